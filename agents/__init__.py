@@ -1,0 +1,1 @@
+"""The role cards: who is on the team."""

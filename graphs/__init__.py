@@ -1,0 +1,1 @@
+"""The workflows: in what order the team works, and who decides."""

@@ -1,0 +1,1 @@
+"""The prompt templates: in what words a role is asked."""

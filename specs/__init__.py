@@ -1,0 +1,1 @@
+"""The example specs: on what the team works."""

@@ -1,0 +1,1 @@
+"""The composition root: reads the configuration, builds the parts, hands them over."""

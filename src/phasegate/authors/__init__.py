@@ -1,0 +1,1 @@
+"""How a role produces an artifact, and how a reviewer judges one."""

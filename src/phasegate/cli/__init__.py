@@ -1,0 +1,3 @@
+"""The terminal: each command is one call below."""
+def main() -> None:
+    """Runs the command."""

@@ -1,0 +1,39 @@
+"""What all the rest shares: errors, clock, digests, and the small types."""
+
+from phasegate.core.canonical import canonical, digest
+from phasegate.core.clock import Clock, FixedClock, SystemClock
+from phasegate.core.criteria import Criterion
+from phasegate.core.errors import (
+    Exhausted,
+    Held,
+    InvalidInput,
+    Missing,
+    Parked,
+    PhasegateError,
+    Refused,
+    UsageError,
+)
+from phasegate.core.findings import Finding, Severity, worst_first
+from phasegate.core.ids import identifier, new_id
+
+__all__ = [
+    "Clock",
+    "Criterion",
+    "Exhausted",
+    "Finding",
+    "FixedClock",
+    "Held",
+    "InvalidInput",
+    "Missing",
+    "Parked",
+    "PhasegateError",
+    "Refused",
+    "Severity",
+    "SystemClock",
+    "UsageError",
+    "canonical",
+    "digest",
+    "identifier",
+    "new_id",
+    "worst_first",
+]

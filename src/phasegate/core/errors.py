@@ -1,0 +1,77 @@
+"""Errors that people meet: each names the thing, and says what to do next.
+
+    PhasegateError          1  something failed that is neither the user's nor a prerequisite's fault
+    ├── UsageError          2  the command's words are off
+    ├── InvalidInput        3  a file of the user's does not hold: spec, runbook, card, workflow, configuration
+    ├── Missing             4  a prerequisite is not there: sandbox, key, model, tool
+    ├── Refused             5  a decision was refused; `reason` is a machine-readable code
+    ├── Parked              6  the run waits for a person, or stopped and can be resumed
+    ├── Held                7  another process holds the run
+    └── Exhausted           8  disk, port, database or memory is not to be had
+
+The number is the exit code of the command. A person never sees a traceback for one of these.
+"""
+
+from collections.abc import Sequence
+
+from phasegate.core.findings import Finding
+
+
+class PhasegateError(Exception):
+    """Something failed; `str(error)` says what, `fix` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class UsageError(PhasegateError):
+    """The command's words are off."""
+
+    exit_code = 2
+
+
+class InvalidInput(PhasegateError):
+    """A file of the user's does not hold; `findings` say where and how to mend it."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, fix: str = "", findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message, fix=fix)
+        self.findings = tuple(findings)
+
+
+class Missing(PhasegateError):
+    """A prerequisite is not there."""
+
+    exit_code = 4
+
+
+class Refused(PhasegateError):
+    """A decision was refused; nothing was recorded as decided."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, reason: str, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.reason = reason
+
+
+class Parked(PhasegateError):
+    """The run waits for a person, or stopped in a way that can be resumed."""
+
+    exit_code = 6
+
+
+class Held(PhasegateError):
+    """Another process holds the run."""
+
+    exit_code = 7
+
+
+class Exhausted(PhasegateError):
+    """Disk, port, database or memory is not to be had."""
+
+    exit_code = 8

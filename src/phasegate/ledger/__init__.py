@@ -1,0 +1,1 @@
+"""Runs, gates, decisions, findings, events and effects, as rows."""

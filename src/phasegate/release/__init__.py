@@ -1,0 +1,1 @@
+"""From an approved tree to a published, installed package."""

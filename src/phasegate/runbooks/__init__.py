@@ -1,0 +1,1 @@
+"""The runbook language: reading, lint, and the compiler."""

@@ -1,0 +1,1 @@
+"""The seam to process isolation: generated code runs here and nowhere else."""

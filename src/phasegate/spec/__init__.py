@@ -1,0 +1,1 @@
+"""Specs in Spec Kit layout: reading, requirement ids, lint."""

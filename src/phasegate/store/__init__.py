@@ -1,0 +1,1 @@
+"""The seam to the database: one engine, its pragmas, its schema."""

@@ -1,0 +1,1 @@
+"""Loads, overrides and validates the team's surface: cards, prompts, workflows."""

@@ -1,0 +1,1 @@
+"""The user's Git repository: trees, commits, differences."""
