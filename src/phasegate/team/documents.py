@@ -1,0 +1,188 @@
+"""YAML and front matter as people write them: strict, and with the line of every value for the error message."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from phasegate.core import Finding, InvalidInput, Severity
+
+Location = tuple[int | str, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_FENCE = re.compile(r"\A---\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A parsed YAML file that remembers where each value stands."""
+
+    path: str
+    value: Any
+    lines: dict[Location, int]
+    check: str
+    """The check in whose name its findings are given, such as `flow-lint`."""
+
+    def line(self, location: Location) -> int:
+        """Line of a value, or of the nearest parent that has one."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, 1)
+
+    def finding(self, rule: str, location: Location, message: str, fix: str) -> Finding:
+        """A blocking finding about one value of the file."""
+        return Finding(
+            check=self.check,
+            rule=rule,
+            severity=Severity.high,
+            path=self.path,
+            line=self.line(location),
+            message=message,
+            fix=fix,
+        )
+
+
+def read_yaml(text: str, path: str, *, check: str, first_line: int = 1) -> Document:
+    """Parses YAML without aliases, duplicate keys, or tags that make objects.
+
+    Args:
+        text: the YAML.
+        path: its name in messages.
+        check: the check in whose name findings are given.
+        first_line: where the text begins in its file, for front matter.
+
+    Raises:
+        InvalidInput: with one finding, where the text does not parse.
+    """
+    try:
+        return _parse(text, path, check, first_line)
+    except _StrictnessError as error:
+        raise refused(path, [_unreadable(path, check, error.line + first_line, str(error))]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = (mark.line if mark else 0) + first_line
+        raise refused(path, [_unreadable(path, check, line, error.problem or "not YAML")]) from None
+    except yaml.YAMLError as error:
+        raise refused(path, [_unreadable(path, check, first_line, str(error))]) from None
+
+
+def front_matter(text: str, path: str, *, check: str) -> tuple[Document, str]:
+    """Splits Markdown into its front matter and its body.
+
+    Raises:
+        InvalidInput: where the file does not begin with front matter between two lines of `---`.
+    """
+    match = _FENCE.match(text.replace("\r\n", "\n"))
+    if match is None:
+        finding = _unreadable(path, check, 1, "the file does not begin with front matter")
+        raise refused(path, [finding])
+    body = text.replace("\r\n", "\n")[match.end() :]
+    return read_yaml(match[1], path, check=check, first_line=2), body.strip() + "\n"
+
+
+def validated(document: Document, model: type[Model]) -> Model:
+    """The document as a model.
+
+    Raises:
+        InvalidInput: with a finding, line and fix for each value that does not hold.
+    """
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        findings = [_finding(document, detail, model) for detail in error.errors(include_url=False)]
+        raise refused(document.path, findings) from None
+
+
+def refused(path: str, findings: Sequence[Finding]) -> InvalidInput:
+    """The error for a file with findings; its message is the first of them."""
+    first = findings[0]
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return InvalidInput(f"{first.where}: {first.message}{more}", fix=first.fix, findings=findings)
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A fix for an unknown name: the nearest known one, else all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
+
+
+class _StrictnessError(Exception):
+    """YAML that parses and is still not taken."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def _parse(text: str, path: str, check: str, first_line: int) -> Document:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _StrictnessError(
+                event.start_mark.line if event.start_mark else 0, "aliases (*name) are not allowed here"
+            )
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        lines = dict(_walk(node, (), first_line)) if node else {}
+        value = loader.construct_document(node) if node else None
+    finally:
+        loader.dispose()
+    return Document(path=path, value=value, lines=lines, check=check)
+
+
+def _walk(node: yaml.Node, location: Location, first_line: int) -> Iterator[tuple[Location, int]]:
+    yield location, node.start_mark.line + first_line
+    if isinstance(node, yaml.MappingNode):
+        yield from _walk_mapping(node, location, first_line)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _walk(child, (*location, index), first_line)
+
+
+def _walk_mapping(node: yaml.MappingNode, location: Location, first_line: int) -> Iterator[tuple[Location, int]]:
+    seen: set[str] = set()
+    for key, child in node.value:
+        name = str(key.value)
+        if name in seen:
+            raise _StrictnessError(key.start_mark.line, f"{name!r} stands here twice")
+        seen.add(name)
+        yield from _walk(child, (*location, name), first_line)
+        yield (*location, name), key.start_mark.line + first_line
+
+
+def _unreadable(path: str, check: str, line: int, problem: str) -> Finding:
+    return Finding(
+        check=check,
+        rule="unreadable",
+        severity=Severity.high,
+        path=path,
+        line=line,
+        message=problem,
+        fix="Mend the YAML at this line; values with a colon or a leading symbol need quotes.",
+    )
+
+
+def _finding(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> Finding:
+    location = detail["loc"]
+    name = ".".join(str(part) for part in location) or "the file"
+    if detail["type"] == "extra_forbidden":
+        return document.finding("unknown-key", location, f"unknown key {name!r}", _known_keys(model, location))
+    if detail["type"] == "missing":
+        return document.finding("missing-key", location, f"{name!r} is missing", f"Add {location[-1]!r} here.")
+    message = detail["msg"].removeprefix("Value error, ")
+    return document.finding("invalid-value", location, f"{name}: {message}", f"Change {name!r}: {message}.")
+
+
+def _known_keys(model: type[BaseModel], location: Location) -> str:
+    """Follows the location into the schema, so that a key of a nested map is compared with its own neighbours."""
+    schema = model.model_json_schema()
+    here = schema
+    for part in location[:-1]:
+        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
+        here = schema["$defs"][here["$ref"].rsplit("/", 1)[1]] if "$ref" in here else here
+    return did_you_mean(str(location[-1]), list(here.get("properties", {})))
