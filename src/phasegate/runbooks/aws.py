@@ -1,0 +1,248 @@
+"""What botocore's own service models know of AWS: operations, pages, shapes, waiters, errors.
+
+Read from the models alone: no client is made, no credential or region is needed, and models of the user's own
+(`~/.aws/models`) are left out, so that the same runbook gives the same answer on every machine.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
+
+from phasegate.core.errors import InvalidInput
+
+_TOKEN = re.compile(r"(next|page|nextpage|continuation|nextcontinuation)?(token|marker)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paginator:
+    """How botocore reads all pages of an operation; every entry is JMESPath over an answer."""
+
+    result_keys: tuple[str, ...]
+    """Where the rows are; the first is the primary one."""
+    input_tokens: tuple[str, ...]
+    output_tokens: tuple[str, ...]
+    limit_key: str | None
+    """The parameter that sets the size of a page."""
+    more_results: str | None
+    """The flag that says there is another page, where the operation has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """An operation without paginator that still answers in pages: the answer's token goes into the next request."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiter:
+    """Something botocore can wait for."""
+
+    name: str
+    """As `client.get_waiter` takes it: `snapshot_completed`."""
+    operation: str
+    """The operation that it asks, such as `DescribeSnapshots`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of one service."""
+
+    service: str
+    """As `boto3.client` takes it: `ec2`."""
+    name: str
+    """As the API spells it: `DescribeVolumes`."""
+    model: OperationModel
+    paginator: Paginator | None
+    waiters: tuple[Waiter, ...]
+    """All of the service."""
+
+    def __str__(self) -> str:
+        """The name as a runbook writes it: `ec2.DescribeVolumes`."""
+        return f"{self.service}.{self.name}"
+
+    @cached_property
+    def method(self) -> str:
+        """The client's method: `describe_volumes`."""
+        return str(xform_name(self.name))
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Shape]:
+        """Parameters by name, with their shapes."""
+        return _members(self.model.input_shape)
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the parameters that a call cannot do without."""
+        return tuple(getattr(self.model.input_shape, "required_members", ()))
+
+    @property
+    def output(self) -> StructureShape | None:
+        """The shape of the answer; None where there is none."""
+        return self.model.output_shape
+
+    @cached_property
+    def errors(self) -> tuple[str, ...]:
+        """Codes of the errors that the model declares; EC2 declares none, S3 few."""
+        return tuple(str(getattr(error, "error_code", error.name)) for error in self.model.error_shapes)
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """The token members, if it answers in pages but has no paginator."""
+        if self.paginator:
+            return None
+        given = next((name for name in self.inputs if _TOKEN.fullmatch(name)), None)
+        answered = next((name for name in _members(self.output) if _TOKEN.fullmatch(name)), None)
+        return Tokens(input=given, output=answered) if given and answered else None
+
+    @cached_property
+    def rows_key(self) -> str | None:
+        """JMESPath to the rows where a step has no `items`; None where only `items` can say it.
+
+        The paginator's result key, or else the one list among the members of the answer.
+        """
+        if self.paginator:
+            return self.paginator.result_keys[0]
+        lists = [name for name, shape in _members(self.output).items() if isinstance(shape, ListShape)]
+        return lists[0] if len(lists) == 1 else None
+
+    @cached_property
+    def row(self) -> Shape | None:
+        """The shape of one row under `rows_key`: a structure, or a plain value; None where unknown."""
+        shape: Shape | None = self.output
+        for name in (self.rows_key or "").split("."):
+            shape = _members(shape).get(name)
+        return shape.member if isinstance(shape, ListShape) else shape
+
+
+@cache
+def services() -> tuple[str, ...]:
+    """Every service that botocore knows, sorted."""
+    return tuple(sorted(_loader().list_available_services("service-2")))
+
+
+@cache
+def operations(service: str) -> tuple[str, ...]:
+    """Names of the operations of a service, sorted.
+
+    Raises:
+        InvalidInput: botocore knows no such service.
+    """
+    return tuple(sorted(_service(service).operation_names))
+
+
+@cache
+def operation(name: str) -> Operation:
+    """The operation that a runbook calls `ec2.DescribeVolumes`.
+
+    Raises:
+        InvalidInput: the name is not of that form, or botocore knows no such service or operation;
+            `fix` offers the nearest that exists.
+    """
+    service, dot, wanted = name.partition(".")
+    if not (service and dot and wanted):
+        raise InvalidInput(f"{name!r} is no operation", fix="write service.Operation, such as ec2.DescribeVolumes")
+    model = _service(service)
+    if wanted not in model.operation_names:
+        fix = suggest(wanted, operations(service), f"{service}.")
+        raise InvalidInput(f"{service} has no operation {wanted!r}", fix=fix)
+    return Operation(
+        service=service,
+        name=wanted,
+        model=model.operation_model(wanted),
+        paginator=_paginators(service).get(wanted),
+        waiters=waiters(service),
+    )
+
+
+@cache
+def waiters(service: str) -> tuple[Waiter, ...]:
+    """What botocore can wait for in a service, sorted by name."""
+    found = _optional(service, "waiters-2").get("waiters", {})
+    return tuple(
+        sorted(
+            (Waiter(name=str(xform_name(name)), operation=str(entry["operation"])) for name, entry in found.items()),
+            key=lambda waiter: waiter.name,
+        )
+    )
+
+
+@cache
+def regions() -> frozenset[str]:
+    """Every region that botocore knows, in all partitions."""
+    partitions = _loader().load_data("endpoints")["partitions"]
+    return frozenset(region for partition in partitions for region in partition["regions"])
+
+
+@cache
+def is_global(service: str) -> bool:
+    """Whether the service answers for the whole account from one endpoint, as IAM does."""
+    for partition in _loader().load_data("endpoints")["partitions"]:
+        found = partition["services"].get(_service(service).endpoint_prefix, {})
+        if found.get("isRegionalized") is False:
+            return True
+    return False
+
+
+def suggest(wrong: str, known: Sequence[str], prefix: str = "") -> str:
+    """The fix for a misspelt name: `did you mean ec2.DescribeVolumes?`, or what there is if it is short."""
+    folded = {name.lower(): name for name in known}
+    near = [folded[name] for name in difflib.get_close_matches(wrong.lower(), folded, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(prefix + name for name in near)}?"
+    return f"there are {', '.join(sorted(known))}" if 0 < len(known) <= 12 else "look it up in the AWS API reference"
+
+
+def _members(shape: Any) -> Mapping[str, Shape]:
+    return shape.members if isinstance(shape, StructureShape) else {}
+
+
+@cache
+def _loader() -> Loader:
+    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+
+
+@cache
+def _service(service: str) -> ServiceModel:
+    try:
+        return ServiceModel(_loader().load_service_model(service, "service-2"), service)
+    except UnknownServiceError as error:
+        raise InvalidInput(f"there is no AWS service {service!r}", fix=suggest(service, services())) from error
+
+
+@cache
+def _paginators(service: str) -> Mapping[str, Paginator]:
+    return {name: _paginator(entry) for name, entry in _optional(service, "paginators-1").get("pagination", {}).items()}
+
+
+def _paginator(entry: Mapping[str, Any]) -> Paginator:
+    return Paginator(
+        result_keys=_many(entry["result_key"]),
+        input_tokens=_many(entry["input_token"]),
+        output_tokens=_many(entry["output_token"]),
+        limit_key=entry.get("limit_key"),
+        more_results=entry.get("more_results"),
+    )
+
+
+def _many(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@cache
+def _optional(service: str, kind: str) -> Mapping[str, Any]:
+    """A model file that not every service has."""
+    try:
+        found: Mapping[str, Any] = _loader().load_service_model(service, kind)
+    except UnknownServiceError:
+        return {}
+    return found
