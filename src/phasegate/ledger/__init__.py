@@ -1,1 +1,41 @@
-"""Runs, gates, decisions, findings, events and effects, as rows."""
+"""Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
+
+from phasegate.ledger.events import first_break
+from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, unlock_key
+from phasegate.ledger.ledger import Dispatch, Entry, Ledger
+from phasegate.ledger.records import (
+    Comment,
+    Decision,
+    DecisionKind,
+    Event,
+    GateKey,
+    GateRecord,
+    GateStatus,
+    Run,
+    RunStatus,
+    Statement,
+    Waiver,
+)
+
+__all__ = [
+    "Comment",
+    "Decision",
+    "DecisionKind",
+    "Dispatch",
+    "Entry",
+    "Event",
+    "GateKey",
+    "GateRecord",
+    "GateStatus",
+    "Ledger",
+    "PrivateKey",
+    "PublicKey",
+    "Run",
+    "RunStatus",
+    "Signer",
+    "Statement",
+    "Waiver",
+    "create_key",
+    "first_break",
+    "unlock_key",
+]

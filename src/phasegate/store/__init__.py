@@ -1,1 +1,9 @@
-"""The seam to the database: one engine, its pragmas, its schema."""
+"""The seam to the database: one engine, its pragmas, its schema.
+
+What runs, gates, decisions, events and effects mean is the ledger's; nothing here knows.
+"""
+
+from phasegate.store.database import Database
+from phasegate.store.migrate import upgrade
+
+__all__ = ["Database", "upgrade"]

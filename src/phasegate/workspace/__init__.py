@@ -1,1 +1,9 @@
-"""The user's Git repository: trees, commits, differences."""
+"""The user's Git repository: trees, commits, differences.
+
+Written straight into the object database, without a working directory, so that many runs can work at once.
+"""
+
+from phasegate.workspace.changes import Change, changes, visible
+from phasegate.workspace.repository import Signature, Workspace
+
+__all__ = ["Change", "Signature", "Workspace", "changes", "visible"]

@@ -1,0 +1,142 @@
+"""Ed25519 keys of two roles: the manager's, under a passphrase of their own, and the system's.
+
+An agent with a shell can read every file of the workspace. It cannot decide: the manager's private key is of no use
+without the passphrase, and what the system's key signs is never taken for a person's decision.
+"""
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from phasegate.core import InvalidInput, Missing, Refused
+
+MIN_PASSPHRASE = 8
+
+
+class Signer(Protocol):
+    """Signs statements under one key."""
+
+    @property
+    def key_id(self) -> str:
+        """SHA-256 of the raw public key, 64 hexadecimal digits."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 bytes of the signature."""
+        ...
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key, as `phasegate.toml` holds it: 32 raw bytes in base64."""
+
+    raw: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """Reads base64.
+
+        Raises:
+            InvalidInput: it is not a key.
+        """
+        try:
+            raw = base64.b64decode(text, validate=True)
+            Ed25519PublicKey.from_public_bytes(raw)
+        except ValueError as error:
+            raise InvalidInput(
+                f"'{text}' is not an Ed25519 public key in base64", fix="run 'phasegate manager init' again"
+            ) from error
+        return cls(raw)
+
+    @property
+    def key_id(self) -> str:
+        """SHA-256 of the raw key, 64 hexadecimal digits."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    def __str__(self) -> str:
+        return base64.b64encode(self.raw).decode()
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key signed the message."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class PrivateKey:
+    """A key that is unlocked, in memory only."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+
+    @property
+    def public(self) -> PublicKey:
+        """Its public half."""
+        return PublicKey(
+            self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        )
+
+    @property
+    def key_id(self) -> str:
+        """That of the public half."""
+        return self.public.key_id
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 bytes of the signature."""
+        return self._key.sign(message)
+
+
+def create_key(path: Path, passphrase: str | None) -> PrivateKey:
+    """Makes a key and writes it, encrypted where a passphrase is given, readable by its owner alone.
+
+    Raises:
+        InvalidInput: there is a key already, or the passphrase is shorter than 8 characters.
+    """
+    if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
+        raise InvalidInput("the passphrase is too short", fix=f"take at least {MIN_PASSPHRASE} characters")
+    key = Ed25519PrivateKey.generate()
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise InvalidInput(
+            f"there is a key already: '{path}'", fix="use it, or move it away; what it signed stays valid"
+        ) from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(pem)
+    return PrivateKey(key)
+
+
+def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:
+    """Reads a key.
+
+    Raises:
+        Missing: there is none.
+        Refused: the passphrase does not open it; reason `wrong_passphrase`.
+    """
+    try:
+        pem = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Missing(f"there is no key '{path}'", fix="make one: 'phasegate manager init'") from error
+    try:
+        key = serialization.load_pem_private_key(pem, passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError) as error:
+        raise Refused(
+            f"the passphrase does not open the key '{path}'", reason="wrong_passphrase", fix="try again"
+        ) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InvalidInput(f"'{path}' holds a key of another kind", fix="make one: 'phasegate manager init'")
+    return PrivateKey(key)

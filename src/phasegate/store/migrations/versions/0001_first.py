@@ -1,0 +1,67 @@
+"""The first schema: runs, gates, decisions, events, effects."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Makes the tables."""
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("spec", sa.Text, nullable=False),
+        sa.Column("flow", sa.Text, nullable=False),
+        sa.Column("branch", sa.Text, nullable=False),
+        sa.Column("base", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False, index=True),
+        sa.Column("note", sa.Text, nullable=False, server_default=""),
+        sa.Column("segments", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("started_at", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "gates",
+        sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+        sa.Column("phase", sa.Text, primary_key=True),
+        sa.Column("attempt", sa.Integer, primary_key=True),
+        sa.Column("status", sa.Text, nullable=False, index=True),
+        sa.Column("commit", sa.Text, nullable=False),
+        sa.Column("tree", sa.Text, nullable=False),
+        sa.Column("since", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("opened_at", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "decisions",
+        sa.Column("run", sa.Text, primary_key=True),
+        sa.Column("phase", sa.Text, primary_key=True),
+        sa.Column("attempt", sa.Integer, primary_key=True),
+        sa.Column("statement", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
+        sa.Column("signature", sa.LargeBinary, nullable=False),
+        sa.Column("consumed_at", sa.Integer),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "events",
+        sa.Column("run", sa.Text, primary_key=True),
+        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
+        sa.UniqueConstraint("run", "key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "effects",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("run", sa.Text, nullable=False),
+        sa.Column("receipt", sa.Text),
+        sqlite_with_rowid=False,
+    )
