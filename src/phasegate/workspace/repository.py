@@ -163,13 +163,14 @@ class Workspace:
         paths = [path for path, _ in self._written(head, commit)]
         if not all(self._replaceable(path, [self.tree(head), self.tree(intake), self.tree(commit)]) for path in paths):
             return False
-        repository.checkout(repository.get(commit), strategy=CheckoutStrategy.FORCE, paths=paths)
+        tree = repository[commit].peel(pygit2.Tree)
+        repository.checkout_tree(tree, strategy=CheckoutStrategy.FORCE, paths=paths)  # type: ignore[no-untyped-call]
         repository.references[repository.head.name].set_target(pygit2.Oid(hex=commit))
         return True
 
     def _setting(self, name: str) -> str:
         try:
-            return self._repository.config[name]
+            return self._repository.config[name] or ""
         except KeyError:
             return ""
 
