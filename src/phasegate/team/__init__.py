@@ -1,6 +1,29 @@
 """Loads, overrides and validates the team's surface: cards, prompts, workflows."""
 
+from phasegate.team.cards import Card, Kind, Limits, read_card
 from phasegate.team.flow import Author, Flow, Gate, Phase, Review, read_flow
 from phasegate.team.policy import Conditions, GatePolicy, read_policy
+from phasegate.team.surface import Surface, eject
+from phasegate.team.team import Team, load_team
+from phasegate.team.templates import Prompts
 
-__all__ = ["Author", "Conditions", "Flow", "Gate", "GatePolicy", "Phase", "Review", "read_flow", "read_policy"]
+__all__ = [
+    "Author",
+    "Card",
+    "Conditions",
+    "Flow",
+    "Gate",
+    "GatePolicy",
+    "Kind",
+    "Limits",
+    "Phase",
+    "Prompts",
+    "Review",
+    "Surface",
+    "Team",
+    "eject",
+    "load_team",
+    "read_card",
+    "read_flow",
+    "read_policy",
+]

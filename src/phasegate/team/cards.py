@@ -1,0 +1,91 @@
+"""A role's card: what it is answerable for, where it works, within which limits."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from phasegate.team.documents import front_matter, refused, validated
+from phasegate.team.flow import Name
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Kind(StrEnum):
+    """Who stands behind a card."""
+
+    agent = "agent"
+    person = "person"
+
+
+class Limits(_Strict):
+    """What a role may use up in one run; at a limit the run parks for a person."""
+
+    tokens: int = Field(gt=0)
+    """Tokens in and out, over all calls of a model."""
+    money_usd: float = Field(gt=0)
+    """US dollars, over all calls of a model."""
+    calls: int = Field(gt=0)
+    """Calls of a model."""
+    seconds: int = Field(gt=0)
+    """Wall time of one draft or review."""
+    rounds: int = Field(ge=1, le=10)
+    """Drafts at most in a phase, the first one counted."""
+
+
+class Front(_Strict):
+    """The front matter of a card."""
+
+    name: Name
+    """The file's name without `.md`."""
+    title: str = Field(min_length=1)
+    """What people call the role."""
+    kind: Kind
+    """`agent`, or `person`: only a person decides at a gate."""
+    answerable_for: tuple[str, ...] = Field(min_length=1)
+    """What it answers for, a few words each."""
+    authors: tuple[Name, ...] = ()
+    """Ids of the phases in which it drafts."""
+    reviews: tuple[Name, ...] = ()
+    """Ids of the phases in which it reviews."""
+    prompt: Name | None = None
+    """First part of its templates' names: `prompts/<prompt>.<phase>.md.j2` and `prompts/<prompt>.review.md.j2`."""
+    tools: tuple[str, ...] = ()
+    """Tools it may call, as `server.tool`."""
+    model: str = "compiler"
+    """`compiler`, or the name of a chat model."""
+    limits: Limits | None = None
+    """Needed for an agent."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.kind is Kind.agent and (self.limits is None or self.prompt is None):
+            raise ValueError("an agent needs both 'prompt' and 'limits'")
+        if self.kind is Kind.person and (self.authors or self.reviews or self.tools):
+            raise ValueError("a person decides at gates: 'authors', 'reviews' and 'tools' stay empty")
+        return self
+
+
+class Card(Front):
+    """A card: its front matter, and the job description below it."""
+
+    body: str
+    """Markdown."""
+
+
+def read_card(text: str, path: str) -> Card:
+    """Reads a card.
+
+    Raises:
+        InvalidInput: with file, line and fix for each thing that does not hold.
+    """
+    document, body = front_matter(text, path, check="card-lint")
+    front = validated(document, Front)
+    expected = path.rsplit("/", 1)[-1].removesuffix(".md")
+    if front.name != expected:
+        message = f"the card is named {front.name!r} and its file {expected!r}"
+        fix = f"Write `name: {expected}`, or rename the file to {front.name}.md."
+        raise refused(path, [document.finding("name", ("name",), message, fix)])
+    return Card(**front.model_dump(), body=body)

@@ -1,0 +1,86 @@
+"""The files of the team's surface: ours from the package, and above them those in the user's workspace."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple
+
+from phasegate.core import InvalidInput
+
+FOLDERS = ("agents", "graphs", "prompts", "specs", "tools")
+
+
+class Source(NamedTuple):
+    """A file of the surface."""
+
+    path: str
+    """Where it stands, for messages: below the workspace for an overriding file, else below the package."""
+    text: str
+
+
+class Surface:
+    """Reads a file of the surface by folder and name; a user's file of the same name comes before ours."""
+
+    def __init__(self, workspace: Path | None = None) -> None:
+        self._workspace = workspace
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Names in a folder that end in the suffix, ours and the user's, sorted."""
+        ours = {item.name for item in files(f"phasegate.team.{folder}").iterdir()}
+        theirs = self._workspace / folder if self._workspace else None
+        added = {item.name for item in theirs.iterdir()} if theirs and theirs.is_dir() else set()
+        return sorted(name for name in ours | added if name.endswith(suffix) and not name.startswith("."))
+
+    def find(self, folder: str, name: str) -> Source | None:
+        """The file of that name, which may hold a `/`; None if neither the user nor we have it."""
+        if self._workspace and (theirs := self._workspace / folder / name).is_file():
+            return Source(f"{folder}/{name}", _text(theirs, f"{folder}/{name}"))
+        ours = files(f"phasegate.team.{folder}").joinpath(name)
+        return Source(f"{folder}/{name}", _text(ours, f"{folder}/{name}")) if ours.is_file() else None
+
+    def read(self, folder: str, name: str) -> Source:
+        """As `find`.
+
+        Raises:
+            InvalidInput: if there is no such file.
+        """
+        source = self.find(folder, name)
+        if source is None:
+            raise InvalidInput(f"there is no {folder}/{name}", fix=f"Add it to {folder}/ in your repository.")
+        return source
+
+
+def eject(into: Path) -> list[Path]:
+    """Copies the team's surface into a repository, where its files then override ours.
+
+    A file that is already there is left as it is.
+
+    Returns:
+        The files that were written, in order.
+    """
+    written = []
+    for folder in FOLDERS:
+        for name, item in _walk(files(f"phasegate.team.{folder}"), ""):
+            target = into / folder / name
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(item.read_bytes())
+                written.append(target)
+    return written
+
+
+def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
+    found: list[tuple[str, Traversable]] = []
+    for item in sorted(folder.iterdir(), key=lambda each: each.name):
+        if item.is_dir() and not item.name.startswith(("_", ".")):
+            found += _walk(item, f"{prefix}{item.name}/")
+        elif item.is_file() and not item.name.endswith((".py", ".pyc")):
+            found.append((prefix + item.name, item))
+    return found
+
+
+def _text(item: Traversable, path: str) -> str:
+    try:
+        return item.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is not UTF-8 text", fix="Save it as UTF-8.") from None

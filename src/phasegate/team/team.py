@@ -1,0 +1,152 @@
+"""The team: its cards, prompts, workflows and policies, held against each other."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phasegate.core import Finding, InvalidInput, Severity
+from phasegate.team.cards import Card, Kind, read_card
+from phasegate.team.documents import refused
+from phasegate.team.flow import Flow, read_flow
+from phasegate.team.policy import GatePolicy, read_policy
+from phasegate.team.surface import Surface
+from phasegate.team.templates import REVIEW, SUFFIX, Prompts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """What `load_team` read; every name in it resolves."""
+
+    cards: Mapping[str, Card]
+    """By role."""
+    flows: Mapping[str, Flow]
+    """By name."""
+    prompts: Prompts
+    surface: Surface
+
+    def flow(self, name: str = "sdlc") -> Flow:
+        """The workflow of that name.
+
+        Raises:
+            InvalidInput: if there is no `graphs/<name>.yaml`.
+        """
+        if name not in self.flows:
+            fix = f"Name one of: {', '.join(sorted(self.flows))}; or add the file to your repository."
+            raise InvalidInput(f"there is no graphs/{name}.yaml", fix=fix)
+        return self.flows[name]
+
+    def policy(self, name: str) -> GatePolicy:
+        """The policy `graphs/policies/<name>.yaml`.
+
+        Raises:
+            InvalidInput: if there is none, or it does not hold.
+        """
+        source = self.surface.read("graphs", f"policies/{name}.yaml")
+        return read_policy(source.text, source.path)
+
+    def prompt(self, role: str, phase: str, *, task: str = "author", **variables: Any) -> str:
+        """The words in which a role is asked to draft, or with `task="review"` to review, in a phase.
+
+        The card and the phase's id are given to the template beside the variables (see `templates.VARIABLES`).
+
+        Raises:
+            InvalidInput: names the template and the variable that was not given.
+        """
+        card = self.cards[role]
+        name = f"{card.prompt}.{REVIEW if task == REVIEW else phase}"
+        return self.prompts.render(name, {"card": card, "phase": phase, **variables})
+
+
+def load_team(
+    workspace: Path | None = None,
+    *,
+    known_checks: Collection[str] | None = None,
+    known_effects: Collection[str] | None = None,
+) -> Team:
+    """Reads the team's surface, the user's files before ours of the same name.
+
+    Args:
+        workspace: the user's repository; None reads ours alone.
+        known_checks: names of the checks that the engine has; None leaves them unjudged.
+        known_effects: names of the effects that the engine has; None leaves them unjudged.
+
+    Raises:
+        InvalidInput: with file, line and fix for each thing that does not hold.
+    """
+    surface = Surface(workspace)
+    cards = _cards(surface)
+    flows = _flows(surface, cards, known_checks, known_effects)
+    prompts = Prompts(surface)
+    prompts.check()
+    findings = [*_undeclared(cards, flows), *_unused(cards, flows), *_without_prompt(cards, flows, prompts)]
+    if findings:
+        raise refused(findings[0].path, findings)
+    return Team(cards=cards, flows=flows, prompts=prompts, surface=surface)
+
+
+def _cards(surface: Surface) -> dict[str, Card]:
+    names = [name for name in surface.names("agents", ".md") if name != "README.md"]
+    sources = [surface.read("agents", name) for name in names]
+    return {card.name: card for card in (read_card(source.text, source.path) for source in sources)}
+
+
+def _flows(
+    surface: Surface, cards: Mapping[str, Card], checks: Collection[str] | None, effects: Collection[str] | None
+) -> dict[str, Flow]:
+    flows = {}
+    for name in surface.names("graphs", ".yaml"):
+        source = surface.read("graphs", name)
+        flow = read_flow(
+            source.text,
+            source.path,
+            agents=[card.name for card in cards.values() if card.kind is Kind.agent],
+            people=[card.name for card in cards.values() if card.kind is Kind.person],
+            known_checks=checks,
+            known_effects=effects,
+        )
+        if flow.name != name.removesuffix(".yaml"):
+            message = f"{source.path}: the workflow is named {flow.name!r} and its file {name.removesuffix('.yaml')!r}"
+            raise InvalidInput(message, fix="Make the two names the same.")
+        flows[flow.name] = flow
+    return flows
+
+
+def _parts(flow: Flow) -> Iterator[tuple[str, str, str]]:
+    """Role, phase, and `authors` or `reviews`, for every part that a workflow gives to a role."""
+    for phase in flow.phases:
+        yield from ((author.role, phase.id, "authors") for author in phase.authors)
+        yield from ((review.role, phase.id, "reviews") for review in phase.reviews)
+
+
+def _undeclared(cards: Mapping[str, Card], flows: Mapping[str, Flow]) -> Iterator[Finding]:
+    for name, flow in flows.items():
+        for role, phase, part in _parts(flow):
+            if phase not in getattr(cards[role], part):
+                message = f"graphs/{name}.yaml has {role!r} among the {part} of {phase!r}, and its card does not say so"
+                yield _card_finding(role, "undeclared-phase", message, f"Add {phase!r} to `{part}`.")
+
+
+def _unused(cards: Mapping[str, Card], flows: Mapping[str, Flow]) -> Iterator[Finding]:
+    given = {part for flow in flows.values() for part in _parts(flow)}
+    for card in cards.values():
+        for part, phases in (("authors", card.authors), ("reviews", card.reviews)):
+            for phase in phases:
+                if (card.name, phase, part) not in given:
+                    message = f"the card says {part}: {phase!r}, and no workflow gives it that part"
+                    yield _card_finding(card.name, "unused-phase", message, f"Remove {phase!r} from `{part}`.")
+
+
+def _without_prompt(cards: Mapping[str, Card], flows: Mapping[str, Flow], prompts: Prompts) -> Iterator[Finding]:
+    given = {part for flow in flows.values() for part in _parts(flow)}
+    for role, phase, part in sorted(given):
+        name = f"{cards[role].prompt}.{phase if part == 'authors' else REVIEW}"
+        if not prompts.has(name):
+            message = f"{role!r} has a part in {phase!r} and no template for it"
+            yield _card_finding(role, "missing-prompt", message, f"Add prompts/{name}{SUFFIX}.")
+
+
+def _card_finding(role: str, rule: str, message: str, fix: str) -> Finding:
+    return Finding(
+        check="card-lint", rule=rule, severity=Severity.high, path=f"agents/{role}.md", message=message, fix=fix
+    )
