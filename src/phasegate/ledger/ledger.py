@@ -52,12 +52,14 @@ class Ledger:
         Raises:
             UsageError: there is none, or more than one.
         """
-        found = [run for run in await self.runs() if run.id.startswith(run_id)]
-        exact = [run for run in found if run.id == run_id] or found
-        if len(exact) != 1:
-            known = "no run" if not exact else "more than one run"
-            raise UsageError(f"there is {known} '{run_id}'", fix="list them: 'phasegate status'")
-        return exact[0]
+        begins = runs.c.id.startswith(run_id, autoescape=True)
+        query = sa.select(runs).where(begins).order_by(runs.c.id != run_id).limit(2)
+        async with self._database.reading() as connection:
+            found = [_run(row) for row in await connection.execute(query)]
+        if found and (found[0].id == run_id or len(found) == 1):
+            return found[0]
+        known = "more than one run" if found else "no run"
+        raise UsageError(f"there is {known} '{run_id}'", fix="list them: 'phasegate status'")
 
     async def runs(self) -> list[Run]:
         """All runs, the newest first."""

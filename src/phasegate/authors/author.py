@@ -1,0 +1,101 @@
+"""The seam between the workflow and whoever writes: the compiler now, a model by the same door."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from phasegate.core import Finding, identifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What every role knows of a run."""
+
+    run: str
+    spec: str
+    """The spec's folder, from the top of the repository, such as `specs/001-unattached-ebs-volumes`."""
+    project: str
+    """The target's name on an index, such as `acme-runbooks`."""
+    package: str
+    """The target's Python package, such as `acme_runbooks`."""
+    started_at: datetime
+    """When the run began; all dates in artifacts and commits are this one, so that a resumed run writes equal bytes."""
+    unreleasable: bool = False
+    """Whether a policy decides in a person's place, so that nothing of it may leave this machine."""
+
+    @property
+    def date(self) -> date:
+        """The day the run began."""
+        return self.started_at.date()
+
+    @property
+    def folder(self) -> str:
+        """The last part of the spec's folder, such as `001-unattached-ebs-volumes`."""
+        return PurePosixPath(self.spec).name
+
+    @property
+    def name(self) -> str:
+        """The runbook's name: the folder's without its number."""
+        return self.folder.lstrip("0123456789").lstrip("-") or self.folder
+
+    @property
+    def module(self) -> str:
+        """The runbook's Python module."""
+        return identifier(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What a role is asked for."""
+
+    facts: Facts
+    phase: str
+    role: str
+    item: str
+    """What this author makes in the phase, such as `code`."""
+    round: int
+    files: Mapping[str, bytes]
+    """All artifacts so far, by path."""
+    handed_in: Mapping[str, bytes] = field(default_factory=dict)
+    """The spec's folder as it lies in the user's working directory now; filled for the first phase alone."""
+    findings: tuple[Finding, ...] = ()
+    """What the round before left standing."""
+    comments: tuple[str, ...] = ()
+    """What the manager asked for; each wants an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a role hands over."""
+
+    files: Mapping[str, bytes | None]
+    """Path to content; None removes."""
+    message: str
+    """What the commit says."""
+    answers: tuple[str, ...] = ()
+    """One for each comment of the brief, in its order."""
+
+
+class Author(Protocol):
+    """Turns a brief into artifacts."""
+
+    async def draft(self, brief: Brief) -> Draft:
+        """Writes what the brief asks for.
+
+        Raises:
+            InvalidInput: the brief cannot be met; the message says what to add.
+        """
+        ...
+
+
+class ScriptedAuthor:
+    """The double: drafts what a function says."""
+
+    def __init__(self, script: Callable[[Brief], Awaitable[Draft]]) -> None:
+        self._script = script
+
+    async def draft(self, brief: Brief) -> Draft:
+        """Asks the function."""
+        return await self._script(brief)

@@ -1,0 +1,38 @@
+"""The seam between the workflow and whoever judges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from phasegate.authors.author import Facts
+from phasegate.core import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is judged: one tree, against the one that was approved last."""
+
+    facts: Facts
+    phase: str
+    tree: str
+    """The tree's hash: what was found out about equal bytes may be used again."""
+    files: Mapping[str, bytes]
+    since: Mapping[str, bytes]
+    """The files that were approved last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a check found, and what it looked at."""
+
+    findings: tuple[Finding, ...] = ()
+    evidence: str = ""
+    """A short line for the gate, such as `24 tests passed in 2.1 s`."""
+
+
+class Check(Protocol):
+    """Judges a tree."""
+
+    async def __call__(self, subject: Subject) -> Report:
+        """What it found; an empty report says that there is nothing to object to."""
+        ...

@@ -1,0 +1,194 @@
+"""Opens gates, and takes decisions from the store when a run goes on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from phasegate.core import Clock, Finding, Severity, digest
+from phasegate.ledger import (
+    Decision,
+    DecisionKind,
+    GateKey,
+    GateRecord,
+    GateStatus,
+    Ledger,
+    PrivateKey,
+    PublicKey,
+    Signer,
+    Statement,
+)
+from phasegate.team import Flow, Phase
+from phasegate.team.policy import GatePolicy
+from phasegate.workflow.graph import flow_digest
+from phasegate.workflow.reports import findings_of
+from phasegate.workflow.state import RunState
+from phasegate.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manager:
+    """A person who may decide."""
+
+    name: str
+    card: str
+    """The card under which workflows list them as approver."""
+    public_key: PublicKey
+
+
+class Surroundings(Protocol):
+    """What a policy's conditions are held against; asked anew at every gate."""
+
+    @property
+    def demo_workspace(self) -> bool:
+        """Whether the workspace was made for the demonstration."""
+        ...
+
+    @property
+    def loopback_endpoint(self) -> bool:
+        """Whether the AWS endpoint is on this machine."""
+        ...
+
+    @property
+    def loopback_index(self) -> bool:
+        """Whether packages are published on this machine."""
+        ...
+
+    def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+        """The spec's own severity, and whether its runbook has a destructive action."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gatekeeper:
+    """Stands at the gates of all runs."""
+
+    flow: Flow
+    ledger: Ledger
+    workspace: Workspace
+    managers: Callable[[], Mapping[str, Manager]]
+    """Who may decide, by name; read anew at each use."""
+    policy: Callable[[str], GatePolicy]
+    surroundings: Surroundings
+    system: PrivateKey
+    """Signs what a policy passes; never taken for a person's."""
+    clock: Clock
+
+    async def open(self, state: RunState, phase: Phase) -> bool:
+        """Opens the gate; True where a policy passes it, or it was decided before."""
+        key = GateKey(state["run"], phase.id, state["attempt"])
+        findings = findings_of(await self.ledger.events(key.run), phase.id, key.attempt)
+        gate = GateRecord(
+            key=key,
+            status=GateStatus.open,
+            commit=state["commit"],
+            tree=self.workspace.tree_id(state["commit"]),
+            since=state["since"],
+            digest=await self._digest(key, state, findings),
+            opened_at=self.clock.now(),
+        )
+        blocking = sum(finding.blocking for finding in findings)
+        body = {"tree": gate.tree, "blocking": blocking}
+        await self.ledger.open_gate(gate, (f"gate:{phase.id}/{key.attempt}", body))
+        run = await self.ledger.run(key.run)
+        if run.policy and not await self.ledger.decision(key):
+            await self._ask_policy(self.policy(run.policy), gate, findings, run.spec)
+        return await self.ledger.decision(key) is not None
+
+    async def consume(
+        self, state: RunState, phase: Phase
+    ) -> Literal["approve", "waive", "request-changes", "reject", "ask", "void"]:
+        """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
+        key = GateKey(state["run"], phase.id, state["attempt"])
+        gate, decision = await self.ledger.gate(key), await self.ledger.decision(key)
+        if gate is None:
+            return "void"
+        if decision is None:
+            return "void" if expired(gate, phase, self.clock.now()) else "ask"
+        reason = self._void(gate, decision, state, phase)
+        if reason:
+            await self.ledger.record(key.run, (f"void:{phase.id}/{key.attempt}", {"reason": reason}))
+            return "void"
+        await self.ledger.consume(key)
+        return decision.statement.kind.value
+
+    def _void(self, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
+        statement = decision.statement
+        if gate.commit != state["commit"] or statement.digest != gate.digest:
+            return "stale_digest"
+        return objection(statement, decision.key_id, decision.signature, self.keys(phase))
+
+    def keys(self, phase: Phase) -> dict[str, PublicKey]:
+        """Whose signatures count at that gate, by the name in the statement."""
+        managers = {m.name: m.public_key for m in self.managers().values() if m.card in phase.gate.approvers}
+        return {**managers, "policy:": self.system.public}
+
+    async def _digest(self, key: GateKey, state: RunState, findings: list[Finding]) -> str:
+        earlier = self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
+        decided = [gate for gate in await self.ledger.gates(key.run) if gate.key.phase in earlier]
+        upstream = [await self.ledger.decision(gate.key) for gate in decided]
+        return digest(
+            {
+                "gate": str(key),
+                "tree": self.workspace.tree_id(state["commit"]),
+                "flow": flow_digest(self.flow),
+                "upstream": [digest(decision.statement.as_json()) for decision in upstream if decision],
+                "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
+            }
+        )
+
+    async def _ask_policy(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> None:
+        refusal = self._refusal(policy, gate, findings, spec)
+        if refusal:
+            event = (f"policy:{gate.key.phase}/{gate.key.attempt}", {"policy": policy.name, "refused": refusal})
+            await self.ledger.record(gate.key.run, event)
+            return
+        statement = Statement(
+            gate=gate.key,
+            digest=gate.digest,
+            kind=DecisionKind.approve,
+            by=f"policy:{policy.name}",
+            at=self.clock.now(),
+        )
+        await self.ledger.decide(signed(statement, self.system), None, decision_event(statement))
+
+    def _refusal(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> str:
+        asks, here = policy.requires, self.surroundings
+        risk, destructive = here.risk(self.workspace.tree(gate.commit), spec)
+        reasons = {
+            "this gate is not in its list": policy.gates and gate.key.phase not in policy.gates,
+            "the workspace was not made for the demonstration": asks.workspace == "demo" and not here.demo_workspace,
+            "the AWS endpoint is not on this machine": asks.endpoint == "loopback" and not here.loopback_endpoint,
+            "the package index is not on this machine": asks.index == "loopback" and not here.loopback_index,
+            "a blocking finding stands": any(finding.blocking for finding in findings),
+            f"the risk is {risk}": risk.weight > asks.risk_at_most.weight,
+            "the action is destructive": destructive and not asks.destructive_actions,
+        }
+        return "; ".join(reason for reason, holds in reasons.items() if holds)
+
+
+def signed(statement: Statement, signer: Signer) -> Decision:
+    """The statement under the signer's key."""
+    return Decision(statement=statement, key_id=signer.key_id, signature=signer.sign(statement.encoded()))
+
+
+def decision_event(statement: Statement) -> tuple[str, dict[str, str]]:
+    """The event of a decision."""
+    key = statement.gate
+    return f"decision:{key.phase}/{key.attempt}", {"by": statement.by, "decision": statement.kind.value}
+
+
+def objection(statement: Statement, key_id: str, signature: bytes, keys: Mapping[str, PublicKey]) -> str:
+    """Why the signature does not count: `not_an_approver`, `bad_signature`, or empty."""
+    name = "policy:" if statement.by.startswith("policy:") else statement.by
+    key = keys.get(name)
+    if key is None:
+        return "not_an_approver"
+    valid = key.key_id == key_id and key.verifies(statement.encoded(), signature)
+    return "" if valid else "bad_signature"
+
+
+def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
+    """Whether the gate was open for longer than its workflow allows."""
+    after = phase.gate.expires_after
+    return after is not None and now - gate.opened_at > after

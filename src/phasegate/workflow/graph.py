@@ -1,0 +1,148 @@
+"""A table of phases as a LangGraph state machine; every phase has the same shape.
+
+begin → draft (one per author, side by side) → join → checks and reviews, side by side → settle
+      → begin again while a finding blocks and rounds are left, else
+      → open → gate (waits for the person) → consume → begin again on request-changes, else effects → next phase
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send
+
+from phasegate.core import digest
+from phasegate.team import Flow, Phase
+from phasegate.workflow.state import RunState
+
+Node = Callable[[Any], Awaitable[dict[str, Any]]]
+Graph = CompiledStateGraph[RunState, None, RunState, RunState]
+
+
+class Nodes(Protocol):
+    """The bodies of a phase's nodes; the graph does not know what they do."""
+
+    def begin(self, phase: Phase) -> Node:
+        """Counts the round."""
+        ...
+
+    def draft(self, phase: Phase) -> Node:
+        """One author's draft; its state names the `item`."""
+        ...
+
+    def join(self, phase: Phase) -> Node:
+        """Puts the drafts together; outcome `unchanged` where a rework changed nothing."""
+        ...
+
+    def judges(self, phase: Phase) -> Mapping[str, Node]:
+        """The checks and reviews, by the name of their node."""
+        ...
+
+    def settle(self, phase: Phase) -> Node:
+        """Outcome `rework` or `ready`."""
+        ...
+
+    def open(self, phase: Phase) -> Node:
+        """Opens the gate; outcome `ask`, or `decided` where a policy passed it."""
+        ...
+
+    def gate(self, phase: Phase) -> Node:
+        """Interrupts, and nothing else: what stands before an interrupt runs again on every resume."""
+        ...
+
+    def consume(self, phase: Phase) -> Node:
+        """Reads the decision from the store; outcome `approve`, `waive`, `request-changes`, `reject`, `ask`, `void`."""
+        ...
+
+    def effects(self, phase: Phase) -> Mapping[str, Node]:
+        """What is done after the approval, in order, by the name of its node."""
+        ...
+
+
+def build_graph(flow: Flow, nodes: Nodes, saver: BaseCheckpointSaver[Any] | None) -> Graph:
+    """The whole workflow, ready to run."""
+    graph = StateGraph(RunState)
+    for phase in flow.phases:
+        graph.add_node(phase.id, phase_graph(phase, nodes))
+    graph.add_edge(START, flow.phase_ids[0])
+    for phase_id, following in zip(flow.phase_ids, [*flow.phase_ids[1:], END], strict=True):
+        graph.add_conditional_edges(phase_id, _onward, {"on": following, "end": END})
+    return graph.compile(checkpointer=saver)
+
+
+def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
+    """One phase."""
+    graph = StateGraph(RunState)
+    judges, effects = nodes.judges(phase), nodes.effects(phase)
+    steps = {
+        name: getattr(nodes, name)(phase) for name in ("begin", "draft", "join", "settle", "open", "gate", "consume")
+    }
+    for name, node in {**steps, **judges, **effects}.items():
+        graph.add_node(name, node)
+    graph.add_edge(START, "begin")
+    graph.add_conditional_edges("begin", _fan_out(phase), ["draft"])
+    graph.add_edge("draft", "join")
+    graph.add_conditional_edges("join", _judged(list(judges)), [*judges, "settle", "open"])
+    if judges:
+        graph.add_edge(list(judges), "settle")
+    graph.add_conditional_edges("settle", _reworked, {"rework": "begin", "ready": "open"})
+    graph.add_conditional_edges("open", _asked, {"ask": "gate", "decided": "consume"})
+    graph.add_edge("gate", "consume")
+    after = [*effects, END]
+    graph.add_conditional_edges(
+        "consume", _decided, {"on": after[0], "begin": "begin", "end": END, "ask": "gate", "open": "open"}
+    )
+    for name, following in zip(effects, after[1:], strict=True):
+        graph.add_edge(name, following)
+    return graph.compile()
+
+
+def flow_digest(flow: Flow) -> str:
+    """Changes when a parked run would not find its nodes any more: phases, items, checks, reviewers or effects."""
+    shape = [
+        [p.id, [a.item for a in p.authors], list(p.checks), [r.role for r in p.reviews], list(p.effects)]
+        for p in flow.phases
+    ]
+    return digest([flow.name, flow.version, shape])[:16]
+
+
+def _fan_out(phase: Phase) -> Callable[[RunState], Sequence[Send]]:
+    def authors(state: RunState) -> Sequence[Send]:
+        return [Send("draft", {**state, "item": author.item}) for author in phase.authors]
+
+    return authors
+
+
+def _judged(judges: list[str]) -> Callable[[RunState], list[str]]:
+    def route(state: RunState) -> list[str]:
+        return ["open"] if state["outcome"] == "unchanged" else judges or ["settle"]
+
+    return route
+
+
+def _reworked(state: RunState) -> Literal["rework", "ready"]:
+    return "rework" if state["outcome"] == "rework" else "ready"
+
+
+def _asked(state: RunState) -> Literal["ask", "decided"]:
+    return "ask" if state["outcome"] == "ask" else "decided"
+
+
+def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "open"]:
+    match state["outcome"]:
+        case "approve" | "waive":
+            return "on"
+        case "request-changes":
+            return "begin"
+        case "ask":
+            return "ask"
+        case "void":
+            return "open"
+        case _:
+            return "end"
+
+
+def _onward(state: RunState) -> Literal["on", "end"]:
+    return "end" if state["outcome"] == "reject" else "on"

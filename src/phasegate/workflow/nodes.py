@@ -1,0 +1,291 @@
+"""What the nodes do: read the state, call one thing, return an update."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langgraph.types import Overwrite, interrupt
+
+from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
+from phasegate.core import Clock, Finding, PhasegateError
+from phasegate.ledger import Comment, GateKey, Ledger
+from phasegate.team import Flow, Phase
+from phasegate.team.flow import Author as AuthorRow
+from phasegate.workflow.gatekeeper import Gatekeeper
+from phasegate.workflow.graph import Node
+from phasegate.workflow.reports import finding_json, findings_of
+from phasegate.workflow.state import RunState
+from phasegate.workspace import Signature, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an effect is told: the run, and the tree that was approved."""
+
+    facts: Facts
+    commit: str
+    files: Mapping[str, bytes]
+    receipts: Mapping[str, Mapping[str, Any]]
+    """Of the effects before it."""
+
+
+class Effect(Protocol):
+    """Changes the world after an approval. It may run again after a crash, and must then find what it did."""
+
+    async def __call__(self, outcome: Outcome) -> dict[str, Any]:
+        """Does it; the receipt says what was done, as JSON."""
+        ...
+
+
+class Facing(Protocol):
+    """What the nodes need to know of runs and of the user's folder."""
+
+    async def facts(self, run_id: str) -> Facts:
+        """What every role knows of that run; it does not change while the run lasts."""
+        ...
+
+    def handed_in(self, spec: str) -> Mapping[str, bytes]:
+        """The spec's folder as it lies in the user's working directory, by path from the top of the repository."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamNodes:
+    """The nodes of a team at work."""
+
+    flow: Flow
+    ledger: Ledger
+    workspace: Workspace
+    authors: Mapping[str, Author]
+    """By role."""
+    checks: Mapping[str, Check]
+    effect_bodies: Mapping[str, Effect]
+    gatekeeper: Gatekeeper
+    facing: Facing
+    clock: Clock
+
+    def begin(self, phase: Phase) -> Node:
+        """Counts the attempt and the round, and says that the round begins."""
+
+        async def begin(state: RunState) -> dict[str, Any]:
+            update = _counted(state, phase)
+            place = f"{phase.id}/{update['attempt']}/{update['round']}"
+            await self.ledger.record(state["run"], (f"phase:{place}", {}))
+            return {**update, "phase": phase.id, "drafts": Overwrite({}), "blocking": Overwrite({}), "outcome": ""}
+
+        return begin
+
+    def draft(self, phase: Phase) -> Node:
+        """Has one author write, and commits it in the role's name."""
+        rows = {author.item: author for author in phase.authors}
+
+        async def draft(state: dict[str, Any]) -> dict[str, Any]:
+            row, began = rows[state["item"]], time.monotonic()
+            brief = await self._brief(state, phase, row)
+            result = await self.authors[row.role].draft(brief)
+            _answered(brief, result)
+            commit = self.workspace.commit(
+                [state["commit"]],
+                result.files,
+                author=_signature(row.role),
+                when=brief.facts.started_at,
+                message=f"{phase.id}: {result.message}",
+            )
+            body = {"by": row.role, "files": len(result.files), "s": _seconds(began)}
+            if result.answers:
+                body["answers"] = list(result.answers)
+            await self.ledger.record(state["run"], (f"draft:{_place(state)}/{row.item}", body))
+            return {"drafts": {row.item: commit}}
+
+        return draft
+
+    def join(self, phase: Phase) -> Node:
+        """Puts the authors' commits together and moves the run's branch there."""
+
+        async def join(state: RunState) -> dict[str, Any]:
+            drafts = [state["drafts"][author.item] for author in phase.authors]
+            commit = self.workspace.join(
+                state["commit"],
+                drafts,
+                author=_signature("phasegate"),
+                when=(await self.facing.facts(state["run"])).started_at,
+                message=f"{phase.id}: {phase.title}",
+            )
+            self.workspace.point(branch(state["run"]), commit)
+            same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
+            return {"commit": commit, "outcome": "unchanged" if same and state["round"] > 1 else "drafted"}
+
+        return join
+
+    def judges(self, phase: Phase) -> Mapping[str, Node]:
+        """The phase's checks, and a node for each reviewer."""
+        checks = {f"check-{name}": self._judge("check", name, [name]) for name in phase.checks}
+        return {**checks, **{f"review-{r.role}": self._judge("review", r.role, r.checks) for r in phase.reviews}}
+
+    def settle(self, phase: Phase) -> Node:
+        """Decides between another round and the gate."""
+
+        async def settle(state: RunState) -> dict[str, Any]:
+            again = bool(state["blocking"]) and state["round"] < phase.max_rounds
+            return {"outcome": "rework" if again else "ready"}
+
+        return settle
+
+    def open(self, phase: Phase) -> Node:
+        """Opens the gate on the tree as it is now, and asks the policy where the run has one."""
+
+        async def open_gate(state: RunState) -> dict[str, Any]:
+            passed = await self.gatekeeper.open(state, phase)
+            return {"outcome": "decided" if passed else "ask"}
+
+        return open_gate
+
+    def gate(self, phase: Phase) -> Node:
+        """Waits for the person."""
+
+        async def gate(state: RunState) -> dict[str, Any]:
+            interrupt(f"{phase.id}/{state['attempt']}")
+            return {}
+
+        return gate
+
+    def consume(self, phase: Phase) -> Node:
+        """Takes the decision from the store; whatever the resume said is of no account."""
+
+        async def consume(state: RunState) -> dict[str, Any]:
+            outcome = await self.gatekeeper.consume(state, phase)
+            update: dict[str, Any] = {"outcome": outcome}
+            if outcome in ("approve", "waive"):
+                update["since"] = state["commit"]
+            if outcome == "void":
+                update["attempt"] = state["attempt"] + 1
+            return update
+
+        return consume
+
+    def effects(self, phase: Phase) -> Mapping[str, Node]:
+        """A node for each effect."""
+        return {f"effect-{name}": self._effect(name) for name in phase.effects}
+
+    def _judge(self, kind: str, name: str, checks: Sequence[str]) -> Node:
+        async def judge(state: RunState) -> dict[str, Any]:
+            began = time.monotonic()
+            subject = await self._subject(state)
+            reports = await asyncio.gather(*(self.checks[check](subject) for check in checks))
+            findings = [finding for report in reports for finding in report.findings]
+            body = _report_body(reports, findings, began)
+            await self.ledger.record(state["run"], (f"{kind}:{_place(state)}/{name}", body))
+            blocking = sum(finding.blocking for finding in findings)
+            return {"blocking": {f"{kind}-{name}": str(blocking)} if blocking else {}}
+
+        return judge
+
+    def _effect(self, name: str) -> Node:
+        async def effect(state: RunState) -> dict[str, Any]:
+            run = state["run"]
+            if await self.ledger.effect(run, name) is None:
+                began = time.monotonic()
+                await self.ledger.effect_begun(run, name)
+                receipt = await self.effect_bodies[name](await self._outcome(state))
+                event = (f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt})
+                await self.ledger.effect_done(run, name, receipt, event)
+            return {}
+
+        return effect
+
+    async def _brief(self, state: dict[str, Any], phase: Phase, row: AuthorRow) -> Brief:
+        facts = await self.facing.facts(state["run"])
+        first = phase.id == self.flow.phase_ids[0]
+        return Brief(
+            facts=facts,
+            phase=phase.id,
+            role=row.role,
+            item=row.item,
+            round=state["round"],
+            files=self.workspace.tree(state["commit"]),
+            handed_in=self.facing.handed_in(facts.spec) if first else {},
+            findings=await self._standing(state),
+            comments=await self._comments(state),
+        )
+
+    async def _subject(self, state: RunState) -> Subject:
+        return Subject(
+            facts=await self.facing.facts(state["run"]),
+            phase=state["phase"],
+            tree=self.workspace.tree_id(state["commit"]),
+            files=self.workspace.tree(state["commit"]),
+            since=self.workspace.tree(state["since"]),
+        )
+
+    async def _outcome(self, state: RunState) -> Outcome:
+        names = self.flow.phase(state["phase"]).effects
+        receipts = {name: await self.ledger.effect(state["run"], name) for name in names}
+        return Outcome(
+            facts=await self.facing.facts(state["run"]),
+            commit=state["commit"],
+            files=self.workspace.tree(state["commit"]),
+            receipts={name: receipt for name, receipt in receipts.items() if receipt is not None},
+        )
+
+    async def _standing(self, state: dict[str, Any]) -> tuple[Finding, ...]:
+        if state["round"] == 1:
+            return ()
+        events = await self.ledger.events(state["run"])
+        return tuple(findings_of(events, state["phase"], state["attempt"]))
+
+    async def _comments(self, state: dict[str, Any]) -> tuple[str, ...]:
+        if state["attempt"] == 1:
+            return ()
+        key = GateKey(state["run"], state["phase"], state["attempt"] - 1)
+        decision = await self.ledger.decision(key)
+        return tuple(_anchored(comment) for comment in decision.statement.comments) if decision else ()
+
+
+def branch(run_id: str) -> str:
+    """The name of a run's branch."""
+    return f"phasegate/{run_id}"
+
+
+def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
+    if state.get("phase") != phase.id:
+        return {"attempt": 1, "round": 1}
+    if state["outcome"] == "request-changes":
+        return {"attempt": state["attempt"] + 1, "round": 1}
+    return {"attempt": state["attempt"], "round": state["round"] + 1}
+
+
+def _answered(brief: Brief, draft: Draft) -> None:
+    if len(draft.answers) != len(brief.comments):
+        raise PhasegateError(
+            f"the {brief.role} answered {len(draft.answers)} of {len(brief.comments)} comments",
+            fix="this is a fault of the author; nothing was lost: 'phasegate run --resume RUN' tries again",
+        )
+
+
+def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: float) -> dict[str, Any]:
+    body: dict[str, Any] = {"s": _seconds(began)}
+    evidence = [report.evidence for report in reports if report.evidence]
+    if evidence:
+        body["evidence"] = evidence
+    if findings:
+        body["findings"] = [finding_json(finding) for finding in findings]
+    return body
+
+
+def _anchored(comment: Comment) -> str:
+    where = f"{comment.path}:{comment.line}" if comment.line else comment.path
+    return f"{where}: {comment.text}" if where else comment.text
+
+
+def _signature(role: str) -> Signature:
+    return Signature(role, f"{role}@phasegate.invalid")
+
+
+def _place(state: Mapping[str, Any]) -> str:
+    return f"{state['phase']}/{state['attempt']}/{state['round']}"
+
+
+def _seconds(began: float) -> float:
+    return round(time.monotonic() - began, 2)

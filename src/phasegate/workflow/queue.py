@@ -1,0 +1,73 @@
+"""The queue of segments: rows in the same database, enqueued in the same transaction as what they follow from."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from phasegate.store.database import storage_errors, sync_engine
+
+QUEUE = "segments"
+ADVANCE = "advance"
+VERSION = "1"
+"""Of the queue's rows, not of Phasegate: the library never takes up rows of another version."""
+POLL_SECONDS = 0.05
+
+
+class Queue:
+    """Enqueues segments and looks at them; runs nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = sync_engine(path)
+        with storage_errors(path):
+            if not sa.inspect(self._engine).has_table("queues"):
+                DBOS.migrate(f"sqlite:///{path}")
+            self._client = DBOSClient(
+                system_database_engine=self._engine,
+                serializer=DBOSPortableJSONSerializer(),
+                application_name="phasegate",
+            )
+            self._client.register_queue(
+                QUEUE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS, on_conflict="never_update"
+            )
+
+    async def dispatch(self, connection: AsyncConnection, run_id: str, number: int) -> None:
+        """Enqueues segment `number` of a run in the caller's transaction; one segment of a run works at a time."""
+        options: EnqueueOptions = {
+            "workflow_name": ADVANCE,
+            "queue_name": QUEUE,
+            "queue_partition_key": run_id,
+            "workflow_id": f"{run_id}:{number}",
+            "app_version": VERSION,
+        }
+        await connection.run_sync(self._enqueue, options, run_id)
+
+    def executors(self) -> set[str]:
+        """Workers that hold a segment."""
+        return {str(row.executor_id) for row in self._pending()}
+
+    def holder(self, run_id: str) -> str | None:
+        """The worker that holds the run's segment, or None."""
+        return next((str(r.executor_id) for r in self._pending() if r.workflow_id.startswith(f"{run_id}:")), None)
+
+    def forget(self, run_id: str, upto: int) -> None:
+        """Deletes the rows of a run's segments that have ended, up to a number."""
+        ended = self._client.list_workflows(
+            workflow_id_prefix=f"{run_id}:", status=["SUCCESS", "ERROR"], load_input=False, load_output=False
+        )
+        old = [row.workflow_id for row in ended if int(row.workflow_id.rpartition(":")[2]) <= upto]
+        if old:
+            self._client.delete_workflows(old)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._client.destroy()
+        self._engine.dispose()
+
+    def _enqueue(self, connection: sa.Connection, options: EnqueueOptions, run_id: str) -> None:
+        self._client.enqueue_in_transaction(connection, options, run_id)
+
+    def _pending(self) -> list[Any]:
+        return self._client.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)

@@ -1,0 +1,83 @@
+"""A segment: drives a run from what is stored to its next gate, or to the end."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, StateSnapshot
+
+from phasegate.core import Parked
+from phasegate.ledger import Ledger, RunStatus
+from phasegate.workflow.checkpoints import prune, saver_on
+from phasegate.workflow.graph import Graph
+from phasegate.workflow.state import RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segments:
+    """Advances runs; safe to call again for one that stopped anywhere."""
+
+    graph: Graph
+    flow: str
+    """Digest of the workflow that the graph was built from."""
+    ledger: Ledger
+    connection: aiosqlite.Connection
+
+    async def advance(self, run_id: str) -> RunStatus:
+        """Drives the run until it waits for a person or has ended.
+
+        Raises:
+            Parked: the workflow changed while the run was parked.
+        """
+        config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
+        snapshot = await self.graph.aget_state(config)
+        if snapshot.next or not snapshot.values:
+            await self.graph.ainvoke(await self._entry(run_id, snapshot), config, durability="sync")
+        return await self._park(run_id, config)
+
+    async def _entry(self, run_id: str, snapshot: StateSnapshot) -> RunState | Command[None] | None:
+        if not snapshot.values:
+            run = await self.ledger.run(run_id)
+            return RunState(run=run_id, flow=self.flow, commit=run.base, since=run.base, outcome="", phase="")
+        if snapshot.values["flow"] != self.flow:
+            raise Parked(
+                f"the workflow was changed while run '{run_id}' was parked at '{snapshot.values['phase']}'",
+                fix="put the workflow's file back as it was until the run has ended, or start the spec again",
+            )
+        return Command(resume=True) if snapshot.interrupts else None
+
+    async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
+        snapshot = await self.graph.aget_state(config, subgraphs=True)
+        await prune(self.connection, run_id, ["", *_live(snapshot)])
+        if snapshot.next:
+            return RunStatus.waiting
+        rejected = snapshot.values["outcome"] == "reject"
+        status = RunStatus.rejected if rejected else RunStatus.released
+        await self.ledger.set_status(run_id, status, "", ("end", {"status": status.value}))
+        return status
+
+
+def _live(snapshot: StateSnapshot) -> list[str]:
+    states = [task.state for task in snapshot.tasks if isinstance(task.state, StateSnapshot)]
+    return [str(state.config["configurable"]["checkpoint_ns"]) for state in states]
+
+
+@asynccontextmanager
+async def segments(path: Path, build: Callable[[object], Graph], flow: str, ledger: Ledger) -> AsyncIterator[Segments]:
+    """Segments over the checkpoints in the database file.
+
+    Args:
+        path: the database file.
+        build: makes the graph over a saver.
+        flow: digest of the workflow.
+        ledger: where runs are looked up.
+    """
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=NORMAL"):
+            await connection.execute(f"PRAGMA {pragma}")
+        saver = saver_on(connection)
+        await saver.setup()
+        yield Segments(graph=build(saver), flow=flow, ledger=ledger, connection=connection)

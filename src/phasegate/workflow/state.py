@@ -1,0 +1,31 @@
+"""What a run carries from node to node: ids and counters, some hundred bytes; artifacts live in Git."""
+
+from typing import Annotated, TypedDict
+
+
+def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Puts together what nodes that ran side by side returned."""
+    return {**old, **new}
+
+
+class RunState(TypedDict, total=False):
+    """The state of a run."""
+
+    run: str
+    flow: str
+    """Digest of the workflow that it was started with."""
+    commit: str
+    """The head of its branch."""
+    since: str
+    """The commit that was approved last."""
+    phase: str
+    attempt: int
+    """Counts gates of the phase, from 1."""
+    round: int
+    """Counts drafts within the attempt, from 1."""
+    drafts: Annotated[dict[str, str], merged]
+    """Item to commit, of the round that is being drafted."""
+    blocking: Annotated[dict[str, str], merged]
+    """Check or reviewer to how many findings of theirs block, as text; those without any are left out."""
+    outcome: str
+    """What the last gate or join came to."""

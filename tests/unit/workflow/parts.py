@@ -1,0 +1,211 @@
+"""A small workflow with scripted authors and checks, over a real repository, database and queue."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, ScriptedAuthor, Subject
+from phasegate.core import Clock, FixedClock, Severity
+from phasegate.ledger import (
+    Comment,
+    Decision,
+    DecisionKind,
+    GateRecord,
+    GateStatus,
+    Ledger,
+    PrivateKey,
+    Run,
+    Statement,
+    Waiver,
+)
+from phasegate.store import Database
+from phasegate.team import Flow, GatePolicy
+from phasegate.workflow import (
+    Effect,
+    Gatekeeper,
+    Manager,
+    Outcome,
+    Segments,
+    TeamNodes,
+    branch,
+    build_graph,
+    decide,
+    flow_digest,
+    segments,
+)
+from phasegate.workflow.queue import Queue
+from phasegate.workspace import Signature, Workspace
+
+NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+ADA = Signature("ada", "ada@example.org")
+
+
+async def write_item(brief: Brief) -> Draft:
+    text = f"{brief.phase} {brief.item} {brief.round} {' '.join(brief.comments)}\n"
+    answers = tuple(f"done: {comment}" for comment in brief.comments)
+    return Draft(files={f"{brief.phase}/{brief.item}.txt": text.encode()}, message=brief.item, answers=answers)
+
+
+async def content(subject: Subject) -> Report:
+    return Report(evidence=f"{len(subject.files)} files")
+
+
+async def shake_hands(outcome: Outcome) -> dict[str, Any]:
+    return {"tree": len(outcome.files)}
+
+
+@dataclass
+class Here:
+    """Surroundings that a test sets."""
+
+    demo_workspace: bool = True
+    loopback_endpoint: bool = True
+    loopback_index: bool = True
+    severity: Severity = Severity.low
+    destructive: bool = False
+
+    def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+        return self.severity, self.destructive
+
+
+@dataclass
+class Plainly:
+    """The same facts for every run."""
+
+    def handed_in(self, spec: str) -> Mapping[str, bytes]:
+        return {f"{spec}/spec.md": b"# A spec\n"}
+
+    async def facts(self, run_id: str) -> Facts:
+        return Facts(run=run_id, spec="specs/001-thing", project="acme", package="acme", started_at=NOW)
+
+
+def flow(*phases: Mapping[str, Any]) -> Flow:
+    rows = phases or (phase("first"), phase("second", effects=["shake"]))
+    return Flow.model_validate({"name": "small", "version": 1, "phases": list(rows)})
+
+
+def phase(name: str, **more: Any) -> dict[str, Any]:
+    row = {"role": "writer", "item": "text", "artifacts": ["{spec}/*"]}
+    base = {"id": name, "title": name.title(), "authors": [row], "checks": ["content"], "gate": {"name": f"{name} gate"}}
+    return {**base, **more}
+
+
+def policy(**requires: Any) -> GatePolicy:
+    asked = {"workspace": "demo", "endpoint": "loopback", "index": "loopback", **requires}
+    return GatePolicy.model_validate({"name": "demo", "version": 1, "requires": asked, "marks": "unreleasable"})
+
+
+@dataclass
+class Team:
+    """Everything that a test may set before it opens the desk."""
+
+    folder: Path
+    flow: Flow = field(default_factory=flow)
+    author: Callable[[Brief], Awaitable[Draft]] = write_item
+    checks: dict[str, Check] = field(default_factory=lambda: {"content": content})
+    effects: dict[str, Effect] = field(default_factory=lambda: {"shake": shake_hands})
+    here: Here = field(default_factory=Here)
+    policy: GatePolicy = field(default_factory=policy)
+    clock: Clock = field(default_factory=lambda: FixedClock(NOW))
+    key: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
+    system: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
+
+    @property
+    def database(self) -> Path:
+        return self.folder / ".phasegate" / "phasegate.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A team at work, with what a test wants to do to it."""
+
+    team: Team
+    ledger: Ledger
+    workspace: Workspace
+    keeper: Gatekeeper
+    segments: Segments
+    queue: Queue
+
+    async def start(self, policy: str = "", run_id: str = "r1") -> str:
+        run = Run(
+            id=run_id,
+            spec="specs/001-thing",
+            flow=self.team.flow.name,
+            branch=branch(run_id),
+            base=self.workspace.head(),
+            policy=policy,
+            started_at=NOW,
+        )
+        await self.ledger.add_run(run, self.queue.dispatch)
+        return run_id
+
+    async def open_gate(self) -> GateRecord:
+        return (await self.ledger.gates(status=GateStatus.open))[-1]
+
+    async def decide(
+        self,
+        kind: DecisionKind,
+        gate: GateRecord,
+        *comments: str,
+        by: str = "ada",
+        digest: str = "",
+        key: PrivateKey | None = None,
+        waiver: Waiver | None = None,
+    ) -> Decision:
+        statement = Statement(
+            gate=gate.key,
+            digest=digest or gate.digest,
+            kind=kind,
+            by=by,
+            at=self.team.clock.now(),
+            comments=tuple(Comment(text=text) for text in comments),
+            waiver=waiver,
+        )
+        return await decide(self.keeper, statement, key or self.team.key, self.queue.dispatch)
+
+
+@asynccontextmanager
+async def desk(team: Team) -> AsyncIterator[Desk]:
+    workspace = _workspace(team.folder)
+    database = await Database.open(team.database)
+    ledger = Ledger(database, team.clock)
+    queue = Queue(team.database)
+    keeper = Gatekeeper(
+        flow=team.flow,
+        ledger=ledger,
+        workspace=workspace,
+        managers=lambda: {"ada": Manager(name="ada", card="manager", public_key=team.key.public)},
+        policy=lambda _: team.policy,
+        surroundings=team.here,
+        system=team.system,
+        clock=team.clock,
+    )
+    writer: Author = ScriptedAuthor(lambda brief: team.author(brief))
+    nodes = TeamNodes(
+        flow=team.flow,
+        ledger=ledger,
+        workspace=workspace,
+        authors={author.role: writer for row in team.flow.phases for author in row.authors},
+        checks=team.checks,
+        effect_bodies=team.effects,
+        gatekeeper=keeper,
+        facing=Plainly(),
+        clock=team.clock,
+    )
+    async with segments(
+        team.database, lambda saver: build_graph(team.flow, nodes, saver), flow_digest(team.flow), ledger
+    ) as parts:
+        yield Desk(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
+    queue.close()
+    await database.close()
+
+
+def _workspace(folder: Path) -> Workspace:
+    if (folder / ".git").exists():
+        return Workspace.open(folder)
+    return Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
