@@ -1,1 +1,24 @@
 """The seam to process isolation: generated code runs here and nowhere else."""
+
+from phasegate.sandbox.bubblewrap import Bubblewrap
+from phasegate.sandbox.find import find_sandbox
+from phasegate.sandbox.judge import TestCase, TestReport, run_tests
+from phasegate.sandbox.landlock import Sandlock
+from phasegate.sandbox.limits import MIB, Limit, Limits, Outcome, Sandbox
+from phasegate.sandbox.scripted import Asked, ScriptedSandbox
+
+__all__ = [
+    "MIB",
+    "Asked",
+    "Bubblewrap",
+    "Limit",
+    "Limits",
+    "Outcome",
+    "Sandbox",
+    "Sandlock",
+    "ScriptedSandbox",
+    "TestCase",
+    "TestReport",
+    "find_sandbox",
+    "run_tests",
+]

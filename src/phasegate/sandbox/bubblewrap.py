@@ -1,0 +1,107 @@
+"""The first choice: namespaces by Debian's bubblewrap."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from phasegate.core.errors import Missing
+from phasegate.sandbox import system
+from phasegate.sandbox.limits import Limits, Outcome
+from phasegate.sandbox.private import collect as read_back
+from phasegate.sandbox.private import private_directory
+from phasegate.sandbox.supervise import supervise
+
+_FIRST_USER = 1_000_000
+_SET_UP_FAILED = b"bwrap: "
+
+
+class Bubblewrap:
+    """Runs each command in namespaces of its own: no network, no other process, a read-only system, an empty home.
+
+    Started by root, the command runs as a numeric user that nobody else is, so that the limit on processes counts its
+    own alone (the kernel never applies that limit to root). Started by anyone else it runs in a user namespace, in
+    which no further one can be made. The limit on processes counts per namespace from Linux 5.14 on.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self, program: str | None = None) -> None:
+        """Finds `bwrap` on the PATH, unless its path is given.
+
+        Raises:
+            Missing: It is not installed.
+        """
+        found = program or shutil.which("bwrap")
+        if found is None:
+            raise Missing("bubblewrap is not installed", fix="sudo apt install bubblewrap")
+        self._program = found
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        files: Mapping[str, bytes],
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        collect: Sequence[str] = (),
+    ) -> Outcome:
+        """See `Sandbox.run`."""
+        user = _FIRST_USER + os.getpid() if os.getuid() == 0 else None
+        with private_directory(files, user) as top:
+            inner = system.shimmed(list(command), limits, user=user, processes=limits.processes)
+            outcome = await supervise([*self._arguments(top, user), "--", *inner], top=top, limits=limits)
+            _demand_set_up(outcome)
+            taken, refused = read_back(top / "work", collect, limits.collected)
+        return _with_files(outcome, taken, refused)
+
+    def _arguments(self, top: Path, user: int | None) -> list[str]:
+        variables = {**system.ENVIRONMENT, "PATH": system.search_path()}
+        return [
+            self._program,
+            *_namespaces(user),
+            *("--die-with-parent", "--new-session", "--clearenv"),
+            *(word for name, value in variables.items() for word in ("--setenv", name, value)),
+            *_ways(system.folders()),
+            *(word for path in (*system.folders(), *system.settings()) for word in ("--ro-bind", path, path)),
+            *(word for path, target in system.links().items() for word in ("--symlink", target, path)),
+            *(word for name in ("passwd", "hosts") for word in ("--ro-bind", str(top / "etc" / name), f"/etc/{name}")),
+            *("--proc", "/proc", "--dev", "/dev"),
+            *("--bind", str(top / "tmp"), "/tmp", "--bind", str(top / "home"), "/home/runner"),  # noqa: S108
+            *("--bind", str(top / "work"), "/home/runner/work", "--chdir", "/home/runner/work"),
+            *("--remount-ro", "/"),
+        ]
+
+
+def _namespaces(user: int | None) -> list[str]:
+    if user is None:
+        return ["--unshare-all", "--unshare-user", "--disable-userns"]
+    # Inside a user namespace root would stay the machine's root to the kernel, and root may have any number of
+    # processes. Instead the mounts are made by root itself, and the shim becomes another user before the command
+    # starts.
+    kept = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+    return [
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--cap-drop", "ALL", *(word for name in kept for word in ("--cap-add", name))),
+    ]
+
+
+def _ways(paths: Sequence[str]) -> list[str]:
+    # Folders that bubblewrap makes on the way to a mount are closed to all but their owner, who is root.
+    above = {
+        str(p) for path in (*paths, "/home/runner/work", "/etc/passwd") for p in Path(path).parents if str(p) != "/"
+    }
+    return [word for path in sorted(above) for word in ("--perms", "0755", "--dir", path)]
+
+
+def _demand_set_up(outcome: Outcome) -> None:
+    if outcome.exit_code == 1 and outcome.stderr.startswith(_SET_UP_FAILED):
+        words = outcome.stderr.decode(errors="replace").splitlines()[0]
+        raise Missing(
+            f"bubblewrap cannot set up its sandbox: {words}",
+            fix="allow unprivileged user namespaces, or pip install sandlock",
+        )
+
+
+def _with_files(outcome: Outcome, files: Mapping[str, bytes], refused: Mapping[str, str]) -> Outcome:
+    return replace(outcome, files=files, refused=refused)

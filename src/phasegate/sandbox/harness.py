@@ -1,0 +1,74 @@
+"""Runs inside, as text (`python -I -c TEXT REQUEST`): runs pytest, measures one module, writes what happened.
+
+REQUEST is JSON: `tests` (files), `conftests` (whether there are any), `module` (the file to measure), `report`
+(where to write).
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+
+import coverage
+import pytest
+
+
+class Witness:
+    """A pytest plugin that remembers how each test ended."""
+
+    def __init__(self) -> None:
+        self.cases: dict[str, dict[str, Any]] = {}
+        self.broken: list[str] = []
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Remembers files that could not be read as tests."""
+        if report.failed:
+            self.broken.append(f"{report.nodeid}: {str(report.longrepr)[-2000:]}")
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Joins set-up, call and tear-down: the worst of them is the outcome."""
+        case = self.cases.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0, "message": ""})
+        case["seconds"] += report.duration
+        if report.outcome != "passed" and case["outcome"] != "failed":
+            case.update(outcome=report.outcome, message=str(report.longrepr)[-4000:])
+
+
+def main() -> None:
+    """Runs the request that is the first argument."""
+    want = json.loads(sys.argv[1])
+    sys.path.insert(0, os.path.abspath("src"))
+    sys.dont_write_bytecode = True
+    measure = coverage.Coverage(data_file=None, config_file=False, include=[want["module"]])
+    witness = Witness()
+    options = [
+        "-q",
+        "--rootdir=.",
+        "--confcutdir=.",
+        "-c",
+        os.devnull,
+        "-p",
+        "no:cacheprovider",
+        "--import-mode=importlib",
+        "--tb=short",
+    ]
+    options += [] if want["conftests"] else ["--noconftest"]
+    measure.start()
+    code = pytest.main([*options, *want["tests"]], plugins=[witness])
+    measure.stop()
+    report = {"code": int(code), "cases": witness.cases, "broken": witness.broken, **_coverage(measure, want["module"])}
+    with open(want["report"], "w") as stream:
+        json.dump(report, stream)
+
+
+def _coverage(measure: coverage.Coverage, module: str) -> dict[str, Any]:
+    try:
+        _, statements, _, missing, _ = measure.analysis2(os.path.abspath(module))
+    except coverage.CoverageException:
+        return {"statements": 0, "missing": []}
+    return {"statements": len(statements), "missing": missing}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The process between Phasegate and a command under sandlock: sets the rules, adopts orphans, and ends them all.
+
+It runs by its path, apart from the package: `python -I landlock_launch.py POLICY program argument…`
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import sandlock
+
+_ADOPT_ORPHANS = 36
+_SET_UP_FAILED = 97
+
+
+def _children() -> list[int]:
+    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+
+
+def _end_all() -> None:
+    # Orphans of what was killed come to us in turn, so this goes on until nobody is left.
+    while children := _children():
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+
+
+def main() -> int:
+    """Runs the command and returns its exit code, 97 if the rules cannot be set."""
+    ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
+    try:
+        code = sandlock.Sandbox(**json.loads(sys.argv[1])).run_interactive(sys.argv[2:])
+    except sandlock.SandlockError as error:
+        print(error, file=sys.stderr)
+        return _SET_UP_FAILED
+    _end_all()
+    return code if code >= 0 else 128 + signal.SIGKILL
+
+
+if __name__ == "__main__":
+    os._exit(main())

@@ -1,0 +1,126 @@
+"""The private directory of one command: files are laid in, read back without following links, and removed."""
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from phasegate.core.errors import InvalidInput
+
+
+class Uncollected(Exception):
+    """A path was not read back; the message says why."""
+
+
+@contextlib.contextmanager
+def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator[Path]:
+    """A directory with `work` (holding `files`), `home`, `tmp` and `etc`; removed at the end.
+
+    Args:
+        files: Relative path to content.
+        owner: The numeric user that everything but `etc` is given to; None leaves it with the present one.
+    """
+    top = Path(tempfile.mkdtemp(prefix="phasegate-"))
+    try:
+        for name in ("work", "home", "tmp", "etc"):
+            (top / name).mkdir()
+        _lay(top / "work", files)
+        (top / "etc" / "passwd").write_text(
+            f"runner:x:{owner or os.getuid()}:{owner or os.getgid()}::/home/runner:/bin/sh\n"
+        )
+        (top / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+        if owner is not None:
+            _give(top, owner)
+        yield top
+    finally:
+        _remove(top)
+
+
+def checked(path: str) -> PurePosixPath:
+    """The path, if it is relative and stays below the directory that it is relative to.
+
+    Raises:
+        InvalidInput: It does not.
+    """
+    pure = PurePosixPath(path)
+    if not path or "\0" in path or pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise InvalidInput(f"{path!r} leaves the sandbox's directory", fix="use a relative path without '..'")
+    return pure
+
+
+def collect(work: Path, wanted: Sequence[str], cap: int) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Reads plain files back; links, hard links and what is above `cap` bytes are refused by name."""
+    files: dict[str, bytes] = {}
+    refused: dict[str, str] = {}
+    for path in wanted:
+        try:
+            files[path] = _read(work, checked(path), cap)
+        except FileNotFoundError:
+            continue
+        except Uncollected as why:
+            refused[path] = str(why)
+        except OSError as error:
+            refused[path] = f"cannot be read: {error.strerror}"
+    return files, refused
+
+
+def _lay(work: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        target = work / checked(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _give(top: Path, owner: int) -> None:
+    os.chmod(top, 0o711)  # noqa: S103 - the owner of what is below must get through
+    for name in ("work", "home", "tmp"):
+        os.chown(top / name, owner, owner)
+        for folder, folders, names in os.walk(top / name):
+            for entry in (*folders, *names):
+                os.chown(os.path.join(folder, entry), owner, owner, follow_symlinks=False)
+
+
+def _read(work: Path, path: PurePosixPath, cap: int) -> bytes:
+    # Each step is opened below the one before, and none may be a link: a path with a link in its middle would leave.
+    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in path.parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        # Without O_NONBLOCK a named pipe would hold us for ever.
+        file = os.open(path.parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+    with open(file, "rb") as stream:
+        _demand_plain(stream.fileno(), cap)
+        return stream.read(cap)
+
+
+def _demand_plain(file: int, cap: int) -> None:
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise Uncollected("not a plain file")
+    if status.st_nlink != 1:
+        raise Uncollected("a hard link")
+    if status.st_size > cap:
+        raise Uncollected(f"{status.st_size} bytes, more than the {cap} allowed")
+
+
+def _remove(top: Path) -> None:
+    def open_up(_call: object, path: str, _error: object) -> None:
+        # A command can take its own directories' permissions away.
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), 0o700)
+            shutil.rmtree(path, ignore_errors=True)
+
+    for folder, folders, _ in os.walk(top):
+        for name in folders:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                with contextlib.suppress(OSError):
+                    os.chmod(path, 0o700)
+    shutil.rmtree(top, onerror=open_up)

@@ -1,0 +1,366 @@
+"""Generated code that means harm is contained by both sandboxes: no canary is found, the run is marked failed."""
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phasegate.core.errors import Missing
+from phasegate.sandbox import MIB, Bubblewrap, Limit, Limits, Outcome, Sandbox, Sandlock, run_tests
+
+CANARY = f"canary-{secrets.token_hex(8)}"
+LIMITS = Limits(wall_seconds=20, memory=512 * MIB, disk=32 * MIB, file_size=8 * MIB, output=MIB, processes=32)
+SHORT = Limits(wall_seconds=1.5, memory=256 * MIB, disk=8 * MIB, file_size=4 * MIB, output=MIB, processes=32)
+
+
+@pytest.fixture(params=[Bubblewrap, Sandlock], ids=["bubblewrap", "sandlock"])
+async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    try:
+        made: Sandbox = request.param()
+        await made.run(["true"], files={})
+    except Missing as missing:
+        pytest.skip(str(missing))
+    return made
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory on the host with credentials in it, and a secret in the environment."""
+    for path in (".aws/credentials", ".ssh/id_ed25519", "notes.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(CANARY)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    return tmp_path
+
+
+async def python(sandbox: Sandbox, code: str, limits: Limits = LIMITS, collect: tuple[str, ...] = ()) -> Outcome:
+    return await sandbox.run([sys.executable, "-c", code], files={"kept.txt": b"kept"}, limits=limits, collect=collect)
+
+
+def seen(outcome: Outcome) -> bool:
+    return CANARY.encode() in outcome.stdout + outcome.stderr + b"".join(outcome.files.values())
+
+
+def running(mark: str) -> bool:
+    """Whether a process of the machine has the mark in its command line, soon after."""
+    time.sleep(0.3)
+    own = str(os.getpid())
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes() if entry.name.isdigit() and entry.name != own else b""
+        except OSError:
+            continue
+        if mark.encode() in line:
+            return True
+    return False
+
+
+TELL = """
+import os, sys
+def tell(path):
+    try:
+        print(path, open(path).read() if os.path.isfile(path) else os.listdir(path))
+    except OSError as error:
+        print(path, error)
+"""
+
+
+async def test_environment_holds_no_secret(sandbox: Sandbox, home: Path) -> None:
+    outcome = await python(sandbox, "import os; print(dict(os.environ)); print(os.environ['HOME'])")
+    assert outcome.ok
+    assert not seen(outcome)
+    assert b"AWS" not in outcome.stdout
+
+
+@pytest.mark.parametrize("path", [".aws/credentials", ".ssh/id_ed25519", "notes.txt"])
+async def test_files_of_the_home_are_closed(sandbox: Sandbox, home: Path, path: str) -> None:
+    outcome = await python(sandbox, f"{TELL}\ntell({str(home / path)!r}); tell(os.path.expanduser('~/{path}'))")
+    assert outcome.ok
+    assert not seen(outcome)
+
+
+async def test_environment_of_other_processes_is_closed(sandbox: Sandbox, home: Path) -> None:
+    pids = [1, os.getpid(), os.getppid()]
+    outcome = await python(
+        sandbox, f"{TELL}\nfor pid in {pids}: tell(f'/proc/{{pid}}/environ'); tell(f'/proc/{{pid}}/cwd')"
+    )
+    assert not seen(outcome)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "/etc/machine-id", "/var/log", "/root/.bashrc", "/home", "/mnt", "/run"]
+)
+async def test_the_rest_of_the_machine_is_closed(sandbox: Sandbox, path: str) -> None:
+    outcome = await python(sandbox, f"{TELL}\ntell({path!r})")
+    words = outcome.stdout.decode()
+    assert "Permission denied" in words or "No such file" in words or words.strip() == "/home ['runner']"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "socket.create_connection(('127.0.0.1', PORT), 2)",  # a service of the machine
+        "socket.create_connection(('169.254.169.254', 80), 2)",  # the metadata address
+        "socket.getaddrinfo('example.com', 443)",  # a name
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('8.8.8.8', 53))",  # a datagram
+        "socket.socket(socket.AF_INET6, socket.SOCK_STREAM)",  # the other family
+        "socket.socket(socket.AF_UNIX).connect(UNIX)",  # a service of the machine that listens on a path
+        "socket.socket(socket.AF_UNIX).connect('\\0phasegate-canary')",  # an abstract one
+        "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",  # the kernel
+        "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)",  # the host of a virtual machine
+    ],
+)
+async def test_no_network(sandbox: Sandbox, listeners: tuple[int, str], attempt: str) -> None:
+    port, path = listeners
+    names = f"import socket\nPORT, UNIX = {port}, {path!r}\n"
+    code = f"{names}try:\n    {attempt}\n    print('reached')\nexcept OSError as error: print(error)"
+    outcome = await python(sandbox, code)
+    assert outcome.ok, outcome.stderr
+    assert b"reached" not in outcome.stdout
+
+
+@pytest.fixture
+def listeners(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """Services on the host: one on a loopback port, one on a path, one on an abstract name."""
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_UNIX) as abstract:
+        tcp.bind(("127.0.0.1", 0))
+        unix.bind(str(tmp_path / "service"))
+        abstract.bind("\0phasegate-canary")
+        for one in (tcp, unix, abstract):
+            one.listen()
+        yield tcp.getsockname()[1], str(tmp_path / "service")
+
+
+async def test_fork_bomb_ends(sandbox: Sandbox) -> None:
+    mark = f"bomb-{secrets.token_hex(4)}"
+    code = f"import os  # {mark}\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    began = time.monotonic()
+    outcome = await python(sandbox, code, SHORT)
+    assert outcome.limit is Limit.wall_time
+    assert time.monotonic() - began < 15
+    assert not running(mark)
+
+
+async def test_what_detaches_itself_is_ended_too(sandbox: Sandbox) -> None:
+    mark = f"detached-{secrets.token_hex(4)}"
+    code = f"""
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)  # {mark}"])
+    os._exit(0)
+time.sleep(0.3)
+"""
+    outcome = await python(sandbox, code)
+    assert outcome.seconds < 15
+    assert not running(mark)
+
+
+async def test_processes_are_limited(sandbox: Sandbox) -> None:
+    code = """
+import os, time
+made = 0
+try:
+    while made < 200:
+        if os.fork() == 0:
+            time.sleep(5)
+            os._exit(0)
+        made += 1
+except OSError as error:
+    print(error)
+print(made)
+"""
+    outcome = await python(sandbox, code)
+    assert int(outcome.stdout.split()[-1]) <= LIMITS.processes
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "kept = []\nwhile True: kept.append(bytearray(10**7))",  # one process
+        "import os\nfor _ in range(8): os.fork()\nkept = []\nwhile True: kept.append(bytearray(10**6))",  # many of them
+        "import mmap\nm = mmap.mmap(-1, 10**9)\nfor i in range(0, 10**9, 4096): m[i] = 1",  # shared
+    ],
+)
+async def test_endless_memory_ends(sandbox: Sandbox, code: str) -> None:
+    outcome = await python(sandbox, code, SHORT)
+    assert not outcome.ok
+
+
+async def test_endless_output_ends(sandbox: Sandbox) -> None:
+    outcome = await python(sandbox, "while True: print('x' * 10000)", SHORT)
+    assert outcome.limit is Limit.output
+    assert len(outcome.stdout) <= SHORT.output
+
+
+async def test_endless_loop_ends(sandbox: Sandbox) -> None:
+    outcome = await python(sandbox, "while True: pass", SHORT)
+    assert outcome.limit is Limit.wall_time
+    assert not outcome.ok
+
+
+async def test_processor_time_ends(sandbox: Sandbox) -> None:
+    outcome = await python(sandbox, "while True: pass", Limits(cpu_seconds=1, wall_seconds=20))
+    assert not outcome.ok
+    assert outcome.seconds < 15
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('big', 'wb').write(b'x' * 10**8)",  # one file
+        "for n in range(10**6): open(f'f{n}', 'wb').write(b'x' * 10**6)",  # many
+    ],
+)
+async def test_endless_files_end(sandbox: Sandbox, code: str) -> None:
+    outcome = await python(sandbox, code, SHORT)
+    assert not outcome.ok
+
+
+@pytest.mark.parametrize(
+    "path", ["/usr/lib/canary", "/etc/canary", "/canary", "/tmp/../var/tmp/canary", "{prefix}/canary", "{home}/canary"]
+)
+async def test_writes_outside_fail(sandbox: Sandbox, home: Path, path: str) -> None:
+    target = path.format(prefix=sys.prefix, home=home)
+    outcome = await python(sandbox, f"open({target!r}, 'w').write('x')")
+    assert not outcome.ok
+    assert not await asyncio.to_thread(os.path.exists, target)
+
+
+async def test_rights_cannot_be_won_back(sandbox: Sandbox) -> None:
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for name, call in {
+    "mount": lambda: libc.mount(b"none", b"/", b"tmpfs", 0x20, None),
+    "limit": lambda: __import__("resource").setrlimit(3, (1 << 40, 1 << 40)) or 0,
+    "chroot": lambda: os.chroot("/") or 0,
+    "trace": lambda: libc.ptrace(16, os.getppid(), 0, 0),
+}.items():
+    try:
+        print(name, "won" if call() == 0 and name != "limit" else "refused")
+    except (OSError, ValueError) as error:
+        print(name, "refused", error)
+print([l for l in open("/proc/self/status") if l.startswith("CapEff")] if os.path.exists("/proc/self/status") else "")
+"""
+    outcome = await python(sandbox, code)
+    assert b"won" not in outcome.stdout, outcome.stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os.symlink({secret!r}, 'left')",  # a link to a file
+        "import os; os.symlink({folder!r}, 'd')",  # a link in the middle of the path
+        "import os; os.link('kept.txt', 'left')",  # a hard link
+        "import os; os.mkfifo('left')",  # a pipe that would hold the reader for ever
+        "import os; os.mkdir('left')",  # a folder
+        "import os; f = open('left', 'wb'); [f.write(bytes(10**6)) for _ in range(7)]",  # too large
+    ],
+)
+async def test_what_is_left_for_the_host_is_not_followed(sandbox: Sandbox, home: Path, code: str) -> None:
+    limits = Limits(wall_seconds=20, file_size=8 * MIB, collected=MIB)
+    text = code.format(secret=str(home / "notes.txt"), folder=str(home))
+    outcome = await python(sandbox, text, limits, ("left", "d/notes.txt"))
+    assert not seen(outcome)
+    assert not outcome.files
+    assert outcome.refused
+
+
+async def test_the_hosts_files_survive_the_clean_up(sandbox: Sandbox, home: Path) -> None:
+    await python(sandbox, f"import os; os.symlink({str(home)!r}, 'd'); os.mkdir('closed'); os.chmod('closed', 0)")
+    assert (home / "notes.txt").read_text() == CANARY
+
+
+# What tests say about hostile code that runs beside them.
+
+MODULE = "src/pkg/runbooks/thing.py"
+TESTS = "tests/runbooks/test_thing.py"
+TREE = {
+    "src/pkg/__init__.py": b"",
+    "src/pkg/runbooks/__init__.py": b"",
+    MODULE: b"def double(n):\n    return n * 3\n",
+    TESTS: b"""
+from pkg.runbooks.thing import double
+
+def test_double():
+    assert double(2) == 4
+
+def test_zero():
+    assert double(0) == 0
+""",
+}
+FORGER = b"""
+import pytest
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    result = yield
+    result.get_result().outcome = "passed"
+    result.get_result().longrepr = None
+"""
+PATCH = b"""
+import _pytest.runner
+_make = _pytest.reports.TestReport.from_item_and_call
+def forged(item, call):
+    report = _make(item, call)
+    report.outcome = "passed"
+    return report
+_pytest.reports.TestReport.from_item_and_call = forged
+_pytest.runner.TestReport.from_item_and_call = staticmethod(forged)
+"""
+
+
+FAILS = "failed"
+LEFT_OUT = "was left out"
+FORGES = "forges results"
+NO_REPORT = "left no report"
+NOT_RUN = "did not run"
+STOPPED = "limit on wall-time"
+
+
+@pytest.mark.parametrize(
+    ("extra", "sign"),
+    [
+        ({}, FAILS),  # the tests just fail
+        ({"conftest.py": FORGER}, LEFT_OUT),  # at the top
+        ({"tests/conftest.py": FORGER}, LEFT_OUT),  # beside the tests
+        ({"forge.py": FORGER, "pytest.ini": b"[pytest]\naddopts = -p forge\npythonpath = .\n"}, LEFT_OUT),
+        ({"src/sitecustomize.py": PATCH}, LEFT_OUT),  # by the interpreter
+        ({MODULE: TREE[MODULE] + PATCH}, FORGES),  # by the code under test
+        ({MODULE: TREE[MODULE] + b"import os; os._exit(0)\n"}, NO_REPORT),  # success by exit code
+        ({MODULE: TREE[MODULE] + b"import sys; sys.exit(0)\n"}, NOT_RUN),
+        ({MODULE: TREE[MODULE] + b"import pytest; pytest.skip('later', allow_module_level=True)\n"}, NOT_RUN),
+        ({MODULE: b"while True: pass\n"}, STOPPED),  # never ends
+        ({"src/pytest.py": b"def main(*a, **k): return 0\n"}, FAILS),  # another pytest
+    ],
+)
+async def test_results_are_not_forged(sandbox: Sandbox, extra: dict[str, bytes], sign: str) -> None:
+    limits = Limits(wall_seconds=3 if sign is STOPPED else 60)
+    report = await run_tests(sandbox, TREE | extra, tests=[TESTS], module=MODULE, limits=limits)
+    assert not report.ok
+    assert sign in " ".join([*report.problems, *(case.outcome for case in report.cases)])
+
+
+async def test_honest_tests_pass(sandbox: Sandbox) -> None:
+    """The other side of the forged ones: what is right is not suspected."""
+    report = await run_tests(
+        sandbox, TREE | {MODULE: b"def double(n):\n    return n * 2\n"}, tests=[TESTS], module=MODULE
+    )
+    assert report.ok, report
+    assert len(report.cases) == 2
+
+
+async def test_a_weakened_test_is_missed(sandbox: Sandbox) -> None:
+    """The judge counts the tests that stand in the file; a test that hides itself at run time is named."""
+    hidden = TREE[TESTS] + b"\ndel test_double\n"
+    report = await run_tests(sandbox, TREE | {TESTS: hidden}, tests=[TESTS], module=MODULE)
+    assert any("test_double did not run" in problem for problem in report.problems)
