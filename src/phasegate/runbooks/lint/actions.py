@@ -1,0 +1,175 @@
+"""What a runbook does to a finding: is it the listed thing that it changes, and can it be had back?"""
+
+import re
+
+from phasegate.core.errors import InvalidInput
+from phasegate.core.findings import Severity
+from phasegate.runbooks import aws
+from phasegate.runbooks.lint import calls, expressions
+from phasegate.runbooks.lint.report import Report
+from phasegate.runbooks.lint.source import Node
+from phasegate.runbooks.lint.types import ANYTHING, Record, Type, of
+from phasegate.runbooks.policy_actions import is_change, is_destructive
+
+_VERB = re.compile(r"[A-Z][a-z]+")
+_CERTAIN_VERBS = ("Batch", "Bulk", "Force", "Admin")
+_VERSION = re.compile(r"V\d+$")
+_ANY_RESOURCE = re.compile(r"resource(s|id|ids|arn|arns|arnlist|name|identifier)?", re.IGNORECASE)
+
+
+def check_actions(report: Report, root: Node, item: Type) -> None:
+    """Checks every entry of `action`."""
+    written = root.get("action")
+    for action in written.each() if written else ():
+        _check(report, root, action, item)
+
+
+def _check(report: Report, root: Node, action: Node, item: Type) -> None:
+    found = calls.call(report, action, item)
+    snapshot = _part(report, action, "snapshot", item)
+    after = _with_answers(item, snapshot, found)
+    _part(report, action, "undo", after)
+    _verify(report, action, item)
+    if found:
+        _is_a_change(report, action, found)
+        _is_listed(report, root, action, found)
+        _can_be_had_back(report, root, action, found)
+
+
+def _part(report: Report, action: Node, key: str, item: Type) -> aws.Operation | None:
+    part = action.get(key)
+    if part is None:
+        return None
+    found = calls.call(report, part, item)
+    wait = part.get("wait")
+    if found and wait:
+        known = [waiter.name for waiter in found.waiters]
+        if wait.value not in known:
+            fix = aws.suggest(str(wait.value), known)
+            report.add("unknown-waiter", Severity.high, wait, f"{found.service} has no waiter {wait.value!r}", fix)
+    return found
+
+
+def _with_answers(item: Type, snapshot: aws.Operation | None, done: aws.Operation | None) -> Type:
+    """What `undo` can read: the item, and what the snapshot and the change answered."""
+    if not isinstance(item, Record):
+        return ANYTHING
+    answers: dict[str, Type] = {"result": of(done.output) if done else ANYTHING}
+    if snapshot:
+        answers["snapshot"] = of(snapshot.output)
+    return item.extended(**answers)
+
+
+def _verify(report: Report, action: Node, item: Type) -> None:
+    verify = action.get("verify")
+    if verify and verify.value != "gone":
+        expressions.check(report, verify, item)
+
+
+def _is_a_change(report: Report, action: Node, found: aws.Operation) -> None:
+    if not is_change(str(found)):
+        message = f"{found} changes nothing, by IAM's access levels"
+        report.add("no-change", Severity.high, action, message, "leave the action out, or name the operation that acts")
+
+
+def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
+    """The action must be on the listed kind: named alike, or given the listed item's own id."""
+    listing = _last_listing(root)
+    if listing is None or _alike(listing, found) or _takes_its_id(report, root, action):
+        return
+    if not is_destructive(str(found)) and _takes_a_field(report, action, root):
+        return
+    message = f"{found} acts on {_noun(found.name)}, and the detection lists {_noun(listing.name)} ({listing})"
+    fix = "name the operation that acts on what is listed, or list what is acted on; pass it the field of `id`"
+    report.add("action-elsewhere", Severity.high, action, message, fix)
+
+
+def _last_listing(root: Node) -> aws.Operation | None:
+    listing = root.get("list")
+    if listing is None:
+        return None
+    last = listing.each()[-1]
+    try:
+        return aws.operation(str((last.get("op") or last).value))
+    except InvalidInput:
+        return None
+
+
+def _alike(listing: aws.Operation, found: aws.Operation) -> bool:
+    """`DescribeVolumes` and `DeleteVolume`, `ListRoles` and `DeleteRolePolicy`."""
+    if listing.service != found.service:
+        return False
+    listed, acted = _singular(_noun(listing.name)), _singular(_noun(found.name))
+    row = listing.row
+    names = {listed, _singular(row.name) if row is not None and row.type_name == "structure" else listed}
+    return any(acted.startswith(name) or acted.endswith(name) for name in names if name)
+
+
+def _noun(operation: str) -> str:
+    """What an operation is about: `DescribeDBInstances` is about `DBInstances`."""
+    verb = _VERB.match(operation)
+    rest = operation[verb.end() :] if verb else operation
+    return _noun(rest) if verb and verb[0] in _CERTAIN_VERBS else _VERSION.sub("", rest)
+
+
+def _singular(noun: str) -> str:
+    lower = noun.lower()
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
+        if lower.endswith(ending) and not lower.endswith("ss"):
+            return lower.removesuffix(ending) + instead
+    return lower
+
+
+def _takes_its_id(report: Report, root: Node, action: Node) -> bool:
+    """Whether a parameter of the same name, or one for any resource, is given a field of the item's `id`."""
+    id_fields = _fields_of(report, root.get("id"))
+    return any(
+        names & id_fields and (_ANY_RESOURCE.fullmatch(name) or _singular(name) in {_singular(own) for own in names})
+        for name, names in _given(report, action).items()
+    )
+
+
+def _takes_a_field(report: Report, action: Node, root: Node) -> bool:
+    """Whether any parameter is given a field of the item's `id`: enough for what only sets or stops something."""
+    id_fields = _fields_of(report, root.get("id"))
+    return any(names & id_fields for names in _given(report, action).values())
+
+
+def _given(report: Report, action: Node) -> dict[str, frozenset[str]]:
+    """The names that each parameter of an action is computed from."""
+    params = action.get("params")
+    found: dict[str, frozenset[str]] = {}
+    for name, value in params.items().items() if params else ():
+        computed = [leaf for leaf in value.walk() if isinstance(leaf.value, str) and leaf.value.startswith("=")]
+        found[name] = frozenset().union(*(_fields_of(report, leaf, leaf.value[1:]) for leaf in computed))
+    return found
+
+
+def _fields_of(report: Report, node: Node | None, text: str | None = None) -> frozenset[str]:
+    written = text if text is not None else node.value if node is not None else None
+    if node is None or not isinstance(written, str):
+        return frozenset()
+    tree = expressions.parse(report, node, written)
+    return expressions.fields(tree) if tree else frozenset()
+
+
+def _can_be_had_back(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
+    if not is_destructive(str(found)):
+        return
+    kept = action.get("snapshot") or action.get("undo")
+    guarded = root.get("guard")
+    if not kept and not guarded:
+        message = f"{found} destroys what it is given, with no snapshot, no undo and no guard"
+        fix = "add snapshot: and undo: to the action, and guard: {protect_tags: […], max_changes: …, approve: true}"
+        report.add("unprotected", Severity.high, action, message, fix)
+    elif not guarded:
+        message = f"{found} destroys what it is given, and nothing limits how much"
+        report.add("no-guard", Severity.medium, action, message, "add guard: {protect_tags: […], max_changes: …}")
+    elif not kept and not _approved(root):
+        message = f"{found} cannot be undone, and the guard asks for no approval"
+        report.add("irreversible", Severity.medium, action, message, "add snapshot: or undo:, or guard.approve: true")
+
+
+def _approved(root: Node) -> bool:
+    approve = root.get("guard", "approve")
+    return approve is not None and approve.value is True

@@ -1,0 +1,131 @@
+"""Everything around the detection: scope, evidence, cost, guard, schedule."""
+
+import re
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+
+from phasegate.core.findings import Severity
+from phasegate.runbooks import aws
+from phasegate.runbooks.lint import expressions
+from phasegate.runbooks.lint.report import Report
+from phasegate.runbooks.lint.source import Node, misread_boolean
+from phasegate.runbooks.lint.types import Type
+
+_ACCOUNT = re.compile(r"\d{12}")
+_DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+_WINDOW = re.compile(rf"{_DAY}([-,]{_DAY})*\s+{_TIME}-({_TIME}|24:00)(\s+(?P<zone>\S+))?")
+_PLACE = re.compile(r"\{([^{}]*)\}")
+
+
+def check_frame(report: Report, root: Node, item: Type) -> None:
+    """Checks what stands around the detection."""
+    _booleans(report, root)
+    _regions(report, root)
+    _accounts(report, root)
+    _evidence(report, root, item)
+    _cost(report, root, item)
+    _window(report, root)
+    _schedule(report, root)
+
+
+def _booleans(report: Report, root: Node) -> None:
+    for node in root.walk():
+        if misread_boolean(node):
+            read = str(node.value).lower()
+            message = f"YAML reads a bare {node.raw!r} as {read}"
+            fix = f'write "{node.raw}" in quotes for the text, or {read} for the truth value'
+            report.add("yaml-boolean", Severity.high, node, message, fix)
+
+
+def _regions(report: Report, root: Node) -> None:
+    regions = root.get("scope", "regions")
+    if regions is None or regions.value in ("all", "global"):
+        _asked_everywhere(report, root, regions)
+        return
+    for region in regions.each():
+        if region.value not in aws.regions():
+            fix = aws.suggest(str(region.value), ["all", "global", *aws.regions()])
+            report.add("unknown-region", Severity.high, region, f"AWS has no region {region.raw!r}", fix)
+    if len(regions.each()) > 1:
+        _asked_everywhere(report, root, regions)
+
+
+def _asked_everywhere(report: Report, root: Node, regions: Node | None) -> None:
+    """A service that answers for the whole account would give every finding once a region."""
+    listing = root.get("list")
+    first = listing.each()[0] if listing else None
+    name = str((first.get("op") or first).value) if first else ""
+    service = name.partition(".")[0]
+    if regions is None or regions.value == "global" or service not in aws.services():
+        return
+    if aws.is_global(service) or name == "s3.ListBuckets":
+        message = f"{name} answers for the whole account: every region would report the same"
+        report.add("asked-everywhere", Severity.medium, regions, message, "write scope: {regions: global}")
+
+
+def _accounts(report: Report, root: Node) -> None:
+    accounts = root.get("scope", "accounts")
+    if accounts is None or accounts.value in ("current", "organization"):
+        return
+    for account in accounts.each():
+        if not isinstance(account.value, str):
+            fix = f'put it in quotes: "{account.raw}"'
+            report.add("account-id", Severity.high, account, f"YAML reads the account {account.raw} as a number", fix)
+        elif not _ACCOUNT.fullmatch(account.value):
+            fix = "write current, organization, or a list of ids of twelve digits in quotes"
+            report.add("account-id", Severity.high, account, f"{account.value!r} is no account id", fix)
+
+
+def _evidence(report: Report, root: Node, item: Type) -> None:
+    evidence = root.get("evidence")
+    for entry in _entries(evidence):
+        expressions.check(report, entry, item)
+
+
+def _entries(node: Node | None) -> Iterable[Node]:
+    if node is None:
+        return ()
+    return node.items().values() if node.items() else node.each()
+
+
+def _cost(report: Report, root: Node, item: Type) -> None:
+    unit, quantity = root.get("cost", "unit"), root.get("cost", "quantity")
+    if unit and isinstance(unit.value, str):
+        for place in _PLACE.findall(unit.value):
+            expressions.check(report, unit, item, text=place)
+    if quantity and isinstance(quantity.value, str):
+        expressions.check(report, quantity, item)
+
+
+def _window(report: Report, root: Node) -> None:
+    window = root.get("guard", "window")
+    if window is None:
+        return
+    written = _WINDOW.fullmatch(str(window.value))
+    if not written:
+        fix = 'write days, hours and a zone: "Mon-Fri 08:00-17:00 UTC"'
+        report.add("window", Severity.high, window, f"{window.raw!r} is no window of time", fix)
+    elif written["zone"] and not _is_zone(written["zone"]):
+        fix = "write UTC or a zone such as Europe/Berlin"
+        report.add("window", Severity.high, window, f"there is no time zone {written['zone']!r}", fix)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _schedule(report: Report, root: Node) -> None:
+    schedule = root.get("schedule")
+    if schedule is None:
+        return
+    written = str(schedule.value)
+    if len(written.split()) != 5 or not croniter.is_valid(written):
+        fix = 'write minute, hour, day, month and weekday: "0 6 * * 1-5"'
+        report.add("schedule", Severity.high, schedule, f"{schedule.raw!r} is no cron expression", fix)
