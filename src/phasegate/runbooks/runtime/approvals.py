@@ -1,0 +1,124 @@
+"""Approvals: signed by a person, bound to the exact findings, good for one use.
+
+An approval is a DSSE envelope (payload and Ed25519 signature) over `id`, `runbook`, `digest`, `approver` and
+`expires`.
+"""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .dates import moment
+from .errors import Prerequisite, Refused
+
+PAYLOAD_TYPE = "application/vnd.phasegate.approval+json"
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{4,100}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """What a person approved."""
+
+    id: str
+    runbook: str
+    digest: str
+    """Of the report, as `Report.digest` gives it."""
+    approver: str
+    expires: datetime
+
+
+def pae(payload: bytes) -> bytes:
+    """The bytes that are signed: DSSE's pre-authentication encoding of the payload."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def envelope(statement: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes:
+    """The approval file for a statement; `sign` gives the raw Ed25519 signature of the approver's key."""
+    payload = json.dumps(statement, sort_keys=True).encode()
+    signature = {"keyid": statement["approver"], "sig": base64.b64encode(sign(pae(payload))).decode()}
+    document = {"payloadType": PAYLOAD_TYPE, "payload": base64.b64encode(payload).decode(), "signatures": [signature]}
+    return json.dumps(document, indent=2).encode()
+
+
+def verified(document: bytes, approvers: Path, now: datetime) -> Approval:
+    """The approval, once its signature, its approver and its expiry hold.
+
+    Raises:
+        Refused: they do not; `reason` says which.
+        Prerequisite: the package `cryptography` is not installed.
+    """
+    try:
+        outer = json.loads(document)
+        payload = base64.b64decode(outer["payload"], validate=True)
+        signature = base64.b64decode(outer["signatures"][0]["sig"], validate=True)
+        approval = _approval(json.loads(payload))
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise Refused(f"the approval cannot be read: {error}", reason="bad-approval") from error
+    if outer.get("payloadType") != PAYLOAD_TYPE:
+        raise Refused(f"the file is of type {outer.get('payloadType')!r}, no approval", reason="bad-approval")
+    _verify(_key_of(approval.approver, approvers), signature, pae(payload))
+    if now >= approval.expires:
+        raise Refused(f"the approval expired at {approval.expires.isoformat()}", reason="expired")
+    return approval
+
+
+def consume(approval: Approval, state: Path) -> None:
+    """Marks the approval as used, before anything changes.
+
+    Raises:
+        Refused: it was used before, here.
+        OSError: the mark cannot be written; then nothing must be changed.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        mark = os.open(state / approval.id, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError as error:
+        raise Refused(f"the approval {approval.id} was used before; ask for a new one", reason="consumed") from error
+    with os.fdopen(mark, "w", encoding="utf-8") as file:
+        file.write(approval.digest)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _approval(statement: Mapping[str, Any]) -> Approval:
+    expires = moment(statement["expires"])
+    if expires is None or not _SAFE_ID.fullmatch(statement["id"]):
+        raise ValueError("its id or its expiry is not well-formed")
+    return Approval(
+        id=statement["id"],
+        runbook=str(statement["runbook"]),
+        digest=str(statement["digest"]),
+        approver=str(statement["approver"]),
+        expires=expires,
+    )
+
+
+def _key_of(name: str, approvers: Path) -> bytes:
+    try:
+        listed = json.loads(approvers.read_text(encoding="utf-8"))["approvers"]
+        keys = {entry["name"]: base64.b64decode(entry["public_key"], validate=True) for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{approvers} lists no approvers: {error}", reason="unknown-approver") from error
+    if name not in keys:
+        raise Refused(f"{name!r} is not among the approvers of this package", reason="unknown-approver")
+    return keys[name]
+
+
+def _verify(key: bytes, signature: bytes, message: bytes) -> None:
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError as error:
+        raise Prerequisite(
+            "an approval is verified with the package cryptography: install the extra `apply`"
+        ) from error
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError) as error:
+        raise Refused("the signature of the approval does not hold", reason="bad-signature") from error

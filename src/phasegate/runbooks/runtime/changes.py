@@ -1,0 +1,134 @@
+"""Changes: planned in a dry run, or made, with what is needed to undo them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from .dates import days_between
+from .functions import tag
+from .hours import Window
+from .log import ActionLog
+from .scan import Row, Scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """What holds a change back."""
+
+    protect_tags: Sequence[str] = ()
+    """An item with one of these tags is left alone, whatever the value."""
+    min_age_days: float | None = None
+    created: str = ""
+    """The field that holds when the item was made."""
+    max_changes: int | None = None
+    """More findings than this are refused as a whole."""
+    window: str = ""
+    """Such as `Mon-Fri 08:00-17:00 UTC`."""
+
+    def holds_back(self, row: Row, now: datetime) -> str:
+        """Why the item is left alone; empty where it is not."""
+        kept = next((key for key in self.protect_tags if tag(row, key) is not None), None)
+        if kept is not None:
+            return f"it carries the tag {kept}"
+        if self.min_age_days is None:
+            return ""
+        age = days_between(row.get(self.created), now)
+        if age is None:
+            return "its age is not known"
+        return f"it is younger than {self.min_age_days:g} days" if age < self.min_age_days else ""
+
+    def refuses(self, changes: int, now: datetime) -> str:
+        """Why no change is made at all; empty where changes may be made."""
+        if self.max_changes is not None and changes > self.max_changes:
+            return f"{changes} changes are more than the {self.max_changes} that the guard allows"
+        if self.window and not Window.read(self.window).is_open(now):
+            return f"changes are made only in the window {self.window}"
+        return ""
+
+
+class Change(Protocol):
+    """What `remediate` may do with one item, in a dry run or in earnest."""
+
+    @property
+    def scan(self) -> Scan:
+        """The account and region of the item."""
+        ...
+
+    def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Takes a snapshot, or reads what is there, before anything changes; gives the answer."""
+        ...
+
+    def wait(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Waits until the snapshot is complete."""
+        ...
+
+    def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
+        """Records the call that would undo the change."""
+        ...
+
+    def make(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Makes the change; gives the answer."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A dry run: notes what would be called, and calls nothing."""
+
+    scan: Scan
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Notes the call."""
+        return self.make(service, operation, **params)
+
+    def wait(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Nothing to wait for."""
+
+    def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
+        """Nothing to undo."""
+
+    def make(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Notes the call."""
+        self.calls.append(_call(service, operation, params))
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Changes in earnest; every call is logged before and after."""
+
+    scan: Scan
+    log: ActionLog
+    about: Mapping[str, Any]
+    """The finding, as every line of the log names it."""
+
+    def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Takes it, and logs what it answered."""
+        return self._call("snapshot", service, operation, params)
+
+    def wait(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Waits; botocore's waiter raises when the snapshot fails or takes too long."""
+        step = {"step": "wait", "call": f"{service}.{waiter}", "params": params}
+        with self.log.around({**self.about, **step}):
+            self.scan.client(service).get_waiter(waiter).wait(**params)
+
+    def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
+        """Logs the call that would undo the change, before the change is made."""
+        self.log.write({**self.about, "step": "undo", "state": "recorded", **_call(service, operation, params)})
+
+    def make(self, service: str, operation: str, /, **params: Any) -> Row:
+        """Makes the change."""
+        return self._call("change", service, operation, params)
+
+    def _call(self, step: str, service: str, operation: str, params: Mapping[str, Any]) -> Row:
+        given = {name: value for name, value in params.items() if value is not None}
+        with self.log.around({**self.about, "step": step, **_call(service, operation, given)}) as outcome:
+            answer: Row = getattr(self.scan.client(service), operation)(**given)
+            outcome["answer"] = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+        return answer
+
+
+def _call(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"call": f"{service}.{operation}", "params": dict(params)}

@@ -1,0 +1,121 @@
+"""Errors: what people meet, and how failed calls are counted.
+
+    RunbookError      1  something failed
+    ├── WrongUse      2  the command's words are off
+    ├── Incomplete    3  the scan could not look everywhere
+    ├── Prerequisite  4  credentials or a package are missing
+    ├── Refused       5  the approval or the guard says no; nothing was changed
+    └── Unfinished    6  a change failed, or could not be verified
+
+The number is the exit code of the command.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+
+class RunbookError(Exception):
+    """Something failed."""
+
+    exit_code = 1
+
+
+class WrongUse(RunbookError):
+    """The command's words are off."""
+
+    exit_code = 2
+
+
+class Incomplete(RunbookError):
+    """The scan could not look everywhere."""
+
+    exit_code = 3
+
+
+class Prerequisite(RunbookError):
+    """Credentials or a package are missing."""
+
+    exit_code = 4
+
+
+class Refused(RunbookError):
+    """The approval or the guard says no; nothing was changed."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unfinished(RunbookError):
+    """A change failed, or could not be verified."""
+
+    exit_code = 6
+
+
+class Unanswered(Exception):
+    """A call failed, and has been counted; what depends on it is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallError:
+    """Calls of one kind that failed alike in one account and region."""
+
+    account: str
+    region: str
+    call: str
+    code: str
+    message: str
+    """Of the first."""
+    count: int
+
+
+class CallErrors:
+    """Counts failed calls by account, region, call and code."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str, str, str], tuple[str, int]] = {}
+
+    def count(self, account: str, region: str, call: str, error: Exception) -> str:
+        """Counts one, and says what failed in a sentence."""
+        code = code_of(error)
+        with self._lock:
+            message, seen = self._seen.get((account, region, call, code), (str(error), 0))
+            self._seen[account, region, call, code] = (message, seen + 1)
+        return f"{call} failed: {code}"
+
+    @property
+    def total(self) -> int:
+        """How many were counted."""
+        with self._lock:
+            return sum(seen for _, seen in self._seen.values())
+
+    def all(self) -> list[CallError]:
+        """All kinds, sorted."""
+        with self._lock:
+            seen = sorted(self._seen.items())
+        return [
+            CallError(account=account, region=region, call=call, code=code, message=message, count=count)
+            for (account, region, call, code), (message, count) in seen
+        ]
+
+
+def code_of(error: Any) -> str:
+    """AWS's code of the error, or the name of botocore's own."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or type(error).__name__)
+
+
+def same_code(code: str, wanted: str) -> bool:
+    """Whether two codes are the same; services differ in whether they add `Exception`, `Error` or `Fault`."""
+    return _bare(code) == _bare(wanted)
+
+
+def _bare(code: str) -> str:
+    name = code.rsplit(".", 1)[-1]
+    for ending in ("Exception", "Error", "Fault"):
+        name = name.removesuffix(ending)
+    return name

@@ -1,0 +1,63 @@
+"""Rows brought together: an index over a second listing, and ids grouped for calls that take many."""
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from .functions import as_list
+from .scan import Row
+
+T = TypeVar("T")
+
+
+class Index:
+    """Rows by a key; a row whose key is a list stands under each of its values."""
+
+    def __init__(self, rows: Iterable[Row], key: Callable[[Row], Any]) -> None:
+        self._rows: dict[Hashable, list[Row]] = {}
+        for row in rows:
+            for value in as_list(key(row)):
+                self._rows.setdefault(_hashable(value), []).append(row)
+
+    def all(self, key: Any) -> list[Row]:
+        """Every row under the key, or under any of several; an empty list where there is none."""
+        return [row for value in as_list(key) for row in self._rows.get(_hashable(value), ())]
+
+    def first(self, key: Any) -> Row | None:
+        """The first row under the key, or under any of several; None where there is none."""
+        return next((row for value in as_list(key) for row in self._rows.get(_hashable(value), ())), None)
+
+
+def batches(
+    rows: Iterable[Row], size: int, ids: Callable[[Row], Any], shared: Callable[[Row], Row] | None = None
+) -> Iterator[tuple[list[Any], Row]]:
+    """Groups ids by `size`, for calls that take several: each group of ids, and what its rows share.
+
+    Only rows for which `shared` gives the same are grouped. Missing ids are left out, and none is asked for twice in
+    a group.
+    """
+    waiting: dict[str, tuple[dict[Any, None], Row]] = {}
+    for row in rows:
+        common = shared(row) if shared else {}
+        label = json.dumps(common, sort_keys=True, default=str)
+        group, _ = waiting.setdefault(label, ({}, common))
+        for value in as_list(ids(row)):
+            group[value] = None
+            if len(group) == size:
+                yield list(waiting.pop(label)[0]), common
+                group = waiting.setdefault(label, ({}, common))[0]
+    yield from ((list(group), common) for group, common in waiting.values() if group)
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """The values, so many at a time."""
+    waiting = iter(values)
+    while chunk := list(islice(waiting, size)):
+        yield chunk
+
+
+def _hashable(value: Any) -> Hashable:
+    if isinstance(value, (list, Mapping)):
+        return json.dumps(value, sort_keys=True, default=str)
+    return value  # type: ignore[no-any-return]

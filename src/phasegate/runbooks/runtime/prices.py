@@ -1,0 +1,94 @@
+"""What things cost: a dated table, and price times quantity with the price's source and date."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import WrongUse
+from .values import is_number
+
+HOURS_A_MONTH = 730
+_A_MONTH = {"month": 1.0, "hour": float(HOURS_A_MONTH), "day": HOURS_A_MONTH / 24, "year": 1 / 12}
+_ANYWHERE = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a finding costs."""
+
+    unit: str
+    quantity: float | None
+    amount: float | None
+    """Per `per`; None where the price or the quantity is not known."""
+    monthly: float | None
+    """The amount per month of 730 hours; None where it is not known or comes only once."""
+    per: str
+    currency: str = "USD"
+    price: float | None = None
+    source: str = ""
+    date: str = ""
+    """Of the price."""
+    reason: str = ""
+    """Why it is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """One line of the table."""
+
+    price: float
+    source: str
+    date: str
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceTable:
+    """Prices by unit and region; the region `*` stands for all that have none of their own."""
+
+    prices: Mapping[tuple[str, str], Price] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "PriceTable":
+        """Reads `{"prices": [{"unit", "region", "price", "currency", "source", "date"}, …]}`.
+
+        Raises:
+            WrongUse: the file is not there or not of that form.
+        """
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))["prices"]
+            return cls(prices={(entry["unit"], entry["region"]): _price(entry) for entry in entries})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WrongUse(f"{path} is no price table: {error}") from error
+
+    def cost(self, unit: str, region: str, *, quantity: Any, per: str) -> Cost:
+        """Price times quantity."""
+        price = self.prices.get((unit, region)) or self.prices.get((unit, _ANYWHERE))
+        if price is None or not is_number(quantity):
+            reason = f"no price for {unit} in {region}" if price is None else "the quantity is not known"
+            known = quantity if is_number(quantity) else None
+            return Cost(unit=unit, quantity=known, amount=None, monthly=None, per=per, reason=reason)
+        amount = price.price * quantity
+        factor = _A_MONTH.get(per)
+        return Cost(
+            unit=unit,
+            quantity=quantity,
+            amount=round(amount, 6),
+            monthly=None if factor is None else round(amount * factor, 6),
+            per=per,
+            currency=price.currency,
+            price=price.price,
+            source=price.source,
+            date=price.date,
+        )
+
+
+def _price(entry: Mapping[str, Any]) -> Price:
+    return Price(
+        price=float(entry["price"]),
+        source=str(entry["source"]),
+        date=str(entry["date"]),
+        currency=str(entry.get("currency", "USD")),
+    )
