@@ -1,0 +1,231 @@
+"""Package indexes: where a release is published, once, and read back."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import html
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from phasegate.core.canonical import digest
+from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
+
+_EXHAUSTED = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENFILE,
+    errno.EMFILE,
+}
+_PAGE = (
+    "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{title}</title></head><body>\n{links}</body></html>\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One file of a release as the index holds it."""
+
+    name: str
+    sha256: str
+    size: int
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What the index holds of a release; the same for the same release, however often it was published."""
+
+    project: str
+    """Normalised."""
+    version: str
+    index: str
+    """The index's address, as `pip install --index-url` takes it."""
+    files: tuple[Published, ...]
+    """Sorted by name."""
+
+
+class Publisher(Protocol):
+    """An index that takes releases: a folder, or a service that speaks the upload API."""
+
+    async def publish(self, files: Mapping[str, bytes]) -> Receipt:
+        """Publishes one release; publishing the same bytes again gives the same receipt.
+
+        Args:
+            files: File name to content, of one project and version.
+
+        Raises:
+            Refused: The index holds other bytes for that project and version; reason `index_conflict`.
+            Exhausted: The index has no room, or cannot be written.
+            InvalidInput: The files are no wheels or sdists, or not of one project and version.
+        """
+        ...
+
+    async def read(self, project: str, version: str) -> Receipt | None:
+        """What the index holds of a release now; None where it holds nothing."""
+        ...
+
+
+class FolderIndex:
+    """A folder that pip reads with `--index-url` or, below the project's name, with `--find-links`.
+
+    Laid out as the Simple API has it (PEP 503; PEP 691 in `index.json`): `<project>/<file>`, and pages that list them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def address(self) -> str:
+        """The address for `pip install --index-url`."""
+        return f"{self._folder.absolute().as_uri()}/"
+
+    async def publish(self, files: Mapping[str, bytes]) -> Receipt:
+        """Publishes one release; see `Publisher`. Each file appears whole or not at all."""
+        return await asyncio.to_thread(self._publish, files)
+
+    async def read(self, project: str, version: str) -> Receipt | None:
+        """What the folder holds of a release now, with the SHA-256 of the bytes that are there."""
+        return await asyncio.to_thread(self._read, canonicalize_name(project), version)
+
+    def _publish(self, files: Mapping[str, bytes]) -> Receipt:
+        project, version = release_of(files)
+        place = self._folder / project
+        with _room(self._folder):
+            place.mkdir(parents=True, exist_ok=True)
+            with _locked(self._folder):
+                self._refuse_conflict(files, place, version)
+                for name, content in sorted(files.items()):
+                    if not (place / name).exists():
+                        _write(place / name, content)
+                self._write_pages(project)
+        return self._read_back(files, project, version)
+
+    def _read_back(self, files: Mapping[str, bytes], project: str, version: str) -> Receipt:
+        receipt = self._read(project, version)
+        held = {file.name: file.sha256 for file in receipt.files} if receipt else {}
+        if receipt is None or not {name: digest(content) for name, content in files.items()}.items() <= held.items():
+            message = f"{project} {version} does not read back from {self._folder} as it was written"
+            raise PhasegateError(message, fix="check the disk, and publish again")
+        return receipt
+
+    def _read(self, project: str, version: str) -> Receipt | None:
+        files = tuple(
+            Published(name=path.name, sha256=digest(content), size=len(content), address=path.absolute().as_uri())
+            for path in self._files(project)
+            if _parsed(path.name) == (project, version)
+            for content in [path.read_bytes()]
+        )
+        return Receipt(project=project, version=version, index=self.address, files=files) if files else None
+
+    def _files(self, project: str) -> list[Path]:
+        place = self._folder / project
+        found = place.iterdir() if place.is_dir() else ()
+        # What else people lay into the folder is theirs; pip does not look at it either.
+        return sorted(path for path in found if _parsed(path.name) and path.is_file())
+
+    def _refuse_conflict(self, files: Mapping[str, bytes], place: Path, version: str) -> None:
+        for path in self._files(place.name):
+            same_kind = any(name.endswith(path.suffix) for name in files)
+            if _parsed(path.name) == (place.name, version) and same_kind and files.get(path.name) != path.read_bytes():
+                raise Refused(
+                    f"the index {self._folder} holds {path.name} with other bytes",
+                    reason="index_conflict",
+                    fix="release under another version: what was published is never replaced",
+                )
+
+    def _write_pages(self, project: str) -> None:
+        listed = [(path.name, digest(path.read_bytes())) for path in self._files(project)]
+        links = "".join(f"<a href='{html.escape(n)}#sha256={sha}'>{html.escape(n)}</a><br>\n" for n, sha in listed)
+        _write(self._folder / project / "index.html", _page(project, links))
+        files = [{"filename": name, "url": name, "hashes": {"sha256": sha}} for name, sha in listed]
+        versions = sorted({parsed[1] for name, _ in listed if (parsed := _parsed(name))})
+        page = {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files}
+        _write(self._folder / project / "index.json", json.dumps(page, indent=1).encode())
+        projects = sorted(path.name for path in self._folder.iterdir() if path.is_dir() and self._files(path.name))
+        links = "".join(f"<a href='{html.escape(name)}/'>{html.escape(name)}</a><br>\n" for name in projects)
+        _write(self._folder / "index.html", _page("Packages", links))
+
+
+def release_of(files: Mapping[str, bytes]) -> tuple[str, str]:
+    """The one project and version that file names speak of.
+
+    >>> release_of({"acme_runbooks-1.0.0-py3-none-any.whl": b"", "acme_runbooks-1.0.0.tar.gz": b""})
+    ('acme-runbooks', '1.0.0')
+
+    Raises:
+        InvalidInput: There is none, or more than one.
+    """
+    found = {_parsed(name) for name in files}
+    first = found.pop() if len(found) == 1 else None
+    if first is None:
+        message = f"{', '.join(sorted(files)) or 'nothing'} is not one release"
+        raise InvalidInput(message, fix="publish wheel and sdist of one project and version, as the build named them")
+    return first
+
+
+def _parsed(name: str) -> tuple[str, str] | None:
+    """Project and version of a file name; None where it is no wheel's or sdist's."""
+    if not name.endswith((".whl", ".tar.gz")) or "/" in name or "\\" in name:
+        return None
+    try:
+        project, version = parse_wheel_filename(name)[:2] if name.endswith(".whl") else parse_sdist_filename(name)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return project, str(version)
+
+
+def _page(title: str, links: str) -> bytes:
+    return _PAGE.format(title=html.escape(title), links=links).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Puts the file there whole or not at all, also when the machine stops in the middle."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".publishing-")
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # A private mode would keep every other user of the index out.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One publisher at a time, across processes; the lock goes with the process that held it."""
+    with open(folder / ".lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _EXHAUSTED:
+            raise
+        fix = "make room, or give the right to write there, and resume the run: nothing was published by half"
+        raise Exhausted(f"the index {folder} cannot be written: {error.strerror}", fix=fix) from error

@@ -1,0 +1,127 @@
+"""Installs a published wheel into a fresh virtual environment, without network.
+
+The environment holds the wheel, and links to exactly those distributions of the running environment that its declared
+dependencies come to. pip resolves the wheel's requirements against them as anywhere else, and whatever the package uses
+without declaring it is not there to be imported.
+"""
+
+import asyncio
+import shutil
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.utils import canonicalize_name
+
+from phasegate.core.canonical import digest
+from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
+from phasegate.release.environment import Resolved, resolve
+from phasegate.release.index import Receipt
+from phasegate.release.process import Ran, run
+from phasegate.release.project import Project
+
+_SECONDS = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """A release, installed."""
+
+    project: str
+    """Normalised."""
+    version: str
+    folder: Path
+    """The virtual environment."""
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    def script(self, name: str) -> Path:
+        """A console script of it."""
+        return self.folder / "bin" / name
+
+
+async def install(receipt: Receipt, project: Project, into: Path) -> Installation:
+    """Installs a release from the index that a receipt names; an environment that stands there is made anew.
+
+    Args:
+        receipt: Of the release; the index must still hold the bytes that it tells of.
+        project: What the release was built from; its declared dependencies are resolved in the running environment.
+        into: Where the virtual environment is to stand.
+
+    Raises:
+        Refused: The index holds other bytes by now; reason `index_changed`.
+        InvalidInput: `into` holds something that is no virtual environment.
+        Missing: A declared dependency is not installed here.
+        Exhausted: The environment cannot be written.
+        PhasegateError: pip failed; the message carries the last of what it said.
+    """
+    needed = resolve(project.requirements)
+    _refuse_changed(receipt)
+    await asyncio.to_thread(_prepare, into, needed.values())
+    await _pip(receipt, into)
+    _check_installed(receipt, into)
+    return Installation(project=receipt.project, version=receipt.version, folder=into)
+
+
+def _refuse_changed(receipt: Receipt) -> None:
+    for file in receipt.files:
+        path = Path(url2pathname(urlsplit(file.address).path))
+        if not path.is_file() or digest(path.read_bytes()) != file.sha256:
+            message = f"{path} is no longer what was published"
+            raise Refused(message, reason="index_changed", fix="find out who changed the index, and release again")
+
+
+def _prepare(into: Path, needed: Iterable[Resolved]) -> None:
+    if into.exists() and any(into.iterdir()) and not (into / "pyvenv.cfg").is_file():
+        raise InvalidInput(f"{into} holds something that is no virtual environment", fix="name another folder")
+    try:
+        shutil.rmtree(into, ignore_errors=True)
+        venv.EnvBuilder(symlinks=True, with_pip=False).create(into)
+        _link(into, needed)
+    except OSError as error:
+        fix = "make room, or give the right to write there"
+        raise Exhausted(f"the environment {into} cannot be made: {error.strerror}", fix=fix) from error
+
+
+def _link(into: Path, needed: Iterable[Resolved]) -> None:
+    # In a folder of their own: through links in site-packages itself, `pip install --upgrade` there would write
+    # into the running environment.
+    linked = into / "dependencies"
+    linked.mkdir()
+    for distribution in needed:
+        for root in distribution.roots:
+            (linked / root.name).symlink_to(root)
+    (_site_packages(into) / "dependencies.pth").write_text(f"{linked.absolute()}\n")
+
+
+async def _pip(receipt: Receipt, into: Path) -> None:
+    command = [sys.executable, "-I", "-m", "pip", "--python", str(into / "bin" / "python"), "--isolated"]
+    command += ["--no-input", "--no-cache-dir", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
+    command += ["--only-binary=:all:", "--index-url", receipt.index, f"{receipt.project}=={receipt.version}"]
+    try:
+        ran = await run(command, env={}, seconds=_SECONDS)
+    except TimeoutError:
+        ran = Ran(exit_code=1, stdout="", stderr=f"it did not end within {_SECONDS} s")
+    if ran.exit_code:
+        fix = f"try it by hand: pip install --index-url {receipt.index} {receipt.project}=={receipt.version}"
+        raise PhasegateError(f"pip could not install {receipt.project} {receipt.version}: {ran.tail}", fix=fix)
+
+
+def _check_installed(receipt: Receipt, into: Path) -> None:
+    found = {(canonicalize_name(d.name), d.version) for d in distributions(path=[str(_site_packages(into))])}
+    if (receipt.project, receipt.version) not in found:
+        message = f"{receipt.project} {receipt.version} is not in {into} after pip installed it"
+        raise PhasegateError(message, fix="remove the folder, and resume the run")
+
+
+def _site_packages(into: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(into), "platbase": str(into)}))
