@@ -1,6 +1,6 @@
 """The seam between the workflow and whoever writes: the compiler now, a model by the same door."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -31,6 +31,11 @@ class Facts:
         return self.started_at.date()
 
     @property
+    def midnight(self) -> datetime:
+        """The begin of that day: the time that files in a release get."""
+        return self.started_at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    @property
     def folder(self) -> str:
         """The last part of the spec's folder, such as `001-unattached-ebs-volumes`."""
         return PurePosixPath(self.spec).name
@@ -45,6 +50,11 @@ class Facts:
         """The runbook's Python module."""
         return identifier(self.folder)
 
+    def paths(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """A workflow's artifact patterns for this run: `{spec}`, `{name}`, `{module}`, `{package}` filled in."""
+        names = {"spec": self.spec, "name": self.name, "module": self.module, "package": self.package}
+        return tuple(pattern.format(**names) for pattern in patterns)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
@@ -58,12 +68,14 @@ class Brief:
     round: int
     files: Mapping[str, bytes]
     """All artifacts so far, by path."""
+    base: Mapping[str, bytes] = field(default_factory=dict)
+    """The files of the commit that the run began from."""
     handed_in: Mapping[str, bytes] = field(default_factory=dict)
-    """The spec's folder as it lies in the user's working directory now; filled for the first phase alone."""
+    """Files of the spec's folder that the user wrote since the attempt before; filled for the first phase alone."""
     findings: tuple[Finding, ...] = ()
     """What the round before left standing."""
     comments: tuple[str, ...] = ()
-    """What the manager asked for; each wants an answer."""
+    """What the manager asked this author for; each wants an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)

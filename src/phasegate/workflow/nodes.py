@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from langgraph.types import Overwrite, interrupt
@@ -46,8 +47,8 @@ class Facing(Protocol):
         """What every role knows of that run; it does not change while the run lasts."""
         ...
 
-    def handed_in(self, spec: str) -> Mapping[str, bytes]:
-        """The spec's folder as it lies in the user's working directory, by path from the top of the repository."""
+    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
+        """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""
         ...
 
 
@@ -85,7 +86,7 @@ class TeamNodes:
             row, began = rows[state["item"]], time.monotonic()
             brief = await self._brief(state, phase, row)
             result = await self.authors[row.role].draft(brief)
-            _answered(brief, result)
+            _keeps_to(brief, result, row)
             commit = self.workspace.commit(
                 [state["commit"]],
                 result.files,
@@ -95,7 +96,7 @@ class TeamNodes:
             )
             body = {"by": row.role, "files": len(result.files), "s": _seconds(began)}
             if result.answers:
-                body["answers"] = list(result.answers)
+                body["answers"] = [list(pair) for pair in zip(brief.comments, result.answers, strict=True)]
             await self.ledger.record(state["run"], (f"draft:{_place(state)}/{row.item}", body))
             return {"drafts": {row.item: commit}}
 
@@ -205,9 +206,10 @@ class TeamNodes:
             item=row.item,
             round=state["round"],
             files=self.workspace.tree(state["commit"]),
-            handed_in=self.facing.handed_in(facts.spec) if first else {},
+            base=self.workspace.tree((await self.ledger.run(state["run"])).base),
+            handed_in=await self.facing.handed_in(state["run"], state["attempt"]) if first and state["round"] == 1 else {},
             findings=await self._standing(state),
-            comments=await self._comments(state),
+            comments=await self._comments(state, phase, row, facts),
         )
 
     async def _subject(self, state: RunState) -> Subject:
@@ -235,12 +237,12 @@ class TeamNodes:
         events = await self.ledger.events(state["run"])
         return tuple(findings_of(events, state["phase"], state["attempt"]))
 
-    async def _comments(self, state: dict[str, Any]) -> tuple[str, ...]:
+    async def _comments(self, state: dict[str, Any], phase: Phase, row: AuthorRow, facts: Facts) -> tuple[str, ...]:
         if state["attempt"] == 1:
             return ()
-        key = GateKey(state["run"], state["phase"], state["attempt"] - 1)
-        decision = await self.ledger.decision(key)
-        return tuple(_anchored(comment) for comment in decision.statement.comments) if decision else ()
+        decision = await self.ledger.decision(GateKey(state["run"], phase.id, state["attempt"] - 1))
+        comments = decision.statement.comments if decision else ()
+        return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
 
 
 def branch(run_id: str) -> str:
@@ -256,10 +258,26 @@ def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
     return {"attempt": state["attempt"], "round": state["round"] + 1}
 
 
-def _answered(brief: Brief, draft: Draft) -> None:
+def _addressee(comment: Comment, phase: Phase, facts: Facts) -> AuthorRow:
+    """Who answers: the author of the file it is anchored to, else the phase's first author."""
+    owners = (row for row in phase.authors if comment.path and _writes(row, comment.path, facts))
+    return next(owners, phase.authors[0])
+
+
+def _writes(row: AuthorRow, path: str, facts: Facts) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in facts.paths(row.artifacts))
+
+
+def _keeps_to(brief: Brief, draft: Draft, row: AuthorRow) -> None:
+    strays = [path for path in draft.files if not _writes(row, path, brief.facts)]
+    if strays:
+        raise PhasegateError(
+            f"the {row.role} wrote '{strays[0]}', which phase '{brief.phase}' does not give to it",
+            fix="list the path under the author's artifacts in the workflow, if it is meant to",
+        )
     if len(draft.answers) != len(brief.comments):
         raise PhasegateError(
-            f"the {brief.role} answered {len(draft.answers)} of {len(brief.comments)} comments",
+            f"the {row.role} answered {len(draft.answers)} of {len(brief.comments)} comments",
             fix="this is a fault of the author; nothing was lost: 'phasegate run --resume RUN' tries again",
         )
 

@@ -144,6 +144,15 @@ class Workspace:
         """Points a branch at a commit, whatever it pointed at before."""
         self._repository.references.create(f"refs/heads/{branch}", pygit2.Oid(hex=commit), force=True)
 
+    def mark(self, name: str, commit: str) -> None:
+        """Keeps a commit under a name of ours, out of the branches."""
+        self._repository.references.create(f"refs/phasegate/{name}", pygit2.Oid(hex=commit), force=True)
+
+    def marked(self, name: str) -> str | None:
+        """The commit that was kept under that name, or None."""
+        reference = self._repository.references.get(f"refs/phasegate/{name}")
+        return str(reference.target) if reference else None
+
     def land(self, commit: str, intake: str) -> bool:
         """Moves the branch that is checked out forward to the commit, and the working directory with it.
 

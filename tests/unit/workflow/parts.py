@@ -77,8 +77,8 @@ class Here:
 class Plainly:
     """The same facts for every run."""
 
-    def handed_in(self, spec: str) -> Mapping[str, bytes]:
-        return {f"{spec}/spec.md": b"# A spec\n"}
+    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
+        return {"specs/001-thing/spec.md": b"# A spec\n"}
 
     async def facts(self, run_id: str) -> Facts:
         return Facts(run=run_id, spec="specs/001-thing", project="acme", package="acme", started_at=NOW)
@@ -90,7 +90,7 @@ def flow(*phases: Mapping[str, Any]) -> Flow:
 
 
 def phase(name: str, **more: Any) -> dict[str, Any]:
-    row = {"role": "writer", "item": "text", "artifacts": ["{spec}/*"]}
+    row = {"role": "writer", "item": "text", "artifacts": ["*"]}
     base = {"id": name, "title": name.title(), "authors": [row], "checks": ["content"], "gate": {"name": f"{name} gate"}}
     return {**base, **more}
 
@@ -174,7 +174,7 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
     workspace = _workspace(team.folder)
     database = await Database.open(team.database)
     ledger = Ledger(database, team.clock)
-    queue = Queue(team.database)
+    queue = await Queue.open(team.database)
     keeper = Gatekeeper(
         flow=team.flow,
         ledger=ledger,

@@ -1,0 +1,54 @@
+# Everything happens in a virtual environment under this folder; it sets itself up.
+# Needed beforehand: Python 3.11 to 3.13 (with venv), git, make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  $$p -c 'import sys, venv, ensurepip; raise SystemExit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+# uv is fast; where it cannot reach an index that pip is configured for, pip does the same work.
+INSTALL = ($(BIN)/uv pip install -q --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
+
+.PHONY: help demo test check bench lock format
+
+help: ## show this
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/runtime ## watch a spec become a released runbook, on this machine alone
+	@$(BIN)/phasegate demo
+
+test: .venv/dev ## run the tests
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+check: .venv/dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+bench: .venv/dev ## measure against the bars of docs/numbers.md
+	@$(BIN)/python -m bench
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o lock/runtime.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o lock/dev.txt
+
+.venv/made:
+	@command -v git >/dev/null || { echo "phasegate: git is missing; install it, then run make again" >&2; exit 4; }
+	@test -n "$(PYTHON)" || { echo "phasegate: Python 3.11, 3.12 or 3.13 with venv is missing; install it (Debian: apt install python3 python3-venv), then run make again" >&2; exit 4; }
+	@echo "setting up .venv (once, about a minute)"
+	@$(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r lock/uv.txt
+	@touch $@
+
+.venv/runtime: .venv/made lock/runtime.txt pyproject.toml
+	@$(call INSTALL,--require-hashes -r lock/runtime.txt)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/runtime lock/dev.txt
+	@$(call INSTALL,--require-hashes -r lock/dev.txt)
+	@touch $@

@@ -1,0 +1,80 @@
+"""How the compiler answers a manager's comments: it can follow some, and says so plainly where it cannot."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from phasegate.runbooks import lint
+
+HEADING = "## Comments of the manager"
+_SET = re.compile(r"(?:^|:\s*)set\s+([a-z_]+(?:\.[A-Za-z0-9_]+)*)\s*=\s*(\S.*)$")
+
+
+class Followed(NamedTuple):
+    """A runbook after a comment, and what to answer."""
+
+    text: str
+    answer: str
+
+
+def follow(runbook: str, path: str, comment: str) -> Followed:
+    """Follows a comment of the form `set guard.max_changes = 10`; any other is kept as a clarification of the spec.
+
+    Args:
+        runbook: the text of runbook.yaml; its comments and order are kept.
+        path: its name in findings.
+        comment: the manager's words.
+    """
+    asked = _SET.search(comment.strip())
+    if asked is None:
+        return Followed(
+            runbook,
+            "Kept as a clarification in spec.md. The compiler builds what runbook.yaml says: edit that file and "
+            "request changes again, or write a comment such as 'set guard.max_changes = 10'.",
+        )
+    return _set(runbook, path, asked[1], asked[2])
+
+
+def _set(runbook: str, path: str, key: str, value: str) -> Followed:
+    yaml = YAML()
+    yaml.width = 200
+    try:
+        document, new = yaml.load(runbook), YAML(typ="safe").load(value)
+        parent, last = document, key.split(".")[-1]
+        for name in key.split(".")[:-1]:
+            parent = parent[name]
+        before = parent[last]
+        parent[last] = new
+    except (YAMLError, KeyError, TypeError):
+        return Followed(runbook, f"Not followed: runbook.yaml has no '{key}', or '{value}' is not a YAML value.")
+    written = io.StringIO()
+    yaml.dump(document, written)
+    broken = [finding for finding in lint(written.getvalue(), path) if finding.blocking]
+    if broken:
+        return Followed(runbook, f"Not followed: with '{key}' set to {value}, {broken[0].message}.")
+    return Followed(written.getvalue(), f"Done: '{key}' in runbook.yaml went from {before} to {new}.")
+
+
+def answered(comments: Sequence[str], spec: str) -> tuple[str, ...]:
+    """What a phase after the first one answers: its artifacts follow from what was approved before."""
+    answer = (
+        f"Kept on record here. This document follows from {spec}/spec.md and runbook.yaml, which are approved: to change "
+        "what it says, reject this run, edit those files and start again."
+    )
+    return (answer,) * len(comments)
+
+
+def with_record(text: str, before: str, comments: Sequence[str], answers: Sequence[str]) -> str:
+    """The document with the manager's comments and their answers at its end, those of earlier attempts first."""
+    kept = before.partition(HEADING)[2].strip()
+    rows = [f"- **{_plain(comment)}**\n  {answer}" for comment, answer in zip(comments, answers, strict=True)]
+    record = "\n".join(part for part in [kept, *rows] if part)
+    return f"{text.rstrip()}\n\n{HEADING}\n\n{record}\n" if record else text
+
+
+def _plain(comment: str) -> str:
+    return re.sub(r"([<>\[\]!*`|])", r"\\\1", " ".join(comment.split()))

@@ -1,0 +1,62 @@
+"""The document engineer's release: version, changelog, notes, and the digests of what was built from them."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+
+from phasegate.authors.author import Brief, Draft
+from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.sources import requirement_ids
+from phasegate.release import (
+    Builder,
+    Notes,
+    add_entry,
+    notes_path,
+    permission_changes,
+    propose,
+    release_notes,
+    with_version,
+)
+
+CHANGELOG = "CHANGELOG.md"
+
+
+def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
+    """The function that drafts a release."""
+
+    async def release(brief: Brief) -> Draft:
+        facts = brief.facts
+        bump = propose(brief.base, brief.files, demo=facts.unreleasable)
+        changed: dict[str, bytes | None] = dict(with_version(brief.files, bump.version))
+        note = "A policy decided at the gates of this release, not a person." if facts.unreleasable else ""
+        log = brief.files.get(CHANGELOG, b"").decode()
+        entry = add_entry(log, version=bump.version, on=facts.date, changes=bump.changes, note=note)
+        changed[CHANGELOG] = entry.encode()
+        notes = release_notes(
+            Notes(
+                project=facts.project,
+                version=bump.version,
+                previous="" if bump.current == "0.0.0" else bump.current,
+                on=facts.date,
+                changes=bump.changes,
+                permissions=permission_changes(brief.base, brief.files),
+                requirements={facts.spec: requirement_ids(brief.files, facts.spec)},
+            )
+        )
+        path = notes_path(bump.version)
+        before = brief.files.get(path, b"").decode()
+        answers = answered(brief.comments, facts.spec)
+        changed[path] = with_record(notes, before, brief.comments, answers).encode()
+        built = await builder.build(_after(brief.files, changed), at=facts.midnight)
+        changed[digests_path(bump.version)] = (json.dumps(built.digests, indent=2, sort_keys=True) + "\n").encode()
+        return Draft(files=changed, message=f"{facts.project} {bump.version}", answers=answers)
+
+    return release
+
+
+def digests_path(version: str) -> str:
+    """Where the digests of what was built stand in the tree."""
+    return f"docs/releases/{version}.sha256.json"
+
+
+def _after(files: Mapping[str, bytes], changed: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    return {path: content for path, content in {**files, **changed}.items() if content is not None}
