@@ -73,11 +73,9 @@ def _is_a_change(report: Report, action: Node, found: aws.Operation) -> None:
 
 
 def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
-    """The action must be on the listed kind: named alike, or given the listed item's own id."""
+    """The action must be on the listed kind: named alike, or given what names the listed item."""
     listing = _last_listing(root)
-    if listing is None or _alike(listing, found) or _takes_its_id(report, root, action):
-        return
-    if not is_destructive(str(found)) and _takes_a_field(report, action, root):
+    if listing is None or _alike(listing, found) or _takes_the_item(report, root, action, listing):
         return
     message = f"{found} acts on {_noun(found.name)}, and the detection lists {_noun(listing.name)} ({listing})"
     fix = "name the operation that acts on what is listed, or list what is acted on; pass it the field of `id`"
@@ -99,10 +97,15 @@ def _alike(listing: aws.Operation, found: aws.Operation) -> bool:
     """`DescribeVolumes` and `DeleteVolume`, `ListRoles` and `DeleteRolePolicy`."""
     if listing.service != found.service:
         return False
-    listed, acted = _singular(_noun(listing.name)), _singular(_noun(found.name))
+    acted = _singular(_noun(found.name))
+    return any(acted.startswith(name) or acted.endswith(name) for name in _kinds(listing))
+
+
+def _kinds(listing: aws.Operation) -> frozenset[str]:
+    """What a listing lists, in lower case and singular: by the operation's name, and by its rows' shape."""
     row = listing.row
-    names = {listed, _singular(row.name) if row is not None and row.type_name == "structure" else listed}
-    return any(acted.startswith(name) or acted.endswith(name) for name in names if name)
+    named = {_noun(listing.name)} | ({row.name} if row is not None and row.type_name == "structure" else set())
+    return frozenset(_singular(name) for name in named if name)
 
 
 def _noun(operation: str) -> str:
@@ -120,19 +123,19 @@ def _singular(noun: str) -> str:
     return lower
 
 
-def _takes_its_id(report: Report, root: Node, action: Node) -> bool:
-    """Whether a parameter of the same name, or one for any resource, is given a field of the item's `id`."""
-    id_fields = _fields_of(report, root.get("id"))
+def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Operation) -> bool:
+    """Whether a parameter of the same name, or one for any resource, is given a field that names the listed item.
+
+    Such are the fields of `id`, and those called after the listed kind: `FunctionArn` names a function, while the
+    `SnapshotId` of a volume does not name the volume.
+    """
+    ids = _fields_of(report, root.get("id"))
     return any(
-        names & id_fields and (_ANY_RESOURCE.fullmatch(name) or _singular(name) in {_singular(own) for own in names})
-        for name, names in _given(report, action).items()
+        name == "_" or _ANY_RESOURCE.fullmatch(parameter) or _singular(parameter) == _singular(name)
+        for parameter, names in _given(report, action).items()
+        for name in names
+        if name == "_" or name in ids or name.lower().startswith(tuple(_kinds(listing)))
     )
-
-
-def _takes_a_field(report: Report, action: Node, root: Node) -> bool:
-    """Whether any parameter is given a field of the item's `id`: enough for what only sets or stops something."""
-    id_fields = _fields_of(report, root.get("id"))
-    return any(names & id_fields for names in _given(report, action).values())
 
 
 def _given(report: Report, action: Node) -> dict[str, frozenset[str]]:

@@ -102,7 +102,7 @@ def _absent(walk: Walk, name: str, current: Record, dotted: bool) -> Type:
         )
     fix = aws.suggest(name, list(current.members))
     if not dotted and current is walk.outer:
-        fix += f"; a string is written in single quotes, as '{name}'"
+        fix += f" A string is written in single quotes: '{name}'."
     return walk.tell("unknown-field", f"{current.name} has no field {name!r}", fix, name)
 
 
@@ -144,10 +144,15 @@ def _has(value: Type, name: str) -> bool:
 
 
 def _subexpression(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
-    left, right = node["children"]
-    if left["type"] == "not_expression":
+    first, *rest = node["children"]
+    if first["type"] == "not_expression":
         _not_binds_tighter(walk, "!a.b", "(!a).b", "!(a.b)")
-    return walk.infer(right, walk.infer(left, current, dotted=dotted), dotted=True)
+        walk.infer(first, current)
+        return ANYTHING
+    value = walk.infer(first, current, dotted=dotted)
+    for child in rest:
+        value = walk.infer(child, value, dotted=True)
+    return value
 
 
 def _not_binds_tighter(walk: Walk, written: str, read: str, meant: str) -> None:
@@ -160,16 +165,22 @@ def _not_binds_tighter(walk: Walk, written: str, read: str, meant: str) -> None:
 
 
 def _index_expression(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
-    left, right = node["children"]
-    value = walk.infer(left, current, dotted=dotted)
+    first, *places = node["children"]
+    value = walk.infer(first, current, dotted=dotted)
+    for place in places:
+        value = _indexed(walk, place, value)
+    return value
+
+
+def _indexed(walk: Walk, place: Tree, value: Type) -> Type:
     if isinstance(value, Record | Plain | Table):
         return walk.tell(
             "not-a-list",
-            f"[{right.get('value', ':')}] is taken of {described(value)}, which is always null",
+            f"[{place.get('value', ':')}] is taken of {described(value)}, which is always null",
             "leave the brackets out",
             "[",
         )
-    if right["type"] == "slice":
+    if place["type"] == "slice":
         return value
     return value.element if isinstance(value, Many) else ANYTHING
 

@@ -1,0 +1,152 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from phasegate.core.findings import Finding
+from phasegate.runbooks.lint import lint
+
+VALID = sorted((Path(__file__).parent / "valid").glob("*.yaml"))
+
+VOLUMES = """\
+list: ec2.DescribeVolumes
+id: VolumeId
+match: "State == 'available'"
+"""
+"""The least that a runbook needs; each row below adds a mistake, or changes one line."""
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in VOLUMES
+    return VOLUMES.replace(old, new)
+
+
+def matching(expression: str) -> str:
+    return VOLUMES.replace("\"State == 'available'\"", expression)
+
+
+def found(text: str) -> list[Finding]:
+    return lint(text, "specs/001-x/runbook.yaml")
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_a_valid_runbook_has_no_finding(path: Path) -> None:
+    assert found(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_least_runbook_has_no_finding() -> None:
+    assert found(VOLUMES) == []
+
+
+TRAPS = yaml.safe_load((Path(__file__).parent / "traps.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: f"{trap['rule']}: {trap['message']}")
+def test_a_trap_is_named_with_its_line_and_its_fix(trap: dict[str, str]) -> None:
+    (finding,) = found(VOLUMES + trap["added"])
+
+    assert finding.rule == trap["rule"]
+    assert finding.path == "specs/001-x/runbook.yaml"
+    assert 4 <= finding.line <= len((VOLUMES + trap["added"]).splitlines())
+    assert trap["message"] in finding.message
+    assert trap["fix"] in finding.fix
+
+
+def test_broken_yaml_is_named_with_the_line_where_reading_ended() -> None:
+    (finding,) = found(VOLUMES + "evidence: [Size\ntitle: x\n")
+
+    assert (finding.rule, finding.line) == ("yaml", 5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expression", "fix"),
+    [
+        ("not-binds-tighter", '"!Attachments[0].InstanceId && !Tags.x"', "!(a.b)"),
+        ("not-binds-tighter", "\"!Tags[?Key=='keep']\"", "!(x[…])"),
+        ("not-binds-tighter", "\"!State == 'available'\"", "a != b"),
+        ("bare-literal", '"Size > 8"', "`8`"),
+        ("bare-literal", '"age_days(CreateTime) > -3"', "`-3`"),
+        ("bare-literal", '"Encrypted == false"', "`false`"),
+        ("out-of-reach", '"Attachments[?VolumeId == InstanceId && Size > `1`]"', "contains"),
+        ("out-of-reach", '"Tags[?Key == _params.x]"', "contains"),
+        ("out-of-reach", '"Tags[].{key: Key, size: Size}"', "contains"),
+        ("unknown-field", '"CreatedAt"', "CreateTime"),
+        ("unknown-field", "\"State == available\"", "single quotes"),  # a string without quotes
+        ("unknown-field", '"Attachments[].Instance"', "InstanceId"),
+        ("unknown-field", '"State.Name"', "leave it out"),  # of a string
+        ("field-of-list", "\"Tags.Key == 'x'\"", "[].Key"),
+        ("not-a-list", '"State[0]"', "leave the brackets out"),
+        ("unknown-function", '"age_day(CreateTime) > `3`"', "age_days"),
+        ("arity", '"age_days(CreateTime, `3`)"', "1 argument"),
+        ("compared-types", "\"Size > '8'\"", "back-ticks"),
+        ("compared-types", "\"Encrypted == 'false'\"", "back-ticks"),
+        ("compared-types", '"CreateTime < `30`"', "age_days"),
+        ("unknown-value", "\"State == 'avaliable'\"", "available"),
+        ("syntax", "\"State = 'available'\"", "write =="),
+        ("syntax", "\"State == 'available' and Encrypted\"", "&&"),
+        ("syntax", '"State =="', "jmespath.org"),
+        ("not-an-expression", "3", '"`3`"'),
+    ],
+)  # fmt: skip
+def test_a_trap_of_jmespath_is_named_with_its_fix(rule: str, expression: str, fix: str) -> None:
+    findings = [finding for finding in found(matching(expression)) if finding.rule == rule]
+
+    assert findings, found(matching(expression))
+    assert fix in findings[0].fix
+    assert findings[0].line == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "step", "fix"),
+    [
+        ("unknown-operation", "ec2.DescribeVolume", "ec2.DescribeVolumes"),
+        ("unknown-operation", "ecc2.DescribeVolumes", "ec2"),
+        ("unknown-field", '{op: ec2.DescribeVolumes, items: "Volume[]"}', "Volumes"),
+        ("needs-items", "ecs.DescribeServices", "items: services"),
+        ("no-operation", "{params: {}}", "op:"),
+    ],
+)
+def test_a_listing_that_aws_does_not_know_is_named(rule: str, step: str, fix: str) -> None:
+    findings = [finding for finding in found(replaced("ec2.DescribeVolumes", step)) if finding.rule == rule]
+
+    assert len(findings) == 1
+    assert findings[0].blocking
+    assert fix in findings[0].fix
+
+
+def test_the_line_is_that_of_the_word_in_a_long_expression() -> None:
+    text = VOLUMES + "warn: >-\n  State == 'available'\n  && Encrypted\n  && Sise > `1`\n"
+
+    assert [(finding.rule, finding.line) for finding in found(text)] == [("unknown-field", 7)]
+
+
+def test_missing_keys_and_an_empty_file_are_said() -> None:
+    assert [finding.message for finding in found("title: x\n")] == [
+        "the runbook has no 'id'",
+        "the runbook has no 'list'",
+        "the runbook has no 'match'",
+    ]
+    assert "empty" in found("")[0].message
+    assert "no map" in found("- a\n")[0].message
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " * 3, "[" * 5000, "x: " + "{a: " * 60 + "}" * 60, "x" * 300_000, "\x00", "? [a]\n: b\n"]
+)
+def test_hostile_text_gives_findings_and_no_error(text: str) -> None:
+    assert found(text)
+
+
+def test_a_global_service_is_asked_once() -> None:
+    text = "list: iam.ListUsers\nid: UserName\nmatch: UserName\nscope: {regions: all}\n"
+
+    assert [(finding.rule, finding.blocking) for finding in found(text)] == [("asked-everywhere", False)]
+    assert found(text.replace("all", "global")) == []
+
+
+def test_names_that_with_adds_are_known_to_later_entries_only() -> None:
+    snapshots = (
+        "with:\n  - {as: late, let: snaps}\n  - {as: snaps, list: ec2.DescribeSnapshots, by: [VolumeId, VolumeId]}\n"
+    )
+
+    assert [(finding.rule, finding.line) for finding in found(VOLUMES + snapshots)] == [("unknown-field", 5)]
