@@ -80,7 +80,11 @@ class Ledger:
 
     async def next_segment(self, connection: AsyncConnection, run_id: str, dispatch: Dispatch) -> None:
         """Counts and dispatches the run's next segment in the caller's transaction."""
-        count = runs.update().where(runs.c.id == run_id).values(segments=runs.c.segments + 1, status=RunStatus.working)
+        count = (
+            runs.update()
+            .where(runs.c.id == run_id)
+            .values(segments=runs.c.segments + 1, status=RunStatus.working, note="")
+        )
         number = (await connection.execute(count.returning(runs.c.segments))).scalar_one()
         await dispatch(connection, run_id, number)
 
@@ -94,15 +98,52 @@ class Ledger:
         async with self._database.reading() as connection:
             return await chain.read(connection, run_id, after, prefix)
 
-    async def open_gate(self, gate: GateRecord, *entries: Entry) -> None:
-        """Opens a gate once, and has the run wait; a gate that was opened before stays as it is."""
+    async def open_gate(self, gate: GateRecord, passed: Decision | None, *entries: Entry) -> bool:
+        """Opens a gate once; with a decision of a policy's it is decided at once, else the run waits.
+
+        Returns:
+            Whether it is decided; a gate that was opened before stays as it is.
+        """
+        status = GateStatus.decided if passed else gate.status
         async with self._database.writing() as connection:
-            row = {**gate.key._asdict(), **_gate_row(gate)}
+            row = {**gate.key._asdict(), **_gate_row(gate), "status": status}
             fresh = await connection.execute(gates.insert().prefix_with("OR IGNORE").values(row))
-            if fresh.rowcount:
+            if not fresh.rowcount:
+                opened = await find_gate(connection, gate.key)
+                return opened is not None and opened.status is GateStatus.decided
+            if passed:
+                await connection.execute(decisions.insert().values(_decision_row(passed)))
+            else:
                 waiting = runs.update().where(runs.c.id == gate.key.run).values(status=RunStatus.waiting)
                 await connection.execute(waiting)
             await chain.append(connection, gate.key.run, self._clock.now(), entries)
+        return passed is not None
+
+    async def void(self, key: GateKey, expired: bool, *entries: Entry) -> bool:
+        """Closes a gate with nothing approved; what was decided there, if anything, counts no more.
+
+        Args:
+            key: which gate.
+            expired: whether only time closes it; then a decision that was faster stands.
+
+        Returns:
+            False, with nothing changed, where such a decision stands.
+        """
+        closing = gates.update().where(_is(gates, key)).values(status=GateStatus.void)
+        if expired:
+            closing = closing.where(gates.c.status == GateStatus.open)
+        async with self._database.writing() as connection:
+            if not (await connection.execute(closing)).rowcount:
+                return False
+            await chain.append(connection, key.run, self._clock.now(), entries)
+        return True
+
+    async def wait(self, run_id: str) -> None:
+        """Has a run that works wait, if one of its gates is open; a decision that was faster has it work on."""
+        asks = sa.exists().where(gates.c.run == run_id, gates.c.status == GateStatus.open)
+        waiting = runs.update().where(runs.c.id == run_id, runs.c.status == RunStatus.working, asks)
+        async with self._database.writing() as connection:
+            await connection.execute(waiting.values(status=RunStatus.waiting))
 
     async def gate(self, key: GateKey) -> GateRecord | None:
         """That gate, or None."""
@@ -143,6 +184,13 @@ class Ledger:
         async with self._database.reading() as connection:
             row = (await connection.execute(sa.select(decisions).where(_is(decisions, key)))).one_or_none()
             return _decision(key, row) if row else None
+
+    async def decisions(self, run_id: str) -> list[Decision]:
+        """What was decided in a run, by phase and attempt."""
+        query = sa.select(decisions).where(decisions.c.run == run_id)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query.order_by(decisions.c.phase, decisions.c.attempt))
+            return [_decision(GateKey(row.run, row.phase, row.attempt), row) for row in rows]
 
     async def consume(self, key: GateKey) -> None:
         """Marks the decision as used."""

@@ -6,7 +6,7 @@ import aiosqlite
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-_KEPT = "(checkpoint_ns, checkpoint_id) in (select checkpoint_ns, max(checkpoint_id) from checkpoints where {where})"
+_NEWEST = "select checkpoint_ns, max(checkpoint_id) from checkpoints where {live} group by checkpoint_ns"
 
 
 def saver_on(connection: aiosqlite.Connection) -> AsyncSqliteSaver:
@@ -26,7 +26,7 @@ async def prune(connection: aiosqlite.Connection, run: str, namespaces: Collecti
     """
     marks = ", ".join("?" for _ in namespaces)
     live = f"thread_id = ? and checkpoint_ns in ({marks})"
-    keep = _KEPT.format(where=live)
+    keep = f"(checkpoint_ns, checkpoint_id) in ({_NEWEST.format(live=live)})"
     arguments = [run, run, *namespaces]
     for table in ("writes", "checkpoints"):
         await connection.execute(f"delete from {table} where thread_id = ? and not {keep}", arguments)  # noqa: S608

@@ -25,6 +25,8 @@ from phasegate.workflow.reports import findings_of
 from phasegate.workflow.state import RunState
 from phasegate.workspace import Workspace
 
+Consumed = Literal["approve", "waive", "request-changes", "reject", "ask", "void"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manager:
@@ -77,7 +79,7 @@ class Gatekeeper:
     async def open(self, state: RunState, phase: Phase) -> bool:
         """Opens the gate; True where a policy passes it, or it was decided before."""
         key = GateKey(state["run"], phase.id, state["attempt"])
-        findings = findings_of(await self.ledger.events(key.run), phase.id, key.attempt)
+        findings = await self._findings(key)
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
@@ -87,36 +89,56 @@ class Gatekeeper:
             digest=await self._digest(key, state, findings),
             opened_at=self.clock.now(),
         )
+        place = f"{phase.id}/{key.attempt}"
         blocking = sum(finding.blocking for finding in findings)
-        body = {"tree": gate.tree, "blocking": blocking}
-        await self.ledger.open_gate(gate, (f"gate:{phase.id}/{key.attempt}", body))
+        opened = (f"gate:{place}", {"tree": gate.tree, "blocking": blocking})
         run = await self.ledger.run(key.run)
-        if run.policy and not await self.ledger.decision(key):
-            await self._ask_policy(self.policy(run.policy), gate, findings, run.spec)
-        return await self.ledger.decision(key) is not None
+        if not run.policy:
+            return await self.ledger.open_gate(gate, None, opened)
+        policy = self.policy(run.policy)
+        refusal = self._refusal(policy, gate, findings, run.spec)
+        if refusal:
+            refused = (f"policy:{place}", {"policy": policy.name, "refused": refusal})
+            return await self.ledger.open_gate(gate, None, opened, refused)
+        decision = self._passed(policy, gate)
+        return await self.ledger.open_gate(gate, decision, opened, decision_event(decision.statement))
 
-    async def consume(
-        self, state: RunState, phase: Phase
-    ) -> Literal["approve", "waive", "request-changes", "reject", "ask", "void"]:
+    async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         gate, decision = await self.ledger.gate(key), await self.ledger.decision(key)
-        if gate is None:
+        if gate is None or gate.status is GateStatus.void:
             return "void"
         if decision is None:
-            return "void" if expired(gate, phase, self.clock.now()) else "ask"
-        reason = self._void(gate, decision, state, phase)
+            return await self._undecided(gate, state, phase)
+        reason = await self._objection(gate, decision, state, phase)
         if reason:
-            await self.ledger.record(key.run, (f"void:{phase.id}/{key.attempt}", {"reason": reason}))
+            await self.ledger.void(key, False, _voided(key, reason))
             return "void"
         await self.ledger.consume(key)
         return decision.statement.kind.value
 
-    def _void(self, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
+    async def _undecided(self, gate: GateRecord, state: RunState, phase: Phase) -> Consumed:
+        if not expired(gate, phase, self.clock.now()):
+            return "ask"
+        closed = await self.ledger.void(gate.key, True, _voided(gate.key, "gate_expired"))
+        return "void" if closed else await self.consume(state, phase)
+
+    async def _objection(self, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
+        """Why the decision cannot be used now; who may decide, and what a policy asks, are held against it again."""
         statement = decision.statement
         if gate.commit != state["commit"] or statement.digest != gate.digest:
             return "stale_digest"
-        return objection(statement, decision.key_id, decision.signature, self.keys(phase))
+        reason = objection(statement, decision.key_id, decision.signature, self.keys(phase))
+        if reason or not statement.by.startswith("policy:"):
+            return reason
+        run, findings = await self.ledger.run(gate.key.run), await self._findings(gate.key)
+        if statement.by != f"policy:{run.policy}":
+            return "not_an_approver"
+        return "policy_refuses" if self._refusal(self.policy(run.policy), gate, findings, run.spec) else ""
+
+    async def _findings(self, key: GateKey) -> list[Finding]:
+        return findings_of(await self.ledger.events(key.run), key.phase, key.attempt)
 
     def keys(self, phase: Phase) -> dict[str, PublicKey]:
         """Whose signatures count at that gate, by the name in the statement."""
@@ -125,24 +147,18 @@ class Gatekeeper:
 
     async def _digest(self, key: GateKey, state: RunState, findings: list[Finding]) -> str:
         earlier = self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
-        decided = [gate for gate in await self.ledger.gates(key.run) if gate.key.phase in earlier]
-        upstream = [await self.ledger.decision(gate.key) for gate in decided]
+        upstream = [d for d in await self.ledger.decisions(key.run) if d.statement.gate.phase in earlier]
         return digest(
             {
                 "gate": str(key),
                 "tree": self.workspace.tree_id(state["commit"]),
                 "flow": flow_digest(self.flow),
-                "upstream": [digest(decision.statement.as_json()) for decision in upstream if decision],
+                "upstream": [digest(decision.statement.as_json()) for decision in upstream],
                 "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
             }
         )
 
-    async def _ask_policy(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> None:
-        refusal = self._refusal(policy, gate, findings, spec)
-        if refusal:
-            event = (f"policy:{gate.key.phase}/{gate.key.attempt}", {"policy": policy.name, "refused": refusal})
-            await self.ledger.record(gate.key.run, event)
-            return
+    def _passed(self, policy: GatePolicy, gate: GateRecord) -> Decision:
         statement = Statement(
             gate=gate.key,
             digest=gate.digest,
@@ -150,7 +166,7 @@ class Gatekeeper:
             by=f"policy:{policy.name}",
             at=self.clock.now(),
         )
-        await self.ledger.decide(signed(statement, self.system), None, decision_event(statement))
+        return signed(statement, self.system)
 
     def _refusal(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> str:
         asks, here = policy.requires, self.surroundings
@@ -176,6 +192,10 @@ def decision_event(statement: Statement) -> tuple[str, dict[str, str]]:
     """The event of a decision."""
     key = statement.gate
     return f"decision:{key.phase}/{key.attempt}", {"by": statement.by, "decision": statement.kind.value}
+
+
+def _voided(key: GateKey, reason: str) -> tuple[str, dict[str, str]]:
+    return f"void:{key.phase}/{key.attempt}", {"reason": reason}
 
 
 def objection(statement: Statement, key_id: str, signature: bytes, keys: Mapping[str, PublicKey]) -> str:

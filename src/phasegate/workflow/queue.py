@@ -1,7 +1,8 @@
 """The queue of segments: rows in the same database, enqueued in the same transaction as what they follow from."""
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
@@ -32,6 +33,15 @@ class Queue:
             self._client.register_queue(
                 QUEUE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS, on_conflict="never_update"
             )
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Opens it beside the loop, which its library's synchronous calls would hold up.
+
+        Raises:
+            Exhausted: the database cannot be used.
+        """
+        return await asyncio.to_thread(cls, path)
 
     async def dispatch(self, connection: AsyncConnection, run_id: str, number: int) -> None:
         """Enqueues segment `number` of a run in the caller's transaction; one segment of a run works at a time."""

@@ -13,15 +13,23 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def findings_of(events: Iterable[Event], phase: str, attempt: int) -> list[Finding]:
-    """What checks and reviewers of that attempt's last judged round found, the worst first."""
+    """What checks and reviewers found in the last round they judged, up to that attempt; the worst first."""
     return worst_first([found for event in judged(events, phase, attempt) for found in _findings(event)])
 
 
 def judged(events: Iterable[Event], phase: str, attempt: int) -> list[Event]:
-    """The reports of that attempt's last judged round."""
-    reports = [e for e in events if e.kind in ("check", "review") and e.place[:2] == [phase, str(attempt)]]
-    last = max((int(event.place[2]) for event in reports), default=0)
-    return [event for event in reports if int(event.place[2]) == last]
+    """The reports of the last round that was judged, up to that attempt.
+
+    A gate that is opened anew, because it expired or its decision was void, is a new attempt at the same tree: what
+    was found in the one before still stands.
+    """
+    reports = [e for e in events if e.kind in ("check", "review") and e.place[0] == phase and _turn(e)[0] <= attempt]
+    last = max((_turn(event) for event in reports), default=(0, 0))
+    return [event for event in reports if _turn(event) == last]
+
+
+def _turn(event: Event) -> tuple[int, int]:
+    return int(event.place[1]), int(event.place[2])
 
 
 def _findings(event: Event) -> list[Finding]:

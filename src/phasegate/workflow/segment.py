@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
-from phasegate.ledger import Ledger, RunStatus
+from phasegate.ledger import Ledger, Run, RunStatus
 from phasegate.workflow.checkpoints import prune, saver_on
 from phasegate.workflow.graph import Graph
 from phasegate.workflow.state import RunState
@@ -32,19 +32,22 @@ class Segments:
         Raises:
             Parked: the workflow changed while the run was parked.
         """
+        run = await self.ledger.run(run_id)
+        if run.status.ended:
+            return run.status
         config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
         snapshot = await self.graph.aget_state(config)
+        entry = self._entry(run, snapshot)
         if snapshot.next or not snapshot.values:
-            await self.graph.ainvoke(await self._entry(run_id, snapshot), config, durability="sync")
+            await self.graph.ainvoke(entry, config, durability="sync")
         return await self._park(run_id, config)
 
-    async def _entry(self, run_id: str, snapshot: StateSnapshot) -> RunState | Command[None] | None:
+    def _entry(self, run: Run, snapshot: StateSnapshot) -> RunState | Command[None] | None:
         if not snapshot.values:
-            run = await self.ledger.run(run_id)
-            return RunState(run=run_id, flow=self.flow, commit=run.base, since=run.base, outcome="", phase="")
+            return RunState(run=run.id, flow=self.flow, commit=run.base, since=run.base, outcome="", phase="")
         if snapshot.values["flow"] != self.flow:
             raise Parked(
-                f"the workflow was changed while run '{run_id}' was parked at '{snapshot.values['phase']}'",
+                f"the workflow was changed while run '{run.id}' was parked at '{snapshot.values['phase']}'",
                 fix="put the workflow's file back as it was until the run has ended, or start the spec again",
             )
         return Command(resume=True) if snapshot.interrupts else None
@@ -53,6 +56,7 @@ class Segments:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
         await prune(self.connection, run_id, ["", *_live(snapshot)])
         if snapshot.next:
+            await self.ledger.wait(run_id)
             return RunStatus.waiting
         rejected = snapshot.values["outcome"] == "reject"
         status = RunStatus.rejected if rejected else RunStatus.released
