@@ -1,6 +1,7 @@
 """The one door for decisions: every channel comes through `decide`, and gets the same answers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from phasegate.core import Finding, Refused
@@ -21,19 +22,22 @@ from phasegate.workflow.reports import findings_of
 async def decide(keeper: Gatekeeper, statement: Statement, signer: Signer, dispatch: Dispatch) -> Decision:
     """Takes a manager's decision, once, for exactly the bytes that it names, and dispatches what follows.
 
-    The same decision by the same person twice gives the first one back.
+    The same decision by the same person twice gives the first one back; only who could have taken it learns of it.
 
     Raises:
-        Refused: with one of the reasons `unknown_gate`, `already_decided`, `gate_void`, `gate_expired`, `stale_digest`,
-            `not_an_approver`, `bad_signature`, `comments_missing`, `blocking_findings`, `nothing_to_waive`,
+        Refused: with one of the reasons `unknown_gate`, `not_an_approver`, `bad_signature`, `already_decided`,
+            `gate_void`, `gate_expired`, `stale_digest`, `comments_missing`, `blocking_findings`, `nothing_to_waive`,
             `waiver_incomplete`, `waiver_expired`.
     """
     decision = signed(statement, signer)
     gate = await _gate(keeper, statement.gate)
+    _identified(keeper, decision)
     earlier = await keeper.ledger.decision(gate.key)
+    if gate.status is GateStatus.void:
+        raise _void(gate.key)
     if earlier:
         return _same(earlier, statement)
-    await _admit(keeper, gate, decision)
+    await _admit(keeper, gate, statement)
     if not await keeper.ledger.decide(decision, dispatch, decision_event(statement)):
         winner = await keeper.ledger.decision(gate.key)
         return _same(winner, statement)
@@ -42,16 +46,16 @@ async def decide(keeper: Gatekeeper, statement: Statement, signer: Signer, dispa
 
 async def _gate(keeper: Gatekeeper, key: GateKey) -> GateRecord:
     gate = await keeper.ledger.gate(key)
-    if gate is None:
+    if gate is None or key.phase not in keeper.flow.phase_ids:
         raise Refused(f"there is no gate '{key}'", reason="unknown_gate", fix="list them: 'phasegate gates'")
     return gate
 
 
 def _same(earlier: Decision | None, statement: Statement) -> Decision:
     if earlier is None:
-        raise Refused(f"gate '{statement.gate}' is void", reason="gate_void", fix="list gates: 'phasegate gates'")
+        raise _void(statement.gate)
     first = earlier.statement
-    if (first.kind, first.by, first.digest) == (statement.kind, statement.by, statement.digest):
+    if replace(statement, at=first.at) == first:
         return earlier
     raise Refused(
         f"gate '{statement.gate}' was decided already: {first.kind} by {first.by}",
@@ -60,11 +64,27 @@ def _same(earlier: Decision | None, statement: Statement) -> Decision:
     )
 
 
-async def _admit(keeper: Gatekeeper, gate: GateRecord, decision: Decision) -> None:
-    statement, phase = decision.statement, keeper.flow.phase(gate.key.phase)
-    if gate.status != GateStatus.open:
-        raise Refused(f"gate '{gate.key}' is {gate.status}", reason="gate_void", fix="list gates: 'phasegate gates'")
-    if expired(gate, phase, keeper.clock.now()):
+def _void(key: GateKey) -> Refused:
+    return Refused(f"gate '{key}' is void", reason="gate_void", fix="list gates: 'phasegate gates'")
+
+
+def _identified(keeper: Gatekeeper, decision: Decision) -> None:
+    statement = decision.statement
+    if statement.by.startswith("policy:"):
+        raise Refused("a policy decides by itself alone", reason="not_an_approver", fix="sign as a manager")
+    keys = keeper.keys(keeper.flow.phase(statement.gate.phase))
+    reason = objection(statement, decision.key_id, decision.signature, keys)
+    if reason:
+        raise Refused(
+            f"'{statement.by}' cannot decide at gate '{statement.gate}' with this key",
+            reason=reason,
+            fix="approvers are the [[managers]] of phasegate.toml whose card the workflow lists",
+        )
+
+
+async def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> None:
+    phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
+    if expired(gate, phase, now):
         raise Refused(
             f"gate '{gate.key}' was open for longer than {phase.gate.expires_after}",
             reason="gate_expired",
@@ -76,20 +96,11 @@ async def _admit(keeper: Gatekeeper, gate: GateRecord, decision: Decision) -> No
             reason="stale_digest",
             fix=f"look again: 'phasegate gate {gate.key}'",
         )
-    if statement.by.startswith("policy:"):
-        raise Refused("a policy decides by itself alone", reason="not_an_approver", fix="sign as a manager")
-    reason = objection(statement, decision.key_id, decision.signature, keeper.keys(phase))
-    if reason:
-        raise Refused(
-            f"'{statement.by}' cannot decide at gate '{gate.key}' with this key",
-            reason=reason,
-            fix="approvers are the [[managers]] of phasegate.toml whose card the workflow lists",
-        )
     events = await keeper.ledger.events(gate.key.run)
-    _holds(statement, findings_of(events, gate.key.phase, gate.key.attempt))
+    _holds(statement, findings_of(events, gate.key.phase, gate.key.attempt), now.date())
 
 
-def _holds(statement: Statement, findings: Sequence[Finding]) -> None:
+def _holds(statement: Statement, findings: Sequence[Finding], today: date) -> None:
     blocking = [finding for finding in findings if finding.blocking]
     if statement.kind is DecisionKind.request_changes and not statement.comments:
         raise Refused("changes are requested without saying which", reason="comments_missing", fix="--comment TEXT")
@@ -101,10 +112,10 @@ def _holds(statement: Statement, findings: Sequence[Finding]) -> None:
             fix="request changes, or waive them with an owner, a reason and an expiry",
         )
     if statement.kind is DecisionKind.waive:
-        _waivable(statement, {rule_of(finding) for finding in blocking})
+        _waivable(statement, {rule_of(finding) for finding in blocking}, today)
 
 
-def _waivable(statement: Statement, blocking: set[str]) -> None:
+def _waivable(statement: Statement, blocking: set[str], today: date) -> None:
     waiver = statement.waiver
     if not blocking:
         raise Refused("no finding blocks this gate", reason="nothing_to_waive", fix="approve it")
@@ -115,7 +126,7 @@ def _waivable(statement: Statement, blocking: set[str]) -> None:
             reason="waiver_incomplete",
             fix="--waive RULE for each, with --owner, --reason and --expires",
         )
-    if _day(waiver.expires) <= statement.at.date():
+    if _day(waiver.expires) <= today:
         raise Refused(
             f"an exception that expires on {waiver.expires} is over before it begins",
             reason="waiver_expired",
