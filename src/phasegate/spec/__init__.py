@@ -1,1 +1,47 @@
-"""Specs in Spec Kit layout: reading, requirement ids, lint."""
+"""Specs in Spec Kit layout: reading, requirement ids, lint, and small additions to them."""
+
+from phasegate.spec.edit import (
+    NewCriterion,
+    add_clarification,
+    add_criteria,
+    add_edge_case,
+    add_requirement,
+    add_risk,
+    add_story,
+    label_criteria,
+)
+from phasegate.spec.hostile import lint_text, visible
+from phasegate.spec.lint import lint_spec
+from phasegate.spec.mentions import Mention, mentions
+from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
+from phasegate.spec.parse import parse_spec, read_spec
+from phasegate.spec.render import render_spec
+from phasegate.spec.source import LIMIT, spec_path
+
+__all__ = [
+    "LIMIT",
+    "Clarification",
+    "Mention",
+    "NewCriterion",
+    "Note",
+    "Requirement",
+    "Risk",
+    "Scenario",
+    "Spec",
+    "Story",
+    "add_clarification",
+    "add_criteria",
+    "add_edge_case",
+    "add_requirement",
+    "add_risk",
+    "add_story",
+    "label_criteria",
+    "lint_spec",
+    "lint_text",
+    "mentions",
+    "parse_spec",
+    "read_spec",
+    "render_spec",
+    "spec_path",
+    "visible",
+]
