@@ -78,7 +78,7 @@ def prepare(engine: sa.Engine) -> None:
     def _connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_SECONDS * 1000}", "synchronous=NORMAL"):
+        for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -93,7 +93,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Says of the database's own failures what happened and what to do; nothing was stored when it raises."""
     try:
         yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        if _is_ours(error):
+            raise
         raise Exhausted(f"the database '{path}' cannot be used: {_reason(error)}", fix=_fix(str(error))) from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
@@ -103,6 +105,12 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_ours(error: Exception) -> bool:
+    """Whether the statement is at fault rather than the file; corruption comes as a plain DatabaseError."""
+    cause = getattr(error, "orig", None) or error
+    return type(cause) not in (sqlite3.OperationalError, sqlite3.DatabaseError)
+
+
 def _reason(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error)
 
@@ -110,6 +118,8 @@ def _reason(error: Exception) -> str:
 def _fix(message: str) -> str:
     if "full" in message or "No space" in message:
         return "free some disk space, then go on with 'phasegate run --resume RUN'"
+    if "not a database" in message or "malformed" in message:
+        return "put a copy of it back, or move it away; what was approved is still in the repository's branches"
     if "locked" in message:
         return "another process held it for 30 s: stop that process, or try again"
     return "check that the folder is there and may be written by you"

@@ -80,7 +80,7 @@ async def segments(path: Path, build: Callable[[object], Graph], flow: str, ledg
         ledger: where runs are looked up.
     """
     async with aiosqlite.connect(path, isolation_level=None) as connection:
-        for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=NORMAL"):
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL"):
             await connection.execute(f"PRAGMA {pragma}")
         saver = saver_on(connection)
         await saver.setup()

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-_PLAIN = {"\n", "\t"}
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
+_BLANK = {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"}
+"""Letters and marks that are drawn as nothing."""
+_NO_NEWLINE = "\\ no newline at the end"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ def changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]:
 
 
 def visible(text: str) -> str:
-    """The text with control, format and direction characters written as `<U+202E>`.
+    """The text with every character but a space that is drawn as nothing, or turns others round, as `<U+202E>`.
 
     >>> visible("ad\\u202emin")
     'ad<U+202E>min'
@@ -46,7 +49,13 @@ def visible(text: str) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    return char in _PLAIN or unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+    if char == " ":
+        return True
+    return not (unicodedata.category(char) in _UNSEEN or char in _BLANK or _is_variation(char))
+
+
+def _is_variation(char: str) -> bool:
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
 def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Change]:
@@ -58,7 +67,7 @@ def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Cha
             "added" if before is None else "removed" if after is None else "changed"
         )
         lines = tuple(_difference(path, _text(before), _text(after)))
-        hidden = sum(not _is_visible(char) for char in _text(after))
+        hidden = sum(char not in "\n\t" and not _is_visible(char) for char in _text(after))
         yield Change(path=visible(path), kind=kind, lines=lines, hidden=hidden)
 
 
@@ -67,5 +76,18 @@ def _text(content: bytes | None) -> str:
 
 
 def _difference(path: str, before: str, after: str) -> Iterator[str]:
-    rows = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
-    return (visible(row) for row in rows)
+    rows = difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}", lineterm="")
+    return (_row(row) for row in rows)
+
+
+def _lines(text: str) -> list[str]:
+    """By line feeds alone: whatever else ends a line somewhere is shown, not followed."""
+    lines = text.split("\n")
+    if lines[-1]:
+        return [*lines[:-1], f"{lines[-1]}\n{_NO_NEWLINE}"]
+    return lines[:-1]
+
+
+def _row(row: str) -> str:
+    text, mark, _ = row.partition(f"\n{_NO_NEWLINE}")
+    return "\t".join(visible(part) for part in text.split("\t")) + mark

@@ -10,6 +10,10 @@ import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
 from phasegate.core import InvalidInput, PhasegateError
+from phasegate.workspace.changes import visible
+
+_EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
+"""A path such as `a[1].md` is a name here, not a pattern that matches others."""
 
 
 class Signature(NamedTuple):
@@ -60,6 +64,8 @@ class Workspace:
         if found is None:
             raise InvalidInput(f"'{path}' is not in a Git repository", fix="make one: 'phasegate init DIR'")
         repository = pygit2.Repository(found)
+        if repository.is_bare:
+            raise InvalidInput(f"the repository '{path}' has no working directory", fix="clone it, and work there")
         if repository.head_is_unborn:
             raise InvalidInput(f"the repository '{path}' has no commit yet", fix="commit something: 'git commit'")
         return cls(repository)
@@ -110,12 +116,8 @@ class Workspace:
 
         The same arguments give the same commit, so a step that runs twice makes one.
         """
-        index = pygit2.Index()
-        if parents:
-            index.read_tree(self._repository[parents[0]].peel(pygit2.Tree))
-        for path, content in files.items():
-            _stage(self._repository, index, path, content)
-        return self._write(index, parents, author, when, message)
+        base = self._repository[parents[0]].peel(pygit2.Tree) if parents else None
+        return self._write(self._staged(base, files), parents, author, when, message)
 
     def join(self, base: str, drafts: Sequence[str], *, author: Signature, when: datetime, message: str) -> str:
         """One commit of what several drafts changed since their common base.
@@ -125,24 +127,30 @@ class Workspace:
         """
         if len(drafts) == 1:
             return drafts[0]
-        owners: dict[str, str] = {}
         files: dict[str, bytes | None] = {}
         for draft in drafts:
             for path, content in self._written(base, draft):
-                if path in owners:
+                if path in files:
                     raise PhasegateError(
                         f"two authors wrote '{path}'", fix="give each author of the phase artifacts of its own"
                     )
-                owners[path], files[path] = draft, content
-        index = pygit2.Index()
-        index.read_tree(self._repository[base].peel(pygit2.Tree))
-        for path, content in files.items():
-            _stage(self._repository, index, path, content)
-        return self._write(index, drafts, author, when, message)
+                files[path] = content
+        staged = self._staged(self._repository[base].peel(pygit2.Tree), files)
+        return self._write(staged, drafts, author, when, message)
 
     def point(self, branch: str, commit: str) -> None:
-        """Points a branch at a commit, whatever it pointed at before."""
-        self._repository.references.create(f"refs/heads/{branch}", pygit2.Oid(hex=commit), force=True)
+        """Points a branch at a commit, whatever it pointed at before.
+
+        Raises:
+            PhasegateError: there is a branch whose name is the first part of this one's.
+        """
+        try:
+            self._repository.references.create(f"refs/heads/{branch}", pygit2.Oid(hex=commit), force=True)
+        except (OSError, ValueError, pygit2.GitError) as error:
+            raise PhasegateError(
+                f"the branch '{branch}' cannot be made: {error}",
+                fix=f"rename the branch '{branch.partition('/')[0]}', if there is one",
+            ) from error
 
     def mark(self, name: str, commit: str) -> None:
         """Keeps a commit under a name of ours, out of the branches."""
@@ -173,7 +181,7 @@ class Workspace:
         if not all(self._replaceable(path, [self.tree(head), self.tree(intake), self.tree(commit)]) for path in paths):
             return False
         tree = repository[commit].peel(pygit2.Tree)
-        repository.checkout_tree(tree, strategy=CheckoutStrategy.FORCE, paths=paths)  # type: ignore[no-untyped-call]
+        repository.checkout_tree(tree, strategy=_EXACTLY, paths=paths)  # type: ignore[no-untyped-call]
         repository.references[repository.head.name].set_target(pygit2.Oid(hex=commit))
         return True
 
@@ -185,13 +193,24 @@ class Workspace:
 
     def _replaceable(self, path: str, known: Sequence[Tree]) -> bool:
         file = self.folder / path
-        return not file.exists() or any(tree.get(path) == file.read_bytes() for tree in known)
+        if not file.exists():
+            return not file.is_symlink()
+        return file.is_file() and any(tree.get(path) == file.read_bytes() for tree in known)
 
     def _written(self, base: str, draft: str) -> Iterator[tuple[str, bytes | None]]:
         new = self.tree(draft)
         for delta in self._repository.diff(self.tree_id(base), new.id).deltas:
             removed = delta.status == pygit2.enums.DeltaStatus.DELETED
             yield (delta.old_file.path, None) if removed else (delta.new_file.path, new[delta.new_file.path])
+
+    def _staged(self, base: pygit2.Tree | None, files: Mapping[str, bytes | None]) -> pygit2.Index:
+        index = pygit2.Index()
+        if base is not None:
+            index.read_tree(base)
+        _collide_not(base, files)
+        for path, content in files.items():
+            _stage(self._repository, index, path, content)
+        return index
 
     def _write(
         self, index: pygit2.Index, parents: Sequence[str], author: Signature, when: datetime, message: str
@@ -211,9 +230,37 @@ def _paths(tree: pygit2.Tree, folder: str) -> Iterator[str]:
 
 
 def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, content: bytes | None) -> None:
-    if path.startswith("/") or any(part in ("", ".", "..", ".git") for part in path.split("/")):
-        raise InvalidInput(f"the path '{path}' leaves the repository", fix="write paths from its top")
+    if _leaves(path):
+        raise InvalidInput(f"the path '{visible(path)}' leaves the repository", fix="write paths from its top")
     if content is None:
-        index.remove(path)
-    else:
-        index.add(pygit2.IndexEntry(path, repository.create_blob(content), FileMode.BLOB))
+        if path in index:
+            index.remove(path)
+        return
+    try:
+        index.add(pygit2.IndexEntry(path, repository.create_blob(content), _mode(index, path)))
+    except pygit2.GitError as error:
+        raise InvalidInput(f"Git refuses the path '{path}'", fix="take another name") from error
+
+
+def _leaves(path: str) -> bool:
+    parts = path.split("/")
+    return "\\" in path or visible(path) != path or any(part.lower() in ("", ".", "..", ".git") for part in parts)
+
+
+def _mode(index: pygit2.Index, path: str) -> FileMode:
+    executable = path in index and index[path].mode == FileMode.BLOB_EXECUTABLE
+    return FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
+
+
+def _collide_not(base: pygit2.Tree | None, files: Mapping[str, bytes | None]) -> None:
+    """Refuses what would be a file and a folder at once: Git would drop one of the two without a word."""
+    written = {path for path, content in files.items() if content is not None}
+    for path in sorted(written):
+        folders = [path[:at] for at, char in enumerate(path) if char == "/"]
+        both = [f for f in folders if f in written or (f not in files and _is(base, f, pygit2.Blob))]
+        if both or _is(base, path, pygit2.Tree):
+            raise InvalidInput(f"'{[*both, path][0]}' would be a file and a folder at once", fix="take another name")
+
+
+def _is(base: pygit2.Tree | None, path: str, kind: type[pygit2.Object]) -> bool:
+    return base is not None and path in base and isinstance(base[path], kind)
