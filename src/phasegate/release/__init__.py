@@ -5,6 +5,7 @@ Everything up to the wheel is a function of the tree and of dates that the calle
 
 from phasegate.release.backend import check_backend
 from phasegate.release.build import Built, build
+from phasegate.release.builder import Builder
 from phasegate.release.changelog import add_entry, entry_of
 from phasegate.release.changes import Change, Level, Section, changes, permission_changes
 from phasegate.release.compare import Grant
@@ -19,6 +20,7 @@ from phasegate.release.verify import check_wheel_contents, verify_wheel
 from phasegate.release.versioning import Bump, next_version, propose, unreleasable, with_version
 
 __all__ = [
+    "Builder",
     "Built",
     "Bump",
     "Change",

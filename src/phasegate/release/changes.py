@@ -98,11 +98,10 @@ def _breaks(old: Shipped, new: Shipped) -> Iterator[Change]:
 
 
 def _contract_breaks(old: Shipped, new: Shipped) -> Iterator[str]:
-    # The folder is left out: a spec that is numbered anew keeps its contract.
-    now = {path.rpartition("/")[2]: schema for path, schema in new.contracts.items()}
-    for path, schema in old.contracts.items():
-        name = path.rpartition("/")[2]
-        yield from schema_breaks(schema, now[name]) if name in now else [f"contract `{name}` is gone"]
+    for name, schema in old.contracts.items():
+        yield from (
+            schema_breaks(schema, new.contracts[name]) if name in new.contracts else [f"contract `{name}` is gone"]
+        )
 
 
 def _permissions(old: Shipped, new: Shipped) -> Iterator[Change]:
@@ -122,6 +121,8 @@ def _additions(old: Shipped, new: Shipped) -> Iterator[Change]:
         if new.params[name] != old.params[name]:
             text = f"`{new.name}`: parameter `{name}` has another default."
             yield Change(level=Level.minor, section=Section.changed, text=text)
+    if old.contracts != new.contracts and not list(_contract_breaks(old, new)):
+        yield Change(level=Level.minor, section=Section.added, text=f"`{new.name}`: its findings say more.")
     if _what(old) != _what(new):
         yield Change(
             level=Level.minor, section=Section.changed, text=f"`{new.name}`: what `--apply` does, or guards, changed."

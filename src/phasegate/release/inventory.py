@@ -63,7 +63,12 @@ def _shipped(tree: Mapping[str, bytes], module: str, path: str, folder: str | No
         name=re.sub(r"^\d+-", "", folder) if folder else module.replace("_", "-"),
         grants=frozenset(grants(_json(tree, policy))) if policy in tree else frozenset(),
         definition=_yaml(tree, f"specs/{folder}/runbook.yaml") if folder else {},
-        contracts={p: _json(tree, p) for p in sorted(tree) if p.startswith(contracts) and p.endswith(".json")},
+        # Without their folder: a spec that is numbered anew keeps its contracts.
+        contracts={
+            p.removeprefix(contracts): _json(tree, p)
+            for p in sorted(tree)
+            if p.startswith(contracts) and p.endswith(".json")
+        },
     )
 
 

@@ -116,14 +116,14 @@ def read_project(tree: Mapping[str, bytes]) -> Project:
         raise _invalid(_first(error), "give it in the table [project]") from error
     except (InvalidVersion, InvalidRequirement) as error:
         raise _invalid(
-            f"[project]: {error}", "write versions and dependencies as PEP 440 and PEP 508 have them"
+            f"pyproject.toml [project]: {error}", "write versions and dependencies as PEP 440 and PEP 508 have them"
         ) from error
     return Project(table=table, package=_package(tree))
 
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"[project] {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"pyproject.toml [project] {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _package(tree: Mapping[str, bytes]) -> str:

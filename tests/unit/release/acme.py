@@ -72,15 +72,12 @@ def policy(*actions: str, resource: str = "*") -> bytes:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
 
 
-CONTRACT = {
-    "type": "object",
-    "required": ["id", "verdict"],
-    "properties": {
-        "id": {"type": "string"},
-        "verdict": {"enum": ["match", "warn"]},
-        "evidence": {"type": "object", "properties": {"Size": {"type": "integer"}}},
-    },
+FIELDS: dict[str, object] = {
+    "id": {"type": "string"},
+    "verdict": {"enum": ["match", "warn"]},
+    "evidence": {"type": "object", "properties": {"Size": {"type": "integer"}}},
 }
+CONTRACT: dict[str, object] = {"type": "object", "required": ["id", "verdict"], "properties": FIELDS}
 
 
 def tree(changes: Mapping[str, bytes | str | None] | None = None) -> dict[str, bytes]:
