@@ -185,13 +185,13 @@ class TeamNodes:
 
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
-            run = state["run"]
-            if await self.ledger.effect(run, name) is None:
+            run, key = state["run"], _effect_key(state, name)
+            if await self.ledger.effect(run, key) is None:
                 began = time.monotonic()
-                await self.ledger.effect_begun(run, name)
+                await self.ledger.effect_begun(run, key)
                 receipt = await self.effect_bodies[name](await self._outcome(state))
                 event = (f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt})
-                await self.ledger.effect_done(run, name, receipt, event)
+                await self.ledger.effect_done(run, key, receipt, event)
             return {}
 
         return effect
@@ -207,7 +207,9 @@ class TeamNodes:
             round=state["round"],
             files=self.workspace.tree(state["commit"]),
             base=self.workspace.tree((await self.ledger.run(state["run"])).base),
-            handed_in=await self.facing.handed_in(state["run"], state["attempt"]) if first and state["round"] == 1 else {},
+            handed_in=await self.facing.handed_in(state["run"], state["attempt"])
+            if first and state["round"] == 1
+            else {},
             findings=await self._standing(state),
             comments=await self._comments(state, phase, row, facts),
         )
@@ -223,7 +225,7 @@ class TeamNodes:
 
     async def _outcome(self, state: RunState) -> Outcome:
         names = self.flow.phase(state["phase"]).effects
-        receipts = {name: await self.ledger.effect(state["run"], name) for name in names}
+        receipts = {name: await self.ledger.effect(state["run"], _effect_key(state, name)) for name in names}
         return Outcome(
             facts=await self.facing.facts(state["run"]),
             commit=state["commit"],
@@ -232,7 +234,7 @@ class TeamNodes:
         )
 
     async def _standing(self, state: dict[str, Any]) -> tuple[Finding, ...]:
-        if state["round"] == 1:
+        if (state["attempt"], state["round"]) == (1, 1):
             return ()
         events = await self.ledger.events(state["run"])
         return tuple(findings_of(events, state["phase"], state["attempt"]))
@@ -303,6 +305,10 @@ def _signature(role: str) -> Signature:
 
 def _place(state: Mapping[str, Any]) -> str:
     return f"{state['phase']}/{state['attempt']}/{state['round']}"
+
+
+def _effect_key(state: RunState, name: str) -> str:
+    return f"{state['phase']}/{state['attempt']}/{name}"
 
 
 def _seconds(began: float) -> float:

@@ -5,20 +5,22 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TextIO
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
-from phasegate.core import Held, PhasegateError, new_id
+from phasegate.core import Held, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, RunStatus
+from phasegate.store import Database
 from phasegate.store.database import sync_engine
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.segment import Segments
 
 RECOVERY_SECONDS = 2.0
+LOG = "see .phasegate/worker.log"
 _log = logging.getLogger("phasegate.worker")
 
 Parts = Callable[[], AbstractAsyncContextManager[Segments]]
@@ -37,9 +39,7 @@ class Worker:
         self._database = database
         self._locks = database.parent / "workers"
         self._parts = parts
-        self._stack = AsyncExitStack()
-        self._segments: Segments | None = None
-        self._building = threading.Lock()
+        self._segments: asyncio.Future[Segments] | None = None
         self._stopped = threading.Event()
         self.executor = f"{os.getpid()}-{new_id()}"
 
@@ -78,21 +78,57 @@ class Worker:
             Path(self._lock.name).unlink(missing_ok=True)
 
     async def _advance(self, run_id: str) -> str:
-        segments = await self._ready()
+        try:
+            segments = await self._ready()
+        except Exception as error:
+            _log.exception("the worker's parts cannot be built", extra={"action": "park", "run": run_id})
+            return (await self._unready(run_id, error)).value
         return (await guarded(segments, run_id, self._queue)).value
 
     async def _ready(self) -> Segments:
-        if self._segments is None:
-            self._segments = await self._stack.enter_async_context(self._parts())
-        return self._segments
+        """The parts, built once for all segments; a failure is tried again by the next."""
+        if self._segments is None or (self._segments.done() and self._segments.exception()):
+            self._segments = asyncio.get_running_loop().create_future()
+            self._holder = asyncio.create_task(self._hold(self._segments))
+        return await asyncio.shield(self._segments)
+
+    async def _hold(self, built: asyncio.Future[Segments]) -> None:
+        """Keeps the parts until the loop ends, which cancels this, and closes them there."""
+        try:
+            async with self._parts() as segments:
+                built.set_result(segments)
+                await asyncio.Event().wait()
+        except Exception as error:
+            built.set_exception(error)
+
+    async def _unready(self, run_id: str, error: Exception) -> RunStatus:
+        database = await Database.open(self._database)
+        try:
+            fix = error.fix if isinstance(error, PhasegateError) else LOG
+            await park(Ledger(database, SystemClock()), run_id, str(error), fix)
+        finally:
+            await database.close()
+        return RunStatus.parked
 
     def _recover(self) -> None:
-        while True:
-            dead = [name for name in self._queue.executors() if name != self.executor and is_dead(self._locks, name)]
-            if dead:
-                DBOS._recover_pending_workflows(dead)
-            if self._stopped.wait(RECOVERY_SECONDS):
-                return
+        self._look()
+        while not self._stopped.wait(RECOVERY_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            for name in self._queue.executors() - {self.executor}:
+                self._take_over(name)
+        except Exception:
+            _log.exception("looking for dead workers failed", extra={"action": "recover"})
+
+    def _take_over(self, executor: str) -> None:
+        """Holds the dead worker's lock meanwhile, so that two who see it dead do not both send its segments on."""
+        held = lock(self._locks, executor)
+        if held is not None:
+            with held:
+                DBOS._recover_pending_workflows([executor])
+                Path(held.name).unlink(missing_ok=True)
 
 
 async def guarded(segments: Segments, run_id: str, queue: Queue) -> RunStatus:
@@ -104,7 +140,7 @@ async def guarded(segments: Segments, run_id: str, queue: Queue) -> RunStatus:
         status = RunStatus.parked
     except Exception as error:
         _log.exception("segment failed", extra={"action": "park", "run": run_id})
-        await park(segments.ledger, run_id, f"{type(error).__name__}: {error}", "see .phasegate/worker.log")
+        await park(segments.ledger, run_id, f"{type(error).__name__}: {error}", LOG)
         status = RunStatus.parked
     run = await segments.ledger.run(run_id)
     await asyncio.to_thread(queue.forget, run_id, run.segments - 1)
@@ -133,11 +169,10 @@ def lock(folder: Path, executor: str) -> TextIO | None:
 
 def is_dead(folder: Path, executor: str) -> bool:
     """Whether nobody holds that worker's lock any more."""
+    if not (folder / executor).exists():
+        return True
     held = lock(folder, executor)
     if held is None:
         return False
     held.close()
     return True
-
-
-Advance = Callable[[str], Awaitable[str]]
