@@ -29,10 +29,12 @@ _METADATA = re.compile(r"(^|/)[^/]+\.(egg-info|dist-info|egg-link)(/|$)")
 def check_backend(tree: Mapping[str, bytes]) -> list[Finding]:
     """Whatever could run code of the tree's own while it is built, or change what is built unseen.
 
-    Raises:
-        InvalidInput: pyproject.toml is missing or is no TOML.
+    A pyproject.toml that is missing or no TOML is a finding too.
     """
-    data = read_pyproject(tree)
+    try:
+        data = read_pyproject(tree)
+    except InvalidInput as error:
+        return list(error.findings)
     system, settings = _table(data, "build-system"), _table(_table(data, "tool"), "setuptools")
     return [*_system(system), *_settings(settings), *_dynamic(_table(data, "project")), *_commands(data), *_files(tree)]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity, worst_first
 from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project, read_pyproject
 
@@ -21,11 +22,12 @@ def check_dependencies(tree: Mapping[str, bytes]) -> list[Finding]:
     """Each dependency that is unknown, misspelt, unpinned or undeclared, and each import that none of them gives.
 
     A dependency is pinned when its version has an upper bound (`==`, `~=`, `<`): nobody has tested what comes after.
-
-    Raises:
-        InvalidInput: The tree has no pyproject.toml or package that holds.
+    A pyproject.toml that does not hold is a finding too.
     """
-    project = read_project(tree)
+    try:
+        project = read_project(tree)
+    except InvalidInput as error:
+        return list(error.findings)
     lines = tree[PYPROJECT].decode().splitlines()
     declared = [f for text in _declared(tree) for f in _requirement(text, _line(lines, text))]
     return worst_first([*declared, *_imports(tree, project)])

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import html
 import json
@@ -24,16 +23,6 @@ from packaging.utils import (
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
 
-_EXHAUSTED = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENFILE,
-    errno.EMFILE,
-}
 _PAGE = (
     "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{title}</title></head><body>\n{links}</body></html>\n"
 )
@@ -225,7 +214,5 @@ def _room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _EXHAUSTED:
-            raise
         fix = "make room, or give the right to write there, and resume the run: nothing was published by half"
         raise Exhausted(f"the index {folder} cannot be written: {error.strerror}", fix=fix) from error

@@ -116,7 +116,8 @@ def read_project(tree: Mapping[str, bytes]) -> Project:
         raise _invalid(_first(error), "give it in the table [project]") from error
     except (InvalidVersion, InvalidRequirement) as error:
         raise _invalid(
-            f"pyproject.toml [project]: {error}", "write versions and dependencies as PEP 440 and PEP 508 have them"
+            f"pyproject.toml [project]: {' '.join(str(error).split())}",
+            "write versions and dependencies as PEP 440 and PEP 508 have them",
         ) from error
     return Project(table=table, package=_package(tree))
 

@@ -106,6 +106,7 @@ async def test_a_module_named_like_the_backend_does_not_take_its_place(
 
 def test_a_plain_package_passes() -> None:
     assert check_backend(tree()) == []
+    assert [finding.rule for finding in check_backend({})] == ["project"]
 
 
 @pytest.mark.parametrize(
