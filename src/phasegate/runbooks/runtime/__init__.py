@@ -35,7 +35,7 @@ from .functions import (
     within,
     zip_lists,
 )
-from .joins import Index, batches, chunks
+from .joins import Index, batches, chunks, distinct
 from .network import in_cidr, opens_port
 from .prices import Cost, PriceTable
 from .remediation import Changed, Outcome, apply
@@ -78,6 +78,7 @@ __all__ = [
     "capture",
     "chunks",
     "contains",
+    "distinct",
     "div",
     "ends_with",
     "equal",

@@ -27,7 +27,8 @@ _CONFIG = Config(
 class Clients:
     """Makes each client once. Times in answers are ISO 8601 strings, so that expressions can compare them."""
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
+    def __init__(self, session: boto3.Session | None = None, endpoint: str | None = None) -> None:
+        self._endpoint = endpoint
         self._session: Any = boto3.Session(botocore_session=_own_session(session))
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -36,7 +37,9 @@ class Clients:
         """The client of a service in a region; AWS_ENDPOINT_URL is honoured as boto3 does."""
         with self._lock:
             if (service, region) not in self._made:
-                self._made[service, region] = self._session.client(service, region_name=region, config=_CONFIG)
+                self._made[service, region] = self._session.client(
+                    service, region_name=region, endpoint_url=self._endpoint, config=_CONFIG
+                )
             return self._made[service, region]
 
     def as_role(self, arn: str, name: str) -> "Clients":
@@ -44,7 +47,7 @@ class Clients:
         answer = self.get("sts", HOME_REGION).assume_role(RoleArn=arn, RoleSessionName=name[:64])
         given = answer["Credentials"]
         session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-        return Clients(session)
+        return Clients(session, self._endpoint)
 
 
 def _own_session(given: boto3.Session | None) -> botocore.session.Session:

@@ -60,7 +60,8 @@ def _written(text: str) -> datetime | None:
     found = _DATE.fullmatch(text)
     try:
         if found:
-            return datetime(*(int(part or 0) for part in found.groups()), tzinfo=UTC)  # type: ignore[arg-type]
+            year, month, day, hour, minute = (int(part or 0) for part in found.groups())
+            return datetime(year, month, day, hour, minute, tzinfo=UTC)
         return _in_utc(datetime.fromisoformat(text))
     except ValueError:
         return None

@@ -47,6 +47,8 @@ class Order:
     params: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of the runbook's."""
     prices: PriceTable = field(default_factory=PriceTable)
+    endpoint: str | None = None
+    """Where AWS is, for tests; AWS_ENDPOINT_URL, or AWS itself, where it is left out."""
     session: boto3.Session | None = None
     """Whose credentials to use; boto3's own search where it is left out."""
     role: str = DEFAULT_ROLE
@@ -125,7 +127,7 @@ def places(runbook: Runbook, order: Order, errors: CallErrors) -> list[Place]:
     Raises:
         Prerequisite: there are no credentials that work.
     """
-    clients = Clients(order.session)
+    clients = Clients(order.session, order.endpoint)
     try:
         home = str(clients.get("sts", HOME_REGION).get_caller_identity()["Account"])
     except (ClientError, BotoCoreError) as error:
@@ -183,7 +185,7 @@ def survey(runbook: Runbook, scan: Scan, errors: CallErrors) -> tuple[int, list[
     seen = set[str]()
     for page in _pages_of(runbook, scan):
         judged += len(page)
-        for finding in _judge_page(runbook, scan, page):
+        for finding in _judge_page(runbook, scan, page, errors):
             if finding.id in seen:
                 errors.count(scan.account, scan.region, "identify", ValueError(f"two items have the id {finding.id!r}"))
             else:
@@ -265,11 +267,14 @@ def _attempt(item: _Judged, name: str, work: Callable[[], T], otherwise: T) -> T
     return value
 
 
-def _judge_page(runbook: Runbook, scan: Scan, page: Sequence[_Judged]) -> Iterator[Finding]:
+def _judge_page(runbook: Runbook, scan: Scan, page: Sequence[_Judged], errors: CallErrors) -> Iterator[Finding]:
     for item in page:
         verdict, reason = _verdict(runbook, scan, item)
         if verdict is not None:
-            yield _finding(runbook, scan, item, verdict, reason)
+            try:
+                yield _finding(runbook, scan, item, verdict, reason)
+            except _CANNOT_JUDGE as error:
+                errors.count(scan.account, scan.region, "identify", error)
 
 
 def _verdict(runbook: Runbook, scan: Scan, item: _Judged) -> tuple[Verdict | None, str]:

@@ -87,7 +87,8 @@ class Expression:
         Raises:
             jmespath.exceptions.JMESPathError: a function was given what it cannot take.
         """
-        subject = {**row, **context.names, **names} if self._named and isinstance(row, dict) else row
+        named = (names or self._named) and isinstance(row, dict)
+        subject = {**row, **context.names, **names} if named else row
         return self._parsed.search(subject, jmespath.Options(custom_functions=context.functions))
 
 

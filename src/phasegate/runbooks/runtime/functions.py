@@ -210,9 +210,9 @@ def join(glue: Any, texts: Any) -> str:
     Raises:
         TypeError: something to join is no text.
     """
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"join() takes a list of texts, not {texts!r}")
-    return str(glue).join(texts)
+    if not isinstance(texts, list):
+        raise TypeError(f"join() takes a list of texts, not {_kind(texts)}")
+    return glue.join(texts) if _texts("join", glue, *texts) else ""
 
 
 def not_null(*values: Any) -> Any:

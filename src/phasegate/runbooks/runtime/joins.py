@@ -50,6 +50,11 @@ def batches(
     yield from ((list(group), common) for group, common in waiting.values() if group)
 
 
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Every value once, lists opened, without what is missing, sorted."""
+    return sorted({entry for value in values for entry in as_list(value) if entry is not None}, key=str)
+
+
 def chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     """The values, so many at a time."""
     waiting = iter(values)

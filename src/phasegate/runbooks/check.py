@@ -1,0 +1,102 @@
+"""Runs a runbook.yaml as it will run once released: compiled to a package, and the compiled detection in process."""
+
+import importlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from phasegate.core.ids import new_id
+from phasegate.runbooks.emit import compile_module, runtime_files
+from phasegate.runbooks.model import load
+from phasegate.runbooks.runtime.errors import RunbookError
+
+_MODULE = "checked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where and how to look."""
+
+    regions: Sequence[str] = ()
+    """Win over the runbook's scope."""
+    endpoint: str | None = None
+    """Where AWS is; AWS_ENDPOINT_URL, or AWS itself, where it is left out."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Overrides of the runbook's parameters."""
+    prices: Path | None = None
+    """The price table."""
+
+
+def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) -> dict[str, Any]:
+    """What the runbook finds; nothing is changed.
+
+    Args:
+        text: The runbook.yaml.
+        path: Its name.
+        as_of: The time to judge by, with its zone.
+        where: Regions, endpoint, parameters and prices.
+
+    Returns:
+        JSON: `runbook`, `as_of`, `counts`, `errors`, and `findings`, each with `id`, `region`, `account`, `verdict`,
+        `severity`, `reason`, `evidence` and `cost`.
+
+    Raises:
+        InvalidInput: the file does not hold.
+        RunbookError: there are no credentials, or an override names no parameter of the runbook.
+    """
+    looked = where or Where()
+    source = compile_module(load(text, path), name=_name(path))
+    with _package(source) as package:
+        runtime = importlib.import_module(f"{package}._runtime")
+        runbook = importlib.import_module(f"{package}.runbooks.{_MODULE}").RUNBOOK
+        prices = runtime.PriceTable.read(looked.prices) if looked.prices else runtime.PriceTable()
+        order = runtime.Order(
+            now=as_of,
+            regions=tuple(looked.regions),
+            params=dict(looked.params),
+            prices=prices,
+            endpoint=looked.endpoint,
+        )
+        try:
+            document: dict[str, Any] = runtime.run(runbook, order).document()
+        except runtime.RunbookError as error:  # the package's own class, which nobody outside can catch by name
+            raise RunbookError(str(error)) from error
+    return document
+
+
+def _name(path: str) -> str:
+    """The folder of a spec without its number, or else the file's own name."""
+    file = Path(path)
+    folder = file.parent.name
+    return folder.lstrip("0123456789-") if file.stem == "runbook" and folder else file.stem
+
+
+@contextmanager
+def _package(source: str) -> Iterator[str]:
+    """A package on the disk that can be imported, with the module and the runtime in it."""
+    folder = Path(tempfile.mkdtemp(prefix="phasegate-check-"))
+    name = f"phasegate_check_{new_id(10)}"
+    try:
+        _write(folder / name, source)
+        sys.path.insert(0, str(folder))
+        importlib.invalidate_caches()
+        yield name
+    finally:
+        sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+        for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
+            del sys.modules[module]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(package: Path, source: str) -> None:
+    files = {f"_runtime/{path}": content for path, content in runtime_files().items()}
+    files |= {"__init__.py": b"", "runbooks/__init__.py": b"", f"runbooks/{_MODULE}.py": source.encode()}
+    for path, content in files.items():
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).write_bytes(content)

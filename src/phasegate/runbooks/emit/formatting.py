@@ -1,0 +1,27 @@
+"""Formats generated Python as `ruff format` does, so that the package it goes into needs no change."""
+
+import subprocess
+
+from ruff import find_ruff_bin
+
+LINE_LENGTH = 120
+
+
+def formatted(source: str) -> str:
+    """The source in ruff's format, with lines of 120; settings of the place where it runs do not count.
+
+    Raises:
+        SyntaxError: it is no Python; then the compiler is wrong.
+    """
+    command = [
+        find_ruff_bin(),
+        "format",
+        "--isolated",
+        f"--line-length={LINE_LENGTH}",
+        "--stdin-filename=module.py",
+        "-",
+    ]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise SyntaxError(f"{done.stderr.strip()} in\n{source}")
+    return done.stdout

@@ -1,0 +1,207 @@
+"""The module of one runbook."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phasegate.core.criteria import Criterion
+from phasegate.runbooks.emit import actions
+from phasegate.runbooks.emit.details import Detailer
+from phasegate.runbooks.emit.draft import NAME, Draft, prose
+from phasegate.runbooks.emit.formatting import formatted
+from phasegate.runbooks.emit.listing import Lister, noun
+from phasegate.runbooks.emit.translate import Translator
+from phasegate.runbooks.expressions import NAMES, names, parse, unparse
+from phasegate.runbooks.model import Runbook
+
+_OF_CHANGES = re.compile(r"\b(approv|appl|delet|snapshot|remov|undo|restor|stop|terminat|chang|releas)", re.IGNORECASE)
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def compile_module(runbook: Runbook, *, name: str, criteria: Sequence[Criterion] = ()) -> str:
+    """The Python module of a runbook, for `<package>/runbooks/`; the same input gives the same text.
+
+    Args:
+        runbook: As `load` gives it.
+        name: The runbook's name, such as `unattached-ebs-volumes`.
+        criteria: The acceptance criteria of its spec, which the code quotes.
+
+    Raises:
+        InvalidInput: it names an operation or waiter that AWS does not have, or leaves open where rows are.
+    """
+    return _Module(runbook=runbook, name=name, criteria=tuple(criteria)).text()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Module:
+    runbook: Runbook
+    name: str
+    criteria: tuple[Criterion, ...]
+
+    def text(self) -> str:
+        draft = Draft()
+        item = draft.local(noun(self.runbook.list_[-1]))
+        params = frozenset(self.runbook.scope.params)
+        lister = Lister(draft=draft, params=params).chain(self.runbook.list_)
+        writer = _Functions(draft=draft, item=item, params=params, module=self)
+        declared = writer.declared(lister)
+        title = prose(self.runbook.title or self.name)
+        docstring = (
+            f'"""{title}{"" if title.endswith(".") else "."}\n\n'
+            f'Compiled from the runbook.yaml of {prose(self.name)}: change that, not this file.\n"""'
+        )
+        return formatted(draft.text(docstring, end=f"RUNBOOK = Runbook({declared})"))
+
+    def quoted(self, *, of_changes: bool) -> str:
+        """Comment lines with the criteria of the detection, or of the changes."""
+        chosen = [entry for entry in self.criteria if self._is_of_changes(entry) == of_changes]
+        return "".join(
+            f"# {line}\n" for entry in chosen for line in textwrap.wrap(f"{entry.id}: {prose(entry.text)}", width=110)
+        )
+
+    def _is_of_changes(self, criterion: Criterion) -> bool:
+        return bool(self.runbook.action) and bool(_OF_CHANGES.search(criterion.then))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Functions:
+    draft: Draft
+    item: str
+    params: frozenset[str]
+    module: _Module
+
+    def declared(self, lister: str) -> str:
+        """Adds every function; gives the arguments of the declaration."""
+        runbook = self.module.runbook
+        details = [
+            Detailer(draft=self.draft, item=self.item, params=self.params).write(entry) for entry in runbook.with_
+        ]
+        given = {
+            "name": repr(self.module.name),
+            "title": repr(prose(runbook.title or self.module.name)),
+            "kind": repr(runbook.kind),
+            "severity": repr(runbook.severity),
+            "regions": repr(runbook.scope.regions),
+            "accounts": repr(runbook.scope.accounts),
+            "params": repr(runbook.scope.params) if runbook.scope.params else "",
+            "schedule": repr(runbook.schedule) if runbook.schedule else "",
+            "list_items": lister,
+            "identify": self._identify(runbook.id),
+            "is_candidate": self._test("is_candidate", "Whether to look closer at the {}.", runbook.where),
+            "details": f"({', '.join(details)},)" if details else "",
+            "is_match": self._test("is_match", "Whether the {} is a finding.", runbook.match, quoted=True),
+            "is_warning": self._test("is_warning", "Whether the {} deserves a warning.", runbook.warn),
+            "skip_reason": self._skip_reason(runbook.skip),
+            "evidence": self._evidence(runbook.evidence),
+            "cost": self._cost(),
+            **self._action(),
+            "whole_listing": "True" if _names_items(runbook) else "",
+        }
+        return ", ".join(f"{name}={value}" for name, value in given.items() if value)
+
+    @property
+    def _code(self) -> Translator:
+        return Translator(draft=self.draft, subject=self.item, params=self.params)
+
+    @property
+    def _words(self) -> str:
+        return self.item.replace("_", " ")
+
+    def _identify(self, text: str) -> str:
+        return self.draft.function(
+            "identify",
+            f"def {NAME}(scan: Scan, {self.item}: Row) -> str:\n"
+            f'    """What tells the {self._words} from all others of its account and region."""\n'
+            f"    return str({self._key(text)})\n",
+        )
+
+    def _key(self, text: str) -> str:
+        """A plain key must be there: an item without its id cannot be told from others."""
+        plain = parse(text)["type"] == "field" and text not in NAMES
+        return f"{self.item}[{parse(text)['value']!r}]" if plain else self._code.value(text)
+
+    def _test(self, name: str, told: str, text: str | None, *, quoted: bool = False) -> str:
+        if text is None:
+            return ""
+        comments = self.module.quoted(of_changes=False) if quoted else ""
+        return self.draft.function(
+            name,
+            f"{comments}def {NAME}(scan: Scan, {self.item}: Row) -> bool:\n"
+            f'    """{told.format(self._words)}"""\n    return {self._code.condition(text)}\n',
+        )
+
+    def _skip_reason(self, text: str | None) -> str:
+        if text is None:
+            return ""
+        test, reason = _reason(text)
+        return self.draft.function(
+            "skip_reason",
+            f"def {NAME}(scan: Scan, {self.item}: Row) -> str | None:\n"
+            f'    """Why the {self._words} is left out; None where it is not."""\n'
+            f"    return {reason!r} if {self._code.condition(test)} else None\n",
+        )
+
+    def _evidence(self, texts: Sequence[str]) -> str:
+        if not texts:
+            return ""
+        entries = ", ".join(f"{text!r}: {self._code.value(text)}" for text in texts)
+        return self.draft.function(
+            "evidence",
+            f"def {NAME}(scan: Scan, {self.item}: Row) -> dict[str, Any]:\n"
+            f'    """What is shown with a finding."""\n    return {{{entries}}}\n',
+        )
+
+    def _cost(self) -> str:
+        cost = self.module.runbook.cost
+        if cost is None:
+            return ""
+        unit, quantity = _unit(cost.unit, self._code), self._code.value(cost.quantity)
+        return self.draft.function(
+            "cost",
+            f"def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
+            f'    """What the {self._words} costs."""\n'
+            f"    return scan.price({unit}, quantity={quantity}, per={cost.per!r})\n",
+        )
+
+    def _action(self) -> dict[str, str]:
+        runbook = self.module.runbook
+        if not runbook.action:
+            return {}
+        comments = self.module.quoted(of_changes=True)
+        actor = actions.Actor(draft=self.draft, item=self.item, params=self.params, comments=comments)
+        verified = any(action.verify for action in runbook.action)
+        return {
+            "remediate": actor.remediate(runbook),
+            "has_worked": actor.has_worked(runbook) if verified else "",
+            "guard": actions.guard(runbook),
+        }
+
+
+def _reason(text: str) -> tuple[str, str]:
+    """The test and the reason of `test && 'reason'`; without a reason the test itself is one."""
+    node = parse(text)
+    if node["type"] == "and_expression":
+        test, last = node["children"]
+        if last["type"] == "literal" and isinstance(last["value"], str):
+            return unparse(test), prose(last["value"])
+    return text, prose(text)
+
+
+def _unit(template: str, code: Translator) -> str:
+    """The unit with its expressions filled in."""
+    texts = _BRACES.findall(template)
+    if not texts:
+        return repr(template)
+    values = [code.value(text) for text in texts]
+    if any(letter in value for value in (template.replace("{", "").replace("}", ""), *values) for letter in '"\\{}'):
+        return f"{_BRACES.sub('{}', template)!r}.format({', '.join(values)})"
+    filled = iter(values)
+    return 'f"' + _BRACES.sub(lambda found: "{" + next(filled) + "}", template) + '"'
+
+
+def _names_items(runbook: Runbook) -> bool:
+    texts = [runbook.match, runbook.where, runbook.warn, runbook.skip, runbook.id, *runbook.evidence]
+    texts += [getattr(entry, "let", None) for entry in runbook.with_]
+    texts += [text for entry in runbook.with_ for text in (*getattr(entry, "by", ()), getattr(entry, "select", None))]
+    return any("_items" in names(text) for text in texts if isinstance(text, str))

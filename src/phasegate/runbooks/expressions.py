@@ -1,0 +1,274 @@
+"""Reading and writing JMESPath: syntax trees, the functions that they may call, and their text."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+
+from phasegate.runbooks.runtime.expressions import PURE
+from phasegate.runbooks.runtime.scan import Scan
+
+Node = Mapping[str, Any]
+
+BOUND = ("age_days", "days_until", "off_now", "month", "foreign_principals")
+"""Functions that know the time or the account; methods of the scan."""
+NAMES = ("_account", "_region", "_now", "_params", "_items", "_ids")
+"""What an expression may name beside the keys of the row."""
+
+_BUILTIN: Mapping[str, Any] = Functions.FUNCTION_TABLE
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COMPARATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_PROJECTIONS = {"projection", "filter_projection", "value_projection", "flatten"}
+_LOOSE = {"or_expression", "and_expression", "comparator", "pipe", "not_expression", "expref"}
+
+
+@cache
+def parse(text: str) -> Node:
+    """The syntax tree.
+
+    Raises:
+        ValueError: it is no JMESPath; the message shows where it breaks off.
+    """
+    try:
+        return jmespath.compile(text).parsed
+    except (JMESPathError, ValueError) as error:
+        raise ValueError(f"{text!r} is no JMESPath: {' '.join(str(error).split())}") from error
+
+
+def check_expression(text: str) -> None:
+    """Holds an expression against JMESPath's grammar and the functions of the language.
+
+    Raises:
+        ValueError: it does not parse, or calls what there is not, or with a wrong number of arguments.
+    """
+    for node in walk(parse(text)):
+        if node["type"] == "function_expression":
+            _check_call(node["value"], len(node["children"]), text)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it."""
+    yield node
+    for child in node["children"]:
+        if isinstance(child, Mapping):
+            yield from walk(child)
+
+
+def names(text: str) -> set[str]:
+    """Every key that the expression names, at whatever depth."""
+    return {str(node["value"]) for node in walk(parse(text)) if node["type"] == "field"}
+
+
+def _check_call(name: str, given: int, text: str) -> None:
+    own = _own(name)
+    if own is None and name not in _BUILTIN:
+        raise ValueError(f"there is no function {name}() in {text!r}")
+    least, most = _arity(own) if own else _builtin_arity(name)
+    if not least <= given <= most:
+        wanted = f"{least}" if least == most else f"{least} or more" if most > 99 else f"{least} to {most}"
+        raise ValueError(f"{name}() takes {wanted} arguments, not {given}, in {text!r}")
+
+
+def _own(name: str) -> Callable[..., Any] | None:
+    return partial(getattr(Scan, name), None) if name in BOUND else PURE.get(name)
+
+
+def _arity(function: Callable[..., Any]) -> tuple[int, int]:
+    params = list(inspect.signature(function).parameters.values())
+    least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in params)
+    return least, 1000 if any(p.kind is p.VAR_POSITIONAL for p in params) else len(params)
+
+
+def _builtin_arity(name: str) -> tuple[int, int]:
+    signature = _BUILTIN[name]["signature"]
+    return len(signature), 1000 if signature and signature[-1].get("variadic") else len(signature)
+
+
+def unparse(node: Node) -> str:
+    """The text of a syntax tree; parsing it gives the same tree again.
+
+    >>> unparse(parse("a[?b=='x'].c | [0]"))
+    "a[?b == 'x'].c | [0]"
+    """
+    return _WRITERS[node["type"]](node)
+
+
+def _field(node: Node) -> str:
+    return _key(node["value"])
+
+
+def _key(name: str) -> str:
+    return name if _WORD.fullmatch(name) else json.dumps(name)
+
+
+def _literal(node: Node) -> str:
+    value = node["value"]
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if "\\" not in value else _json(value)
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return "`" + json.dumps(value).replace("`", "\\`") + "`"
+
+
+def _operand(node: Node) -> str:
+    """A side of `.`, `[` or `!`: what binds less, and what would go on projecting, stands in parentheses."""
+    text = unparse(node)
+    return f"({text})" if node["type"] in _PROJECTIONS | _LOOSE or _projects(node) else text
+
+
+def _projects(node: Node) -> bool:
+    """Whether what follows would be read as part of a projection within it."""
+    if node["type"] in ("subexpression", "index_expression"):
+        return any(_projects(child) or child["type"] in _PROJECTIONS for child in node["children"])
+    return False
+
+
+def _follow(left: str, right: str) -> str:
+    if not left or right.startswith("["):
+        return left + right
+    return f"{left}.{right}" if right else left
+
+
+def _subexpression(node: Node) -> str:
+    first, *others = node["children"]
+    return ".".join([_operand(first), *(unparse(other) for other in others)])
+
+
+def _index_expression(node: Node) -> str:
+    first, *others = node["children"]
+    return _base(first) + "".join(unparse(other) for other in others)
+
+
+def _base(node: Node) -> str:
+    return "" if node["type"] == "identity" else _operand(node)
+
+
+def _index(node: Node) -> str:
+    return f"[{node['value']}]"
+
+
+def _slice(node: Node) -> str:
+    begin, end, step = ("" if part is None else str(part) for part in node["children"])
+    return f"[{begin}:{end}:{step}]" if step else f"[{begin}:{end}]"
+
+
+def _projection(node: Node) -> str:
+    left, right = node["children"]
+    if left["type"] == "flatten" or _is_slice(left):
+        return _tail(unparse(left), right)
+    return _tail(f"{_base(left)}[*]", right)
+
+
+def _is_slice(node: Node) -> bool:
+    return bool(node["type"] == "index_expression" and node["children"][-1]["type"] == "slice")
+
+
+def _flatten(node: Node) -> str:
+    (base,) = node["children"]
+    if base["type"] == "identity":
+        return "[]"
+    text = unparse(base)
+    return f"({text})[]" if base["type"] in _LOOSE else f"{text}[]"
+
+
+def _filter_projection(node: Node) -> str:
+    left, right, condition = node["children"]
+    return _tail(f"{_base(left)}[?{unparse(condition)}]", right)
+
+
+def _value_projection(node: Node) -> str:
+    left, right = node["children"]
+    return _tail(f"{_base(left)}.*" if left["type"] != "identity" else "*", right)
+
+
+def _tail(head: str, right: Node) -> str:
+    return _follow(head, "" if right["type"] == "identity" else unparse(right))
+
+
+def _call(node: Node) -> str:
+    return f"{node['value']}({', '.join(unparse(child) for child in node['children'])})"
+
+
+def _binary(sign: str, looser: set[str]) -> Callable[[Node], str]:
+    def write(node: Node) -> str:
+        sides = (f"({unparse(side)})" if side["type"] in looser else unparse(side) for side in node["children"])
+        return f" {sign} ".join(sides)
+
+    return write
+
+
+def _comparator(node: Node) -> str:
+    return _binary(_COMPARATORS[node["value"]], _LOOSE - {"not_expression", "expref"})(node)
+
+
+def _and(node: Node) -> str:
+    return (
+        _binary("&&", {"or_expression", "pipe", "and_expression"})(node) if _right_nested(node) else _chain(node, "&&")
+    )
+
+
+def _or(node: Node) -> str:
+    return _binary("||", {"pipe", "or_expression"})(node) if _right_nested(node) else _chain(node, "||")
+
+
+def _right_nested(node: Node) -> bool:
+    return bool(node["children"][1]["type"] == node["type"])
+
+
+def _chain(node: Node, sign: str) -> str:
+    looser = {"pipe", "or_expression"} if sign == "&&" else {"pipe"}
+    return _binary(sign, looser)(node)
+
+
+def _not(node: Node) -> str:
+    (child,) = node["children"]
+    text = unparse(child)
+    return f"!{text}" if child["type"] in ("field", "function_expression", "current", "literal") else f"!({text})"
+
+
+def _pipe(node: Node) -> str:
+    left, right = node["children"]
+    return f"{unparse(left)} | {f'({unparse(right)})' if right['type'] == 'pipe' else unparse(right)}"
+
+
+def _multi_list(node: Node) -> str:
+    return f"[{', '.join(unparse(child) for child in node['children'])}]"
+
+
+def _multi_dict(node: Node) -> str:
+    return (
+        "{" + ", ".join(f"{_key(child['value'])}: {unparse(child['children'][0])}" for child in node["children"]) + "}"
+    )
+
+
+_WRITERS: Mapping[str, Callable[[Node], str]] = {
+    "field": _field,
+    "literal": _literal,
+    "current": lambda node: "@",
+    "identity": lambda node: "@",
+    "subexpression": _subexpression,
+    "index_expression": _index_expression,
+    "index": _index,
+    "slice": _slice,
+    "projection": _projection,
+    "flatten": _flatten,
+    "filter_projection": _filter_projection,
+    "value_projection": _value_projection,
+    "function_expression": _call,
+    "comparator": _comparator,
+    "and_expression": _and,
+    "or_expression": _or,
+    "not_expression": _not,
+    "pipe": _pipe,
+    "multi_select_list": _multi_list,
+    "multi_select_dict": _multi_dict,
+    "expref": lambda node: f"&{_operand(node['children'][0])}",
+}
