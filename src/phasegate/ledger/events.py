@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import canonical, digest
 from phasegate.ledger.records import Event
@@ -14,43 +14,38 @@ from phasegate.store.schema import events
 
 _LAST = (
     sa.select(events.c.seq, events.c.digest)
-    .where(events.c.run == sa.bindparam("run_id"))
+    .where(events.c.run == sa.bindparam("of"))
     .order_by(events.c.seq.desc())
     .limit(1)
 )
+_APPEND = insert(events).on_conflict_do_nothing(index_elements=["run", "key"])
+_READ = (
+    sa.select(events)
+    .where(events.c.run == sa.bindparam("of"), events.c.seq > sa.bindparam("after"))
+    .where(events.c.key.like(sa.bindparam("like"), escape="/"))
+    .order_by(events.c.seq)
+)
 
 
-async def append(
-    connection: AsyncConnection, run: str, at: datetime, entries: Sequence[tuple[str, Mapping[str, Any]]]
-) -> None:
+def append(connection: sa.Connection, run: str, at: datetime, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Adds events at the end of the run's chain; one whose key is there already is left out.
 
     Nodes run at least once, so a node names its event by what it did: the second time adds nothing.
     """
-    seen = await _seen(connection, run, [key for key, _ in entries])
-    last = (await connection.execute(_LAST, {"run_id": run})).one_or_none()
+    last = connection.execute(_LAST, {"of": run}).one_or_none()
     seq, before = (last.seq, last.digest) if last else (0, b"")
-    moment, rows = int(at.timestamp()), []
+    moment = int(at.timestamp())
     for key, body in entries:
-        if key in seen:
-            continue
-        seq, text = seq + 1, canonical(body).decode()
-        before = chain_digest(before, run=run, seq=seq, key=key, at=moment, body=text)
-        rows.append({"run": run, "seq": seq, "key": key, "at": moment, "body": text, "digest": before})
-    if rows:
-        await connection.execute(events.insert(), rows)
+        text = canonical(body).decode()
+        after = chain_digest(before, run=run, seq=seq + 1, key=key, at=moment, body=text)
+        row = {"run": run, "seq": seq + 1, "key": key, "at": moment, "body": text, "digest": after}
+        if connection.execute(_APPEND, row).rowcount:
+            seq, before = seq + 1, after
 
 
-async def _seen(connection: AsyncConnection, run: str, keys: Sequence[str]) -> set[str]:
-    query = sa.select(events.c.key).where(events.c.run == run, events.c.key.in_(keys))
-    return set((await connection.execute(query)).scalars())
-
-
-async def read(connection: AsyncConnection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
+def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
     """The run's events in order, from the one after `after`; with a prefix only those whose key begins so."""
-    query = sa.select(events).where(events.c.run == run, events.c.seq > after).order_by(events.c.seq)
-    if prefix:
-        query = query.where(events.c.key.startswith(prefix, autoescape=True))
+    like = "".join(f"/{char}" if char in "/%_" else char for char in prefix) + "%"
     return [
         Event(
             run=row.run,
@@ -60,7 +55,7 @@ async def read(connection: AsyncConnection, run: str, after: int = 0, prefix: st
             body=json.loads(row.body),
             digest=row.digest,
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(_READ, {"of": run, "after": after, "like": like})
     ]
 
 

@@ -2,31 +2,43 @@
 
 SQLAlchemy's SQLite drivers open transactions late and as readers, so that two who read and then write lose updates.
 Here a writer takes the write lock first (BEGIN IMMEDIATE) and waits for it at most 30 s.
+
+A transaction is one function on one connection, and runs as a whole in a thread beside the loop: nothing can be
+awaited inside, and the loop is left and entered once a transaction instead of several times a statement.
 """
 
+import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from phasegate.core import Exhausted
 from phasegate.store.migrate import upgrade
 
 BUSY_SECONDS = 30
+READERS = 4
 _WRITES = {"writes": True}
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
     """The workspace's database; everything that is stored goes through one of these."""
 
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
         self.path = path
-        self._engine = engine
+        self._reading, self._writing = engine, engine.execution_options(**_WRITES)
+        self._readers = ThreadPoolExecutor(READERS, "database-reader")
+        self._writer = ThreadPoolExecutor(1, "database-writer")
+        """One alone: waiting in line costs less than asking a locked file again and again."""
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -34,58 +46,56 @@ class Database:
 
         Raises:
             Exhausted: the disk is full, the file cannot be written, or somebody holds it for longer than 30 s.
+            InvalidInput: a newer Phasegate made it.
         """
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-            prepare(engine.sync_engine)
-            database = cls(path, engine)
-            await upgrade(engine)
-        return database
+            engine = sync_engine(path)
+            await asyncio.to_thread(upgrade, engine.execution_options(**_WRITES))
+        return cls(path, engine)
 
     async def close(self) -> None:
-        """Closes all connections."""
-        await self._engine.dispose()
+        """Closes all connections, after what was begun has ended."""
+        for threads in (self._writer, self._readers):
+            await asyncio.to_thread(threads.shutdown)
+        self._reading.dispose()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one state of the database."""
-        with storage_errors(self.path):
-            async with self._engine.connect() as connection:
-                yield connection
+    async def read(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function finds on a connection that sees one state of the database."""
+        work = partial(self._on, self._reading, partial(_call, body, args, kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that holds the write lock; await nothing else inside. Commits at the end."""
-        with storage_errors(self.path):
-            async with self._engine.connect() as plain:
-                connection = await plain.execution_options(**_WRITES)
-                async with connection.begin():
-                    yield connection
+    async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs the function in one transaction that holds the write lock; commits unless it raises."""
+        work = partial(self._on, self._writing, partial(_call, body, args, kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def _on(self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+        with storage_errors(self.path), engine.begin() as connection:
+            return work(connection)
+
+
+def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
+    return body(connection, *args, **kwargs)
 
 
 def sync_engine(path: Path) -> sa.Engine:
-    """A synchronous engine on the same file, with the same pragmas, for the queue library."""
+    """An engine on the file, with its pragmas, that begins transactions as they must."""
     engine = sa.create_engine(f"sqlite:///{path}")
-    prepare(engine)
+    sa.event.listen(engine, "connect", _connected)
+    sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def prepare(engine: sa.Engine) -> None:
-    """Sets the pragmas on each new connection, and has transactions begin as ours must."""
+def _connected(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL"):
+        connection.execute(f"PRAGMA {pragma}").close()
 
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
 
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager

@@ -5,29 +5,27 @@ from importlib import resources
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from phasegate.core import InvalidInput
 
 NEWEST = "0001"
 
 
-async def upgrade(engine: AsyncEngine) -> None:
+def upgrade(engine: sa.Engine) -> None:
     """Runs the migrations that the file has not seen; a file that is up to date costs one query.
+
+    Args:
+        engine: one whose transactions hold the write lock, so that of two who open a new file one migrates it.
 
     Raises:
         InvalidInput: a newer Phasegate made it.
     """
-    async with engine.connect() as connection:
-        seen = await connection.run_sync(_version)
-    if seen == NEWEST:
-        return
-    if seen is not None and seen > NEWEST:
-        raise InvalidInput(f"the database is of a newer Phasegate (schema {seen})", fix="update Phasegate")
-    async with engine.connect() as plain:
-        connection = await plain.execution_options(writes=True)
-        async with connection.begin():
-            await connection.run_sync(_upgrade)
+    with engine.begin() as connection:
+        seen = _version(connection)
+        if seen is not None and seen > NEWEST:
+            raise InvalidInput(f"the database is of a newer Phasegate (schema {seen})", fix="update Phasegate")
+        if seen != NEWEST:
+            _upgrade(connection)
 
 
 def _version(connection: sa.Connection) -> str | None:

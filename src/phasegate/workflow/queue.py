@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from phasegate.store.database import storage_errors, sync_engine
 
@@ -43,7 +42,7 @@ class Queue:
         """
         return await asyncio.to_thread(cls, path)
 
-    async def dispatch(self, connection: AsyncConnection, run_id: str, number: int) -> None:
+    def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
         """Enqueues segment `number` of a run in the caller's transaction; one segment of a run works at a time."""
         options: EnqueueOptions = {
             "workflow_name": ADVANCE,
@@ -52,7 +51,7 @@ class Queue:
             "workflow_id": f"{run_id}:{number}",
             "app_version": VERSION,
         }
-        await connection.run_sync(self._enqueue, options, run_id)
+        self._client.enqueue_in_transaction(connection, options, run_id)
 
     def executors(self) -> set[str]:
         """Workers that hold a segment."""
@@ -75,9 +74,6 @@ class Queue:
         """Closes its connections."""
         self._client.destroy()
         self._engine.dispose()
-
-    def _enqueue(self, connection: sa.Connection, options: EnqueueOptions, run_id: str) -> None:
-        self._client.enqueue_in_transaction(connection, options, run_id)
 
     def _pending(self) -> list[Any]:
         return self._client.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
