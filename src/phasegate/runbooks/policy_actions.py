@@ -22,6 +22,8 @@ _DESTROYING_VERBS = re.compile(
 )
 _LATER_DESTROYED = re.compile(r"Schedule.*Deletion")
 
+_BY_TAG = "aws:ResourceTag/${TagKey}"
+
 _BUCKET_CONFIGURATION = {
     "Accelerate": "AccelerateConfiguration",
     "Analytics": "AnalyticsConfiguration",
@@ -84,6 +86,10 @@ class Action:
     """The kinds of resource it can be limited to, such as `volume`; empty where it takes none but `*`."""
     required: tuple[str, ...]
     """Those of `resources` that every call touches."""
+    by_tag: tuple[str, ...]
+    """Those of `resources` that a policy can tell apart by their tags."""
+    description: str
+    """What it permits, in AWS's words: `delete an EBS volume`; empty where IAM's data does not know the action."""
 
     def __str__(self) -> str:
         """As a policy writes it."""
@@ -97,13 +103,34 @@ def actions(operation: str) -> tuple[Action, ...]:
     Raises:
         InvalidInput: botocore knows no such operation.
     """
-    return tuple(_action(name) for name in _names(aws.operation(operation)))
+    return tuple(action(name) for name in _names(aws.operation(operation)))
+
+
+@cache
+def action(written: str) -> Action:
+    """The action that a policy calls `ec2:DeleteVolume`; one without levels where IAM's data does not know it."""
+    prefix, _, name = written.partition(":")
+    if not (_data().services.service_exists(prefix) and _data().actions.action_exists(prefix, name)):
+        return Action(
+            prefix=prefix, name=name, levels=frozenset(), resources=(), required=(), by_tag=(), description=""
+        )
+    details: Mapping[str, Any] = _data().actions.get_action_details(prefix, name)
+    kinds = details["resourceTypes"]
+    return Action(
+        prefix=prefix,
+        name=str(details["name"]),
+        levels=frozenset(level.strip() for level in details["accessLevel"].split(",")),
+        resources=tuple(kind["name"] for kind in kinds),
+        required=tuple(kind["name"] for kind in kinds if kind["required"]),
+        by_tag=tuple(kind["name"] for kind in kinds if _BY_TAG in kind["conditionKeys"]),
+        description=str(details["description"]).removeprefix("Grants permission to ").rstrip("."),
+    )
 
 
 @cache
 def is_change(operation: str) -> bool:
     """Whether the operation changes anything, by IAM's access levels; by its verb only where IAM knows no level."""
-    levels = {level for action in actions(operation) for level in action.levels}
+    levels = {level for needed in actions(operation) for level in needed.levels}
     if levels:
         return not levels <= _READING
     return bool(actions(operation)) and not _READING_VERBS.match(aws.operation(operation).name)
@@ -151,22 +178,6 @@ def _prefix(operation: aws.Operation) -> str:
     known = [name for name in named if _data().services.service_exists(name)]
     with_action = [name for name in known if _data().actions.action_exists(name, operation.name)]
     return str(next(iter(with_action + known), operation.service))
-
-
-@cache
-def _action(action: str) -> Action:
-    prefix, _, name = action.partition(":")
-    if not (_data().services.service_exists(prefix) and _data().actions.action_exists(prefix, name)):
-        return Action(prefix=prefix, name=name, levels=frozenset(), resources=(), required=())
-    details: Mapping[str, Any] = _data().actions.get_action_details(prefix, name)
-    kinds = details["resourceTypes"]
-    return Action(
-        prefix=prefix,
-        name=str(details["name"]),
-        levels=frozenset(level.strip() for level in details["accessLevel"].split(",")),
-        resources=tuple(kind["name"] for kind in kinds),
-        required=tuple(kind["name"] for kind in kinds if kind["required"]),
-    )
 
 
 @cache

@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from phasegate.core.findings import Finding
+from phasegate.runbooks.expressions import BOUND, PURE, check_expression
 from phasegate.runbooks.lint import lint
+from phasegate.runbooks.lint.functions import FUNCTIONS
 
 VALID = sorted((Path(__file__).parent / "valid").glob("*.yaml"))
 
@@ -55,7 +57,7 @@ def test_a_trap_is_named_with_its_line_and_its_fix(trap: dict[str, str]) -> None
 def test_broken_yaml_is_named_with_the_line_where_reading_ended() -> None:
     (finding,) = found(VOLUMES + "evidence: [Size\ntitle: x\n")
 
-    assert (finding.rule, finding.line) == ("yaml", 5)
+    assert (finding.rule, finding.line) == ("unreadable", 5)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +122,17 @@ def test_the_line_is_that_of_the_word_in_a_long_expression() -> None:
     assert [(finding.rule, finding.line) for finding in found(text)] == [("unknown-field", 7)]
 
 
-def test_missing_keys_and_an_empty_file_are_said() -> None:
-    assert [finding.message for finding in found("title: x\n")] == [
-        "the runbook has no 'id'",
-        "the runbook has no 'list'",
-        "the runbook has no 'match'",
+def test_what_the_grammar_misses_is_told_as_well() -> None:
+    assert {finding.message for finding in found("title: x\n")} == {
+        "id is missing",
+        "list is missing",
+        "match is missing",
+    }
+    assert [(finding.line, finding.message) for finding in found(VOLUMES + "actions: []\n")] == [
+        (4, "actions is not a word of the runbook language")
     ]
-    assert "empty" in found("")[0].message
-    assert "no map" in found("- a\n")[0].message
+    assert found("")
+    assert found("- a\n")
 
 
 @pytest.mark.parametrize(
@@ -150,3 +155,25 @@ def test_names_that_with_adds_are_known_to_later_entries_only() -> None:
     )
 
     assert [(finding.rule, finding.line) for finding in found(VOLUMES + snapshots)] == [("unknown-field", 5)]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_are_those_that_the_grammar_takes(name: str) -> None:
+    least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
+
+    check_expression(call(name, least))
+    if least and most is not None:  # sums of one number are refused here alone
+        with pytest.raises(ValueError, match=f"{name}.. takes"):
+            check_expression(call(name, least - 1))
+    if most is not None:
+        check_expression(call(name, most))
+        with pytest.raises(ValueError, match=f"{name}.. takes"):
+            check_expression(call(name, most + 1))
+
+
+def test_no_function_of_the_runtime_is_unknown() -> None:
+    assert {*PURE, *BOUND} <= FUNCTIONS.keys()
+
+
+def call(name: str, arguments: int) -> str:
+    return f"{name}({', '.join(['a'] * arguments)})"

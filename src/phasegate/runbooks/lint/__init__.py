@@ -1,16 +1,18 @@
 """The lint of a runbook: what would be read otherwise than it was meant, each with its line and its fix."""
 
-from phasegate.core.findings import Finding, Severity
+from collections.abc import Iterator
+
+from phasegate.core.errors import InvalidInput
+from phasegate.core.findings import Finding
 from phasegate.runbooks.lint import expressions
 from phasegate.runbooks.lint.actions import check_actions
 from phasegate.runbooks.lint.frame import check_frame
 from phasegate.runbooks.lint.item import item
-from phasegate.runbooks.lint.report import Report
-from phasegate.runbooks.lint.source import Node, Unreadable, read
+from phasegate.runbooks.lint.report import CHECK, Report
+from phasegate.runbooks.lint.source import Node, nodes
+from phasegate.runbooks.model import load
 
 __all__ = ["lint"]
-
-_REQUIRED = ("list", "id", "match")
 
 
 def lint(text: str, path: str) -> list[Finding]:
@@ -22,27 +24,33 @@ def lint(text: str, path: str) -> list[Finding]:
     """
     report = Report(path=path, lines=text.splitlines())
     try:
-        root = read(text)
-    except Unreadable as error:
-        report.add(error.rule, Severity.high, error.line, str(error), error.fix)
-    else:
-        _check(report, root)
+        root = nodes(text, path, check=CHECK)
+    except InvalidInput as error:
+        return list(error.findings)
+    _check(report, root)
+    report.findings.extend(_not_said_yet(report, _of_the_grammar(text, path)))
     return sorted(report.findings, key=lambda finding: (finding.line, finding.rule, finding.message))
 
 
+def _of_the_grammar(text: str, path: str) -> tuple[Finding, ...]:
+    try:
+        load(text, path)
+    except InvalidInput as error:
+        return error.findings
+    return ()
+
+
+def _not_said_yet(report: Report, findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The grammar's findings, without those for a line that is already told, with a better fix, to be wrong."""
+    told = {finding.line for finding in report.findings if finding.blocking}
+    return (finding for finding in findings if finding.line not in told)
+
+
 def _check(report: Report, root: Node) -> None:
-    for key in _REQUIRED:
-        if root.get(key) is None:
-            report.add("missing-key", Severity.high, 1, f"the runbook has no {key!r}", f"add {key}: …")
     before, after = item(report, root)
     for key, outer in (("where", before), ("id", before), ("match", after), ("warn", after), ("skip", after)):
-        node = root.get(key)
-        for written in _conditions(node) if node else ():
+        written = root.get(key)
+        if written:
             expressions.check(report, written, outer)
     check_frame(report, root, after)
     check_actions(report, root, after)
-
-
-def _conditions(node: Node) -> list[Node]:
-    """The expressions of a condition, which may stand alone, in a list, or beside a reason."""
-    return [entry.get("when") or entry for entry in node.each()]

@@ -1,22 +1,18 @@
 """Everything around the detection: scope, evidence, cost, guard, schedule."""
 
 import re
-from collections.abc import Iterable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from croniter import croniter
 
 from phasegate.core.findings import Severity
 from phasegate.runbooks import aws
+from phasegate.runbooks.cron import check_cron
 from phasegate.runbooks.lint import expressions
 from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node, misread_boolean
 from phasegate.runbooks.lint.types import Type
+from phasegate.runbooks.runtime.hours import Window
 
 _ACCOUNT = re.compile(r"\d{12}")
-_DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_TIME = r"([01]\d|2[0-3]):[0-5]\d"
-_WINDOW = re.compile(rf"{_DAY}([-,]{_DAY})*\s+{_TIME}-({_TIME}|24:00)(\s+(?P<zone>\S+))?")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -81,14 +77,8 @@ def _accounts(report: Report, root: Node) -> None:
 
 def _evidence(report: Report, root: Node, item: Type) -> None:
     evidence = root.get("evidence")
-    for entry in _entries(evidence):
+    for entry in evidence.each() if evidence else ():
         expressions.check(report, entry, item)
-
-
-def _entries(node: Node | None) -> Iterable[Node]:
-    if node is None:
-        return ()
-    return node.items().values() if node.items() else node.each()
 
 
 def _cost(report: Report, root: Node, item: Type) -> None:
@@ -104,13 +94,16 @@ def _window(report: Report, root: Node) -> None:
     window = root.get("guard", "window")
     if window is None:
         return
-    written = _WINDOW.fullmatch(str(window.value))
-    if not written:
+    try:
+        Window.read(str(window.value))
+    except ValueError as error:
         fix = 'write days, hours and a zone: "Mon-Fri 08:00-17:00 UTC"'
-        report.add("window", Severity.high, window, f"{window.raw!r} is no window of time", fix)
-    elif written["zone"] and not _is_zone(written["zone"]):
+        report.add("window", Severity.high, window, str(error), fix)
+        return
+    zone = str(window.value).split()[2:]
+    if zone and not _is_zone(zone[0]):
         fix = "write UTC or a zone such as Europe/Berlin"
-        report.add("window", Severity.high, window, f"there is no time zone {written['zone']!r}", fix)
+        report.add("window", Severity.high, window, f"there is no time zone {zone[0]!r}", fix)
 
 
 def _is_zone(name: str) -> bool:
@@ -125,7 +118,8 @@ def _schedule(report: Report, root: Node) -> None:
     schedule = root.get("schedule")
     if schedule is None:
         return
-    written = str(schedule.value)
-    if len(written.split()) != 5 or not croniter.is_valid(written):
-        fix = 'write minute, hour, day, month and weekday: "0 6 * * 1-5"'
-        report.add("schedule", Severity.high, schedule, f"{schedule.raw!r} is no cron expression", fix)
+    try:
+        check_cron(str(schedule.value))
+    except ValueError as error:
+        fix = 'write minute, hour, day, month and weekday, in UTC: "0 6 * * 1-5"'
+        report.add("schedule", Severity.high, schedule, str(error), fix)

@@ -1,0 +1,315 @@
+"""The least-privilege IAM policy of a runbook, and what it says in plain words.
+
+Reading, the snapshot, the change and its undo are statements of their own, so that a reader sees at a glance what can
+change anything, and so that a role that only reports can be given the first alone. Resources are as tight as IAM's
+ARN formats allow without knowing the ids; a change is denied on what carries a protected tag, where IAM can tell.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phasegate.runbooks import aws
+from phasegate.runbooks.model import Action as Change
+from phasegate.runbooks.model import Batch, Get, Join, Metric, Runbook, Step, Union
+from phasegate.runbooks.policy_actions import Action, action, actions, arn_pattern, is_change, is_destructive
+
+__all__ = ["actions_alone", "calls", "explain", "is_change", "is_destructive", "policy"]
+
+VERSION = "2012-10-17"
+"""Of IAM's policy language."""
+
+_PURPOSES = ("Read", "Snapshot", "Change", "Undo")
+_EVERYWHERE = "*"
+_VARIABLE = re.compile(r"\$\{[^}]+\}")
+_ROLE = re.compile(r"(?i).*role(arn|name)?|iaminstanceprofile")
+_TAGGING = {
+    "ec2": "ec2:CreateTags",
+    "ecs": "ecs:TagResource",
+    "elbv2": "elasticloadbalancing:AddTags",
+    "lambda": "lambda:TagResource",
+    "logs": "logs:TagResource",
+    "rds": "rds:AddTagsToResource",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call that a runbook makes, and why."""
+
+    purpose: str
+    """`Read`, `Snapshot`, `Change` or `Undo`."""
+    operation: str
+    """Such as `ec2.DeleteVolume`."""
+    params: tuple[str, ...] = ()
+    """Names of the parameters that it is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Need:
+    """One action for one purpose, and how far it can be limited."""
+
+    purpose: str
+    action: Action
+    resources: tuple[str, ...]
+    """Kinds; empty for everything."""
+
+
+def policy(runbook: Runbook) -> dict[str, Any]:
+    """The policy document that lets the runbook do what it says, and nothing else.
+
+    The same runbook gives the same document, to the byte of its JSON.
+    """
+    statements: dict[tuple[int, tuple[str, ...], str, str], set[str]] = {}
+    for need in _needs(runbook):
+        place = _PURPOSES.index(need.purpose)
+        protected = _protected(runbook, need)
+        key = (place, _arns(runbook, need), _bound(runbook, need.action), protected)
+        statements.setdefault(key, set()).add(str(need.action))
+    written: dict[str, int] = {}
+    return {
+        "Version": VERSION,
+        "Statement": [_statement(runbook, key, statements[key], written) for key in sorted(statements)],
+    }
+
+
+def actions_alone(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same actions on every resource without conditions, for an emulator such as moto that judges them alone."""
+    names = sorted({name for statement in document["Statement"] for name in statement["Action"]})
+    return {
+        "Version": VERSION,
+        "Statement": [{"Sid": "ActionsAlone", "Effect": "Allow", "Action": names, "Resource": _EVERYWHERE}],
+    }
+
+
+def calls(runbook: Runbook) -> tuple[Call, ...]:
+    """Every call that the runbook can make, those of its runtime included; each once, in the order it is first made."""
+    return tuple(dict.fromkeys([*_around(runbook), *_detecting(runbook), *_acting(runbook)]))
+
+
+def _around(runbook: Runbook) -> Iterator[Call]:
+    if runbook.scope.regions == "all":
+        yield Call(purpose="Read", operation="ec2.DescribeRegions")
+    if runbook.scope.accounts == "organization":
+        yield Call(purpose="Read", operation="organizations.ListAccounts")
+    if runbook.scope.accounts != "current":
+        yield Call(purpose="Read", operation="sts.AssumeRole")
+
+
+def _detecting(runbook: Runbook) -> Iterator[Call]:
+    yield from _steps(runbook.list_)
+    for entry in runbook.with_:
+        match entry:
+            case Get():
+                yield Call(purpose="Read", operation=entry.get, params=tuple(entry.params))
+            case Join():
+                yield from _steps(entry.list_)
+            case Union():
+                for values in entry.set_:
+                    yield from _steps(values.list_)
+            case Batch():
+                yield Call(purpose="Read", operation=entry.batch, params=(*entry.params, entry.param))
+            case Metric():
+                yield Call(purpose="Read", operation="cloudwatch.GetMetricStatistics")
+            case _:
+                continue
+
+
+def _steps(chain: Iterable[Step]) -> Iterator[Call]:
+    for step in chain:
+        given = (*step.params, step.param) if step.param else tuple(step.params)
+        yield Call(purpose="Read", operation=step.op, params=given)
+
+
+def _acting(runbook: Runbook) -> Iterator[Call]:
+    for change in runbook.action:
+        yield from _snapshot(change)
+        yield Call(purpose="Change", operation=change.op, params=tuple(change.params))
+        if change.undo:
+            yield Call(purpose="Undo", operation=change.undo.op, params=tuple(change.undo.params))
+
+
+def _snapshot(change: Change) -> Iterator[Call]:
+    if change.snapshot is None:
+        return
+    yield Call(purpose="Snapshot", operation=change.snapshot.op, params=tuple(change.snapshot.params))
+    taken = aws.operation(change.snapshot.op)
+    asked = [waiter.operation for waiter in taken.waiters if waiter.name == change.snapshot.wait]
+    for operation in asked:
+        yield Call(purpose="Read", operation=f"{taken.service}.{operation}")
+
+
+def _needs(runbook: Runbook) -> Iterator[_Need]:
+    for call in calls(runbook):
+        for needed in actions(call.operation):
+            yield _Need(purpose=call.purpose, action=needed, resources=_kinds(runbook, call, needed))
+        for name in _besides(call):
+            yield _Need(purpose=call.purpose, action=action(name), resources=())
+
+
+def _besides(call: Call) -> Iterator[str]:
+    """Actions that a call needs because of what it is given; IAM's data names none of them."""
+    service = call.operation.partition(".")[0]
+    names = {name.lower() for name in call.params}
+    if names & {"tags", "tagspecifications"} and service in _TAGGING and _TAGGING[service] not in _own(call):
+        yield _TAGGING[service]
+    if any(_ROLE.fullmatch(name) for name in names) and service not in ("iam", "sts") and is_change(call.operation):
+        yield "iam:PassRole"
+    if "finaldbsnapshotidentifier" in names:
+        yield "rds:CreateDBSnapshot"
+
+
+def _own(call: Call) -> frozenset[str]:
+    return frozenset(str(needed) for needed in actions(call.operation))
+
+
+def _kinds(runbook: Runbook, call: Call, needed: Action) -> tuple[str, ...]:
+    """The kinds that the call touches: those that it always does, and those that its parameters name.
+
+    Where the action takes many kinds and none is required, as with tags, it is the listed one.
+    """
+    given = [name.lower() for name in call.params]
+    named = {kind for kind in needed.resources if any(_plain(kind) in name for name in given)}
+    found = set(needed.required) | named
+    if not found:
+        listed = _listed(runbook)
+        found = {kind for kind in needed.resources if _plain(kind) in listed}
+    if not found and len(needed.resources) == 1:
+        found = set(needed.resources)
+    return tuple(sorted(found))
+
+
+def _plain(kind: str) -> str:
+    return re.sub(r"[^a-z]", "", kind.lower())
+
+
+def _listed(runbook: Runbook) -> frozenset[str]:
+    """What the detection lists, as IAM may name it: `volume`, `dbinstance`, `db`."""
+    last = aws.operation(runbook.list_[-1].op)
+    noun = re.sub(r"^[A-Z][a-z]+", "", last.name).lower()
+    return frozenset({noun, noun.removesuffix("s"), noun.removesuffix("es"), noun.removesuffix("instances")})
+
+
+def _is_regional(needed: Action) -> bool:
+    """Whether the action is asked of a region: what answers for the account is asked of one endpoint, anywhere."""
+    if needed.name in ("ListAllMyBuckets", "DescribeRegions") or needed.prefix in ("iam", "sts", "organizations"):
+        return False
+    return needed.prefix not in aws.services() or not aws.is_global(needed.prefix)
+
+
+def _bound(runbook: Runbook, needed: Action) -> str:
+    return "region" if isinstance(runbook.scope.regions, tuple) and _is_regional(needed) else ""
+
+
+def _arns(runbook: Runbook, need: _Need) -> tuple[str, ...]:
+    if str(need.action) == "sts:AssumeRole":
+        return _role_arns(runbook)
+    if not need.resources:
+        return (_EVERYWHERE,)
+    return tuple(sorted({_arn(runbook, need.action.prefix, kind) for kind in need.resources}))
+
+
+def _role_arns(runbook: Runbook) -> tuple[str, ...]:
+    accounts = runbook.scope.accounts
+    ids = sorted(accounts) if isinstance(accounts, tuple) else [_EVERYWHERE]
+    return tuple(f"arn:{_partition(runbook)}:iam::{account}:role/*" for account in ids)
+
+
+def _arn(runbook: Runbook, prefix: str, kind: str) -> str:
+    regions = runbook.scope.regions
+    region = regions[0] if isinstance(regions, tuple) and len(regions) == 1 else _EVERYWHERE
+    known = {"${Partition}": _partition(runbook), "${Region}": region}
+    return _VARIABLE.sub(lambda found: known.get(found[0], _EVERYWHERE), arn_pattern(prefix, kind))
+
+
+def _partition(runbook: Runbook) -> str:
+    regions = runbook.scope.regions
+    first = regions[0] if isinstance(regions, tuple) and regions else ""
+    return "aws-cn" if first.startswith("cn-") else "aws-us-gov" if first.startswith("us-gov-") else "aws"
+
+
+def _protected(runbook: Runbook, need: _Need) -> str:
+    """Why the change is denied on tagged things: `tags` where IAM can tell all of its kinds apart by them."""
+    tags = runbook.guard.protect_tags
+    can_tell = need.resources and set(need.resources) <= set(need.action.by_tag)
+    return "tags" if need.purpose == "Change" and tags and can_tell else ""
+
+
+def _statement(
+    runbook: Runbook, key: tuple[int, tuple[str, ...], str, str], names: set[str], written: dict[str, int]
+) -> dict[str, Any]:
+    place, arns, bound, protected = key
+    sid = _PURPOSES[place]
+    written[sid] = written.get(sid, 0) + 1
+    found: dict[str, Any] = {
+        "Sid": sid if written[sid] == 1 else f"{sid}{written[sid]}",
+        "Effect": "Allow",
+        "Action": sorted(names),
+        "Resource": list(arns) if arns != (_EVERYWHERE,) else _EVERYWHERE,
+    }
+    condition = _condition(runbook, bound, protected)
+    return {**found, "Condition": condition} if condition else found
+
+
+def _condition(runbook: Runbook, bound: str, protected: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if protected:
+        found["Null"] = {f"aws:ResourceTag/{tag}": "true" for tag in sorted(runbook.guard.protect_tags)}
+    if bound:
+        found["StringEquals"] = {"aws:RequestedRegion": sorted(runbook.scope.regions)}
+    return found
+
+
+_SAID = {
+    "Read": "To look",
+    "Snapshot": "Before a change",
+    "Change": "To make the change",
+    "Undo": "To undo it",
+}
+
+
+def explain(document: Mapping[str, Any]) -> list[str]:
+    """Each statement of a policy in plain words, in order."""
+    return [_explained(statement) for statement in document["Statement"]]
+
+
+def _explained(statement: Mapping[str, Any]) -> str:
+    purpose = re.sub(r"\d+$", "", str(statement["Sid"]))
+    said = [_permission(action(name)) for name in statement["Action"]]
+    limits = "".join(f", {limit}" for limit in _limits(statement.get("Condition", {})))
+    return f"{_SAID.get(purpose, purpose)}, it may {_listing(said)}, {_on(statement['Resource'])}{limits}."
+
+
+def _permission(known: Action) -> str:
+    if not known.levels:
+        return f"call {known}, which IAM's data does not know: check it by hand (`{known}`)"
+    return f"{known.description[0].lower()}{known.description[1:]} (`{known}`)"
+
+
+def _on(resources: str | Sequence[str]) -> str:
+    if resources == _EVERYWHERE:
+        return "which IAM cannot limit to single resources"
+    named = [_resource(arn) for arn in ([resources] if isinstance(resources, str) else resources)]
+    return f"on {_listing(named)}"
+
+
+def _resource(arn: str) -> str:
+    """`arn:aws:ec2:*:*:volume/*` is any EC2 volume."""
+    _, _, service, region, _, *rest = arn.split(":")
+    kind = re.split(r"[/*]", ":".join(rest))[0].strip(":").replace("-", " ") or "bucket"
+    return f"any {service} {kind}" + (f" in {region}" if region not in ("", _EVERYWHERE) else "")
+
+
+def _limits(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    regions = condition.get("StringEquals", {}).get("aws:RequestedRegion", [])
+    if regions:
+        yield f"in {_listing(regions)} only"
+    tags = [f"`{key.removeprefix('aws:ResourceTag/')}`" for key in condition.get("Null", {})]
+    if tags:
+        yield f"never on what carries the tag {' or '.join(tags)}"
+
+
+def _listing(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
