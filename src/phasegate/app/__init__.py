@@ -1,1 +1,7 @@
 """The composition root: reads the configuration, builds the parts, hands them over."""
+
+from phasegate.app.app import App, open_app
+from phasegate.app.config import STATE, Config, read_config
+from phasegate.app.verify import Claim, verify
+
+__all__ = ["STATE", "App", "Claim", "Config", "open_app", "read_config", "verify"]

@@ -1,6 +1,6 @@
 """How a role produces an artifact, and how a reviewer judges one."""
 
-from phasegate.authors.author import Author, Brief, Draft, Facts, ScriptedAuthor
+from phasegate.authors.author import Author, Brief, Draft, Facts, ScriptedAuthor, digests_path
 from phasegate.authors.check import Check, Report, Subject
 
-__all__ = ["Author", "Brief", "Check", "Draft", "Facts", "Report", "ScriptedAuthor", "Subject"]
+__all__ = ["Author", "Brief", "Check", "Draft", "Facts", "Report", "ScriptedAuthor", "Subject", "digests_path"]

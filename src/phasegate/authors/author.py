@@ -111,3 +111,8 @@ class ScriptedAuthor:
     async def draft(self, brief: Brief) -> Draft:
         """Asks the function."""
         return await self._script(brief)
+
+
+def digests_path(version: str) -> str:
+    """Where a release keeps the SHA-256 of what was built, by file name: what is approved there is published."""
+    return f"docs/releases/{version}.sha256.json"

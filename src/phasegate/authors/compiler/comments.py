@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from phasegate.runbooks import lint
+from phasegate.runbooks.lint import lint
 
 HEADING = "## Comments of the manager"
 _SET = re.compile(r"(?:^|:\s*)set\s+([a-z_]+(?:\.[A-Za-z0-9_]+)*)\s*=\s*(\S.*)$")
@@ -62,8 +62,8 @@ def _set(runbook: str, path: str, key: str, value: str) -> Followed:
 def answered(comments: Sequence[str], spec: str) -> tuple[str, ...]:
     """What a phase after the first one answers: its artifacts follow from what was approved before."""
     answer = (
-        f"Kept on record here. This document follows from {spec}/spec.md and runbook.yaml, which are approved: to change "
-        "what it says, reject this run, edit those files and start again."
+        f"Kept on record here. This document follows from {spec}/spec.md and runbook.yaml, which are approved: to "
+        "change what it says, reject this run, edit those files and start again."
     )
     return (answer,) * len(comments)
 

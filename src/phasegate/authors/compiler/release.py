@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 
-from phasegate.authors.author import Brief, Draft
+from phasegate.authors.author import Brief, Draft, digests_path
 from phasegate.authors.compiler.comments import answered, with_record
 from phasegate.authors.compiler.sources import requirement_ids
 from phasegate.release import (
@@ -14,6 +14,7 @@ from phasegate.release import (
     permission_changes,
     propose,
     release_notes,
+    sbom,
     with_version,
 )
 
@@ -47,15 +48,16 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
         answers = answered(brief.comments, facts.spec)
         changed[path] = with_record(notes, before, brief.comments, answers).encode()
         built = await builder.build(_after(brief.files, changed), at=facts.midnight)
+        changed[sbom_path(bump.version)] = sbom(built, at=facts.midnight)
         changed[digests_path(bump.version)] = (json.dumps(built.digests, indent=2, sort_keys=True) + "\n").encode()
         return Draft(files=changed, message=f"{facts.project} {bump.version}", answers=answers)
 
     return release
 
 
-def digests_path(version: str) -> str:
-    """Where the digests of what was built stand in the tree."""
-    return f"docs/releases/{version}.sha256.json"
+def sbom_path(version: str) -> str:
+    """Where the bill of materials stands in the tree."""
+    return f"docs/releases/{version}.sbom.json"
 
 
 def _after(files: Mapping[str, bytes], changed: Mapping[str, bytes | None]) -> dict[str, bytes]:

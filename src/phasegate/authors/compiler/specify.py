@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.comments import follow
 from phasegate.authors.compiler.sources import runbook_path
-from phasegate.runbooks import Runbook, is_destructive, load
+from phasegate.runbooks import Runbook, load
+from phasegate.runbooks.policy_actions import is_destructive
 from phasegate.spec import (
     NewCriterion,
     Risk,
@@ -58,7 +59,9 @@ def completed(text: str, folder: str, runbook: Runbook) -> str:
     for sentence in _requirements(parse_spec(text, folder), runbook):
         text = add_requirement(text, sentence)
     if not spec.success_criteria:
-        text = add_requirement(text, "On an account with known resources, the ids found are the ids expected.", kind="SC")
+        text = add_requirement(
+            text, "On an account with known resources, the ids found are the ids expected.", kind="SC"
+        )
     return label_criteria(add_risk(text, _risk(runbook)))
 
 

@@ -1,0 +1,114 @@
+"""`phasegate.toml`: what a target repository says of itself."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from phasegate.core import InvalidInput
+from phasegate.ledger import PublicKey
+from phasegate.workflow import Manager
+
+NAME = "phasegate.toml"
+STATE = ".phasegate"
+COMPILER = "compiler"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Project(_Strict):
+    """The package that the runs release."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")
+    """Its name on a package index."""
+    package: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
+    """Its Python package."""
+
+
+class ManagerRow(_Strict):
+    """A person who may decide."""
+
+    name: str = Field(min_length=1)
+    public_key: str
+    """Ed25519, base64; `phasegate manager init` prints it."""
+    card: str = "manager"
+    """The card under which a workflow lists them as approver."""
+
+
+class Work(_Strict):
+    """How the team works."""
+
+    flow: str = "sdlc"
+    """The workflow: `graphs/NAME.yaml`."""
+    model: str = COMPILER
+    """Who writes: the embedded compiler."""
+
+
+class Index(_Strict):
+    """Where packages are published."""
+
+    path: str = f"{STATE}/index"
+    """A local folder, from the top of the repository, that package installers can read."""
+
+
+class Aws(_Strict):
+    """Where the released runbook is tried once, read only."""
+
+    endpoint_url: str = ""
+    """Empty: it is not tried against an account."""
+    region: str = "us-east-1"
+    as_of: str = ""
+    """The time to judge by, in ISO 8601; empty: now."""
+
+
+class Config(_Strict):
+    """The whole file."""
+
+    project: Project
+    work: Work = Work()
+    index: Index = Index()
+    aws: Aws = Aws()
+    managers: tuple[ManagerRow, ...] = ()
+    demo: bool = False
+    """Written by `phasegate demo` alone; a policy that is made for demonstrations works nowhere else."""
+
+    @property
+    def loopback_endpoint(self) -> bool:
+        """Whether the AWS endpoint is on this machine."""
+        host = urlsplit(self.aws.endpoint_url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    def people(self) -> dict[str, Manager]:
+        """Who may decide, by name."""
+        return {
+            row.name: Manager(name=row.name, card=row.card, public_key=PublicKey.parse(row.public_key))
+            for row in self.managers
+        }
+
+
+def read_config(folder: Path) -> Config:
+    """Reads the file at the top of a target repository.
+
+    Raises:
+        InvalidInput: there is none, or it does not hold.
+    """
+    path = folder / NAME
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"'{folder}' is not a target repository: it has no {NAME}", fix="make one: 'phasegate init DIR'"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"'{path}' is not TOML: {error}", fix="mend the line it names") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"'{path}': {where}: {first['msg']}", fix="docs/configuration.md lists every key") from error

@@ -1,0 +1,127 @@
+"""What a release does to the world once it is approved; each finds what it did before, should it run again."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from phasegate.app.config import STATE
+from phasegate.app.here import Folder
+from phasegate.authors import digests_path
+from phasegate.core import InvalidInput, PhasegateError, Refused
+from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, verify_wheel
+from phasegate.workflow import Effect, Outcome
+
+EFFECTS = ("publish", "install", "smoke", "land")
+
+
+def effects(folder: Folder, builder: Builder) -> dict[str, Effect]:
+    """The effects that a workflow can name."""
+    release = Releaser(folder, builder)
+    bodies: list[Effect] = [release.publish, release.install, release.smoke, release.land]
+    return dict(zip(EFFECTS, bodies, strict=True))
+
+
+class Releaser:
+    """Publishes, installs, tries and lands what was approved."""
+
+    def __init__(self, folder: Folder, builder: Builder) -> None:
+        self._folder = folder
+        self._builder = builder
+        self._index = FolderIndex(folder.path / folder.config.index.path)
+
+    async def publish(self, outcome: Outcome) -> dict[str, Any]:
+        """Publishes the approved bytes to the folder index.
+
+        Raises:
+            Refused: what is built now is not what was approved (`not_as_approved`), a file of the wheel comes from no
+                approved tree (`wheel_contents`), or the index holds other bytes (`index_conflict`).
+        """
+        built = await self._approved(outcome)
+        receipt = await self._index.publish(built.files)
+        files = {file.name: file.sha256 for file in receipt.files}
+        wheel = self._folder.path / self._folder.config.index.path / receipt.project / built.project.wheel_name
+        return {"version": receipt.version, "wheel": self._relative(wheel), "files": files}
+
+    async def install(self, outcome: Outcome) -> dict[str, Any]:
+        """Installs what the index holds into a clean environment."""
+        built = await self._approved(outcome)
+        receipt = await self._index.read(built.project.name, built.project.version)
+        if receipt is None:
+            raise PhasegateError(
+                f"the index does not hold {built.project.name} {built.project.version} any more",
+                fix=f"put its folder back, then 'phasegate run --resume {outcome.facts.run}'",
+            )
+        installation = await install(receipt, built.project, self._environment(outcome, built))
+        return {"environment": self._relative(installation.folder)}
+
+    async def smoke(self, outcome: Outcome) -> dict[str, Any]:
+        """Runs the installed command; as a dry run against the account where one is configured."""
+        built = await self._approved(outcome)
+        installation = Installation(
+            project=built.project.name,
+            version=built.project.version,
+            folder=self._environment(outcome, built),
+        )
+        tried = await smoke(installation, script=outcome.facts.project, trial=self._trial(outcome))
+        return {"runbooks": len(tried.runbooks), **self._kept(outcome, tried)}
+
+    async def land(self, outcome: Outcome) -> dict[str, Any]:
+        """Moves the user's branch to the release where nothing of theirs is in the way."""
+        facts, workspace = outcome.facts, self._folder.workspace
+        landed = workspace.land(outcome.commit, workspace.marked(f"intake/{facts.run}/1") or outcome.commit)
+        return {"landed": landed, "commit": outcome.commit}
+
+    async def _approved(self, outcome: Outcome) -> Built:
+        built = await self._builder.build(outcome.files, at=outcome.facts.midnight)
+        approved = outcome.files.get(digests_path(built.project.version), b"{}")
+        if json.loads(approved) != built.digests:
+            raise Refused(
+                f"{built.project.wheel_name} as built now is not what was approved",
+                reason="not_as_approved",
+                fix="something of the build environment changed: start the release again",
+            )
+        wrong = [finding for finding in verify_wheel(built.wheel, outcome.files) if finding.blocking]
+        if wrong:
+            raise Refused(f"{built.project.wheel_name}: {wrong[0].message}", reason="wheel_contents", fix=wrong[0].fix)
+        return built
+
+    def _trial(self, outcome: Outcome) -> Trial | None:
+        aws = self._folder.config.aws
+        if not aws.endpoint_url:
+            return None
+        return Trial(
+            runbook=outcome.facts.name,
+            region=aws.region,
+            as_of=_as_of(aws.as_of) or outcome.facts.started_at,
+            env={**_credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url},
+        )
+
+    def _kept(self, outcome: Outcome, tried: Smoke) -> Mapping[str, Any]:
+        if tried.report is None:
+            return {}
+        path = self._folder.path / STATE / "runs" / outcome.facts.run / "report.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(tried.report, indent=1, sort_keys=True))
+        return {"findings": len(tried.findings), "report": self._relative(path)}
+
+    def _environment(self, outcome: Outcome, built: Built) -> Path:
+        return self._folder.path / STATE / "installed" / f"{outcome.facts.project}-{built.project.version}"
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self._folder.path)
+
+
+def _as_of(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidInput(f"[aws] as_of '{text}' is not a time", fix="write it as 2026-11-18T20:10:00Z") from error
+
+
+def _credentials() -> dict[str, str]:
+    """What the AWS clients read of the environment; a stand-in where there is nothing and the account is on loopback."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return kept if "AWS_ACCESS_KEY_ID" in kept else {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

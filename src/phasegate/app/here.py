@@ -1,0 +1,132 @@
+"""What the workflow asks of the user's folder, and of the world around it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from phasegate.app.config import Config
+from phasegate.authors import Facts
+from phasegate.core import InvalidInput, Severity
+from phasegate.ledger import Ledger
+from phasegate.runbooks import load
+from phasegate.runbooks.policy_actions import is_destructive
+from phasegate.workspace import Workspace
+
+SPEC, RUNBOOK = "spec.md", "runbook.yaml"
+MAX_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """The user's working directory, and the runs that began in it."""
+
+    path: Path
+    config: Config
+    ledger: Ledger
+    workspace: Workspace
+    unreleasable: Callable[[str], bool]
+    """Whether what a policy of that name passes may not leave this machine."""
+    known: dict[str, Facts] = field(default_factory=dict)
+
+    async def facts(self, run_id: str) -> Facts:
+        """What every role knows of that run."""
+        if run_id not in self.known:
+            run = await self.ledger.run(run_id)
+            self.known[run_id] = Facts(
+                run=run.id,
+                spec=run.spec,
+                project=self.config.project.name,
+                package=self.config.project.package,
+                started_at=run.started_at,
+                unreleasable=bool(run.policy) and self.unreleasable(run.policy),
+            )
+        return self.known[run_id]
+
+    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
+        """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""
+        facts = await self.facts(run_id)
+        before, now = self.intake(facts, attempt - 1), self.intake(facts, attempt)
+        old, new = self.workspace.tree(before), self.workspace.tree(now)
+        return {path: new[path] for path in new if path.startswith(f"{facts.spec}/") and old.get(path) != new[path]}
+
+    def intake(self, facts: Facts, attempt: int) -> str:
+        """The commit that holds the spec's folder as the user had it when an attempt began; 0 is before the run.
+
+        Taken once: a draft that runs again after a crash reads what it read before.
+        """
+        name = f"intake/{facts.run}/{attempt}"
+        taken = self.workspace.marked(name)
+        if taken:
+            return taken
+        if attempt == 0:
+            return self.workspace.head()
+        commit = self.workspace.commit(
+            [self.intake(facts, attempt - 1)],
+            self.read(facts.spec),
+            author=self.workspace.user,
+            when=facts.started_at,
+            message=f"{facts.spec}: as it was handed in",
+        )
+        self.workspace.mark(name, commit)
+        return commit
+
+    def read(self, spec: str) -> dict[str, bytes]:
+        """The spec's folder as it lies in the working directory, by path from the top of the repository.
+
+        Raises:
+            InvalidInput: a file is larger than 1 MiB, or is a link out of the folder.
+        """
+        top = self.path / spec
+        files = [file for file in sorted(top.rglob("*")) if not file.is_dir()]
+        return {file.relative_to(self.path).as_posix(): _content(file, top) for file in files}
+
+    def locate(self, spec: Path) -> str:
+        """The spec's folder from the top of the repository, for a path to it or to its spec.md.
+
+        Raises:
+            InvalidInput: there is no spec, or it lies outside the repository.
+        """
+        given = spec if spec.is_absolute() else Path.cwd() / spec
+        folder = (given.parent if given.name == SPEC else given).resolve()
+        if not folder.is_relative_to(self.path.resolve()):
+            raise InvalidInput(f"'{spec}' lies outside '{self.path}'", fix="keep specs in specs/NNN-name/ of it")
+        if not (folder / SPEC).is_file():
+            raise InvalidInput(f"there is no spec '{spec}'", fix="write one: specs/NNN-name/spec.md, or name another")
+        return folder.relative_to(self.path.resolve()).as_posix()
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What a gate policy's conditions are held against."""
+
+    config: Config
+
+    @property
+    def demo_workspace(self) -> bool:
+        """Whether the workspace was made for the demonstration."""
+        return self.config.demo
+
+    @property
+    def loopback_endpoint(self) -> bool:
+        """Whether the AWS endpoint is on this machine."""
+        return self.config.loopback_endpoint
+
+    @property
+    def loopback_index(self) -> bool:
+        """Packages are published into a local folder; there is no other index yet."""
+        return True
+
+    def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+        """The runbook's severity, and whether it has a destructive action."""
+        path = f"{spec}/{RUNBOOK}"
+        runbook = load(files[path].decode(), path)
+        return Severity(runbook.severity), any(is_destructive(action.op) for action in runbook.action)
+
+
+def _content(file: Path, top: Path) -> bytes:
+    if not file.resolve().is_relative_to(top.resolve()):
+        raise InvalidInput(f"'{file}' leads out of the spec's folder", fix="put the file itself there")
+    size = file.stat().st_size
+    if size > MAX_BYTES:
+        raise InvalidInput(f"'{file}' has {size:,} bytes; {MAX_BYTES:,} are the most", fix="a spec is a few pages")
+    return file.read_bytes()

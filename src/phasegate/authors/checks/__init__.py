@@ -1,0 +1,50 @@
+"""The deterministic checks: the evidence at a gate, whoever wrote the draft."""
+
+from phasegate.authors.check import Check
+from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default
+from phasegate.authors.checks.release import wheel_contents
+from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
+from phasegate.authors.checks.spec import criteria_coverage, spec_lint, trace
+from phasegate.authors.checks.testing import TestRuns
+from phasegate.release import Builder
+from phasegate.sandbox import Sandbox
+
+__all__ = ["CHECKS", "checks"]
+
+CHECKS = (
+    "spec-lint",
+    "runbook-lint",
+    "trace",
+    "criteria-coverage",
+    "least-privilege",
+    "destructive-action",
+    "snapshot-before-change",
+    "dry-run-default",
+    "bandit",
+    "dependency-allow-list",
+    "tests-pass",
+    "coverage",
+    "wheel-contents",
+)
+"""The names that a workflow can use."""
+
+
+def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
+    """Every check by its name."""
+    runs = TestRuns(sandbox)
+    bodies: list[Check] = [
+        spec_lint,
+        runbook_lint,
+        trace,
+        criteria_coverage,
+        least_privilege,
+        destructive_action,
+        snapshot_before_change,
+        dry_run_default,
+        bandit,
+        dependency_allow_list,
+        runs.tests_pass,
+        runs.coverage,
+        wheel_contents(builder),
+    ]
+    return dict(zip(CHECKS, bodies, strict=True))

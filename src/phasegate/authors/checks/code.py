@@ -1,0 +1,116 @@
+"""Checks of the code that was written."""
+
+import ast
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from botocore import xform_name
+
+from phasegate.authors.check import Report, Subject
+from phasegate.core import Finding, InvalidInput, Severity
+from phasegate.release import check_dependencies
+from phasegate.runbooks.aws import operations
+from phasegate.runbooks.policy_actions import is_change
+
+_SEVERITY = {"LOW": Severity.low, "MEDIUM": Severity.high, "HIGH": Severity.critical}
+
+
+async def bandit(subject: Subject) -> Report:
+    """What the security linter says of the Python that this run wrote."""
+    changed = {p: c for p, c in subject.files.items() if _is_code(p) and subject.since.get(p) != c}
+    findings = await asyncio.to_thread(_scan, changed)
+    return Report(findings=tuple(findings), evidence=f"{len(changed)} files looked at")
+
+
+async def dependency_allow_list(subject: Subject) -> Report:
+    """Whether the package imports and declares what the allow-list has, and nothing else."""
+    return Report(findings=tuple(check_dependencies(subject.files)), evidence="boto3, botocore, jmespath")
+
+
+async def dry_run_default(subject: Subject) -> Report:
+    """Whether the code changes things with a `Change` alone, which the runtime hands out for a consumed approval."""
+    path = f"src/{subject.facts.package}/runbooks/{subject.facts.module}.py"
+    findings = tuple(
+        Finding(
+            check="dry-run-default",
+            rule="changes-while-looking",
+            severity=Severity.critical,
+            path=path,
+            line=line,
+            message=message,
+            fix="call it in a function that is given a Change, and through that alone",
+        )
+        for message, line in _strays(ast.parse(subject.files[path]))
+    )
+    return Report(findings=findings, evidence="nothing changes without an approval")
+
+
+def _is_code(path: str) -> bool:
+    return path.startswith("src/") and path.endswith(".py")
+
+
+def _scan(files: dict[str, bytes]) -> list[Finding]:
+    from bandit.core.config import BanditConfig  # imports its plug-ins, 0.3 s
+    from bandit.core.manager import BanditManager
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path, content in files.items():
+            file = Path(folder) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        manager = BanditManager(BanditConfig(), "file", quiet=True)
+        manager.discover_files([folder], recursive=True)
+        manager.run_tests()
+        return [
+            Finding(
+                check="bandit",
+                rule=issue.test_id,
+                severity=_SEVERITY.get(issue.severity, Severity.low),
+                path=Path(issue.fname).relative_to(folder).as_posix(),
+                line=issue.lineno,
+                message=issue.text,
+                fix="write it another way",
+            )
+            for issue in manager.get_issue_list()
+        ]
+
+
+def _strays(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        for name in _imports(node):
+            if name.split(".")[0] in ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib"):
+                yield (
+                    f"the module imports {name}, with which it could go around the runtime",
+                    getattr(node, "lineno", 0),
+                )
+        called = _called(node)
+        if called and called[0] != "Change" and _changes(called[1], called[2]):
+            yield f"{called[1]}.{called[2]} changes something and is called while looking", getattr(node, "lineno", 0)
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+
+
+def _called(node: ast.AST) -> tuple[str, str, str] | None:
+    """What a call such as `change.make("ec2", "delete_volume", …)` is made on, its service and its method."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) > 1):
+        return None
+    service, method = node.args[0], node.args[1]
+    if not (isinstance(service, ast.Constant) and isinstance(method, ast.Constant)):
+        return None
+    owner = node.func.value
+    made_on = "Change" if isinstance(owner, ast.Name) and owner.id == "change" else ""
+    return made_on, str(service.value), str(method.value)
+
+
+def _changes(service: str, method: str) -> bool:
+    try:
+        names = {xform_name(operation): operation for operation in operations(service)}
+    except InvalidInput:
+        return False
+    return method in names and is_change(f"{service}.{names[method]}")

@@ -1,0 +1,123 @@
+"""Checks of the runbook: what it may do, and what it does before and after."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore import xform_name
+
+from phasegate.authors.check import Report, Subject
+from phasegate.authors.compiler.sources import runbook_path, sources
+from phasegate.core import Finding, Severity
+from phasegate.runbooks.lint import lint
+from phasegate.runbooks.policy import policy
+from phasegate.runbooks.policy_actions import is_change, is_destructive
+
+
+async def runbook_lint(subject: Subject) -> Report:
+    """Whether runbook.yaml says something that AWS understands."""
+    path = runbook_path(subject.facts.spec)
+    return Report(
+        findings=tuple(lint(subject.files[path].decode(), path)), evidence="checked against botocore's models"
+    )
+
+
+async def least_privilege(subject: Subject) -> Report:
+    """Whether each IAM policy grants what the runbook calls, and nothing else."""
+    facts = subject.facts
+    wanted = policy(sources(subject.files, facts).runbook)
+    paths = (f"{facts.spec}/iam-policy.json", f"src/{facts.package}/runbooks/{facts.module}.iam-policy.json")
+    findings = [
+        found for path in paths if path in subject.files for found in _grants(path, subject.files[path], wanted)
+    ]
+    return Report(findings=tuple(findings), evidence=f"{len(_actions(wanted))} IAM actions, each one called")
+
+
+async def destructive_action(subject: Subject) -> Report:
+    """Shows what the runbook destroys; blocks where that is not guarded."""
+    path, runbook = runbook_path(subject.facts.spec), sources(subject.files, subject.facts).runbook
+    findings = []
+    for action in runbook.action:
+        if not is_destructive(action.op):
+            continue
+        guarded = runbook.guard is not None and runbook.guard.approve and (action.snapshot or action.undo)
+        findings.append(
+            Finding(
+                check="destructive-action",
+                rule="destroys" if guarded else "destroys-unguarded",
+                severity=Severity.medium if guarded else Severity.critical,
+                path=path,
+                message=f"{action.op} cannot be taken back by AWS",
+                fix="read the snapshot, undo and guard before you approve"
+                if guarded
+                else "add a snapshot or an undo, and a guard with approve: true",
+            )
+        )
+    changes = [action.op for action in runbook.action if is_change(action.op)]
+    return Report(findings=tuple(findings), evidence=f"changes by {', '.join(changes)}" if changes else "reads only")
+
+
+async def snapshot_before_change(subject: Subject) -> Report:
+    """Whether what is destroyed is kept first, in the runbook and in the code that was written from it."""
+    facts, runbook = subject.facts, sources(subject.files, subject.facts).runbook
+    kept = [action for action in runbook.action if action.snapshot]
+    bare = [
+        action.op for action in runbook.action if is_destructive(action.op) and not (action.snapshot or action.undo)
+    ]
+    findings = [_unkept(runbook_path(facts.spec), op) for op in bare]
+    path = f"src/{facts.package}/runbooks/{facts.module}.py"
+    if path in subject.files:
+        code = subject.files[path].decode()
+        findings += [_unkept(path, a.op) for a in kept if a.snapshot and not _before(code, a.snapshot.op, a.op)]
+    return Report(
+        findings=tuple(findings), evidence=f"{len(kept)} of {len(runbook.action)} actions take a snapshot first"
+    )
+
+
+def _grants(path: str, content: bytes, wanted: dict[str, Any]) -> Iterator[Finding]:
+    granted = _actions(json.loads(content))
+    wide = {action for action in granted if "*" in action}
+    for action in sorted(granted - _actions(wanted) | wide):
+        yield Finding(
+            check="least-privilege",
+            rule="wide-policy",
+            severity=Severity.critical,
+            path=path,
+            message=f"the policy grants {action}, which the runbook does not call",
+            fix="take it out",
+        )
+    for action in sorted(_actions(wanted) - granted):
+        yield Finding(
+            check="least-privilege",
+            rule="narrow-policy",
+            severity=Severity.high,
+            path=path,
+            message=f"the runbook calls {action}, which the policy does not grant",
+            fix="add it",
+        )
+
+
+def _actions(document: dict[str, Any]) -> set[str]:
+    listed = (statement["Action"] for statement in document["Statement"])
+    return {action for actions in listed for action in ([actions] if isinstance(actions, str) else actions)}
+
+
+def _before(code: str, first: str, second: str) -> bool:
+    """Whether the code names the first operation before the second, as the emitted code writes them."""
+    one, two = code.find(_call(first)), code.find(_call(second))
+    return 0 <= one < two
+
+
+def _call(operation: str) -> str:
+    return f'"{xform_name(operation.partition(".")[2])}"'
+
+
+def _unkept(path: str, operation: str) -> Finding:
+    return Finding(
+        check="snapshot-before-change",
+        rule="no-snapshot",
+        severity=Severity.critical,
+        path=path,
+        message=f"nothing is kept before {operation}",
+        fix="take a snapshot first and wait for it, or say how it is undone",
+    )

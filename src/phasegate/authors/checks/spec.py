@@ -1,0 +1,74 @@
+"""Checks of the spec, and of whether everything later keeps to it."""
+
+from collections.abc import Iterator, Mapping
+
+from phasegate.authors.check import Report, Subject
+from phasegate.authors.compiler.sources import sources
+from phasegate.core import Finding, Severity
+from phasegate.spec import Spec, lint_spec, mentions, read_spec
+
+_KEEPERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "plan": {"plan.md": ("FR", "AC")},
+    "tasks": {"tasks.md": ("FR",), "test-plan.md": ("AC",)},
+}
+"""By phase: the documents of the spec's folder that must name every id of these kinds."""
+
+
+async def spec_lint(subject: Subject) -> Report:
+    """Whether the spec is whole, clear and harmless."""
+    findings = lint_spec(subject.files, subject.facts.spec)
+    spec = read_spec(subject.files, subject.facts.spec)
+    count = f"{len(spec.requirements)} requirements, {len(spec.criteria)} acceptance criteria"
+    return Report(findings=tuple(findings), evidence=count)
+
+
+async def trace(subject: Subject) -> Report:
+    """Whether what this phase wrote refers to every requirement."""
+    spec, facts = read_spec(subject.files, subject.facts.spec), subject.facts
+    keepers = {f"{facts.spec}/{name}": kinds for name, kinds in _KEEPERS.get(subject.phase, {}).items()}
+    if subject.phase in ("build", "release"):
+        keepers[f"tests/runbooks/test_{facts.module}.py"] = ("AC",)
+    findings = [found for path, kinds in keepers.items() for found in _unnamed(subject, spec, path, kinds)]
+    ids = [name for name in spec.ids if any(name.startswith(kind) for kinds in keepers.values() for kind in kinds)]
+    return Report(findings=tuple(findings), evidence=f"{len(set(ids)) - len(findings)} of {len(set(ids))} ids traced")
+
+
+async def criteria_coverage(subject: Subject) -> Report:
+    """Whether each acceptance criterion has a test, planned before the build and written in it."""
+    facts = subject.facts
+    path = f"{facts.spec}/test-plan.md" if subject.phase == "tasks" else f"tests/runbooks/test_{facts.module}.py"
+    criteria = sources(subject.files, facts).spec.criteria
+    named = _named(subject, path)
+    missing = [criterion for criterion in criteria if criterion.id not in named]
+    findings = tuple(
+        Finding(
+            check="criteria-coverage",
+            rule="untested-criterion",
+            severity=Severity.high,
+            path=path,
+            message=f"no test is for {criterion.id}: {criterion.text}",
+            fix="write a test that fails when the criterion does not hold, and name the criterion in it",
+            requirement=criterion.id,
+        )
+        for criterion in missing
+    )
+    return Report(findings=findings, evidence=f"{len(criteria) - len(missing)} of {len(criteria)} criteria have a test")
+
+
+def _unnamed(subject: Subject, spec: Spec, path: str, kinds: tuple[str, ...]) -> Iterator[Finding]:
+    named = _named(subject, path)
+    for name in spec.ids:
+        if name.startswith(kinds) and name not in named:
+            yield Finding(
+                check="trace",
+                rule="untraced-requirement",
+                severity=Severity.high,
+                path=path,
+                message=f"'{path}' does not refer to {name}",
+                fix=f"say where {name} is kept",
+                requirement=name,
+            )
+
+
+def _named(subject: Subject, path: str) -> set[str]:
+    return {mention.id for mention in mentions(subject.files.get(path, b"").decode("utf-8", "replace"))}

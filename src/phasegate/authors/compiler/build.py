@@ -1,0 +1,76 @@
+"""Code by the Python engineer, tests by the QA specialist, pages by the document engineer."""
+
+import json
+
+from phasegate.authors.author import Brief, Draft
+from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.sources import sources
+from phasegate.runbooks import Runbook, compile_module, runtime_files
+from phasegate.runbooks.documents import Context, pr_faq, runbook_page
+from phasegate.runbooks.policy import policy
+from phasegate.runbooks.prices import price_table
+from phasegate.runbooks.tests_emit import compile_tests
+
+
+async def code(brief: Brief) -> Draft:
+    """The module, its IAM policy, and the runtime where the target's is not the newest."""
+    facts, given = brief.facts, sources(brief.files, brief.facts)
+    package = f"src/{facts.package}"
+    files = {
+        f"{package}/runbooks/{facts.module}.py": compile_module(
+            given.runbook, name=facts.name, criteria=given.spec.criteria
+        ).encode(),
+        f"{package}/runbooks/{facts.module}.iam-policy.json": policy_json(given.runbook),
+        f"{package}/prices.json": brief.files.get(f"{package}/prices.json", price_table()),
+        **{f"{package}/_runtime/{name}": content for name, content in runtime_files().items()},
+    }
+    return Draft(
+        files={path: content for path, content in files.items() if brief.files.get(path) != content},
+        message=f"the runbook {facts.name}",
+        answers=answered(brief.comments, facts.spec),
+    )
+
+
+async def tests(brief: Brief) -> Draft:
+    """A test for each criterion, and for what must not happen."""
+    facts, given = brief.facts, sources(brief.files, brief.facts)
+    written = compile_tests(
+        given.runbook, package=facts.package, module=facts.module, name=facts.name, criteria=given.spec.criteria
+    )
+    return Draft(files=dict(written), message=f"tests of {facts.name}", answers=answered(brief.comments, facts.spec))
+
+
+async def docs(brief: Brief) -> Draft:
+    """The runbook's page and its PR/FAQ."""
+    facts, context = brief.facts, context_of(brief)
+    path = f"docs/runbooks/{facts.name}.md"
+    answers = answered(brief.comments, facts.spec)
+    before = brief.files.get(path, b"").decode()
+    return Draft(
+        files={
+            path: with_record(runbook_page(context), before, brief.comments, answers).encode(),
+            f"docs/pr-faq/{facts.name}.md": pr_faq(context).encode(),
+        },
+        message=f"pages about {facts.name}",
+        answers=answers,
+    )
+
+
+def context_of(brief: Brief) -> Context:
+    """What the writers of documents know."""
+    facts, given = brief.facts, sources(brief.files, brief.facts)
+    return Context(
+        runbook=given.runbook,
+        spec=given.spec,
+        policy=policy(given.runbook),
+        project=facts.project,
+        package=facts.package,
+        module=facts.module,
+        name=facts.name,
+        date=facts.date,
+    )
+
+
+def policy_json(runbook: Runbook) -> bytes:
+    """The IAM policy as it stands in the tree."""
+    return (json.dumps(policy(runbook), indent=2) + "\n").encode()
