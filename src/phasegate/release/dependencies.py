@@ -2,18 +2,21 @@
 
 import ast
 import difflib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity, worst_first
-from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project, read_pyproject
+from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project
 
 ALLOWED = ("boto3", "botocore", "jmespath", "s3transfer")
 """The distributions that a runbook may use; each is imported under its own name."""
+ALLOWED_EXTRA = ("cryptography",)
+"""What it may use beside them under `[project.optional-dependencies]`: it verifies the approval of a change."""
 _BROUGHT_BY_BOTO3 = {"botocore", "s3transfer"}
 _IMPORTERS = {"__import__", "import_module"}
 
@@ -29,32 +32,17 @@ def check_dependencies(tree: Mapping[str, bytes]) -> list[Finding]:
     except InvalidInput as error:
         return list(error.findings)
     lines = tree[PYPROJECT].decode().splitlines()
-    declared = [f for text in _declared(tree) for f in _requirement(text, _line(lines, text))]
-    return worst_first([*declared, *_imports(tree, project)])
+    needed = [f for requirement in project.requirements for f in _declared(requirement, ALLOWED, lines)]
+    extra = [f for r in project.optional_requirements for f in _declared(r, ALLOWED + ALLOWED_EXTRA, lines)]
+    return worst_first([*needed, *extra, *_imports(tree, project)])
 
 
-def _declared(tree: Mapping[str, bytes]) -> Iterator[str]:
-    data = read_pyproject(tree)
-    project = data["project"]
-    yield from project.get("dependencies", [])
-    for texts in project.get("optional-dependencies", {}).values():
-        yield from texts
-
-
-def _line(lines: list[str], text: str) -> int:
-    return next((number for number, line in enumerate(lines, 1) if text in line), 0)
-
-
-def _requirement(text: str, line: int) -> Iterator[Finding]:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        yield _finding(
-            "unreadable", Severity.high, PYPROJECT, line, f"dependency {text!r} is no PEP 508", "write name>=1,<2"
-        )
-        return
+def _declared(requirement: Requirement, allowed: Sequence[str], lines: Sequence[str]) -> Iterator[Finding]:
+    line = next(
+        (n for n, text in enumerate(lines, 1) if re.search(rf"""["']{re.escape(requirement.name)}\b""", text)), 0
+    )
     name = canonicalize_name(requirement.name)
-    if name not in ALLOWED:
+    if name not in allowed:
         yield _unknown(name, PYPROJECT, line, "dependency")
     if requirement.url:
         message = f"dependency {name!r} comes from an address, not from the index"
@@ -65,7 +53,7 @@ def _requirement(text: str, line: int) -> Iterator[Finding]:
 
 
 def _imports(tree: Mapping[str, bytes], project: Project) -> Iterator[Finding]:
-    declared = {canonicalize_name(requirement.name) for requirement in project.requirements}
+    declared = {canonicalize_name(r.name) for r in (*project.requirements, *project.optional_requirements)}
     given = declared | (_BROUGHT_BY_BOTO3 if "boto3" in declared else set()) | {project.package}
     for path in sorted(tree):
         if path.startswith(f"{SOURCE}/{project.package}/") and path.endswith(".py"):
@@ -99,7 +87,7 @@ def _imported(node: ast.AST) -> list[str]:
 def _import(name: str, path: str, line: int, given: set[str]) -> Iterator[Finding]:
     if name in given or name in sys.stdlib_module_names:
         return
-    if name in ALLOWED:
+    if name in ALLOWED + ALLOWED_EXTRA:
         message = f"{name!r} is imported, and is no declared dependency"
         yield _finding("undeclared", Severity.high, path, line, message, f"add {name!r} to [project] dependencies")
     else:

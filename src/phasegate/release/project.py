@@ -87,6 +87,11 @@ class Project:
         """The declared dependencies without the optional ones."""
         return [Requirement(text) for text in self.table.dependencies]
 
+    @property
+    def optional_requirements(self) -> list[Requirement]:
+        """The dependencies of all extras."""
+        return [Requirement(text) for texts in self.table.optional_dependencies.values() for text in texts]
+
 
 def read_pyproject(tree: Mapping[str, bytes]) -> dict[str, Any]:
     """The tables of pyproject.toml.
@@ -111,7 +116,8 @@ def read_project(tree: Mapping[str, bytes]) -> Project:
     data = read_pyproject(tree)
     try:
         table = ProjectTable.model_validate(data.get("project", {}))
-        _ = Version(table.version), [Requirement(text) for text in table.dependencies]
+        project = Project(table=table, package=_package(tree))
+        _ = project.version, project.requirements, project.optional_requirements
     except ValidationError as error:
         raise _invalid(_first(error), "give it in the table [project]") from error
     except (InvalidVersion, InvalidRequirement) as error:
@@ -119,7 +125,7 @@ def read_project(tree: Mapping[str, bytes]) -> Project:
             f"pyproject.toml [project]: {' '.join(str(error).split())}",
             "write versions and dependencies as PEP 440 and PEP 508 have them",
         ) from error
-    return Project(table=table, package=_package(tree))
+    return project
 
 
 def _first(error: ValidationError) -> str:

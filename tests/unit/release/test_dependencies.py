@@ -29,11 +29,13 @@ def _code(text: str) -> dict[str, bytes]:
         (_depends('["boto3>=1.40,<2", "jmespath @ https://evil.example/j.whl"]'), "address"),
         (_depends('["boto3>=1.40,<2"]\noptional-dependencies = {x = ["requests<3"]}'), "unknown"),
         (_depends('["boto3>=1.40,<2"]'), "undeclared"),  # jmespath is imported
+        (_depends('["boto3<2", "jmespath<2", "cryptography<50"]'), "unknown"),  # no more than an extra
+        (_code("import cryptography\n"), "undeclared"),
         (_code("import requests\n"), "unknown"),
         (_code("def f():\n    from botto3 import x\n"), "misspelt"),
         (_code("import importlib\nimportlib.import_module('requests')\n"), "unknown"),
         (_code("__import__('phasegate.core')\n"), "unknown"),
-        (_depends('["boto3>=1.40,<2"]\noptional-dependencies = {x = ["=1"]}'), "unreadable"),
+        (_depends('["boto3>=1.40,<2"]\noptional-dependencies = {x = ["=1"]}'), "project"),
         (_code("import (\n"), "unreadable"),
         (tree({"pyproject.toml": None}), "project"),
     ],
@@ -53,6 +55,7 @@ def test_dependencies_off_the_list(hostile: Mapping[str, bytes], rule: str) -> N
         _depends('["Boto3<2", "JMESPath<2"]'),
         _code("import json, os.path\nfrom botocore.exceptions import ClientError\nfrom . import _runtime\n"),
         _code("from acme_runbooks import prices\nfrom ._runtime import scan\n"),
+        _depends('["boto3<2", "jmespath<2"]\noptional-dependencies = {apply = ["cryptography>=43,<50"]}'),
         tree({"tests/runbooks/conftest.py": "import moto\n"}),  # what tests import is not shipped
     ],
 )
