@@ -1,3 +1,5 @@
 """The terminal: each command is one call below."""
-def main() -> None:
-    """Runs the command."""
+
+from phasegate.cli.root import main
+
+__all__ = ["main"]

@@ -169,6 +169,7 @@ class Report:
             "as_of": self.as_of.isoformat(),
             "params": dict(self.params),
             "regions": list(self.regions),
+            "actions": list(self.actions),
             "digest": self.digest,
             "counts": self.counts,
             "cost_per_month": self.monthly_cost,

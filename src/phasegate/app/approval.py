@@ -1,0 +1,60 @@
+"""A manager's approval of a runbook's findings: signed, for exactly these, good for one use."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from phasegate.core import Clock, InvalidInput, new_id
+from phasegate.ledger import PrivateKey
+from phasegate.runbooks.runtime.approvals import envelope
+from phasegate.runbooks.runtime.runbook import digest
+
+_NEEDED = ("runbook", "digest", "params", "actions", "findings", "counts", "errors", "cost_per_month", "unpriced")
+
+
+def read_findings(text: str, path: str) -> dict[str, Any]:
+    """A report as a released command prints it with `--json`.
+
+    Raises:
+        InvalidInput: it is none, its digest is not that of its findings, or there is nothing in it to act on.
+    """
+    fix = "write it with the released command: NAME --json > FINDINGS.json"
+    try:
+        report = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{path}' is not JSON: {error}", fix=fix) from error
+    missing = [name for name in _NEEDED if not isinstance(report, dict) or name not in report]
+    if missing:
+        raise InvalidInput(f"'{path}' is no report of a runbook: it has no '{missing[0]}'", fix=fix)
+    matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
+    if not (matches and report["actions"]):
+        raise InvalidInput(f"'{path}' has nothing to act on", fix="approve findings of a runbook that has an action")
+    if _digest(report, matches) != report["digest"]:
+        raise InvalidInput(f"'{path}' was changed: its digest is not that of its findings", fix=fix)
+    return dict(report)
+
+
+def approval(report: Mapping[str, Any], by: str, key: PrivateKey, *, hours: int, clock: Clock) -> bytes:
+    """The approval file.
+
+    Args:
+        report: what is approved.
+        by: the manager's name, as the package lists it.
+        key: theirs.
+        hours: how long it holds.
+        clock: tells from when.
+    """
+    statement = {
+        "id": new_id(16),
+        "runbook": report["runbook"],
+        "digest": report["digest"],
+        "approver": by,
+        "expires": (clock.now() + timedelta(hours=hours)).isoformat(),
+    }
+    return envelope(statement, key.sign)
+
+
+def _digest(report: Mapping[str, Any], matches: list[dict[str, Any]]) -> str:
+    found = sorted([finding["account"], finding["region"], finding["id"]] for finding in matches)
+    return digest([report["runbook"], report["params"], report["actions"], found])

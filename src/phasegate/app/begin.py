@@ -1,0 +1,122 @@
+"""Laying a new target repository, and writing its managers into it."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import tomlkit
+
+from phasegate.app.config import NAME, Config, read_config
+from phasegate.core import Clock, InvalidInput
+from phasegate.ledger import PublicKey
+from phasegate.runbooks import runtime_files
+from phasegate.runbooks.prices import price_table
+from phasegate.team import eject as eject_team
+from phasegate.workspace import Signature, Workspace
+from phasegate.workspace.scaffold import Approver, Aws, approvers, next_folder, scaffold, starter_spec
+
+PHASEGATE = Signature("phasegate", "phasegate@phasegate.invalid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a new repository is to be."""
+
+    project: str
+    package: str = ""
+    """Empty: the project's name with underscores."""
+    spec: str = ""
+    """A spec to lay in: one of ours by its folder's name, or a new name for one to fill in; empty: none."""
+    eject: bool = False
+    """Whether the team's cards, prompts and workflows are laid in, to be changed."""
+    managers: tuple[Approver, ...] = ()
+    aws: Aws | None = None
+    demo: bool = False
+
+
+def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
+    """Makes the repository, with a first commit.
+
+    Returns:
+        The folders of the specs that it begins with.
+
+    Raises:
+        InvalidInput: there is something in that folder already.
+        UsageError: a name cannot be one.
+    """
+    if folder.exists() and any(entry.name != ".phasegate" for entry in folder.iterdir()):
+        raise InvalidInput(f"'{folder}' is not empty", fix="name a folder that is not there yet")
+    made = scaffold(
+        plan.project,
+        package=plan.package,
+        runtime=runtime_files(),
+        prices=price_table(),
+        managers=plan.managers,
+        aws=plan.aws,
+        demo=plan.demo,
+    )
+    made |= _ejected() if plan.eject else {}
+    made |= _spec(plan.spec, made, clock) if plan.spec else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A runbooks package to be")
+    return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
+
+
+def shipped_specs() -> list[str]:
+    """Folder names of the specs that come with Phasegate."""
+    return sorted(entry.name for entry in files("phasegate.team.specs").iterdir() if entry.name[:3].isdigit())
+
+
+def _spec(name: str, made: Mapping[str, bytes], clock: Clock) -> dict[str, bytes]:
+    ours = [folder for folder in shipped_specs() if name in (folder, folder.partition("-")[2])]
+    if not ours:
+        return starter_spec(next_folder(name, made), today=clock.now().date().isoformat())
+    source = files("phasegate.team.specs").joinpath(ours[0])
+    return {f"specs/{ours[0]}/{file.name}": file.read_bytes() for file in source.iterdir() if file.is_file()}
+
+
+def _ejected() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as place:
+        top = Path(place)
+        return {path.relative_to(top).as_posix(): path.read_bytes() for path in eject_team(top)}
+
+
+def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
+    """Lists a person who may decide, in `phasegate.toml` and in the package's approvers; commits nothing.
+
+    Returns:
+        The files that were changed, from the top of the repository.
+
+    Raises:
+        InvalidInput: a manager of that name is listed with another key.
+    """
+    config = read_config(folder)
+    known = {row.name: row.public_key for row in config.managers}
+    if known.get(name, str(key)) != str(key):
+        raise InvalidInput(
+            f"'{name}' is listed in {NAME} with another key", fix="take another --name, or remove that table first"
+        )
+    if name in known:
+        return []
+    document = tomlkit.parse((folder / NAME).read_text(encoding="utf-8"))
+    row = tomlkit.table()
+    row.update({"name": name, "public_key": str(key)})
+    document.setdefault("managers", tomlkit.aot()).append(row)
+    _replace(folder / NAME, tomlkit.dumps(document).encode())
+    return [NAME, _list_approvers(folder, read_config(folder))]
+
+
+def _list_approvers(folder: Path, config: Config) -> str:
+    path = f"src/{config.project.package}/approvers.json"
+    listed = [Approver(name=row.name, public_key=row.public_key, card=row.card) for row in config.managers]
+    _replace(folder / path, approvers(listed))
+    return path
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(content)
+    os.replace(beside, path)

@@ -1,0 +1,170 @@
+"""What a manager sees at a gate, the same in every channel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.core import Finding, UsageError
+from phasegate.ledger import Comment, Decision, DecisionKind, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.team import Phase
+from phasegate.workflow import findings_of, judged
+from phasegate.workspace import Change, changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one check or reviewer looked at, and found."""
+
+    by: str
+    kind: str
+    """`check` or `review`."""
+    saw: str
+    findings: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an author made of one of the manager's comments."""
+
+    comment: Comment
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateView:
+    """One gate, with everything that a decision needs."""
+
+    run: Run
+    gate: GateRecord
+    phase: Phase
+    changes: tuple[Change, ...]
+    """The whole difference since the tree that was approved last."""
+    findings: tuple[Finding, ...]
+    evidence: tuple[Evidence, ...]
+    answers: tuple[Answer, ...]
+    expires_at: datetime | None
+    decision: Decision | None
+    choices: Mapping[DecisionKind, str]
+    """What happens on each decision."""
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """The findings that keep it from being approved."""
+        return [finding for finding in self.findings if finding.blocking]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for programs; times in ISO 8601."""
+        return {
+            "gate": str(self.gate.key),
+            "name": self.phase.gate.name,
+            "spec": self.run.spec,
+            "status": self.gate.status.value,
+            "digest": self.gate.digest,
+            "commit": self.gate.commit,
+            "tree": self.gate.tree,
+            "since": self.gate.since,
+            "opened_at": self.gate.opened_at.isoformat(),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "reauthenticate": self.phase.gate.reauthenticate,
+            "approvers": list(self.phase.gate.approvers),
+            "changes": [
+                {
+                    "path": c.path,
+                    "kind": c.kind,
+                    "added": c.added,
+                    "removed": c.removed,
+                    "hidden": c.hidden,
+                    "lines": list(c.lines),
+                }
+                for c in self.changes
+            ],
+            "findings": [{**vars(f), "blocking": f.blocking} for f in self.findings],
+            "evidence": [vars(row) for row in self.evidence],
+            "answers": [{"comment": vars(a.comment), "by": a.by, "text": a.text} for a in self.answers],
+            "decision": self.decision.statement.as_json() if self.decision else None,
+            "choices": {kind.value: text for kind, text in self.choices.items()},
+        }
+
+
+async def find_gate(app: App, name: str) -> GateRecord:
+    """The gate `RUN/PHASE/ATTEMPT`; without attempt its last, without phase the run's open one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    run_id, _, rest = name.partition("/")
+    run = await app.ledger.run(run_id)
+    phase, _, attempt = rest.partition("/")
+    found = [
+        gate
+        for gate in await app.ledger.gates(run.id)
+        if phase in ("", gate.key.phase) and attempt in ("", str(gate.key.attempt))
+    ]
+    waiting = [gate for gate in found if gate.status is GateStatus.open]
+    if not (waiting or (found and phase)):
+        raise UsageError(f"there is no gate '{name}'", fix="list those that wait: 'phasegate gates'")
+    return (waiting or found)[-1]
+
+
+async def view_gate(app: App, gate: GateRecord) -> GateView:
+    """Everything about the gate."""
+    key, phase = gate.key, app.flow.phase(gate.key.phase)
+    events = await app.ledger.events(key.run)
+    run = await app.ledger.run(key.run)
+    expires = phase.gate.expires_after
+    return GateView(
+        run=run,
+        gate=gate,
+        phase=phase,
+        changes=tuple(changes(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))),
+        findings=tuple(findings_of(events, key.phase, key.attempt)),
+        evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
+        answers=await _answers(app, events, key),
+        expires_at=gate.opened_at + expires if expires else None,
+        decision=await app.ledger.decision(key),
+        choices=_choices(app, phase, run),
+    )
+
+
+def _evidence(event: Event) -> Evidence:
+    return Evidence(
+        by=event.place[3],
+        kind=event.kind,
+        saw="; ".join(event.body.get("evidence", [])),
+        findings=len(event.body.get("findings", [])),
+        seconds=float(event.body.get("s", 0)),
+    )
+
+
+async def _answers(app: App, events: list[Event], key: GateKey) -> tuple[Answer, ...]:
+    before = await app.ledger.decision(GateKey(key.run, key.phase, key.attempt - 1))
+    if before is None:
+        return ()
+    drafts = [e for e in events if e.kind == "draft" and e.place[:3] == [key.phase, str(key.attempt), "1"]]
+    return tuple(
+        Answer(comment=comment, by=draft.body["by"], text=draft.body["answers"][number])
+        for number, comment in enumerate(before.statement.comments)
+        for draft in drafts
+        if "answers" in draft.body
+    )
+
+
+def _choices(app: App, phase: Phase, run: Run) -> dict[DecisionKind, str]:
+    authors = ", ".join(dict.fromkeys(author.role for author in phase.authors))
+    onward = _onward(app, phase)
+    return {
+        DecisionKind.approve: onward,
+        DecisionKind.request_changes: f"back to {authors}, who must answer each comment; then a new gate",
+        DecisionKind.reject: f"the run ends here; its work stays on the branch {run.branch}",
+        DecisionKind.waive: f"an exception from what blocks goes on record (owner, reason, expiry); then {onward}",
+    }
+
+
+def _onward(app: App, phase: Phase) -> str:
+    following = app.flow.phase_ids[app.flow.phase_ids.index(phase.id) + 1 :]
+    effects = f"{', '.join(phase.effects)}; then " if phase.effects else ""
+    return effects + (f"on to {app.flow.phase(following[0]).id}" if following else "the run is complete")

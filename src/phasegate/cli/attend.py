@@ -1,0 +1,172 @@
+"""A manager at the terminal: follows a run, reads each gate, decides."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from phasegate.app.app import App
+from phasegate.app.gate_view import GateView, view_gate
+from phasegate.cli.decide import parse_comments
+from phasegate.cli.follow import Follower, Lines, Screen
+from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
+from phasegate.cli.views.failure import failure
+from phasegate.cli.views.gate import difference, gate_summary
+from phasegate.core import Parked, Refused, UsageError
+from phasegate.ledger import Comment, DecisionKind, GateRecord, PrivateKey, Run, RunStatus, Waiver
+from phasegate.workflow import rule_of
+
+INLINE_LINES = 30
+"""A difference of at most so many lines is shown at once; a longer one is read on demand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the manager said at a gate."""
+
+    kind: DecisionKind
+    comments: tuple[Comment, ...] = ()
+    waiver: Waiver | None = None
+
+
+@dataclass(kw_only=True)
+class Attendance:
+    """One person, one run."""
+
+    app: App
+    console: Console
+    manager: str | None
+    passphrase_file: Path | None
+    _key: PrivateKey | None = field(default=None, init=False)
+
+    async def until_the_end(self, run_id: str) -> Run:
+        """Follows the run from gate to gate.
+
+        Raises:
+            Parked: it waits for a person who is not here, or it stopped.
+        """
+        follower = Follower(app=self.app, run_id=run_id)
+        while True:
+            with Screen(self.console) if self.console.is_terminal else Lines(self.console) as watcher:
+                run, gate = await follower.until_it_stands(watcher)
+            if gate is None:
+                return _ended(run)
+            view = await view_gate(self.app, gate)
+            if not interactive():
+                raise waits(view)
+            await self._decide(view)
+
+    async def _decide(self, view: GateView) -> None:
+        self._show(view)
+        ring = keyring(self.app.folder.path, self.app.config, self.manager, self.passphrase_file)
+        while True:
+            with interruptible():
+                choice = self._ask(view)
+            try:
+                await self._sign(view, ring, choice)
+            except Refused as refusal:
+                self.console.print(failure(refusal))
+                if refusal.reason in ("already_decided", "gate_void"):
+                    return
+                continue
+            return
+
+    async def _sign(self, view: GateView, ring: Keyring, choice: Choice) -> None:
+        anew = self._key is None or view.phase.gate.reauthenticate
+        if anew:
+            if view.phase.gate.reauthenticate:
+                self.console.print("This gate asks who you are, each time.", style="quiet")
+            with interruptible():
+                self._key = ring.unlock()
+        assert self._key is not None
+        taken = await self.app.decide(
+            view.gate,
+            choice.kind,
+            ring.manager,
+            self._key,
+            digest=view.gate.digest,
+            comments=choice.comments,
+            waiver=choice.waiver,
+        )
+        self.console.print(f"[good]✓[/] {taken.statement.kind} by {taken.statement.by}, signed\n")
+
+    def _show(self, view: GateView) -> None:
+        self.console.print()
+        if sum(len(change.lines) for change in view.changes) <= INLINE_LINES:
+            self.console.print(difference(view.changes, whole=True))
+        self.console.print(gate_summary(view))
+        self.console.print()
+
+    def _ask(self, view: GateView) -> Choice:
+        while True:
+            match self._letter(view):
+                case "a":
+                    return Choice(kind=DecisionKind.approve)
+                case "c":
+                    comments = self._comments(view.gate)
+                    if comments:
+                        return Choice(kind=DecisionKind.request_changes, comments=comments)
+                case "w":
+                    return Choice(kind=DecisionKind.waive, waiver=self._waiver(view))
+                case "r" if click.confirm("Reject, and end this run?", err=True):
+                    return Choice(kind=DecisionKind.reject)
+                case "d":
+                    with self.console.pager(styles=True):
+                        self.console.print(difference(view.changes, whole=True))
+                case "q":
+                    raise waits(view)
+
+    def _letter(self, view: GateView) -> str:
+        barred = bool(view.blocking)
+        first = "[name]w[/]aive" if barred else "[name]a[/]pprove"
+        self.console.print(
+            f"{first}  request [name]c[/]hanges  [name]r[/]eject  read the [name]d[/]ifference  [name]q[/]uit"
+        )
+        letters = ["w" if barred else "a", "c", "r", "d", "q"]
+        return str(click.prompt("Decision", type=click.Choice(letters), show_choices=False, err=True))
+
+    def _comments(self, gate: GateRecord) -> tuple[Comment, ...]:
+        self.console.print(
+            "One comment a line; PATH:LINE: in front gives it a place. An empty line ends.", style="quiet"
+        )
+        comments: list[Comment] = []
+        while text := click.prompt("Comment", default="", show_default=False, err=True):
+            try:
+                comments += parse_comments(self.app, gate.commit, [text])
+            except UsageError as error:
+                self.console.print(failure(error))
+        return tuple(comments)
+
+    def _waiver(self, view: GateView) -> Waiver:
+        rules = tuple(sorted({rule_of(finding) for finding in view.blocking}))
+        self.console.print(f"An exception from: {', '.join(rules)}", markup=False)
+        month = (self.app.clock.now() + timedelta(days=30)).date().isoformat()
+        return Waiver(
+            rules=rules,
+            owner=click.prompt("Owner", default=self.manager or self.app.workspace.user.name, err=True),
+            reason=click.prompt("Reason", err=True),
+            expires=click.prompt("Expires", default=month, err=True),
+        )
+
+
+def waits(view: GateView) -> Parked:
+    """Says that the run waits at this gate, and how to go on."""
+    gate = view.gate
+    return Parked(
+        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for a manager",
+        fix=(
+            f"read it:   phasegate gate {gate.key}\n"
+            f"  decide:    phasegate decide {gate.key} approve --digest {gate.digest}\n"
+            f"  go on:     phasegate run --resume {gate.key.run}"
+        ),
+    )
+
+
+def _ended(run: Run) -> Run:
+    if run.status is RunStatus.parked:
+        message, _, fix = run.note.partition("\n")
+        onward = f"then: phasegate run --resume {run.id}"
+        raise Parked(f"run '{run.id}' is parked: {message}", fix=f"{fix}\n  {onward}" if fix else onward)
+    return run

@@ -1,0 +1,188 @@
+"""Gates: which wait, what one shows, and deciding."""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from phasegate.app.app import App
+    from phasegate.app.gate_view import GateView
+    from phasegate.ledger import Comment, Waiver
+
+DECISIONS = ("approve", "request-changes", "reject", "waive")
+_ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)
+
+
+@click.command()
+@options.as_json
+def gates(as_json: bool) -> None:
+    """List the gates that wait for a decision."""
+    asyncio.run(_gates(as_json))
+
+
+async def _gates(as_json: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.cli.console import output
+    from phasegate.cli.views.lists import gates_table
+    from phasegate.ledger import GateStatus
+
+    async with open_app(Path.cwd()) as app:
+        runs = {run.id: run for run in await app.ledger.runs()}
+        waiting = await app.ledger.gates(status=GateStatus.open)
+        if as_json:
+            rows = [
+                {
+                    "gate": str(g.key),
+                    "spec": runs[g.key.run].spec,
+                    "digest": g.digest,
+                    "opened_at": g.opened_at.isoformat(),
+                }
+                for g in waiting
+            ]
+            click.echo(json.dumps(rows, indent=2))
+        elif not waiting:
+            output().print("No gate waits for a decision.")
+        else:
+            output().print(gates_table([(g, runs[g.key.run]) for g in waiting], app.flow, app.clock.now()))
+
+
+@click.command()
+@click.argument("name", metavar="GATE")
+@click.option("--full", is_flag=True, help="Show every line of the difference.")
+@options.as_json
+def gate(name: str, full: bool, as_json: bool) -> None:
+    """Show a gate: what changed, findings, evidence.
+
+    GATE is RUN/PHASE/ATTEMPT; RUN alone is its open gate. A manager decides on exactly what is shown: its digest goes
+    into the decision.
+    """
+    asyncio.run(_gate(name, full, as_json))
+
+
+async def _gate(name: str, full: bool, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.gate_view import find_gate, view_gate
+
+    async with open_app(Path.cwd()) as app:
+        view = await view_gate(app, await find_gate(app, name))
+    if as_json:
+        click.echo(json.dumps(view.as_json(), indent=2))
+    else:
+        _show(view, full)
+
+
+def _show(view: "GateView", full: bool) -> None:
+    from phasegate.cli.console import output
+    from phasegate.cli.views.gate import difference, gate_summary
+
+    console = output()
+    console.print(difference(view.changes, whole=full))
+    console.print(gate_summary(view))
+    console.print()
+    console.print("Digest ", style="name", end="")
+    console.print(view.gate.digest, soft_wrap=True)
+    if view.decision is None:
+        console.print(f"→ phasegate decide {view.gate.key} approve --digest {view.gate.digest}", soft_wrap=True)
+
+
+@click.command()
+@click.argument("name", metavar="GATE")
+@click.argument("decision", type=click.Choice(DECISIONS))
+@click.option("--digest", required=True, metavar="D", help="The digest that 'phasegate gate' showed.")
+@click.option(
+    "--comment", "comments", multiple=True, metavar="[PATH:LINE:]TEXT", help="What to change; may be repeated."
+)
+@click.option("--waive", "rules", multiple=True, metavar="CHECK/RULE", help="A rule to except; may be repeated.")
+@click.option("--owner", default="", help="Who owns the exception.")
+@click.option("--reason", default="", help="Why there is an exception.")
+@click.option("--expires", default="", metavar="YYYY-MM-DD", help="Until when it holds.")
+@options.manager
+@options.passphrase_file
+@options.as_json
+def decide(
+    name: str,
+    decision: str,
+    digest: str,
+    comments: tuple[str, ...],
+    rules: tuple[str, ...],
+    owner: str,
+    reason: str,
+    expires: str,
+    manager: str | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Decide at a gate, signed with your key.
+
+    The passphrase is asked for each time; --passphrase-file reads it from a file.
+    """
+    from phasegate.ledger import Waiver
+
+    waiver = Waiver(rules=rules, owner=owner, reason=reason, expires=expires) if decision == "waive" else None
+    asyncio.run(_decide(name, decision, digest, comments, waiver, (manager, passphrase_file), as_json))
+
+
+async def _decide(
+    name: str,
+    decision: str,
+    digest: str,
+    comments: Sequence[str],
+    waiver: "Waiver | None",
+    who: tuple[str | None, Path | None],
+    as_json: bool,
+) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.gate_view import find_gate
+    from phasegate.app.standing import attended
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible, keyring
+    from phasegate.ledger import DecisionKind
+
+    async with open_app(Path.cwd()) as app:
+        gate = await find_gate(app, name)
+        anchored = parse_comments(app, gate.commit, comments)
+        ring = keyring(app.folder.path, app.config, *who)
+        with interruptible():
+            key = ring.unlock()
+        taken = await app.decide(
+            gate, DecisionKind(decision), ring.manager, key, digest=digest, comments=anchored, waiver=waiver
+        )
+        followed = attended(app.folder.path)
+    if as_json:
+        click.echo(json.dumps({**taken.statement.as_json(), "key_id": taken.key_id, "attended": followed}, indent=2))
+        return
+    output().print(f"[good]✓[/] {taken.statement.kind} by {taken.statement.by} at {gate.key}, signed")
+    if not followed and taken.statement.kind is not DecisionKind.reject:
+        output().print(f"→ no worker runs: phasegate run --resume {gate.key.run}, or phasegate worker", soft_wrap=True)
+
+
+def parse_comments(app: "App", commit: str, texts: Sequence[str]) -> "tuple[Comment, ...]":
+    """Comments as they were typed; `PATH:LINE:` in front anchors one.
+
+    Raises:
+        UsageError: the gate's tree has no such file or line.
+    """
+    return tuple(_comment(app, commit, text) for text in texts)
+
+
+def _comment(app: "App", commit: str, text: str) -> "Comment":
+    from phasegate.core import UsageError
+    from phasegate.ledger import Comment
+
+    match = _ANCHORED.fullmatch(text.strip())
+    if match is None:
+        return Comment(text=text.strip())
+    path, line = match["path"], int(match["line"])
+    content = app.workspace.tree(commit).get(path)
+    lines = 0 if content is None else len(content.splitlines())
+    if not 1 <= line <= lines:
+        has = f"has {lines} lines" if lines else "is not in this gate's tree"
+        raise UsageError(f"comment '{path}:{line}': that file {has}", fix="name a line that 'phasegate gate' shows")
+    return Comment(text=match["text"], path=path, line=line)

@@ -1,0 +1,91 @@
+"""The demonstration."""
+
+import asyncio
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from phasegate.app.account import Account
+    from phasegate.app.app import App
+    from phasegate.ledger import Run
+    from phasegate.workspace.scaffold import Approver
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--port", default=0, metavar="N", help="Of the account's server; default: a free one.")
+def demo(folder: Path | None, port: int) -> None:
+    """Watch a spec become a released runbook, here.
+
+    Lays a workspace into DIR (default: a new folder in .demo/), serves a small AWS account on this machine, and takes
+    specs/001-unattached-ebs-volumes from spec to wheel. In a terminal you decide at each gate; without one, a policy
+    named 'demo' does, and what it passes cannot be released.
+    """
+    from phasegate.app.account import account
+    from phasegate.app.demo import fresh_folder
+    from phasegate.cli.console import output
+
+    console = output()
+    with console.status("starting a small AWS account on this machine (moto)"):
+        served = account(port)
+        place = served.__enter__()
+    try:
+        asyncio.run(_demo(folder or fresh_folder(Path(".demo")), place))
+    finally:
+        served.__exit__(None, None, None)
+
+
+async def _demo(folder: Path, place: "Account") -> None:
+    from phasegate.app import open_app
+    from phasegate.app.demo import POLICY, lay_demo
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interactive
+    from phasegate.cli.work import attend
+    from phasegate.core import SystemClock
+
+    console, person = output(), interactive()
+    console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
+    managers = (_manager(folder),) if person else ()
+    if not person:
+        console.print(
+            f"No terminal, so no person: the policy '{POLICY}' decides at every gate, and what it passes is marked "
+            "unreleasable.",
+            style="wait",
+        )
+    spec = lay_demo(folder, place.address, managers, SystemClock())
+    async with open_app(folder) as app:
+        run = await app.start(spec.resolve(), "" if person else POLICY)
+        ended = await attend(app, run.id, (None, None))
+        await _ended(app, ended, place)
+
+
+def _manager(folder: Path) -> "Approver":
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import demo_keys, make_or_unlock
+    from phasegate.workspace.scaffold import Approver
+
+    name = getpass.getuser()
+    output().print(f"You are the manager, '{name}': you decide at each gate, with a key that is made now.")
+    key = make_or_unlock(demo_keys(folder) / f"{name}.key", None)
+    return Approver(name=name, public_key=str(key.public))
+
+
+async def _ended(app: "App", run: "Run", place: "Account") -> None:
+    from phasegate.app.demo import read_result
+    from phasegate.cli.console import output
+    from phasegate.cli.views.demo import onward, result_view
+    from phasegate.cli.work import summary
+    from phasegate.core import PhasegateError
+
+    await summary(app, run)
+    receipt = await app.ledger.effect(run.id, "smoke")
+    if receipt is None:
+        return
+    result = read_result(app.folder.path / receipt["report"], place.volumes)
+    output().print(result_view(result))
+    output().print(onward(app.folder.path, run), soft_wrap=True)
+    if not result.holds:
+        raise PhasegateError("the release did not find what is there to be found", fix="please report this")

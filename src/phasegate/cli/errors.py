@@ -1,0 +1,81 @@
+"""The one place where failures become words and exit codes; nobody meets a traceback."""
+
+import errno
+import json
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phasegate.core import Exhausted, InvalidInput, PhasegateError, Refused
+
+INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done",
+    1: "something failed that is not your fault",
+    2: "the command's words are off",
+    3: "a file of yours does not hold; the findings say where",
+    4: "a prerequisite is missing: sandbox, key, tool",
+    5: "a decision was refused; nothing was recorded",
+    6: "the run waits for a person, or stands and can be resumed",
+    7: "another process holds the run",
+    8: "disk, port or database is not to be had",
+    INTERRUPTED: "interrupted; everything can be resumed",
+}
+
+
+def report(error: BaseException) -> int:
+    """Says what happened on standard error, as JSON on standard output too where that was asked for.
+
+    Returns:
+        The exit code.
+    """
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case PhasegateError():
+            return _say(error)
+        case OSError(errno=errno.ENOSPC):
+            return _say(
+                Exhausted(f"the disk is full: {error}", fix="free some space; a run goes on with 'run --resume'")
+            )
+        case OSError(errno=errno.EPIPE):
+            return 1
+    return _unexpected(error)
+
+
+def _say(error: PhasegateError) -> int:
+    from phasegate.cli.console import errors_to
+    from phasegate.cli.views.failure import failure
+
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": as_json(error)}, indent=2))
+    errors_to().print(failure(error))
+    return error.exit_code
+
+
+def as_json(error: PhasegateError) -> dict[str, Any]:
+    """The error for programs."""
+    body: dict[str, Any] = {"message": str(error), "fix": error.fix, "exit_code": error.exit_code}
+    if isinstance(error, Refused):
+        body["reason"] = error.reason
+    if isinstance(error, InvalidInput):
+        body["findings"] = [vars(finding) for finding in error.findings]
+    return body
+
+
+def _unexpected(error: BaseException) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="phasegate-", suffix=".log", delete=False, encoding="utf-8") as file:
+        file.writelines(traceback.format_exception(error))
+    click.echo(f"phasegate failed: {type(error).__name__}: {error}", err=True)
+    click.echo(f"→ the traceback is in {Path(file.name)}; please report it", err=True)
+    return 1

@@ -1,0 +1,146 @@
+"""Managers' keys: where they lie, whose they are, and how they are unlocked.
+
+The passphrase comes from the person at the terminal, or from a file that the manager's own scripts name. It is never
+read from the environment or the command line, where other processes can see it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from phasegate.app.config import STATE, Config
+from phasegate.core import Missing, Refused, UsageError
+from phasegate.ledger import PrivateKey, create_key, unlock_key
+
+TRIES = 3
+
+
+def home_of_keys() -> Path:
+    """Where a person's keys lie."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "phasegate"
+
+
+def demo_keys(repository: Path) -> Path:
+    """Where the key of a demonstration lies: with it, so that it goes when the demonstration goes."""
+    return repository / STATE / "keys"
+
+
+def interactive() -> bool:
+    """Whether a person sits at the terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While the block asks the person something, Ctrl-C ends the question at once.
+
+    Under asyncio the first Ctrl-C only cancels the task, which a blocking question never sees.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyring:
+    """Unlocks the key of one manager of one repository."""
+
+    manager: str
+    path: Path
+    passphrase_file: Path | None
+
+    def unlock(self) -> PrivateKey:
+        """Asks for the passphrase, or reads it from the file, anew each time.
+
+        Raises:
+            Refused: it does not open the key.
+            Missing: there is nobody to ask, or the key is not here.
+        """
+        if not self.path.exists():
+            raise Missing(
+                f"the key of manager '{self.manager}' is not on this machine: '{self.path}'",
+                fix="decide where it is, or make one: 'phasegate manager init'",
+            )
+        if self.passphrase_file:
+            return unlock_key(self.path, read_passphrase(self.passphrase_file))
+        _must_be_person()
+        for _ in range(TRIES - 1):
+            try:
+                return unlock_key(self.path, self._ask())
+            except Refused:
+                click.echo("that passphrase does not open the key", err=True)
+        return unlock_key(self.path, self._ask())
+
+    def _ask(self) -> str:
+        return str(click.prompt(f"Passphrase of {self.manager}", hide_input=True, err=True))
+
+
+def keyring(repository: Path, config: Config, name: str | None, passphrase_file: Path | None) -> Keyring:
+    """The key that a decision is signed with.
+
+    Args:
+        repository: the target repository's top.
+        config: its configuration, which lists the managers.
+        name: the manager; None takes the only one whose key lies on this machine.
+        passphrase_file: where the passphrase stands; None asks for it.
+
+    Raises:
+        Missing: there is no manager yet.
+        UsageError: it is not clear which one is meant.
+    """
+    if not config.managers:
+        raise Missing("this repository has no manager yet", fix="make a key: 'phasegate manager init'")
+    named = [row for row in config.managers if name in (None, row.name)]
+    here = [row for row in named if _path(repository, row.name).exists()]
+    chosen = here if len(here) == 1 else named
+    if len(chosen) != 1:
+        known = ", ".join(row.name for row in config.managers)
+        raise UsageError(f"which manager decides? this repository has: {known}", fix="--manager NAME")
+    return Keyring(manager=chosen[0].name, path=_path(repository, chosen[0].name), passphrase_file=passphrase_file)
+
+
+def _path(repository: Path, name: str) -> Path:
+    local = demo_keys(repository) / f"{name}.key"
+    return local if local.exists() else home_of_keys() / f"{name}.key"
+
+
+def read_passphrase(file: Path) -> str:
+    """The file's first line.
+
+    Raises:
+        Missing: it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8").split("\n", 1)[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Missing(f"the passphrase file '{file}' cannot be read: {error}", fix="name another") from error
+
+
+def make_or_unlock(path: Path, passphrase_file: Path | None) -> PrivateKey:
+    """The key at that place; one that is there is unlocked, else one is made."""
+    if path.exists():
+        return Keyring(manager=path.stem, path=path, passphrase_file=passphrase_file).unlock()
+    return create_key(path, new_passphrase(passphrase_file))
+
+
+def new_passphrase(file: Path | None) -> str:
+    """A passphrase for a new key: asked for twice, or read from the file."""
+    if file:
+        return read_passphrase(file)
+    _must_be_person()
+    asks = "Passphrase for the new key (8 characters or more)"
+    return str(click.prompt(asks, hide_input=True, confirmation_prompt="Once more", err=True))
+
+
+def _must_be_person() -> None:
+    if not sys.stdin.isatty():
+        raise Missing("there is no terminal to ask for the passphrase", fix="--passphrase-file FILE")

@@ -1,0 +1,49 @@
+"""The command `phasegate`."""
+
+import sys
+
+import click
+
+from phasegate.cli.decide import decide, gate, gates
+from phasegate.cli.demo import demo
+from phasegate.cli.errors import EXIT_CODES, report
+from phasegate.cli.group import Headed
+from phasegate.cli.release import verify
+from phasegate.cli.runbook import runbook
+from phasegate.cli.start import init, lint, manager
+from phasegate.cli.work import run, status, worker
+
+HEADINGS = {
+    "Start": [demo, init, manager, lint],
+    "Work": [run, status, worker],
+    "Decide": [gates, gate, decide],
+    "Release": [verify],
+    "Runbooks": [runbook],
+}
+
+
+def exit_codes() -> str:
+    """The footer of the help."""
+    return "Exit codes:\n" + "\n".join(f"  {code:<4} {text}" for code, text in EXIT_CODES.items())
+
+
+@click.group(
+    cls=Headed,
+    headings=HEADINGS,
+    epilog=exit_codes(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(package_name="phasegate", message="%(prog)s %(version)s")
+def root() -> None:
+    """A team of role agents takes a spec to a released package; you decide at every gate."""
+
+
+def main() -> None:
+    """Runs the command, and ends the process with its exit code."""
+    try:
+        code = root.main(prog_name="phasegate", standalone_mode=False)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        code = report(error)
+    sys.exit(code if isinstance(code, int) else 0)

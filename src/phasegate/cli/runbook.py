@@ -1,0 +1,137 @@
+"""Runbooks by themselves: what one finds, which rights it needs, and the approval of what it found."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phasegate.cli import options
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def runbook() -> None:
+    """Try a runbook.yaml, see its rights, approve its findings."""
+
+
+@runbook.command()
+@click.argument("file", type=FILE)
+@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
+@click.option("--prices", type=FILE, metavar="FILE", help="A price table.")
+@options.as_json
+def check(
+    file: Path,
+    regions: tuple[str, ...],
+    as_of: str | None,
+    params: tuple[str, ...],
+    endpoint_url: str | None,
+    prices: Path | None,
+    as_json: bool,
+) -> None:
+    """Compile a runbook.yaml, and run what it detects; changes nothing."""
+    from phasegate.cli.console import output
+    from phasegate.cli.views.report import report_table
+    from phasegate.core import PhasegateError
+    from phasegate.runbooks import Where
+    from phasegate.runbooks import check as run
+    from phasegate.runbooks.runtime.errors import RunbookError
+
+    where = Where(regions=regions, endpoint=endpoint_url, params=dict(map(_param, params)), prices=prices)
+    try:
+        report = run(_read(file), str(file), as_of=_moment(as_of), where=where)
+    except RunbookError as error:
+        raise PhasegateError(str(error), fix="see 'phasegate runbook check --help'") from error
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        output().print(report_table(report))
+    if report["errors"]:
+        raise PhasegateError(
+            f"{len(report['errors'])} call(s) failed: the scan is not whole", fix="see 'errors' with --json"
+        )
+
+
+@runbook.command()
+@click.argument("file", type=FILE)
+@options.as_json
+def policy(file: Path, as_json: bool) -> None:
+    """Print the least IAM policy that a runbook needs."""
+    from phasegate.cli.console import output
+    from phasegate.runbooks import load
+    from phasegate.runbooks.policy import explain
+    from phasegate.runbooks.policy import policy as policy_of
+
+    document = policy_of(load(_read(file), str(file)))
+    if not as_json:
+        for line in explain(document):
+            output().print(f"# {line}", soft_wrap=True, markup=False)
+    click.echo(json.dumps(document, indent=2))
+
+
+@runbook.command()
+@click.argument("file", metavar="FINDINGS.json", type=FILE)
+@click.option("--output", "target", type=FILE, default="approval.json", show_default=True, help="Where to write it.")
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="How long it holds.")
+@options.manager
+@options.passphrase_file
+def approve(file: Path, target: Path, hours: int, manager: str | None, passphrase_file: Path | None) -> None:
+    """Approve findings, so that a runbook may act on them, once.
+
+    FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
+    """
+    from phasegate.app import read_config
+    from phasegate.app.approval import approval, read_findings
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import keyring
+    from phasegate.cli.views.report import report_table
+    from phasegate.core import SystemClock
+    from phasegate.workspace import Workspace
+
+    report = read_findings(_read(file), str(file))
+    console = output()
+    console.print(report_table(report))
+    folder = Workspace.open(Path.cwd()).folder
+    ring = keyring(folder, read_config(folder), manager, passphrase_file)
+    target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=SystemClock()))
+    console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
+    console.print(f"→ the released command: {report['runbook']} --apply --approval {target}", soft_wrap=True)
+
+
+def _read(file: Path) -> str:
+    from phasegate.core import InvalidInput
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"'{file}' cannot be read: {error}", fix="name another file") from error
+
+
+def _moment(text: str | None) -> datetime:
+    from datetime import UTC
+
+    from phasegate.core import SystemClock, UsageError
+
+    if text is None:
+        return SystemClock().now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"'{text}' is not a time", fix="--as-of 2026-11-18T20:10:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _param(text: str) -> tuple[str, Any]:
+    """`k=v`, the value as JSON where it is JSON, else as text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"--param {text}: write K=V")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

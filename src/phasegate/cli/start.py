@@ -1,0 +1,99 @@
+"""A new repository, a manager's key, and the lint of specs."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import click
+
+from phasegate.cli import options
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", metavar="NAME", help="The package's name on an index; default: the folder's.")
+@click.option("--package", default="", metavar="NAME", help="Its Python package; default: the name, with underscores.")
+@click.option("--spec", default="", metavar="NAME", help="Lay in a spec: one of ours, or a new one to fill in.")
+@click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
+def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
+    """Make a target repository."""
+    from phasegate.app.begin import Plan, lay
+    from phasegate.cli.console import output
+    from phasegate.core import SystemClock
+
+    plan = Plan(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
+    specs = lay(folder, plan, SystemClock())
+    console = output()
+    console.print(f"[good]✓[/] {folder} is a runbooks package, with a first commit")
+    console.print(f"→ cd {folder}", soft_wrap=True)
+    console.print("→ phasegate manager init         make your key; you decide with it")
+    if plan.spec:
+        console.print(f"→ phasegate run {specs[0] if len(specs) == 1 else f'specs/…{spec}'}", soft_wrap=True)
+    else:
+        console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")
+
+
+@click.group()
+def manager() -> None:
+    """Make the key that a manager decides with."""
+
+
+@manager.command("init")
+@click.option("--name", metavar="NAME", help="Default: your user name.")
+@options.passphrase_file
+def manager_init(name: str | None, passphrase_file: Path | None) -> None:
+    """Make your key, and list you in this repository.
+
+    The key stays on this machine, under a passphrase; phasegate.toml gets its public half. Nothing is committed. A key
+    that is there already is used.
+    """
+    import getpass
+
+    from phasegate.app import read_config
+    from phasegate.app.begin import add_manager
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import home_of_keys, make_or_unlock
+    from phasegate.core import UsageError
+    from phasegate.workspace import Workspace
+
+    name = name or getpass.getuser()
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"'{name}' cannot name a manager", fix="letters, digits and . _ @ -")
+    folder = Workspace.open(Path.cwd()).folder
+    read_config(folder)
+    path = home_of_keys() / f"{name}.key"
+    key = make_or_unlock(path, passphrase_file)
+    changed = add_manager(folder, name, key.public)
+    console = output()
+    console.print(f"[good]✓[/] manager '{name}', public key {key.public}", soft_wrap=True)
+    console.print(f"  key: {path}", soft_wrap=True)
+    if changed:
+        console.print(f"→ git add {' '.join(changed)} && git commit", soft_wrap=True)
+
+
+@click.command()
+@click.argument("specs", metavar="[SPEC…]", nargs=-1, type=click.Path(path_type=Path))
+def lint(specs: tuple[Path, ...]) -> None:
+    """Say what is wrong with specs, and how to mend it."""
+    raise SystemExit(asyncio.run(_lint(specs)))
+
+
+async def _lint(specs: tuple[Path, ...]) -> int:
+    from phasegate.app import open_app
+    from phasegate.cli.console import output
+    from phasegate.cli.views.findings import findings_list, tally
+    from phasegate.core import InvalidInput
+
+    console, blocked = output(), False
+    async with open_app(Path.cwd()) as app:
+        places = specs or tuple(sorted(path.parent for path in app.folder.path.glob("specs/*/spec.md")))
+        if not places:
+            raise InvalidInput("there is no spec here", fix="write one: specs/001-NAME/spec.md")
+        for place in places:
+            findings = app.lint(app.folder.locate(place))
+            console.print(f"[name]{place}[/]  {tally(findings)}", soft_wrap=True)
+            console.print(findings_list(findings))
+            blocked = blocked or any(finding.blocking for finding in findings)
+    return InvalidInput.exit_code if blocked else 0

@@ -1,0 +1,1 @@
+"""What people see: values from below, as rich renderables."""

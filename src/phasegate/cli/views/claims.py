@@ -1,0 +1,17 @@
+"""What a release promises, claim by claim."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.app import Claim
+
+
+def claims_table(claims: Sequence[Claim]) -> Table:
+    """Each with whether it holds, and what was compared."""
+    table = Table.grid(padding=(0, 1))
+    for claim in claims:
+        mark = Text("✓", "good") if claim.holds else Text("✗", "bad")
+        table.add_row(mark, claim.text, Text(claim.detail, "quiet", overflow="fold"))
+    return table

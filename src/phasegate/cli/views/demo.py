@@ -1,0 +1,43 @@
+"""What the demonstration's release found."""
+
+import os
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.app.demo import Result
+from phasegate.cli.views.report import money
+from phasegate.ledger import Run
+
+
+def result_view(result: Result) -> RenderableType:
+    """The volumes with what each costs, and whether they are the right ones."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
+    for column in ("volume", "name", "type", "since"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("GiB", justify="right")
+    table.add_column("a month", justify="right")
+    for volume in sorted(result.volumes, key=lambda each: -(each.monthly or 0)):
+        table.add_row(volume.id, volume.name, volume.kind, volume.created, f"{volume.size:,}", money(volume.monthly))
+    total = f"{len(result.volumes)} unattached volumes cost {money(result.monthly)} a month"
+    return Group(Text(), table, Text(total, "name"), Text(result.prices, "quiet"), _compared(result))
+
+
+def _compared(result: Result) -> Text:
+    if result.holds:
+        return Text("✓ exactly the volumes that were seeded to be found", "good")
+    parts = [("missed", result.missed), ("wrongly found", result.wrong)]
+    return Text("✗ " + "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in parts if names), "bad")
+
+
+def onward(folder: Path, run: Run) -> str:
+    """How to look further."""
+    gate = f"{run.id}/build/1"
+    return (
+        f"\nLook further:\n  cd {os.path.relpath(folder)}\n"
+        f"  phasegate gate {gate:<16} what was decided on, to the byte\n"
+        f"  phasegate verify {run.id:<14} that what was released is what was approved\n"
+        "  git log --stat              who wrote what"
+    )

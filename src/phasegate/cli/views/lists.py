@@ -1,0 +1,66 @@
+"""Runs and gates, as tables."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.ledger import GateRecord, Run, RunStatus
+from phasegate.team import Flow
+
+STYLES = {
+    RunStatus.working: "",
+    RunStatus.waiting: "wait",
+    RunStatus.parked: "bad",
+    RunStatus.released: "good",
+    RunStatus.rejected: "quiet",
+}
+
+
+def age(since: datetime, now: datetime) -> str:
+    """`12 s`, `5 m`, `3 h`, `2 d`; nothing below a second counts.
+
+    >>> now = datetime(2026, 11, 18)
+    >>> age(now, now), age(now - timedelta(minutes=5), now), age(now - timedelta(days=2), now)
+    ('0 s', '5 m', '2 d')
+    """
+    seconds = max(0, int((now - since) / timedelta(seconds=1)))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def runs_table(runs: Sequence[Run], now: datetime) -> Table:
+    """Every run, with where it is and why."""
+    table = _table("run", "spec", "status", "started")
+    for run in runs:
+        status = Text(run.status.value, STYLES[run.status])
+        note = run.note.partition("\n")[0]
+        if note:
+            status.append(f": {note}", "quiet")
+        table.add_row(run.id, run.spec, status, Text(f"{age(run.started_at, now)} ago", "quiet"))
+    return table
+
+
+def gates_table(rows: Sequence[tuple[GateRecord, Run]], flow: Flow, now: datetime) -> Table:
+    """Gates that wait, the oldest first."""
+    table = _table("gate", "what", "spec", "waits")
+    for gate, run in rows:
+        name = flow.phase(gate.key.phase).gate.name
+        table.add_row(str(gate.key), name, run.spec, age(gate.opened_at, now))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    return table
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run for programs."""
+    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}

@@ -1,0 +1,97 @@
+"""A run as it goes: phases, and the steps of the one that is at work."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.app.progress import PhaseProgress, State, Step
+
+MARKS = {
+    State.waiting: ("·", "quiet"),
+    State.done: ("✓", "good"),
+    State.objects: ("✗", "bad"),
+    State.gate: ("◆", "wait"),
+    State.rejected: ("✗", "bad"),
+}
+VERBS = {"draft": "writes", "check": "check", "review": "reviews", "effect": "does"}
+
+
+def duration(seconds: float) -> str:
+    """`0.3 s`, `42 s`, `3 m 05 s`.
+
+    >>> duration(0.31), duration(42.4), duration(185)
+    ('0.3 s', '42 s', '3 m 05 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
+
+
+def progress_view(heading: str, phases: Sequence[PhaseProgress], elapsed: float, spinner: Spinner) -> RenderableType:
+    """The phases, with the steps of those that are at work."""
+    table = _grid()
+    for phase in phases:
+        table.add_row(_mark(phase.state, spinner), Text(phase.id, "name"), _about(phase), _took(phase.seconds))
+        if phase.state is State.working:
+            for step in phase.steps:
+                table.add_row("", *_step(step, spinner))
+    head = Table.grid(expand=True)
+    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(justify="right", no_wrap=True)
+    head.add_row(Text(heading, "name"), Text(duration(elapsed), "quiet"))
+    return Group(head, table)
+
+
+def status_view(heading: str, phases: Sequence[PhaseProgress]) -> RenderableType:
+    """The phases as they are now, for a terminal or not."""
+    table = _grid()
+    still = Spinner("dots")
+    still.frames, still.style = ["●"], "wait"
+    for phase in phases:
+        table.add_row(_mark(phase.state, still), Text(phase.id, "name"), _about(phase), _took(phase.seconds))
+    return Group(Text(heading, "name"), table)
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=1)
+    table.add_column(no_wrap=True, min_width=18)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    return table
+
+
+def _step(step: Step, spinner: Spinner) -> tuple[RenderableType, RenderableType, RenderableType]:
+    name = Table.grid(padding=(0, 1))
+    name.add_column(width=1)
+    name.add_column(no_wrap=True)
+    name.add_row(_mark(step.state, spinner), Text(step.name, "quiet" if step.state is State.waiting else ""))
+    return name, Text(step_says(step), "quiet"), _took(step.seconds)
+
+
+def step_says(step: Step) -> str:
+    """What it makes or saw, and how many findings it brought."""
+    found = f"{step.findings} finding{'s' if step.findings != 1 else ''}" if step.findings else ""
+    blocks = f" ({step.blocking} blocking)" if step.blocking else ""
+    return "; ".join(part for part in (found + blocks, step.what) if part)
+
+
+def _about(phase: PhaseProgress) -> Text:
+    if phase.state is State.gate:
+        return Text(f"{phase.gate}: waits for a decision", "wait")
+    if phase.decision and phase.state is not State.working:
+        return Text(f"{phase.title} — {phase.decision}", "quiet")
+    again = f" (attempt {phase.attempt}, round {phase.round})" if phase.attempt > 1 or phase.round > 1 else ""
+    return Text(phase.title + again, "quiet" if phase.state is State.waiting else "")
+
+
+def _mark(state: State, spinner: Spinner) -> RenderableType:
+    return spinner if state is State.working else Text(*MARKS[state])
+
+
+def _took(seconds: float) -> Text:
+    return Text(duration(seconds) if seconds else "", "quiet")

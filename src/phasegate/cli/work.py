@@ -1,0 +1,198 @@
+"""Runs: starting, following, hosting a worker, and where they are."""
+
+import asyncio
+import json
+import logging
+import signal
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from phasegate.app.app import App
+    from phasegate.ledger import Run
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@click.command()
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("--resume", metavar="RUN", help="Go on with a run that waits or stands.")
+@click.option("--detach", is_flag=True, help="Leave the work to a worker that outlives this terminal.")
+@click.option("--policy", default="", metavar="NAME", help="A gate policy that may decide in your place.")
+@options.manager
+@options.passphrase_file
+def run(
+    spec: Path | None,
+    resume: str | None,
+    detach: bool,
+    policy: str,
+    manager: str | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Take a spec through its phases.
+
+    SPEC is a spec's folder, or its spec.md. At each gate you are shown what changed, and asked; without a terminal it
+    stops there with exit code 6, and says how to go on.
+    """
+    if (spec is None) == (resume is None):
+        raise click.UsageError("Name a SPEC, or --resume RUN.")
+    if resume and policy:
+        raise click.UsageError("A run keeps the policy that it was started with.")
+    asyncio.run(_run(spec, resume, detach, policy, (manager, passphrase_file)))
+
+
+async def _run(
+    spec: Path | None, resume: str | None, detach: bool, policy: str, who: tuple[str | None, Path | None]
+) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.standing import detach as leave
+    from phasegate.cli.console import output
+
+    console = output()
+    async with open_app(Path.cwd()) as app:
+        started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
+        if detach:
+            process = leave(app.folder.path)
+            console.print(
+                f"run {started.id}: " + (f"worker {process} takes it" if process else "the standing worker takes it")
+            )
+            console.print(f"→ phasegate status {started.id}")
+            return
+        ended = await attend(app, started.id, who)
+        await summary(app, ended)
+
+
+async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None]) -> "Run":
+    """Hosts a worker, and follows the run to its end with the person at the terminal.
+
+    Raises:
+        Parked: it waits for a person who is not here, was left, or stopped.
+    """
+    from phasegate.cli.attend import Attendance
+    from phasegate.cli.console import output
+
+    console = output()
+    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1])
+    try:
+        async with hosted(app):
+            return await attendance.until_the_end(run_id)
+    except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
+        console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
+        raise
+
+
+@asynccontextmanager
+async def hosted(app: "App") -> "AsyncIterator[None]":
+    """A worker in this process, with its log in the repository's state folder."""
+    from phasegate.app.standing import LOG
+
+    handler = logging.FileHandler(app.state / LOG, delay=True)
+    _log_to(handler)
+    worker = app.worker()
+    await asyncio.to_thread(worker.start)
+    try:
+        yield
+    finally:
+        worker.stop()
+        handler.close()
+
+
+def _log_to(handler: logging.Handler) -> None:
+    """Sends the log of ours and of the queue's library there, and nowhere else."""
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    for name in ("phasegate", "dbos"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+
+
+async def summary(app: "App", run: "Run") -> None:
+    """Says where everything lies that the run made."""
+    from phasegate.cli.console import output
+    from phasegate.cli.views.summary import artifacts, run_summary
+
+    events = await app.ledger.events(run.id)
+    output().print(run_summary(run, artifacts(app, run, events)))
+
+
+@click.command()
+def worker() -> None:
+    """Take segments of runs until stopped."""
+    asyncio.run(_worker())
+
+
+async def _worker() -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.standing import stand
+
+    _log_to(logging.StreamHandler())
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with open_app(Path.cwd()) as app:
+        standing = stand(app.folder.path)
+        taking = app.worker()
+        await asyncio.to_thread(taking.start)
+        click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
+        await stopped.wait()
+        await asyncio.to_thread(taking.stop)
+        if standing:
+            standing.close()
+    click.echo("stopped; what it was at is taken up again by the next worker", err=True)
+
+
+@click.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@options.as_json
+def status(name: str | None, as_json: bool) -> None:
+    """Show runs, or one run's phases."""
+    asyncio.run(_status(name, as_json))
+
+
+async def _status(name: str | None, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+
+    async with open_app(Path.cwd()) as app:
+        await (_one(app, name, as_json) if name else _all(app, as_json))
+
+
+async def _all(app: "App", as_json: bool) -> None:
+    from phasegate.cli.console import output
+    from phasegate.cli.views.lists import run_json, runs_table
+
+    runs = await app.ledger.runs()
+    if as_json:
+        click.echo(json.dumps([run_json(run) for run in runs], indent=2))
+    elif not runs:
+        output().print("No run yet.\n→ phasegate run specs/NNN-name")
+    else:
+        output().print(runs_table(runs, app.clock.now()))
+
+
+async def _one(app: "App", name: str, as_json: bool) -> None:
+    from phasegate.app.progress import progress
+    from phasegate.cli.console import output
+    from phasegate.cli.views.lists import run_json
+    from phasegate.cli.views.progress import status_view
+    from phasegate.cli.views.summary import artifacts, run_summary
+
+    run = await app.ledger.run(name)
+    events = await app.ledger.events(run.id)
+    phases = progress(app.flow, events)
+    if as_json:
+        body = {
+            **run_json(run),
+            "phases": [phase.as_json() for phase in phases],
+            "artifacts": artifacts(app, run, events),
+        }
+        click.echo(json.dumps(body, indent=2))
+        return
+    console = output()
+    console.print(status_view(f"{run.spec}  run {run.id}", phases))
+    console.print(run_summary(run, artifacts(app, run, events)))
