@@ -46,9 +46,10 @@ def test_the_environment_holds_the_package_and_what_it_declares(installed: Insta
 
 def test_pip_takes_the_environment_for_a_sound_one(installed: Installation) -> None:
     checked = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", installed.python, "--disable-pip-version-check", "check"],
+        [sys.executable, "-I", "-m", "pip", "--python", installed.python, "--disable-pip-version-check", "check"],
         capture_output=True,
         text=True,
+        env={},
     )
 
     assert checked.stdout == "No broken requirements found.\n"
