@@ -65,6 +65,10 @@ def test_the_layout_is_that_of_a_target_repository() -> None:
     ]
 
 
+def test_files_that_tests_share_come_before_our_own() -> None:
+    assert make(support={"tests/conftest.py": b"# theirs\n"})["tests/conftest.py"] == b"# theirs\n"
+
+
 def test_the_same_names_give_the_same_bytes() -> None:
     assert make(managers=[MANAGER]) == make(managers=[MANAGER])
 

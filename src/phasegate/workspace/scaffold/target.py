@@ -56,6 +56,7 @@ def scaffold(
     package: str = "",
     runtime: Mapping[str, bytes],
     prices: bytes,
+    support: Mapping[str, bytes] | None = None,
     managers: Sequence[Approver] = (),
     index: str = "",
     aws: Aws | None = None,
@@ -68,6 +69,7 @@ def scaffold(
         package: its Python package; left empty, the project's name with underscores.
         runtime: what runbooks stand on, by path below `_runtime/`.
         prices: the dated price table.
+        support: files that the tests of all runbooks share, by path from the top of the repository.
         managers: who may approve.
         index: the folder that packages are published to; left empty, one below `.phasegate/`.
         aws: where a released runbook is tried once; None leaves that out.
@@ -92,7 +94,8 @@ def scaffold(
     made = {path.format(package=package): filled(name, **variables) for path, name in _FILES.items()}
     made[f"src/{package}/prices.json"] = prices
     made[f"src/{package}/approvers.json"] = approvers(managers)
-    return made | {f"src/{package}/_runtime/{path}": content for path, content in runtime.items()}
+    laid = {f"src/{package}/_runtime/{path}": content for path, content in runtime.items()}
+    return made | laid | dict(support or {})
 
 
 def approvers(managers: Sequence[Approver]) -> bytes:
