@@ -2,11 +2,13 @@
 
 from phasegate.ledger.events import first_break
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, unlock_key
-from phasegate.ledger.ledger import Dispatch, Entry, Ledger
+from phasegate.ledger.ledger import Dispatch, Ledger
+from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
     Decision,
     DecisionKind,
+    Dossier,
     Event,
     GateKey,
     GateRecord,
@@ -22,6 +24,7 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Dispatch",
+    "Dossier",
     "Entry",
     "Event",
     "GateKey",

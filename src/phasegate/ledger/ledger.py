@@ -1,6 +1,6 @@
 """What happened and what was decided: each method is one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from phasegate.core import Clock
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows
-from phasegate.ledger.records import Decision, Event, GateKey, GateRecord, GateStatus, Run, RunStatus
+from phasegate.ledger.recorder import Entry, Recorder
+from phasegate.ledger.records import Decision, Dossier, Event, GateKey, GateRecord, GateStatus, Run, RunStatus
 from phasegate.store import Database
 
-Entry = tuple[str, Mapping[str, Any]]
 Dispatch = Callable[[sa.Connection, str, int], None]
 """Enqueues segment n of a run inside the caller's transaction."""
 
@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._recorder = Recorder(database)
 
     async def add_run(self, run: Run, dispatch: Dispatch) -> None:
         """Records a new run and dispatches its first segment, in one transaction."""
@@ -69,7 +70,7 @@ class Ledger:
 
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Appends events; one that is there already is left out."""
-        await self._database.write(chain.append, run_id, self._clock.now(), entries)
+        await self._recorder.record(run_id, self._clock.now(), entries)
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
@@ -120,6 +121,14 @@ class Ledger:
         """That gate, or None."""
         return await self._database.read(rows.find_gate, key)
 
+    async def dossier(self, key: GateKey) -> Dossier:
+        """All that bears on a gate, opened or not, as of one moment.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        return await self._database.read(_dossier, key)
+
     async def gates(self, run_id: str | None = None, status: GateStatus | None = None) -> list[GateRecord]:
         """Gates, the oldest first; of one run, or in one status, where these are given."""
         return await self._database.read(rows.find_gates, run_id, status)
@@ -146,10 +155,6 @@ class Ledger:
         """What was decided at that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
-    async def decisions(self, run_id: str) -> list[Decision]:
-        """What was decided in a run, by phase and attempt."""
-        return await self._database.read(rows.find_decisions, run_id)
-
     async def consume(self, key: GateKey) -> None:
         """Marks the decision as used."""
         await self._database.write(rows.consume, key, self._clock.now())
@@ -157,6 +162,10 @@ class Ledger:
     async def effect(self, run_id: str, key: str) -> dict[str, Any] | None:
         """The receipt of an effect that was done, or None."""
         return await self._database.read(rows.find_receipt, f"{run_id}/{key}")
+
+    async def receipts(self, run_id: str, keys: Sequence[str]) -> list[dict[str, Any] | None]:
+        """The receipts of several effects, in their order."""
+        return await self._database.read(_receipts, [f"{run_id}/{key}" for key in keys])
 
     async def effect_begun(self, run_id: str, key: str) -> bool:
         """Notes that an effect is about to be tried; True where it was tried before and its outcome is unknown."""
@@ -170,3 +179,18 @@ class Ledger:
             chain.append(connection, run_id, now, entries)
 
         await self._database.write(done, self._clock.now())
+
+
+def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
+    checks, reviews = (chain.read(connection, key.run, prefix=f"{kind}:{key.phase}/") for kind in ("check", "review"))
+    return Dossier(
+        key=key,
+        run=rows.find_run(connection, key.run),
+        gate=rows.find_gate(connection, key),
+        decisions=tuple(rows.find_decisions(connection, key.run)),
+        reports=(*checks, *reviews),
+    )
+
+
+def _receipts(connection: sa.Connection, keys: Sequence[str]) -> list[dict[str, Any] | None]:
+    return [rows.find_receipt(connection, key) for key in keys]

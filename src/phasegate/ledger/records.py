@@ -178,3 +178,21 @@ class Event:
     def place(self) -> list[str]:
         """Phase, attempt, round and so on, as far as the key names them."""
         return self.key.partition(":")[2].split("/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dossier:
+    """All that bears on a gate, as of one moment."""
+
+    key: GateKey
+    run: Run
+    gate: GateRecord | None
+    decisions: tuple[Decision, ...]
+    """Of the whole run, by phase and attempt."""
+    reports: tuple[Event, ...]
+    """What checks and reviewers of the phase said, in all its attempts and rounds."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided at this gate, or None."""
+        return next((decision for decision in self.decisions if decision.statement.gate == self.key), None)

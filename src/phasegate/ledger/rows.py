@@ -42,6 +42,9 @@ _GATE = sa.select(gates).where(_at(gates))
 _OPEN = insert(gates).on_conflict_do_nothing()
 _CLOSE = sa.update(gates).where(_at(gates), gates.c.status.in_(sa.bindparam("only", expanding=True)))
 _DECISION = sa.select(decisions).where(_at(decisions))
+_DECISIONS = (
+    sa.select(decisions).where(decisions.c.run == sa.bindparam("of")).order_by(decisions.c.phase, decisions.c.attempt)
+)
 _CONSUME = sa.update(decisions).where(_at(decisions), decisions.c.consumed_at.is_(None))
 _RECEIPT = sa.select(effects.c.receipt).where(effects.c.key == sa.bindparam("of"))
 _BEGIN = insert(effects).on_conflict_do_nothing()
@@ -142,9 +145,7 @@ def find_decision(connection: sa.Connection, key: GateKey) -> Decision | None:
 
 def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     """What was decided in a run, by phase and attempt."""
-    query = sa.select(decisions).where(decisions.c.run == run_id)
-    rows = connection.execute(query.order_by(decisions.c.phase, decisions.c.attempt))
-    return [_decision(row) for row in rows]
+    return [_decision(row) for row in connection.execute(_DECISIONS, {"of": run_id})]
 
 
 def consume(connection: sa.Connection, key: GateKey, at: datetime) -> None:

@@ -35,9 +35,9 @@ class Database:
 
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         self.path = path
-        self._reading, self._writing = engine, engine.execution_options(**_WRITES)
-        self._readers = ThreadPoolExecutor(READERS, "database-reader")
-        self._writer = ThreadPoolExecutor(1, "database-writer")
+        self._engine = engine
+        self._readers = _Lane(engine, READERS, "database-reader")
+        self._writer = _Lane(engine.execution_options(**_WRITES), 1, "database-writer")
         """One alone: waiting in line costs less than asking a locked file again and again."""
 
     @classmethod
@@ -56,23 +56,49 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections, after what was begun has ended."""
-        for threads in (self._writer, self._readers):
-            await asyncio.to_thread(threads.shutdown)
-        self._reading.dispose()
+        await asyncio.to_thread(self._readers.close)
+        await asyncio.to_thread(self._writer.close)
+        self._engine.dispose()
 
     async def read(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the function finds on a connection that sees one state of the database."""
-        work = partial(self._on, self._reading, partial(_call, body, args, kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        with storage_errors(self.path):
+            return await self._readers.run(partial(_call, body, args, kwargs))
 
     async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the function in one transaction that holds the write lock; commits unless it raises."""
-        work = partial(self._on, self._writing, partial(_call, body, args, kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        with storage_errors(self.path):
+            return await self._writer.run(partial(_call, body, args, kwargs))
 
-    def _on(self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
-        with storage_errors(self.path), engine.begin() as connection:
-            return work(connection)
+
+class _Lane:
+    """Threads, each with a connection of its own that stays open: taking one from a pool costs more than most reads."""
+
+    def __init__(self, engine: sa.Engine, width: int, name: str) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(width, name)
+        self._free: list[sa.Connection] = []
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The function's result, from a transaction of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
+
+    def close(self) -> None:
+        """Waits for what was begun, and closes."""
+        self._threads.shutdown()
+        for connection in self._free:
+            connection.close()
+
+    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
+        connection = self._free.pop() if self._free else self._engine.connect()
+        try:
+            with connection.begin():
+                result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._free.append(connection)
+        return result
 
 
 def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from phasegate.core import Finding, Refused
+from phasegate.core import Finding, Refused, UsageError
 from phasegate.ledger import (
     Decision,
     DecisionKind,
     Dispatch,
+    Dossier,
     GateKey,
     GateRecord,
     GateStatus,
@@ -16,7 +17,7 @@ from phasegate.ledger import (
     Statement,
 )
 from phasegate.workflow.gatekeeper import Gatekeeper, decision_event, expired, objection, signed
-from phasegate.workflow.reports import findings_of
+from phasegate.workflow.reports import findings_in
 
 
 async def decide(keeper: Gatekeeper, statement: Statement, signer: Signer, dispatch: Dispatch) -> Decision:
@@ -30,25 +31,27 @@ async def decide(keeper: Gatekeeper, statement: Statement, signer: Signer, dispa
             `waiver_incomplete`, `waiver_expired`.
     """
     decision = signed(statement, signer)
-    gate = await _gate(keeper, statement.gate)
+    gate, dossier = await _found(keeper, statement.gate)
     _identified(keeper, decision)
-    earlier = await keeper.ledger.decision(gate.key)
     if gate.status is GateStatus.void:
         raise _void(gate.key)
-    if earlier:
-        return _same(earlier, statement)
-    await _admit(keeper, gate, statement)
+    if dossier.decision:
+        return _same(dossier.decision, statement)
+    _admit(keeper, gate, statement, findings_in(dossier))
     if not await keeper.ledger.decide(decision, dispatch, decision_event(statement)):
         winner = await keeper.ledger.decision(gate.key)
         return _same(winner, statement)
     return decision
 
 
-async def _gate(keeper: Gatekeeper, key: GateKey) -> GateRecord:
-    gate = await keeper.ledger.gate(key)
-    if gate is None or key.phase not in keeper.flow.phase_ids:
+async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]:
+    try:
+        dossier = await keeper.ledger.dossier(key)
+    except UsageError:
+        dossier = None
+    if dossier is None or dossier.gate is None or key.phase not in keeper.flow.phase_ids:
         raise Refused(f"there is no gate '{key}'", reason="unknown_gate", fix="list them: 'phasegate gates'")
-    return gate
+    return dossier.gate, dossier
 
 
 def _same(earlier: Decision | None, statement: Statement) -> Decision:
@@ -82,7 +85,7 @@ def _identified(keeper: Gatekeeper, decision: Decision) -> None:
         )
 
 
-async def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> None:
+def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement, findings: Sequence[Finding]) -> None:
     phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
     if expired(gate, phase, now):
         raise Refused(
@@ -96,8 +99,7 @@ async def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> 
             reason="stale_digest",
             fix=f"look again: 'phasegate gate {gate.key}'",
         )
-    events = await keeper.ledger.events(gate.key.run)
-    _holds(statement, findings_of(events, gate.key.phase, gate.key.attempt), now.date())
+    _holds(statement, findings, now.date())
 
 
 def _holds(statement: Statement, findings: Sequence[Finding], today: date) -> None:

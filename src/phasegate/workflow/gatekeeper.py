@@ -9,19 +9,22 @@ from phasegate.core import Clock, Finding, Severity, digest
 from phasegate.ledger import (
     Decision,
     DecisionKind,
+    Dossier,
+    Entry,
     GateKey,
     GateRecord,
     GateStatus,
     Ledger,
     PrivateKey,
     PublicKey,
+    Run,
     Signer,
     Statement,
 )
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
 from phasegate.workflow.graph import flow_digest
-from phasegate.workflow.reports import findings_of
+from phasegate.workflow.reports import findings_in
 from phasegate.workflow.state import RunState
 from phasegate.workspace import Workspace
 
@@ -79,43 +82,35 @@ class Gatekeeper:
     async def open(self, state: RunState, phase: Phase) -> bool:
         """Opens the gate; True where a policy passes it, or it was decided before."""
         key = GateKey(state["run"], phase.id, state["attempt"])
-        findings = await self._findings(key)
+        dossier = await self.ledger.dossier(key)
+        findings = findings_in(dossier)
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
             commit=state["commit"],
             tree=self.workspace.tree_id(state["commit"]),
             since=state["since"],
-            digest=await self._digest(key, state, findings),
+            digest=self._digest(dossier, state, findings),
             opened_at=self.clock.now(),
         )
-        place = f"{phase.id}/{key.attempt}"
         blocking = sum(finding.blocking for finding in findings)
-        opened = (f"gate:{place}", {"tree": gate.tree, "blocking": blocking})
-        run = await self.ledger.run(key.run)
-        if not run.policy:
-            return await self.ledger.open_gate(gate, None, opened)
-        policy = self.policy(run.policy)
-        refusal = self._refusal(policy, gate, findings, run.spec)
-        if refusal:
-            refused = (f"policy:{place}", {"policy": policy.name, "refused": refusal})
-            return await self.ledger.open_gate(gate, None, opened, refused)
-        decision = self._passed(policy, gate)
-        return await self.ledger.open_gate(gate, decision, opened, decision_event(decision.statement))
+        opened = (f"gate:{phase.id}/{key.attempt}", {"tree": gate.tree, "blocking": blocking})
+        decision, event = self._ask_policy(dossier.run, gate, findings)
+        return await self.ledger.open_gate(gate, decision, opened, *event)
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
-        key = GateKey(state["run"], phase.id, state["attempt"])
-        gate, decision = await self.ledger.gate(key), await self.ledger.decision(key)
+        dossier = await self.ledger.dossier(GateKey(state["run"], phase.id, state["attempt"]))
+        gate, decision = dossier.gate, dossier.decision
         if gate is None or gate.status is GateStatus.void:
             return "void"
         if decision is None:
             return await self._undecided(gate, state, phase)
-        reason = await self._objection(gate, decision, state, phase)
+        reason = self._objection(dossier, gate, decision, state, phase)
         if reason:
-            await self.ledger.void(key, False, _voided(key, reason))
+            await self.ledger.void(gate.key, False, _voided(gate.key, reason))
             return "void"
-        await self.ledger.consume(key)
+        await self.ledger.consume(gate.key)
         return decision.statement.kind.value
 
     async def _undecided(self, gate: GateRecord, state: RunState, phase: Phase) -> Consumed:
@@ -124,41 +119,45 @@ class Gatekeeper:
         closed = await self.ledger.void(gate.key, True, _voided(gate.key, "gate_expired"))
         return "void" if closed else await self.consume(state, phase)
 
-    async def _objection(self, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
+    def _objection(self, dossier: Dossier, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
         """Why the decision cannot be used now; who may decide, and what a policy asks, are held against it again."""
-        statement = decision.statement
+        statement, policy = decision.statement, dossier.run.policy
         if gate.commit != state["commit"] or statement.digest != gate.digest:
             return "stale_digest"
         reason = objection(statement, decision.key_id, decision.signature, self.keys(phase))
         if reason or not statement.by.startswith("policy:"):
             return reason
-        run, findings = await self.ledger.run(gate.key.run), await self._findings(gate.key)
-        if statement.by != f"policy:{run.policy}":
+        if statement.by != f"policy:{policy}":
             return "not_an_approver"
-        return "policy_refuses" if self._refusal(self.policy(run.policy), gate, findings, run.spec) else ""
-
-    async def _findings(self, key: GateKey) -> list[Finding]:
-        return findings_of(await self.ledger.events(key.run), key.phase, key.attempt)
+        refused = self._refusal(self.policy(policy), gate, findings_in(dossier), dossier.run.spec)
+        return "policy_refuses" if refused else ""
 
     def keys(self, phase: Phase) -> dict[str, PublicKey]:
         """Whose signatures count at that gate, by the name in the statement."""
         managers = {m.name: m.public_key for m in self.managers().values() if m.card in phase.gate.approvers}
         return {**managers, "policy:": self.system.public}
 
-    async def _digest(self, key: GateKey, state: RunState, findings: list[Finding]) -> str:
-        earlier = self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
-        upstream = [d for d in await self.ledger.decisions(key.run) if d.statement.gate.phase in earlier]
+    def _digest(self, dossier: Dossier, state: RunState, findings: list[Finding]) -> str:
+        earlier = self.flow.phase_ids[: self.flow.phase_ids.index(dossier.key.phase)]
+        upstream = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase in earlier]
         return digest(
             {
-                "gate": str(key),
+                "gate": str(dossier.key),
                 "tree": self.workspace.tree_id(state["commit"]),
                 "flow": flow_digest(self.flow),
-                "upstream": [digest(decision.statement.as_json()) for decision in upstream],
+                "upstream": [digest(statement.as_json()) for statement in upstream],
                 "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
             }
         )
 
-    def _passed(self, policy: GatePolicy, gate: GateRecord) -> Decision:
+    def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Entry]]:
+        if not run.policy:
+            return None, []
+        policy = self.policy(run.policy)
+        refusal = self._refusal(policy, gate, findings, run.spec)
+        if refusal:
+            place = f"{gate.key.phase}/{gate.key.attempt}"
+            return None, [(f"policy:{place}", {"policy": policy.name, "refused": refusal})]
         statement = Statement(
             gate=gate.key,
             digest=gate.digest,
@@ -166,7 +165,7 @@ class Gatekeeper:
             by=f"policy:{policy.name}",
             at=self.clock.now(),
         )
-        return signed(statement, self.system)
+        return signed(statement, self.system), [decision_event(statement)]
 
     def _refusal(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> str:
         asks, here = policy.requires, self.surroundings

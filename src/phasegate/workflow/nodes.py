@@ -206,7 +206,7 @@ class TeamNodes:
             item=row.item,
             round=state["round"],
             files=self.workspace.tree(state["commit"]),
-            base=self.workspace.tree((await self.ledger.run(state["run"])).base),
+            base=self.workspace.tree(state["base"]),
             handed_in=await self.facing.handed_in(state["run"], state["attempt"])
             if first and state["round"] == 1
             else {},
@@ -225,12 +225,12 @@ class TeamNodes:
 
     async def _outcome(self, state: RunState) -> Outcome:
         names = self.flow.phase(state["phase"]).effects
-        receipts = {name: await self.ledger.effect(state["run"], _effect_key(state, name)) for name in names}
+        receipts = await self.ledger.receipts(state["run"], [_effect_key(state, name) for name in names])
         return Outcome(
             facts=await self.facing.facts(state["run"]),
             commit=state["commit"],
             files=self.workspace.tree(state["commit"]),
-            receipts={name: receipt for name, receipt in receipts.items() if receipt is not None},
+            receipts={name: receipt for name, receipt in zip(names, receipts, strict=True) if receipt is not None},
         )
 
     async def _standing(self, state: dict[str, Any]) -> tuple[Finding, ...]:

@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from phasegate.core import Finding, Severity, worst_first
-from phasegate.ledger import Event
+from phasegate.ledger import Dossier, Event
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
     """A finding as JSON; fields without a value are left out."""
     return {name: value for name, value in vars(finding).items() if value}
+
+
+def findings_in(dossier: Dossier) -> list[Finding]:
+    """What was found at that gate, the worst first."""
+    return findings_of(dossier.reports, dossier.key.phase, dossier.key.attempt)
 
 
 def findings_of(events: Iterable[Event], phase: str, attempt: int) -> list[Finding]:

@@ -44,7 +44,8 @@ class Segments:
 
     def _entry(self, run: Run, snapshot: StateSnapshot) -> RunState | Command[None] | None:
         if not snapshot.values:
-            return RunState(run=run.id, flow=self.flow, commit=run.base, since=run.base, outcome="", phase="")
+            base = run.base
+            return RunState(run=run.id, flow=self.flow, base=base, commit=base, since=base, outcome="", phase="")
         if snapshot.values["flow"] != self.flow:
             raise Parked(
                 f"the workflow was changed while run '{run.id}' was parked at '{snapshot.values['phase']}'",

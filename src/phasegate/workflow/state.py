@@ -14,6 +14,8 @@ class RunState(TypedDict, total=False):
     run: str
     flow: str
     """Digest of the workflow that it was started with."""
+    base: str
+    """The commit that the run began from."""
     commit: str
     """The head of its branch."""
     since: str

@@ -62,7 +62,7 @@ class Worker:
             "enable_otlp": False,
         }
         DBOS(config=config)
-        DBOS.workflow(name=ADVANCE)(self._advance)
+        DBOS.workflow(name=ADVANCE)(_function(self._advance))
         DBOS.launch()
         self._watch = threading.Thread(target=self._recover, name="recovery", daemon=True)
         self._watch.start()

@@ -1,0 +1,57 @@
+"""Puts events that are recorded at the same time into one transaction: judges work side by side, and end together."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from phasegate.ledger import events as chain
+from phasegate.store import Database
+
+Entry = tuple[str, Mapping[str, Any]]
+_Batch = list[tuple[str, datetime, Sequence[Entry], asyncio.Future[None]]]
+
+
+class Recorder:
+    """Whoever records waits until what they said is stored, with whatever came in while the one before was written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: _Batch = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def record(self, run_id: str, at: datetime, entries: Sequence[Entry]) -> None:
+        """Returns when they are stored, or raises what storing them raised."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((run_id, at, entries, stored))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await stored
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await self._database.write(_append, batch)
+            except Exception as error:
+                _tell(batch, error)
+            else:
+                _tell(batch, None)
+        self._writing = None
+
+
+def _append(connection: sa.Connection, batch: _Batch) -> None:
+    for run_id, at, entries, _ in batch:
+        chain.append(connection, run_id, at, entries)
+
+
+def _tell(batch: _Batch, error: Exception | None) -> None:
+    for *_, stored in batch:
+        if stored.done():
+            continue
+        if error is None:
+            stored.set_result(None)
+        else:
+            stored.set_exception(error)
