@@ -5,7 +5,7 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TextIO
@@ -129,6 +129,15 @@ class Worker:
             with held:
                 DBOS._recover_pending_workflows([executor])
                 Path(held.name).unlink(missing_ok=True)
+
+
+def _function(advance: Callable[[str], Awaitable[str]]) -> Callable[[str], Awaitable[str]]:
+    """A plain function: the queue's library marks what it registers, and a method takes no marks."""
+
+    async def function(run_id: str) -> str:
+        return await advance(run_id)
+
+    return function
 
 
 async def guarded(segments: Segments, run_id: str, queue: Queue) -> RunStatus:
