@@ -15,7 +15,6 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from phasegate.core import Held, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, RunStatus
 from phasegate.store import Database
-from phasegate.store.database import sync_engine
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.segment import Segments
 
@@ -49,11 +48,9 @@ class Worker:
         if self._lock is None:
             raise Held(f"worker '{self.executor}' runs already", fix="start it again")
         self._queue = Queue(self._database)
-        engine = sync_engine(self._database)
         config: DBOSConfig = {
             "name": "phasegate",
             "system_database_url": f"sqlite:///{self._database}",
-            "system_database_engine": engine,
             "application_version": VERSION,
             "executor_id": self.executor,
             "serializer": DBOSPortableJSONSerializer(),
