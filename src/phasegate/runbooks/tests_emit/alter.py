@@ -1,0 +1,67 @@
+"""Small changes of an expression that a good test must notice."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Node = dict[str, Any]
+_SWAPS = {
+    "eq": ("ne",),
+    "ne": ("eq",),
+    "gt": ("gte", "lt"),
+    "gte": ("gt", "lte"),
+    "lt": ("lte", "gt"),
+    "lte": ("lt", "gte"),
+}
+_LISTS = ("and_expression", "or_expression")
+
+
+def alterations(node: Mapping[str, Any]) -> Iterator[Node]:
+    """The same tree with one comparison turned, clause dropped, word or number changed, negation taken away."""
+    for path, part in _parts(dict(node), ()):
+        for other in _changed(part):
+            whole = copy.deepcopy(dict(node))
+            yield _replaced(whole, path, other)
+
+
+def _parts(node: Node, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Node]]:
+    yield path, node
+    for number, child in enumerate(node.get("children", ())):
+        if isinstance(child, dict):
+            yield from _parts(child, (*path, number))
+
+
+def _changed(part: Node) -> Iterator[Node]:
+    kind = part["type"]
+    if kind == "comparator":
+        yield from ({**part, "value": other} for other in _SWAPS[part["value"]])
+    elif kind in _LISTS:
+        yield from part["children"]
+        yield {**part, "type": _LISTS[kind == _LISTS[0]]}
+    elif kind == "not_expression":
+        yield part["children"][0]
+    elif kind == "literal":
+        yield from ({**part, "value": other} for other in _literals(part["value"]))
+    elif kind == "field" and part["value"] != "null":
+        yield {**part, "value": f"{part['value']}Zz"}
+
+
+def _literals(value: Any) -> list[Any]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        step = 1 if isinstance(value, int) else 0.25
+        return [value + step, value - step]
+    if isinstance(value, str) and value:
+        return [f"{value}zz", value[:-1]] if len(value) > 1 else [f"{value}zz"]
+    return []
+
+
+def _replaced(whole: Node, path: tuple[int, ...], part: Node) -> Node:
+    if not path:
+        return copy.deepcopy(part)
+    holder = whole
+    for step in path[:-1]:
+        holder = holder["children"][step]
+    holder["children"][path[-1]] = copy.deepcopy(part)
+    return whole

@@ -1,0 +1,56 @@
+"""Python source for values, and for the tables of an account."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from phasegate.runbooks.tests_emit.tables import Table
+from phasegate.runbooks.tests_emit.values import Ago
+
+
+def source(value: Any) -> str:
+    """The value as an expression of Python; points in time as calls of the test module's `ago`."""
+    if isinstance(value, Ago):
+        return _ago(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {source(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(source(entry) for entry in value) + "]"
+    return repr(value)
+
+
+def script(tables: Sequence[Table]) -> list[str]:
+    """Statements that tell `answers` every table, with a word above each row."""
+    return [line for table in tables for line in _statements(table)]
+
+
+def _ago(value: Ago) -> str:
+    hours = round(value.days * 24)
+    days, hours = (hours // 24, hours % 24) if hours >= 0 else (-(-hours // 24), -(-hours % 24))
+    parts = [f"days={days}"] if days else []
+    parts += [f"hours={hours}"] if hours else []
+    call = f"ago({', '.join(parts)})"
+    return {"ms": f"milliseconds({call})", "s": f"seconds({call})", "text": f"text({call})"}.get(value.form, call)
+
+
+def _statements(table: Table) -> list[str]:
+    call, params = repr(table.call), source(table.params)
+    if table.kind == "metric":
+        return [_metric(table, values) for _, values in table.content]
+    if table.kind == "fails":
+        return [f"answers.fails({call}, {params}, {code!r})  # {_comment(words)}" for words, code in table.content]
+    if table.kind == "gives":
+        return [f"# {_comment(words)}\nanswers.gives({call}, {params}, {source(answer)})" for words, answer in table.content]
+    rows = "".join(f"\n# {_comment(words)}\n{source(row)}," for words, row in table.content)
+    ids = f"{table.ids!r}, " if table.kind == "batch" else ""
+    return [f"answers.{table.kind}({call}, {params}, {ids}{table.key!r}, [{rows}\n])"]
+
+
+def _metric(table: Table, values: Any) -> str:
+    spec = table.params
+    period = f", period={spec['period']!r}" if "period" in spec else ""
+    named = ", ".join(repr(spec[name]) for name in ("namespace", "name", "stat"))
+    return f"answers.metric({named}, {source(spec['dims'])}, {source(values)}, days={spec['days']!r}{period})"
+
+
+def _comment(words: str) -> str:
+    return " ".join(words.split())

@@ -1,0 +1,106 @@
+"""Where a value stands: in which answer of AWS, under which members."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from phasegate.runbooks import aws
+
+Path = tuple[str, ...]
+
+ELEMENT = "[]"
+JSON = "{json}"
+CSV = "{csv}"
+
+TAG = "#tag:"
+COUNT = "#count"
+ANSWER = "#answer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One operation whose answers an item is made of."""
+
+    name: str
+    """`list`, `list/1` for the second step of a chain, or the name of the `with` entry."""
+    op: aws.Operation | None
+    """None for a metric."""
+    at: Path = ()
+    """Where its rows are in the answer; empty where the answer itself is the row."""
+    spec: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+    """The step or entry as the file has it."""
+    parent: str = ""
+    """The source whose rows its parameters come from; `item` for the item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place whose value the examples choose."""
+
+    source: str
+    path: Path
+
+    def words(self, at: Path) -> str:
+        """The name that a person knows it by: its members below the row, which is at `at`."""
+        below = self.path[len(at) :] if self.path[: len(at)] == at else self.path
+        names = [p for p in below if p not in (ELEMENT, JSON, CSV, COUNT, ANSWER)]
+        if names and names[-1].startswith(TAG):
+            return f"tag {names[-1].removeprefix(TAG)}"
+        return ".".join(names[-2:]) or self.source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A position in a source's answer that an expression has walked to."""
+
+    source: Source
+    path: Path
+    shape: Shape | None
+    virtual: int = 0
+    """How many lists stand around it that the language makes and AWS does not."""
+
+    @property
+    def slot(self) -> Slot:
+        """The slot at this place."""
+        return Slot(source=self.source.name, path=self.path)
+
+    def child(self, name: str) -> "Place":
+        """The member of that name; the key of a map."""
+        if name == "_" and not isinstance(self.shape, StructureShape):
+            return self
+        if self.virtual:
+            return replace(self, shape=None)
+        below: Shape | None = None
+        if isinstance(self.shape, StructureShape):
+            below = self.shape.members.get(name)
+        elif isinstance(self.shape, MapShape):
+            below = self.shape.value
+        return replace(self, path=(*self.path, name), shape=below)
+
+    @property
+    def element(self) -> "Place":
+        """An element of the list at this place."""
+        if self.virtual:
+            return replace(self, virtual=self.virtual - 1)
+        below = self.shape.member if isinstance(self.shape, ListShape) else None
+        return replace(self, path=(*self.path, ELEMENT), shape=below)
+
+    def within(self, marker: str) -> "Place":
+        """Inside a text that holds JSON or CSV, or a tag."""
+        return replace(self, path=(*self.path, marker), shape=None)
+
+
+def shape_at(shape: Shape | None, path: Path) -> Shape | None:
+    """The shape under a path; None where the model knows none."""
+    for part in path:
+        if part == ELEMENT and isinstance(shape, ListShape):
+            shape = shape.member
+        elif isinstance(shape, StructureShape):
+            shape = shape.members.get(part)
+        elif isinstance(shape, MapShape):
+            shape = shape.value
+        else:
+            return None
+    return shape

@@ -1,0 +1,135 @@
+"""What the tests of a remediation need: the calls in order, the answers to them, and how the account looks afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.model import ListShape, StructureShape
+
+from phasegate.runbooks import aws
+from phasegate.runbooks.tests_emit import oracle
+from phasegate.runbooks.tests_emit.anatomy import Anatomy
+from phasegate.runbooks.tests_emit.build import build
+from phasegate.runbooks.tests_emit.candidates import Space, default
+from phasegate.runbooks.tests_emit.oracle import ask, tree
+from phasegate.runbooks.tests_emit.places import ELEMENT, Path, Place, Source
+from phasegate.runbooks.tests_emit.tables import Case, evaluated
+from phasegate.runbooks.tests_emit.values import numbered, plain
+from phasegate.runbooks.tests_emit.walk import Walker
+from phasegate.runbooks.runtime.values import truth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One call of a remediation."""
+
+    call: str
+    params: Any
+    answer: Mapping[str, Any]
+    role: str
+    """`snapshot`, `wait` or `change`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """The remediation of one case."""
+
+    steps: Sequence[Step]
+    undo: Sequence[tuple[str, Any]]
+    """The calls that are recorded as what would undo it."""
+
+
+def remedy(anatomy: Anatomy, case: Case) -> Remedy:
+    """The calls that the file asks for, worked out over the case's item."""
+    row = dict(case.item.row)
+    steps: list[Step] = []
+    undo: list[tuple[str, Any]] = []
+    for action in anatomy.document.get("action") or ():
+        snapshot = action.get("snapshot")
+        if snapshot:
+            waiter = _waiter(snapshot)
+            answer = _filled(aws.operation(snapshot["op"]).output, snapshot["op"])
+            steps.append(Step(call=snapshot["op"], params=_given(snapshot, row), answer=answer, role="snapshot"))
+            row["snapshot"] = plain(answer)
+            steps += [waiter] if waiter else []
+        if action.get("undo"):
+            undo.append((_method(action["undo"]["op"]), _given(action["undo"], row)))
+        answer = {}
+        steps.append(Step(call=action["op"], params=_given(action, row), answer=answer, role="change"))
+    return Remedy(steps=steps, undo=undo)
+
+
+def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
+    """The choice that the item shows once the change has worked; None where it is gone, or nothing like it is found.
+
+    Raises:
+        LookupError: the file's `verify` is not met by any single change of a value.
+    """
+    wanted = [a["verify"] for a in anatomy.document.get("action") or () if a.get("verify")]
+    tests = [tree(text) for text in wanted if text != "gone"]
+    if not tests:
+        return None
+    base = case.example.choice
+    for slot, known in anatomy.space.slots.items():
+        for value in known:
+            choice = {**base, slot: value}
+            item = oracle.item(anatomy, build(anatomy, choice, case.number))
+            if item is None or oracle.verdict(anatomy.document, item) == "match":
+                continue
+            if all(truth(oracle.value(node, item.row)) for node in tests):
+                return choice
+    raise LookupError(wanted[0])
+
+
+def _given(call: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    return evaluated(call.get("params") or {}, row)
+
+
+def _method(op: str) -> str:
+    about = aws.operation(op)
+    return f"{about.service}.{about.method}"
+
+
+def _waiter(snapshot: Mapping[str, Any]) -> Step | None:
+    if not snapshot.get("wait"):
+        return None
+    service = snapshot["op"].split(".")[0]
+    found = next(w for w in aws.waiters(service) if w.name == snapshot["wait"])
+    config = aws._optional(service, "waiters-2")["waiters"]
+    entry = next(e for n, e in config.items() if aws.xform_name(n) == snapshot["wait"])
+    accept = next(a for a in entry["acceptors"] if a["state"] == "success")
+    call = f"{service}.{found.operation}"
+    return Step(call=call, params=None, answer=_satisfying(call, accept), role="wait")
+
+
+def _satisfying(call: str, accept: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer that a waiter takes for success."""
+    if accept["matcher"] not in ("path", "pathAll", "pathAny"):
+        return {}
+    op = aws.operation(call)
+    top = Place(source=Source(name="waiter", op=op), path=(), shape=op.output)
+    found = Walker(Space(), {}).value(accept["argument"], top)
+    if not isinstance(found, Place):
+        return {}
+    answer: dict[str, Any] = _nested(found.path, accept["expected"])
+    assert ask(accept["argument"], answer) is not None
+    return answer
+
+
+def _nested(path: Path, value: Any) -> Any:
+    if not path:
+        return value
+    return [_nested(path[1:], value)] if path[0] == ELEMENT else {path[0]: _nested(path[1:], value)}
+
+
+def _filled(shape: Any, op: str, depth: int = 2) -> dict[str, Any]:
+    """An answer with the names and ids of what was made."""
+    source = Source(name="made", op=aws.operation(op))
+    answer: dict[str, Any] = {}
+    for name, member in (shape.members if isinstance(shape, StructureShape) else {}).items():
+        if isinstance(member, StructureShape) and depth > 1:
+            inner = _filled(member, op, depth - 1)
+            answer |= {name: inner} if inner else {}
+        elif not isinstance(member, StructureShape | ListShape) and name.endswith(("Id", "Identifier", "Arn", "Name", "ARN")):
+            answer[name] = numbered(default(Place(source=source, path=(name,), shape=member)), 0)
+    return answer

@@ -1,0 +1,214 @@
+"""The answers of several examples, brought together as one account's tables."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from phasegate.runbooks.tests_emit import oracle
+from phasegate.runbooks.tests_emit.anatomy import Anatomy, op_of
+from phasegate.runbooks.tests_emit.build import Answer, World, build, rows
+from phasegate.runbooks.tests_emit.choose import Example
+from phasegate.runbooks.tests_emit.oracle import Item
+from phasegate.runbooks.tests_emit.places import ELEMENT, Source
+from phasegate.runbooks.tests_emit.values import plain
+
+
+@dataclass(kw_only=True)
+class Table:
+    """What one call with its parameters answers."""
+
+    kind: str
+    """`rows`, `gives`, `fails`, `batch` or `metric`."""
+    call: str
+    params: Any
+    key: str = ""
+    """The list of the answer that holds the rows; a batch's parameter of ids is in `ids`."""
+    ids: str = ""
+    content: list[tuple[str, Any]] = field(default_factory=list)
+    """Words of the example it came from, and the row, answer, error code or values."""
+
+    def add(self, words: str, value: Any) -> None:
+        """Adds a row once."""
+        if all(repr(value) != repr(known) for _, known in self.content):
+            self.content.append((words, value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An example as it stands in an account."""
+
+    example: Example
+    number: int
+    world: World
+    item: Item
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Cases that can stand in one account without disturbing each other."""
+
+    cases: Sequence[Case]
+
+
+def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> list[Account]:
+    """As few accounts as hold all examples; each keeps the verdict that it has alone."""
+    groups: list[list[Case]] = []
+    for number, example in enumerate(examples, 1):
+        case = _case(anatomy, example, number)
+        if case is None:
+            continue
+        home = next((group for group in groups if _agree(anatomy, [*group, case])), None)
+        if home is None:
+            groups.append([case])
+        else:
+            home.append(case)
+    return [Account(cases=tuple(group)) for group in groups]
+
+
+def copies(anatomy: Anatomy, example: Example, count: int) -> Account:
+    """The same example several times, under names of its own each time."""
+    cases = [_case(anatomy, example, number) for number in range(1, count + 1)]
+    return Account(cases=tuple(case for case in cases if case is not None))
+
+
+def tables(anatomy: Anatomy, account: Account) -> list[Table]:
+    """Every call that a scan of the account makes, with its answer."""
+    found: dict[str, Table] = {}
+    for case in account.cases:
+        for source, answer in case.world.answers.items():
+            if _is_asked(anatomy, case, anatomy.source(source)):
+                _enter(found, anatomy, account, case, answer)
+    return list(found.values())
+
+
+def evaluated(value: Any, row: Mapping[str, Any]) -> Any:
+    """Parameters with their expressions worked out over a row, without what is missing."""
+    if isinstance(value, str) and value.startswith("="):
+        return oracle.ask(value[1:], row)
+    if isinstance(value, Mapping):
+        return {k: e for k, v in value.items() if (e := evaluated(v, row)) is not None}
+    if isinstance(value, list | tuple):
+        return [e for v in value if (e := evaluated(v, row)) is not None]
+    return value
+
+
+def _case(anatomy: Anatomy, example: Example, number: int) -> Case | None:
+    world = build(anatomy, example.choice, number)
+    item = oracle.item(anatomy, world)
+    if item is None:
+        return None
+    return Case(example=example, number=number, world=world, item=item, id=str(oracle.ask(anatomy.document["id"], item.row)))
+
+
+def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
+    """Whether nobody's verdict changes when all answers are there, and no call has two answers."""
+    if len({case.id for case in cases}) < len(cases):
+        return False
+    shared = _shared(anatomy, cases)
+    for case in cases:
+        item = oracle.item(anatomy, World(answers={**case.world.answers, **shared}))
+        if oracle.verdict(anatomy.document, item) != case.example.verdict:
+            return False
+    return all(
+        len(table.content) == 1 for table in tables(anatomy, Account(cases=tuple(cases))) if table.kind not in ("rows", "batch")
+    )
+
+
+def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
+    """Listings other than the items' own, with everybody's rows."""
+    joined: dict[str, Answer] = {}
+    for source in anatomy.sources:
+        if source.op is not None and source.name.split("/")[0] != "list" and "get" not in source.spec:
+            trees = [tree for case in cases for tree in case.world.answers[source.name].trees]
+            joined[source.name] = Answer(source=source, trees=trees)
+    return joined
+
+
+def _is_asked(anatomy: Anatomy, case: Case, source: Source) -> bool:
+    if source.name.split("/")[0] == "list" or not (source.op is None or "get" in source.spec):
+        return True
+    return not isinstance(anatomy.document.get("where"), str) or _passes(anatomy, case)
+
+
+def _passes(anatomy: Anatomy, case: Case) -> bool:
+    where = anatomy.document.get("where")
+    return not isinstance(where, str) or bool(oracle.ask(where, case.item.row))
+
+
+def _enter(found: dict[str, Table], anatomy: Anatomy, account: Account, case: Case, answer: Answer) -> None:
+    source = answer.source
+    words = case.example.words
+    row = _above(anatomy, account, case, source)
+    if source.op is None:
+        spec = source.spec
+        params = {k: spec[k] for k in ("namespace", "name", "stat", "days", "period") if spec.get(k) is not None}
+        params["dims"] = evaluated(spec.get("dims") or {}, row)
+        if len(params["dims"]) == len(spec.get("dims") or {}):
+            _table(found, "metric", "cloudwatch.GetMetricStatistics", params).add(words, [plain(v) for v in answer.trees])
+        return
+    params = evaluated(source.spec.get("params") or {}, row)
+    call = str(source.op)
+    if answer.error:
+        _table(found, "fails", call, params).add(words, answer.error)
+    elif "get" in source.spec:
+        _table(found, "gives", call, params).add(words, answer.trees[0])
+    else:
+        _rows(found, source, answer, params, words)
+
+
+def _rows(found: dict[str, Table], source: Source, answer: Answer, params: Any, words: str) -> None:
+    is_batch = bool(source.spec.get("param"))
+    key = source.at[0] if len(source.at) > 1 and source.at[1] == ELEMENT else ""
+    kind = "batch" if is_batch else "rows" if key else "gives"
+    table = _table(found, kind, str(source.op), params)
+    table.key, table.ids = key, str(source.spec.get("param") or "")
+    for tree in answer.trees:
+        for value in tree.get(key) or [] if key else [tree]:
+            table.add(words, value)
+
+
+def _table(found: dict[str, Table], kind: str, call: str, params: Any) -> Table:
+    label = json.dumps([kind == "batch", call, params], sort_keys=True, default=str)
+    return found.setdefault(label, Table(kind=kind, call=call, params=params))
+
+
+def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Mapping[str, Any]:
+    """The row that a source's parameters are worked out over."""
+    own = oracle.names(anatomy.document)
+    if source.parent in ("", "item"):
+        ids = _ids(anatomy, account, source)
+        return {**case.item.row, "_ids": ids} if source.parent else {**own, "_ids": ids}
+    chain = [n for n in case.world.answers if n.split("/")[0] == source.name.split("/")[0]]
+    row: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    for name in chain[: chain.index(source.parent) + 1]:
+        listed = rows(case.world.answers[name])
+        first = plain(listed[0]) if listed else {}
+        row = {**(first if isinstance(first, dict) else {"_": first}), **kept, **own}
+        keep = anatomy.source(name).spec.get("keep") or {}
+        keep = keep if isinstance(keep, Mapping) else {k: k for k in keep}
+        kept = {**kept, **{k: oracle.ask(text, row) for k, text in keep.items()}}
+    return row
+
+
+def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
+    """Of a joined listing: the sorted left values of all items that it is asked for."""
+    entry = next((e for e in anatomy.document.get("with") or () if e["as"] == source.name.split("/")[0] and "by" in e), None)
+    if entry is None or "list" not in entry:
+        return []
+    found: set[Any] = set()
+    for case in account.cases:
+        if _passes(anatomy, case):
+            value = oracle.ask(entry["by"][0], case.item.row)
+            found |= set(value if isinstance(value, list) else [value])
+    return sorted(found - {None})
+
+
+def steps_of(document: Mapping[str, Any]) -> Iterator[str]:
+    """Operations of the listing's chain."""
+    listing = document["list"]
+    yield from (op_of(step) for step in (listing if isinstance(listing, list) else [listing]))
+
+

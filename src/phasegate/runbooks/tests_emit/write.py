@@ -1,0 +1,136 @@
+"""Writes the test module of a runbook."""
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from itertools import chain
+
+from phasegate.core.criteria import Criterion
+from phasegate.core.findings import Finding, Severity
+from phasegate.runbooks.emit.formatting import formatted
+from phasegate.runbooks.model import Runbook
+from phasegate.runbooks.tests_emit import changes, detection
+from phasegate.runbooks.tests_emit.detection import Test
+from phasegate.runbooks.tests_emit.plan import Plan
+from phasegate.runbooks.tests_emit.topics import shown_by
+
+_RUNTIME = ("Order", "Refused", "run")
+_HELPERS = {
+    "ago": (
+        "def ago(days: int = 0, hours: int = 0) -> datetime:\n"
+        '    """So long before NOW."""\n    return NOW - timedelta(days=days, hours=hours)\n'
+    ),
+    "milliseconds": (
+        'def milliseconds(at: datetime) -> int:\n    """Since 1970."""\n    return int(at.timestamp() * 1000)\n'
+    ),
+    "seconds": 'def seconds(at: datetime) -> int:\n    """Since 1970."""\n    return int(at.timestamp())\n',
+    "text": (
+        "def text(at: datetime) -> str:\n"
+        '    """As services write it that carry times in texts."""\n    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")\n'
+    ),
+}
+_ALWAYS = '''
+def order(**more: Any) -> Order:
+    """A scan of one region at NOW."""
+    return Order(now=NOW, regions=[REGION], **more)
+
+
+def verdict_of(report: Any, item: str) -> str:
+    """What the report says of an item; `none` where it says nothing."""
+    return next((str(finding.verdict) for finding in report.findings if finding.id == item), "none")
+'''
+
+
+def compile_tests(
+    runbook: Runbook, *, package: str, module: str, criteria: Sequence[Criterion] = ()
+) -> dict[str, bytes]:
+    """The tests of a runbook, for pytest; the same input gives the same bytes.
+
+    Args:
+        runbook: As `load` gives it.
+        package: The import name of the runbooks package.
+        module: The name of the compiled module, without its package.
+        criteria: The acceptance criteria of its spec; each test names those that it shows.
+
+    Returns:
+        Path to content: the tests, and the conftest.py that all runbooks of a package share.
+    """
+    plan = Plan(runbook=runbook, package=package, module=module, criteria=criteria)
+    return {f"tests/runbooks/test_{module}.py": _module(plan).encode(), **support_files(package)}
+
+
+def support_files(package: str) -> dict[str, bytes]:
+    """What the tests of every runbook of a package need beside themselves: `tests/conftest.py`."""
+    text = (resources.files("phasegate.runbooks.tests_emit") / "support" / "conftest.py.tmpl").read_text()
+    return {"tests/conftest.py": formatted(text.replace("@package@", package)).encode()}
+
+
+def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[str, list[str]]]:
+    """The tests that `compile_tests` will write, each with the ids of the criteria that it shows."""
+    plan = Plan(runbook=runbook, package="package", module="module", criteria=criteria)
+    tests = [name for name, _, _ in _tests(plan)]
+    return [(name, shown_by(name, tests, criteria)) for name in tests]
+
+
+def untested(runbook: Runbook) -> list[Finding]:
+    """What of a runbook the compiled tests cannot show: expressions for which no telling example was found."""
+    plan = Plan(runbook=runbook, package="package", module="module", criteria=())
+    return [
+        Finding(
+            check="tests",
+            rule="no-example",
+            severity=Severity.medium,
+            path=runbook.path,
+            line=runbook.line(key),
+            message=f"no example was found that tells {key} from a slightly different expression",
+            fix=f"write a test of {key} by hand, or say it more simply",
+        )
+        for key in plan.examples.untold
+    ]
+
+
+def _tests(plan: Plan) -> list[Test]:
+    if not plan.examples.chosen:
+        return []
+    return [*detection.detection(plan), *changes.changes(plan)]
+
+
+def _module(plan: Plan) -> str:
+    tests = _tests(plan)
+    if not tests:
+        return formatted(f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n')
+    names = [name for name, _, _ in tests]
+    body = "\n\n".join(chain(detection.prepared(plan), changes.prepared(plan), (_test(plan, names, t) for t in tests)))
+    helpers = "\n\n".join(text for name, text in _HELPERS.items() if re.search(rf"\b{name}\(", body))
+    clock = 'NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)\nREGION = "us-east-1"\n'
+    return formatted(f"{_head(plan, body + helpers)}\n{clock}\n\n{helpers}\n{_ALWAYS}\n\n{body}")
+
+
+def _head(plan: Plan, body: str) -> str:
+    runtime = [name for name in _RUNTIME if name in ("Order", "run") or re.search(rf"\b{name}\b", body)]
+    lines = [
+        f'"""Tests of {_plain(plan.runbook.title or plan.module)}.\n',
+        f"Compiled from the runbook.yaml of {plan.module.replace('_', '-')}: change that, not this file. "
+        "`answers` and `approver` are in conftest.py.",
+        '"""\n',
+        "from collections.abc import Callable",
+        "from dataclasses import replace" if "replace(" in body else "",
+        f"from datetime import UTC, datetime{', timedelta' if 'timedelta' in body else ''}",
+        "from functools import partial" if "partial(" in body else "",
+        "from typing import Any\n",
+        "import pytest\n",
+        f"from {plan.package}._runtime import {', '.join(runtime)}",
+        f"from {plan.package}.runbooks.{plan.module} import RUNBOOK\n",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _test(plan: Plan, names: Sequence[str], test: Test) -> str:
+    name, told, source = test
+    shown = shown_by(name, names, plan.criteria)
+    quoted = f"{', '.join(shown)}: " if shown else ""
+    return source.replace("{doc}", f'    """{_plain(quoted + told)}"""\n', 1)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("\\", "").replace('"', "'").rstrip(".") + ("." if text.endswith(".") else "")
