@@ -1,5 +1,6 @@
 """The whole grammar of `runbook.yaml`, validated as it enters."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -21,10 +22,12 @@ from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.cron import check_cron
 from phasegate.runbooks.expressions import check_expression
 from phasegate.runbooks.runtime.hours import Window
+from phasegate.runbooks.shapes import row_members
 from phasegate.runbooks.source import Place, Source, read
 
 CHECK = "runbook-language"
 _NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATION = r"^[a-z0-9-]+\.[A-Z][A-Za-z0-9]*$"
 
 
@@ -108,7 +111,7 @@ class Get(_With):
     get: OperationName
     params: Params = {}
     select: Expr | None = None
-    on_error: tuple[str, ...] = ()
+    on_error: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     default: Any = None
 
 
@@ -315,13 +318,36 @@ def load(text: str, path: str) -> Runbook:
     """
     source = read(text, path, check=CHECK)
     try:
-        runbook = Runbook.model_validate(source.value)
+        runbook = _with_dimensions(Runbook.model_validate(source.value))
     except ValidationError as error:
         findings = [_finding(source, entry) for entry in error.errors()]
         first = findings[0]
         raise InvalidInput(f"{first.where}: {first.message}", fix=first.fix, findings=findings) from error
     runbook._source = source
     return runbook
+
+
+def _with_dimensions(runbook: Runbook) -> Runbook:
+    """Bare keys of the item among the dimensions of a metric stand for their values: CloudWatch has no such literal."""
+    metrics = [entry for entry in runbook.with_ if isinstance(entry, Metric)]
+    bare = {text for entry in metrics for text in entry.metric.dims.values() if isinstance(text, str)}
+    if not any(_WORD.fullmatch(text) for text in bare):
+        return runbook
+    known = {*_keys_of(runbook.list_[-1]), *(entry.as_ for entry in runbook.with_), "_"}
+    entries = tuple(_dimensioned(entry, known) if isinstance(entry, Metric) else entry for entry in runbook.with_)
+    return runbook.model_copy(update={"with_": entries})
+
+
+def _keys_of(step: Step) -> set[str]:
+    try:
+        return {*row_members(step.op, step.items), *step.keep}
+    except InvalidInput:  # an operation that AWS does not have is for the lint and the compiler to name
+        return set(step.keep)
+
+
+def _dimensioned(entry: Metric, known: set[str]) -> Metric:
+    dims = {name: f"={text}" if text in known else text for name, text in entry.metric.dims.items()}
+    return entry.model_copy(update={"metric": entry.metric.model_copy(update={"dims": dims})})
 
 
 def schema() -> dict[str, Any]:

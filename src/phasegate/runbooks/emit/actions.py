@@ -8,6 +8,7 @@ from phasegate.runbooks import aws
 from phasegate.runbooks.emit.draft import NAME, Draft, prose
 from phasegate.runbooks.emit.translate import Translator
 from phasegate.runbooks.model import Action, Guard, Runbook, Snapshot
+from phasegate.runbooks.shapes import members, row_members
 
 _CREATED = (
     *("CreateTime", "CreationTime", "CreationDate", "CreatedTime", "CreatedDate", "CreatedAt", "CreateDate"),
@@ -97,8 +98,9 @@ def guard(runbook: Runbook) -> str:
 
 
 def _min_age(runbook: Runbook) -> str:
-    members = _members(_row_shape(runbook))
-    created = next((name for name in _CREATED if name in members), None)
+    step = runbook.list_[-1]
+    known = row_members(step.op, step.items)
+    created = next((name for name in _CREATED if name in known), None)
     if created is None:
         line = runbook.line("guard", "min_age_days")
         raise InvalidInput(
@@ -106,17 +108,6 @@ def _min_age(runbook: Runbook) -> str:
             fix="take min_age_days out of guard, and test the age in match",
         )
     return f"min_age_days={runbook.guard.min_age_days:g}, created={created!r}"
-
-
-def _row_shape(runbook: Runbook) -> Any:
-    step = runbook.list_[-1]
-    if step.items is None:
-        return aws.operation(step.op).row
-    shape: Any = aws.operation(step.op).output
-    for name in step.items.replace("[]", "").replace("[*]", "").split("."):
-        shape = _members(shape).get(name.strip())
-        shape = shape.member if getattr(shape, "type_name", "") == "list" else shape
-    return shape
 
 
 def _waited_for(snapshot: Snapshot, variable: str, where: str) -> str:
@@ -141,14 +132,10 @@ def _waited_for(snapshot: Snapshot, variable: str, where: str) -> str:
 
 def _paths(shape: Any) -> list[tuple[str, ...]]:
     """Members of an answer, and members of those: ids of what was made."""
-    members = _members(shape)
-    nested = [(outer, inner) for outer, part in members.items() for inner in _members(part)]
-    paths = [*((name,) for name in members), *nested]
+    outer = members(shape)
+    nested = [(name, inner) for name, part in outer.items() for inner in members(part)]
+    paths = [*((name,) for name in outer), *nested]
     return sorted(paths, key=lambda path: (not path[-1].endswith(("Id", "Identifier", "Arn", "Name")), len(path)))
-
-
-def _members(shape: Any) -> dict[str, Any]:
-    return dict(getattr(shape, "members", {}))
 
 
 def _told(action: Action) -> str:
