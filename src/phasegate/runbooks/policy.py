@@ -145,7 +145,7 @@ def _needs(runbook: Runbook) -> Iterator[_Need]:
         for needed in actions(call.operation):
             yield _Need(purpose=call.purpose, action=needed, resources=_kinds(runbook, call, needed))
         for name in _besides(call):
-            yield _Need(purpose=call.purpose, action=action(name), resources=())
+            yield _Need(purpose=call.purpose, action=action(name), resources=_shared(runbook, call, action(name)))
 
 
 def _besides(call: Call) -> Iterator[str]:
@@ -158,6 +158,12 @@ def _besides(call: Call) -> Iterator[str]:
         yield "iam:PassRole"
     if "finaldbsnapshotidentifier" in names:
         yield "rds:CreateDBSnapshot"
+
+
+def _shared(runbook: Runbook, call: Call, beside: Action) -> tuple[str, ...]:
+    """The kinds of a call that the action beside it can be limited to as well: what is tagged is what is made."""
+    own = {kind for needed in actions(call.operation) for kind in _kinds(runbook, call, needed)}
+    return tuple(sorted(own & set(beside.resources)))
 
 
 def _own(call: Call) -> frozenset[str]:
@@ -261,6 +267,7 @@ def _condition(runbook: Runbook, bound: str, protected: str) -> dict[str, Any]:
     return found
 
 
+_ACRONYM = 3
 _SAID = {
     "Read": "To look",
     "Snapshot": "Before a change",
@@ -298,7 +305,8 @@ def _resource(arn: str) -> str:
     """`arn:aws:ec2:*:*:volume/*` is any EC2 volume."""
     _, _, service, region, _, *rest = arn.split(":")
     kind = re.split(r"[/*]", ":".join(rest))[0].strip(":").replace("-", " ") or "bucket"
-    return f"any {service} {kind}" + (f" in {region}" if region not in ("", _EVERYWHERE) else "")
+    named = service.upper() if len(service) <= _ACRONYM else service
+    return f"any {named} {kind}" + (f" in {region}" if region not in ("", _EVERYWHERE) else "")
 
 
 def _limits(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from phasegate.core.findings import Finding
-from phasegate.runbooks.expressions import BOUND, PURE, check_expression
+from phasegate.runbooks.expressions import BOUND, check_expression
 from phasegate.runbooks.lint import lint
 from phasegate.runbooks.lint.functions import FUNCTIONS
 

@@ -182,6 +182,6 @@ def test_the_policy_is_said_in_plain_words() -> None:
 
     assert read.startswith("To look, it may ")
     assert "`ec2:DescribeVolumes`" in read
-    assert "any ec2 volume" in snapshot
+    assert "any EC2 volume" in snapshot
     assert "never on what carries the tag `aws:cloudformation:stack-name` or `keep`" in change
     assert undo.startswith("To undo it, it may create")

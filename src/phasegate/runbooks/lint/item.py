@@ -7,7 +7,7 @@ from phasegate.runbooks import aws
 from phasegate.runbooks.lint import calls, expressions
 from phasegate.runbooks.lint.metrics import check_metric
 from phasegate.runbooks.lint.report import Report
-from phasegate.runbooks.lint.source import Node
+from phasegate.runbooks.lint.source import Node, node_of
 from phasegate.runbooks.lint.types import (
     ANYTHING,
     NUMBER,
@@ -21,6 +21,7 @@ from phasegate.runbooks.lint.types import (
     of_value,
     one_of,
 )
+from phasegate.runbooks.model import Runbook
 
 _FORMS = ("get", "list", "set", "batch", "metric", "let")
 
@@ -70,6 +71,12 @@ def item(report: Report, root: Node) -> tuple[Type, Type]:
     for entry in entries.each() if entries else ():
         after = _with(report, entry, after, names)
     return before, after
+
+
+def item_of(runbook: Runbook) -> Type:
+    """The item of a runbook that was read already, with all the names that `with` adds."""
+    root = node_of(runbook.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    return item(Report(path=runbook.path, lines=[]), root)[1]
 
 
 def _step(report: Report, step: Node, parent: Type) -> Type:

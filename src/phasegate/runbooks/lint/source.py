@@ -68,6 +68,15 @@ def nodes(text: str, path: str, *, check: str) -> Node:
     return _node(root, value) if root is not None else Node(value=None, line=1, last=1)
 
 
+def node_of(value: Any) -> Node:
+    """A value as nodes that stand on no line, for what was read already."""
+    if isinstance(value, dict):
+        return Node(value={str(key): node_of(entry) for key, entry in value.items()}, line=0, last=0)
+    if isinstance(value, list):
+        return Node(value=[node_of(entry) for entry in value], line=0, last=0)
+    return Node(value=value, line=0, last=0)
+
+
 def misread_boolean(node: Node) -> bool:
     """Whether it is a bare `on`, `off`, `yes` or `no`, which YAML takes for true or false."""
     return isinstance(node.value, bool) and node.raw.lower() in _BOOLEANS

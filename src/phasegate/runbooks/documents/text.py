@@ -1,0 +1,89 @@
+"""Words into Markdown: what comes from a spec or a runbook is shown, and can neither format, link, hide nor run."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from phasegate.spec import visible
+
+_MARKUP = re.compile(r"([\\`*_\[\]~|])")
+_BLOCK = re.compile(r"^(\s*)([#>+\-=]|\d+[.)])")
+_TAG = re.compile(r"<[/!?a-zA-Z]|&[#\w]+;")
+_REACHING = re.compile(r"(?i)\b(https?|ftp|data|javascript):")
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
+def plain(text: str) -> str:
+    """A stranger's words on one line, as they are: no tag, image, link or invisible character of theirs works.
+
+    Words in back-ticks stay code.
+
+    >>> plain("see ![x](http://evil) <script>, `State` and\\nmore")
+    'see !\\\\[x\\\\](http&#58;//evil) &lt;script&gt;, `State` and more'
+    """
+    one_line = " ".join(visible(text).split())
+    parts = _CODE.split(one_line)
+    written = [_words(part) if place % 2 == 0 else code(part) for place, part in enumerate(parts)]
+    return _BLOCK.sub(r"\1\\\2", "".join(written))
+
+
+def _words(text: str) -> str:
+    escaped = html.escape(text, quote=False)
+    return _REACHING.sub(r"\1&#58;", _MARKUP.sub(r"\\\1", escaped))
+
+
+def paragraphs(text: str) -> str:
+    """A stranger's text, its paragraphs kept.
+
+    >>> paragraphs("One\\nline.\\n\\n# Two")
+    'One line.\\n\\n\\\\# Two'
+    """
+    return "\n\n".join(plain(part) for part in re.split(r"\n\s*\n", text) if part.strip())
+
+
+def code(text: object) -> str:
+    """The text as code, whatever back-ticks it holds.
+
+    >>> code("Size > `8`")
+    '`` Size > `8` ``'
+    """
+    written = " ".join(visible(str(text)).split())
+    if _TAG.search(written):
+        return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', html.escape(written))}</code>"
+    longest = max((len(run) for run in re.findall(r"`+", written)), default=0)
+    if not longest:
+        return f"`{written}`"
+    fence = "`" * (longest + 1)
+    return f"{fence} {written} {fence}"
+
+
+def listing(words: Sequence[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def sentence(text: str) -> str:
+    """With a capital at its begin and a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?", ":")) else ".")
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list, one item a line."""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; bars in the cells do not break it."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
+
+
+def page(*blocks: str) -> str:
+    """Blocks of Markdown, an empty line between them; empty ones are left out."""
+    return "\n\n".join(block.strip("\n") for block in blocks if block.strip()) + "\n"

@@ -1,0 +1,250 @@
+"""tasks.md and test-plan.md: the work in small pieces, and the proof of each criterion."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from phasegate.core.criteria import Criterion
+from phasegate.runbooks.documents import prose
+from phasegate.runbooks.documents.context import Context
+from phasegate.runbooks.documents.kept import functions
+from phasegate.runbooks.documents.text import bullets, code, listing, page, plain, table
+from phasegate.runbooks.model import Metric
+from phasegate.runbooks.policy import calls
+from phasegate.spec import Story
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    text: str
+    path: str
+    ids: Sequence[str]
+    story: str = ""
+    apart: bool = False
+    """Whether it can be done beside others: it touches a file that no other open task does."""
+
+    def line(self, number: int) -> str:
+        marks = "".join(f" [{mark}]" for mark in ("P" if self.apart else "", self.story) if mark)
+        ids = f" ({', '.join(dict.fromkeys(self.ids))})" if self.ids else ""
+        return f"- [ ] T{number:03}{marks} {self.text} in {code(self.path)}{ids}"
+
+
+def tasks(context: Context) -> str:
+    """The tasks of one runbook, in Spec Kit's form."""
+    blocks, number = [], 1
+    for title, purpose, found in _phases(context):
+        lines = [task.line(number + place) for place, task in enumerate(found)]
+        number += len(lines)
+        blocks.append(page(f"## {title}", f"**Purpose**: {purpose}", "\n".join(lines)))
+    return page(
+        f"# Tasks: {plain(context.title)}",
+        "**Input**: [spec.md](spec.md), [plan.md](plan.md), [data-model.md](data-model.md), "
+        "[contracts/](contracts/), [test-plan.md](test-plan.md)",
+        "`[P]` marks what can be done beside its neighbours; `[US1]` the user story that it belongs to. Each "
+        "task names the "
+        "requirements and criteria that it is for.",
+        *blocks,
+        "## Order",
+        "Setup first. Tests are written before the code and fail until it is there. Code and policy may be "
+        "written side by "
+        "side; documents when both stand.",
+    )
+
+
+def _phases(context: Context) -> Iterator[tuple[str, str, list[_Task]]]:
+    yield "Phase 1: Setup", "what the runbook stands on", _setup(context)
+    yield "Phase 2: Tests", "one for each criterion, and the ways it must not go; all fail at first", _tests(context)
+    for place, story in enumerate(context.spec.stories):
+        found = _story(context, story, first=place == 0)
+        if found:
+            yield f"Phase {3 + place}: {plain(story.title)} ({story.priority or story.id})", _goal(story), found
+    last = 3 + max(len(context.spec.stories), 1)
+    if not context.spec.stories:
+        yield "Phase 3: Implementation", "what the spec asks for", [*_finding(context, ""), *_acting(context, "")]
+    yield f"Phase {last}: Docs", "what people read before they run it", _docs(context)
+
+
+def _goal(story: Story) -> str:
+    return plain(story.test) if story.test else "this story works on its own"
+
+
+def _requirements(context: Context) -> list[str]:
+    return [each.id for each in context.spec.requirements]
+
+
+def _setup(context: Context) -> list[_Task]:
+    ids = _requirements(context)[:1]
+    found = [
+        _Task(
+            text="Lay in this version's runtime",
+            path=f"src/{context.package}/_runtime/",
+            ids=ids,
+            apart=True,
+        ),
+        _Task(text="Write the least-privilege policy", path=context.policy_path, ids=ids, apart=True),
+    ]
+    if context.runbook.cost:
+        task = f"See that the price table has {code(context.runbook.cost.unit)}, or that its absence is said"
+        found.append(_Task(text=task, path=f"src/{context.package}/prices.json", ids=ids, apart=True))
+    return found
+
+
+def _tests(context: Context) -> list[_Task]:
+    found = [
+        _Task(
+            text=f"Test: {plain(each.criterion.text)}",
+            path=context.tests,
+            ids=[each.criterion.id, *each.covers],
+            story=story.id,
+        )
+        for story in context.spec.stories
+        for each in story.scenarios
+        if each.criterion
+    ]
+    every = [each.id for each in context.spec.criteria]
+    return [*found, *(_Task(text=f"Test: {text}", path=context.tests, ids=every[:1]) for text in negatives(context))]
+
+
+def _story(context: Context, story: Story, *, first: bool) -> list[_Task]:
+    """Finding belongs to the first story; acting to the one that speaks of changes, or else to the last."""
+    found = _finding(context, story.id) if first else []
+    if story is _acting_story(context):
+        found += _acting(context, story.id)
+    return found
+
+
+def _acting_story(context: Context) -> Story | None:
+    words = ("approv", "appl", "snapshot", "undo")
+    said = [
+        story
+        for story in context.spec.stories
+        if sum(word in each.text.lower() for each in story.scenarios for word in words) > len(story.scenarios) / 2
+    ]
+    return next(iter([*said, *context.spec.stories[-1:]]), None)
+
+
+def _ids(context: Context, story: str) -> list[str]:
+    scenarios = [each for each in context.spec.stories if each.id == story]
+    covered = [name for each in scenarios for scenario in each.scenarios for name in scenario.covers]
+    criteria = [scenario.criterion.id for each in scenarios for scenario in each.scenarios if scenario.criterion]
+    return sorted(set(covered)) + criteria if scenarios else _requirements(context)
+
+
+def _finding(context: Context, story: str) -> list[_Task]:
+    runbook, ids = context.runbook, _ids(context, story)
+    steps = " and ".join(dict.fromkeys(code(step.op) for step in runbook.list_))
+    found = [f"List {prose.things(runbook)} with {steps}, all pages"]
+    found += [f"Find {code(entry.as_)} for each {prose.thing(runbook)}" for entry in runbook.with_]
+    found.append(f"Judge each {prose.thing(runbook)}: it is found when {prose.found_when(runbook)}")
+    if runbook.evidence:
+        found.append(f"Keep {listing([code(text) for text in runbook.evidence])} as evidence")
+    if runbook.cost:
+        found.append(f"Price each finding by {code(runbook.cost.unit)}")
+    return [_Task(text=text, path=context.code, ids=ids, story=story) for text in found]
+
+
+def _acting(context: Context, story: str) -> list[_Task]:
+    ids = _ids(context, story)
+    found = [step.rstrip(".") for step in prose.changes(context.runbook)]
+    if found:
+        found.append("Hold changes back as the guard says: protected tags, age, number, window, approval")
+    return [_Task(text=text, path=context.code, ids=ids, story=story) for text in found]
+
+
+def _docs(context: Context) -> list[_Task]:
+    ids = _requirements(context)
+    return [
+        _Task(text="Write the page: what, why, how to run, how to undo", path=context.page, ids=ids, apart=True),
+        _Task(text="Write the PR/FAQ", path=f"docs/pr-faq/{context.name}.md", ids=ids, apart=True),
+    ]
+
+
+def negatives(context: Context) -> list[str]:
+    """What the runbook must not do, or must bear: the cases beside the criteria."""
+    runbook = context.runbook
+    one, many = prose.thing(runbook), prose.things(runbook)
+    found = [
+        f"more {many} than one page holds are all read",
+        f"an account without {many} gives an empty report, and no error",
+        "a call that is denied is counted and shown, and the scan is said to be incomplete",
+    ]
+    if runbook.scope.regions != "global":
+        found.append("two regions are read, and a failure in one leaves the other's findings standing")
+    found += [
+        f"{code(entry.as_)} without a datapoint makes the {one} unknown, never a match"
+        for entry in runbook.with_
+        if isinstance(entry, Metric) and entry.metric.default is None
+    ]
+    if runbook.action:
+        found += ["a dry run changes nothing", "a second apply changes nothing"]
+        found += [f"{one} with the tag {code(tag)} is left alone" for tag in runbook.guard.protect_tags]
+    if any(action.snapshot for action in runbook.action):
+        found.append("a snapshot that fails stops the change of its item")
+    found.append("the policy suffices, and without any one of its actions the runbook does not work")
+    return found
+
+
+def test_plan(context: Context, tests: Sequence[str]) -> str:
+    """The test plan of one runbook.
+
+    Args:
+        context: what it is about.
+        tests: names of the test functions that there will be.
+    """
+    matched = {each.id: _tests_of(each, tests) for each in context.spec.criteria}
+    others = [name for name in tests if not any(name in names for names in matched.values())]
+    return page(
+        f"# Test Plan: {plain(context.title)}",
+        f"Tests are in {code(context.tests)}. They run in a sandbox without network, against moto, with time "
+        f"standing still at "
+        "a fixed moment; nothing of the module is patched. Each criterion has a test, and each test can fail: "
+        "for every "
+        "mutant of the runbook (a comparison turned, a number moved, a tag's key changed) some test must.",
+        "## Criteria",
+        table(["criterion", "says", "covers", "test"], _criteria(context, matched)),
+        "## What must not happen, and what must be borne",
+        bullets(f"{text[:1].upper()}{text[1:]}." for text in negatives(context)),
+        _edges(context),
+        "## Further tests" if others else "",
+        bullets(code(name) for name in others),
+        "## What is replaced, and by what",
+        table(["the world", "in tests"], _doubles(context)),
+        "## Coverage",
+        f"Every line of {code(context.code)} is run: {listing([code(name) for name, _ in functions(context)])}.",
+    )
+
+
+test_plan.__test__ = False  # type: ignore[attr-defined]
+
+
+def _tests_of(criterion: Criterion, tests: Sequence[str]) -> list[str]:
+    mark = criterion.id.lower().replace("-", "_")
+    return [name for name in tests if mark in name.lower().split("[")[0] + "_"]
+
+
+def _criteria(context: Context, matched: dict[str, list[str]]) -> Iterator[list[str]]:
+    for each in context.spec.scenarios:
+        if each.criterion:
+            names = ", ".join(code(name) for name in matched[each.criterion.id])
+            yield [
+                each.criterion.id,
+                plain(each.criterion.text),
+                ", ".join(each.covers) or "–",
+                names or "**none yet**",
+            ]
+
+
+def _edges(context: Context) -> str:
+    if not context.spec.edge_cases:
+        return ""
+    return page("## Edge cases of the spec", bullets(plain(each.text) for each in context.spec.edge_cases))
+
+
+def _doubles(context: Context) -> list[list[str]]:
+    asked = sorted({call.operation.partition(".")[0] for call in calls(context.runbook)})
+    rows = [[f"AWS ({', '.join(asked)})", "moto, seeded by each test with what it needs and near misses beside it"]]
+    rows.append(["the time", "a fixed moment, given as `--as-of` is"])
+    if context.runbook.cost:
+        rows.append(["the price table", "two lines: one unit with a price, and none for the others"])
+    if context.runbook.action:
+        rows.append(["the approver", "a key made for the test"])
+    return rows
