@@ -14,9 +14,10 @@ from phasegate.core import Clock, InvalidInput
 from phasegate.ledger import PublicKey
 from phasegate.runbooks import runtime_files
 from phasegate.runbooks.prices import price_table
+from phasegate.runbooks.tests_emit import support_files
 from phasegate.team import eject as eject_team
 from phasegate.workspace import Signature, Workspace
-from phasegate.workspace.scaffold import Approver, Aws, approvers, next_folder, scaffold, starter_spec
+from phasegate.workspace.scaffold import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
 
 PHASEGATE = Signature("phasegate", "phasegate@phasegate.invalid")
 
@@ -54,6 +55,7 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
         package=plan.package,
         runtime=runtime_files(),
         prices=price_table(),
+        support=support_files(plan.package or package_name(plan.project)),
         managers=plan.managers,
         aws=plan.aws,
         demo=plan.demo,

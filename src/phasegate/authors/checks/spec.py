@@ -8,7 +8,7 @@ from phasegate.core import Finding, Severity
 from phasegate.spec import Spec, lint_spec, mentions, read_spec
 
 _KEEPERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "plan": {"plan.md": ("FR", "AC")},
+    "plan": {"plan.md": ("FR",)},
     "tasks": {"tasks.md": ("FR",), "test-plan.md": ("AC",)},
 }
 """By phase: the documents of the spec's folder that must name every id of these kinds."""

@@ -34,9 +34,7 @@ async def code(brief: Brief) -> Draft:
 async def tests(brief: Brief) -> Draft:
     """A test for each criterion, and for what must not happen."""
     facts, given = brief.facts, sources(brief.files, brief.facts)
-    written = compile_tests(
-        given.runbook, package=facts.package, module=facts.module, name=facts.name, criteria=given.spec.criteria
-    )
+    written = compile_tests(given.runbook, package=facts.package, module=facts.module, criteria=given.spec.criteria)
     return Draft(files=dict(written), message=f"tests of {facts.name}", answers=answered(brief.comments, facts.spec))
 
 

@@ -76,7 +76,7 @@ def _criteria(spec: Spec, runbook: Runbook) -> Iterator[NewCriterion]:
             when="the runbook runs",
             then="it is not reported",
         )
-    if runbook.action and "dry run" not in said and "dry-run" not in said:
+    if runbook.action and not any(word in said for word in ("dry run", "dry-run", "approv")):
         yield NewCriterion(given="a finding", when="the runbook runs without an approval", then="nothing is changed")
     if any(action.snapshot for action in runbook.action) and "snapshot" not in said:
         yield NewCriterion(
