@@ -1,7 +1,7 @@
 """The events of a run: append-only, each digest over the one before, so that a gap or an edit shows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,36 +10,33 @@ from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import canonical, digest
 from phasegate.ledger.records import Event
+from phasegate.store import Statement
 from phasegate.store.schema import events
 
-_LAST = (
-    sa.select(events.c.seq, events.c.digest)
-    .where(events.c.run == sa.bindparam("of"))
-    .order_by(events.c.seq.desc())
-    .limit(1)
-)
-_APPEND = insert(events).on_conflict_do_nothing(index_elements=["run", "key"])
-_READ = (
+_OF = events.c.run == sa.bindparam("run")
+_LAST = Statement(sa.select(events.c.seq, events.c.digest).where(_OF).order_by(events.c.seq.desc()).limit(1))
+_APPEND = Statement(insert(events).on_conflict_do_nothing(index_elements=["run", "key"]))
+_READ = Statement(
     sa.select(events)
-    .where(events.c.run == sa.bindparam("of"), events.c.seq > sa.bindparam("after"))
+    .where(_OF, events.c.seq > sa.bindparam("after"))
     .where(events.c.key.like(sa.bindparam("like"), escape="/"))
     .order_by(events.c.seq)
 )
 
 
-def append(connection: sa.Connection, run: str, at: datetime, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+def append(connection: sa.Connection, run: str, at: datetime, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Adds events at the end of the run's chain; one whose key is there already is left out.
 
     Nodes run at least once, so a node names its event by what it did: the second time adds nothing.
     """
-    last = connection.execute(_LAST, {"of": run}).one_or_none()
-    seq, before = (last.seq, last.digest) if last else (0, b"")
+    last = _LAST(connection, run=run).fetchone()
+    seq, before = (last["seq"], last["digest"]) if last else (0, b"")
     moment = int(at.timestamp())
     for key, body in entries:
         text = canonical(body).decode()
         after = chain_digest(before, run=run, seq=seq + 1, key=key, at=moment, body=text)
-        row = {"run": run, "seq": seq + 1, "key": key, "at": moment, "body": text, "digest": after}
-        if connection.execute(_APPEND, row).rowcount:
+        fresh = _APPEND(connection, run=run, seq=seq + 1, key=key, at=moment, body=text, digest=after)
+        if fresh.rowcount:
             seq, before = seq + 1, after
 
 
@@ -48,14 +45,14 @@ def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") 
     like = "".join(f"/{char}" if char in "/%_" else char for char in prefix) + "%"
     return [
         Event(
-            run=row.run,
-            seq=row.seq,
-            key=row.key,
-            at=datetime.fromtimestamp(row.at, UTC),
-            body=json.loads(row.body),
-            digest=row.digest,
+            run=row["run"],
+            seq=row["seq"],
+            key=row["key"],
+            at=datetime.fromtimestamp(row["at"], UTC),
+            body=json.loads(row["body"]),
+            digest=row["digest"],
         )
-        for row in connection.execute(_READ, {"of": run, "after": after, "like": like})
+        for row in _READ(connection, run=run, after=after, like=like)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,6 +12,18 @@ from phasegate.ledger import rows
 from phasegate.ledger.recorder import Entry, Recorder
 from phasegate.ledger.records import Decision, Dossier, Event, GateKey, GateRecord, GateStatus, Run, RunStatus
 from phasegate.store import Database
+
+
+class EffectStart(NamedTuple):
+    """Where an effect stands when its node begins."""
+
+    done: dict[str, Any] | None
+    """Its receipt, where it was done."""
+    tried: bool
+    """Whether it was tried before, and nobody knows what came of it."""
+    before: list[dict[str, Any] | None]
+    """The receipts that were asked for."""
+
 
 Dispatch = Callable[[sa.Connection, str, int], None]
 """Enqueues segment n of a run inside the caller's transaction."""
@@ -23,7 +35,7 @@ class Ledger:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._recorder = Recorder(database)
+        self._recorder = Recorder(database, clock)
 
     async def add_run(self, run: Run, dispatch: Dispatch) -> None:
         """Records a new run and dispatches its first segment, in one transaction."""
@@ -70,7 +82,7 @@ class Ledger:
 
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Appends events; one that is there already is left out."""
-        await self._recorder.record(run_id, self._clock.now(), entries)
+        await self._recorder.record(run_id, entries)
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
@@ -107,10 +119,10 @@ class Ledger:
         Returns:
             False, with nothing changed, where such a decision stands.
         """
-        closable = [GateStatus.open] if expired else [GateStatus.open, GateStatus.decided]
+        also = GateStatus.open if expired else GateStatus.decided
 
         def closing(connection: sa.Connection, now: datetime) -> bool:
-            closed = rows.close_gate(connection, key, GateStatus.void, closable)
+            closed = rows.close_gate(connection, key, GateStatus.void, also)
             if closed:
                 chain.append(connection, key.run, now, entries)
             return closed
@@ -163,13 +175,21 @@ class Ledger:
         """The receipt of an effect that was done, or None."""
         return await self._database.read(rows.find_receipt, f"{run_id}/{key}")
 
-    async def receipts(self, run_id: str, keys: Sequence[str]) -> list[dict[str, Any] | None]:
-        """The receipts of several effects, in their order."""
-        return await self._database.read(_receipts, [f"{run_id}/{key}" for key in keys])
+    async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
+        """Notes that an effect is about to be tried, unless it was done.
 
-    async def effect_begun(self, run_id: str, key: str) -> bool:
-        """Notes that an effect is about to be tried; True where it was tried before and its outcome is unknown."""
-        return await self._database.write(rows.begin_effect, run_id, f"{run_id}/{key}")
+        Args:
+            run_id: whose.
+            key: what is to be done once in the run.
+            before: the effects whose receipts it wants.
+        """
+
+        def begin(connection: sa.Connection) -> EffectStart:
+            done, *earlier = (rows.find_receipt(connection, f"{run_id}/{name}") for name in (key, *before))
+            tried = done is None and rows.begin_effect(connection, run_id, f"{run_id}/{key}")
+            return EffectStart(done, tried, earlier)
+
+        return await self._database.write(begin)
 
     async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *entries: Entry) -> None:
         """Keeps the receipt of an effect, and what happened, in one transaction."""
@@ -190,7 +210,3 @@ def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
         decisions=tuple(rows.find_decisions(connection, key.run)),
         reports=(*checks, *reviews),
     )
-
-
-def _receipts(connection: sa.Connection, keys: Sequence[str]) -> list[dict[str, Any] | None]:
-    return [rows.find_receipt(connection, key) for key in keys]

@@ -7,25 +7,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phasegate.core import Clock
 from phasegate.ledger import events as chain
 from phasegate.store import Database
 
 Entry = tuple[str, Mapping[str, Any]]
-_Batch = list[tuple[str, datetime, Sequence[Entry], asyncio.Future[None]]]
+_Batch = list[tuple[str, Sequence[Entry], asyncio.Future[None]]]
 
 
 class Recorder:
     """Whoever records waits until what they said is stored, with whatever came in while the one before was written."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._waiting: _Batch = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def record(self, run_id: str, at: datetime, entries: Sequence[Entry]) -> None:
+    async def record(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Returns when they are stored, or raises what storing them raised."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((run_id, at, entries, stored))
+        self._waiting.append((run_id, entries, stored))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         await stored
@@ -34,7 +36,7 @@ class Recorder:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await self._database.write(_append, batch)
+                await self._database.write(_append, self._clock.now(), batch)
             except Exception as error:
                 _tell(batch, error)
             else:
@@ -42,9 +44,12 @@ class Recorder:
         self._writing = None
 
 
-def _append(connection: sa.Connection, batch: _Batch) -> None:
-    for run_id, at, entries, _ in batch:
-        chain.append(connection, run_id, at, entries)
+def _append(connection: sa.Connection, now: datetime, batch: _Batch) -> None:
+    by_run: dict[str, list[Entry]] = {}
+    for run_id, entries, _ in batch:
+        by_run.setdefault(run_id, []).extend(entries)
+    for run_id, all_entries in by_run.items():
+        chain.append(connection, run_id, now, all_entries)
 
 
 def _tell(batch: _Batch, error: Exception | None) -> None:

@@ -1,7 +1,8 @@
 """Runs, gates, decisions and effects as rows: functions over the connection of one transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import UsageError
+from phasegate.ledger import records
 from phasegate.ledger.records import (
     Comment,
     Decision,
@@ -18,43 +20,60 @@ from phasegate.ledger.records import (
     GateStatus,
     Run,
     RunStatus,
-    Statement,
     Waiver,
 )
+from phasegate.store import Statement
 from phasegate.store.schema import decisions, effects, gates, runs
 
-_RUN = sa.select(runs).where(runs.c.id == sa.bindparam("of"))
-_NEXT = (
-    sa.update(runs)
-    .where(runs.c.id == sa.bindparam("of"))
-    .values(segments=runs.c.segments + 1, status=RunStatus.working, note="")
-    .returning(runs.c.segments)
-)
-_STATUS = sa.update(runs).where(runs.c.id == sa.bindparam("of"))
+Row = sa.RowMapping | sqlite3.Row
 
 
 def _at(table: sa.Table) -> sa.ColumnElement[bool]:
+    """The row of a gate."""
     columns = table.c.run, table.c.phase, table.c.attempt
     return sa.and_(*(column == sa.bindparam(f"of_{column.name}") for column in columns))
 
 
-_GATE = sa.select(gates).where(_at(gates))
-_OPEN = insert(gates).on_conflict_do_nothing()
-_CLOSE = sa.update(gates).where(_at(gates), gates.c.status.in_(sa.bindparam("only", expanding=True)))
-_DECISION = sa.select(decisions).where(_at(decisions))
-_DECISIONS = (
-    sa.select(decisions).where(decisions.c.run == sa.bindparam("of")).order_by(decisions.c.phase, decisions.c.attempt)
+_OF: sa.BindParameter[str] = sa.bindparam("of")
+_RUN = Statement(sa.select(runs).where(runs.c.id == _OF))
+_ADD_RUN = Statement(runs.insert())
+_NEXT = Statement(
+    runs.update()
+    .where(runs.c.id == _OF)
+    .values(segments=runs.c.segments + 1, status=RunStatus.working.value, note="")
+    .returning(runs.c.segments)
 )
-_CONSUME = sa.update(decisions).where(_at(decisions), decisions.c.consumed_at.is_(None))
-_RECEIPT = sa.select(effects.c.receipt).where(effects.c.key == sa.bindparam("of"))
-_BEGIN = insert(effects).on_conflict_do_nothing()
-_DONE = sa.update(effects).where(effects.c.key == sa.bindparam("of"))
+_STATUS = Statement(runs.update().where(runs.c.id == _OF).values(status=sa.bindparam("to"), note=sa.bindparam("why")))
+_WAIT = Statement(
+    runs.update()
+    .where(runs.c.id == _OF, runs.c.status == RunStatus.working.value)
+    .where(sa.exists().where(gates.c.run == _OF, gates.c.status == GateStatus.open.value))
+    .values(status=RunStatus.waiting.value)
+)
+_GATE = Statement(sa.select(gates).where(_at(gates)))
+_OPEN = Statement(insert(gates).on_conflict_do_nothing())
+_CLOSE = Statement(
+    gates.update()
+    .where(_at(gates), gates.c.status.in_([sa.bindparam("one"), sa.bindparam("other")]))
+    .values(status=sa.bindparam("to"))
+)
+_DECISION = Statement(sa.select(decisions).where(_at(decisions)))
+_DECISIONS = Statement(
+    sa.select(decisions).where(decisions.c.run == _OF).order_by(decisions.c.phase, decisions.c.attempt)
+)
+_DECIDE = Statement(decisions.insert())
+_CONSUME = Statement(
+    decisions.update().where(_at(decisions), decisions.c.consumed_at.is_(None)).values(consumed_at=sa.bindparam("when"))
+)
+_RECEIPT = Statement(sa.select(effects.c.receipt).where(effects.c.key == _OF))
+_BEGIN = Statement(insert(effects).on_conflict_do_nothing())
+_DONE = Statement(effects.update().where(effects.c.key == _OF).values(receipt=sa.bindparam("what")))
 
 
 def add_run(connection: sa.Connection, run: Run) -> None:
     """Stores a new run, with one segment."""
-    row = {**vars(run), "started_at": int(run.started_at.timestamp()), "segments": 1}
-    connection.execute(runs.insert(), row)
+    row = {**vars(run), "status": run.status.value, "started_at": int(run.started_at.timestamp()), "segments": 1}
+    _ADD_RUN(connection, **row)
 
 
 def find_run(connection: sa.Connection, run_id: str) -> Run:
@@ -63,10 +82,11 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
     Raises:
         UsageError: there is none, or more than one.
     """
-    exact = connection.execute(_RUN, {"of": run_id}).one_or_none()
+    exact = _RUN(connection, of=run_id).fetchone()
     if exact:
         return _run(exact)
-    found = connection.execute(sa.select(runs).where(runs.c.id.startswith(run_id, autoescape=True)).limit(2)).all()
+    alike = sa.select(runs).where(runs.c.id.startswith(run_id, autoescape=True)).limit(2)
+    found = connection.execute(alike).mappings().all()
     if len(found) == 1:
         return _run(found[0])
     known = "more than one run" if found else "no run"
@@ -75,44 +95,41 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
 
 def all_runs(connection: sa.Connection) -> list[Run]:
     """All runs, the newest first."""
-    return [_run(row) for row in connection.execute(sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id))]
+    query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id)
+    return [_run(row) for row in connection.execute(query).mappings()]
 
 
 def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: str) -> None:
     """Where the run is now, and why."""
-    connection.execute(_STATUS, {"of": run_id, "status": status, "note": note})
+    _STATUS(connection, of=run_id, to=status.value, why=note)
 
 
 def wait(connection: sa.Connection, run_id: str) -> None:
     """Has a run that works wait, if one of its gates is open."""
-    asks = sa.exists().where(gates.c.run == run_id, gates.c.status == GateStatus.open)
-    waiting = runs.update().where(runs.c.id == run_id, runs.c.status == RunStatus.working, asks)
-    connection.execute(waiting.values(status=RunStatus.waiting))
+    _WAIT(connection, of=run_id)
 
 
 def next_segment(connection: sa.Connection, run_id: str) -> int:
     """Counts one more segment, and has the run work."""
-    return int(connection.execute(_NEXT, {"of": run_id}).scalar_one())
+    return int(_NEXT(connection, of=run_id).fetchone()["segments"])
 
 
 def open_gate(connection: sa.Connection, gate: GateRecord) -> bool:
     """Stores a gate; False where it is there already, and stays as it is."""
     row = {name: value for name, value in vars(gate).items() if name != "key"}
-    row = {**gate.key._asdict(), **row, "opened_at": int(gate.opened_at.timestamp())}
-    return bool(connection.execute(_OPEN, row).rowcount)
+    row |= {**gate.key._asdict(), "status": gate.status.value, "opened_at": int(gate.opened_at.timestamp())}
+    return bool(_OPEN(connection, **row).rowcount)
 
 
-def close_gate(
-    connection: sa.Connection, key: GateKey, status: GateStatus, only: Sequence[GateStatus] = (GateStatus.open,)
-) -> bool:
-    """Moves a gate on from one of these; False where it is in none of them."""
-    arguments = {**_key(key), "only": list(only), "status": status}
-    return bool(connection.execute(_CLOSE, arguments).rowcount)
+def close_gate(connection: sa.Connection, key: GateKey, status: GateStatus, also: GateStatus = GateStatus.open) -> bool:
+    """Moves a gate on that is open, or in that other status; False where it is in neither."""
+    moved = _CLOSE(connection, **_key(key), one=GateStatus.open.value, other=also.value, to=status.value)
+    return bool(moved.rowcount)
 
 
 def find_gate(connection: sa.Connection, key: GateKey) -> GateRecord | None:
     """That gate, or None."""
-    row = connection.execute(_GATE, _key(key)).one_or_none()
+    row = _GATE(connection, **_key(key)).fetchone()
     return _gate(row) if row else None
 
 
@@ -123,79 +140,80 @@ def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus
         query = query.where(gates.c.run == run_id)
     if status:
         query = query.where(gates.c.status == status)
-    return [_gate(row) for row in connection.execute(query)]
+    return [_gate(row) for row in connection.execute(query).mappings()]
 
 
 def add_decision(connection: sa.Connection, decision: Decision) -> None:
     """Stores what was decided."""
-    row = {
+    _DECIDE(
+        connection,
         **decision.statement.gate._asdict(),
-        "statement": decision.statement.encoded().decode(),
-        "key_id": decision.key_id,
-        "signature": decision.signature,
-    }
-    connection.execute(decisions.insert(), row)
+        statement=decision.statement.encoded().decode(),
+        key_id=decision.key_id,
+        signature=decision.signature,
+        consumed_at=None,
+    )
 
 
 def find_decision(connection: sa.Connection, key: GateKey) -> Decision | None:
     """What was decided at that gate, or None."""
-    row = connection.execute(_DECISION, _key(key)).one_or_none()
+    row = _DECISION(connection, **_key(key)).fetchone()
     return _decision(row) if row else None
 
 
 def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     """What was decided in a run, by phase and attempt."""
-    return [_decision(row) for row in connection.execute(_DECISIONS, {"of": run_id})]
+    return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
 def consume(connection: sa.Connection, key: GateKey, at: datetime) -> None:
     """Marks the decision as used, once."""
-    connection.execute(_CONSUME, {**_key(key), "consumed_at": int(at.timestamp())})
+    _CONSUME(connection, **_key(key), when=int(at.timestamp()))
 
 
 def find_receipt(connection: sa.Connection, key: str) -> dict[str, Any] | None:
     """The receipt of an effect that was done, or None."""
-    receipt = connection.execute(_RECEIPT, {"of": key}).scalar_one_or_none()
-    return json.loads(receipt) if receipt else None
+    row = _RECEIPT(connection, of=key).fetchone()
+    return json.loads(row["receipt"]) if row and row["receipt"] else None
 
 
 def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
     """Notes that an effect is about to be tried; True where it was tried before."""
-    return not connection.execute(_BEGIN, {"key": key, "run": run_id}).rowcount
+    return not _BEGIN(connection, key=key, run=run_id, receipt=None).rowcount
 
 
 def end_effect(connection: sa.Connection, key: str, receipt: Mapping[str, Any]) -> None:
     """Keeps the receipt of an effect."""
-    connection.execute(_DONE, {"of": key, "receipt": json.dumps(receipt, sort_keys=True)})
+    _DONE(connection, of=key, what=json.dumps(receipt, sort_keys=True))
 
 
 def _key(key: GateKey) -> dict[str, Any]:
     return {f"of_{name}": value for name, value in key._asdict().items()}
 
 
-def _run(row: Any) -> Run:
-    values = dict(row._mapping)
-    started_at = datetime.fromtimestamp(values.pop("started_at"), UTC)
-    return Run(**{**values, "status": RunStatus(values["status"])}, started_at=started_at)
+def _run(row: Row) -> Run:
+    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - sqlite3.Row iterates over values
+    status, started_at = RunStatus(values["status"]), datetime.fromtimestamp(values["started_at"], UTC)
+    return Run(**{**values, "status": status, "started_at": started_at})
 
 
-def _gate(row: Any) -> GateRecord:
+def _gate(row: Row) -> GateRecord:
     return GateRecord(
-        key=GateKey(row.run, row.phase, row.attempt),
-        status=GateStatus(row.status),
-        commit=row.commit,
-        tree=row.tree,
-        since=row.since,
-        digest=row.digest,
-        opened_at=datetime.fromtimestamp(row.opened_at, UTC),
+        key=GateKey(row["run"], row["phase"], row["attempt"]),
+        status=GateStatus(row["status"]),
+        commit=row["commit"],
+        tree=row["tree"],
+        since=row["since"],
+        digest=row["digest"],
+        opened_at=datetime.fromtimestamp(row["opened_at"], UTC),
     )
 
 
-def _decision(row: Any) -> Decision:
-    body = json.loads(row.statement)
+def _decision(row: Row) -> Decision:
+    body = json.loads(row["statement"])
     waiver = body.get("waiver")
-    statement = Statement(
-        gate=GateKey(row.run, row.phase, row.attempt),
+    statement = records.Statement(
+        gate=GateKey(row["run"], row["phase"], row["attempt"]),
         digest=body["digest"],
         kind=DecisionKind(body["decision"]),
         by=body["by"],
@@ -203,6 +221,5 @@ def _decision(row: Any) -> Decision:
         comments=tuple(Comment(**comment) for comment in body.get("comments", ())),
         waiver=Waiver(**{**waiver, "rules": tuple(waiver["rules"])}) if waiver else None,
     )
-    return Decision(
-        statement=statement, key_id=row.key_id, signature=row.signature, consumed=row.consumed_at is not None
-    )
+    consumed = row["consumed_at"] is not None
+    return Decision(statement=statement, key_id=row["key_id"], signature=row["signature"], consumed=consumed)

@@ -5,5 +5,6 @@ What runs, gates, decisions, events and effects mean is the ledger's; nothing he
 
 from phasegate.store.database import Database
 from phasegate.store.migrate import upgrade
+from phasegate.store.statement import Statement
 
-__all__ = ["Database", "upgrade"]
+__all__ = ["Database", "Statement", "upgrade"]

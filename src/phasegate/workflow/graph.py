@@ -6,6 +6,7 @@ begin → draft (one per author, side by side) → join → checks and reviews, 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -99,6 +100,7 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
     return graph.compile()
 
 
+@cache
 def flow_digest(flow: Flow) -> str:
     """Changes when a parked run would not find its nodes any more: phases, items, checks, reviewers or effects."""
     shape = [

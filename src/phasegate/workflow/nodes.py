@@ -185,11 +185,14 @@ class TeamNodes:
 
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
-            run, key = state["run"], _effect_key(state, name)
-            if await self.ledger.effect(run, key) is None:
-                began = time.monotonic()
-                await self.ledger.effect_begun(run, key)
-                receipt = await self.effect_bodies[name](await self._outcome(state))
+            run, began = state["run"], time.monotonic()
+            names = self.flow.phase(state["phase"]).effects
+            before = names[: names.index(name)]
+            key, *earlier = (_effect_key(state, each) for each in (name, *before))
+            start = await self.ledger.begin_effect(run, key, earlier)
+            if start.done is None:
+                receipts = {name: receipt or {} for name, receipt in zip(before, start.before, strict=True)}
+                receipt = await self.effect_bodies[name](await self._outcome(state, receipts))
                 event = (f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt})
                 await self.ledger.effect_done(run, key, receipt, event)
             return {}
@@ -223,14 +226,12 @@ class TeamNodes:
             since=self.workspace.tree(state["since"]),
         )
 
-    async def _outcome(self, state: RunState) -> Outcome:
-        names = self.flow.phase(state["phase"]).effects
-        receipts = await self.ledger.receipts(state["run"], [_effect_key(state, name) for name in names])
+    async def _outcome(self, state: RunState, receipts: Mapping[str, Mapping[str, Any]]) -> Outcome:
         return Outcome(
             facts=await self.facing.facts(state["run"]),
             commit=state["commit"],
             files=self.workspace.tree(state["commit"]),
-            receipts={name: receipt for name, receipt in zip(names, receipts, strict=True) if receipt is not None},
+            receipts=receipts,
         )
 
     async def _standing(self, state: dict[str, Any]) -> tuple[Finding, ...]:

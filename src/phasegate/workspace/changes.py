@@ -45,6 +45,8 @@ def visible(text: str) -> str:
     >>> visible("ad\\u202emin")
     'ad<U+202E>min'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(char if _is_visible(char) else f"<U+{ord(char):04X}>" for char in text)
 
 
