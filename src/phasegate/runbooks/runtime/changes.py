@@ -123,7 +123,7 @@ class Made:
         return self._call("change", service, operation, params)
 
     def _call(self, step: str, service: str, operation: str, params: Mapping[str, Any]) -> Row:
-        given = {name: value for name, value in params.items() if value is not None}
+        given = _given(params)
         with self.log.around({**self.about, "step": step, **_call(service, operation, given)}) as outcome:
             answer: Row = getattr(self.scan.client(service), operation)(**given)
             outcome["answer"] = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
@@ -131,4 +131,9 @@ class Made:
 
 
 def _call(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"call": f"{service}.{operation}", "params": dict(params)}
+    return {"call": f"{service}.{operation}", "params": _given(params)}
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """An expression that yields null leaves its parameter out."""
+    return {name: value for name, value in params.items() if value is not None}
