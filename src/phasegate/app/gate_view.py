@@ -7,7 +7,7 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core import Finding, UsageError
-from phasegate.ledger import Comment, Decision, DecisionKind, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.ledger import Decision, DecisionKind, Event, GateKey, GateRecord, GateStatus, Run
 from phasegate.team import Phase
 from phasegate.workflow import findings_of, judged
 from phasegate.workspace import Change, changes
@@ -29,7 +29,8 @@ class Evidence:
 class Answer:
     """What an author made of one of the manager's comments."""
 
-    comment: Comment
+    comment: str
+    """With its place in front, as the author was given it."""
     by: str
     text: str
 
@@ -84,7 +85,7 @@ class GateView:
             ],
             "findings": [{**vars(f), "blocking": f.blocking} for f in self.findings],
             "evidence": [vars(row) for row in self.evidence],
-            "answers": [{"comment": vars(a.comment), "by": a.by, "text": a.text} for a in self.answers],
+            "answers": [vars(answer) for answer in self.answers],
             "decision": self.decision.statement.as_json() if self.decision else None,
             "choices": {kind.value: text for kind, text in self.choices.items()},
         }
@@ -123,7 +124,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         changes=tuple(changes(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))),
         findings=tuple(findings_of(events, key.phase, key.attempt)),
         evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
-        answers=await _answers(app, events, key),
+        answers=_answers(events, key),
         expires_at=gate.opened_at + expires if expires else None,
         decision=await app.ledger.decision(key),
         choices=_choices(app, phase, run),
@@ -140,16 +141,12 @@ def _evidence(event: Event) -> Evidence:
     )
 
 
-async def _answers(app: App, events: list[Event], key: GateKey) -> tuple[Answer, ...]:
-    before = await app.ledger.decision(GateKey(key.run, key.phase, key.attempt - 1))
-    if before is None:
-        return ()
+def _answers(events: list[Event], key: GateKey) -> tuple[Answer, ...]:
     drafts = [e for e in events if e.kind == "draft" and e.place[:3] == [key.phase, str(key.attempt), "1"]]
     return tuple(
-        Answer(comment=comment, by=draft.body["by"], text=draft.body["answers"][number])
-        for number, comment in enumerate(before.statement.comments)
+        Answer(comment=comment, by=draft.body["by"], text=text)
         for draft in drafts
-        if "answers" in draft.body
+        for comment, text in draft.body.get("answers", [])
     )
 
 

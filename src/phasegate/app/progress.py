@@ -130,7 +130,8 @@ def _round(phase: Phase, events: Sequence[Event], attempt: int, number: int, *, 
     drafted = _done(events, "draft", attempt, number)
     drafts = _drafts(phase, drafted, begun=True)
     # A rework that changed nothing is not judged again, so that at a gate an earlier round's judgements may stand.
-    reports = [event for event in judged(events, phase.id, attempt) if at_gate or int(event.place[2]) == number]
+    turn = [str(attempt), str(number)]
+    reports = [event for event in judged(events, phase.id, attempt) if at_gate or event.place[1:3] == turn]
     judgements = {(event.kind, event.place[3]): event.body for event in reports}
     return [*drafts, *_judges(phase, judgements, begun=len(drafted) == len(phase.authors))]
 

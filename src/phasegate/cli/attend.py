@@ -95,7 +95,7 @@ class Attendance:
     def _show(self, view: GateView) -> None:
         self.console.print()
         if sum(len(change.lines) for change in view.changes) <= INLINE_LINES:
-            self.console.print(difference(view.changes, whole=True))
+            self.console.print(difference(view.changes, whole=True), soft_wrap=True)
         self.console.print(gate_summary(view))
         self.console.print()
 
@@ -114,17 +114,16 @@ class Attendance:
                     return Choice(kind=DecisionKind.reject)
                 case "d":
                     with self.console.pager(styles=True):
-                        self.console.print(difference(view.changes, whole=True))
+                        self.console.print(difference(view.changes, whole=True), soft_wrap=True)
                 case "q":
                     raise waits(view)
 
     def _letter(self, view: GateView) -> str:
-        barred = bool(view.blocking)
-        first = "[name]w[/]aive" if barred else "[name]a[/]pprove"
+        first = "[name]w[/] waive" if view.blocking else "[name]a[/] approve"
         self.console.print(
-            f"{first}  request [name]c[/]hanges  [name]r[/]eject  read the [name]d[/]ifference  [name]q[/]uit"
+            f"{first} · [name]c[/] request changes · [name]r[/] reject · [name]d[/] difference · [name]q[/] quit"
         )
-        letters = ["w" if barred else "a", "c", "r", "d", "q"]
+        letters = ["w" if view.blocking else "a", "c", "r", "d", "q"]
         return str(click.prompt("Decision", type=click.Choice(letters), show_choices=False, err=True))
 
     def _comments(self, gate: GateRecord) -> tuple[Comment, ...]:

@@ -83,7 +83,7 @@ def _show(view: "GateView", full: bool) -> None:
     from phasegate.cli.views.gate import difference, gate_summary
 
     console = output()
-    console.print(difference(view.changes, whole=full))
+    console.print(difference(view.changes, whole=full), soft_wrap=True)
     console.print(gate_summary(view))
     console.print()
     console.print("Digest ", style="name", end="")

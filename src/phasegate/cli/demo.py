@@ -81,10 +81,10 @@ async def _ended(app: "App", run: "Run", place: "Account") -> None:
     from phasegate.core import PhasegateError
 
     await summary(app, run)
-    receipt = await app.ledger.effect(run.id, "smoke")
-    if receipt is None:
+    smoked = [event for event in await app.ledger.events(run.id, prefix="effect:") if event.place[-1] == "smoke"]
+    if not smoked:
         return
-    result = read_result(app.folder.path / receipt["report"], place.volumes)
+    result = read_result(app.folder.path / smoked[-1].body["report"], place.volumes)
     output().print(result_view(result))
     output().print(onward(app.folder.path, run), soft_wrap=True)
     if not result.holds:

@@ -59,7 +59,7 @@ def _say(error: PhasegateError) -> int:
 
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": as_json(error)}, indent=2))
-    errors_to().print(failure(error))
+    errors_to().print(failure(error), soft_wrap=True)
     return error.exit_code
 
 

@@ -181,6 +181,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     from phasegate.cli.views.lists import run_json
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import artifacts, run_summary
+    from phasegate.ledger import RunStatus
 
     run = await app.ledger.run(name)
     events = await app.ledger.events(run.id)
@@ -193,6 +194,9 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
         }
         click.echo(json.dumps(body, indent=2))
         return
+    onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
     console.print(run_summary(run, artifacts(app, run, events)))
+    if run.status in onward:
+        console.print(f"→ phasegate {onward[run.status]}")

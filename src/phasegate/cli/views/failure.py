@@ -16,5 +16,5 @@ def failure(error: PhasegateError) -> RenderableType:
     if isinstance(error, Refused):
         lines.append(Text(f"  reason: {error.reason}", "quiet"))
     if error.fix:
-        lines.append(Text(f"→ {visible(error.fix)}"))
+        lines += [Text(visible(line)) for line in f"→ {error.fix}".splitlines()]
     return Group(*lines)

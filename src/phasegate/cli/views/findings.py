@@ -28,9 +28,9 @@ def _row(finding: Finding) -> RenderableType:
     head = Text.assemble(
         (f"{finding.severity.value:<9}", STYLES[finding.severity]),
         (visible(finding.where), "name"),
-        (f"  {finding.check}/{finding.rule}{touches}", "quiet"),
     )
-    lines: list[RenderableType] = [head, Padding(Text(visible(finding.message)), (0, 0, 0, 9))]
+    message = Text.assemble(visible(finding.message), (f"  {finding.check}/{finding.rule}{touches}", "quiet"))
+    lines: list[RenderableType] = [head, Padding(message, (0, 0, 0, 9))]
     if finding.fix:
         lines.append(Padding(Text(f"→ {visible(finding.fix)}"), (0, 0, 0, 9)))
     return Group(*lines)

@@ -11,7 +11,7 @@ from rich.text import Text
 from phasegate.app.gate_view import Answer, Evidence, GateView
 from phasegate.cli.views.findings import findings_list, tally
 from phasegate.cli.views.progress import duration
-from phasegate.ledger import Comment, DecisionKind
+from phasegate.ledger import DecisionKind
 from phasegate.workspace import Change, visible
 
 CUT = 40
@@ -87,7 +87,7 @@ def _difference(change: Change, limit: int | None) -> Iterator[RenderableType]:
 
 def _line(line: str) -> Text:
     style = {"+": "added", "-": "removed", "@": "hunk"}.get(line[:1], "")
-    text = Text(line, style, overflow="fold")
+    text = Text(line, style)
     text.highlight_regex(_HIDDEN, "hidden")
     return text
 
@@ -108,19 +108,10 @@ def _evidence(rows: Sequence[Evidence]) -> RenderableType:
 
 def _answers(answers: Sequence[Answer]) -> RenderableType:
     rows: list[RenderableType] = []
-    asked: Comment | None = None
     for answer in answers:
-        if answer.comment != asked:
-            asked = answer.comment
-            rows.append(Text(f"“{visible(anchored(asked))}”"))
+        rows.append(Text(f"“{visible(answer.comment)}”"))
         rows.append(Text.assemble(("  → ", "good"), (f"{answer.by}: ", "quiet"), visible(answer.text)))
     return Group(*rows)
-
-
-def anchored(comment: Comment) -> str:
-    """`PATH:LINE: text`, as far as it has a place."""
-    place = f"{comment.path}:{comment.line}: " if comment.path else ""
-    return place + comment.text
 
 
 def _choices(view: GateView) -> RenderableType:

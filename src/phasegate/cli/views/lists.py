@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich.table import Table
@@ -35,29 +36,33 @@ def age(since: datetime, now: datetime) -> str:
 
 def runs_table(runs: Sequence[Run], now: datetime) -> Table:
     """Every run, with where it is and why."""
-    table = _table("run", "spec", "status", "started")
+    table = _table("run", "started", "spec", "status", wide="status")
     for run in runs:
         status = Text(run.status.value, STYLES[run.status])
         note = run.note.partition("\n")[0]
         if note:
             status.append(f": {note}", "quiet")
-        table.add_row(run.id, run.spec, status, Text(f"{age(run.started_at, now)} ago", "quiet"))
+        table.add_row(run.id, Text(f"{age(run.started_at, now)} ago", "quiet"), PurePosixPath(run.spec).name, status)
     return table
 
 
 def gates_table(rows: Sequence[tuple[GateRecord, Run]], flow: Flow, now: datetime) -> Table:
     """Gates that wait, the oldest first."""
-    table = _table("gate", "what", "spec", "waits")
+    table = _table("gate", "what", "waits", "spec", wide="spec")
     for gate, run in rows:
         name = flow.phase(gate.key.phase).gate.name
-        table.add_row(str(gate.key), name, run.spec, age(gate.opened_at, now))
+        table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(run.spec).name)
     return table
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+def _table(*columns: str, wide: str) -> Table:
+    """Columns that keep their width, but for the wide one, which is cut where there is no room."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False, expand=True)
+    for column in columns:
+        if column == wide:
+            table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1)
+        else:
+            table.add_column(column, no_wrap=True, min_width=len(column))
     return table
 
 
