@@ -24,6 +24,7 @@ _PURPOSES = ("Read", "Snapshot", "Change", "Undo")
 _EVERYWHERE = "*"
 _VARIABLE = re.compile(r"\$\{[^}]+\}")
 _ROLE = re.compile(r"(?i).*role(arn|name)?|iaminstanceprofile")
+_ID = re.compile(r"(ids?|arns?|names?|identifiers?|s)$")
 _TAGGING = {
     "ec2": "ec2:CreateTags",
     "ecs": "ecs:TagResource",
@@ -175,15 +176,19 @@ def _kinds(runbook: Runbook, call: Call, needed: Action) -> tuple[str, ...]:
 
     Where the action takes many kinds and none is required, as with tags, it is the listed one.
     """
-    given = [name.lower() for name in call.params]
-    named = {kind for kind in needed.resources if any(_plain(kind) in name for name in given)}
-    found = set(needed.required) | named
+    found = {*needed.required, *filter(None, (_named(name, needed.resources) for name in call.params))}
     if not found:
         listed = _listed(runbook)
         found = {kind for kind in needed.resources if _plain(kind) in listed}
     if not found and len(needed.resources) == 1:
         found = set(needed.resources)
     return tuple(sorted(found))
+
+
+def _named(parameter: str, kinds: Sequence[str]) -> str | None:
+    """The kind that a parameter is named after: `SecurityGroupIds` after `security-group`, not after `group`."""
+    name = _ID.sub("", parameter.lower())
+    return max((kind for kind in kinds if name.endswith(_plain(kind))), key=len, default=None)
 
 
 def _plain(kind: str) -> str:
@@ -315,9 +320,9 @@ def _limits(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"in {_listing(regions)} only"
     tags = [f"`{key.removeprefix('aws:ResourceTag/')}`" for key in condition.get("Null", {})]
     if tags:
-        yield f"never on what carries the tag {' or '.join(tags)}"
+        yield f"never on what carries the tag {_listing(tags, 'or')}"
 
 
-def _listing(words: Sequence[str]) -> str:
+def _listing(words: Sequence[str], word: str = "and") -> str:
     *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last

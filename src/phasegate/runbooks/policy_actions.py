@@ -123,7 +123,7 @@ def action(written: str) -> Action:
         resources=tuple(kind["name"] for kind in kinds),
         required=tuple(kind["name"] for kind in kinds if kind["required"]),
         by_tag=tuple(kind["name"] for kind in kinds if _BY_TAG in kind["conditionKeys"]),
-        description=str(details["description"]).removeprefix("Grants permission to ").rstrip("."),
+        description=str(details["description"]).removeprefix("Grants permission to ").split(". ")[0].rstrip("."),
     )
 
 

@@ -17,6 +17,7 @@ from phasegate.runbooks.model import Batch, Get, Join, Let, Metric, Runbook, exp
 
 _SENTENCE = re.compile(r"(.+?[.!?])(\s|$)", re.DOTALL)
 _MOST_CHOICES = 8
+_TAGS = frozenset({"Tags", "tags", "TagList", "TagSet", "tagSet", "tagList"})
 _INWARD = frozenset(
     {"subexpression", "index_expression", "projection", "filter_projection", "value_projection", "pipe"}
 )
@@ -42,6 +43,9 @@ def fields(runbook: Runbook) -> list[Field]:
     read: dict[str, list[str]] = {}
     for part, text in _expressions(runbook):
         for name in _roots(parse(text)):
+            read.setdefault(name, []).append(part)
+    for part in read.get("@", ()):  # the whole of an item is read for its tags
+        for name in _TAGS & item.members.keys():
             read.setdefault(name, []).append(part)
     return [
         Field(

@@ -47,7 +47,7 @@ _PLACES = (
         runtime=("remediation",),
         there=lambda runbook: bool(runbook.action),
     ),
-    _Place(words=r"approv|agreed|dry.run|change anything", names=(), runtime=("approvals", "remediation")),
+    _Place(words=r"approv|agreed|dry.run|change anything|second apply", names=(), runtime=("approvals", "remediation")),
     _Place(words=r"\bcosts?\b|price|saving|saves?\b", names=("cost",), there=lambda runbook: runbook.cost is not None),
     _Place(words=r"region|account", names=("RUNBOOK.regions",), runtime=("engine",)),
     _Place(
@@ -73,14 +73,26 @@ def functions(context: Context) -> tuple[tuple[str, str], ...]:
 
 def kept_in(context: Context, requirement: str) -> str:
     """The places that keep a requirement, as Markdown: `is_match`, `_runtime/approvals.py`."""
-    lower = requirement.lower()
+    return ", ".join(code(place) for place in _places(context, requirement) or ["is_match"])
+
+
+def kept_with(context: Context, text: str, *names: str) -> list[str]:
+    """Ids of the requirements that are kept in the same places as a text, or in the functions named.
+
+    With none, the first of the spec: all work is for something that it asks.
+    """
+    wanted = {*_places(context, text), *names}
+    ids = [each.id for each in context.spec.requirements if wanted & set(_places(context, each.text))]
+    return ids or [each.id for each in context.spec.requirements[:1]]
+
+
+def _places(context: Context, text: str) -> tuple[str, ...]:
+    lower = text.lower()
     found = [place for place in _PLACES if place.there(context.runbook) and re.search(place.words, lower)]
     names = dict.fromkeys(name for place in found for name in place.names)
-    runtime = dict.fromkeys(f"_runtime/{name}.py" for place in found for name in place.runtime)
     if "is_match" in names and context.runbook.where:
         names |= {"is_candidate": None}
-    places = [*names, *runtime] or ["is_match"]
-    return ", ".join(code(place) for place in places)
+    return (*names, *dict.fromkeys(f"_runtime/{name}.py" for place in found for name in place.runtime))
 
 
 def criteria_of(context: Context, requirement: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What one runbook is and does, in sentences: the facts that all its documents share."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from phasegate.runbooks.policy_actions import is_destructive
 from phasegate.runbooks.prices import priced
 
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|\d+")
+_DAY = 86_400
 _VERSION = re.compile(r"V\d+$")
 
 
@@ -56,15 +58,18 @@ def where(runbook: Runbook) -> str:
 
 def listed(runbook: Runbook) -> str:
     """How the items are listed, as a sentence."""
-    *before, last = runbook.list_
-    steps = [f"{code(step.op)}{_batched(step)}" for step in before]
-    how = f"{', then for each '.join(steps)}, then {code(last.op)}{_batched(last)}" if steps else code(last.op)
-    rows = f" (rows: {code(last.items)})" if last.items else ""
-    return f"The {service(last.op)} {things(runbook)} are listed with {how}{rows}, all pages, {where(runbook)}."
+    how = ", then for each ".join(f"{code(step.op)}{_remarks(step)}" for step in runbook.list_)
+    return f"The {_named(runbook)} are listed with {how}, all pages, {where(runbook)}."
 
 
-def _batched(step: Step) -> str:
-    return f", {step.batch} ids a call," if step.batch else ""
+def _named(runbook: Runbook) -> str:
+    return f"{service(runbook.list_[-1].op)} {things(runbook)}"
+
+
+def _remarks(step: Step) -> str:
+    remarks = [f"{step.batch} ids a call"] if step.batch else []
+    remarks += [f"rows: {code(step.items)}"] if step.items else []
+    return f" ({'; '.join(remarks)})" if remarks else ""
 
 
 def details(runbook: Runbook) -> list[str]:
@@ -113,7 +118,8 @@ def _chain(steps: Sequence[Step]) -> str:
 
 def _metric(entry: Metric) -> str:
     asked = entry.metric
-    step = f"a datapoint every {asked.period} seconds" if asked.period else "one datapoint for the whole window"
+    whole = asked.period in (None, round(asked.days * _DAY))
+    step = "one datapoint for the whole window" if whole else f"a datapoint every {asked.period} seconds"
     none = (
         "no datapoint is no value: unknown, never idle"
         if asked.default is None
@@ -156,7 +162,7 @@ def cost(runbook: Runbook) -> str:
     regions = sorted({price.region for price in known} - {"*"})
     place = f"in {listing([code(region) for region in regions])}" if regions else "in every region"
     return (
-        f"{said_so} The price table that ships has {len({price.unit for price in known})} such units, {place}, dated "
+        f"{said_so} The price table that ships has it {place}, dated "
         f"{max(price.date for price in known)}; a price that is not in it is unknown, and said so."
     )
 
@@ -189,7 +195,7 @@ def _with(params: Mapping[str, Any]) -> str:
 def _given(value: Any) -> str:
     if isinstance(value, str) and value.startswith("="):
         return f"from {code(value[1:])}"
-    return code(value)
+    return code(json.dumps(value, ensure_ascii=False))
 
 
 def guards(runbook: Runbook) -> list[str]:

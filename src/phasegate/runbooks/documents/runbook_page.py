@@ -88,7 +88,9 @@ def _run(context: Context) -> str:
     lines = [f"{command}                      # a dry run: nothing is changed"]
     if runbook.scope.regions != "global":
         lines.append(f"{command} --region eu-west-1   # one region")
-    lines += [f"{command} --param {name}={value}" for name, value in _safe_params(runbook)]
+    lines += [
+        f"{command} --param {name}={value}   # the default: set your own" for name, value in _safe_params(runbook)
+    ]
     lines.append(f"{command} --json               # for machines")
     schedule = f"It is meant to run at {code(runbook.schedule)} (cron, UTC)." if runbook.schedule else ""
     return page("```console\n" + "\n".join(f"$ {line}" for line in lines) + "\n```", schedule)

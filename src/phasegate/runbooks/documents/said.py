@@ -1,5 +1,6 @@
 """Expressions in plain words: what a condition asks of an item, for people who do not read JMESPath."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -90,24 +91,19 @@ class _Speaker:
     def value(self, node: Tree) -> str:
         """What a value is called: a literal by itself, a parameter with its default, anything else as it is written."""
         if node["type"] == "literal":
-            return str(node["value"]) if isinstance(node["value"], int | float) else code(_shown(node["value"]))
+            return _literal(node["value"])
         if node["type"] == "subexpression" and node["children"][0].get("value") == "_params":
             name = str(node["children"][1]["value"])
-            default = self._params.get(name)
-            return (
-                f"{code(name)} ({default if isinstance(default, int | float) else code(default)} unless set otherwise)"
-            )
+            return f"{code(name)} ({_literal(self._params.get(name))} unless set otherwise)"
         if node["type"] == "function_expression" and node["value"] == "not_null":
             return f"the first that is there of {listing([self.value(child) for child in node['children']])}"
         return code(unparse(node))
 
 
-def _shown(value: Any) -> str:
-    return (
-        {True: "true", False: "false", "": "(empty)"}.get(value, str(value))
-        if isinstance(value, bool | str)
-        else str(value)
-    )
+def _literal(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return "empty" if value == "" else code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _is_null(node: Tree) -> bool:
@@ -117,6 +113,8 @@ def _is_null(node: Tree) -> bool:
 
 
 def _age(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree) -> str:
+    if operator in ("gt", "gte") and right.get("value") == 0:
+        return f"{speaker.value(arguments[0])} is {'now or ' if operator == 'gte' else ''}in the past"
     return f"{speaker.value(arguments[0])} is {_THAN[operator]} {speaker.value(right)} days ago"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from phasegate.core.criteria import Criterion
 from phasegate.runbooks.documents import prose
 from phasegate.runbooks.documents.context import Context
-from phasegate.runbooks.documents.kept import functions
+from phasegate.runbooks.documents.kept import criteria_of, functions, kept_with
 from phasegate.runbooks.documents.text import bullets, code, listing, page, plain, table
 from phasegate.runbooks.model import Metric
 from phasegate.runbooks.policy import calls
@@ -91,7 +91,7 @@ def _setup(context: Context) -> list[_Task]:
 def _tests(context: Context) -> list[_Task]:
     found = [
         _Task(
-            text=f"Test: {plain(each.criterion.text)}",
+            text=f"Test “{plain(each.criterion.text)}”",
             path=context.tests,
             ids=[each.criterion.id, *each.covers],
             story=story.id,
@@ -100,8 +100,10 @@ def _tests(context: Context) -> list[_Task]:
         for each in story.scenarios
         if each.criterion
     ]
-    every = [each.id for each in context.spec.criteria]
-    return [*found, *(_Task(text=f"Test: {text}", path=context.tests, ids=every[:1]) for text in negatives(context))]
+    beside = [
+        _Task(text=f"Test that {text}", path=context.tests, ids=kept_with(context, text)) for text in negatives(context)
+    ]
+    return [*found, *beside]
 
 
 def _story(context: Context, story: Story, *, first: bool) -> list[_Task]:
@@ -122,32 +124,42 @@ def _acting_story(context: Context) -> Story | None:
     return next(iter([*said, *context.spec.stories[-1:]]), None)
 
 
-def _ids(context: Context, story: str) -> list[str]:
-    scenarios = [each for each in context.spec.stories if each.id == story]
-    covered = [name for each in scenarios for scenario in each.scenarios for name in scenario.covers]
-    criteria = [scenario.criterion.id for each in scenarios for scenario in each.scenarios if scenario.criterion]
-    return sorted(set(covered)) + criteria if scenarios else _requirements(context)
+def _task(context: Context, story: str, text: str, *names: str) -> _Task:
+    """A task on the module, with the requirements that its functions keep and the criteria of those."""
+    ids = kept_with(context, "", *names)
+    criteria = [name for each in ids for name in criteria_of(context, each)]
+    return _Task(text=text, path=context.code, ids=[*ids, *sorted(set(criteria))], story=story)
 
 
 def _finding(context: Context, story: str) -> list[_Task]:
-    runbook, ids = context.runbook, _ids(context, story)
+    runbook, one = context.runbook, prose.thing(context.runbook)
     steps = " and ".join(dict.fromkeys(code(step.op) for step in runbook.list_))
-    found = [f"List {prose.things(runbook)} with {steps}, all pages"]
-    found += [f"Find {code(entry.as_)} for each {prose.thing(runbook)}" for entry in runbook.with_]
-    found.append(f"Judge each {prose.thing(runbook)}: it is found when {prose.found_when(runbook)}")
+    found = [_task(context, story, f"List {prose.things(runbook)} with {steps}, all pages", "RUNBOOK.regions")]
+    found += [_task(context, story, f"Find {code(entry.as_)} for each {one}", "is_match") for entry in runbook.with_]
+    judged = f"Judge each {one}: it is found when {prose.found_when(runbook)}"
+    found.append(_task(context, story, judged, "is_match", "RUNBOOK.params"))
     if runbook.evidence:
-        found.append(f"Keep {listing([code(text) for text in runbook.evidence])} as evidence")
+        kept = f"Keep {listing([code(text) for text in runbook.evidence])} as evidence"
+        found.append(_task(context, story, kept, "evidence"))
     if runbook.cost:
-        found.append(f"Price each finding by {code(runbook.cost.unit)}")
-    return [_Task(text=text, path=context.code, ids=ids, story=story) for text in found]
+        found.append(_task(context, story, f"Price each finding by {code(runbook.cost.unit)}", "cost"))
+    return found
 
 
 def _acting(context: Context, story: str) -> list[_Task]:
-    ids = _ids(context, story)
-    found = [step.rstrip(".") for step in prose.changes(context.runbook)]
-    if found:
-        found.append("Hold changes back as the guard says: protected tags, age, number, window, approval")
-    return [_Task(text=text, path=context.code, ids=ids, story=story) for text in found]
+    runbook = context.runbook
+    if not runbook.action:
+        return []
+    steps = [step.rstrip(".") for step in prose.changes(runbook)]
+    guard = "Hold changes back as the guard says: protected tags, age, number, window, approval"
+    return [
+        *(_task(context, story, step, _done_in(step)) for step in steps),
+        _task(context, story, guard, "RUNBOOK.guard", "_runtime/approvals.py"),
+    ]
+
+
+def _done_in(step: str) -> str:
+    return "has_worked" if step.startswith(("List again", "Read the")) else "remediate"
 
 
 def _docs(context: Context) -> list[_Task]:
@@ -176,7 +188,10 @@ def negatives(context: Context) -> list[str]:
     ]
     if runbook.action:
         found += ["a dry run changes nothing", "a second apply changes nothing"]
-        found += [f"{one} with the tag {code(tag)} is left alone" for tag in runbook.guard.protect_tags]
+        found += [
+            f"{prose.a_thing(runbook)} with the protected tag {code(tag)} is left alone"
+            for tag in runbook.guard.protect_tags
+        ]
     if any(action.snapshot for action in runbook.action):
         found.append("a snapshot that fails stops the change of its item")
     found.append("the policy suffices, and without any one of its actions the runbook does not work")
