@@ -27,7 +27,11 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
     async def release(brief: Brief) -> Draft:
         facts = brief.facts
         bump = propose(brief.base, brief.files, demo=facts.unreleasable)
-        changed: dict[str, bytes | None] = dict(with_version(brief.files, bump.version))
+        changed: dict[str, bytes | None] = {
+            path: content
+            for path, content in with_version(brief.files, bump.version).items()
+            if brief.files.get(path) != content
+        }
         note = "A policy decided at the gates of this release, not a person." if facts.unreleasable else ""
         log = brief.files.get(CHANGELOG, b"").decode()
         entry = add_entry(log, version=bump.version, on=facts.date, changes=bump.changes, note=note)
