@@ -171,10 +171,6 @@ class Ledger:
         """Marks the decision as used."""
         await self._database.write(rows.consume, key, self._clock.now())
 
-    async def effect(self, run_id: str, key: str) -> dict[str, Any] | None:
-        """The receipt of an effect that was done, or None."""
-        return await self._database.read(rows.find_receipt, f"{run_id}/{key}")
-
     async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
         """Notes that an effect is about to be tried, unless it was done.
 
