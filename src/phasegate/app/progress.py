@@ -165,7 +165,7 @@ def _effects(phase: Phase, done: dict[str, dict[str, Any]], *, begun: bool) -> l
 def _step(kind: str, name: str, what: str, body: dict[str, Any] | None, begun: bool) -> Step:
     if body is None:
         return Step(kind=kind, name=name, what=what, state=State.working if begun else State.waiting)
-    findings = body.get("findings", [])
+    findings = [] if kind == "effect" else body.get("findings", [])
     blocking = sum(finding["severity"] in ("high", "critical") for finding in findings)
     evidence = "; ".join(body.get("evidence", []))
     return Step(

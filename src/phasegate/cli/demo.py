@@ -86,6 +86,6 @@ async def _ended(app: "App", run: "Run", place: "Account") -> None:
         return
     result = read_result(app.folder.path / smoked[-1].body["report"], place.volumes)
     output().print(result_view(result))
-    output().print(onward(app.folder.path, run), soft_wrap=True)
+    output().print(onward(app.folder.path, run))
     if not result.holds:
         raise PhasegateError("the release did not find what is there to be found", fix="please report this")

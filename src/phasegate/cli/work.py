@@ -114,11 +114,13 @@ def _log_to(handler: logging.Handler) -> None:
 
 async def summary(app: "App", run: "Run") -> None:
     """Says where everything lies that the run made."""
+    from phasegate.app.made import made
     from phasegate.cli.console import output
-    from phasegate.cli.views.summary import artifacts, run_summary
+    from phasegate.cli.views.summary import run_summary
 
-    events = await app.ledger.events(run.id)
-    output().print(run_summary(run, artifacts(app, run, events)))
+    console = output()
+    console.print()
+    console.print(run_summary(run, await made(app, run, await app.ledger.events(run.id))))
 
 
 @click.command()
@@ -176,27 +178,28 @@ async def _all(app: "App", as_json: bool) -> None:
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
+    from phasegate.app.made import made
     from phasegate.app.progress import progress
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import run_json
     from phasegate.cli.views.progress import status_view
-    from phasegate.cli.views.summary import artifacts, run_summary
+    from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus
 
     run = await app.ledger.run(name)
     events = await app.ledger.events(run.id)
-    phases = progress(app.flow, events)
+    phases, things = progress(app.flow, events), await made(app, run, events)
     if as_json:
         body = {
             **run_json(run),
             "phases": [phase.as_json() for phase in phases],
-            "artifacts": artifacts(app, run, events),
+            "artifacts": [vars(thing) for thing in things],
         }
         click.echo(json.dumps(body, indent=2))
         return
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
-    console.print(run_summary(run, artifacts(app, run, events)))
+    console.print(run_summary(run, things))
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

@@ -32,12 +32,15 @@ def _compared(result: Result) -> Text:
     return Text("✗ " + "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in parts if names), "bad")
 
 
-def onward(folder: Path, run: Run) -> str:
+def onward(folder: Path, run: Run) -> RenderableType:
     """How to look further."""
-    gate = f"{run.id}/build/1"
-    return (
-        f"\nLook further:\n  cd {os.path.relpath(folder)}\n"
-        f"  phasegate gate {gate:<16} what was decided on, to the byte\n"
-        f"  phasegate verify {run.id:<14} that what was released is what was approved\n"
-        "  git log --stat              who wrote what"
-    )
+    table = Table.grid(padding=(0, 2))
+    rows = {
+        f"cd {os.path.relpath(folder)}": "",
+        f"phasegate gate {run.id}/build/1": "what was decided on, to the byte",
+        f"phasegate verify {run.id}": "that what was released is what was approved",
+        "git log --stat": "who wrote what",
+    }
+    for command, why in rows.items():
+        table.add_row(f"  {command}", Text(why, "quiet"))
+    return Group(Text("\nLook further", "name"), table)

@@ -29,7 +29,8 @@ def gate_summary(view: GateView) -> RenderableType:
     if view.findings:
         parts.append(_indented(findings_list(view.findings)))
     parts += [Text(), Text("Evidence", "name"), _indented(_evidence(view.evidence))]
-    parts += [Text(), Text("What each decision does", "name"), _indented(_choices(view))]
+    if view.decision is None:
+        parts += [Text(), Text("What each decision does", "name"), _indented(_choices(view))]
     return Group(*parts)
 
 

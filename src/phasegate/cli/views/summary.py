@@ -1,43 +1,26 @@
 """What a run made, and where it lies."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.app import App
+from phasegate.app.made import Made
 from phasegate.cli.views.lists import STYLES
-from phasegate.ledger import Event, Run
+from phasegate.ledger import Run
 
 
-def artifacts(app: App, run: Run, events: Sequence[Event]) -> dict[str, str]:
-    """Name of each thing to where it lies, from the top of the repository."""
-    receipts: Mapping[str, dict[str, Any]] = {event.place[-1]: event.body for event in events if event.kind == "effect"}
-    found = {
-        "branch": run.branch,
-        "wheel": receipts.get("publish", {}).get("wheel"),
-        "installed": receipts.get("install", {}).get("environment"),
-        "report": receipts.get("smoke", {}).get("report"),
-    }
-    documents = {f"spec {name}": path for name, path in _documents(app, run) if run.status.ended}
-    return {name: str(path) for name, path in (found | documents).items() if path}
-
-
-def _documents(app: App, run: Run) -> list[tuple[str, str]]:
-    return [
-        (path.name, path.relative_to(app.folder.path).as_posix())
-        for path in sorted((app.folder.path / run.spec).glob("*"))
-    ]
-
-
-def run_summary(run: Run, made: Mapping[str, str]) -> RenderableType:
-    """How the run stands, and its artifacts."""
-    head = Text.assemble((run.status.value, STYLES[run.status]), ("  " + run.note.partition("\n")[0], "quiet"))
+def run_summary(run: Run, things: Sequence[Made]) -> RenderableType:
+    """How the run stands, and everything that it made, under the phase that made it."""
+    head = Text.assemble((run.status.value, STYLES[run.status]), (f"  branch {run.branch}", "quiet"))
+    if run.note:
+        head.append(f"\n{run.note}", "wait")
     if run.policy:
-        head.append(f"\ngates were passed by the policy '{run.policy}', not by a person", "wait")
+        head.append(f"\ngates are passed by the policy '{run.policy}', not by a person: unreleasable", "wait")
     table = Table.grid(padding=(0, 2))
-    for name, path in made.items():
-        table.add_row(Text(name, "quiet"), Text(path, overflow="fold"))
+    before = ""
+    for thing in things:
+        table.add_row(Text(thing.by if thing.by != before else "", "quiet"), Text(thing.path, overflow="fold"))
+        before = thing.by
     return Group(head, table)
