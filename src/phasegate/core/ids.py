@@ -1,5 +1,6 @@
 """Names that we give: short, readable aloud, safe in a file name and a Git ref."""
 
+import keyword
 import re
 import secrets
 
@@ -19,4 +20,4 @@ def identifier(name: str) -> str:
     """
     words = re.findall(r"[a-z0-9]+", re.sub(r"^\d+-", "", name.lower()))
     joined = "_".join(words) or "runbook"
-    return joined if joined[0].isalpha() else f"runbook_{joined}"
+    return joined if joined[0].isalpha() and not keyword.iskeyword(joined) else f"runbook_{joined}"

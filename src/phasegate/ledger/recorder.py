@@ -35,13 +35,21 @@ class Recorder:
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            try:
-                await self._database.write(_append, self._clock.now(), batch)
-            except Exception as error:
-                _tell(batch, error)
-            else:
-                _tell(batch, None)
+            if not await self._stored(batch, last=len(batch) == 1):
+                for alone in batch:
+                    await self._stored([alone], last=True)
         self._writing = None
+
+    async def _stored(self, batch: _Batch, *, last: bool) -> bool:
+        """Whether it is; one that cannot be stored must not take those with it that came at the same time."""
+        try:
+            await self._database.write(_append, self._clock.now(), batch)
+        except Exception as error:
+            if last:
+                _tell(batch, error)
+            return False
+        _tell(batch, None)
+        return True
 
 
 def _append(connection: sa.Connection, now: datetime, batch: _Batch) -> None:

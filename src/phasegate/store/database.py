@@ -26,6 +26,8 @@ BUSY_SECONDS = 30
 READERS = 4
 _WRITES = {"writes": True}
 
+_STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -134,7 +136,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise
         raise Exhausted(f"the database '{path}' cannot be used: {_reason(error)}", fix=_fix(str(error))) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        if error.errno not in _STORAGE:
             raise
         raise Exhausted(
             f"'{path.parent}' cannot be written: {error.strerror}", fix=_fix(error.strerror or "")

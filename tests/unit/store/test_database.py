@@ -1,0 +1,162 @@
+import asyncio
+import os
+import resource
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import phasegate.store.database as module
+from phasegate.core import Exhausted, InvalidInput
+from phasegate.store import Database
+
+TEXT = "x" * 4000
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path / "state" / "p.db")
+    await opened.write(_run, "create table counter (n integer, text text)")
+    await opened.write(_run, "insert into counter values (0, '')")
+    yield opened
+    await opened.close()
+
+
+def _run(connection: sa.Connection, sql: str) -> None:
+    connection.exec_driver_sql(sql)
+
+
+def _count(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("select n from counter").scalar_one())
+
+
+def _increment(connection: sa.Connection) -> None:
+    seen = _count(connection)
+    connection.exec_driver_sql("update counter set n = ?", (seen + 1,))
+
+
+async def test_twenty_who_read_and_then_write_lose_nothing(tmp_path: Path, database: Database) -> None:
+    others = [await Database.open(tmp_path / "state" / "p.db") for _ in range(4)]
+    await asyncio.gather(*(each.write(_increment) for each in [database, *others] for _ in range(4)))
+    assert await database.read(_count) == 20
+    for other in others:
+        await other.close()
+
+
+async def test_what_raises_inside_is_not_stored(database: Database) -> None:
+    def fails(connection: sa.Connection) -> None:
+        _increment(connection)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(fails)
+    assert await database.read(_count) == 0
+    await database.write(_increment)
+    assert await database.read(_count) == 1
+
+
+async def test_a_reader_sees_one_state_and_waits_for_no_writer(tmp_path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(tmp_path / "state" / "p.db", isolation_level=None)) as writer:
+        writer.execute("begin immediate")
+        writer.execute("update counter set n = 7")
+        assert await database.read(_count) == 0
+        writer.execute("commit")
+    assert await database.read(_count) == 7
+
+
+async def test_the_file_is_in_wal_mode_and_a_new_one_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    opened = await asyncio.gather(*(Database.open(tmp_path / "new" / "p.db") for _ in range(6)))
+    assert await opened[0].read(lambda c: c.exec_driver_sql("pragma journal_mode").scalar_one()) == "wal"
+    for each in opened:
+        await each.close()
+
+
+async def test_a_database_that_somebody_holds_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0)
+    impatient = await Database.open(tmp_path / "state" / "p.db")
+    with closing(sqlite3.connect(tmp_path / "state" / "p.db", isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        with pytest.raises(Exhausted, match="locked") as refused:
+            await impatient.write(_increment)
+    assert "stop that process" in refused.value.fix
+    await impatient.write(_increment)
+    assert await impatient.read(_count) == 1
+    await impatient.close()
+
+
+async def test_a_full_disk_stores_nothing_and_loses_nothing(database: Database) -> None:
+    pages = await database.write(lambda c: int(c.exec_driver_sql("pragma page_count").scalar_one()))
+    await database.write(_run, f"pragma max_page_count = {pages + 2}")
+    with pytest.raises(Exhausted, match="full") as refused:
+        await database.write(_fill)
+    assert "free some disk space" in refused.value.fix
+    assert await database.read(_count) == 0
+
+
+def _fill(connection: sa.Connection) -> None:
+    _increment(connection)
+    for _ in range(50):
+        connection.exec_driver_sql("insert into counter values (1, ?)", (TEXT,))
+
+
+async def test_a_file_that_cannot_grow_stores_nothing_and_loses_nothing(database: Database) -> None:
+    with _file_size_limit(database.path.stat().st_size // 2), pytest.raises(Exhausted) as refused:
+        await database.write(_fill)
+    assert refused.value.fix
+    await database.write(_increment)
+    assert await database.read(_count) == 1
+
+
+@contextmanager
+def _file_size_limit(size: int) -> Iterator[None]:
+    """As a disk that is full: the kernel refuses every write past this size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_file_that_is_read_only_is_told_so(tmp_path: Path, database: Database) -> None:
+    await database.write(_run, "pragma query_only = 1")
+    with pytest.raises(Exhausted, match="readonly") as refused:
+        await database.write(_increment)
+    assert "may be written" in refused.value.fix
+    assert await database.read(_count) == 0
+
+
+async def test_a_folder_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Exhausted, match="cannot be"):
+        await Database.open(tmp_path / "file" / "p.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_folder_that_may_not_be_written_is_told_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(Exhausted, match="cannot be"):
+        await Database.open(tmp_path / "state" / "p.db")
+
+
+async def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "p.db").write_bytes(b"certainly not a database" * 100)
+    with pytest.raises(Exhausted, match="not a database") as refused:
+        await Database.open(tmp_path / "p.db")
+    assert "put a copy of it back" in refused.value.fix
+
+
+async def test_a_statement_of_ours_that_is_wrong_is_not_blamed_on_the_disk(database: Database) -> None:
+    with pytest.raises(sa.exc.IntegrityError):
+        await database.write(_run, "insert into runs (id) values (null)")
+
+
+async def test_a_newer_database_is_left_alone(tmp_path: Path, database: Database) -> None:
+    await database.write(_run, "update alembic_version set version_num = '9999'")
+    with pytest.raises(InvalidInput, match="newer Phasegate"):
+        await Database.open(tmp_path / "state" / "p.db")

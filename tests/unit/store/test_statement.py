@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from phasegate.store import Database, Statement
+from phasegate.store.schema import effects
+
+
+async def test_a_compiled_statement_takes_part_in_the_transaction(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "p.db")
+    add, found = Statement(effects.insert()), Statement(sa.select(effects).where(effects.c.run == sa.bindparam("of")))
+
+    def fails(connection: sa.Connection) -> None:
+        add(connection, key="k", run="r", receipt=None)
+        assert [row["key"] for row in found(connection, of="r")] == ["k"]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(fails)
+    assert await database.read(lambda c: found(c, of="r").fetchall()) == []
+    await database.close()
+
+
+def test_what_is_fixed_in_the_statement_need_not_be_given() -> None:
+    clear = Statement(effects.update().where(effects.c.run == "r").values(receipt=sa.bindparam("what")))
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        effects.create(connection)
+        connection.execute(effects.insert(), [{"key": "a", "run": "r"}, {"key": "b", "run": "s"}])
+        assert clear(connection, what="done").rowcount == 1
+    engine.dispose()
