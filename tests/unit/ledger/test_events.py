@@ -31,9 +31,7 @@ async def test_events_are_numbered_and_each_follows_from_the_one_before(chain: l
     assert (chain[2].kind, chain[2].place, chain[2].at) == ("draft", ["plan", "1", "3"], NOW)
 
 
-async def test_what_was_appended_already_is_left_out_and_the_rest_is_not(
-    database: Database, chain: list[Event]
-) -> None:
+async def test_what_was_appended_already_is_left_out(database: Database, chain: list[Event]) -> None:
     again = [("draft:plan/1/6", {"files": 99}), ("gate:plan/1", {}), ("gate:plan/1", {}), ("end", {})]
     await database.write(append, "r1", NOW, again)
     now = await database.read(read, "r1")

@@ -1,5 +1,4 @@
 import asyncio
-import os
 import resource
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -135,13 +134,6 @@ async def test_a_folder_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Exhausted, match="cannot be"):
         await Database.open(tmp_path / "file" / "p.db")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_folder_that_may_not_be_written_is_told_so(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(Exhausted, match="cannot be"):
-        await Database.open(tmp_path / "state" / "p.db")
 
 
 async def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
