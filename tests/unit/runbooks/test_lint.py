@@ -7,8 +7,16 @@ from phasegate.core.findings import Finding
 from phasegate.runbooks.expressions import BOUND, check_expression
 from phasegate.runbooks.lint import lint
 from phasegate.runbooks.lint.functions import FUNCTIONS
+from phasegate.runbooks.runtime.expressions import PURE
 
-VALID = sorted((Path(__file__).parent / "valid").glob("*.yaml"))
+TOP = Path(__file__).parents[3]
+VALID = sorted(
+    [
+        *(Path(__file__).parent / "valid").glob("*.yaml"),
+        *(TOP / "tests" / "groundtruth").glob("*.yaml"),
+        *(TOP / "specs").glob("*/runbook.yaml"),
+    ]
+)
 
 VOLUMES = """\
 list: ec2.DescribeVolumes
@@ -31,7 +39,7 @@ def found(text: str) -> list[Finding]:
     return lint(text, "specs/001-x/runbook.yaml")
 
 
-@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_valid_runbook_has_no_finding(path: Path) -> None:
     assert found(path.read_text(encoding="utf-8")) == []
 
@@ -162,7 +170,7 @@ def test_functions_are_those_that_the_grammar_takes(name: str) -> None:
     least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
 
     check_expression(call(name, least))
-    if least and most is not None:  # sums of one number are refused here alone
+    if least and most is not None:  # sums of a single number are refused by the lint alone
         with pytest.raises(ValueError, match=f"{name}.. takes"):
             check_expression(call(name, least - 1))
     if most is not None:

@@ -1,5 +1,6 @@
 """What an expression can read: the fields of the listed item, the names that `with` adds, and the language's own."""
 
+import difflib
 from collections.abc import Mapping
 
 from phasegate.core.findings import Severity
@@ -23,6 +24,19 @@ from phasegate.runbooks.lint.types import (
 )
 from phasegate.runbooks.model import Runbook
 
+_UNDECLARED = (
+    "NoSuchBucketPolicy",
+    "NoSuchCORSConfiguration",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NoSuchTagSet",
+    "NoSuchWebsiteConfiguration",
+    "ObjectLockConfigurationNotFoundError",
+    "OwnershipControlsNotFoundError",
+    "ReplicationConfigurationNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+)
+"""Codes that S3 answers where a bucket lacks something; its model declares none of them."""
 _FORMS = ("get", "list", "set", "batch", "metric", "let")
 
 
@@ -141,11 +155,24 @@ def _get(report: Report, entry: Node, current: Type, names: Record) -> Type:
     call = Node(value={**entry.value, "op": named.get("op") or named}, line=entry.line, last=entry.last)
     found = calls.call(report, call, current)
     answer = of(found.output) if found else ANYTHING
+    if found:
+        _errors(report, entry, found)
     value = _selected(report, entry, answer)
     default = entry.get("default")
     if default is None or default.value is None:
         return value
     return one_of(value, of_value(default.plain()))
+
+
+def _errors(report: Report, entry: Node, found: aws.Operation) -> None:
+    """Error codes that nearly are one that the service answers; its model may not declare all that it does."""
+    known = [*found.errors, *(_UNDECLARED if found.service == "s3" else ())]
+    listed = entry.get("on_error")
+    for code in listed.each() if listed else ():
+        written = str(code.value)
+        if written not in known and difflib.get_close_matches(written, known, n=1, cutoff=0.85):
+            fix = aws.suggest(written, known)
+            report.add("error-code", Severity.medium, code, f"the error code {written!r} looks misspelt", fix)
 
 
 def _selected(report: Report, entry: Node, value: Type) -> Type:

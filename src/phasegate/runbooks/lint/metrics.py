@@ -44,6 +44,31 @@ _DIMENSIONS = {
     "AWS/VPN": ("VpnId", "TunnelIpAddress"),
 }
 
+_BALANCER = ("RequestCount", "ActiveConnectionCount", "NewConnectionCount", "ProcessedBytes", "HealthyHostCount")
+_NAMES = {
+    "AWS/ApplicationELB": _BALANCER,
+    "AWS/DynamoDB": ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ThrottledRequests", "UserErrors"),
+    "AWS/EBS": ("VolumeReadOps", "VolumeWriteOps", "VolumeReadBytes", "VolumeWriteBytes", "VolumeIdleTime"),
+    "AWS/EC2": ("CPUUtilization", "NetworkIn", "NetworkOut", "NetworkPacketsIn", "NetworkPacketsOut", "DiskReadOps"),
+    "AWS/ECS": ("CPUUtilization", "MemoryUtilization", "CPUReservation", "MemoryReservation"),
+    "AWS/ELB": ("RequestCount", "HealthyHostCount", "EstimatedProcessedBytes", "EstimatedALBNewConnectionCount"),
+    "AWS/ElastiCache": ("CPUUtilization", "CurrConnections", "NewConnections", "CacheHits", "CacheMisses"),
+    "AWS/Lambda": ("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"),
+    "AWS/Logs": ("IncomingBytes", "IncomingLogEvents"),
+    "AWS/NATGateway": (
+        "BytesOutToDestination",
+        "BytesInFromSource",
+        "ActiveConnectionCount",
+        "PacketsOutToDestination",
+    ),
+    "AWS/NetworkELB": ("ActiveFlowCount", "NewFlowCount", "ProcessedBytes", "HealthyHostCount"),
+    "AWS/RDS": ("CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "ReadIOPS", "WriteIOPS"),
+    "AWS/Redshift": ("CPUUtilization", "DatabaseConnections", "PercentageDiskSpaceUsed"),
+    "AWS/S3": ("BucketSizeBytes", "NumberOfObjects", "AllRequests"),
+    "AWS/SQS": ("NumberOfMessagesSent", "NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible"),
+}
+"""The metrics that runbooks ask for most; a name that nearly is one of them is taken for a slip."""
+
 
 def check_metric(report: Report, node: Node, current: Type) -> None:
     """Checks a `metric` entry of `with`."""
@@ -51,6 +76,7 @@ def check_metric(report: Report, node: Node, current: Type) -> None:
         if node.get(key) is None:
             report.add("metric", Severity.high, node, f"the metric has no {key!r}", f"add {key}: …")
     _namespace(report, node)
+    _name(report, node)
     _statistic(report, node)
     _window(report, node)
     _dimensions(report, node, current)
@@ -64,6 +90,13 @@ def _namespace(report: Report, node: Node) -> None:
     if near or written.startswith("AWS:"):
         fix = aws.suggest(written, tuple(_DIMENSIONS))
         report.add("metric-namespace", Severity.medium, node.value["namespace"], f"{written!r} looks misspelt", fix)
+
+
+def _name(report: Report, node: Node) -> None:
+    written, known = node.text("name"), _NAMES.get(node.text("namespace"), ())
+    if written not in known and difflib.get_close_matches(written, known, n=1, cutoff=0.85):
+        message = f"{written!r} looks misspelt"
+        report.add("metric-name", Severity.medium, node.value["name"], message, aws.suggest(written, known))
 
 
 def _statistic(report: Report, node: Node) -> None:
