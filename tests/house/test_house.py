@@ -1,0 +1,106 @@
+"""What the repository says of itself: packaging, dependencies, documents."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import sys
+import tomllib
+from fnmatch import fnmatch
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+import phasegate
+
+TOP = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((TOP / "pyproject.toml").read_text())
+SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
+SURFACE = ("agents", "graphs", "prompts", "specs", "tools")
+IMPORTED_AS = {
+    "cyclonedx": "cyclonedx-python-lib",
+    "markdown_it": "markdown-it-py",
+    "yaml": "pyyaml",
+    "ruamel": "ruamel-yaml",
+    "packageurl": "packageurl-python",
+    "botocore": "boto3",
+    "langchain_core": "langgraph",
+}
+"""Packages that are imported under another name, or come as part of another."""
+
+
+def modules() -> list[str]:
+    found = pkgutil.walk_packages(phasegate.__path__, "phasegate.")
+    return sorted(
+        module.name for module in found if ".migrations." not in module.name and not module.name.endswith("__main__")
+    )
+
+
+def test_every_package_is_listed() -> None:
+    folders = {file.parent.relative_to(TOP / "src") for file in (TOP / "src").rglob("__init__.py")}
+    packages = {".".join(folder.parts) for folder in folders} | {f"phasegate.team.{name}" for name in SURFACE}
+    assert set(SETUPTOOLS["packages"]) == packages
+
+
+@pytest.mark.parametrize("name", SURFACE)
+def test_the_surface_is_data_at_the_top_and_a_package_when_installed(name: str) -> None:
+    assert SETUPTOOLS["package-dir"][f"phasegate.team.{name}"] == name
+    assert [file.name for file in (TOP / name).rglob("*.py")] == ["__init__.py"]
+    assert resources.files(f"phasegate.team.{name}").joinpath("__init__.py").is_file()
+
+
+def test_all_data_ships() -> None:
+    patterns = SETUPTOOLS["package-data"]["*"]
+    roots = [TOP / name for name in SURFACE] + [TOP / "src" / p.replace(".", "/") for p in SETUPTOOLS["packages"][:-5]]
+    left_out = [
+        file.relative_to(TOP).as_posix()
+        for root in roots
+        for file in [*root.glob("*"), *(root.glob("*/*") if root.name in SURFACE else [])]
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+        if not any(fnmatch(file.relative_to(root).as_posix(), pattern) for pattern in patterns)
+    ]
+    assert left_out == []
+
+
+def test_each_dependency_is_imported_declared_and_explained() -> None:
+    declared = {Requirement(text).name.lower() for text in PROJECT["project"]["dependencies"]}
+    text = (TOP / "docs" / "dependencies.md").read_text().lower()
+    assert [name for name in sorted(declared) if not re.search(rf"\|[^|]*\b{re.escape(name)}\b[^|]*\|", text)] == []
+    imported = {
+        found[1].split(".")[0]
+        for file in (TOP / "src").rglob("*.py")
+        for found in re.finditer(r"^\s*(?:from|import) ([a-zA-Z_][\w.]*)", file.read_text(), re.M)
+    }
+    third_party = imported - set(sys.stdlib_module_names) - {"phasegate"}
+    names = {IMPORTED_AS.get(name, name.replace("_", "-")) for name in third_party}
+    assert names - declared == set()
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "lock").glob("*.txt")), ids=lambda path: path.name)
+def test_a_lock_has_hashes_and_names_no_index(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    pinned = [line for line in lines if re.match(r"[a-z0-9]", line)]
+    assert pinned
+    assert all("==" in line for line in pinned)
+    assert sum("--hash=sha256:" in line for line in lines) >= len(pinned)
+    assert not any("://" in line for line in lines)
+
+
+def test_the_lock_holds_what_is_declared() -> None:
+    locked = (TOP / "lock" / "runtime.txt").read_text().lower()
+    declared = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    missing = []
+    for requirement in declared:
+        found = re.search(rf"^{re.escape(requirement.name.lower())}(?:\[[^]]*\])?==([^ ;\\]+)", locked, re.M)
+        if not (found and requirement.specifier.contains(found[1])):
+            missing.append(str(requirement))
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings_hold(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
