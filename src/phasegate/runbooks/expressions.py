@@ -148,7 +148,10 @@ def _index_expression(node: Node) -> str:
 
 
 def _base(node: Node) -> str:
-    return "" if node["type"] == "identity" else _operand(node)
+    """What `[0]` and `[*]` are about; they bind to the last key of a path, unless it stands in parentheses."""
+    if node["type"] == "identity":
+        return ""
+    return f"({unparse(node)})" if node["type"] == "subexpression" else _operand(node)
 
 
 def _index(node: Node) -> str:
@@ -181,7 +184,8 @@ def _flatten(node: Node) -> str:
 
 def _filter_projection(node: Node) -> str:
     left, right, condition = node["children"]
-    return _tail(f"{_base(left)}[?{unparse(condition)}]", right)
+    base = "" if left["type"] == "identity" else _operand(left)
+    return _tail(f"{base}[?{unparse(condition)}]", right)
 
 
 def _value_projection(node: Node) -> str:

@@ -138,7 +138,8 @@ class Translator:
         if _constant_value(left) is not _Loop:
             left, right = right, left
         told = self._value(left)
-        value = _constant_value(right)
+        # two constants have no plain comparison: Python warns of `'a' is None`
+        value = _constant_value(right) if _constant_value(left) is _Loop else _Loop
         if value is None or isinstance(value, bool):
             return Code(f"{told.within(_ATOM)} {'is' if same else 'is not'} {value}", "bool", _COMPARE)
         if isinstance(value, str) or (isinstance(value, (int, float)) and value not in (0, 1)):
