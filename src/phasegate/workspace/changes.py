@@ -21,17 +21,17 @@ class Change:
     lines: tuple[str, ...]
     """A unified difference, each line with its mark, invisible characters made visible."""
     hidden: int
-    """How many invisible or direction-changing characters it brings."""
+    """How many invisible or direction-changing characters its name and its new content hold."""
 
     @property
     def added(self) -> int:
         """Lines that it adds."""
-        return sum(line.startswith("+") and not line.startswith("+++") for line in self.lines)
+        return sum(line.startswith("+") for line in self.lines[2:])
 
     @property
     def removed(self) -> int:
         """Lines that it removes."""
-        return sum(line.startswith("-") and not line.startswith("---") for line in self.lines)
+        return sum(line.startswith("-") for line in self.lines[2:])
 
 
 def changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]:
@@ -69,7 +69,8 @@ def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Cha
             "added" if before is None else "removed" if after is None else "changed"
         )
         lines = tuple(_difference(path, _text(before), _text(after)))
-        hidden = sum(char not in "\n\t" and not _is_visible(char) for char in _text(after))
+        plain = _text(after).replace("\n", "").replace("\t", "")
+        hidden = sum(not _is_visible(char) for char in path + plain)
         yield Change(path=visible(path), kind=kind, lines=lines, hidden=hidden)
 
 
@@ -79,7 +80,11 @@ def _text(content: bytes | None) -> str:
 
 def _difference(path: str, before: str, after: str) -> Iterator[str]:
     rows = difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}", lineterm="")
-    return (_row(row) for row in rows)
+    for row in rows:
+        text, mark, _ = row.partition(f"\n{_NO_NEWLINE}")
+        yield "\t".join(visible(part) for part in text.split("\t"))
+        if mark:
+            yield _NO_NEWLINE
 
 
 def _lines(text: str) -> list[str]:
@@ -88,8 +93,3 @@ def _lines(text: str) -> list[str]:
     if lines[-1]:
         return [*lines[:-1], f"{lines[-1]}\n{_NO_NEWLINE}"]
     return lines[:-1]
-
-
-def _row(row: str) -> str:
-    text, mark, _ = row.partition(f"\n{_NO_NEWLINE}")
-    return "\t".join(visible(part) for part in text.split("\t")) + mark
