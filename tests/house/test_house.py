@@ -27,6 +27,7 @@ IMPORTED_AS = {
     "ruamel": "ruamel-yaml",
     "packageurl": "packageurl-python",
     "botocore": "boto3",
+    "pydantic_core": "pydantic",
     "langchain_core": "langgraph",
 }
 """Packages that are imported under another name, or come as part of another."""
