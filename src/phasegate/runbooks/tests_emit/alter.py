@@ -4,6 +4,8 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from phasegate.runbooks.expressions import unparse
+
 Node = dict[str, Any]
 _SWAPS = {
     "eq": ("ne",),
@@ -16,18 +18,26 @@ _SWAPS = {
 _LISTS = ("and_expression", "or_expression")
 
 
-def alterations(node: Mapping[str, Any]) -> Iterator[Node]:
-    """The same tree with one comparison turned, clause dropped, word or number changed, negation taken away."""
+def alterations(node: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
+    """The same tree with one comparison turned, clause dropped, word or number changed, negation taken away.
+
+    Args:
+        node: The tree, as jmespath parses it.
+        params: The runbook's parameters, whose numbers and words are changed too.
+
+    Yields:
+        The part that was changed, as it stands in the file, and the changed tree.
+    """
     for path, part in _parts(dict(node), ()):
-        for other in _changed(part):
+        for other in (*_changed(part), *_of_params(part, params)):
             whole = copy.deepcopy(dict(node))
-            yield _replaced(whole, path, other)
+            yield unparse(part), _replaced(whole, path, other)
 
 
 def _parts(node: Node, path: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Node]]:
     yield path, node
     for number, child in enumerate(node.get("children", ())):
-        if isinstance(child, dict):
+        if isinstance(child, dict) and not (node["type"] in _LISTS and child["type"] == "literal"):
             yield from _parts(child, (*path, number))
 
 
@@ -36,7 +46,9 @@ def _changed(part: Node) -> Iterator[Node]:
     if kind == "comparator":
         yield from ({**part, "value": other} for other in _SWAPS[part["value"]])
     elif kind in _LISTS:
-        yield from part["children"]
+        # beside a constant, such as the reason of a skip, a clause is all that counts
+        left, right = part["children"]
+        yield from (child for child, other in ((left, right), (right, left)) if other["type"] != "literal")
         yield {**part, "type": _LISTS[kind == _LISTS[0]]}
     elif kind == "not_expression":
         yield part["children"][0]
@@ -44,6 +56,13 @@ def _changed(part: Node) -> Iterator[Node]:
         yield from ({**part, "value": other} for other in _literals(part["value"]))
     elif kind == "field" and part["value"] != "null":
         yield {**part, "value": f"{part['value']}Zz"}
+
+
+def _of_params(part: Node, params: Mapping[str, Any]) -> Iterator[Node]:
+    names = [child.get("value") for child in part.get("children", ()) if child.get("type") == "field"]
+    if part["type"] == "subexpression" and len(names) == 2 and names[0] == "_params":
+        for value in _literals(params.get(str(names[1]))):
+            yield {"type": "literal", "value": value, "children": []}
 
 
 def _literals(value: Any) -> list[Any]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.model import ListShape
+from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks import aws
 from phasegate.runbooks.tests_emit.candidates import Space, default
 from phasegate.runbooks.tests_emit.places import ANSWER, ELEMENT, Place, Slot, Source, shape_at
-from phasegate.runbooks.tests_emit.values import ACCOUNT, NOW, REGION, Count, Fails
+from phasegate.runbooks.tests_emit.values import ABSENT, ACCOUNT, NOW, REGION, Count, Fails
 from phasegate.runbooks.tests_emit.walk import Fixed, Found, Walker
 
 Document = Mapping[str, Any]
@@ -60,6 +60,7 @@ class _Reader:
         }
         self.names = dict(self.own)
         self.twins: list[tuple[Slot, Slot]] = []
+        self.asked: Found = None
 
     def read(self) -> Anatomy:
         item = self._steps("list", self.document["list"], "")
@@ -74,8 +75,13 @@ class _Reader:
             self._walk_value(text, root)
         self._cost(root)
         self._actions(root)
+        for source in self.sources:
+            if source.op is None:  # no value is no datapoint, which is tried already
+                values = self.space.slots.setdefault(Slot(source=source.name, path=(ELEMENT,)), [1])
+                values[:] = [value for value in values if value is not ABSENT]
         for one, other in self.twins:
             self.space.add(other, self.space.slots.get(one, []))
+        self.space.doubled()
         return Anatomy(document=self.document, sources=self.sources, space=self.space, names=self.names)
 
     def _walk_judge(self, text: Any, at: Found) -> None:
@@ -104,27 +110,39 @@ class _Reader:
     def _steps(self, name: str, steps: Any, parent: str) -> Place:
         chain = steps if isinstance(steps, list) else [steps]
         place: Place | None = None
+        reach: Mapping[str, Found] = self.own
         for number, step in enumerate(chain):
             spec = {"op": step} if isinstance(step, str) else dict(step)
             own = name if len(chain) == 1 else f"{name}/{number}"
             above = parent if place is None else place.source.name
             if place is not None:
-                self._params({k: v for k, v in spec.items() if k == "params"}, place, self.own)
-                self._walk_value(spec.get("ids"), place, self.own)
-                kept = self._kept(spec.get("keep"), place)
-            else:
-                kept = {}
+                self._params(spec.get("params"), place, reach)
+                self._linked(spec, place, reach)
+                reach = {**reach, **self._kept(spec.get("keep"), place, reach)}
             place = self._rows(own, spec, above)
-            if name == "list":
-                self.names.update(kept)
-            self.own = {**self.own, **kept} if name == "list" else self.own
+            if place is not None and number and spec.get("param"):
+                self._find_ids(place)
         assert place is not None
+        if name == "list":
+            self.names.update(reach)
         return place
 
-    def _kept(self, keep: Any, parent: Place) -> dict[str, Found]:
+    def _linked(self, spec: Mapping[str, Any], parent: Place, reach: Mapping[str, Found]) -> None:
+        ids = spec.get("ids")
+        self.asked = self._walk_value("_" if ids == "@" else ids, parent, reach) if ids else None
+
+    def _find_ids(self, row: Place) -> None:
+        """A batch finds its rows by ids: some member of the row is the id that was asked for."""
+        if isinstance(self.asked, Place) and isinstance(row.shape, StructureShape):
+            usual = self.space.usual(self.asked)
+            names = [n for n, s in row.shape.members.items() if s.type_name == "string"]
+            named = [n for n in names if n.lower().endswith(("arn", "id", "identifier", "name"))] or names
+            self.space.add(row.child(named[0]).slot, [usual])
+
+    def _kept(self, keep: Any, parent: Place, reach: Mapping[str, Found]) -> dict[str, Found]:
         if isinstance(keep, Mapping):
-            return {name: self._walk_value(text, parent, self.own) for name, text in keep.items()}
-        return {name: self._walk_value(name, parent, self.own) for name in keep or ()}
+            return {name: self._walk_value(text, parent, reach) for name, text in keep.items()}
+        return {name: self._walk_value(name, parent, reach) for name in keep or ()}
 
     def _rows(self, name: str, spec: Mapping[str, Any], parent: str) -> Place:
         op = aws.operation(op_of(spec))
@@ -227,6 +245,8 @@ class _Reader:
         self.names["snapshot"] = None
         for action in self.document.get("action") or ():
             self._params(action.get("params"), root)
+            if action.get("verify") != "gone":
+                self._walk_judge(action.get("verify"), root)
             snapshot = action.get("snapshot")
             for call in [snapshot] if isinstance(snapshot, Mapping) else snapshot or ():
                 self._params(call.get("params"), root)

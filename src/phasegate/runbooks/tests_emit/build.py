@@ -11,7 +11,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.candidates import default
-from phasegate.runbooks.tests_emit.places import ANSWER, COUNT, CSV, ELEMENT, JSON, TAG, Path, Place, Slot, Source
+from phasegate.runbooks.tests_emit.places import ANSWER, COUNT, CSV, ELEMENT, JSON, SECOND, TAG, Path, Place, Slot, Source
 from phasegate.runbooks.tests_emit.values import ABSENT, NUMBER, Count, Fails, numbered
 
 Choice = Mapping[Slot, Any]
@@ -61,7 +61,7 @@ def _answer(source: Source, values: Mapping[Path, Any], number: int) -> Answer:
     times = there.number if isinstance(there, Count) else 1
     if source.op is None:
         value = values.get((ELEMENT,), 1)
-        return Answer(source=source, trees=() if value is ABSENT else [value] * times)
+        return Answer(source=source, trees=[value + n for n in range(times)])
     trees = []
     for copy in range(times):
         tree = _tree({p: v for p, v in values.items() if p != (ANSWER,)}, source)
@@ -112,18 +112,20 @@ def _put(nested: dict[str, Any], path: Path, value: Any) -> None:
     holder = _reach(nested, path[:-1])
     if isinstance(value, Count) and path[-1] != COUNT:
         holder.setdefault(path[-1], {}).setdefault(COUNT, value)
-    elif path[-1] not in holder and value is not ABSENT:
+    elif not holder.get(path[-1]) and value is not ABSENT:
         holder[path[-1]] = value
 
 
 def _finished(tree: Any, shape: Shape | None, source: Source) -> Any:
-    if not isinstance(tree, dict) or not any(isinstance(k, str) for k in tree):
+    if tree == {} and isinstance(shape, ListShape):
+        return []
+    if not isinstance(tree, dict):
         return tree
     if JSON in tree:
         return json.dumps(_finished(tree[JSON], None, source))
     if CSV in tree:
         return _csv(_finished(tree[CSV], None, source))
-    if ELEMENT in tree or COUNT in tree:
+    if ELEMENT in tree or COUNT in tree or SECOND in tree or isinstance(shape, ListShape):
         return _list(tree, shape, source)
     members = {k: v for k, v in tree.items() if not k.startswith(TAG)}
     done = {name: _finished(value, _member(shape, name), source) for name, value in members.items()}
@@ -137,13 +139,15 @@ def _list(tree: Mapping[str, Any], shape: Shape | None, source: Source) -> Any:
     if tags:
         return _tag_list({k.removeprefix(TAG): v for k, v in tags.items()}, shape)
     number = tree.get(COUNT, Count(1)).number
+    second = tree.get(SECOND, {})
+    more = [_finished({k: v for k, v in second.items() if k != COUNT}, below, source)] * second.get(COUNT, Count(0)).number
     if ELEMENT in tree:
         element = _finished(tree[ELEMENT], below, source)
         if element == {} and COUNT not in tree and tree[ELEMENT] != {}:
-            return []
+            return more
     else:
         element = _filler(below, source)
-    return [numbered(element, f"{NUMBER}-{n + 1}") if n else element for n in range(number)]  # type: ignore[arg-type]
+    return [numbered(element, f"{NUMBER}-{n + 1}") if n else element for n in range(number)] + more  # type: ignore[arg-type]
 
 
 def _filler(shape: Shape | None, source: Source) -> Any:

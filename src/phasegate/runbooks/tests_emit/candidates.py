@@ -6,7 +6,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from phasegate.runbooks.tests_emit import texts
-from phasegate.runbooks.tests_emit.places import COUNT, ELEMENT, TAG, Place, Slot
+from phasegate.runbooks.tests_emit.places import COUNT, ELEMENT, SECOND, TAG, Place, Slot
 from phasegate.runbooks.tests_emit.values import ABSENT, NUMBER, Ago, Count
 
 _HOUR = 1 / 24
@@ -19,6 +19,8 @@ class Space:
 
     def __init__(self) -> None:
         self.slots: dict[Slot, list[Any]] = {}
+        self.filtered: dict[Slot, None] = {}
+        """Lists that are searched for an element: what is said of one may be spoilt by another."""
 
     def add(self, slot: Slot, values: Iterable[Any]) -> None:
         """Adds values, each once, in their order."""
@@ -26,6 +28,16 @@ class Space:
         for value in values:
             if not any(type(value) is type(k) and value == k for k in known):
                 known.append(value)
+
+    def doubled(self) -> None:
+        """Gives each list that is searched a second element, which is usually not there."""
+        for at in self.filtered:
+            first, second = (*at.path, ELEMENT), (*at.path, SECOND)
+            below = {slot: known for slot, known in self.slots.items() if slot.source == at.source}
+            for slot, known in below.items():
+                if slot.path[: len(first)] == first:
+                    self.slots[Slot(source=at.source, path=(*second, *slot.path[len(first) :]))] = list(known)
+            self.slots[Slot(source=at.source, path=(*second, COUNT))] = [Count(0), Count(1)]
 
     def usual(self, place: Place) -> Any:
         """The first value of a place, after making sure that it has one."""
@@ -171,7 +183,7 @@ def prefixed(space: Space, place: Place, value: Any, *, at_end: bool) -> None:
     if isinstance(value, str):
         middle = f"{value}-{NUMBER}x" if not at_end else f"x-{NUMBER}-{value}"
         wrong = f"x{value}" if not at_end else f"{value}x"
-        space.add(place.slot, [middle, wrong, value, "other", ABSENT])
+        space.add(place.slot, [middle, wrong, value, value[1:] if at_end else value[:-1], "other", ABSENT])
 
 
 def matching(space: Space, place: Place, pattern: Any) -> None:

@@ -15,7 +15,7 @@ from phasegate.runbooks.tests_emit.places import TAG, Slot
 from phasegate.runbooks.tests_emit.plan import Plan
 from phasegate.runbooks.tests_emit.remedy import Remedy, Step, afterwards
 from phasegate.runbooks.tests_emit.tables import Account, copies, tables
-from phasegate.runbooks.tests_emit.values import NOW, Ago
+from phasegate.runbooks.tests_emit.values import NOW
 
 _MOST_COPIES = 30
 
@@ -184,7 +184,7 @@ def _failed(remedy: Remedy) -> Test:
 
 def _guards(plan: Plan) -> Iterator[Test]:
     yield from _protected(plan)
-    yield from _young(plan)
+    yield from _guard_alone(plan)
     yield from _too_many(plan)
     yield from _window(plan)
 
@@ -219,15 +219,30 @@ def _protected(plan: Plan) -> Iterator[Test]:
         yield _held_back("test_protected_is_held_back", "A tag of the guard protects, with and without a value.", found, plan)
 
 
-def _young(plan: Plan) -> Iterator[Test]:
+def _guard_alone(plan: Plan) -> Iterator[Test]:
+    """What the guard says of a row by itself, whether the runbook would match it or not."""
+    if plan.guard.get("protect_tags"):
+        yield (
+            "test_guard_knows_its_tags",
+            "A tag of the guard protects whatever its value; another does not.",
+            f'@pytest.mark.parametrize("key", {list(plan.guard["protect_tags"])!r})\n'
+            "def test_guard_knows_its_tags(key: str) -> None:\n{doc}"
+            '    guard = replace(RUNBOOK.guard, min_age_days=None)\n'
+            '    assert guard.holds_back({"Tags": [{"Key": key, "Value": ""}]}, NOW)\n'
+            '    assert not guard.holds_back({"Tags": [{"Key": f"{key}x", "Value": ""}]}, NOW)\n',
+        )
     created = re.search(r"created='(\w+)'", guard_source(plan.runbook))
-    if created is None:
-        return
-    listing = plan.anatomy.listing
-    slot = Slot(source=listing.name, path=(*listing.at, created.group(1)))
-    one = plan.still_matches({**plan.usual.choice, slot: Ago(plan.guard["min_age_days"] - 1 / 24)})
-    if one is not None:
-        yield _held_back("test_young_is_held_back", "An item younger than the guard allows is left alone.", [("young", one)], plan)
+    if created is not None:
+        days = plan.guard["min_age_days"]
+        yield (
+            "test_young_is_held_back",
+            f"Younger than {days:g} days is left alone, and so is what has no age.",
+            "def test_young_is_held_back() -> None:\n{doc}"
+            f"    made = NOW - timedelta(days={days!r})\n"
+            f"    assert RUNBOOK.guard.holds_back({{{created.group(1)!r}: made + timedelta(hours=1)}}, NOW)\n"
+            f"    assert not RUNBOOK.guard.holds_back({{{created.group(1)!r}: made}}, NOW)\n"
+            "    assert RUNBOOK.guard.holds_back({}, NOW)\n",
+        )
 
 
 def _too_many(plan: Plan) -> Iterator[Test]:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
@@ -19,6 +20,7 @@ from phasegate.runbooks.tests_emit.values import ABSENT, Ago, Count, Fails
 
 _RESTARTS = 30
 _PAIRS = 1500
+_SAMPLES = 600
 _PER_SLOT = 3
 USUAL = {"match": "as the runbook describes it", "warn": "only worth a warning", "skip": "left out on purpose"}
 
@@ -37,8 +39,8 @@ class Examples:
     """The examples for a runbook, and the clauses that none was found for."""
 
     chosen: Sequence[Example]
-    untold: Sequence[str]
-    """Expressions of the file of which a change would go unnoticed: `match`, `where`."""
+    untold: Sequence[tuple[str, str]]
+    """Parts of the file of which a change would go unnoticed: `match` or another key, and the part of its expression."""
 
 
 class Chooser:
@@ -53,17 +55,17 @@ class Chooser:
         """All examples, the match first; none where nothing matches."""
         bases = {word: base for word in ("match", "warn", "skip") if (base := self._base(word)) is not None}
         if "match" not in bases:
-            return Examples(chosen=(), untold=("match",))
+            return Examples(chosen=(), untold=(("match", str(self._document["match"])),))
         pool = self._pool(bases)
         chosen = [e for e in pool if e.words in USUAL.values()] + [e for e in pool if self._is_error(e)]
         chosen += [e for e in self._near_misses(pool) if e not in chosen]
-        untold: set[str] = set()
-        for key, node in self._altered():
+        untold: set[tuple[str, str]] = set()
+        for key, part, node in self._altered():
             if any(self._told(e.choice, key, node) for e in chosen):
                 continue
             found = next((e for e in pool if self._told(e.choice, key, node)), None) or self._sought(bases["match"], key, node)
             if found is None:
-                untold.add(key)
+                untold.add((key, part))
             else:
                 chosen.append(found)
         return Examples(chosen=_named_once(chosen), untold=sorted(untold))
@@ -95,9 +97,10 @@ class Chooser:
         found = self._item(choice)
         return oracle.verdict(self._document, found) != oracle.verdict(self._document, found, {key: node})
 
-    def _altered(self) -> Iterator[tuple[str, Node]]:
+    def _altered(self) -> Iterator[tuple[str, str, Node]]:
+        params = (self._document.get("scope") or {}).get("params") or {}
         for key, node in self._nodes.items():
-            yield from ((key, other) for other in alterations(node))
+            yield from ((key, part, other) for part, other in alterations(node, params))
 
     def _base(self, wanted: str) -> dict[Slot, Any] | None:
         """A choice with the wanted verdict, by climbing from the usual values and then from others."""
@@ -109,8 +112,21 @@ class Chooser:
             choice = {s: known[0] if not start else self._random.choice(known) for s, known in self._slots.items()}
             choice = self._climbed(choice, goal)
             if self.verdict(choice) == wanted:
-                return self._settled(choice, wanted)
+                return self._unverified(self._settled(choice, wanted))
         return None
+
+    def _unverified(self, choice: dict[Slot, Any]) -> dict[Slot, Any]:
+        """Not yet as the remediation leaves it, where the file says how that is."""
+        texts = [a["verify"] for a in self._document.get("action") or () if a.get("verify", "gone") != "gone"]
+        if not texts or not self._verified(choice, texts):
+            return choice
+        verdict = self.verdict(choice)
+        others = ({**choice, slot: value} for slot, value in self._steps(choice))
+        return next((o for o in others if self.verdict(o) == verdict and not self._verified(o, texts)), choice)
+
+    def _verified(self, choice: Mapping[Slot, Any], texts: Sequence[str]) -> bool:
+        found = self._item(choice)
+        return found is not None and all(truth(oracle.ask(text, found.row)) for text in texts)
 
     def _climbed(self, choice: dict[Slot, Any], goal: Mapping[str, float]) -> dict[Slot, Any]:
         best = self._score(choice, goal)
@@ -176,11 +192,23 @@ class Chooser:
         pairs = [(a, b) for i, a in enumerate(steps) for b in steps[i + 1 :] if a[0] != b[0]]
         if len(pairs) > _PAIRS:
             pairs = self._random.sample(pairs, _PAIRS)
-        for one, two in pairs:
-            choice = {**base, one[0]: one[1], two[0]: two[1]}
-            if self._told(choice, key, node):
-                return Example(choice, self.verdict(choice), f"{self._words(*one)}, {self._words(*two)}")
-        return None
+        near = ({**base, one[0]: one[1], two[0]: two[1]} for one, two in pairs)
+        found = next((choice for choice in chain(near, self._samples) if self._told(choice, key, node)), None)
+        return None if found is None else self._nearest(base, found, key, node)
+
+    @cached_property
+    def _samples(self) -> list[dict[Slot, Any]]:
+        """Choices from all over the space, for what is far from the match."""
+        return [{s: self._random.choice(known) for s, known in self._slots.items()} for _ in range(_SAMPLES)]
+
+    def _nearest(self, base: Mapping[Slot, Any], found: dict[Slot, Any], key: str, node: Node) -> Example:
+        """As much like the match as it can be without losing what it tells."""
+        for slot in self._slots:
+            other = {**found, slot: base[slot]}
+            if self._told(other, key, node):
+                found = other
+        differing = [slot for slot in self._slots if not _same(found[slot], base[slot])]
+        return Example(found, self.verdict(found), ", ".join(self._words(slot, found[slot]) for slot in differing))
 
 
 def words_of(name: str, value: Any) -> str:

@@ -1,7 +1,7 @@
 """Says what the language page says of an item, straight from the file: the tests' opinion, apart from the compiler's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -39,7 +39,6 @@ class Item:
     """A call about it failed: nothing can be said."""
     missing: bool = False
     """A metric has no data: a match by other means stands."""
-    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @cache
@@ -76,15 +75,13 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
     """The item that the listing and the details make; None where the listing has no row."""
     chain = [s.name for s in anatomy.sources if s.name.split("/")[0] == "list"]
     row: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
     for name in chain:
         found = rows(world.answers[name])
         if not found:
             return None
-        row = _row(found[0])
         spec = world.answers[name].source.spec
-        row = {**row, **kept}
-        kept = {**kept, **_kept(spec.get("keep"), {**row, **names(anatomy.document)})} if name != chain[-1] else kept
+        carried = kept(spec.get("keep"), {**row, **names(anatomy.document)})
+        row = {**_row(found[0]), **carried}
     row |= names(anatomy.document) | {"_items": [dict(row)]}
     failed, missing = False, False
     for entry in anatomy.document.get("with") or ():
@@ -122,7 +119,8 @@ def _row(found: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {"_": found}
 
 
-def _kept(keep: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+def kept(keep: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step carries along from its parent row."""
     if isinstance(keep, Mapping):
         return {name: ask(text, row) for name, text in keep.items()}
     return {name: ask(name, row) for name in keep or ()}

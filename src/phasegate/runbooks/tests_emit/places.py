@@ -11,6 +11,7 @@ from phasegate.runbooks import aws
 Path = tuple[str, ...]
 
 ELEMENT = "[]"
+SECOND = "[2]"
 JSON = "{json}"
 CSV = "{csv}"
 
@@ -45,7 +46,8 @@ class Slot:
     def words(self, at: Path) -> str:
         """The name that a person knows it by: its members below the row, which is at `at`."""
         below = self.path[len(at) :] if self.path[: len(at)] == at else self.path
-        names = [p for p in below if p not in (ELEMENT, JSON, CSV, COUNT, ANSWER)]
+        names = [p for p in below if p not in (ELEMENT, SECOND, JSON, CSV, COUNT, ANSWER)]
+        names = [f"second {names[0]}", *names[1:]] if names and SECOND in below else names
         if names and names[-1].startswith(TAG):
             return f"tag {names[-1].removeprefix(TAG)}"
         return ".".join(names[-2:]) or self.source

@@ -69,16 +69,19 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
     tests = [tree(text) for text in wanted if text != "gone"]
     if not tests:
         return None
-    base = case.example.choice
+    base, matching = case.example.choice, None
     for slot, known in anatomy.space.slots.items():
         for value in known:
             choice = {**base, slot: value}
             item = oracle.item(anatomy, build(anatomy, choice, case.number))
-            if item is None or oracle.verdict(anatomy.document, item) == "match":
+            if item is None or not all(truth(oracle.value(node, item.row)) for node in tests):
                 continue
-            if all(truth(oracle.value(node, item.row)) for node in tests):
+            if oracle.verdict(anatomy.document, item) != "match":
                 return choice
-    raise LookupError(wanted[0])
+            matching = matching or choice
+    if matching is None:
+        raise LookupError(wanted[0])
+    return matching
 
 
 def _given(call: Mapping[str, Any], row: Mapping[str, Any]) -> Any:

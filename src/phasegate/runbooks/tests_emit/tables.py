@@ -182,14 +182,11 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
         return {**case.item.row, "_ids": ids} if source.parent else {**own, "_ids": ids}
     chain = [n for n in case.world.answers if n.split("/")[0] == source.name.split("/")[0]]
     row: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
     for name in chain[: chain.index(source.parent) + 1]:
         listed = rows(case.world.answers[name])
         first = plain(listed[0]) if listed else {}
-        row = {**(first if isinstance(first, dict) else {"_": first}), **kept, **own}
-        keep = anatomy.source(name).spec.get("keep") or {}
-        keep = keep if isinstance(keep, Mapping) else {k: k for k in keep}
-        kept = {**kept, **{k: oracle.ask(text, row) for k, text in keep.items()}}
+        carried = oracle.kept(anatomy.source(name).spec.get("keep"), {**row, **own})
+        row = {**(first if isinstance(first, dict) else {"_": first}), **carried, **own}
     return row
 
 

@@ -23,6 +23,7 @@ _TOPICS: Mapping[str, str] = MappingProxyType(
         "test_second_apply_changes_nothing": r"twice|second|again|once",
         "test_change_that_does_not_show": r"verif|read again|does not show",
         "test_protected_is_held_back": r"protect|held back|left alone|keep",
+        "test_guard_knows_its_tags": r"protect|tag",
         "test_young_is_held_back": r"young|minimum age|guard",
         "test_too_many_are_refused": r"too many|more than .* changes|at most|limit|max",
         "test_closed_window_is_refused": r"window|office hours|outside",

@@ -113,15 +113,18 @@ class Walker:
         found = self._walk(left, at)
         element = self._element(found)
         if node["type"] == "filter_projection":
+            if isinstance(found, Place) and not found.virtual:
+                self.space.filtered.setdefault(found.slot)
             self._truth(node["children"][2], element)
         inner = self._walk(right, element)
         if isinstance(inner, Place):
-            self._seen(inner)
+            self.seen(inner)
             return _listed(inner)
         return inner
 
-    def _seen(self, place: Place) -> None:
-        if not place.virtual and not isinstance(place.shape, StructureShape | ListShape):
+    def seen(self, place: Place) -> None:
+        """Makes sure that a plain member of an answer is there."""
+        if not place.virtual and place.shape is not None and not isinstance(place.shape, StructureShape | ListShape):
             self.space.usual(place)
 
     def _element(self, found: Found) -> Found:
@@ -197,7 +200,19 @@ class Walker:
             return self._over(node, at)
         found = [self._walk(child, at) for child in node["children"]]
         handler = _FUNCTIONS.get(name)
-        return handler(self, found) if handler else next((f for f in found if isinstance(f, Place)), None)
+        if handler is not None:
+            return handler(self, found)
+        places = [f for f in found if isinstance(f, Place)]
+        for place in places:
+            self.seen(place)
+        return places[0] if places else None
+
+    def _choices(self, node: Node, at: Found) -> Found:
+        for child in node["children"]:
+            found = self._walk(child, at)
+            if isinstance(found, Place) and found.shape is not None:
+                self.seen(found)
+        return None
 
     def _over(self, node: Node, at: Found) -> Found:
         listed, each = sorted(node["children"], key=lambda child: child["type"] == "expref")
@@ -254,8 +269,7 @@ def _derive(how: str) -> Callable[[Walker, Sequence[Found]], Found]:
         if isinstance(first, Derived) and first.how == "capture":
             return Derived(how=how, place=first.place, pattern=first.pattern, group=first.group)
         if isinstance(first, Place):
-            if how in ("age", "until"):
-                walker.space.usual(first)
+            walker.seen(first)
             return Derived(how=how, place=first)
         return None
 
@@ -282,6 +296,7 @@ def _capture(walker: Walker, found: Sequence[Found]) -> Found:
 
 def _split(walker: Walker, found: Sequence[Found]) -> Found:
     if len(found) == 2 and isinstance(found[0], Place) and isinstance(found[1], Fixed):
+        walker.seen(found[0])
         return Derived(how="split", place=found[0], pattern=str(found[1].value))
     return None
 
@@ -359,6 +374,7 @@ _NODES: Mapping[str, Callable[[Walker, Node, Found], Found]] = {
     "current": Walker._current,
     "identity": Walker._current,
     "multi_select_dict": Walker._dict,
+    "multi_select_list": Walker._choices,
     "function_expression": Walker._call,
 }
 _FUNCTIONS: Mapping[str, Callable[[Walker, Sequence[Found]], Found]] = {

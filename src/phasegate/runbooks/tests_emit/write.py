@@ -79,13 +79,13 @@ def untested(runbook: Runbook) -> list[Finding]:
         Finding(
             check="tests",
             rule="no-example",
-            severity=Severity.medium,
+            severity=Severity.low,
             path=runbook.path,
             line=runbook.line(key),
-            message=f"no example was found that tells {key} from a slightly different expression",
+            message=f"no example was found that would show a small mistake in {part!r} of {key}",
             fix=f"write a test of {key} by hand, or say it more simply",
         )
-        for key in plan.examples.untold
+        for key, part in plan.examples.untold
     ]
 
 
