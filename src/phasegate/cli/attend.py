@@ -113,8 +113,7 @@ class Attendance:
                 case "r" if click.confirm("Reject, and end this run?", err=True):
                     return Choice(kind=DecisionKind.reject)
                 case "d":
-                    with self.console.pager(styles=True):
-                        self.console.print(difference(view.changes, whole=True), soft_wrap=True)
+                    self._page(view)
                 case "q":
                     raise waits(view)
 
@@ -125,6 +124,11 @@ class Attendance:
         )
         letters = ["w" if view.blocking else "a", "c", "r", "d", "q"]
         return str(click.prompt("Decision", type=click.Choice(letters), show_choices=False, err=True))
+
+    def _page(self, view: GateView) -> None:
+        with self.console.capture() as captured:
+            self.console.print(difference(view.changes, whole=True), soft_wrap=True)
+        click.echo_via_pager(captured.get(), color=True)
 
     def _comments(self, gate: GateRecord) -> tuple[Comment, ...]:
         self.console.print(

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 from phasegate.app.app import App
-from phasegate.app.progress import PhaseProgress, progress
+from phasegate.app.progress import PhaseProgress, State, Step, progress
 from phasegate.cli.views.progress import duration, progress_view
 from phasegate.ledger import Event, GateRecord, GateStatus, Run, RunStatus
 
@@ -59,6 +59,7 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._began = time.monotonic()
+        self._seen: dict[tuple[str, int, int, str, str], float] = {}
         self._spinner = Spinner("dots", style="wait")
         self._live = Live(console=console, refresh_per_second=10, transient=False)
 
@@ -71,8 +72,16 @@ class Screen:
 
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
         """Redraws the picture."""
-        elapsed = time.monotonic() - self._began
-        self._live.update(progress_view(f"{run.spec}  run {run.id}", phases, elapsed, self._spinner))
+        total = time.monotonic() - self._began
+        heading = f"{run.spec}  run {run.id}"
+        self._live.update(progress_view(heading, phases, total, self._elapsed, self._spinner))
+
+    def _elapsed(self, phase: PhaseProgress, step: Step) -> float:
+        """Since the step was first seen at work."""
+        if step.state is not State.working:
+            return 0.0
+        now = time.monotonic()
+        return now - self._seen.setdefault((phase.id, phase.attempt, phase.round, step.kind, step.name), now)
 
 
 class Lines:

@@ -1,6 +1,6 @@
 """A run as it goes: phases, and the steps of the one that is at work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.spinner import Spinner
@@ -31,18 +31,24 @@ def duration(seconds: float) -> str:
     return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
 
 
-def progress_view(heading: str, phases: Sequence[PhaseProgress], elapsed: float, spinner: Spinner) -> RenderableType:
+Elapsed = Callable[[PhaseProgress, Step], float]
+"""For how many seconds a step has been at work."""
+
+
+def progress_view(
+    heading: str, phases: Sequence[PhaseProgress], total: float, elapsed: Elapsed, spinner: Spinner
+) -> RenderableType:
     """The phases, with the steps of those that are at work."""
     table = _grid()
     for phase in phases:
         table.add_row(_mark(phase.state, spinner), Text(phase.id, "name"), _about(phase), _took(phase.seconds))
         if phase.state is State.working:
             for step in phase.steps:
-                table.add_row("", *_step(step, spinner))
+                table.add_row("", *_step(step, elapsed(phase, step), spinner))
     head = Table.grid(expand=True)
     head.add_column(no_wrap=True, overflow="ellipsis")
     head.add_column(justify="right", no_wrap=True)
-    head.add_row(Text(heading, "name"), Text(duration(elapsed), "quiet"))
+    head.add_row(Text(heading, "name"), Text(duration(total), "quiet"))
     return Group(head, table)
 
 
@@ -65,12 +71,12 @@ def _grid() -> Table:
     return table
 
 
-def _step(step: Step, spinner: Spinner) -> tuple[RenderableType, RenderableType, RenderableType]:
+def _step(step: Step, elapsed: float, spinner: Spinner) -> tuple[RenderableType, RenderableType, RenderableType]:
     name = Table.grid(padding=(0, 1))
     name.add_column(width=1)
     name.add_column(no_wrap=True)
     name.add_row(_mark(step.state, spinner), Text(step.name, "quiet" if step.state is State.waiting else ""))
-    return name, Text(step_says(step), "quiet"), _took(step.seconds)
+    return name, Text(step_says(step), "quiet"), _took(step.seconds or elapsed)
 
 
 def step_says(step: Step) -> str:
