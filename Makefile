@@ -46,7 +46,8 @@ lock: .venv/dev
 
 .venv/runtime: .venv/made lock/runtime.txt pyproject.toml
 	@$(call INSTALL,--require-hashes -r lock/runtime.txt)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . >.venv/install.log 2>&1 \
+	  || { cat .venv/install.log >&2; exit 1; }
 	@touch $@
 
 .venv/dev: .venv/runtime lock/dev.txt
