@@ -1,4 +1,4 @@
-"""Writes pytest files for any valid runbook.yaml: examples found by search, told to AWS's stand-in, judged by the language."""
+"""Writes pytest files for any valid runbook.yaml, from examples that are found by search."""
 
 from phasegate.runbooks.tests_emit.write import compile_tests, support_files, test_names, untested
 

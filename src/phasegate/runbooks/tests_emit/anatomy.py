@@ -164,13 +164,17 @@ class _Reader:
 
     def _get(self, entry: Document, item: Place) -> Found:
         op = aws.operation(entry["get"] if isinstance(entry["get"], str) else entry["get"]["op"])
-        params = entry.get("params") or (entry["get"].get("params") if isinstance(entry["get"], Mapping) else None) or {}
+        params = (
+            entry.get("params") or (entry["get"].get("params") if isinstance(entry["get"], Mapping) else None) or {}
+        )
         source = Source(name=entry["as"], op=op, spec={**entry, "params": params}, parent="item")
         self.sources.append(source)
         self._params(params, item)
         codes = entry.get("on_error") or []
         codes = [codes] if isinstance(codes, str) else codes
-        self.space.add(Slot(source=source.name, path=(ANSWER,)), [Count(1), *(Fails(c) for c in codes), Fails("InternalFailure")])
+        self.space.add(
+            Slot(source=source.name, path=(ANSWER,)), [Count(1), *(Fails(c) for c in codes), Fails("InternalFailure")]
+        )
         return self._selected(entry, Place(source=source, path=(), shape=op.output))
 
     def _selected(self, entry: Document, place: Place) -> Found:
@@ -229,7 +233,10 @@ class _Reader:
         source = Source(name=entry["as"], op=None, spec=entry["metric"], parent="item")
         self.sources.append(source)
         self._params(entry["metric"].get("dims") or {}, item)
-        self.space.add(Slot(source=source.name, path=(ANSWER,)), [Count(1), Count(0), *([Count(2)] if entry["metric"].get("period") else [])])
+        self.space.add(
+            Slot(source=source.name, path=(ANSWER,)),
+            [Count(1), Count(0), *([Count(2)] if entry["metric"].get("period") else [])],
+        )
         return Place(source=source, path=(ELEMENT,), shape=_number_shape(), virtual=1)
 
     def _let(self, entry: Document, item: Place) -> Found:
@@ -257,4 +264,3 @@ def _number_shape() -> Any:
     """The shape of a datapoint's value."""
     points = shape_at(aws.operation("cloudwatch.GetMetricStatistics").output, ("Datapoints", ELEMENT, "Sum"))
     return points
-

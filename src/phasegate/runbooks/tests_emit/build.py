@@ -11,7 +11,19 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.candidates import default
-from phasegate.runbooks.tests_emit.places import ANSWER, COUNT, CSV, ELEMENT, JSON, SECOND, TAG, Path, Place, Slot, Source
+from phasegate.runbooks.tests_emit.places import (
+    ANSWER,
+    COUNT,
+    CSV,
+    ELEMENT,
+    JSON,
+    SECOND,
+    TAG,
+    Path,
+    Place,
+    Slot,
+    Source,
+)
 from phasegate.runbooks.tests_emit.values import ABSENT, NUMBER, Count, Fails, numbered
 
 Choice = Mapping[Slot, Any]
@@ -140,7 +152,9 @@ def _list(tree: Mapping[str, Any], shape: Shape | None, source: Source) -> Any:
         return _tag_list({k.removeprefix(TAG): v for k, v in tags.items()}, shape)
     number = tree.get(COUNT, Count(1)).number
     second = tree.get(SECOND, {})
-    more = [_finished({k: v for k, v in second.items() if k != COUNT}, below, source)] * second.get(COUNT, Count(0)).number
+    more = [_finished({k: v for k, v in second.items() if k != COUNT}, below, source)] * second.get(
+        COUNT, Count(0)
+    ).number
     if ELEMENT in tree:
         element = _finished(tree[ELEMENT], below, source)
         if element == {} and COUNT not in tree and tree[ELEMENT] != {}:

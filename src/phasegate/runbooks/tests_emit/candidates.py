@@ -1,12 +1,12 @@
 """Which values are worth trying at a place: those that a clause treats differently."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from phasegate.runbooks.tests_emit import texts
-from phasegate.runbooks.tests_emit.places import COUNT, ELEMENT, SECOND, TAG, Place, Slot
+from phasegate.runbooks.tests_emit.places import COUNT, ELEMENT, SECOND, TAG, Path, Place, Slot
 from phasegate.runbooks.tests_emit.values import ABSENT, NUMBER, Ago, Count
 
 _HOUR = 1 / 24
@@ -21,6 +21,8 @@ class Space:
         self.slots: dict[Slot, list[Any]] = {}
         self.filtered: dict[Slot, None] = {}
         """Lists that are searched for an element: what is said of one may be spoilt by another."""
+        self.sought: dict[Slot, list[dict[Path, Any]]] = {}
+        """For each such list, the values that each search asks of one element, by their path within it."""
 
     def add(self, slot: Slot, values: Iterable[Any]) -> None:
         """Adds values, each once, in their order."""
@@ -38,6 +40,16 @@ class Space:
                 if slot.path[: len(first)] == first:
                     self.slots[Slot(source=at.source, path=(*second, *slot.path[len(first) :]))] = list(known)
             self.slots[Slot(source=at.source, path=(*second, COUNT))] = [Count(0), Count(1)]
+
+    def elements(self) -> Iterator[dict[Slot, Any]]:
+        """Choices in which one element of a list is what one search asks for, and a second what another does."""
+        for at, asked in self.sought.items():
+            for one in asked:
+                first = {Slot(source=at.source, path=(*at.path, ELEMENT, *path)): v for path, v in one.items()}
+                yield first
+                for two in asked:
+                    second = {Slot(source=at.source, path=(*at.path, SECOND, *path)): v for path, v in two.items()}
+                    yield {**first, **second, Slot(source=at.source, path=(*at.path, SECOND, COUNT)): Count(1)}
 
     def usual(self, place: Place) -> Any:
         """The first value of a place, after making sure that it has one."""
@@ -70,7 +82,9 @@ def _text(shape: Shape | None, name: str) -> str:
 
 
 def _dashed(name: str) -> str:
-    words = "".join(f"-{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name))
+    words = "".join(
+        f"-{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
+    )
     return words.strip("-")
 
 
@@ -81,7 +95,9 @@ def as_truth(space: Space, place: Place) -> None:
         return
     if isinstance(shape, ListShape):
         space.add(Slot(source=place.source.name, path=(*place.path, COUNT)), [Count(1), Count(0)])
-        space.usual(place.element) if not isinstance(shape.member, StructureShape) else _one_member(space, place.element)
+        space.usual(place.element) if not isinstance(shape.member, StructureShape) else _one_member(
+            space, place.element
+        )
     elif isinstance(shape, StructureShape):
         _one_member(space, place)
     elif shape is not None and shape.type_name == "boolean":
@@ -110,7 +126,9 @@ def against(space: Space, place: Place, value: Any) -> None:
         found = _around(place.shape, value)
     elif isinstance(value, str):
         found = [value, *_others(place.shape, value), "", ABSENT]
-        found = found if place.shape is None or not getattr(place.shape, "enum", None) else [f for f in found if f != ""]
+        found = (
+            found if place.shape is None or not getattr(place.shape, "enum", None) else [f for f in found if f != ""]
+        )
     elif value is None:
         space.usual(place)
         usual = "x" if place.path[-1].startswith(TAG) else default(place)
@@ -165,7 +183,9 @@ def counts(space: Space, place: Place, value: Any) -> None:
         path = (*place.path, COUNT)
         numbers = [int(value) + 1, int(value), int(value) - 1, 1, 0]
         space.add(Slot(source=place.source.name, path=path), [Count(n) for n in numbers if 0 <= n <= 12])
-        space.usual(place.element) if not isinstance(place.element.shape, StructureShape) else _one_member(space, place.element)
+        space.usual(place.element) if not isinstance(place.element.shape, StructureShape) else _one_member(
+            space, place.element
+        )
 
 
 def holding(space: Space, place: Place, value: Any) -> None:
@@ -190,7 +210,10 @@ def matching(space: Space, place: Place, pattern: Any) -> None:
     """Texts that match a regular expression, that do so only in another place, and that do not."""
     if isinstance(pattern, str):
         found = texts.examples(pattern)
-        space.add(place.slot, [*found, *(f.swapcase() for f in found[:1]), *(f"~{f}" for f in found[:1]), *(f"{f}~" for f in found[:1])])
+        space.add(
+            place.slot,
+            [*found, *(f.swapcase() for f in found[:1]), *(f"~{f}" for f in found[:1]), *(f"{f}~" for f in found[:1])],
+        )
         space.add(place.slot, ["~", "", ABSENT])
 
 

@@ -60,7 +60,9 @@ def _after(plan: Plan) -> str:
     own = str(plan.anatomy.listing.op)
     for table in found:
         table.content = [] if table.call == own else table.content
-    body = "".join(f"    {line}\n" for text in script([t for t in found if t.call == own]) for line in text.splitlines())
+    body = "".join(
+        f"    {line}\n" for text in script([t for t in found if t.call == own]) for line in text.splitlines()
+    )
     return f'def changed(answers: Any) -> None:\n    """The match is gone."""\n{body}'
 
 
@@ -106,7 +108,9 @@ def _change(plan: Plan) -> Test:
         "An approved change is made with these parameters, in this order, and shows when the item is read again.",
         "def test_change(answers: Any, approver: Any) -> None:\n{doc}    remediable(answers)\n"
         "    outcome = approver.apply(OPEN, order())\n"
-        '    assert [change.state for change in outcome.changes] == ["done"]\n' + _made() + "    assert made == CHANGES\n",
+        '    assert [change.state for change in outcome.changes] == ["done"]\n'
+        + _made()
+        + "    assert made == CHANGES\n",
     )
 
 
@@ -128,7 +132,8 @@ def _snapshots(remedy: Remedy) -> Iterator[Test]:
     yield (
         "test_failed_snapshot_stops_the_change",
         "Nothing changes without its snapshot.",
-        "def test_failed_snapshot_stops_the_change(answers: Any, approver: Any) -> None:\n{doc}    remediable(answers)\n"
+        "def test_failed_snapshot_stops_the_change(answers: Any, approver: Any) -> None:\n{doc}"
+        "    remediable(answers)\n"
         f'    answers.breaks({taken.call!r}, "InternalFailure")\n    outcome = approver.apply(OPEN, order())\n'
         '    assert [change.state for change in outcome.changes] == ["failed"]\n'
         f"    assert answers.made(*{changes!r}) == []\n",
@@ -165,7 +170,8 @@ def _unverified() -> Test:
     return (
         "test_change_that_does_not_show",
         "A change that does not show when the item is read again is not called done.",
-        "def test_change_that_does_not_show(answers: Any, approver: Any) -> None:\n{doc}    remediable(answers, works=False)\n"
+        "def test_change_that_does_not_show(answers: Any, approver: Any) -> None:\n{doc}"
+        "    remediable(answers, works=False)\n"
         "    outcome = approver.apply(OPEN, order())\n"
         '    assert [change.state for change in outcome.changes] == ["unverified"]\n',
     )
@@ -192,7 +198,8 @@ def _guards(plan: Plan) -> Iterator[Test]:
 def _held_back(name: str, told: str, accounts: list[tuple[str, Account]], plan: Plan) -> Test:
     """One test over accounts whose match must be left alone."""
     makers = "".join(
-        f"    if protected == {word!r}:\n" + "".join(f"        {x}\n" for t in script(tables(plan.anatomy, one)) for x in t.splitlines())
+        f"    if protected == {word!r}:\n"
+        + "".join(f"        {x}\n" for t in script(tables(plan.anatomy, one)) for x in t.splitlines())
         for word, one in accounts
     )
     return (
@@ -216,7 +223,9 @@ def _protected(plan: Plan) -> Iterator[Test]:
             if one is not None and value not in [w for w, _ in found]:
                 found.append((f"{key}={value}", one))
     if found:
-        yield _held_back("test_protected_is_held_back", "A tag of the guard protects, with and without a value.", found, plan)
+        yield _held_back(
+            "test_protected_is_held_back", "A tag of the guard protects, with and without a value.", found, plan
+        )
 
 
 def _guard_alone(plan: Plan) -> Iterator[Test]:
@@ -227,7 +236,7 @@ def _guard_alone(plan: Plan) -> Iterator[Test]:
             "A tag of the guard protects whatever its value; another does not.",
             f'@pytest.mark.parametrize("key", {list(plan.guard["protect_tags"])!r})\n'
             "def test_guard_knows_its_tags(key: str) -> None:\n{doc}"
-            '    guard = replace(RUNBOOK.guard, min_age_days=None)\n'
+            "    guard = replace(RUNBOOK.guard, min_age_days=None)\n"
             '    assert guard.holds_back({"Tags": [{"Key": key, "Value": ""}]}, NOW)\n'
             '    assert not guard.holds_back({"Tags": [{"Key": f"{key}x", "Value": ""}]}, NOW)\n',
         )
@@ -274,7 +283,8 @@ def _window(plan: Plan) -> Iterator[Test]:
             "test_closed_window_is_refused",
             f"Changes are made only in the window {text}.",
             "def test_closed_window_is_refused() -> None:\n{doc}"
-            f"    assert RUNBOOK.guard.refuses(1, {_moment(shut)})\n    assert not RUNBOOK.guard.refuses(1, {_moment(open_)})\n",
+            f"    assert RUNBOOK.guard.refuses(1, {_moment(shut)})\n"
+            f"    assert not RUNBOOK.guard.refuses(1, {_moment(open_)})\n",
         )
 
 

@@ -40,7 +40,7 @@ class Examples:
 
     chosen: Sequence[Example]
     untold: Sequence[tuple[str, str]]
-    """Parts of the file of which a change would go unnoticed: `match` or another key, and the part of its expression."""
+    """Parts of the file of which a change would go unnoticed: `match` or another key, and what of its expression."""
 
 
 class Chooser:
@@ -63,7 +63,9 @@ class Chooser:
         for key, part, node in self._altered():
             if any(self._told(e.choice, key, node) for e in chosen):
                 continue
-            found = next((e for e in pool if self._told(e.choice, key, node)), None) or self._sought(bases["match"], key, node)
+            found = next((e for e in pool if self._told(e.choice, key, node)), None) or self._sought(
+                bases["match"], key, node
+            )
             if found is None:
                 untold.add((key, part))
             else:
@@ -172,7 +174,9 @@ class Chooser:
         return words_of(slot.words(self._anatomy.source(slot.source).at), value)
 
     def _is_error(self, example: Example) -> bool:
-        return not example.words.startswith(tuple(USUAL.values())) and any(isinstance(v, Fails) for v in example.choice.values())
+        return not example.words.startswith(tuple(USUAL.values())) and any(
+            isinstance(v, Fails) for v in example.choice.values()
+        )
 
     def _near_misses(self, pool: Iterable[Example]) -> list[Example]:
         """For each place, up to three values that alone make the match none."""
@@ -193,7 +197,8 @@ class Chooser:
         if len(pairs) > _PAIRS:
             pairs = self._random.sample(pairs, _PAIRS)
         near = ({**base, one[0]: one[1], two[0]: two[1]} for one, two in pairs)
-        found = next((choice for choice in chain(near, self._samples) if self._told(choice, key, node)), None)
+        told = ({**base, **asked} for asked in self._anatomy.space.elements())
+        found = next((choice for choice in chain(told, near, self._samples) if self._told(choice, key, node)), None)
         return None if found is None else self._nearest(base, found, key, node)
 
     @cached_property

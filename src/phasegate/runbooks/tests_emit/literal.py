@@ -39,7 +39,9 @@ def _statements(table: Table) -> list[str]:
     if table.kind == "fails":
         return [f"answers.fails({call}, {params}, {code!r})  # {_comment(words)}" for words, code in table.content]
     if table.kind == "gives":
-        return [f"# {_comment(words)}\nanswers.gives({call}, {params}, {source(answer)})" for words, answer in table.content]
+        return [
+            f"# {_comment(words)}\nanswers.gives({call}, {params}, {source(answer)})" for words, answer in table.content
+        ]
     rows = "".join(f"\n# {_comment(words)}\n{source(row)}," for words, row in table.content)
     ids = f"{table.ids!r}, " if table.kind == "batch" else ""
     return [f"answers.{table.kind}({call}, {params}, {ids}{table.key!r}, [{rows}\n])"]

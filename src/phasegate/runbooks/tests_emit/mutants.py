@@ -21,7 +21,8 @@ def mutants(text: str) -> list[tuple[str, str]]:
         text: A valid runbook.yaml.
 
     Returns:
-        What the mistake is, and the file that has it. Each still parses; whether each means something else is for tests to say.
+        What the mistake is, and the file that has it. Each is still YAML; whether it means something else is for the
+        tests to say.
     """
     document = yaml.safe_load(text)
     found = [(what, changed) for what, changed in _changes(document, document, ()) if changed != document]
@@ -43,7 +44,18 @@ def _changes(whole: Any, part: Any, path: tuple[Any, ...]) -> Iterator[tuple[str
 
 
 def _of_map(whole: Any, part: dict[str, Any], path: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    for key in ("where", "skip", "warn", "snapshot", "undo", "verify", "on_error", "protect_tags", "max_changes", "wait"):
+    for key in (
+        "where",
+        "skip",
+        "warn",
+        "snapshot",
+        "undo",
+        "verify",
+        "on_error",
+        "protect_tags",
+        "max_changes",
+        "wait",
+    ):
         if key in part:
             yield f"{key} is lost in {_named(path)}", _with(whole, path, {k: v for k, v in part.items() if k != key})
     for key, value in (part.get("params") or {}).items() if isinstance(part.get("params"), dict) else ():
@@ -92,7 +104,7 @@ def _reworded(text: str) -> Iterator[tuple[str, str]]:
 def _dropped(text: str) -> Iterator[tuple[str, str]]:
     """Of clauses at the top, each left out in turn, and each operator exchanged."""
     parts = _JOINED.split(text)
-    if len(parts) < 3 or "(" in text and not _balanced(parts[::2]):
+    if len(parts) < 3 or not _balanced(parts[::2]):
         return
     for number in range(0, len(parts), 2):
         kept = parts[: max(number - 1, 0)] + parts[number + 1 + (number == 0) :]

@@ -1,4 +1,4 @@
-"""Says what the language page says of an item, straight from the file: the tests' opinion, apart from the compiler's."""
+"""Says of an item what the language says, straight from the file: the tests' opinion, apart from the compiler's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def value(node: Node, row: Any) -> Any:
     Raises:
         JMESPathError: a function was given what it cannot take.
     """
-    return TreeInterpreter(_OPTIONS).visit(node, row)
+    return TreeInterpreter(_OPTIONS).visit(node, row)  # type: ignore[arg-type]
 
 
 def ask(text: str, row: Any) -> Any:

@@ -1,12 +1,15 @@
-"""What the tests of a remediation need: the calls in order, the answers to them, and how the account looks afterwards."""
+"""What the tests of a remediation need: calls in order, answers to them, the account afterwards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+from botocore.loaders import Loader
 from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks import aws
+from phasegate.runbooks.runtime.values import truth
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import build
@@ -16,7 +19,6 @@ from phasegate.runbooks.tests_emit.places import ELEMENT, Path, Place, Source
 from phasegate.runbooks.tests_emit.tables import Case, evaluated
 from phasegate.runbooks.tests_emit.values import numbered, plain
 from phasegate.runbooks.tests_emit.walk import Walker
-from phasegate.runbooks.runtime.values import truth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +100,8 @@ def _waiter(snapshot: Mapping[str, Any]) -> Step | None:
         return None
     service = snapshot["op"].split(".")[0]
     found = next(w for w in aws.waiters(service) if w.name == snapshot["wait"])
-    config = aws._optional(service, "waiters-2")["waiters"]
-    entry = next(e for n, e in config.items() if aws.xform_name(n) == snapshot["wait"])
+    config = Loader().load_service_model(service, "waiters-2")["waiters"]
+    entry = next(e for n, e in config.items() if xform_name(n) == snapshot["wait"])
     accept = next(a for a in entry["acceptors"] if a["state"] == "success")
     call = f"{service}.{found.operation}"
     return Step(call=call, params=None, answer=_satisfying(call, accept), role="wait")
@@ -133,6 +135,8 @@ def _filled(shape: Any, op: str, depth: int = 2) -> dict[str, Any]:
         if isinstance(member, StructureShape) and depth > 1:
             inner = _filled(member, op, depth - 1)
             answer |= {name: inner} if inner else {}
-        elif not isinstance(member, StructureShape | ListShape) and name.endswith(("Id", "Identifier", "Arn", "Name", "ARN")):
+        elif not isinstance(member, StructureShape | ListShape) and name.endswith(
+            ("Id", "Identifier", "Arn", "Name", "ARN")
+        ):
             answer[name] = numbered(default(Place(source=source, path=(name,), shape=member)), 0)
     return answer

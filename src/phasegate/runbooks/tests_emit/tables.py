@@ -99,7 +99,9 @@ def _case(anatomy: Anatomy, example: Example, number: int) -> Case | None:
     item = oracle.item(anatomy, world)
     if item is None:
         return None
-    return Case(example=example, number=number, world=world, item=item, id=str(oracle.ask(anatomy.document["id"], item.row)))
+    return Case(
+        example=example, number=number, world=world, item=item, id=str(oracle.ask(anatomy.document["id"], item.row))
+    )
 
 
 def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
@@ -112,7 +114,9 @@ def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
         if oracle.verdict(anatomy.document, item) != case.example.verdict:
             return False
     return all(
-        len(table.content) == 1 for table in tables(anatomy, Account(cases=tuple(cases))) if table.kind not in ("rows", "batch")
+        len(table.content) == 1
+        for table in tables(anatomy, Account(cases=tuple(cases)))
+        if table.kind not in ("rows", "batch")
     )
 
 
@@ -146,7 +150,9 @@ def _enter(found: dict[str, Table], anatomy: Anatomy, account: Account, case: Ca
         params = {k: spec[k] for k in ("namespace", "name", "stat", "days", "period") if spec.get(k) is not None}
         params["dims"] = evaluated(spec.get("dims") or {}, row)
         if len(params["dims"]) == len(spec.get("dims") or {}):
-            _table(found, "metric", "cloudwatch.GetMetricStatistics", params).add(words, [plain(v) for v in answer.trees])
+            _table(found, "metric", "cloudwatch.GetMetricStatistics", params).add(
+                words, [plain(v) for v in answer.trees]
+            )
         return
     params = evaluated(source.spec.get("params") or {}, row)
     call = str(source.op)
@@ -192,7 +198,9 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
 
 def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
     """Of a joined listing: the sorted left values of all items that it is asked for."""
-    entry = next((e for e in anatomy.document.get("with") or () if e["as"] == source.name.split("/")[0] and "by" in e), None)
+    entry = next(
+        (e for e in anatomy.document.get("with") or () if e["as"] == source.name.split("/")[0] and "by" in e), None
+    )
     if entry is None or "list" not in entry:
         return []
     found: set[Any] = set()
@@ -207,5 +215,3 @@ def steps_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Operations of the listing's chain."""
     listing = document["list"]
     yield from (op_of(step) for step in (listing if isinstance(listing, list) else [listing]))
-
-

@@ -46,7 +46,7 @@ def _one(code: Any, argument: Any, choice: int, group: int, inside: str) -> str:
         return inside if group and argument[0] == group else _write(argument[3], choice, group, inside)
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
         least, most, what = argument
-        return _write(what, choice, group, inside) * max(least, min(most, 1))
+        return _write(what, choice, group, inside) * int(max(least, min(most, 1)))
     return ""
 
 

@@ -15,7 +15,9 @@ _TOPICS: Mapping[str, str] = MappingProxyType(
         "test_every_page_is_read": r"\bpages?\b",
         "test_every_region_is_read": r"\bregions?\b",
         "test_failed_call_is_said": r"fails?\b|failed|error|denied|could not|incomplete|unknown",
-        "test_dry_run_changes_nothing": r"dry.?run|without (an )?approval|nothing (is|was|has been) (changed|deleted|made|touched)|no change",
+        "test_dry_run_changes_nothing": (
+            r"dry.?run|without (an )?approval|nothing (is|was|has been) (changed|deleted|made|touched)|no change"
+        ),
         "test_snapshot_comes_first": r"snapshot|before (it|any|the|a) ",
         "test_change": r"delet|remov|terminat|releas|stop|chang|appl|remediat|approv",
         "test_undo_is_recorded": r"\bundo|restor|roll.?back|recover",

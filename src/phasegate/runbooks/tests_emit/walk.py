@@ -9,7 +9,7 @@ from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks.tests_emit import candidates
 from phasegate.runbooks.tests_emit.candidates import Space
-from phasegate.runbooks.tests_emit.places import CSV, ELEMENT, JSON, TAG, Place
+from phasegate.runbooks.tests_emit.places import CSV, JSON, TAG, Path, Place
 from phasegate.runbooks.tests_emit.values import ABSENT
 
 Node = Mapping[str, Any]
@@ -55,6 +55,7 @@ class Walker:
     def __init__(self, space: Space, names: Mapping[str, Found]) -> None:
         self.space = space
         self.names = dict(names)
+        self._asked: dict[Path, Any] = {}
 
     def judge(self, text: str, at: Found) -> None:
         """Walks an expression whose truth counts."""
@@ -113,14 +114,23 @@ class Walker:
         found = self._walk(left, at)
         element = self._element(found)
         if node["type"] == "filter_projection":
-            if isinstance(found, Place) and not found.virtual:
-                self.space.filtered.setdefault(found.slot)
-            self._truth(node["children"][2], element)
+            self._search(node["children"][2], found, element)
         inner = self._walk(right, element)
         if isinstance(inner, Place):
             self.seen(inner)
             return _listed(inner)
         return inner
+
+    def _search(self, condition: Node, found: Found, element: Found) -> None:
+        """A condition on elements; what it asks of one is remembered, so that an example can hold just that."""
+        outer, self._asked = self._asked, {}
+        self._truth(condition, element)
+        if isinstance(found, Place) and isinstance(element, Place) and not found.virtual:
+            at = len(element.path)
+            asked = {path[at:]: value for path, value in self._asked.items() if path[:at] == element.path}
+            self.space.filtered.setdefault(found.slot)
+            self.space.sought.setdefault(found.slot, []).append(asked)
+        self._asked = outer
 
     def seen(self, place: Place) -> None:
         """Makes sure that a plain member of an answer is there."""
@@ -129,7 +139,9 @@ class Walker:
 
     def _element(self, found: Found) -> Found:
         if isinstance(found, Place):
-            return found.element if found.virtual or isinstance(found.shape, ListShape) or found.shape is None else found
+            return (
+                found.element if found.virtual or isinstance(found.shape, ListShape) or found.shape is None else found
+            )
         return None
 
     def _flatten(self, node: Node, at: Found) -> Found:
@@ -145,6 +157,8 @@ class Walker:
             left, right = right, left
         if isinstance(right, Fixed):
             self._against(left, right.value)
+            if isinstance(left, Place) and node["value"] == "eq" and right.value is not None:
+                self._asked[left.path] = right.value
         elif isinstance(left, Place) and isinstance(right, Place):
             self._related(left, right)
         return None
@@ -171,7 +185,9 @@ class Walker:
         elif left.how == "capture" and isinstance(value, str):
             from phasegate.runbooks.tests_emit import texts
 
-            found = [t for inside in (value, f"{value}x", "other") for t in texts.examples(left.pattern, left.group, inside)]
+            found = [
+                t for inside in (value, f"{value}x", "other") for t in texts.examples(left.pattern, left.group, inside)
+            ]
             self.space.add(left.place.slot, [*found, ABSENT])
         elif left.how == "split" and isinstance(value, str):
             glue = left.pattern
@@ -228,7 +244,14 @@ def _is_root(at: Place) -> bool:
 
 
 def _is_tag(node: Node) -> bool:
-    return node["type"] == "function_expression" and node["value"] in ("tag", "not_null", "parse_json", "as_list", "max", "min")
+    return node["type"] == "function_expression" and node["value"] in (
+        "tag",
+        "not_null",
+        "parse_json",
+        "as_list",
+        "max",
+        "min",
+    )
 
 
 def _listed(place: Place) -> Place:
@@ -341,7 +364,7 @@ def _cidr(space: Space, place: Place, network: Any) -> None:
 def _principals(walker: Walker, found: Sequence[Found]) -> Found:
     if found and isinstance(found[0], Place):
         place = found[0]
-        where = place.within(JSON) if not place.path[-1:] == (JSON,) else place
+        where = place.within(JSON) if place.path[-1:] != (JSON,) else place
         statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         policies = [
             {"Statement": [{**statement, "Principal": principal}]}

@@ -61,7 +61,7 @@ def compile_tests(
 
 def support_files(package: str) -> dict[str, bytes]:
     """What the tests of every runbook of a package need beside themselves: `tests/conftest.py`."""
-    text = (resources.files("phasegate.runbooks.tests_emit") / "support" / "conftest.py.tmpl").read_text()
+    text = (resources.files("phasegate.runbooks.tests_emit") / "conftest.py.tmpl").read_text()
     return {"tests/conftest.py": formatted(text.replace("@package@", package)).encode()}
 
 
@@ -98,7 +98,9 @@ def _tests(plan: Plan) -> list[Test]:
 def _module(plan: Plan) -> str:
     tests = _tests(plan)
     if not tests:
-        return formatted(f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n')
+        return formatted(
+            f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n'
+        )
     names = [name for name, _, _ in tests]
     body = "\n\n".join(chain(detection.prepared(plan), changes.prepared(plan), (_test(plan, names, t) for t in tests)))
     helpers = "\n\n".join(text for name, text in _HELPERS.items() if re.search(rf"\b{name}\(", body))
