@@ -90,7 +90,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mo
 
 
 def runbook_of(runtime: ModuleType) -> Any:
-    return importlib.import_module(f"{runtime.__package__.removesuffix('._runtime')}.runbooks.old_volumes").RUNBOOK
+    return importlib.import_module(f"{str(runtime.__package__).removesuffix('._runtime')}.runbooks.old_volumes").RUNBOOK
 
 
 def order(runtime: ModuleType, **more: Any) -> Any:

@@ -87,7 +87,7 @@ class Detailer:
         if not shared:
             return self._each(entry.as_, told, body, calls=True)
         loader = self._loader(f"load_{snake(entry.as_)}", "Any", told, body)
-        return self._each(entry.as_, "the same for every item.", f"    return scan.once({loader})\n")
+        return self._each(entry.as_, "the same for every item, and asked once.", f"    return scan.once({loader})\n")
 
     def _answered(self, entry: Get, call: str) -> str:
         if entry.select is None and entry.default is None:
@@ -145,7 +145,7 @@ class Detailer:
         body = "    used: list[Any] = []\n" + "".join(self._used(values) for values in entry.set_)
         told = f"Values of {listed(values.list_[-1].op.replace('.', ':', 1) for values in entry.set_)}."
         loader = self._loader(f"load_{snake(entry.as_)}", "Values", told, f"{body}    return union(used)\n")
-        return self._each(entry.as_, "the same for every item.", f"    return scan.once({loader})\n")
+        return self._each(entry.as_, "the same for every item, and asked once.", f"    return scan.once({loader})\n")
 
     def _used(self, values: Values) -> str:
         row = self.draft.local(noun(values.list_[-1]), "row")

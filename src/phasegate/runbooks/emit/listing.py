@@ -7,7 +7,7 @@ from itertools import pairwise
 from phasegate.core.errors import InvalidInput
 from phasegate.runbooks import aws
 from phasegate.runbooks.emit.draft import NAME, Draft, plural, prose, singular, snake
-from phasegate.runbooks.emit.translate import Translator
+from phasegate.runbooks.emit.translate import Translator, constant_name
 from phasegate.runbooks.expressions import parse, walk
 from phasegate.runbooks.model import Step
 
@@ -49,12 +49,13 @@ class Lister:
         children = self.draft.function(
             f"{plural(noun(step))}_of",
             f"def {NAME}(scan: Scan, {above}: Row) -> Iterator[Row]:\n"
-            f'    """{_told(step)} For one {_words(noun(parent))}."""\n'
+            f'    """{_told(step)} Those of one {_words(noun(parent))}."""\n'
             + (f"    return {rows}\n" if not step.keep else _with_kept(rows, below, _kept(step, code))),
         )
         return self.draft.function(
             f"list_{plural(noun(step))}",
-            f'def {NAME}(scan: Scan) -> Iterator[Row]:\n    """{_told(step)} For every {_words(noun(parent))}."""\n'
+            f"def {NAME}(scan: Scan) -> Iterator[Row]:\n"
+            f'    """{_told(step)} Those of every {_words(noun(parent))}."""\n'
             f"    return scan.fan_out({lister}(scan), {children})\n",
         )
 
@@ -62,11 +63,13 @@ class Lister:
         above, below = self.draft.local(noun(parent)), self.draft.local(noun(step))
         code = Translator(draft=self.draft, subject=above, params=self.params)
         shared = _shared(step, code, above)
-        more = ", **shared['params']" if step.params else ""
+        both = step.params and step.keep
+        more = (", **shared['params']" if both else ", **shared") if step.params else ""
         rows = f"{call(self.draft, step)}, {step.param}=ids{more})"
         each = f"yield from {rows}"
         if step.keep:
-            each = f"for {below} in {rows}:\n            yield {below} | shared['kept']"
+            kept = "shared['kept']" if both else "shared"
+            each = f"for {below} in {rows}:\n            yield {below} | {kept}"
         return self.draft.function(
             f"list_{plural(noun(step))}",
             f'def {NAME}(scan: Scan) -> Iterator[Row]:\n    """{_told(step)} {step.batch} ids a call."""\n'
@@ -94,7 +97,8 @@ def where_rows_are(draft: Draft, op: str, items: str | None) -> str:
     node = parse(found)
     if node["type"] == "field":
         return repr(node["value"])
-    return draft.constant(f"{snake(_last_key(found) or 'rows').upper()}_IN_ANSWER", f"expression({found!r})")
+    named = snake(_last_key(found)).upper() if _last_key(found) else constant_name(node)
+    return draft.constant(f"{named}_IN_ANSWER", f"expression({found!r})")
 
 
 def _rows_key(op: str) -> str | None:
@@ -151,9 +155,8 @@ def _with_kept(rows: str, below: str, kept: str) -> str:
 
 
 def _shared(step: Step, code: Translator, above: str) -> str:
-    parts = []
-    if step.params:
-        parts.append(f"'params': {code.literal(step.params)}")
-    if step.keep:
-        parts.append(f"'kept': {_kept(step, code)}")
-    return f", lambda {above}: {{{', '.join(parts)}}}" if parts else ""
+    if not step.params and not step.keep:
+        return ""
+    params, kept = code.literal(step.params), _kept(step, code)
+    both = f"{{'params': {params}, 'kept': {kept}}}"
+    return f", lambda {above}: {both if step.params and step.keep else params if step.params else kept}"

@@ -12,10 +12,11 @@ from phasegate.runbooks.emit.draft import NAME, Draft, prose
 from phasegate.runbooks.emit.formatting import formatted
 from phasegate.runbooks.emit.listing import Lister, noun
 from phasegate.runbooks.emit.translate import Translator
-from phasegate.runbooks.expressions import NAMES, names, parse, unparse
+from phasegate.runbooks.expressions import NAMES, Node, names, parse, unparse
 from phasegate.runbooks.model import Runbook
 
 _OF_CHANGES = re.compile(r"\b(approv|appl|delet|snapshot|remov|undo|restor|stop|terminat|chang|releas)", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w /:.,|@-]*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -113,13 +114,24 @@ class _Functions:
             "identify",
             f"def {NAME}(scan: Scan, {self.item}: Row) -> str:\n"
             f'    """What tells the {self._words} from all others of its account and region."""\n'
-            f"    return str({self._key(text)})\n",
+            f"    return {self._key(text)}\n",
         )
 
     def _key(self, text: str) -> str:
-        """A plain key must be there: an item without its id cannot be told from others."""
-        plain = parse(text)["type"] == "field" and text not in NAMES
-        return f"{self.item}[{parse(text)['value']!r}]" if plain else self._code.value(text)
+        """The id as a text; its keys must be there, since an item without its id cannot be told from others."""
+        node = parse(text)
+        if node["type"] == "field":
+            return f"str({self._part(node)})"
+        parts = _joined(node)
+        if parts is None:
+            return f"str({self._code.value(text)})"
+        glue, nodes = parts
+        texts = (part["value"] if part["type"] == "literal" else f"{{{self._part(part)}}}" for part in nodes)
+        return f'f"{glue.join(texts)}"'
+
+    def _part(self, node: Node) -> str:
+        name = str(node["value"])
+        return self._code.value(name) if name in NAMES else f"{self.item}[{name!r}]"
 
     def _test(self, name: str, told: str, text: str | None, *, quoted: bool = False) -> str:
         if text is None:
@@ -176,6 +188,19 @@ class _Functions:
             "has_worked": actor.has_worked(runbook) if verified else "",
             "guard": actions.guard(runbook),
         }
+
+
+def _joined(node: Node) -> tuple[str, Sequence[Node]] | None:
+    """The glue and the parts of `join('/', […])`, where an f-string can say the same."""
+    if node["type"] != "function_expression" or node["value"] != "join":
+        return None
+    glue, parts = node["children"]
+    if glue["type"] != "literal" or parts["type"] != "multi_select_list":
+        return None
+    texts = [glue["value"], *(part["value"] for part in parts["children"] if part["type"] == "literal")]
+    plain = all(part["type"] in ("literal", "field") for part in parts["children"])
+    safe = all(isinstance(text, str) and _PLAIN.fullmatch(text) for text in texts)
+    return (glue["value"], parts["children"]) if plain and safe else None
 
 
 def _reason(text: str) -> tuple[str, str]:

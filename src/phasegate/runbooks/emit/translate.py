@@ -211,7 +211,7 @@ class Translator:
         return Code(f"{written}({', '.join(self._value(child).text for child in node['children'])})", kind)
 
     def _constant(self, node: Node) -> Code:
-        named = self.draft.constant(_constant_name(node), f"expression({unparse(node)!r})")
+        named = self.draft.constant(constant_name(node), f"expression({unparse(node)!r})")
         used = {str(part["value"]) for part in walk(node) if part["type"] == "field"}
         names = "".join(f", {name}={variable}" for name, variable in self.bound.items() if name in used)
         return Code(f"{named}({self.scan}, {self.subject}{names})")
@@ -245,8 +245,8 @@ def _literal(value: Any) -> Code:
     return Code(repr(value), "number" if number else "any")
 
 
-def _constant_name(node: Node) -> str:
-    """From the first keys that it names, so that the constant says what it is about."""
+def constant_name(node: Node) -> str:
+    """A name from the first keys that the expression names, so that the constant says what it is about."""
     names = [snake(str(part["value"])) for part in walk(node) if part["type"] == "field" and part["value"] != "_"]
     words = "_".join(dict.fromkeys(names[:3])).upper().strip("_")
     return words if words.isidentifier() and len(words) > 1 else "EXPRESSION"

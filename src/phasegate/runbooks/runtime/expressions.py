@@ -81,7 +81,7 @@ class Expression:
     def _parsed(self) -> Any:
         return jmespath.compile(self.text)
 
-    def __call__(self, context: Context, row: Any, **names: Any) -> Any:
+    def __call__(self, context: Context, row: Any, **names: Any) -> object:
         """The value; None where the expression finds nothing.
 
         Raises:

@@ -306,7 +306,7 @@ def _required(client: Any, operation: str) -> Iterable[str]:
 
 
 def _found(scan: Scan, items: str | Expression | None, page: Row) -> Iterable[Any]:
-    found = (
+    found: object = (
         _without_metadata(page) if items is None else page.get(items) if isinstance(items, str) else items(scan, page)
     )
     if found is None:

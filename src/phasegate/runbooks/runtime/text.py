@@ -15,7 +15,7 @@ def report_text(report: Report) -> str:
     lines = [f"{report.title} ({report.runbook}), as of {report.as_of.isoformat(timespec='minutes')}", ""]
     if report.findings:
         lines += [*_table(_HEAD, (_cells(finding) for finding in report.findings)), ""]
-    return "\n".join([*lines, *_totals(report), *_errors(report)])
+    return "\n".join([*lines, *_totals(report), *_planned(report), *_errors(report)])
 
 
 def outcome_text(outcome: Outcome) -> str:
@@ -60,6 +60,13 @@ def _totals(report: Report) -> list[str]:
     if report.unpriced:
         lines.append(f"{report.unpriced} matches have no known price and are not in the sum.")
     return lines
+
+
+def _planned(report: Report) -> list[str]:
+    if not report.actions:
+        return []
+    calls = ", ".join(report.actions)
+    return [f"Nothing was changed. With an approval of {report.digest}, each match would take: {calls}."]
 
 
 def _errors(report: Report) -> list[str]:

@@ -61,7 +61,7 @@ def at_most(left: Any, right: Any) -> bool:
     return _ordered(left, right) and bool(left <= right)
 
 
-def field(value: Any, *names: str) -> Any:
+def field(value: Any, *names: str) -> object:
     """The field at the end of the path; None where the path breaks off.
 
     >>> field({"State": {"Name": "stopped"}}, "State", "Name")
