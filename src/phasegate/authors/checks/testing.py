@@ -27,6 +27,8 @@ class TestRuns:
         path = _tests(subject)
         failed = [_failed(path, "test-failed", f"{case.id} {case.outcome}: {case.message}") for case in report.failed]
         problems = [_failed(path, "untrusted-report", problem) for problem in report.problems]
+        if not (report.cases or problems):
+            problems = [_failed(path, "no-tests", "there is no test, so nothing is shown to work")]
         passed = len(report.cases) - len(report.failed)
         return Report(
             findings=tuple(failed + problems),
