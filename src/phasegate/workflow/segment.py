@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
@@ -48,7 +50,7 @@ class Segments:
             return RunState(run=run.id, flow=self.flow, base=base, commit=base, since=base, outcome="", phase="")
         if snapshot.values["flow"] != self.flow:
             raise Parked(
-                f"the workflow was changed while run '{run.id}' was parked at '{snapshot.values['phase']}'",
+                f"workflow '{run.flow}' was changed while run '{run.id}' was parked",
                 fix="put the workflow's file back as it was until the run has ended, or start the spec again",
             )
         return Command(resume=True) if snapshot.interrupts else None
@@ -71,7 +73,9 @@ def _live(snapshot: StateSnapshot) -> list[str]:
 
 
 @asynccontextmanager
-async def segments(path: Path, build: Callable[[object], Graph], flow: str, ledger: Ledger) -> AsyncIterator[Segments]:
+async def segments(
+    path: Path, build: Callable[[BaseCheckpointSaver[Any]], Graph], flow: str, ledger: Ledger
+) -> AsyncIterator[Segments]:
     """Segments over the checkpoints in the database file.
 
     Args:

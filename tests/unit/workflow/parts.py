@@ -1,10 +1,13 @@
 """A small workflow with scripted authors and checks, over a real repository, database and queue."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,7 +94,13 @@ def flow(*phases: Mapping[str, Any]) -> Flow:
 
 def phase(name: str, **more: Any) -> dict[str, Any]:
     row = {"role": "writer", "item": "text", "artifacts": ["*"]}
-    base = {"id": name, "title": name.title(), "authors": [row], "checks": ["content"], "gate": {"name": f"{name} gate"}}
+    base = {
+        "id": name,
+        "title": name.title(),
+        "authors": [row],
+        "checks": ["content"],
+        "gate": {"name": f"{name} gate"},
+    }
     return {**base, **more}
 
 
@@ -172,6 +181,7 @@ class Desk:
 @asynccontextmanager
 async def desk(team: Team) -> AsyncIterator[Desk]:
     workspace = _workspace(team.folder)
+    await _migrated(team.database)
     database = await Database.open(team.database)
     ledger = Ledger(database, team.clock)
     queue = await Queue.open(team.database)
@@ -209,3 +219,22 @@ def _workspace(folder: Path) -> Workspace:
     if (folder / ".git").exists():
         return Workspace.open(folder)
     return Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
+
+
+_templates = TemporaryDirectory()
+
+
+async def _migrated(path: Path) -> None:
+    """Copies a database with all tables, made once: migrations have tests of their own."""
+    template = Path(_templates.name) / "phasegate.db"
+    if not await asyncio.to_thread(template.exists):
+        database, queue = await Database.open(template), await Queue.open(template)
+        queue.close()
+        await database.close()
+    await asyncio.to_thread(_copied, template, path)
+
+
+def _copied(template: Path, path: Path) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True)
+        copyfile(template, path)

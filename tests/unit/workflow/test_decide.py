@@ -1,0 +1,230 @@
+"""The one door: who comes through, with which reason the others do not, and what is stored."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phasegate.authors import Report, Subject
+from phasegate.core import Finding, FixedClock, Refused, Severity
+from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
+from phasegate.workflow import Manager, decide
+from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
+
+OTHER = PrivateKey(Ed25519PrivateKey.generate())
+WAIVER = Waiver(rules=("content/guard", "content/undo"), owner="ada", reason="known", expires="2026-12-01")
+
+
+@asynccontextmanager
+async def at_gate(folder: Path, *rules: str) -> AsyncIterator[tuple[Desk, GateRecord]]:
+    """A run that waits at its first gate, with a blocking finding of each rule, for two days."""
+
+    async def check(subject: Subject) -> Report:
+        return Report(findings=tuple(_finding(rule) for rule in rules))
+
+    table = flow(phase("first", max_rounds=1, gate={"name": "g", "expires_after": "2d"}), phase("second"))
+    team = Team(folder, flow=table, checks={"content": check}, clock=FixedClock(NOW))
+    async with desk(team) as d:
+        await d.segments.advance(await d.start())
+        yield d, await d.open_gate()
+
+
+def _finding(rule: str) -> Finding:
+    return Finding(check="content", rule=rule, severity=Severity.critical, path="first/text.txt", message="bad")
+
+
+async def _reason(d: Desk, gate: GateRecord, kind: DecisionKind = DecisionKind.approve, **more: object) -> str:
+    statement = Statement(gate=gate.key, digest=gate.digest, kind=kind, by="ada", at=d.team.clock.now())
+    key = more.pop("key", d.team.key)
+    assert isinstance(key, PrivateKey)
+    with pytest.raises(Refused) as refused:
+        await decide(d.keeper, replace(statement, **more), key, d.queue.dispatch)  # type: ignore[arg-type]
+    assert refused.value.fix
+    assert (await d.ledger.dossier(gate.key)).decision is None
+    return refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "key",
+    [GateKey("r9", "first", 1), GateKey("r1", "nothing", 1), GateKey("r1", "first", 2), GateKey("r1", "second", 1)],
+)
+async def test_a_gate_that_is_not_there_is_unknown(tmp_path: Path, key: GateKey) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        with pytest.raises(Refused) as refused:
+            await d.decide(DecisionKind.approve, replace(gate, key=key))
+        assert refused.value.reason == "unknown_gate"
+
+
+@pytest.mark.parametrize(
+    ("by", "key", "reason"),
+    [
+        ("eve", OTHER, "not_an_approver"),  # a stranger with a key
+        ("writer", OTHER, "not_an_approver"),  # an author of the run
+        ("bob", OTHER, "not_an_approver"),  # a manager under another card than the gate's
+        ("ADA", None, "not_an_approver"),  # nearly her name
+        ("ada ", None, "not_an_approver"),  # and nearly again
+        ("", None, "not_an_approver"),  # nobody
+        ("policy:demo", None, "not_an_approver"),  # a policy's name, under a manager's key
+        ("policy:", None, "not_an_approver"),  # the name under which the system's key stands
+        ("ada", OTHER, "bad_signature"),  # her name under another key
+    ],
+)
+async def test_who_may_not_decide_is_refused(tmp_path: Path, by: str, key: PrivateKey | None, reason: str) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        ada = Manager(name="ada", card="manager", public_key=d.team.key.public)
+        bob = Manager(name="bob", card="finance", public_key=OTHER.public)
+        keeper = replace(d.keeper, managers=lambda: {"ada": ada, "bob": bob})
+        d = replace(d, keeper=keeper)
+        assert await _reason(d, gate, by=by, key=key or d.team.key) == reason
+
+
+async def test_the_systems_key_is_no_managers(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        assert await _reason(d, gate, by="policy:demo", key=d.team.system) == "not_an_approver"
+        assert await _reason(d, gate, by="ada", key=d.team.system) == "bad_signature"
+
+
+@pytest.mark.parametrize("digest", ["", "0" * 64, "d"])
+async def test_other_bytes_than_the_gates_are_stale(tmp_path: Path, digest: str) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        assert await _reason(d, gate, digest=digest) == "stale_digest"
+        assert await _reason(d, gate, digest=gate.digest[:12]) == "stale_digest"
+
+
+async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        clock = d.team.clock
+        assert isinstance(clock, FixedClock)
+        clock.move(NOW + timedelta(days=2, seconds=1))
+        assert await _reason(d, gate) == "gate_expired"
+        assert await _reason(d, gate, at=NOW) == "gate_expired"
+        clock.move(NOW + timedelta(days=2))
+        await d.decide(DecisionKind.approve, gate)
+
+
+async def test_a_gate_that_was_closed_is_void(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        await d.ledger.void(gate.key, True)
+        assert await _reason(d, gate) == "gate_void"
+
+
+async def test_changes_are_not_requested_without_saying_which(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        assert await _reason(d, gate, DecisionKind.request_changes) == "comments_missing"
+
+
+async def test_what_blocks_is_not_approved_over(tmp_path: Path) -> None:
+    async with at_gate(tmp_path, "guard", "undo") as (d, gate):
+        assert await _reason(d, gate) == "blocking_findings"
+        assert await _reason(d, gate, waiver=WAIVER) == "blocking_findings"
+        await d.decide(DecisionKind.request_changes, gate, "mend it")
+
+
+async def test_there_has_to_be_something_to_waive(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        assert await _reason(d, gate, DecisionKind.waive, waiver=WAIVER) == "nothing_to_waive"
+
+
+@pytest.mark.parametrize(
+    ("waiver", "reason"),
+    [
+        (None, "waiver_incomplete"),
+        (replace(WAIVER, owner=""), "waiver_incomplete"),
+        (replace(WAIVER, reason=""), "waiver_incomplete"),
+        (replace(WAIVER, rules=("content/guard",)), "waiver_incomplete"),
+        (replace(WAIVER, rules=("guard", "undo")), "waiver_incomplete"),
+        (replace(WAIVER, rules=()), "waiver_incomplete"),
+        (replace(WAIVER, expires=""), "waiver_expired"),
+        (replace(WAIVER, expires="soon"), "waiver_expired"),
+        (replace(WAIVER, expires="2026-11-18"), "waiver_expired"),
+        (replace(WAIVER, expires="2026-11-17"), "waiver_expired"),
+    ],
+)
+async def test_an_exception_names_all_that_blocks_an_owner_a_reason_and_a_day_to_come(
+    tmp_path: Path, waiver: Waiver | None, reason: str
+) -> None:
+    async with at_gate(tmp_path, "guard", "undo") as (d, gate):
+        assert await _reason(d, gate, DecisionKind.waive, waiver=waiver) == reason
+        backdated = NOW - timedelta(days=400)
+        assert await _reason(d, gate, DecisionKind.waive, waiver=waiver, at=backdated) == reason
+
+
+async def test_a_complete_exception_passes_and_is_kept(tmp_path: Path) -> None:
+    async with at_gate(tmp_path, "guard", "undo") as (d, gate):
+        await d.decide(DecisionKind.waive, gate, waiver=WAIVER)
+        kept = await d.ledger.decision(gate.key)
+        assert kept
+        assert kept.statement.waiver == WAIVER
+        assert await d.segments.advance("r1") is RunStatus.waiting
+        assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_the_same_decision_twice_gives_the_same_receipt(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        first = await d.decide(DecisionKind.request_changes, gate, "shorter")
+        clock = d.team.clock
+        assert isinstance(clock, FixedClock)
+        clock.move(NOW + timedelta(hours=1))
+        assert await d.decide(DecisionKind.request_changes, gate, "shorter") == first
+        await d.segments.advance("r1")
+        again = await d.decide(DecisionKind.request_changes, gate, "shorter")
+        assert (again.statement, again.signature) == (first.statement, first.signature)
+        assert (await d.ledger.run("r1")).segments == 2
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        lambda s: replace(s, kind=DecisionKind.reject),  # another decision
+        lambda s: replace(s, kind=DecisionKind.approve, comments=()),  # and another
+        lambda s: replace(s, comments=(Comment(text="longer"),)),  # other comments
+        lambda s: replace(s, comments=(Comment(text="shorter", path="a.md", line=1),)),  # anchored elsewhere
+        lambda s: replace(s, digest="0" * 64),  # other bytes
+    ],
+)
+async def test_another_decision_is_refused_once_one_was_taken(
+    tmp_path: Path, second: Callable[[Statement], Statement]
+) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        first = await d.decide(DecisionKind.request_changes, gate, "shorter")
+        with pytest.raises(Refused, match="request-changes by ada") as refused:
+            await decide(d.keeper, second(first.statement), d.team.key, d.queue.dispatch)
+        assert refused.value.reason == "already_decided"
+        assert await d.ledger.decision(gate.key) == first
+
+
+async def test_who_could_not_decide_does_not_learn_what_was_decided(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        await d.decide(DecisionKind.approve, gate)
+        with pytest.raises(Refused) as refused:
+            await d.decide(DecisionKind.approve, gate, key=OTHER)
+        assert refused.value.reason == "bad_signature"
+
+
+async def test_a_refusal_changes_nothing(tmp_path: Path) -> None:
+    async with at_gate(tmp_path, "guard") as (d, gate):
+        before = await d.ledger.events("r1"), await d.ledger.run("r1"), await d.ledger.gates("r1")
+        for kind in DecisionKind:
+            assert await _reason(d, gate, kind, digest="0" * 64)
+            assert await _reason(d, gate, kind, key=OTHER)
+        assert (await d.ledger.events("r1"), await d.ledger.run("r1"), await d.ledger.gates("r1")) == before
+
+
+async def test_the_first_of_two_wins_even_when_both_were_let_in(tmp_path: Path) -> None:
+    """The compare-and-set decides, not the look before it."""
+    async with at_gate(tmp_path) as (d, gate):
+        seen = await d.ledger.dossier(gate.key)
+        await d.decide(DecisionKind.approve, gate)
+
+        class Late(type(d.ledger)):  # type: ignore[misc]
+            async def dossier(self, key: GateKey) -> object:
+                return seen
+
+        late = Late(d.ledger._database, d.team.clock)
+        with pytest.raises(Refused) as refused:
+            await replace(d, keeper=replace(d.keeper, ledger=late)).decide(DecisionKind.reject, gate)
+        assert refused.value.reason == "already_decided"

@@ -1,0 +1,199 @@
+"""What a decision is bound to when it is used, and when a policy decides."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phasegate.authors import Report, Subject
+from phasegate.core import Finding, Severity
+from phasegate.ledger import Decision, DecisionKind, GateStatus, PrivateKey, RunStatus, Statement, rows
+from phasegate.team import Flow
+from phasegate.workflow.gatekeeper import signed
+from phasegate.workflow.state import RunState
+from unit.workflow.parts import NOW, Desk, Here, Team, desk, flow, phase, policy
+
+
+async def test_a_policy_passes_every_gate_in_one_segment_in_its_own_name(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start("demo")
+        assert await d.segments.advance(run) is RunStatus.released
+        decisions = (await d.ledger.dossier((await d.ledger.gates(run))[0].key)).decisions
+        assert [(one.statement.by, one.key_id, one.consumed) for one in decisions] == [
+            ("policy:demo", d.team.system.key_id, True)
+        ] * 2
+        assert (await d.ledger.run(run)).segments == 1
+
+
+@pytest.mark.parametrize(
+    ("here", "requires", "said"),
+    [
+        (Here(demo_workspace=False), {}, "the workspace was not made for the demonstration"),
+        (Here(loopback_endpoint=False), {}, "the AWS endpoint is not on this machine"),
+        (Here(loopback_index=False), {}, "the package index is not on this machine"),
+        (Here(severity=Severity.medium), {}, "the risk is medium"),
+        (Here(severity=Severity.critical), {"risk_at_most": "high"}, "the risk is critical"),
+        (Here(destructive=True), {"destructive_actions": False}, "the action is destructive"),
+    ],
+)
+async def test_a_policy_that_refuses_says_why_and_a_person_is_asked(
+    tmp_path: Path, here: Here, requires: dict[str, object], said: str
+) -> None:
+    async with desk(Team(tmp_path, here=here, policy=policy(**requires))) as d:
+        run = await d.start("demo")
+        assert await d.segments.advance(run) is RunStatus.waiting
+        (event,) = await d.ledger.events(run, prefix="policy:")
+        assert event.body == {"policy": "demo", "refused": said}
+        assert (await d.ledger.run(run)).status is RunStatus.waiting
+        await d.decide(DecisionKind.approve, await d.open_gate())
+        await d.segments.advance(run)
+        assert (await d.open_gate()).key.phase == "second"
+
+
+@pytest.mark.parametrize(
+    ("here", "requires"),
+    [
+        (Here(demo_workspace=False), {"workspace": "any"}),
+        (Here(loopback_endpoint=False), {"endpoint": "any"}),
+        (Here(loopback_index=False), {"index": "any"}),
+        (Here(severity=Severity.high), {"risk_at_most": "high"}),
+        (Here(destructive=True), {"destructive_actions": True}),
+    ],
+)
+async def test_a_condition_that_a_policy_does_not_ask_for_does_not_stop_it(
+    tmp_path: Path, here: Here, requires: dict[str, object]
+) -> None:
+    async with desk(Team(tmp_path, here=here, policy=policy(**requires))) as d:
+        assert await d.segments.advance(await d.start("demo")) is RunStatus.released
+
+
+async def test_no_policy_passes_over_what_blocks(tmp_path: Path) -> None:
+    async def check(subject: Subject) -> Report:
+        bad = Finding(check="content", rule="guard", severity=Severity.high, path="a", message="bad")
+        return Report(findings=(bad,))
+
+    async with desk(Team(tmp_path, checks={"content": check}, policy=policy(risk_at_most="critical"))) as d:
+        assert await d.segments.advance(await d.start("demo")) is RunStatus.waiting
+        (event,) = await d.ledger.events("r1", prefix="policy:")
+        assert event.body["refused"] == "a blocking finding stands"
+
+
+async def test_a_policy_passes_the_gates_of_its_list_alone(tmp_path: Path) -> None:
+    narrow = policy().model_copy(update={"gates": ("first",)})
+    async with desk(Team(tmp_path, policy=narrow)) as d:
+        run = await d.start("demo")
+        assert await d.segments.advance(run) is RunStatus.waiting
+        assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_a_run_without_a_policy_asks_none(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        assert await d.segments.advance(await d.start("")) is RunStatus.waiting
+        assert await d.ledger.events("r1", prefix="policy:") == []
+
+
+def _state(d: Desk, commit: str) -> RunState:
+    return RunState(run="r1", flow="", base=commit, commit=commit, since=commit, phase="first", attempt=1, round=1)
+
+
+async def _smuggle(d: Desk, decision: Decision) -> None:
+    """Writes a decision as somebody with a shell and the database could."""
+
+    def write(connection: sa.Connection) -> None:
+        rows.close_gate(connection, decision.statement.gate, GateStatus.decided)
+        rows.add_decision(connection, decision)
+
+    await d.ledger._database.write(write)
+
+
+async def _approval(d: Desk, by: str, key: PrivateKey, digest: str = "") -> Decision:
+    gate = await d.open_gate()
+    statement = Statement(
+        gate=gate.key, digest=digest or gate.digest, kind=DecisionKind.approve, by=by, at=d.team.clock.now()
+    )
+    return signed(statement, key)
+
+
+@pytest.mark.parametrize("by", ["ada", "policy:demo", "eve"])
+@pytest.mark.parametrize("whose", ["system", "stranger"])
+async def test_a_decision_that_was_smuggled_into_the_store_opens_nothing(tmp_path: Path, by: str, whose: str) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        key = d.team.system if whose == "system" else PrivateKey(Ed25519PrivateKey.generate())
+        await _smuggle(d, await _approval(d, by, key))
+        assert await d.segments.advance(run) is RunStatus.waiting
+        gate = await d.open_gate()
+        assert gate.key == (run, "first", 2)
+        (event,) = await d.ledger.events(run, prefix="void:")
+        assert event.body["reason"] in ("not_an_approver", "bad_signature")
+
+
+async def test_a_decision_on_other_bytes_opens_nothing(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        await _smuggle(d, await _approval(d, "ada", d.team.key, digest="0" * 64))
+        assert await d.segments.advance(run) is RunStatus.waiting
+        assert (await d.open_gate()).key.attempt == 2
+
+
+async def test_an_approval_is_void_when_the_tree_moved_after_it(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        gate = await d.open_gate()
+        await d.decide(DecisionKind.approve, gate)
+        first = d.team.flow.phase("first")
+        moved = d.workspace.commit(
+            [gate.commit], {"first/text.txt": b"moved"}, author=d.workspace.user, when=NOW, message="x"
+        )
+        assert await d.keeper.consume(_state(d, moved), first) == "void"
+        assert await d.keeper.consume(_state(d, gate.commit), first) == "void"
+        assert [each.status for each in await d.ledger.gates(run)] == [GateStatus.void]
+        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "stale_digest"}
+
+
+async def test_a_manager_who_was_removed_between_decision_and_use_does_not_count(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        gate = await d.open_gate()
+        await d.decide(DecisionKind.approve, gate)
+        keeper = replace(d.keeper, managers=dict)
+        assert await keeper.consume(_state(d, gate.commit), d.team.flow.phase("first")) == "void"
+        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "not_an_approver"}
+
+
+async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    async with desk(team) as d:
+        run = await d.start("demo")
+        first, state = team.flow.phase("first"), _state(d, d.workspace.head())
+        assert await d.keeper.open(state, first)
+        team.here.loopback_endpoint = False
+        assert await d.keeper.consume(state, first) == "void"
+        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "policy_refuses"}
+
+
+async def _digest(folder: Path, table: Flow, *remarks: str) -> str:
+    """Of the gate that is open after the one before it, if any, was approved with these remarks."""
+    async with desk(Team(folder, flow=table)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        if remarks:
+            await d.decide(DecisionKind.approve, await d.open_gate(), *remarks)
+            await d.segments.advance(run)
+        return (await d.open_gate()).digest
+
+
+async def test_the_digest_binds_tree_workflow_and_what_was_decided_before(tmp_path: Path) -> None:
+    one, two = flow(phase("first")), flow(phase("zero"), phase("first"))
+    plain = await _digest(tmp_path / "a", one)
+    assert await _digest(tmp_path / "b", one) == plain
+    assert await _digest(tmp_path / "c", flow(phase("first"), phase("next"))) != plain
+    downstream = await _digest(tmp_path / "d", two, "fine")
+    assert await _digest(tmp_path / "e", two, "fine") == downstream
+    assert await _digest(tmp_path / "f", two, "fine, but late") != downstream
