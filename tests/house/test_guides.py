@@ -1,0 +1,124 @@
+"""The guides say nothing that the product does not: runbooks compile, functions yield, teams load."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jmespath
+import pytest
+import yaml
+
+from phasegate.core import Finding
+from phasegate.runbooks import compile_module, load
+from phasegate.runbooks.lint import lint
+from phasegate.runbooks.lint.functions import FUNCTIONS
+from phasegate.runbooks.runtime.clients import Clients
+from phasegate.runbooks.runtime.errors import CallErrors
+from phasegate.runbooks.runtime.prices import PriceTable
+from phasegate.runbooks.runtime.scan import Scan
+
+DOCS = Path(__file__).parents[2] / "docs"
+LANGUAGE = (DOCS / "runbook-language.md").read_text(encoding="utf-8")
+REQUIRED = {"list", "id", "match"}
+
+
+class Row(NamedTuple):
+    """A row of a table in the guide."""
+
+    first: str
+    second: str
+    third: str
+
+
+def fences(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.M | re.S)
+
+
+def rows(heading: str) -> Iterator[Row]:
+    """The rows of the table under a heading, without the signs that mark code."""
+    section = LANGUAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    for line in re.findall(r"^\| `.*$", section, re.M):
+        yield Row(*(code(cell) for cell in line.strip("| ").split(" | ")))
+
+
+def code(cell: str) -> str:
+    """What a code span shows; a longer run of back-ticks may hold shorter ones."""
+    ticks = re.match(r"`*", cell)
+    assert ticks is not None
+    return cell.removeprefix(ticks[0]).removesuffix(ticks[0]).strip() if ticks[0] else cell
+
+
+RUNBOOKS = fences(LANGUAGE, "yaml")
+BASE = yaml.safe_load(RUNBOOKS[0])
+TRAPS = list(rows("Traps"))
+EXAMPLES = list(rows("Functions"))
+
+
+def whole(text: str) -> str:
+    """A complete runbook as it stands, a fragment over the guide's first example."""
+    given = yaml.safe_load(text)
+    return text if given.keys() >= REQUIRED else yaml.safe_dump(BASE | given, sort_keys=False)
+
+
+def over_base(text: str) -> str:
+    """The first example with the line's key replaced, its words as they are written: YAML must misread them itself."""
+    key = text.partition(":")[0]
+    rest = {name: value for name, value in BASE.items() if name != key}
+    return yaml.safe_dump(rest, sort_keys=False) + text + "\n"
+
+
+def blocking(text: str) -> list[Finding]:
+    return [finding for finding in lint(text, "runbook.yaml") if finding.blocking]
+
+
+def test_the_first_example_is_whole() -> None:
+    assert BASE.keys() >= REQUIRED
+
+
+@pytest.mark.parametrize("text", RUNBOOKS, ids=[re.sub(r"\W+", "-", text[:40]) for text in RUNBOOKS])
+def test_a_runbook_of_the_guide_lints_and_compiles(text: str) -> None:
+    assert blocking(whole(text)) == []
+    module = compile_module(load(whole(text), "runbook.yaml"), name="guide")
+    compile(module, "guide.py", "exec")
+
+
+@pytest.mark.parametrize("row", TRAPS, ids=[f"{number}-{row.first}" for number, row in enumerate(TRAPS)])
+def test_a_trap_is_told_and_its_mend_holds(row: Row) -> None:
+    assert row.first in {finding.rule for finding in blocking(over_base(row.second))}
+    assert blocking(over_base(row.third)) == []
+    compile_module(load(over_base(row.third), "runbook.yaml"), name="guide")
+
+
+@pytest.fixture(scope="module")
+def scan() -> Iterator[Scan]:
+    opened = Scan(
+        Clients(None, None),
+        account="111122223333",
+        region="eu-west-1",
+        now=datetime(2026, 11, 18, tzinfo=UTC),
+        params={},
+        prices=PriceTable(),
+        errors=CallErrors(),
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def item() -> dict[str, Any]:
+    return dict(json.loads(fences(LANGUAGE, "json")[0]))
+
+
+@pytest.mark.parametrize("row", EXAMPLES, ids=[row.first for row in EXAMPLES])
+def test_a_function_yields_what_the_guide_says(row: Row, scan: Scan, item: dict[str, Any]) -> None:
+    options = jmespath.Options(custom_functions=scan.functions)
+    assert jmespath.search(row.first, item, options) == json.loads(row.second)
+
+
+def test_every_function_of_ours_has_an_example() -> None:
+    ours = set(FUNCTIONS) - set(jmespath.functions.Functions.FUNCTION_TABLE)
+    shown = {name for row in EXAMPLES for name in re.findall(r"([a-z_]+)\(", row.first)}
+    assert ours <= shown
