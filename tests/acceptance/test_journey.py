@@ -1,30 +1,41 @@
 """From an empty folder to a released wheel, as a person goes."""
 
+import re
+import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from acceptance.person import PASSPHRASE, Said, environment, phasegate, terminal
+from acceptance.person import PASSPHRASE, Said, Terminal, environment, phasegate, terminal
 
 SPEC = "specs/001-unattached-ebs-volumes"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """A repository with a manager, and the passphrase in `home/passphrase`."""
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "passphrase").write_text(PASSPHRASE + "\n")
-    said = phasegate(tmp_path, "init", "acme-runbooks", "--spec", "unattached-ebs-volumes", home=tmp_path / "home")
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a home, and a repository with a manager; the passphrase is in `home/passphrase`."""
+    top = tmp_path_factory.mktemp("template")
+    (top / "home").mkdir()
+    (top / "home" / "passphrase").write_text(PASSPHRASE + "\n")
+    said = phasegate(top, "init", "acme-runbooks", "--spec", "unattached-ebs-volumes", home=top / "home")
     assert said.code == 0, said.err
     assert f"phasegate run {SPEC}" in said.out
-    folder = tmp_path / "acme-runbooks"
-    made = by(folder, "manager", "init", "--name", "ada", "--passphrase-file", "../home/passphrase")
+    made = by(top / "acme-runbooks", "manager", "init", "--name", "ada", "--passphrase-file", "../home/passphrase")
     assert made.code == 0, made.err
     assert "git add phasegate.toml" in made.out
-    git(folder, "commit", "-aqm", "Ada decides")
-    return folder
+    git(top / "acme-runbooks", "commit", "-aqm", "Ada decides")
+    return top
+
+
+@pytest.fixture
+def target(template: Path, tmp_path: Path) -> Path:
+    """A copy of that repository, beside its home."""
+    shutil.copytree(template, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy" / "acme-runbooks"
 
 
 def by(folder: Path, *words: str) -> Said:
@@ -43,43 +54,32 @@ def open_gate(folder: Path) -> dict[str, str]:
 
 
 def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
-    stopped = by(target, "run", SPEC)
-    assert stopped.code == 6, stopped.err
-    assert "spec-lint" in stopped.out
+    at = by(target, "run", SPEC)
+    assert "spec-lint" in at.out
     gate = open_gate(target)
-    # the next command stands there whole, to be copied
-    assert f"phasegate decide {gate['gate']} approve --digest {gate['digest']}" in stopped.err
     run = gate["gate"].split("/")[0]
+    shown = by(target, "gate", gate["gate"], "--json").json
+    assert shown["digest"] == gate["digest"]
+    assert shown["changes"]
 
     refused = by(target, "decide", gate["gate"], "approve", "--digest", gate["digest"], "--json")
     assert refused.code == 4
     assert "passphrase" in refused.json["error"]["message"]
-    stale = by(
-        target,
-        "decide",
-        gate["gate"],
-        "approve",
-        "--digest",
-        "0" * 64,
-        "--passphrase-file",
-        "../home/passphrase",
-        "--json",
-    )
+    stale = decides(target, gate["gate"], "0" * 64, "--json")
     assert (stale.code, stale.json["error"]["reason"]) == (5, "stale_digest")
 
-    for _ in range(5):
-        gate = open_gate(target)
-        shown = by(target, "gate", gate["gate"], "--json").json
-        assert shown["digest"] == gate["digest"]
-        assert shown["changes"]
-        words = ["decide", gate["gate"], "approve", "--digest", shown["digest"]]
-        taken = by(target, *words, "--passphrase-file", "../home/passphrase")
+    for phase in ("specify", "plan", "tasks", "build", "release"):
+        # it stops, and the next command stands there whole, to be copied
+        assert at.code == 6, at.err
+        name, digest = re.findall(r"phasegate decide (\S+) approve --digest ([0-9a-f]{64})\n", at.err)[0]
+        assert name == f"{run}/{phase}/1"
+        taken = decides(target, name, digest)
         assert taken.code == 0, taken.err
         assert "no worker runs" in taken.out
-        again = by(target, *words, "--passphrase-file", "../home/passphrase", "--json")
-        assert again.code == 0, again.err
-        on = by(target, "run", "--resume", run)
-    assert on.code == 0, on.err
+        at = by(target, "run", "--resume", run)
+    assert at.code == 0, at.err
+    # the same decision once more gives the same receipt
+    assert decides(target, name, digest).code == 0
 
     status = by(target, "status", run, "--json").json
     assert status["status"] == "released"
@@ -90,56 +90,56 @@ def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
     assert "Ada decides" in git(target, "log", "--format=%s")
 
 
-def test_a_person_at_the_terminal_reads_asks_for_changes_and_approves(target: Path) -> None:
+def decides(target: Path, gate: str, digest: str, *more: str) -> Said:
+    return by(target, "decide", gate, "approve", "--digest", digest, "--passphrase-file", "../home/passphrase", *more)
+
+
+def test_a_person_at_the_terminal_leaves_comes_back_asks_for_changes_and_approves(target: Path) -> None:
     env = environment(target.parent / "home")
     with terminal(target, ["run", SPEC], env) as person:
         shown = person.waits_for("Decision: ")
         assert "spec review" in shown
         assert "What each decision does" in shown
-        person.types("c")
-        person.waits_for("Comment: ")
-        person.types(f"{SPEC}/spec.md:12: say who pays for the snapshots")
-        person.waits_for("Comment: ")
-        person.types("")
-        person.waits_for("Passphrase of ada: ")
-        person.types("not the passphrase")
-        person.waits_for("does not open the key")
-        person.waits_for("Passphrase of ada: ")
-        person.types(PASSPHRASE)
-        person.waits_for("request-changes by ada")
+        person.types("q")
+        run = person.waits_for("run --resume ") and person.waits_for("\n").strip()
+        assert person.leaves() == 6
+    with terminal(target, ["run", "--resume", run], env) as person:
+        person.waits_for("Decision: ")
+        person.process.send_signal(signal.SIGINT)
+        assert person.leaves() == 130
+        assert f"phasegate run --resume {run}" in person.seen
+    with terminal(target, ["run", "--resume", run], env) as person:
+        person.waits_for("Decision: ")
+        _asks_for_changes(person)
         answered = person.waits_for("Decision: ")
         assert "Answers to your comments" in answered
         assert "say who pays for the snapshots" in answered
         person.types("d")
         assert "spec.md" in person.waits_for("Decision: ")
-        person.types("a")
-        for _ in range(3):
-            person.waits_for("Decision: ")
+        for _ in range(4):
             person.types("a")
-        person.waits_for("Decision: ")
+            person.waits_for("Decision: ")
         person.types("a")
         # a release asks again who it is
         person.waits_for("Passphrase of ada: ")
         person.types(PASSPHRASE)
         person.waits_for("released")
         assert person.leaves() == 0
-    assert PASSPHRASE not in person.seen
+        assert PASSPHRASE not in person.seen
 
 
-def test_a_person_may_leave_and_come_back(target: Path) -> None:
-    env = environment(target.parent / "home")
-    with terminal(target, ["run", SPEC], env) as person:
-        person.waits_for("Decision: ")
-        person.types("q")
-        assert "run --resume" in person.waits_for("go on:") + person.waits_for("\n")
-        assert person.leaves() == 6
-    run = open_gate(target)["gate"].split("/")[0]
-    with terminal(target, ["run", "--resume", run], env) as person:
-        person.waits_for("Decision: ")
-        person.process.send_signal(2)
-        assert person.leaves() == 130
-        assert f"phasegate run --resume {run}" in person.seen
-    assert by(target, "status", run, "--json").json["status"] == "waiting"
+def _asks_for_changes(person: Terminal) -> None:
+    person.types("c")
+    person.waits_for("Comment: ")
+    person.types(f"{SPEC}/spec.md:12: say who pays for the snapshots")
+    person.waits_for("Comment: ")
+    person.types("")
+    person.waits_for("Passphrase of ada: ")
+    person.types("not the passphrase")
+    person.waits_for("does not open the key")
+    person.waits_for("Passphrase of ada: ")
+    person.types(PASSPHRASE)
+    person.waits_for("request-changes by ada")
 
 
 def test_detached_work_outlives_the_terminal(target: Path) -> None:
@@ -148,16 +148,7 @@ def test_detached_work_outlives_the_terminal(target: Path) -> None:
     process = int(said.out.split("worker ")[1].split()[0])
     try:
         gate = _until_open(target)
-        words = [
-            "decide",
-            gate["gate"],
-            "approve",
-            "--digest",
-            gate["digest"],
-            "--passphrase-file",
-            "../home/passphrase",
-        ]
-        taken = by(target, *words)
+        taken = decides(target, gate["gate"], gate["digest"])
         assert taken.code == 0, taken.err
         # a worker lives, so nothing else is to be done
         assert "no worker runs" not in taken.out
@@ -166,10 +157,9 @@ def test_detached_work_outlives_the_terminal(target: Path) -> None:
     finally:
         subprocess.run(["kill", "-TERM", str(process)], check=True)
     log = target / ".phasegate" / "worker.log"
-    for _ in range(100):
-        if "stopped" in log.read_text():
-            break
-        subprocess.run(["sleep", "0.1"], check=True)
+    end = time.monotonic() + 30
+    while "stopped" not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.1)
     assert "taken up again by the next worker" in log.read_text()
 
 

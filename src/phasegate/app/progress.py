@@ -51,7 +51,7 @@ class PhaseProgress:
     attempt: int = 0
     round: int = 0
     decision: str = ""
-    """`approve by ada`, or empty."""
+    """`approved by ada`, or empty."""
 
     @property
     def seconds(self) -> float:
@@ -69,6 +69,7 @@ class PhaseProgress:
         return {**vars(self), "steps": [vars(step) for step in self.steps], "seconds": round(self.seconds, 2)}
 
 
+_PAST = {"approve": "approved", "waive": "waived", "reject": "rejected", "request-changes": "sent back"}
 _SIDE_BY_SIDE = (("draft",), ("check", "review"))
 
 
@@ -99,7 +100,7 @@ def _phase(phase: Phase, events: Sequence[Event]) -> PhaseProgress:
         steps=steps,
         attempt=attempt,
         round=number,
-        decision=f"{decision['decision']} by {decision['by']}" if decision else "",
+        decision=f"{_PAST[decision['decision']]} by {decision['by']}" if decision else "",
     )
 
 

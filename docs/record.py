@@ -1,0 +1,102 @@
+"""Plays the demonstration with a manager who approves, and draws what the terminal shows into docs/images/.
+
+Run it from the top of the repository: `python docs/record.py`.
+"""
+
+import asyncio
+import io
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.spinner import Spinner
+from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.text import Text
+
+from phasegate.app import App, open_app
+from phasegate.app.account import Account, account
+from phasegate.app.demo import lay_demo, read_result
+from phasegate.app.gate_view import GateView, view_gate
+from phasegate.app.progress import PhaseProgress, progress
+from phasegate.cli.console import THEME
+from phasegate.cli.follow import Follower
+from phasegate.cli.views.demo import result_view
+from phasegate.cli.views.gate import gate_summary
+from phasegate.cli.views.progress import progress_view
+from phasegate.cli.work import hosted
+from phasegate.core import SystemClock
+from phasegate.ledger import DecisionKind, Event, PrivateKey, Run, create_key
+from phasegate.workspace.scaffold import Approver
+
+IMAGES = Path(__file__).parent / "images"
+WIDTH = 92
+BY = "ada"
+
+
+class Silent:
+    """Watches, and shows nothing."""
+
+    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
+        """Looks on."""
+
+
+async def play(folder: Path, place: Account) -> None:
+    """The demonstration from spec to release, and its pictures."""
+    key = create_key(folder / ".phasegate" / "keys" / f"{BY}.key", "only for the picture")
+    spec = lay_demo(folder, place.address, (Approver(name=BY, public_key=str(key.public)),), SystemClock())
+    async with open_app(folder) as app:
+        run = await app.start(spec)
+        async with hosted(app):
+            gates = await _approve_all(app, run.id, key)
+        events = await app.ledger.events(run.id)
+        report = next(event for event in events if event.kind == "effect" and event.place[-1] == "smoke").body
+        heading = f"{run.spec}  run {run.id}"
+        result = result_view(read_result(folder / report["report"], place.volumes))
+        tests = next(number for number, event in enumerate(events) if event.key.endswith("build/1/1/tests-pass"))
+        judging = [event for event in events[:tests] if event.place[-1] != "coverage"]
+        working = progress_view(
+            heading, progress(app.flow, judging), 9.8, lambda *_: 2.1, Spinner("dots", style="wait")
+        )
+    draw("demo", "phasegate demo", [working, Text("⋮", "quiet"), result])
+    draw("gate", f"phasegate gate {run.id}", [gate_summary(gates[3])])
+
+
+async def _approve_all(app: App, run_id: str, key: PrivateKey) -> Sequence[GateView]:
+    """Approves at each gate.
+
+    Returns:
+        What each showed.
+    """
+    follower = Follower(app=app, run_id=run_id)
+    seen: list[GateView] = []
+    while True:
+        run, gate = await follower.until_it_stands(Silent())
+        if gate is None:
+            assert run.status.ended, run.note
+            return seen
+        seen.append(await view_gate(app, gate))
+        await app.decide(gate, DecisionKind.approve, BY, key, digest=gate.digest)
+
+
+def draw(name: str, command: str, parts: Sequence[RenderableType]) -> None:
+    """Writes a picture of a terminal in which the command has printed these parts."""
+    console = Console(record=True, width=WIDTH, theme=THEME, force_terminal=True, file=io.StringIO(), highlight=False)
+    console.print(Text.assemble(("$ ", "quiet"), (command, "name")))
+    for part in parts:
+        console.print(part)
+    picture = console.export_svg(title="phasegate", theme=SVG_EXPORT_THEME, unique_id=name)
+    IMAGES.mkdir(exist_ok=True)
+    # The font is the reader's own: a picture in the docs fetches nothing.
+    (IMAGES / f"{name}.svg").write_text(re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.S))
+
+
+def main() -> None:
+    """Serves the account, plays, draws."""
+    with account() as place, tempfile.TemporaryDirectory() as top:
+        asyncio.run(play(Path(top) / "demo", place))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What the command says of itself."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from phasegate.cli.errors import EXIT_CODES
+from phasegate.cli.root import HEADINGS, root
+from phasegate.core import PhasegateError
+
+
+def commands(group: click.Group, prefix: str = "") -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        found.append(f"{prefix}{name}")
+        if isinstance(command, click.Group):
+            found += commands(command, f"{prefix}{name} ")
+    return found
+
+
+def test_help_is_short_and_groups_every_command() -> None:
+    said = CliRunner().invoke(root, ["--help"]).output
+    assert [line[:-1] for line in said.splitlines() if line.endswith(":")][1:-1] == list(HEADINGS)
+    assert len(said.splitlines()) <= 45
+    assert all(len(line) <= 80 for line in said.splitlines())
+
+
+@pytest.mark.parametrize("command", commands(root))
+def test_every_command_explains_itself_within_80_columns(command: str) -> None:
+    said = CliRunner().invoke(root, [*command.split(), "--help"])
+    assert said.exit_code == 0
+    assert all(len(line) <= 80 for line in said.output.splitlines())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "{'langgraph', 'dbos', 'sqlalchemy', 'boto3', 'botocore', 'rich', 'pydantic', 'pygit2', 'moto'}"
+    look = f"import sys, phasegate.cli.root; print(sorted({heavy} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_every_exit_code_of_an_error_is_documented() -> None:
+    codes = {PhasegateError.exit_code, *(error.exit_code for error in PhasegateError.__subclasses__())}
+    assert codes < set(EXIT_CODES)

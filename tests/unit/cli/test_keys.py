@@ -1,0 +1,72 @@
+"""Whose key signs, and where its passphrase comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from phasegate.app import Config
+from phasegate.cli.keys import home_of_keys, keyring, make_or_unlock
+from phasegate.core import Missing, Refused, UsageError
+from phasegate.ledger import create_key
+
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "passphrase").write_text(f"{PASSPHRASE}\nnot this line\n")
+    return tmp_path
+
+
+def config(*names: str) -> Config:
+    rows = [{"name": name, "public_key": "x"} for name in names]
+    return Config.model_validate({"project": {"name": "acme", "package": "acme"}, "managers": rows})
+
+
+def test_the_manager_whose_key_is_here_decides(home: Path) -> None:
+    made = create_key(home_of_keys() / "ada.key", PASSPHRASE)
+    ring = keyring(home, config("ada", "bo"), None, home / "passphrase")
+    assert ring.manager == "ada"
+    assert ring.unlock().key_id == made.key_id
+
+
+def test_a_demonstration_keeps_its_key_to_itself(home: Path) -> None:
+    create_key(home / ".phasegate" / "keys" / "ada.key", PASSPHRASE)
+    assert keyring(home, config("ada"), None, None).path.is_relative_to(home / ".phasegate")
+
+
+def test_two_who_could_must_be_told_apart(home: Path) -> None:
+    with pytest.raises(UsageError, match="ada, bo"):
+        keyring(home, config("ada", "bo"), None, None)
+    assert keyring(home, config("ada", "bo"), "bo", None).manager == "bo"
+
+
+def test_a_repository_without_a_manager_says_how_to_make_one(home: Path) -> None:
+    with pytest.raises(Missing) as error:
+        keyring(home, config(), None, None)
+    assert "phasegate manager init" in error.value.fix
+
+
+def test_without_a_terminal_nobody_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_key(home_of_keys() / "ada.key", PASSPHRASE)
+    # what an agent with a shell might try
+    for name in ("PASSPHRASE", "PHASEGATE_PASSPHRASE"):
+        monkeypatch.setenv(name, PASSPHRASE)
+    with pytest.raises(Missing, match="no terminal"):
+        keyring(home, config("ada"), None, None).unlock()
+
+
+def test_a_wrong_passphrase_opens_nothing(home: Path) -> None:
+    create_key(home_of_keys() / "ada.key", PASSPHRASE)
+    (home / "passphrase").write_text("something else\n")
+    with pytest.raises(Refused) as error:
+        keyring(home, config("ada"), None, home / "passphrase").unlock()
+    assert error.value.reason == "wrong_passphrase"
+
+
+def test_a_key_is_made_once_and_used_afterwards(home: Path) -> None:
+    path = home_of_keys() / "ada.key"
+    made = make_or_unlock(path, home / "passphrase")
+    assert make_or_unlock(path, home / "passphrase").key_id == made.key_id
+    assert path.stat().st_mode & 0o077 == 0
