@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
 from phasegate.core import Finding, Severity
+from phasegate.runbooks.documents import UNTESTED
 from phasegate.spec import Spec, lint_spec, mentions, read_spec
 
 _KEEPERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -71,4 +72,5 @@ def _unnamed(subject: Subject, spec: Spec, path: str, kinds: tuple[str, ...]) ->
 
 
 def _named(subject: Subject, path: str) -> set[str]:
-    return {mention.id for mention in mentions(subject.files.get(path, b"").decode("utf-8", "replace"))}
+    text = subject.files.get(path, b"").decode("utf-8", "replace")
+    return {mention.id for line in text.splitlines() if UNTESTED not in line for mention in mentions(line)}

@@ -11,8 +11,8 @@ from phasegate.runbooks.tests_emit import test_names
 async def test_plan(brief: Brief) -> Draft:
     """A test for each criterion, and what must not happen; named before they are written."""
     context = context_of(brief)
-    names = [name for name, _ in test_names(context.runbook, context.spec.criteria)]
-    return _document(brief, "test-plan.md", test_plan_document(context, names), "what is to be tested")
+    tests = test_names(context.runbook, context.spec.criteria)
+    return _document(brief, "test-plan.md", test_plan_document(context, tests), "what is to be tested")
 
 
 async def tasks(brief: Brief) -> Draft:

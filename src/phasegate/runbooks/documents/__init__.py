@@ -6,9 +6,10 @@ from phasegate.runbooks.documents.data_model import contracts, data_model
 from phasegate.runbooks.documents.plan import plan
 from phasegate.runbooks.documents.pr_faq import pr_faq
 from phasegate.runbooks.documents.runbook_page import runbook_page
-from phasegate.runbooks.documents.work import negatives, tasks, test_plan
+from phasegate.runbooks.documents.work import UNTESTED, negatives, tasks, test_plan
 
 __all__ = [
+    "UNTESTED",
     "Context",
     "adr",
     "contracts",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from phasegate.core.criteria import Criterion
 from phasegate.runbooks.documents import prose
 from phasegate.runbooks.documents.context import Context
 from phasegate.runbooks.documents.kept import criteria_of, functions, kept_with
@@ -198,15 +197,19 @@ def negatives(context: Context) -> list[str]:
     return found
 
 
-def test_plan(context: Context, tests: Sequence[str]) -> str:
+UNTESTED = "**none yet**"
+"""Stands in the plan for the test of a criterion that has none."""
+
+
+def test_plan(context: Context, tests: Sequence[tuple[str, Sequence[str]]]) -> str:
     """The test plan of one runbook.
 
     Args:
         context: what it is about.
-        tests: names of the test functions that there will be.
+        tests: names of the test functions that there will be, each with the ids of the criteria that it shows.
     """
-    matched = {each.id: _tests_of(each, tests) for each in context.spec.criteria}
-    others = [name for name in tests if not any(name in names for names in matched.values())]
+    matched = {each.id: [name for name, shown in tests if each.id in shown] for each in context.spec.criteria}
+    others = [name for name, shown in tests if not set(shown) & matched.keys()]
     return page(
         f"# Test Plan: {plain(context.title)}",
         f"Tests are in {code(context.tests)}. They run in a sandbox without network, against moto, with time "
@@ -231,11 +234,6 @@ def test_plan(context: Context, tests: Sequence[str]) -> str:
 test_plan.__test__ = False  # type: ignore[attr-defined]
 
 
-def _tests_of(criterion: Criterion, tests: Sequence[str]) -> list[str]:
-    mark = criterion.id.lower().replace("-", "_")
-    return [name for name in tests if mark in name.lower().split("[")[0] + "_"]
-
-
 def _criteria(context: Context, matched: dict[str, list[str]]) -> Iterator[list[str]]:
     for each in context.spec.scenarios:
         if each.criterion:
@@ -244,7 +242,7 @@ def _criteria(context: Context, matched: dict[str, list[str]]) -> Iterator[list[
                 each.criterion.id,
                 plain(each.criterion.text),
                 ", ".join(each.covers) or "–",
-                names or "**none yet**",
+                names or UNTESTED,
             ]
 
 
