@@ -11,7 +11,9 @@ import jmespath
 import pytest
 import yaml
 
-from phasegate.core import Finding
+from phasegate.app.effects import EFFECTS
+from phasegate.authors.checks import CHECKS
+from phasegate.core import Finding, InvalidInput
 from phasegate.runbooks import compile_module, load
 from phasegate.runbooks.lint import lint
 from phasegate.runbooks.lint.functions import FUNCTIONS
@@ -19,9 +21,11 @@ from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
 from phasegate.runbooks.runtime.scan import Scan
+from phasegate.team import Team, eject, load_team
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = (DOCS / "runbook-language.md").read_text(encoding="utf-8")
+TEAM = (DOCS / "your-team.md").read_text(encoding="utf-8")
 REQUIRED = {"list", "id", "match"}
 
 
@@ -122,3 +126,43 @@ def test_every_function_of_ours_has_an_example() -> None:
     ours = set(FUNCTIONS) - set(jmespath.functions.Functions.FUNCTION_TABLE)
     shown = {name for row in EXAMPLES for name in re.findall(r"([a-z_]+)\(", row.first)}
     assert ours <= shown
+
+
+EDITS = fences(TEAM, "diff")
+
+
+def edited(root: Path, difference: str) -> Team:
+    """The team after the guide's edits to an ejected copy; what an edit takes out has to be there."""
+    for part in difference.split("@@ ")[1:]:
+        path, _, lines = part.partition("\n")
+        out, put = (
+            "".join(line[1:] + "\n" for line in lines.splitlines() if line.startswith(sign)) for sign in ("-", "+")
+        )
+        file = root / path
+        before = file.read_text(encoding="utf-8") if out else ""
+        assert not out or before.count(out) == 1, f"{path} does not have once: {out}"
+        file.write_text(before.replace(out, put) if out else put, encoding="utf-8")
+    return load_team(root, known_checks=CHECKS, known_effects=EFFECTS)
+
+
+@pytest.mark.parametrize("difference", EDITS, ids=[str(number) for number, _ in enumerate(EDITS)])
+def test_an_edit_of_the_team_holds(difference: str, tmp_path: Path) -> None:
+    eject(tmp_path)
+    assert edited(tmp_path, difference).flow() != load_team().flow()
+
+
+def test_half_an_edit_does_not_hold(tmp_path: Path) -> None:
+    eject(tmp_path)
+    with pytest.raises(InvalidInput, match="its card does not say so"):
+        edited(tmp_path, EDITS[0].split("@@ agents")[0])
+
+
+def test_the_policy_of_the_guide_holds(tmp_path: Path) -> None:
+    (tmp_path / "graphs" / "policies").mkdir(parents=True)
+    (tmp_path / "graphs" / "policies" / "harmless.yaml").write_text(fences(TEAM, "yaml")[0], encoding="utf-8")
+    assert load_team(tmp_path).policy("harmless").gates == ("plan", "tasks")
+
+
+def test_the_guide_names_every_check() -> None:
+    section = TEAM.split("The checks that there are:")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", section, re.M) == list(CHECKS)
