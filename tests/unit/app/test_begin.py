@@ -1,0 +1,68 @@
+"""Laying a target repository, and its managers."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phasegate.app import read_config
+from phasegate.app.begin import Plan, add_manager, lay, shipped_specs
+from phasegate.core import FixedClock, InvalidInput
+from phasegate.ledger import PrivateKey
+from phasegate.workspace import Workspace
+
+CLOCK = FixedClock(datetime(2026, 11, 18, 20, 10, tzinfo=UTC))
+
+
+def key() -> PrivateKey:
+    return PrivateKey(Ed25519PrivateKey.generate())
+
+
+def test_a_shipped_spec_is_laid_in_by_its_name(tmp_path: Path) -> None:
+    specs = lay(tmp_path / "acme", Plan(project="acme", spec="unattached-ebs-volumes"), CLOCK)
+    assert specs == ["specs/001-unattached-ebs-volumes"]
+    assert (tmp_path / "acme" / specs[0] / "runbook.yaml").is_file()
+    assert "001-unattached-ebs-volumes" in shipped_specs()
+
+
+def test_another_name_is_a_spec_to_fill_in(tmp_path: Path) -> None:
+    assert lay(tmp_path / "acme", Plan(project="acme", spec="idle-queues"), CLOCK) == ["specs/001-idle-queues"]
+
+
+def test_an_ejected_team_is_in_the_first_commit(tmp_path: Path) -> None:
+    lay(tmp_path / "acme", Plan(project="acme", eject=True), CLOCK)
+    workspace = Workspace.open(tmp_path / "acme")
+    assert "graphs/sdlc.yaml" in workspace.tree(workspace.head())
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidInput, match="not empty"):
+        lay(tmp_path, Plan(project="acme"), CLOCK)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_managers_are_added_to_what_stands_there(tmp_path: Path) -> None:
+    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+    folder, ada, bo = tmp_path / "acme", key(), key()
+    before = (folder / "phasegate.toml").read_text()
+    assert add_manager(folder, "ada", ada.public) == ["phasegate.toml", "src/acme/approvers.json"]
+    add_manager(folder, "bo", bo.public)
+    assert (folder / "phasegate.toml").read_text().startswith(before.rstrip())
+    assert {row.name: row.public_key for row in read_config(folder).managers} == {
+        "ada": str(ada.public),
+        "bo": str(bo.public),
+    }
+    listed = json.loads((folder / "src/acme/approvers.json").read_text())["approvers"]
+    assert [row["name"] for row in listed] == ["ada", "bo"]
+
+
+def test_a_manager_is_not_replaced_by_another_key(tmp_path: Path) -> None:
+    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+    ada = key()
+    add_manager(tmp_path / "acme", "ada", ada.public)
+    assert add_manager(tmp_path / "acme", "ada", ada.public) == []
+    with pytest.raises(InvalidInput, match="another key"):
+        add_manager(tmp_path / "acme", "ada", key().public)
