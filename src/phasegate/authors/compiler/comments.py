@@ -42,6 +42,7 @@ def follow(runbook: str, path: str, comment: str) -> Followed:
 def _set(runbook: str, path: str, key: str, value: str) -> Followed:
     yaml = YAML()
     yaml.width = 200
+    yaml.preserve_quotes = True
     try:
         document, new = yaml.load(runbook), YAML(typ="safe").load(value)
         parent, last = document, key.split(".")[-1]
