@@ -13,6 +13,7 @@ from phasegate.core.errors import InvalidInput
 from phasegate.runbooks import tests_emit
 from phasegate.runbooks.emit import compile_module, runtime_files
 from phasegate.runbooks.model import load
+from phasegate.runbooks.policy import policy
 from phasegate.runbooks.tests_emit import compile_tests, support_files, untested
 from phasegate.runbooks.tests_emit.mutants import mutants
 from phasegate.sandbox import find_sandbox, run_tests
@@ -35,6 +36,8 @@ def package(names: Sequence[str]) -> dict[str, bytes]:
     files |= {f"src/pkg/_runtime/{path}": content for path, content in runtime_files().items()}
     for name in names:
         files[f"src/pkg/runbooks/{name}.py"] = compiled(name, FILES[name]).encode()
+        policy_file = f"src/pkg/runbooks/{name}.iam-policy.json"
+        files[policy_file] = json.dumps(policy(load(FILES[name], "runbook.yaml"))).encode()
         files |= compile_tests(load(FILES[name], "runbook.yaml"), package="pkg", module=name)
     return files
 
@@ -144,7 +147,13 @@ def test_what_cannot_be_shown_is_said() -> None:
     text = "list: ec2.DescribeVolumes\nid: VolumeId\nmatch: \"State == 'available' && State == 'in-use'\"\n"
     findings = untested(load(text, "specs/001-x/runbook.yaml"))
     assert [(f.rule, f.path, f.line) for f in findings] == [("no-example", "specs/001-x/runbook.yaml", 3)]
+    assert not any(f.blocking for f in findings)
     assert compile_tests(load(text, "r"), package="p", module="m")  # says so in its docstring
+
+
+def test_permissions_without_proof_are_said() -> None:
+    rules = {f.rule: f.message for f in untested(load(FILES["ecs_service_idle"], "r"))}
+    assert "cloudwatch:GetMetricStatistics" in rules["permission-unproven"]  # moto cannot judge its protocol
 
 
 def test_mutants_are_different_files() -> None:

@@ -28,6 +28,7 @@ _TOPICS: Mapping[str, str] = MappingProxyType(
         "test_guard_knows_its_tags": r"protect|tag",
         "test_young_is_held_back": r"young|minimum age|guard",
         "test_too_many_are_refused": r"too many|more than .* changes|at most|limit|max",
+        "test_permission_is_enough_and_needed": r"permission|polic(y|ies)|least.privilege|\bIAM\b",
         "test_closed_window_is_refused": r"window|office hours|outside",
     }
 )

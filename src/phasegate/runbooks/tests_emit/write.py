@@ -9,7 +9,7 @@ from phasegate.core.criteria import Criterion
 from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.emit.formatting import formatted
 from phasegate.runbooks.model import Runbook
-from phasegate.runbooks.tests_emit import changes, detection
+from phasegate.runbooks.tests_emit import changes, detection, permissions
 from phasegate.runbooks.tests_emit.detection import Test
 from phasegate.runbooks.tests_emit.plan import Plan
 from phasegate.runbooks.tests_emit.topics import shown_by
@@ -75,24 +75,39 @@ def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[st
 def untested(runbook: Runbook) -> list[Finding]:
     """What of a runbook the compiled tests cannot show: expressions for which no telling example was found."""
     plan = Plan(runbook=runbook, package="package", module="module", criteria=())
-    return [
-        Finding(
-            check="tests",
-            rule="no-example",
-            severity=Severity.low,
-            path=runbook.path,
-            line=runbook.line(key),
-            message=f"no example was found that would show a small mistake in {part!r} of {key}",
-            fix=f"write a test of {key} by hand, or say it more simply",
-        )
-        for key, part in plan.examples.untold
-    ]
+    if not plan.examples.chosen:
+        return [_unshown(runbook, "match", str(runbook.match))]
+    unproven = [_unproven(runbook, action) for action in permissions.unproven(plan)]
+    return [_unshown(runbook, key, part) for key, part in plan.examples.untold] + unproven
+
+
+def _unshown(runbook: Runbook, key: str, part: str) -> Finding:
+    return Finding(
+        check="tests",
+        rule="no-example",
+        severity=Severity.low,
+        path=runbook.path,
+        line=runbook.line(key),
+        message=f"no example was found that would show a small mistake in {part!r} of {key}",
+        fix=f"write a test of {key} by hand, or say it more simply",
+    )
+
+
+def _unproven(runbook: Runbook, action: str) -> Finding:
+    return Finding(
+        check="tests",
+        rule="permission-unproven",
+        severity=Severity.info,
+        path=runbook.path,
+        message=f"that the policy needs {action} is known from IAM's data, and proven by no test",
+        fix="nothing, unless the permission surprises you",
+    )
 
 
 def _tests(plan: Plan) -> list[Test]:
     if not plan.examples.chosen:
         return []
-    return [*detection.detection(plan), *changes.changes(plan)]
+    return [*detection.detection(plan), *changes.changes(plan), *permissions.permissions(plan)]
 
 
 def _module(plan: Plan) -> str:
@@ -102,7 +117,8 @@ def _module(plan: Plan) -> str:
             f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n'
         )
     names = [name for name, _, _ in tests]
-    body = "\n\n".join(chain(detection.prepared(plan), changes.prepared(plan), (_test(plan, names, t) for t in tests)))
+    prepared = chain(detection.prepared(plan), changes.prepared(plan), permissions.prepared(plan))
+    body = "\n\n".join(chain(prepared, (_test(plan, names, test) for test in tests)))
     helpers = "\n\n".join(text for name, text in _HELPERS.items() if re.search(rf"\b{name}\(", body))
     clock = 'NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)\nREGION = "us-east-1"\n'
     return formatted(f"{_head(plan, body + helpers)}\n{clock}\n\n{helpers}\n{_ALWAYS}\n\n{body}")
@@ -115,10 +131,12 @@ def _head(plan: Plan, body: str) -> str:
         f"Compiled from the runbook.yaml of {plan.module.replace('_', '-')}: change that, not this file. "
         "`answers` and `approver` are in conftest.py.",
         '"""\n',
+        "import json" if "json." in body else "",
         "from collections.abc import Callable",
         "from dataclasses import replace" if "replace(" in body else "",
         f"from datetime import UTC, datetime{', timedelta' if 'timedelta' in body else ''}",
         "from functools import partial" if "partial(" in body else "",
+        "from importlib.resources import files" if "files(" in body else "",
         "from typing import Any\n",
         "import pytest\n",
         f"from {plan.package}._runtime import {', '.join(runtime)}",

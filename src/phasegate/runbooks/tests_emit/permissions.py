@@ -1,0 +1,92 @@
+"""Tests that the runbook's policy is enough, and that each action in it is needed, under IAM as moto enforces it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from moto.backends import list_of_moto_modules
+
+from phasegate.runbooks import aws, policy
+from phasegate.runbooks.policy_actions import actions
+from phasegate.runbooks.tests_emit.detection import Test
+from phasegate.runbooks.tests_emit.literal import source
+from phasegate.runbooks.tests_emit.plan import Plan
+from phasegate.runbooks.tests_emit.tables import Table, tables
+from phasegate.runbooks.tests_emit.values import Ago
+
+_JUDGED = {"ec2", "json", "query"}
+"""Protocols whose calls moto holds against IAM; of those that put the action in the path it loses most names."""
+_JUDGED_S3 = {
+    *("CreateBucket", "DeleteBucketPolicy", "DeleteObject", "GetBucketAccelerateConfiguration", "GetBucketAcl"),
+    *("GetBucketCors", "GetBucketLifecycleConfiguration", "GetBucketLocation", "GetBucketLogging", "GetBucketPolicy"),
+    *("GetBucketNotificationConfiguration", "GetBucketPolicyStatus", "GetBucketTagging", "GetBucketVersioning"),
+    *("GetBucketWebsite", "GetObject", "GetObjectAcl", "GetObjectTagging", "ListBuckets", "PutBucketPolicy"),
+    "PutBucketVersioning",
+}
+
+
+def permissions(plan: Plan) -> Iterator[Test]:
+    """The test of the policy; moto judges actions, not resources and conditions."""
+    rows = "".join(f"\n    ({action!r}, {call!r}, {source(params)})," for action, call, params in _proofs(plan))
+    if not rows:
+        return
+    yield (
+        "test_permission_is_enough_and_needed",
+        "Each call is allowed by the policy, and refused once its action is taken away.",
+        f'@pytest.mark.parametrize(("action", "call", "params"), [{rows}\n])\n'
+        "def test_permission_is_enough_and_needed("
+        "allowed: Any, action: str, call: str, params: dict[str, Any]) -> None:\n"
+        '{doc}    granted = {a for statement in POLICY["Statement"] for a in statement["Action"]}\n'
+        "    assert allowed(granted, call, params)\n    assert not allowed(granted - {action}, call, params)\n",
+    )
+
+
+def prepared(plan: Plan) -> Iterator[str]:
+    """The policy that stands beside the module."""
+    if _proofs(plan):
+        yield f'POLICY = json.loads((files("{plan.package}.runbooks") / "{plan.module}.iam-policy.json").read_text())\n'
+
+
+def unproven(plan: Plan) -> list[str]:
+    """Actions of the policy that no such test shows to be needed."""
+    granted = {a for statement in policy.policy(plan.runbook)["Statement"] for a in statement["Action"]}
+    return sorted(granted - {action for action, _, _ in _proofs(plan)})
+
+
+def _proofs(plan: Plan) -> list[tuple[str, str, Any]]:
+    """An action, and a call that needs it and no other."""
+    found: dict[str, tuple[str, str, Any]] = {}
+    for call, params in _calls(plan):
+        needed = [str(action) for action in actions(call)]
+        if len(needed) == 1 and _in_moto(call):
+            found.setdefault(needed[0], (needed[0], call, params))
+    granted = {a for statement in policy.policy(plan.runbook)["Statement"] for a in statement["Action"]}
+    return [found[action] for action in sorted(found) if action in granted]
+
+
+def _in_moto(call: str) -> bool:
+    service, _, operation = call.partition(".")
+    model = aws.operation(call).model.service_model
+    if service == "s3":
+        return operation in _JUDGED_S3
+    return model.metadata["protocols"][0] in _JUDGED and service.replace("-", "") in set(list_of_moto_modules())
+
+
+def _calls(plan: Plan) -> Iterator[tuple[str, Any]]:
+    yield "ec2.DescribeRegions", {}
+    for table in tables(plan.anatomy, plan.one):
+        yield table.call, _params(table)
+    for step in plan.remedy.steps if plan.remedy else ():
+        if step.params is not None:
+            yield step.call, step.params
+    undone = [action["undo"]["op"] for action in plan.document.get("action") or () if action.get("undo")]
+    for call, (_, params) in zip(undone, plan.remedy.undo if plan.remedy else (), strict=True):
+        if set(aws.operation(call).required) <= set(params):
+            yield call, params
+
+
+def _params(table: Table) -> Any:
+    if table.kind == "metric":
+        spec = table.params
+        window = {"StartTime": Ago(1), "EndTime": Ago(0), "Period": 3600}
+        return {"Namespace": spec["namespace"], "MetricName": spec["name"], **window, "Statistics": ["Sum"]}
+    return {**table.params, **({table.ids: ["an-id"]} if table.kind == "batch" else {})}
