@@ -115,9 +115,24 @@ def sync_engine(path: Path) -> sa.Engine:
     return engine
 
 
+def queue_engine(path: Path) -> sa.Engine:
+    """An engine on the file for the queue's library, which begins its transactions itself.
+
+    It reads before it writes. In a transaction that began as a reader's, SQLite refuses the write at once where anybody
+    has written since, and the library tries again after a second; so its transactions begin with their first write.
+    """
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": "IMMEDIATE"})
+    sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
 def _connected(connection: Any, _: Any) -> None:
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL"):
+    _set_pragmas(connection, _)
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 
-from phasegate.store.database import storage_errors, sync_engine
+from phasegate.store.database import queue_engine, storage_errors
 
 QUEUE = "segments"
 ADVANCE = "advance"
@@ -20,7 +20,7 @@ class Queue:
     """Enqueues segments and looks at them; runs nothing."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = sync_engine(path)
+        self._engine = queue_engine(path)
         with storage_errors(path):
             if not sa.inspect(self._engine).has_table("queues"):
                 DBOS.migrate(f"sqlite:///{path}")

@@ -32,6 +32,7 @@ from phasegate.workflow import (
     Effect,
     Gatekeeper,
     Manager,
+    Nodes,
     Outcome,
     Segments,
     TeamNodes,
@@ -121,6 +122,8 @@ class Team:
     here: Here = field(default_factory=Here)
     policy: GatePolicy = field(default_factory=policy)
     clock: Clock = field(default_factory=lambda: FixedClock(NOW))
+    wrap: Callable[[Nodes], Nodes] = lambda nodes: nodes
+    """What a test puts around the nodes."""
     key: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
     system: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
 
@@ -208,7 +211,7 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
         clock=team.clock,
     )
     async with segments(
-        team.database, lambda saver: build_graph(team.flow, nodes, saver), flow_digest(team.flow), ledger
+        team.database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), flow_digest(team.flow), ledger
     ) as parts:
         yield Desk(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
     queue.close()
@@ -227,14 +230,11 @@ _templates = TemporaryDirectory()
 async def _migrated(path: Path) -> None:
     """Copies a database with all tables, made once: migrations have tests of their own."""
     template = Path(_templates.name) / "phasegate.db"
+    if await asyncio.to_thread(path.exists):
+        return
     if not await asyncio.to_thread(template.exists):
         database, queue = await Database.open(template), await Queue.open(template)
         queue.close()
         await database.close()
-    await asyncio.to_thread(_copied, template, path)
-
-
-def _copied(template: Path, path: Path) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True)
-        copyfile(template, path)
+    path.parent.mkdir(parents=True)
+    copyfile(template, path)

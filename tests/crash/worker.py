@@ -1,0 +1,39 @@
+"""`python -m crash.worker FOLDER STOPS`: a worker in a process of its own, until SIGTERM or worse."""
+
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from crash.parts import Watched, marks, team
+from phasegate.core import Missing
+from phasegate.workflow import Segments
+from phasegate.workflow.worker import Worker
+from unit.workflow.parts import desk
+
+
+def main(folder: Path, stops: int) -> None:
+    """Takes segments; with a negative number of stops its parts cannot be built."""
+    found = marks(folder, stops)
+
+    @asynccontextmanager
+    async def parts() -> AsyncIterator[Segments]:
+        if stops < 0:
+            raise Missing("there is no sandbox", fix="install bubblewrap")
+        async with desk(team(folder, found)) as built:
+            yield Watched(**vars(built.segments), found=found)
+
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    worker = Worker(folder / ".phasegate" / "phasegate.db", parts)
+    worker.start()
+    print(worker.executor, flush=True)
+    ended.wait()
+    worker.stop()
+    print("stopped", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

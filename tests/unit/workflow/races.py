@@ -1,0 +1,61 @@
+"""Deciders of one process, who all want another decision at the same gate at the same moment."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phasegate.core import Refused
+from phasegate.ledger import DecisionKind, GateKey, GateRecord, GateStatus, Ledger, PrivateKey
+from unit.workflow.parts import NOW, Desk, Team, desk
+
+KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
+DECIDERS = 4
+"""In each process."""
+
+
+def race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
+    """What each decider was told at each gate, `won` or the reason of the refusal, separated by spaces."""
+    return asyncio.run(_race(folder, name, gates, start))
+
+
+def gate_of(number: int) -> GateRecord:
+    """The gate of a run that only waits."""
+    key, commit = GateKey(f"r{number:04}", "first", 1), "1" * 40
+    return GateRecord(
+        key=key, status=GateStatus.open, commit=commit, tree=commit, since=commit, digest="d" * 64, opened_at=NOW
+    )
+
+
+async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
+    async with AsyncExitStack() as stack:
+        desks = [await stack.enter_async_context(desk(Team(folder, key=KEY))) for _ in range(2)]
+        deciders = [(desks[number % 2], f"{name}{number}") for number in range(DECIDERS)]
+        told = []
+        for number in range(gates):
+            await asyncio.to_thread(start.wait)
+            told.append(" ".join(await _all(deciders, gate_of(number))))
+        return told
+
+
+async def _all(deciders: Sequence[tuple[Desk, str]], gate: GateRecord) -> list[str]:
+    return await asyncio.gather(*(_decide(d, gate, remark) for d, remark in deciders))
+
+
+async def _decide(d: Desk, gate: GateRecord, remark: str) -> str:
+    try:
+        await d.decide(DecisionKind.request_changes, gate, remark)
+    except Refused as refused:
+        return refused.reason
+    return f"won:{remark}"
+
+
+async def open_gates(ledger: Ledger, d: Desk, gates: int) -> None:
+    """Runs that wait at their first gate."""
+    for number in range(gates):
+        gate = gate_of(number)
+        await d.start("", gate.key.run)
+        await ledger.open_gate(gate, None, (f"gate:first/{number}", {}))
