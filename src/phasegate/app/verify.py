@@ -9,7 +9,7 @@ from phasegate.app.app import App
 from phasegate.authors import digests_path
 from phasegate.core import Parked, digest
 from phasegate.ledger import Decision, Event, GateRecord, Run, RunStatus, first_break
-from phasegate.release import read_project, verify_wheel
+from phasegate.release import FolderIndex, read_project, verify_wheel
 from phasegate.workflow.gatekeeper import objection
 
 
@@ -52,6 +52,7 @@ async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
         yield _tested(events, gate)
         for claim in _shipped(app, gate):
             yield claim
+        yield await _alone(app, gate)
 
 
 async def _passed(app: App, run: Run) -> dict[str, tuple[GateRecord, Decision]]:
@@ -104,6 +105,19 @@ def _shipped(app: App, gate: GateRecord) -> list[Claim]:
             detail="; ".join(finding.message for finding in wrong) or project.wheel_name,
         ),
     ]
+
+
+async def _alone(app: App, gate: GateRecord) -> Claim:
+    tree = app.workspace.tree(gate.commit)
+    project = read_project(tree)
+    approved = json.loads(tree.get(digests_path(project.version), b"{}"))
+    held = await FolderIndex(app.folder.path / app.config.index.path).read(project.name, project.version)
+    others = sorted({file.name for file in held.files} - set(approved)) if held else []
+    return Claim(
+        text="the index holds nothing else of this version",
+        holds=not others,
+        detail=", ".join(others) or f"{len(approved)} files",
+    )
 
 
 def _bytes(file: Path, sha256: str) -> Claim:

@@ -14,6 +14,9 @@ from phasegate.release import check_dependencies
 from phasegate.runbooks.aws import operations
 from phasegate.runbooks.policy_actions import is_change
 
+_BEYOND = frozenset(
+    ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib", "__import__", "eval", "exec", "__builtins__")
+)
 _SEVERITY = {"LOW": Severity.low, "MEDIUM": Severity.high, "HIGH": Severity.critical}
 
 
@@ -79,21 +82,26 @@ def _scan(files: dict[str, bytes]) -> list[Finding]:
 
 def _strays(tree: ast.Module) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
-        for name in _imports(node):
-            if name.split(".")[0] in ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib"):
-                yield (
-                    f"the module imports {name}, with which it could go around the runtime",
-                    getattr(node, "lineno", 0),
-                )
+        line = getattr(node, "lineno", 0)
+        for name in sorted(_BEYOND.intersection(_names(node))):
+            yield f"the module reaches for {name}, with which it could go around the runtime", line
         called = _called(node)
         if called and called[0] != "Change" and _changes(called[1], called[2]):
-            yield f"{called[1]}.{called[2]} changes something and is called while looking", getattr(node, "lineno", 0)
+            yield f"{called[1]}.{called[2]} changes something and is called while looking", line
 
 
-def _imports(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+def _names(node: ast.AST) -> set[str]:
+    """The names that a node brings in or uses, those of packages without what is below them."""
+    match node:
+        case ast.Import():
+            return {alias.name.split(".")[0] for alias in node.names}
+        case ast.ImportFrom():
+            return {(node.module or "").split(".")[0], *(alias.name for alias in node.names)}
+        case ast.Attribute():
+            return {node.attr}
+        case ast.Name():
+            return {node.id}
+    return set()
 
 
 def _called(node: ast.AST) -> tuple[str, str, str] | None:

@@ -1,0 +1,64 @@
+"""What `phasegate.toml` may say, and what is said of one that does not hold."""
+
+from pathlib import Path
+
+import pytest
+
+from phasegate.app import read_config
+from phasegate.core import InvalidInput
+
+GOOD = '[project]\nname = "acme-runbooks"\npackage = "acme_runbooks"\n'
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "phasegate.toml").write_text(text)
+    return folder
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, GOOD))
+    assert (config.work.flow, config.work.model, config.index.path) == ("sdlc", "compiler", ".phasegate/index")
+    assert not (config.demo or config.managers or config.loopback_endpoint)
+
+
+def test_no_file_is_no_target_repository(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="not a target repository") as error:
+        read_config(tmp_path)
+    assert "phasegate init" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        pytest.param("[project", "not TOML", id="no TOML"),
+        pytest.param("", "project: Field required", id="nothing"),
+        pytest.param(GOOD + "[work]\nmodle = 'compiler'\n", "work.modle", id="misspelt key"),
+        pytest.param(GOOD.replace("acme_runbooks", "acme-runbooks"), "project.package", id="no package name"),
+        pytest.param(GOOD.replace('"acme-runbooks"', '"../x"'), "project.name", id="a path as a name"),
+        pytest.param(GOOD + '[[managers]]\nname = ""\npublic_key = "x"\n', "managers.0.name", id="no name"),
+        pytest.param("demo = 'perhaps'\n" + GOOD, "demo", id="no boolean"),
+    ],
+)
+def test_what_does_not_hold_is_named(text: str, word: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as error:
+        read_config(write(tmp_path, text))
+    assert word in str(error.value)
+    assert error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://127.0.0.1:5000", True),
+        ("http://[::1]:5000", True),
+        ("http://localhost:5000", True),
+        ("http://127.0.0.1.example.org", False),
+        ("http://localhost.example.org", False),
+        ("http://127.0.0.1@example.org", False),  # a user name, not a host
+        ("https://ec2.us-east-1.amazonaws.com", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(url: str, loopback: bool, tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, f'{GOOD}[aws]\nendpoint_url = "{url}"\n'))
+    assert config.loopback_endpoint is loopback
