@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,14 +114,14 @@ class Place:
 
 def kill(place: Place, process: "subprocess.Popen[bytes]", moment: Moment) -> None:
     """Waits for the moment, and kills the whole process group."""
-    await_(lambda: moment.begun in place.keys() or process.poll() is not None, moment.name)
+    await_(lambda: moment.begun in place or process.poll() is not None, moment.name)
     if moment.sandboxed:
-        await_(lambda: any(map(is_sandbox, below(process.pid))) or moment.ended in place.keys(), moment.name)
+        await_(lambda: any(map(is_sandbox, below(process.pid))) or moment.ended in place, moment.name)
     children = below(process.pid)
     assert process.poll() is None, f"it ended before its {moment.name}"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    place.killed[moment.name] = "early" if moment.ended not in place.keys() else "late"
+    place.killed[moment.name] = "early" if moment.ended not in place else "late"
     place.orphans |= children
 
 
@@ -164,7 +164,7 @@ def await_(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Place]:
     """Two repositories with a released run each: the first was killed at every moment, the second at none."""
     top = tmp_path_factory.mktemp("killed")
     with account(0) as served:
@@ -172,7 +172,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Pl
         undisturbed = calm.start("run", FOLDER, "--policy", "demo")
         _go_through(hit)
         assert undisturbed.wait(240) == 0, (top / "calm.log").read_text()
-    yield hit, calm
+    return hit, calm
 
 
 def _go_through(place: Place) -> None:

@@ -18,7 +18,9 @@ def write(folder: Path, text: str) -> Path:
 def test_defaults(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, GOOD))
     assert (config.work.flow, config.work.model, config.index.path) == ("sdlc", "compiler", ".phasegate/index")
-    assert not (config.demo or config.managers or config.loopback_endpoint)
+    assert not (config.demo)
+    assert not (config.managers)
+    assert not (config.loopback_endpoint)
 
 
 def test_no_file_is_no_target_repository(tmp_path: Path) -> None:
