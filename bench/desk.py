@@ -1,0 +1,162 @@
+"""The workflow of graphs/sdlc.yaml over a real repository, database and queue, with authors that write at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bench.empty import EmptyNodes
+from bench.latency import Latency
+from phasegate.authors import Brief, Draft, Facts, Report, ScriptedAuthor, Subject
+from phasegate.core import Severity, SystemClock
+from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, Statement
+from phasegate.store import Database
+from phasegate.team import Flow, GatePolicy, load_team
+from phasegate.workflow import (
+    Gatekeeper,
+    Manager,
+    Outcome,
+    Segments,
+    TeamNodes,
+    branch,
+    build_graph,
+    decide,
+    flow_digest,
+    segments,
+)
+from phasegate.workflow.checkpoints import saver_on
+from phasegate.workflow.graph import Graph
+from phasegate.workflow.queue import Queue
+from phasegate.workspace import Signature, Workspace
+
+NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+SPEC = "specs/001-unattached-ebs-volumes"
+ADA = Signature("ada", "ada@example.org")
+
+
+class Calm:
+    """Surroundings in which the policy passes everything."""
+
+    demo_workspace = loopback_endpoint = loopback_index = True
+
+    def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+        return Severity.low, False
+
+    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
+        return {f"{SPEC}/spec.md": b"# A spec\n"}
+
+    async def facts(self, run_id: str) -> Facts:
+        return Facts(run=run_id, spec=SPEC, project="acme-runbooks", package="acme_runbooks", started_at=NOW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What a benchmark drives."""
+
+    path: Path
+    ledger: Ledger
+    workspace: Workspace
+    keeper: Gatekeeper
+    segments: Segments
+    queue: Queue
+    key: PrivateKey
+
+    async def start(self, run_id: str, policy: str) -> None:
+        """Begins a run."""
+        run = Run(
+            id=run_id,
+            spec=SPEC,
+            flow="sdlc",
+            branch=branch(run_id),
+            base=self.workspace.head(),
+            policy=policy,
+            started_at=NOW,
+        )
+        await self.ledger.add_run(run, self.queue.dispatch)
+
+    async def approve(self, run_id: str) -> None:
+        """The manager's approval of the gate that is open."""
+        gate = (await self.ledger.gates(run_id, GateStatus.open))[0]
+        now = self.keeper.clock.now()
+        statement = Statement(gate=gate.key, digest=gate.digest, kind=DecisionKind.approve, by="ada", at=now)
+        await decide(self.keeper, statement, self.key, self.queue.dispatch)
+
+
+@asynccontextmanager
+async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[Desk]:
+    """A desk in an empty folder; authors and checks take as long as `latency` says."""
+    workspace = Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
+    path, clock, flow = folder / ".phasegate" / "phasegate.db", SystemClock(), sdlc()
+    database = await Database.open(path)
+    queue, ledger = await Queue.open(path), Ledger(database, clock)
+    key, system = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
+    keeper = Gatekeeper(
+        flow=flow,
+        ledger=ledger,
+        workspace=workspace,
+        managers=lambda: {"ada": Manager(name="ada", card="manager", public_key=key.public)},
+        policy=lambda _: _policy(),
+        surroundings=Calm(),
+        system=system,
+        clock=clock,
+    )
+    nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency())
+    async with segments(path, lambda saver: build_graph(flow, nodes, saver), flow_digest(flow), ledger) as parts:
+        yield Desk(path=path, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue, key=key)
+    queue.close()
+    await database.close()
+
+
+def sdlc() -> Flow:
+    """The workflow that we ship."""
+    return load_team(None).flow("sdlc")
+
+
+@asynccontextmanager
+async def bare(folder: Path, *, gates: bool) -> AsyncIterator[Graph]:
+    """The same nodes and edges with empty bodies, in bare LangGraph over the same SQLite saver."""
+    async with aiosqlite.connect(folder / "bare.db", isolation_level=None) as connection:
+        await connection.execute("PRAGMA journal_mode=WAL")
+        await connection.execute("PRAGMA synchronous=NORMAL")
+        saver = saver_on(connection)
+        yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
+
+
+def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper, latency: Latency) -> TeamNodes:
+    async def draft(brief: Brief) -> Draft:
+        await asyncio.sleep(latency.draft)
+        row = next(a for a in flow.phase(brief.phase).authors if a.item == brief.item)
+        paths = [path.replace("*", "one") for path in brief.facts.paths(row.artifacts)]
+        text = f"{brief.phase} {brief.item} {brief.facts.run}\n" * 20
+        return Draft(files={path: text.encode() for path in paths}, message=brief.item)
+
+    async def check(subject: Subject) -> Report:
+        await asyncio.sleep(latency.check)
+        return Report(evidence="nothing to object to")
+
+    async def effect(outcome: Outcome) -> dict[str, Any]:
+        return {"commit": outcome.commit}
+
+    author = ScriptedAuthor(draft)
+    return TeamNodes(
+        flow=flow,
+        ledger=ledger,
+        workspace=workspace,
+        authors={row.role: author for phase in flow.phases for row in phase.authors},
+        checks={name: check for phase in flow.phases for name in phase.all_checks},
+        effect_bodies={name: effect for phase in flow.phases for name in phase.effects},
+        gatekeeper=keeper,
+        facing=Calm(),
+        clock=keeper.clock,
+    )
+
+
+def _policy() -> GatePolicy:
+    asked = {"workspace": "demo", "endpoint": "loopback", "index": "loopback"}
+    return GatePolicy.model_validate({"name": "demo", "version": 1, "requires": asked, "marks": "unreleasable"})
