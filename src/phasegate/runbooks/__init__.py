@@ -1,7 +1,6 @@
 """The runbook language: reading it, compiling it to Python, and running what was compiled.
 
-A leaf of this package imports nothing of the others but `model`, `aws` and `expressions`; `lint`, `policy`, `prices` and
-`tests_emit` are imported by their own names.
+`lint`, `policy`, `prices`, `documents` and `tests_emit` are imported by their own names: each needs more than reading does.
 """
 
 from phasegate.runbooks.check import Where, check

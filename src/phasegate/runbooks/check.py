@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Where:
     params: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of the runbook's parameters."""
     prices: Path | None = None
-    """The price table."""
+    """The price table; the one that a target repository begins with, where it is left out."""
 
 
 def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) -> dict[str, Any]:
@@ -55,12 +56,11 @@ def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) 
     with _package(source) as package:
         runtime = importlib.import_module(f"{package}._runtime")
         runbook = importlib.import_module(f"{package}.runbooks.{_MODULE}").RUNBOOK
-        prices = runtime.PriceTable.read(looked.prices) if looked.prices else runtime.PriceTable()
         order = runtime.Order(
             now=as_of,
             regions=tuple(looked.regions),
             params=dict(looked.params),
-            prices=prices,
+            prices=runtime.PriceTable.read(looked.prices or Path(str(files("phasegate.runbooks") / "prices.json"))),
             endpoint=looked.endpoint,
         )
         try:
@@ -95,8 +95,8 @@ def _package(source: str) -> Iterator[str]:
 
 
 def _write(package: Path, source: str) -> None:
-    files = {f"_runtime/{path}": content for path, content in runtime_files().items()}
-    files |= {"__init__.py": b"", "runbooks/__init__.py": b"", f"runbooks/{_MODULE}.py": source.encode()}
-    for path, content in files.items():
+    written = {f"_runtime/{path}": content for path, content in runtime_files().items()}
+    written |= {"__init__.py": b"", "runbooks/__init__.py": b"", f"runbooks/{_MODULE}.py": source.encode()}
+    for path, content in written.items():
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).write_bytes(content)

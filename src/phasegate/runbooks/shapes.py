@@ -6,6 +6,13 @@ from typing import Any
 from phasegate.runbooks import aws
 from phasegate.runbooks.expressions import Node, parse
 
+CREATED = (
+    *("CreateTime", "CreationTime", "CreationDate", "CreatedTime", "CreatedDate", "CreatedAt", "CreateDate"),
+    *("createTime", "creationTime", "creationDate", "createdAt", "createdTime", "creationDateTime", "CreationDateTime"),
+    *("LaunchTime", "StartTime", "InstanceCreateTime", "SnapshotCreateTime", "ClusterCreateTime", "AllocationTime"),
+)
+"""Names of the field that says when an item was made, in the order of preference."""
+
 
 def row_members(op: str, items: str | None) -> Mapping[str, Any]:
     """The members of a row, with their shapes; none where they are not known.

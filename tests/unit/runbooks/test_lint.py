@@ -185,3 +185,17 @@ def test_no_function_of_the_runtime_is_unknown() -> None:
 
 def call(name: str, arguments: int) -> str:
     return f"{name}({', '.join(['a'] * arguments)})"
+
+
+def test_a_guard_by_age_needs_a_listing_that_says_when() -> None:
+    text = 'list: ec2.DescribeVpcs\nid: VpcId\nmatch: "IsDefault"\nguard: {min_age_days: 7}\n'
+    assert [(finding.rule, finding.line) for finding in found(text)] == [("guard-age", 4)]
+
+
+def test_an_undo_cannot_read_what_the_change_answers() -> None:
+    text = VOLUMES + (
+        'action: [{op: ec2.DeleteVolume, params: {VolumeId: "=VolumeId"}, '
+        'undo: {op: ec2.CreateVolume, params: {AvailabilityZone: "=AvailabilityZone", SnapshotId: "=result.X"}}}]\n'
+        "guard: {max_changes: 1}\n"
+    )
+    assert "unknown-field" in [finding.rule for finding in found(text)]

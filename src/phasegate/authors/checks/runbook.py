@@ -10,6 +10,7 @@ from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import runbook_path, sources
 from phasegate.core import Finding, Severity
 from phasegate.runbooks.lint import lint
+from phasegate.runbooks.model import Guard
 from phasegate.runbooks.policy import policy
 from phasegate.runbooks.policy_actions import is_change, is_destructive
 
@@ -40,7 +41,7 @@ async def destructive_action(subject: Subject) -> Report:
     for action in runbook.action:
         if not is_destructive(action.op):
             continue
-        guarded = runbook.guard is not None and runbook.guard.approve and (action.snapshot or action.undo)
+        guarded = runbook.guard != Guard()
         findings.append(
             Finding(
                 check="destructive-action",
@@ -50,7 +51,7 @@ async def destructive_action(subject: Subject) -> Report:
                 message=f"{action.op} cannot be taken back by AWS",
                 fix="read the snapshot, undo and guard before you approve"
                 if guarded
-                else "add a snapshot or an undo, and a guard with approve: true",
+                else "say in guard what it must leave alone, and how much it may change",
             )
         )
     changes = [action.op for action in runbook.action if is_change(action.op)]
@@ -64,14 +65,18 @@ async def snapshot_before_change(subject: Subject) -> Report:
     bare = [
         action.op for action in runbook.action if is_destructive(action.op) and not (action.snapshot or action.undo)
     ]
-    findings = [_unkept(runbook_path(facts.spec), op) for op in bare]
+    grave = Severity.critical if runbook.guard == Guard() else Severity.medium
+    findings = [_unkept(runbook_path(facts.spec), op, grave) for op in bare]
     path = f"src/{facts.package}/runbooks/{facts.module}.py"
     if path in subject.files:
         code = subject.files[path].decode()
-        findings += [_unkept(path, a.op) for a in kept if a.snapshot and not _before(code, a.snapshot.op, a.op)]
-    return Report(
-        findings=tuple(findings), evidence=f"{len(kept)} of {len(runbook.action)} actions take a snapshot first"
-    )
+        findings += [
+            _unkept(path, a.op, Severity.critical)
+            for a in kept
+            if a.snapshot and not _before(code, a.snapshot.op, a.op)
+        ]
+    taken = f"{len(kept)} of {len(runbook.action)} actions take a snapshot first"
+    return Report(findings=tuple(findings), evidence=taken if runbook.action else "changes nothing")
 
 
 def _grants(path: str, content: bytes, wanted: dict[str, Any]) -> Iterator[Finding]:
@@ -112,11 +117,11 @@ def _call(operation: str) -> str:
     return f'"{xform_name(operation.partition(".")[2])}"'
 
 
-def _unkept(path: str, operation: str) -> Finding:
+def _unkept(path: str, operation: str, severity: Severity) -> Finding:
     return Finding(
         check="snapshot-before-change",
         rule="no-snapshot",
-        severity=Severity.critical,
+        severity=severity,
         path=path,
         message=f"nothing is kept before {operation}",
         fix="take a snapshot first and wait for it, or say how it is undone",

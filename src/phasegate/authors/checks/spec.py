@@ -1,6 +1,6 @@
 """Checks of the spec, and of whether everything later keeps to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
@@ -8,11 +8,13 @@ from phasegate.core import Finding, Severity
 from phasegate.runbooks.documents import UNTESTED
 from phasegate.spec import Spec, lint_spec, mentions, read_spec
 
-_KEEPERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "plan": {"plan.md": ("FR",)},
-    "tasks": {"tasks.md": ("FR",), "test-plan.md": ("AC",)},
+_KEEPERS = {
+    "{spec}/plan.md": ("FR",),
+    "{spec}/tasks.md": ("FR",),
+    "{spec}/test-plan.md": ("AC",),
+    "tests/runbooks/test_{module}.py": ("AC",),
 }
-"""By phase: the documents of the spec's folder that must name every id of these kinds."""
+"""The artifacts that must name every id of these kinds, by path."""
 
 
 async def spec_lint(subject: Subject) -> Report:
@@ -25,19 +27,22 @@ async def spec_lint(subject: Subject) -> Report:
 
 async def trace(subject: Subject) -> Report:
     """Whether what this phase wrote refers to every requirement."""
-    spec, facts = read_spec(subject.files, subject.facts.spec), subject.facts
-    keepers = {f"{facts.spec}/{name}": kinds for name, kinds in _KEEPERS.get(subject.phase, {}).items()}
-    if subject.phase in ("build", "release"):
-        keepers[f"tests/runbooks/test_{facts.module}.py"] = ("AC",)
-    findings = [found for path, kinds in keepers.items() for found in _unnamed(subject, spec, path, kinds)]
-    ids = [name for name in spec.ids if any(name.startswith(kind) for kinds in keepers.values() for kind in kinds)]
-    return Report(findings=tuple(findings), evidence=f"{len(set(ids)) - len(findings)} of {len(set(ids))} ids traced")
+    spec = read_spec(subject.files, subject.facts.spec)
+    keepers = dict(zip(subject.facts.paths(_KEEPERS), _KEEPERS.values(), strict=True))
+    written = {path: kinds for path, kinds in keepers.items() if subject.files.get(path) != subject.since.get(path)}
+    if not written:
+        return Report(evidence="nothing new to trace")
+    findings = [found for path, kinds in written.items() for found in _unnamed(subject, spec, path, kinds)]
+    ids = {name for kinds in written.values() for name in spec.ids if name.startswith(kinds)}
+    missing = {finding.requirement for finding in findings}
+    return Report(findings=tuple(findings), evidence=f"{len(ids - missing)} of {len(ids)} ids traced")
 
 
 async def criteria_coverage(subject: Subject) -> Report:
     """Whether each acceptance criterion has a test, planned before the build and written in it."""
     facts = subject.facts
-    path = f"{facts.spec}/test-plan.md" if subject.phase == "tasks" else f"tests/runbooks/test_{facts.module}.py"
+    written, planned = f"tests/runbooks/test_{facts.module}.py", f"{facts.spec}/test-plan.md"
+    path = written if written in subject.files else planned
     criteria = sources(subject.files, facts).spec.criteria
     named = _named(subject, path)
     missing = [criterion for criterion in criteria if criterion.id not in named]

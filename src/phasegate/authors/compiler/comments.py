@@ -41,7 +41,9 @@ def follow(runbook: str, path: str, comment: str) -> Followed:
 
 def _set(runbook: str, path: str, key: str, value: str) -> Followed:
     yaml = YAML()
-    yaml.width = 200
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # what the author wrote on one line stays on one line
+    yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.preserve_quotes = True
     try:
         document, new = yaml.load(runbook), YAML(typ="safe").load(value)

@@ -8,13 +8,7 @@ from phasegate.runbooks import aws
 from phasegate.runbooks.emit.draft import NAME, Draft, prose
 from phasegate.runbooks.emit.translate import Translator
 from phasegate.runbooks.model import Action, Guard, Runbook, Snapshot
-from phasegate.runbooks.shapes import members, row_members
-
-_CREATED = (
-    *("CreateTime", "CreationTime", "CreationDate", "CreatedTime", "CreatedDate", "CreatedAt", "CreateDate"),
-    *("createTime", "creationTime", "creationDate", "createdAt", "createdTime", "creationDateTime", "CreationDateTime"),
-    *("LaunchTime", "StartTime", "InstanceCreateTime", "SnapshotCreateTime", "ClusterCreateTime", "AllocationTime"),
-)
+from phasegate.runbooks.shapes import CREATED, members, row_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +94,7 @@ def guard(runbook: Runbook) -> str:
 def _min_age(runbook: Runbook) -> str:
     step = runbook.list_[-1]
     known = row_members(step.op, step.items)
-    created = next((name for name in _CREATED if name in known), None)
+    created = next((name for name in CREATED if name in known), None)
     if created is None:
         line = runbook.line("guard", "min_age_days")
         raise InvalidInput(

@@ -27,7 +27,7 @@ def check_actions(report: Report, root: Node, item: Type) -> None:
 def _check(report: Report, root: Node, action: Node, item: Type) -> None:
     found = calls.call(report, action, item)
     snapshot = _part(report, action, "snapshot", item)
-    after = _with_answers(item, snapshot, found)
+    after = _with_answer(item, snapshot)
     _part(report, action, "undo", after)
     _verify(report, action, item)
     if found:
@@ -50,14 +50,11 @@ def _part(report: Report, action: Node, key: str, item: Type) -> aws.Operation |
     return found
 
 
-def _with_answers(item: Type, snapshot: aws.Operation | None, done: aws.Operation | None) -> Type:
-    """What `undo` can read: the item, and what the snapshot and the change answered."""
+def _with_answer(item: Type, snapshot: aws.Operation | None) -> Type:
+    """What `undo` can read: the item, and what the snapshot answered; it is recorded before the change is made."""
     if not isinstance(item, Record):
         return ANYTHING
-    answers: dict[str, Type] = {"result": of(done.output) if done else ANYTHING}
-    if snapshot:
-        answers["snapshot"] = of(snapshot.output)
-    return item.extended(**answers)
+    return item.extended(snapshot=of(snapshot.output)) if snapshot else item
 
 
 def _verify(report: Report, action: Node, item: Type) -> None:
@@ -168,11 +165,3 @@ def _can_be_had_back(report: Report, root: Node, action: Node, found: aws.Operat
     elif not guarded:
         message = f"{found} destroys what it is given, and nothing limits how much"
         report.add("no-guard", Severity.medium, action, message, "add guard: {protect_tags: […], max_changes: …}")
-    elif not kept and not _approved(root):
-        message = f"{found} cannot be undone, and the guard asks for no approval"
-        report.add("irreversible", Severity.medium, action, message, "add snapshot: or undo:, or guard.approve: true")
-
-
-def _approved(root: Node) -> bool:
-    approve = root.get("guard", "approve")
-    return approve is not None and approve.value is True

@@ -9,8 +9,9 @@ from phasegate.runbooks.cron import check_cron
 from phasegate.runbooks.lint import expressions
 from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node, misread_boolean
-from phasegate.runbooks.lint.types import Type
+from phasegate.runbooks.lint.types import Record, Type
 from phasegate.runbooks.runtime.hours import Window
+from phasegate.runbooks.shapes import CREATED
 
 _ACCOUNT = re.compile(r"\d{12}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -23,6 +24,7 @@ def check_frame(report: Report, root: Node, item: Type) -> None:
     _accounts(report, root)
     _evidence(report, root, item)
     _cost(report, root, item)
+    _min_age(report, root, item)
     _window(report, root)
     _schedule(report, root)
 
@@ -88,6 +90,13 @@ def _cost(report: Report, root: Node, item: Type) -> None:
             expressions.check(report, unit, item, text=place)
     if quantity and isinstance(quantity.value, str):
         expressions.check(report, quantity, item)
+
+
+def _min_age(report: Report, root: Node, item: Type) -> None:
+    asked = root.get("guard", "min_age_days")
+    if asked is not None and not (isinstance(item, Record) and any(name in item.members for name in CREATED)):
+        message = "the listing does not say when an item was made, so the guard cannot know its age"
+        report.add("guard-age", Severity.high, asked, message, "take it out, and test the age in match")
 
 
 def _window(report: Report, root: Node) -> None:
