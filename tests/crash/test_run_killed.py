@@ -74,7 +74,7 @@ class Place:
         """The run's id."""
         return self._ask("select id from runs")[0]
 
-    def keys(self) -> set[str]:
+    def happened(self) -> set[str]:
         """Events, and effects that have begun as `effect:NAME`."""
         begun = self._ask("select key from effects")
         return {*self._ask("select key from events"), *(f"effect:{key.rpartition('/')[2]}" for key in begun)}
@@ -114,14 +114,14 @@ class Place:
 
 def kill(place: Place, process: "subprocess.Popen[bytes]", moment: Moment) -> None:
     """Waits for the moment, and kills the whole process group."""
-    await_(lambda: moment.begun in place or process.poll() is not None, moment.name)
+    await_(lambda: moment.begun in place.happened() or process.poll() is not None, moment.name)
     if moment.sandboxed:
-        await_(lambda: any(map(is_sandbox, below(process.pid))) or moment.ended in place, moment.name)
+        await_(lambda: any(map(is_sandbox, below(process.pid))) or moment.ended in place.happened(), moment.name)
     children = below(process.pid)
     assert process.poll() is None, f"it ended before its {moment.name}"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    place.killed[moment.name] = "early" if moment.ended not in place else "late"
+    place.killed[moment.name] = "early" if moment.ended not in place.happened() else "late"
     place.orphans |= children
 
 
@@ -209,7 +209,7 @@ def test_the_wheel_is_that_of_an_undisturbed_run_and_there_is_no_other(places: t
 
 def test_the_same_things_happened(places: tuple[Place, Place]) -> None:
     hit, calm = places
-    assert hit.keys() == calm.keys()
+    assert hit.happened() == calm.happened()
 
 
 def test_no_process_is_left(places: tuple[Place, Place]) -> None:
