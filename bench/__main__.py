@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.engine import latency, overhead
+from bench.job import job
 from bench.measure import Row
 from bench.size import sizes
 
@@ -41,7 +42,7 @@ def _seconds(command: Sequence[str]) -> float:
     return time.perf_counter() - began
 
 
-MEASURES: dict[str, Measure] = {"overhead": _overhead, "latency": _latency, "size": sizes, "help": _help}
+MEASURES: dict[str, Measure] = {"overhead": _overhead, "latency": _latency, "job": job, "size": sizes, "help": _help}
 
 
 def main(names: Sequence[str]) -> int:

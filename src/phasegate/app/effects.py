@@ -122,6 +122,6 @@ def _as_of(text: str) -> datetime | None:
 
 
 def _credentials() -> dict[str, str]:
-    """What the AWS clients read of the environment; a stand-in where there is nothing and the account is on loopback."""
+    """What the AWS clients read of the environment; a stand-in where it says nothing."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     return kept if "AWS_ACCESS_KEY_ID" in kept else {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

@@ -1,6 +1,6 @@
 """The runbook language: reading it, compiling it to Python, and running what was compiled.
 
-`lint`, `policy`, `prices`, `documents` and `tests_emit` are imported by their own names: each needs more than reading does.
+`lint`, `policy`, `prices`, `documents` and `tests_emit` are imported by their own names: each needs more than reading.
 """
 
 from phasegate.runbooks.check import Where, check
