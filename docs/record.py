@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console, RenderableType
-from rich.spinner import Spinner
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
@@ -19,12 +18,11 @@ from phasegate.app import App, open_app
 from phasegate.app.account import Account, account
 from phasegate.app.demo import lay_demo, read_result
 from phasegate.app.gate_view import GateView, view_gate
-from phasegate.app.progress import PhaseProgress, progress
+from phasegate.app.progress import PhaseProgress, State, Step
 from phasegate.cli.console import THEME
-from phasegate.cli.follow import Follower
+from phasegate.cli.follow import Follower, Screen, Watcher
 from phasegate.cli.views.demo import result_view
 from phasegate.cli.views.gate import gate_summary
-from phasegate.cli.views.progress import progress_view
 from phasegate.cli.work import hosted
 from phasegate.core import SystemClock
 from phasegate.ledger import DecisionKind, Event, PrivateKey, Run, create_key
@@ -35,35 +33,40 @@ WIDTH = 92
 BY = "ada"
 
 
-class Silent:
-    """Watches, and shows nothing."""
+class Photographer(Screen):
+    """Watches, and keeps the picture of the moment when the tests are the last thing that is at work in the build."""
+
+    taken: RenderableType = ""
 
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
-        """Looks on."""
+        """Keeps the picture, if this is the moment."""
+        picture = self.picture(run, phases)
+        working = {step.name for phase in phases if phase.id == "build" for step in phase.steps if _works(step)}
+        if working == {"tests-pass", "coverage"}:
+            self.taken = picture
+
+
+def _works(step: Step) -> bool:
+    return step.state is State.working
 
 
 async def play(folder: Path, place: Account) -> None:
     """The demonstration from spec to release, and its pictures."""
     key = create_key(folder / ".phasegate" / "keys" / f"{BY}.key", "only for the picture")
     spec = lay_demo(folder, place.address, (Approver(name=BY, public_key=str(key.public)),), SystemClock())
+    photographer = Photographer(Console())
     async with open_app(folder) as app:
         run = await app.start(spec)
         async with hosted(app):
-            gates = await _approve_all(app, run.id, key)
+            gates = await _approve_all(app, run.id, key, photographer)
         events = await app.ledger.events(run.id)
         report = next(event for event in events if event.kind == "effect" and event.place[-1] == "smoke").body
-        heading = f"{run.spec}  run {run.id}"
         result = result_view(read_result(folder / report["report"], place.volumes))
-        tests = next(number for number, event in enumerate(events) if event.key.endswith("build/1/1/tests-pass"))
-        judging = [event for event in events[:tests] if event.place[-1] != "coverage"]
-        working = progress_view(
-            heading, progress(app.flow, judging), 9.8, lambda *_: 2.1, Spinner("dots", style="wait")
-        )
-    draw("demo", "phasegate demo", [working, Text("⋮", "quiet"), result])
+    draw("demo", "phasegate demo", [photographer.taken, Text("⋮", "quiet"), result])
     draw("gate", f"phasegate gate {run.id}", [gate_summary(gates[3])])
 
 
-async def _approve_all(app: App, run_id: str, key: PrivateKey) -> Sequence[GateView]:
+async def _approve_all(app: App, run_id: str, key: PrivateKey, watcher: Watcher) -> Sequence[GateView]:
     """Approves at each gate.
 
     Returns:
@@ -72,7 +75,7 @@ async def _approve_all(app: App, run_id: str, key: PrivateKey) -> Sequence[GateV
     follower = Follower(app=app, run_id=run_id)
     seen: list[GateView] = []
     while True:
-        run, gate = await follower.until_it_stands(Silent())
+        run, gate = await follower.until_it_stands(watcher)
         if gate is None:
             assert run.status.ended, run.note
             return seen

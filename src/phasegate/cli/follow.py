@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
@@ -72,9 +72,12 @@ class Screen:
 
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
         """Redraws the picture."""
+        self._live.update(self.picture(run, phases))
+
+    def picture(self, run: Run, phases: list[PhaseProgress]) -> RenderableType:
+        """The run as it is now."""
         total = time.monotonic() - self._began
-        heading = f"{run.spec}  run {run.id}"
-        self._live.update(progress_view(heading, phases, total, self._elapsed, self._spinner))
+        return progress_view(f"{run.spec}  run {run.id}", phases, total, self._elapsed, self._spinner)
 
     def _elapsed(self, phase: PhaseProgress, step: Step) -> float:
         """Since the step was first seen at work."""
