@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -12,6 +12,8 @@ from phasegate.ledger import rows
 from phasegate.ledger.recorder import Entry, Recorder
 from phasegate.ledger.records import Decision, Dossier, Event, GateKey, GateRecord, GateStatus, Run, RunStatus
 from phasegate.store import Database
+
+T = TypeVar("T")
 
 
 class EffectStart(NamedTuple):
@@ -108,27 +110,6 @@ class Ledger:
 
         return await self._database.write(opening, self._clock.now())
 
-    async def void(self, key: GateKey, expired: bool, *entries: Entry) -> bool:
-        """Closes a gate with nothing approved; what was decided there, if anything, counts no more.
-
-        Args:
-            key: which gate.
-            expired: whether only time closes it; then a decision that was faster stands.
-            entries: what happened.
-
-        Returns:
-            False, with nothing changed, where such a decision stands.
-        """
-        also = GateStatus.open if expired else GateStatus.decided
-
-        def closing(connection: sa.Connection, now: datetime) -> bool:
-            closed = rows.close_gate(connection, key, GateStatus.void, also)
-            if closed:
-                chain.append(connection, key.run, now, entries)
-            return closed
-
-        return await self._database.write(closing, self._clock.now())
-
     async def gate(self, key: GateKey) -> GateRecord | None:
         """That gate, or None."""
         return await self._database.read(rows.find_gate, key)
@@ -167,9 +148,23 @@ class Ledger:
         """What was decided at that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
-    async def consume(self, key: GateKey) -> None:
-        """Marks the decision as used."""
-        await self._database.write(rows.consume, key, self._clock.now())
+    async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, str]]) -> T:
+        """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
+
+        Args:
+            key: which gate.
+            verdict: says what comes of the gate, and why it is void, or nothing where it is not.
+        """
+
+        def use(connection: sa.Connection, now: datetime) -> T:
+            outcome, reason = verdict(_dossier(connection, key))
+            if not reason:
+                rows.consume(connection, key, now)
+            elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
+                chain.append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
+            return outcome
+
+        return await self._database.write(use, self._clock.now())
 
     async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
         """Notes that an effect is about to be tried, unless it was done.

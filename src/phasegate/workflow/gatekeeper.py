@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol
 
 from phasegate.core import Clock, Finding, Severity, digest
@@ -100,24 +101,17 @@ class Gatekeeper:
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
-        dossier = await self.ledger.dossier(GateKey(state["run"], phase.id, state["attempt"]))
+        key = GateKey(state["run"], phase.id, state["attempt"])
+        return await self.ledger.consume(key, partial(self._verdict, state, phase))
+
+    def _verdict(self, state: RunState, phase: Phase, dossier: Dossier) -> tuple[Consumed, str]:
         gate, decision = dossier.gate, dossier.decision
         if gate is None or gate.status is GateStatus.void:
-            return "void"
+            return "void", ""
         if decision is None:
-            return await self._undecided(gate, state, phase)
+            return ("void", "gate_expired") if expired(gate, phase, self.clock.now()) else ("ask", "")
         reason = self._objection(dossier, gate, decision, state, phase)
-        if reason:
-            await self.ledger.void(gate.key, False, _voided(gate.key, reason))
-            return "void"
-        await self.ledger.consume(gate.key)
-        return decision.statement.kind.value
-
-    async def _undecided(self, gate: GateRecord, state: RunState, phase: Phase) -> Consumed:
-        if not expired(gate, phase, self.clock.now()):
-            return "ask"
-        closed = await self.ledger.void(gate.key, True, _voided(gate.key, "gate_expired"))
-        return "void" if closed else await self.consume(state, phase)
+        return ("void", reason) if reason else (decision.statement.kind.value, "")
 
     def _objection(self, dossier: Dossier, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
         """Why the decision cannot be used now; who may decide, and what a policy asks, are held against it again."""
@@ -191,10 +185,6 @@ def decision_event(statement: Statement) -> tuple[str, dict[str, str]]:
     """The event of a decision."""
     key = statement.gate
     return f"decision:{key.phase}/{key.attempt}", {"by": statement.by, "decision": statement.kind.value}
-
-
-def _voided(key: GateKey, reason: str) -> tuple[str, dict[str, str]]:
-    return f"void:{key.phase}/{key.attempt}", {"reason": reason}
 
 
 def objection(statement: Statement, key_id: str, signature: bytes, keys: Mapping[str, PublicKey]) -> str:

@@ -110,29 +110,31 @@ def flow_digest(flow: Flow) -> str:
     return digest([flow.name, flow.version, shape])[:16]
 
 
-def _fan_out(phase: Phase) -> Callable[[RunState], Sequence[Send]]:
-    def authors(state: RunState) -> Sequence[Send]:
+def _fan_out(phase: Phase) -> Callable[[RunState], Awaitable[Sequence[Send]]]:
+    """Routes are coroutines, though they await nothing: LangGraph sends each that is not to a thread of its own."""
+
+    async def authors(state: RunState) -> Sequence[Send]:
         return [Send("draft", {**state, "item": author.item}) for author in phase.authors]
 
     return authors
 
 
-def _judged(judges: list[str]) -> Callable[[RunState], list[str]]:
-    def route(state: RunState) -> list[str]:
+def _judged(judges: list[str]) -> Callable[[RunState], Awaitable[list[str]]]:
+    async def route(state: RunState) -> list[str]:
         return ["open"] if state["outcome"] == "unchanged" else judges or ["settle"]
 
     return route
 
 
-def _reworked(state: RunState) -> Literal["rework", "ready"]:
+async def _reworked(state: RunState) -> Literal["rework", "ready"]:
     return "rework" if state["outcome"] == "rework" else "ready"
 
 
-def _asked(state: RunState) -> Literal["ask", "decided"]:
+async def _asked(state: RunState) -> Literal["ask", "decided"]:
     return "ask" if state["outcome"] == "ask" else "decided"
 
 
-def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "open"]:
+async def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "open"]:
     match state["outcome"]:
         case "approve" | "waive":
             return "on"
@@ -146,5 +148,5 @@ def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "open"]:
             return "end"
 
 
-def _onward(state: RunState) -> Literal["on", "end"]:
+async def _onward(state: RunState) -> Literal["on", "end"]:
     return "end" if state["outcome"] == "reject" else "on"

@@ -28,13 +28,15 @@ def judged(events: Iterable[Event], phase: str, attempt: int) -> list[Event]:
     A gate that is opened anew, because it expired or its decision was void, is a new attempt at the same tree: what
     was found in the one before still stands.
     """
-    reports = [e for e in events if e.kind in ("check", "review") and e.place[0] == phase and _turn(e)[0] <= attempt]
-    last = max((_turn(event) for event in reports), default=(0, 0))
-    return [event for event in reports if _turn(event) == last]
+    prefixes = f"check:{phase}/", f"review:{phase}/"
+    turns = [(_turn(event), event) for event in events if event.key.startswith(prefixes)]
+    last = max((turn for turn, _ in turns if turn[0] <= attempt), default=(0, 0))
+    return [event for turn, event in turns if turn == last]
 
 
 def _turn(event: Event) -> tuple[int, int]:
-    return int(event.place[1]), int(event.place[2])
+    _, attempt, number, *_ = event.place
+    return int(attempt), int(number)
 
 
 def _findings(event: Event) -> list[Finding]:

@@ -161,20 +161,21 @@ async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
     await ledger.open_gate(_gate(), None)
     await ledger.decide(_decision(), Sent())
     for _ in range(2):
-        await ledger.consume(KEY)
+        assert await ledger.consume(KEY, lambda _: ("approve", "")) == "approve"
         decision = await ledger.decision(KEY)
         assert decision
         assert decision.consumed
 
 
-async def test_time_closes_a_gate_only_while_nobody_has_decided(ledger: Ledger) -> None:
+async def test_a_gate_that_is_void_is_closed_with_its_reason_and_its_decision_was_not_used(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
     await ledger.open_gate(_gate(), None)
     await ledger.decide(_decision(), Sent())
-    assert not await ledger.void(KEY, True, ("void:plan/1", {}))
-    assert await ledger.void(KEY, False, ("void:plan/1", {}))
-    assert not await ledger.void(KEY, False)
+    for _ in range(2):
+        assert await ledger.consume(KEY, lambda _: ("void", "stale_digest")) == "void"
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.void]
+    assert await ledger.decision(KEY) == _decision()
+    assert [event.body for event in await ledger.events("abc", prefix="void:")] == [{"reason": "stale_digest"}]
 
 
 async def test_a_run_waits_only_while_a_gate_of_its_is_open(ledger: Ledger) -> None:

@@ -108,7 +108,7 @@ async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) 
 
 async def test_a_gate_that_was_closed_is_void(tmp_path: Path) -> None:
     async with at_gate(tmp_path) as (d, gate):
-        await d.ledger.void(gate.key, True)
+        await d.ledger.consume(gate.key, lambda _: ("void", "gate_expired"))
         assert await _reason(d, gate) == "gate_void"
 
 
