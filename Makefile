@@ -9,7 +9,7 @@ BIN := .venv/bin
 # uv is fast; where it cannot reach an index that pip is configured for, pip does the same work.
 INSTALL = ($(BIN)/uv pip install -q --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
 
-.PHONY: help demo test check bench lock format
+.PHONY: help demo test slow check bench lock format
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ help: ## show this
 demo: .venv/runtime ## watch a spec become a released runbook, on this machine alone
 	@$(BIN)/phasegate demo
 
-test: .venv/dev ## run the tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole journeys) by 'make slow'
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not groundtruth" $(ARGS)
+
+slow: .venv/dev ## run the slow tests, and the comparison with the ground truth where its folder stands
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth" $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

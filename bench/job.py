@@ -29,7 +29,7 @@ async def job() -> list[Row]:
         whole = time.perf_counter() - began
         if process.returncode:
             raise RuntimeError(output.decode()[-300:])
-        own = sum(_seconds(event) for event in await _events(next(Path(folder).rglob(f"{STATE}/phasegate.db"))))
+        own = sum(_seconds(event) for event in await _events(_database(Path(folder))))
     against = f"{own:.1f} s of its own tests and builds"
     return [Row(what="main job", measured=f"{whole:.1f} s", against=against, ratio=whole / own, bar=BAR)]
 
@@ -48,3 +48,7 @@ def _seconds(event: Event) -> float:
     tests = event.kind == "check" and event.place[-1] == "tests-pass"
     builds = event.key.startswith("draft:release/")
     return float(event.body.get("s", 0)) if tests or builds else 0.0
+
+
+def _database(folder: Path) -> Path:
+    return next(folder.rglob(f"{STATE}/phasegate.db"))

@@ -14,6 +14,8 @@ import pytest
 from phasegate.core.errors import Missing
 from phasegate.sandbox import MIB, Bubblewrap, Limit, Limits, Outcome, Sandbox, Sandlock, run_tests
 
+pytestmark = pytest.mark.slow
+
 CANARY = f"canary-{secrets.token_hex(8)}"
 LIMITS = Limits(wall_seconds=20, memory=512 * MIB, disk=32 * MIB, file_size=8 * MIB, output=MIB, processes=32)
 SHORT = Limits(wall_seconds=1.5, memory=256 * MIB, disk=8 * MIB, file_size=4 * MIB, output=MIB, processes=32)
