@@ -1,5 +1,6 @@
 """Times of pairs: what is compared runs turn by turn, so that a busy machine slows both."""
 
+import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,7 +45,12 @@ class Pairs:
 
 
 async def pairs(ours: Step, theirs: Step, turns: int, warm: int = 2) -> Pairs:
-    """Runs both turn by turn, each under a name of its own; the first `warm` turns do not count."""
+    """Runs both turn by turn, each under a name of its own; the first `warm` turns do not count.
+
+    What is loaded is kept out of the collector's sight, as a worker does.
+    """
+    gc.collect()
+    gc.freeze()
     times = [(await _seconds(theirs, f"b{turn}"), await _seconds(ours, f"o{turn}")) for turn in range(warm + turns)]
     return Pairs([mine for _, mine in times[warm:]], [other for other, _ in times[warm:]])
 

@@ -2,7 +2,7 @@
 
 from phasegate.ledger.events import first_break
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, unlock_key
-from phasegate.ledger.ledger import Dispatch, Ledger
+from phasegate.ledger.ledger import Dispatch, Ledger, Opening
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
@@ -31,6 +31,7 @@ __all__ = [
     "GateRecord",
     "GateStatus",
     "Ledger",
+    "Opening",
     "PrivateKey",
     "PublicKey",
     "Run",

@@ -1,6 +1,7 @@
 """The events of a run: append-only, each digest over the one before, so that a gap or an edit shows."""
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,16 @@ _READ = Statement(
     sa.select(events)
     .where(_OF, events.c.seq > sa.bindparam("after"))
     .where(events.c.key.like(sa.bindparam("like"), escape="/"))
+    .order_by(events.c.seq)
+)
+
+_KEY = events.c.key
+_REPORTS = Statement(
+    sa.select(events)
+    .where(_OF)
+    .where(
+        sa.or_(*(_KEY.between(sa.bindparam(kind), sa.bindparam(kind).concat("\uffff")) for kind in ("check", "review")))
+    )
     .order_by(events.c.seq)
 )
 
@@ -43,17 +54,24 @@ def append(connection: sa.Connection, run: str, at: datetime, entries: Iterable[
 def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
     """The run's events in order, from the one after `after`; with a prefix only those whose key begins so."""
     like = "".join(f"/{char}" if char in "/%_" else char for char in prefix) + "%"
-    return [
-        Event(
-            run=row["run"],
-            seq=row["seq"],
-            key=row["key"],
-            at=datetime.fromtimestamp(row["at"], UTC),
-            body=json.loads(row["body"]),
-            digest=row["digest"],
-        )
-        for row in _READ(connection, run=run, after=after, like=like)
-    ]
+    return [_event(row) for row in _READ(connection, run=run, after=after, like=like)]
+
+
+def reports(connection: sa.Connection, run: str, phase: str) -> list[Event]:
+    """What checks and reviewers of a phase said, in order."""
+    begins = {"check": f"check:{phase}/", "review": f"review:{phase}/"}
+    return [_event(row) for row in _REPORTS(connection, run=run, **begins)]
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(
+        run=row["run"],
+        seq=row["seq"],
+        key=row["key"],
+        at=datetime.fromtimestamp(row["at"], UTC),
+        body=json.loads(row["body"]),
+        digest=row["digest"],
+    )
 
 
 def chain_digest(before: bytes, *, run: str, seq: int, key: str, at: int, body: str) -> bytes:

@@ -16,6 +16,16 @@ from phasegate.store import Database
 T = TypeVar("T")
 
 
+class Opening(NamedTuple):
+    """A gate as it is opened."""
+
+    gate: GateRecord
+    passed: Decision | None
+    """A policy's decision, where it passes the gate."""
+    entries: Sequence[Entry]
+    """What happened."""
+
+
 class EffectStart(NamedTuple):
     """Where an effect stands when its node begins."""
 
@@ -90,25 +100,32 @@ class Ledger:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
         return await self._database.read(chain.read, run_id, after, prefix)
 
-    async def open_gate(self, gate: GateRecord, passed: Decision | None, *entries: Entry) -> bool:
-        """Opens a gate once; with a decision of a policy's it is decided at once, else the run waits.
+    async def open_gate(self, key: GateKey, opening: Callable[[Dossier], Opening]) -> bool:
+        """Opens a gate once, in one transaction; a gate that was opened before stays as it is.
+
+        Args:
+            key: which gate.
+            opening: makes it from what bears on it; with a policy's decision it is decided at once, else the run waits.
 
         Returns:
-            Whether it is decided; a gate that was opened before stays as it is.
+            Whether it is decided.
         """
 
-        def opening(connection: sa.Connection, now: datetime) -> bool:
-            if not rows.open_gate(connection, gate):
-                return rows.find_decision(connection, gate.key) is not None
+        def opens(connection: sa.Connection, now: datetime) -> bool:
+            dossier = _dossier(connection, key)
+            if dossier.gate:
+                return dossier.decision is not None
+            gate, passed, entries = opening(dossier)
+            rows.open_gate(connection, gate)
             if passed:
-                rows.close_gate(connection, gate.key, GateStatus.decided)
+                rows.close_gate(connection, key, GateStatus.decided)
                 rows.add_decision(connection, passed)
             else:
-                rows.wait(connection, gate.key.run)
-            chain.append(connection, gate.key.run, now, entries)
+                rows.wait(connection, key.run)
+            chain.append(connection, key.run, now, entries)
             return passed is not None
 
-        return await self._database.write(opening, self._clock.now())
+        return await self._database.write(opens, self._clock.now())
 
     async def gate(self, key: GateKey) -> GateRecord | None:
         """That gate, or None."""
@@ -193,11 +210,10 @@ class Ledger:
 
 
 def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
-    checks, reviews = (chain.read(connection, key.run, prefix=f"{kind}:{key.phase}/") for kind in ("check", "review"))
     return Dossier(
         key=key,
         run=rows.find_run(connection, key.run),
         gate=rows.find_gate(connection, key),
         decisions=tuple(rows.find_decisions(connection, key.run)),
-        reports=(*checks, *reviews),
+        reports=tuple(chain.reports(connection, key.run, key.phase)),
     )

@@ -51,7 +51,7 @@ _WAIT = Statement(
     .values(status=RunStatus.waiting.value)
 )
 _GATE = Statement(sa.select(gates).where(_at(gates)))
-_OPEN = Statement(insert(gates).on_conflict_do_nothing())
+_OPEN = Statement(gates.insert())
 _CLOSE = Statement(
     gates.update()
     .where(_at(gates), gates.c.status.in_([sa.bindparam("one"), sa.bindparam("other")]))
@@ -114,11 +114,11 @@ def next_segment(connection: sa.Connection, run_id: str) -> int:
     return int(_NEXT(connection, of=run_id).fetchone()["segments"])
 
 
-def open_gate(connection: sa.Connection, gate: GateRecord) -> bool:
-    """Stores a gate; False where it is there already, and stays as it is."""
+def open_gate(connection: sa.Connection, gate: GateRecord) -> None:
+    """Stores a new gate."""
     row = {name: value for name, value in vars(gate).items() if name != "key"}
     row |= {**gate.key._asdict(), "status": gate.status.value, "opened_at": int(gate.opened_at.timestamp())}
-    return bool(_OPEN(connection, **row).rowcount)
+    _OPEN(connection, **row)
 
 
 def close_gate(connection: sa.Connection, key: GateKey, status: GateStatus, also: GateStatus = GateStatus.open) -> bool:

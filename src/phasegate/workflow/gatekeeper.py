@@ -16,6 +16,7 @@ from phasegate.ledger import (
     GateRecord,
     GateStatus,
     Ledger,
+    Opening,
     PrivateKey,
     PublicKey,
     Run,
@@ -83,8 +84,10 @@ class Gatekeeper:
     async def open(self, state: RunState, phase: Phase) -> bool:
         """Opens the gate; True where a policy passes it, or it was decided before."""
         key = GateKey(state["run"], phase.id, state["attempt"])
-        dossier = await self.ledger.dossier(key)
-        findings = findings_in(dossier)
+        return await self.ledger.open_gate(key, partial(self._opening, state))
+
+    def _opening(self, state: RunState, dossier: Dossier) -> Opening:
+        findings, key = findings_in(dossier), dossier.key
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
@@ -95,9 +98,9 @@ class Gatekeeper:
             opened_at=self.clock.now(),
         )
         blocking = sum(finding.blocking for finding in findings)
-        opened = (f"gate:{phase.id}/{key.attempt}", {"tree": gate.tree, "blocking": blocking})
-        decision, event = self._ask_policy(dossier.run, gate, findings)
-        return await self.ledger.open_gate(gate, decision, opened, *event)
+        opened = (f"gate:{key.phase}/{key.attempt}", {"tree": gate.tree, "blocking": blocking})
+        decision, events = self._ask_policy(dossier.run, gate, findings)
+        return Opening(gate, decision, [opened, *events])
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""

@@ -15,6 +15,7 @@ from phasegate.ledger import (
     GateRecord,
     GateStatus,
     Ledger,
+    Opening,
     Run,
     RunStatus,
     Statement,
@@ -74,6 +75,10 @@ def _decision(kind: DecisionKind = DecisionKind.approve, key: GateKey = KEY) -> 
     return Decision(statement=statement, key_id="k" * 64, signature=b"s" * 64)
 
 
+async def _open(ledger: Ledger, passed: Decision | None = None) -> bool:
+    return await ledger.open_gate(KEY, lambda _: Opening(_gate(), passed, []))
+
+
 async def test_a_new_run_its_event_and_its_first_segment_are_one_transaction(ledger: Ledger) -> None:
     sent = Sent()
     sent.fails = True
@@ -106,8 +111,8 @@ async def test_the_newest_run_comes_first(ledger: Ledger) -> None:
 
 async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await ledger.open_gate(_gate(), None, ("gate:plan/1", {})) is False
-    assert await ledger.open_gate(_gate(), None, ("gate:plan/1", {})) is False
+    assert await _open(ledger) is False
+    assert await _open(ledger) is False
     assert await ledger.gates() == [_gate()]
     assert (await ledger.run("abc")).status is RunStatus.waiting
     assert await ledger.gate(GateKey("abc", "plan", 2)) is None
@@ -115,8 +120,8 @@ async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> Non
 
 async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_on(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await ledger.open_gate(_gate(), _decision())
-    assert await ledger.open_gate(_gate(), None)
+    assert await _open(ledger, _decision())
+    assert await _open(ledger)
     assert await ledger.gates(status=GateStatus.open) == []
     assert (await ledger.run("abc")).status is RunStatus.working
 
@@ -124,7 +129,7 @@ async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_
 @pytest.mark.parametrize("kind", DecisionKind)
 async def test_a_decision_is_read_back_as_it_was_signed(ledger: Ledger, kind: DecisionKind) -> None:
     await ledger.add_run(_run(), Sent())
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     assert await ledger.decide(_decision(kind), Sent())
     assert await ledger.decision(KEY) == _decision(kind)
     assert (await ledger.dossier(KEY)).decision == _decision(kind)
@@ -133,7 +138,7 @@ async def test_a_decision_is_read_back_as_it_was_signed(ledger: Ledger, kind: De
 async def test_a_decision_its_event_and_the_next_segment_are_one_transaction(ledger: Ledger) -> None:
     sent = Sent()
     await ledger.add_run(_run(), sent)
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     sent.fails = True
     with pytest.raises(LookupError):
         await ledger.decide(_decision(), sent, ("decision:plan/1", {}))
@@ -149,7 +154,7 @@ async def test_a_decision_its_event_and_the_next_segment_are_one_transaction(led
 async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
     sent = Sent()
     await ledger.add_run(_run(), sent)
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     assert await ledger.decide(_decision(), sent)
     assert not await ledger.decide(_decision(DecisionKind.reject), sent, ("decision:plan/1", {}))
     assert (await ledger.decision(KEY)) == _decision()
@@ -158,7 +163,7 @@ async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
 
 async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     await ledger.decide(_decision(), Sent())
     for _ in range(2):
         assert await ledger.consume(KEY, lambda _: ("approve", "")) == "approve"
@@ -169,7 +174,7 @@ async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
 
 async def test_a_gate_that_is_void_is_closed_with_its_reason_and_its_decision_was_not_used(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     await ledger.decide(_decision(), Sent())
     for _ in range(2):
         assert await ledger.consume(KEY, lambda _: ("void", "stale_digest")) == "void"
@@ -182,7 +187,7 @@ async def test_a_run_waits_only_while_a_gate_of_its_is_open(ledger: Ledger) -> N
     await ledger.add_run(_run(), Sent())
     await ledger.wait("abc")
     assert (await ledger.run("abc")).status is RunStatus.working
-    await ledger.open_gate(_gate(), None)
+    await _open(ledger)
     await ledger.redispatch("abc", Sent())
     assert (await ledger.run("abc")).status is RunStatus.working
     await ledger.wait("abc")

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import Refused
-from phasegate.ledger import DecisionKind, GateKey, GateRecord, GateStatus, Ledger, PrivateKey
+from phasegate.ledger import DecisionKind, GateKey, GateRecord, GateStatus, Ledger, Opening, PrivateKey
 from unit.workflow.parts import NOW, Desk, Team, desk
 
 KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
@@ -58,4 +58,4 @@ async def open_gates(ledger: Ledger, d: Desk, gates: int) -> None:
     for number in range(gates):
         gate = gate_of(number)
         await d.start("", gate.key.run)
-        await ledger.open_gate(gate, None, (f"gate:first/{number}", {}))
+        await ledger.open_gate(gate.key, lambda _, gate=gate: Opening(gate, None, [("gate:first/1", {})]))  # type: ignore[misc]
