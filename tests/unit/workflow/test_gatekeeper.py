@@ -131,6 +131,22 @@ async def test_a_decision_that_was_smuggled_into_the_store_opens_nothing(tmp_pat
         assert event.body["reason"] in ("not_an_approver", "bad_signature")
 
 
+async def test_a_managers_signature_under_another_statement_opens_nothing(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        approval = await _approval(d, "ada", d.team.key)
+        rejection = signed(replace(approval.statement, kind=DecisionKind.reject), d.team.key)
+        await _smuggle(d, replace(approval, signature=rejection.signature))
+        assert await d.segments.advance(run) is RunStatus.waiting
+        elsewhere = (await d.open_gate()).key
+        assert elsewhere == (run, "first", 2)
+        await _smuggle(d, replace(approval, statement=replace(approval.statement, gate=elsewhere)))
+        assert await d.segments.advance(run) is RunStatus.waiting
+        reasons = [event.body["reason"] for event in await d.ledger.events(run, prefix="void:")]
+        assert reasons == ["bad_signature", "stale_digest"]
+
+
 async def test_a_decision_on_other_bytes_opens_nothing(tmp_path: Path) -> None:
     async with desk(Team(tmp_path)) as d:
         run = await d.start()
