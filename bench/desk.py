@@ -18,21 +18,12 @@ from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, Statement
 from phasegate.store import Database
 from phasegate.team import Flow, GatePolicy, load_team
-from phasegate.workflow import (
-    Gatekeeper,
-    Manager,
-    Outcome,
-    Segments,
-    TeamNodes,
-    branch,
-    build_graph,
-    decide,
-    flow_digest,
-    segments,
-)
+from phasegate.workflow import Gatekeeper, Manager, Outcome, branch, decide
 from phasegate.workflow.checkpoints import saver_on
-from phasegate.workflow.graph import Graph
+from phasegate.workflow.graph import Graph, build_graph
+from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
+from phasegate.workflow.segment import Segments, segments
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -107,7 +98,7 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
         clock=clock,
     )
     nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency())
-    async with segments(path, lambda saver: build_graph(flow, nodes, saver), flow_digest(flow), ledger) as parts:
+    async with segments(path, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
         yield Desk(path=path, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue, key=key)
     queue.close()
     await database.close()

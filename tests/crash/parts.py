@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Brief, Draft, Report, Subject
 from phasegate.ledger import PrivateKey, RunStatus
 from phasegate.team import Phase
-from phasegate.workflow import Effect, Nodes, Outcome, Segments
-from phasegate.workflow.graph import Node
+from phasegate.workflow import Effect, Outcome
+from phasegate.workflow.graph import Node, Nodes
+from phasegate.workflow.segment import Segments
 from unit.workflow.parts import Team, flow, phase, write_item
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))

@@ -24,7 +24,7 @@ from crash.parts import (
 )
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
-from phasegate.workflow.worker import is_dead
+from phasegate.workflow.liveness import is_dead
 from unit.workflow.parts import Desk, desk
 
 pytestmark = pytest.mark.slow

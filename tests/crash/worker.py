@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crash.parts import Watched, marks, team
 from phasegate.core import Missing
-from phasegate.workflow import Segments
+from phasegate.workflow.segment import Segments
 from phasegate.workflow.worker import Worker
 from unit.workflow.parts import desk
 

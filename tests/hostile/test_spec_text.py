@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import open_app
 from phasegate.app.app import App
+from phasegate.app.engine import engine
 from phasegate.app.gate_view import GateView, find_gate, view_gate
 from phasegate.core import FixedClock, InvalidInput, Refused
 from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus
@@ -32,7 +33,7 @@ def repository(tmp_path: Path, *, spec: str = SPEC, runbook: str = RUNBOOK) -> P
 
 async def go(app: App, run: Run) -> GateView:
     """Takes the run to its next gate."""
-    async with app.segments() as segments:
+    async with engine(app) as segments:
         assert await segments.advance(run.id) is RunStatus.waiting
     return await view_gate(app, await find_gate(app, run.id))
 

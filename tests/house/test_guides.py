@@ -11,10 +11,10 @@ import jmespath
 import pytest
 import yaml
 
-from phasegate.app.effects import EFFECTS
-from phasegate.authors.checks import CHECKS
+from phasegate.authors import CHECKS
 from phasegate.core import Finding, InvalidInput
-from phasegate.runbooks import compile_module, load
+from phasegate.runbooks import load
+from phasegate.runbooks.emit import compile_module
 from phasegate.runbooks.lint import lint
 from phasegate.runbooks.lint.functions import FUNCTIONS
 from phasegate.runbooks.runtime.clients import Clients
@@ -22,6 +22,7 @@ from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
 from phasegate.runbooks.runtime.scan import Scan
 from phasegate.team import Team, eject, load_team
+from phasegate.workflow import EFFECTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = (DOCS / "runbook-language.md").read_text(encoding="utf-8")

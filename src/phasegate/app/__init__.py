@@ -2,6 +2,5 @@
 
 from phasegate.app.app import App, open_app
 from phasegate.app.config import STATE, Config, read_config
-from phasegate.app.verify import Claim, verify
 
-__all__ = ["STATE", "App", "Claim", "Config", "open_app", "read_config", "verify"]
+__all__ = ["STATE", "App", "Config", "open_app", "read_config"]

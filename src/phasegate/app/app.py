@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phasegate.app.config import COMPILER, STATE, Config, read_config
-from phasegate.app.effects import EFFECTS, effects
 from phasegate.app.here import RUNBOOK, Folder, World
-from phasegate.authors.checks import CHECKS, checks
-from phasegate.authors.compiler import Compiler
+from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, Held, InvalidInput, SystemClock, new_id
 from phasegate.ledger import (
     Comment,
@@ -26,25 +24,42 @@ from phasegate.ledger import (
     create_key,
     unlock_key,
 )
-from phasegate.release import Builder
-from phasegate.runbooks.lint import lint
 from phasegate.sandbox import find_sandbox
-from phasegate.spec import lint_spec
 from phasegate.store import Database
 from phasegate.team import Flow, Team, load_team
-from phasegate.workflow import (
-    Gatekeeper,
-    Segments,
-    TeamNodes,
-    branch,
-    build_graph,
-    decide,
-    flow_digest,
-    segments,
-)
-from phasegate.workflow.queue import Queue
-from phasegate.workflow.worker import Worker, is_dead
+from phasegate.workflow import EFFECTS, Gatekeeper, branch, decide
+from phasegate.workflow.liveness import is_dead
 from phasegate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from phasegate.workflow.queue import Queue
+
+
+class LazyQueue:
+    """The queue, opened at its first use: its library takes a while to load, and what only reads needs none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: Queue | None = None
+        self._opening = asyncio.Lock()
+
+    async def opened(self) -> "Queue":
+        """The queue.
+
+        Raises:
+            Exhausted: the database cannot be used.
+        """
+        async with self._opening:
+            if self._queue is None:
+                from phasegate.workflow.queue import Queue
+
+                self._queue = await Queue.open(self._path)
+            return self._queue
+
+    def close(self) -> None:
+        """Closes it, where it was opened."""
+        if self._queue:
+            self._queue.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +73,7 @@ class App:
     flow: Flow
     workspace: Workspace
     ledger: Ledger
-    queue: Queue
+    queue: LazyQueue
     keeper: Gatekeeper
 
     @property
@@ -104,7 +119,7 @@ class App:
             started_at=self.clock.now(),
         )
         self.workspace.mark(f"intake/{run_id}/0", run.base)
-        await self.ledger.add_run(run, self.queue.dispatch)
+        await self.ledger.add_run(run, (await self.queue.opened()).dispatch)
         return run
 
     def lint(self, place: str) -> list[Finding]:
@@ -120,6 +135,9 @@ class App:
                 f"'{place}' has no {RUNBOOK}, and the compiler builds from nothing else",
                 fix=f"add {place}/{RUNBOOK} (docs/runbook-language.md)",
             )
+        from phasegate.runbooks.lint import lint  # these load the compiler, which deciding needs none of
+        from phasegate.spec import lint_spec
+
         return [*lint_spec(files, place), *lint(runbook.decode("utf-8", "replace"), f"{place}/{RUNBOOK}")]
 
     async def resume(self, run_id: str) -> Run:
@@ -129,14 +147,15 @@ class App:
             Held: a live process works on it.
         """
         run = await self.ledger.run(run_id)
-        holder = await asyncio.to_thread(self.queue.holder, run.id)
+        queue = await self.queue.opened()
+        holder = await asyncio.to_thread(queue.holder, run.id)
         if holder and not is_dead(self.state / "workers", holder):
             raise Held(
                 f"run '{run.id}' is being worked on by process {holder.partition('-')[0]}",
                 fix=f"follow it with 'phasegate status {run.id}', or stop that process",
             )
         if holder is None and not run.status.ended:
-            await self.ledger.redispatch(run.id, self.queue.dispatch)
+            await self.ledger.redispatch(run.id, queue.dispatch)
         return await self.ledger.run(run.id)
 
     async def decide(
@@ -160,38 +179,7 @@ class App:
             comments=tuple(comments),
             waiver=waiver,
         )
-        return await decide(self.keeper, statement, key, self.queue.dispatch)
-
-    @asynccontextmanager
-    async def segments(self) -> AsyncIterator[Segments]:
-        """What a worker needs to advance runs, with authors, checks and effects."""
-        sandbox = await find_sandbox()
-        builder = Builder(sandbox)
-        compiler = Compiler(builder)
-        nodes = TeamNodes(
-            flow=self.flow,
-            ledger=self.ledger,
-            workspace=self.workspace,
-            authors={name: compiler for name in self.team.cards},
-            checks=checks(sandbox, builder),
-            effect_bodies=effects(self.folder, builder),
-            gatekeeper=self.keeper,
-            facing=self.folder,
-            clock=self.clock,
-        )
-        build = partial(build_graph, self.flow, nodes)
-        async with segments(self.database, build, flow_digest(self.flow), self.ledger) as parts:
-            yield parts
-
-    def worker(self) -> Worker:
-        """A worker for this repository, with parts of its own."""
-
-        @asynccontextmanager
-        async def parts() -> AsyncIterator[Segments]:
-            async with open_app(self.folder.path, clock=self.clock) as app, app.segments() as built:
-                yield built
-
-        return Worker(self.database, parts)
+        return await decide(self.keeper, statement, key, (await self.queue.opened()).dispatch)
 
 
 @asynccontextmanager
@@ -215,7 +203,7 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
             raise InvalidInput(f"gate '{phase.gate.name}': a quorum of more than one is not built yet", fix="quorum: 1")
     path = folder / STATE / "phasegate.db"
     database = await Database.open(path)
-    queue = await Queue.open(path)
+    queue = LazyQueue(path)
     ledger = Ledger(database, clock)
     try:
         yield App(

@@ -12,7 +12,7 @@ import tomlkit
 from phasegate.app.config import NAME, Config, read_config
 from phasegate.core import Clock, InvalidInput
 from phasegate.ledger import PublicKey
-from phasegate.runbooks import runtime_files
+from phasegate.runbooks.emit import runtime_files
 from phasegate.runbooks.prices import price_table
 from phasegate.runbooks.tests_emit import support_files
 from phasegate.team import eject as eject_team

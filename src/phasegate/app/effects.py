@@ -12,9 +12,7 @@ from phasegate.app.here import Folder
 from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, PhasegateError, Refused
 from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, verify_wheel
-from phasegate.workflow import Effect, Outcome
-
-EFFECTS = ("publish", "install", "smoke", "land")
+from phasegate.workflow import EFFECTS, Effect, Outcome
 
 
 def effects(folder: Folder, builder: Builder) -> dict[str, Effect]:

@@ -8,8 +8,6 @@ from phasegate.app.config import Config
 from phasegate.authors import Facts
 from phasegate.core import InvalidInput, Severity
 from phasegate.ledger import Ledger
-from phasegate.runbooks import load
-from phasegate.runbooks.policy_actions import is_destructive
 from phasegate.workspace import Workspace
 
 SPEC, RUNBOOK = "spec.md", "runbook.yaml"
@@ -119,6 +117,9 @@ class World:
     def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
         """The runbook's severity, and whether it has a destructive action."""
         path = f"{spec}/{RUNBOOK}"
+        from phasegate.runbooks import load  # these load AWS's service models, which only this needs
+        from phasegate.runbooks.policy_actions import is_destructive
+
         runbook = load(files[path].decode(), path)
         return Severity(runbook.severity), any(is_destructive(action.op) for action in runbook.action)
 

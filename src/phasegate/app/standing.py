@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from phasegate.app.config import STATE
-from phasegate.workflow.worker import is_dead, lock
+from phasegate.workflow.liveness import is_dead, lock
 
 STANDING = "standing"
 LOG = "worker.log"

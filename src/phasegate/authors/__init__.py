@@ -1,6 +1,17 @@
 """How a role produces an artifact, and how a reviewer judges one."""
 
 from phasegate.authors.author import Author, Brief, Draft, Facts, ScriptedAuthor, digests_path
-from phasegate.authors.check import Check, Report, Subject
+from phasegate.authors.check import CHECKS, Check, Report, Subject
 
-__all__ = ["Author", "Brief", "Check", "Draft", "Facts", "Report", "ScriptedAuthor", "Subject", "digests_path"]
+__all__ = [
+    "CHECKS",
+    "Author",
+    "Brief",
+    "Check",
+    "Draft",
+    "Facts",
+    "Report",
+    "ScriptedAuthor",
+    "Subject",
+    "digests_path",
+]

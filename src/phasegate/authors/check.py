@@ -7,6 +7,23 @@ from typing import Protocol
 from phasegate.authors.author import Facts
 from phasegate.core import Finding
 
+CHECKS = (
+    "spec-lint",
+    "runbook-lint",
+    "trace",
+    "criteria-coverage",
+    "least-privilege",
+    "destructive-action",
+    "snapshot-before-change",
+    "dry-run-default",
+    "bandit",
+    "dependency-allow-list",
+    "tests-pass",
+    "coverage",
+    "wheel-contents",
+)
+"""The names that a workflow can use."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:

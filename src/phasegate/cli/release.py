@@ -19,7 +19,7 @@ def verify(name: str, as_json: bool) -> None:
 
 async def _verify(name: str, as_json: bool) -> None:
     from phasegate.app import open_app
-    from phasegate.app import verify as check
+    from phasegate.app.verify import verify as check
     from phasegate.cli.console import output
     from phasegate.cli.views.claims import claims_table
     from phasegate.core import PhasegateError

@@ -38,8 +38,8 @@ def check(
     from phasegate.cli.console import output
     from phasegate.cli.views.report import report_table
     from phasegate.core import PhasegateError
-    from phasegate.runbooks import Where
-    from phasegate.runbooks import check as run
+    from phasegate.runbooks.check import Where
+    from phasegate.runbooks.check import check as run
     from phasegate.runbooks.runtime.errors import RunbookError
 
     where = Where(regions=regions, endpoint=endpoint_url, params=dict(map(_param, params)), prices=prices)

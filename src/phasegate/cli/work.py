@@ -91,11 +91,12 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None]) -
 @asynccontextmanager
 async def hosted(app: "App") -> "AsyncIterator[None]":
     """A worker in this process, with its log in the repository's state folder."""
+    from phasegate.app.engine import worker as worker_of
     from phasegate.app.standing import LOG
 
     handler = logging.FileHandler(app.state / LOG, delay=True)
     _log_to(handler)
-    worker = app.worker()
+    worker = worker_of(app)
     await asyncio.to_thread(worker.start)
     try:
         yield
@@ -131,6 +132,7 @@ def worker() -> None:
 
 async def _worker() -> None:
     from phasegate.app.app import open_app
+    from phasegate.app.engine import worker as worker_of
     from phasegate.app.standing import stand
 
     _log_to(logging.StreamHandler())
@@ -139,7 +141,7 @@ async def _worker() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with open_app(Path.cwd()) as app:
         standing = stand(app.folder.path)
-        taking = app.worker()
+        taking = worker_of(app)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
         await stopped.wait()

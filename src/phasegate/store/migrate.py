@@ -3,8 +3,6 @@
 from importlib import resources
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from phasegate.core import InvalidInput
 
@@ -35,6 +33,9 @@ def _version(connection: sa.Connection) -> str | None:
 
 
 def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command  # it takes 0.3 s to load, and is needed once in the life of a file
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(resources.files("phasegate.store") / "migrations"))
     config.attributes["connection"] = connection

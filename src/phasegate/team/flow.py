@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from phasegate.core import Finding
+from phasegate.core import Finding, digest
 from phasegate.team.documents import Document, Location, did_you_mean, read_yaml, refused, validated
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -128,6 +129,15 @@ class Flow(_Strict):
     def phase_ids(self) -> tuple[str, ...]:
         """The ids of its phases, in order."""
         return tuple(phase.id for phase in self.phases)
+
+    @cached_property
+    def shape(self) -> str:
+        """Changes when a parked run would not find its nodes any more: phases, items, checks, reviewers or effects."""
+        rows = [
+            [p.id, [a.item for a in p.authors], list(p.checks), [r.role for r in p.reviews], list(p.effects)]
+            for p in self.phases
+        ]
+        return digest([self.name, self.version, rows])[:16]
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -1,28 +1,25 @@
-"""The state machine: phases, gates, segments."""
+"""The state machine: phases, gates, segments.
+
+`graph`, `nodes`, `segment` and `worker` are imported by their own names: they load LangGraph and the queue, which takes
+a second, and most commands only read.
+"""
 
 from phasegate.workflow.decide import decide, rule_of
+from phasegate.workflow.effect import EFFECTS, Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper, Manager, Surroundings
-from phasegate.workflow.graph import Nodes, build_graph, flow_digest
-from phasegate.workflow.nodes import Effect, Facing, Outcome, TeamNodes, branch
 from phasegate.workflow.reports import findings_of, judged
-from phasegate.workflow.segment import Segments, segments
+from phasegate.workflow.state import branch
 
 __all__ = [
+    "EFFECTS",
     "Effect",
-    "Facing",
     "Gatekeeper",
     "Manager",
-    "Nodes",
     "Outcome",
-    "Segments",
     "Surroundings",
-    "TeamNodes",
     "branch",
-    "build_graph",
     "decide",
     "findings_of",
-    "flow_digest",
     "judged",
     "rule_of",
-    "segments",
 ]

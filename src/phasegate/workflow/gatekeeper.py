@@ -25,7 +25,6 @@ from phasegate.ledger import (
 )
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
-from phasegate.workflow.graph import flow_digest
 from phasegate.workflow.reports import findings_in
 from phasegate.workflow.state import RunState
 from phasegate.workspace import Workspace
@@ -141,7 +140,7 @@ class Gatekeeper:
             {
                 "gate": str(dossier.key),
                 "tree": self.workspace.tree_id(state["commit"]),
-                "flow": flow_digest(self.flow),
+                "flow": self.flow.shape,
                 "upstream": [digest(statement.as_json()) for statement in upstream],
                 "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
             }

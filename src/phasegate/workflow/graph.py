@@ -6,7 +6,6 @@ begin → draft (one per author, side by side) → join → checks and reviews, 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -14,7 +13,6 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Send
 
-from phasegate.core import digest
 from phasegate.team import Flow, Phase
 from phasegate.workflow.state import RunState
 
@@ -98,16 +96,6 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
     for name, following in zip(effects, after[1:], strict=True):
         graph.add_edge(name, following)
     return graph.compile()
-
-
-@cache
-def flow_digest(flow: Flow) -> str:
-    """Changes when a parked run would not find its nodes any more: phases, items, checks, reviewers or effects."""
-    shape = [
-        [p.id, [a.item for a in p.authors], list(p.checks), [r.role for r in p.reviews], list(p.effects)]
-        for p in flow.phases
-    ]
-    return digest([flow.name, flow.version, shape])[:16]
 
 
 def _fan_out(phase: Phase) -> Callable[[RunState], Awaitable[Sequence[Send]]]:

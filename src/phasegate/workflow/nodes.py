@@ -14,30 +14,12 @@ from phasegate.core import Clock, Finding, PhasegateError
 from phasegate.ledger import Comment, GateKey, Ledger
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
+from phasegate.workflow.effect import Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper
 from phasegate.workflow.graph import Node
 from phasegate.workflow.reports import finding_json, findings_of
-from phasegate.workflow.state import RunState
+from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Signature, Workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What an effect is told: the run, and the tree that was approved."""
-
-    facts: Facts
-    commit: str
-    files: Mapping[str, bytes]
-    receipts: Mapping[str, Mapping[str, Any]]
-    """Of the effects before it."""
-
-
-class Effect(Protocol):
-    """Changes the world after an approval. It may run again after a crash, and must then find what it did."""
-
-    async def __call__(self, outcome: Outcome) -> dict[str, Any]:
-        """Does it; the receipt says what was done, as JSON."""
-        ...
 
 
 class Facing(Protocol):
@@ -246,11 +228,6 @@ class TeamNodes:
         decision = await self.ledger.decision(GateKey(state["run"], phase.id, state["attempt"] - 1))
         comments = decision.statement.comments if decision else ()
         return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
-
-
-def branch(run_id: str) -> str:
-    """The name of a run's branch."""
-    return f"phasegate/{run_id}"
 
 
 def _counted(state: RunState, phase: Phase) -> dict[str, Any]:

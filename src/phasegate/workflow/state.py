@@ -31,3 +31,8 @@ class RunState(TypedDict, total=False):
     """Check or reviewer to how many findings of theirs block, as text; those without any are left out."""
     outcome: str
     """What the last gate or join came to."""
+
+
+def branch(run_id: str) -> str:
+    """The name of a run's branch."""
+    return f"phasegate/{run_id}"

@@ -1,7 +1,6 @@
 """A worker: takes segments from the queue, one at a time of each run, and takes over those of workers that died."""
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -9,13 +8,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TextIO
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from phasegate.core import Held, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, RunStatus
 from phasegate.store import Database
+from phasegate.workflow.liveness import lock
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.segment import Segments
 
@@ -161,26 +160,3 @@ async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
     note = f"{message}\n{fix}" if fix else message
     event = (f"parked:{run.segments}", {"why": message, "fix": fix})
     await ledger.set_status(run_id, RunStatus.parked, note, event)
-
-
-def lock(folder: Path, executor: str) -> TextIO | None:
-    """Takes the worker's liveness lock, which the kernel drops when its process dies; None where it is held."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / executor).open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
-def is_dead(folder: Path, executor: str) -> bool:
-    """Whether nobody holds that worker's lock any more."""
-    if not (folder / executor).exists():
-        return True
-    held = lock(folder, executor)
-    if held is None:
-        return False
-    held.close()
-    return True

@@ -11,8 +11,10 @@ import pygit2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.app import open_app, verify
+from phasegate.app import open_app
 from phasegate.app.account import account
+from phasegate.app.engine import engine
+from phasegate.app.verify import verify
 from phasegate.core import Parked, canonical
 from phasegate.ledger import PrivateKey
 from unit.authors.small import FOLDER, laid
@@ -36,7 +38,7 @@ async def _released(folder: Path) -> None:
         run = await app.start(folder / FOLDER, "demo")
         with pytest.raises(Parked):
             await verify(app, run)
-        async with app.segments() as segments:
+        async with engine(app) as segments:
             await segments.advance(run.id)
 
 

@@ -9,7 +9,7 @@ from phasegate.authors import Brief, Facts
 from phasegate.authors.compiler import Compiler
 from phasegate.core import FixedClock
 from phasegate.release import Builder
-from phasegate.runbooks import runtime_files
+from phasegate.runbooks.emit import runtime_files
 from phasegate.runbooks.prices import price_table
 from phasegate.runbooks.tests_emit import support_files
 from phasegate.team import load_team

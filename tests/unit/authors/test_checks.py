@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.authors import Facts, Report, Subject
-from phasegate.authors.checks import CHECKS, checks
+from phasegate.authors import CHECKS, Facts, Report, Subject
+from phasegate.authors.checks import checks
 from phasegate.core import digest
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox

@@ -14,7 +14,7 @@ from phasegate.release import (
     verify_wheel,
     with_version,
 )
-from phasegate.runbooks import runtime_files
+from phasegate.runbooks.emit import runtime_files
 from phasegate.sandbox import Sandbox
 from phasegate.workspace.scaffold import scaffold
 

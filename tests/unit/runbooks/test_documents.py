@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from moto import mock_aws
 
 from phasegate.core import identifier
-from phasegate.runbooks import Where, check, documents, load
+from phasegate.runbooks import documents, load
+from phasegate.runbooks.check import Where, check
 from phasegate.runbooks.documents import Context, said
 from phasegate.runbooks.documents import text as words
 from phasegate.runbooks.policy import policy

@@ -28,21 +28,11 @@ from phasegate.ledger import (
 )
 from phasegate.store import Database
 from phasegate.team import Flow, GatePolicy
-from phasegate.workflow import (
-    Effect,
-    Gatekeeper,
-    Manager,
-    Nodes,
-    Outcome,
-    Segments,
-    TeamNodes,
-    branch,
-    build_graph,
-    decide,
-    flow_digest,
-    segments,
-)
+from phasegate.workflow import Effect, Gatekeeper, Manager, Outcome, branch, decide
+from phasegate.workflow.graph import Nodes, build_graph
+from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
+from phasegate.workflow.segment import Segments, segments
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -211,7 +201,7 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
         clock=team.clock,
     )
     async with segments(
-        team.database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), flow_digest(team.flow), ledger
+        team.database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger
     ) as parts:
         yield Desk(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
     queue.close()

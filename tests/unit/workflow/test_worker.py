@@ -8,7 +8,8 @@ import pytest
 from phasegate.authors import Brief, Draft
 from phasegate.core import InvalidInput
 from phasegate.ledger import RunStatus
-from phasegate.workflow.worker import guarded, is_dead, lock
+from phasegate.workflow.liveness import is_dead, lock
+from phasegate.workflow.worker import guarded
 from unit.workflow.parts import Team, desk, write_item
 
 

@@ -1,6 +1,6 @@
 """The deterministic checks: the evidence at a gate, whoever wrote the draft."""
 
-from phasegate.authors.check import Check
+from phasegate.authors.check import CHECKS, Check
 from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default
 from phasegate.authors.checks.release import wheel_contents
 from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
@@ -9,24 +9,7 @@ from phasegate.authors.checks.testing import TestRuns
 from phasegate.release import Builder
 from phasegate.sandbox import Sandbox
 
-__all__ = ["CHECKS", "checks"]
-
-CHECKS = (
-    "spec-lint",
-    "runbook-lint",
-    "trace",
-    "criteria-coverage",
-    "least-privilege",
-    "destructive-action",
-    "snapshot-before-change",
-    "dry-run-default",
-    "bandit",
-    "dependency-allow-list",
-    "tests-pass",
-    "coverage",
-    "wheel-contents",
-)
-"""The names that a workflow can use."""
+__all__ = ["checks"]
 
 
 def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:

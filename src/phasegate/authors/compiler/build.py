@@ -5,8 +5,9 @@ import json
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.comments import answered, with_record
 from phasegate.authors.compiler.sources import sources
-from phasegate.runbooks import Runbook, compile_module, runtime_files
+from phasegate.runbooks import Runbook
 from phasegate.runbooks.documents import Context, pr_faq, runbook_page
+from phasegate.runbooks.emit import compile_module, runtime_files
 from phasegate.runbooks.policy import policy
 from phasegate.runbooks.prices import price_table
 from phasegate.runbooks.tests_emit import compile_tests

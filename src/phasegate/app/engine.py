@@ -1,0 +1,55 @@
+"""Puts the engine together: the team's nodes with their authors, checks and effects, and the worker that drives them.
+
+Only what advances runs imports this: it loads LangGraph, the compiler and the queue, which takes seconds.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from phasegate.app.app import App, open_app
+from phasegate.app.effects import effects
+from phasegate.authors.checks import checks
+from phasegate.authors.compiler import Compiler
+from phasegate.release import Builder
+from phasegate.sandbox import find_sandbox
+from phasegate.workflow.graph import build_graph
+from phasegate.workflow.nodes import TeamNodes
+from phasegate.workflow.segment import Segments, segments
+from phasegate.workflow.worker import Worker
+
+
+@asynccontextmanager
+async def engine(app: App) -> AsyncIterator[Segments]:
+    """What a worker needs to advance runs.
+
+    Raises:
+        Missing: there is no sandbox.
+    """
+    sandbox = await find_sandbox()
+    builder = Builder(sandbox)
+    compiler = Compiler(builder)
+    nodes = TeamNodes(
+        flow=app.flow,
+        ledger=app.ledger,
+        workspace=app.workspace,
+        authors={name: compiler for name in app.team.cards},
+        checks=checks(sandbox, builder),
+        effect_bodies=effects(app.folder, builder),
+        gatekeeper=app.keeper,
+        facing=app.folder,
+        clock=app.clock,
+    )
+    async with segments(app.database, partial(build_graph, app.flow, nodes), app.flow.shape, app.ledger) as parts:
+        yield parts
+
+
+def worker(app: App) -> Worker:
+    """A worker for the app's repository, with parts of its own."""
+
+    @asynccontextmanager
+    async def parts() -> AsyncIterator[Segments]:
+        async with open_app(app.folder.path, clock=app.clock) as own, engine(own) as built:
+            yield built
+
+    return Worker(app.database, parts)
