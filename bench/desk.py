@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.empty import EmptyNodes
@@ -19,7 +18,7 @@ from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, 
 from phasegate.store import Database
 from phasegate.team import Flow, GatePolicy, load_team
 from phasegate.workflow import Gatekeeper, Manager, Outcome, branch, decide
-from phasegate.workflow.checkpoints import saver_on
+from phasegate.workflow.checkpoints import Saver
 from phasegate.workflow.graph import Graph, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
@@ -98,7 +97,7 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
         clock=clock,
     )
     nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency())
-    async with segments(path, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
+    async with segments(database, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
         yield Desk(path=path, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue, key=key)
     queue.close()
     await database.close()
@@ -112,11 +111,11 @@ def sdlc() -> Flow:
 @asynccontextmanager
 async def bare(folder: Path, *, gates: bool) -> AsyncIterator[Graph]:
     """The same nodes and edges with empty bodies, in bare LangGraph over the same SQLite saver."""
-    async with aiosqlite.connect(folder / "bare.db", isolation_level=None) as connection:
-        await connection.execute("PRAGMA journal_mode=WAL")
-        await connection.execute("PRAGMA synchronous=NORMAL")
-        saver = saver_on(connection)
-        yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
+    database = await Database.open(folder / "bare.db")
+    saver = Saver(database)
+    yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
+    saver.close()
+    await database.close()
 
 
 def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper, latency: Latency) -> TeamNodes:

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -73,14 +74,21 @@ class Terminal:
     def types(self, line: str) -> None:
         os.write(self.screen, f"{line}\n".encode())
 
+    def interrupts(self, seconds: float = 3) -> None:
+        """Presses Ctrl-C, and again where nothing came of it: Python misses one that arrives as it begins to read."""
+        before = len(self.seen)
+        while self.process.poll() is None and len(self.seen) == before:
+            self.process.send_signal(signal.SIGINT)
+            self._more(seconds)
+
     def leaves(self, seconds: float = 120) -> int:
         """The exit code, when the command has ended."""
         while self._more():
             pass
         return self.process.wait(seconds)
 
-    def _more(self) -> bool:
-        ready, _, _ = select.select([self.screen], [], [], 1)
+    def _more(self, seconds: float = 1) -> bool:
+        ready, _, _ = select.select([self.screen], [], [], seconds)
         if not ready:
             return self.process.poll() is None
         try:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -105,7 +104,7 @@ def test_a_person_at_the_terminal_leaves_comes_back_asks_for_changes_and_approve
         assert person.leaves() == 6
     with terminal(target, ["run", "--resume", run], env) as person:
         person.waits_for("Decision: ")
-        person.process.send_signal(signal.SIGINT)
+        person.interrupts()
         assert person.leaves() == 130
         assert f"phasegate run --resume {run}" in person.seen
     with terminal(target, ["run", "--resume", run], env) as person:

@@ -116,7 +116,14 @@ def kill(place: Place, process: "subprocess.Popen[bytes]", moment: Moment) -> No
     """Waits for the moment, and kills the whole process group."""
     await_(lambda: moment.begun in place.happened() or process.poll() is not None, moment.name)
     if moment.sandboxed:
-        await_(lambda: any(map(is_sandbox, below(process.pid))) or moment.ended in place.happened(), moment.name)
+        await_(
+            lambda: (
+                any(map(is_sandbox, below(process.pid)))
+                or moment.ended in place.happened()
+                or process.poll() is not None
+            ),
+            moment.name,
+        )
     children = below(process.pid)
     assert process.poll() is None, f"it ended before its {moment.name}"
     os.killpg(process.pid, signal.SIGKILL)

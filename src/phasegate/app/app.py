@@ -73,6 +73,7 @@ class App:
     flow: Flow
     workspace: Workspace
     ledger: Ledger
+    database: Database
     queue: LazyQueue
     keeper: Gatekeeper
 
@@ -80,11 +81,6 @@ class App:
     def state(self) -> Path:
         """Where database, index, logs and the system's key lie."""
         return self.folder.path / STATE
-
-    @property
-    def database(self) -> Path:
-        """The database file."""
-        return self.state / "phasegate.db"
 
     async def start(self, spec: Path, policy: str = "") -> Run:
         """Begins a run of a spec; a worker takes it from there.
@@ -220,6 +216,7 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
             flow=flow,
             workspace=workspace,
             ledger=ledger,
+            database=database,
             queue=queue,
             keeper=Gatekeeper(
                 flow=flow,

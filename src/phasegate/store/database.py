@@ -24,6 +24,8 @@ from phasegate.store.migrate import upgrade
 
 BUSY_SECONDS = 30
 READERS = 4
+PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+"""Of every connection to the file."""
 _WRITES = {"writes": True}
 
 _STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
@@ -72,6 +74,11 @@ class Database:
         with storage_errors(self.path):
             return await self._writer.run(partial(_call, body, args, kwargs))
 
+    async def alone(self, work: Callable[[], T]) -> T:
+        """Runs work of a library that brings a connection and transactions of its own, while no other writer writes."""
+        with storage_errors(self.path):
+            return await self._writer.alone(work)
+
 
 class _Lane:
     """Threads, each with a connection of its own that stays open: taking one from a pool costs more than most reads."""
@@ -84,6 +91,10 @@ class _Lane:
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """The function's result, from a transaction of its own."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """The function's result; it brings its own transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Waits for what was begun, and closes."""
@@ -132,7 +143,7 @@ def _connected(connection: Any, _: Any) -> None:
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
 
 

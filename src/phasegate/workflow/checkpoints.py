@@ -1,33 +1,75 @@
 """LangGraph's checkpoints: the saver, and what of them can go."""
 
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
 
-import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from phasegate.store import Database
+from phasegate.store.database import PRAGMAS
 
 _NEWEST = "select checkpoint_ns, max(checkpoint_id) from checkpoints where {live} group by checkpoint_ns"
 
 
-def saver_on(connection: aiosqlite.Connection) -> AsyncSqliteSaver:
-    """A saver that loads plain data alone: a checkpoint cannot make it run code."""
-    return AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+class Saver(SqliteSaver):
+    """The library's saver, each operation as a whole in the thread that writes to the database.
 
-
-async def prune(connection: aiosqlite.Connection, run: str, namespaces: Collection[str]) -> None:
-    """Deletes what a parked run does not need: all but the newest checkpoint of each live namespace.
-
-    Without it a run's checkpoints grow to 127 KB by its last gate.
-
-    Args:
-        connection: the saver's own.
-        run: whose.
-        namespaces: those that are live: the top one `""`, and that of the phase that waits.
+    The library's saver for async code leaves the loop several times an operation, and its connection and the ledger's
+    would wait for each other's lock. It loads plain data alone: a checkpoint cannot make it run code.
     """
-    marks = ", ".join("?" for _ in namespaces)
-    live = f"thread_id = ? and checkpoint_ns in ({marks})"
-    keep = f"(checkpoint_ns, checkpoint_id) in ({_NEWEST.format(live=live)})"
-    arguments = [run, run, *namespaces]
-    for table in ("writes", "checkpoints"):
-        await connection.execute(f"delete from {table} where thread_id = ? and not {keep}", arguments)  # noqa: S608
-    await connection.commit()
+
+    def __init__(self, database: Database) -> None:
+        connection = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self._database = database
+
+    def close(self) -> None:
+        """Closes its connection."""
+        self.conn.close()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The newest checkpoint of a thread and namespace, or the one that is named."""
+        return await self._database.alone(partial(self.get_tuple, config))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Stores a checkpoint."""
+        return await self._database.alone(partial(self.put, config, checkpoint, metadata, new_versions))
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Stores what a task wrote."""
+        await self._database.alone(partial(self.put_writes, config, writes, task_id, task_path))
+
+    async def forget(self, run: str, namespaces: Collection[str]) -> None:
+        """Deletes what a parked run does not need: all but the newest checkpoint of each live namespace.
+
+        Without it a run's checkpoints grow to 127 KB by its last gate.
+
+        Args:
+            run: whose.
+            namespaces: those that are live: the top one `""`, and that of the phase that waits.
+        """
+        await self._database.alone(partial(self._forget, run, namespaces))
+
+    def _forget(self, run: str, namespaces: Collection[str]) -> None:
+        marks = ", ".join("?" for _ in namespaces)
+        live = f"thread_id = ? and checkpoint_ns in ({marks})"
+        keep = f"(checkpoint_ns, checkpoint_id) in ({_NEWEST.format(live=live)})"
+        arguments = [run, run, *namespaces]
+        with self.cursor() as cursor:
+            for table in ("writes", "checkpoints"):
+                cursor.execute(f"delete from {table} where thread_id = ? and not {keep}", arguments)  # noqa: S608

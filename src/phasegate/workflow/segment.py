@@ -3,17 +3,16 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import aiosqlite
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
 from phasegate.ledger import Ledger, Run, RunStatus
-from phasegate.workflow.checkpoints import prune, saver_on
+from phasegate.store import Database
+from phasegate.workflow.checkpoints import Saver
 from phasegate.workflow.graph import Graph
 from phasegate.workflow.state import RunState
 
@@ -26,7 +25,7 @@ class Segments:
     flow: str
     """Digest of the workflow that the graph was built from."""
     ledger: Ledger
-    connection: aiosqlite.Connection
+    saver: Saver
 
     async def advance(self, run_id: str) -> RunStatus:
         """Drives the run until it waits for a person or has ended.
@@ -40,12 +39,12 @@ class Segments:
         config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
         snapshot = await self.graph.aget_state(config)
         entry = self._entry(run, snapshot)
-        if snapshot.next or not snapshot.values:
+        if _goes_on(snapshot):
             await self.graph.ainvoke(entry, config, durability="sync")
         return await self._park(run_id, config)
 
     def _entry(self, run: Run, snapshot: StateSnapshot) -> RunState | Command[None] | None:
-        if not snapshot.values:
+        if not _begun(snapshot):
             base = run.base
             return RunState(run=run.id, flow=self.flow, base=base, commit=base, since=base, outcome="", phase="")
         if snapshot.values["flow"] != self.flow:
@@ -57,14 +56,28 @@ class Segments:
 
     async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
-        await prune(self.connection, run_id, ["", *_live(snapshot)])
-        if snapshot.next:
+        await self.saver.forget(run_id, ["", *_live(snapshot)])
+        if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
         rejected = snapshot.values["outcome"] == "reject"
         status = RunStatus.rejected if rejected else RunStatus.released
         await self.ledger.set_status(run_id, status, "", ("end", {"status": status.value}))
         return status
+
+
+def _begun(snapshot: StateSnapshot) -> bool:
+    """Whether its first step was stored; before that, a checkpoint holds nothing but channels' defaults."""
+    return "flow" in snapshot.values
+
+
+def _goes_on(snapshot: StateSnapshot) -> bool:
+    """Whether anything is left to do.
+
+    `next` does not tell: a task whose writes were stored before the process died is no longer in it, though what
+    follows from them was never begun.
+    """
+    return bool(snapshot.tasks) or not _begun(snapshot)
 
 
 def _live(snapshot: StateSnapshot) -> list[str]:
@@ -74,19 +87,18 @@ def _live(snapshot: StateSnapshot) -> list[str]:
 
 @asynccontextmanager
 async def segments(
-    path: Path, build: Callable[[BaseCheckpointSaver[Any]], Graph], flow: str, ledger: Ledger
+    database: Database, build: Callable[[BaseCheckpointSaver[Any]], Graph], flow: str, ledger: Ledger
 ) -> AsyncIterator[Segments]:
-    """Segments over the checkpoints in the database file.
+    """Segments over the checkpoints in the database.
 
     Args:
-        path: the database file.
+        database: where checkpoints lie.
         build: makes the graph over a saver.
         flow: digest of the workflow.
         ledger: where runs are looked up.
     """
-    async with aiosqlite.connect(path, isolation_level=None) as connection:
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL"):
-            await connection.execute(f"PRAGMA {pragma}")
-        saver = saver_on(connection)
-        await saver.setup()
-        yield Segments(graph=build(saver), flow=flow, ledger=ledger, connection=connection)
+    saver = Saver(database)
+    try:
+        yield Segments(graph=build(saver), flow=flow, ledger=ledger, saver=saver)
+    finally:
+        saver.close()

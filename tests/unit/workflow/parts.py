@@ -201,7 +201,7 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
         clock=team.clock,
     )
     async with segments(
-        team.database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger
+        database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger
     ) as parts:
         yield Desk(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
     queue.close()

@@ -6,21 +6,24 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import aiosqlite
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from phasegate.core import Finding, Severity
 from phasegate.ledger import DecisionKind, RunStatus
-from phasegate.workflow.checkpoints import saver_on
+from phasegate.store import Database
+from phasegate.workflow.checkpoints import Saver
 from phasegate.workflow.state import RunState
 from unit.workflow.parts import Team, desk, flow, phase
 
 
 @pytest.fixture
 async def serializer(tmp_path: Path) -> JsonPlusSerializer:
-    async with aiosqlite.connect(tmp_path / "p.db") as connection:
-        serde = saver_on(connection).serde
+    database = await Database.open(tmp_path / "p.db")
+    saver = Saver(database)
+    serde = saver.serde
+    saver.close()
+    await database.close()
     assert isinstance(serde, JsonPlusSerializer)
     return serde
 

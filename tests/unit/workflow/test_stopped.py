@@ -1,0 +1,65 @@
+"""A process that dies between two writes of the checkpoints: whoever goes on does so from there, and skips nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from phasegate.ledger import DecisionKind, RunStatus
+from phasegate.store import Database
+from unit.workflow.parts import Desk, Team, desk, flow, phase
+
+T = TypeVar("T")
+_KEYS = {"run", "gate:first/1", "decision:first/1", "effect:second/shake", "phase:second/1/1", "end"}
+
+
+class Died(Exception):
+    """The process is gone."""
+
+
+class Dying:
+    """A database that lets so many operations of the saver through, and then none."""
+
+    def __init__(self, database: Database, left: int) -> None:
+        self.path = database.path
+        self._database = database
+        self.left = left
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        if self.left == 0:
+            raise Died
+        self.left -= 1
+        return await self._database.alone(work)
+
+
+async def _advances(d: Desk, left: int) -> bool:
+    """Whether the run came to its end before the process died."""
+    saver = d.segments.saver
+    dying = Dying(saver._database, left)
+    saver._database = dying  # type: ignore[assignment]
+    try:
+        await d.segments.advance("r1")
+    except Died:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("policy", ["demo", ""])
+async def test_wherever_it_dies_every_phase_is_gone_through(tmp_path: Path, policy: str) -> None:
+    left, ended = 0, False
+    while not ended:
+        team = Team(tmp_path / str(left), flow=flow(phase("first"), phase("second", effects=["shake"])))
+        async with desk(team) as d:
+            await d.start(policy)
+            ended = await _advances(d, left)
+        for _ in range(1 + 2 * (not policy)):
+            async with desk(team) as d:
+                if await d.segments.advance("r1") is RunStatus.waiting:
+                    await d.decide(DecisionKind.approve, await d.open_gate())
+        async with desk(team) as d:
+            run = await d.ledger.run("r1")
+            assert run.status is RunStatus.released, left
+            assert {event.key for event in await d.ledger.events("r1")} >= _KEYS, left
+        left += 1
+    assert left > 20
