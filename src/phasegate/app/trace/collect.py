@@ -1,0 +1,73 @@
+"""Reads what a trace is made of: the one part of it that opens anything."""
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from phasegate.app.app import App
+from phasegate.app.trace.build import trace
+from phasegate.app.trace.model import Trace
+from phasegate.app.trace.record import Passage, Record, in_order
+from phasegate.authors import Facts
+from phasegate.ledger import Event, GateRecord, Run
+
+
+async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
+    """The trace of a run.
+
+    Args:
+        app: where it is.
+        run: which.
+        gate: the gate whose tree is meant; None: the run's last one.
+    """
+    facts, events = await app.folder.facts(run.id), await app.ledger.events(run.id)
+    gates = in_order(await app.ledger.gates(run.id), app.flow.phase_ids)
+    upto = gates[: gates.index(gate) + 1] if gate in gates else gates
+    passages = [await _passage(app, each) for each in upto]
+    return trace(
+        Record(
+            facts=facts,
+            run=run,
+            files=_read(app.workspace.tree(upto[-1].commit), passages, facts) if upto else app.folder.read(facts.spec),
+            passages=passages,
+            events=events,
+            wheels=_wheels(app.folder.path, events),
+        )
+    )
+
+
+def trace_of_spec(app: App, spec: Path) -> Trace:
+    """The trace of a spec that no run has taken, as it lies in the working directory.
+
+    Raises:
+        InvalidInput: there is no such spec.
+    """
+    place = app.folder.locate(spec)
+    project = app.config.project
+    facts = Facts(run="", spec=place, project=project.name, package=project.package, started_at=app.clock.now())
+    return trace(Record(facts=facts, run=None, files=app.folder.read(place)))
+
+
+async def _passage(app: App, gate: GateRecord) -> Passage:
+    old, new = app.workspace.tree(gate.since), app.workspace.tree(gate.commit)
+    changed = tuple(sorted(path for path in new if old.get(path) != new[path]))
+    return Passage(gate=gate, changed=changed, decision=await app.ledger.decision(gate.key))
+
+
+def _read(tree: Mapping[str, bytes], passages: Sequence[Passage], facts: Facts) -> dict[str, bytes]:
+    """The tree's files that the run may be about, read once."""
+    changed = {path for passage in passages for path in passage.changed}
+    own = (f"{facts.spec}/", f"src/{facts.package}/runbooks/{facts.module}.", f"tests/runbooks/test_{facts.module}.")
+    return {path: tree[path] for path in tree if path in changed or path.startswith(own)}
+
+
+def _wheels(top: Path, events: Sequence[Event]) -> dict[str, frozenset[str]]:
+    receipt = next((e.body for e in events if e.kind == "effect" and e.place[-1] == "publish"), {})
+    wheel = top / str(receipt.get("wheel", ""))
+    if not (wheel.suffix == ".whl" and wheel.is_file()):
+        return {}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return {wheel.name: frozenset(archive.namelist())}
+    except zipfile.BadZipFile:
+        return {}

@@ -1,0 +1,46 @@
+"""From what a person types to the node that is meant."""
+
+import difflib
+from dataclasses import dataclass
+
+from phasegate.app.trace.model import Node, Trace
+from phasegate.core import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The nodes that a name stands for."""
+
+    nodes: tuple[Node, ...]
+
+
+def find(trace: Trace, name: str) -> Found:
+    """The node of that id; else those whose last part it is: a test's or function's name, a file's, a gate's.
+
+    Raises:
+        UsageError: there is none; the fix names the nearest.
+    """
+    exact = trace.nodes.get(name)
+    if exact:
+        return Found(nodes=(exact,))
+    wanted = name.casefold()
+    ends = [node for node in trace.nodes.values() if wanted in _names(node)]
+    if ends:
+        return Found(nodes=tuple(ends))
+    raise UsageError(f"the trace of '{trace.run or trace.spec}' has no '{name}'", fix=_near(trace, wanted))
+
+
+def _names(node: Node) -> set[str]:
+    """What a node may be called: its id, and the last parts of it."""
+    whole = node.id.casefold()
+    path, _, name = whole.rpartition("::")
+    parts = {whole, name or path, whole.rpartition("/")[2]}
+    return parts if "::" in whole else {*parts, whole.partition("/")[2]}
+
+
+def _near(trace: Trace, wanted: str) -> str:
+    known = {name: node.id for node in trace.nodes.values() for name in sorted(_names(node)) if name}
+    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"'{known[name]}'" for name in close) + "?"
+    return "name a requirement, criterion, task, test, path, gate, version or person; without one you see all"

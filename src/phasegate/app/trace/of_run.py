@@ -1,0 +1,138 @@
+"""What became of it: evidence, decisions, who took them, and the release."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from phasegate.app.trace.model import Kind, Link, Node, Origin, Source
+from phasegate.app.trace.record import Part, Passage, Record
+from phasegate.ledger import Event
+from phasegate.workflow import judged
+
+TESTS = "tests-pass"
+
+
+def of_run(record: Record) -> Part:
+    """Everything that the events and decisions of the run say."""
+    parts = [*(_passage(record, passage) for passage in record.passages), _onward(record), _release(record)]
+    return Part([node for part in parts for node in part.nodes], [link for part in parts for link in part.links])
+
+
+def reports(record: Record, passage: Passage) -> list[Event]:
+    """What checks and reviewers said of the tree that the gate is about."""
+    return judged(record.events, passage.gate.key.phase, passage.gate.key.attempt)
+
+
+def evidence_id(event: Event) -> str:
+    """`phase/attempt/round/name`."""
+    return "/".join(event.place)
+
+
+def _passage(record: Record, passage: Passage) -> Part:
+    gate = _gate(passage)
+    said = [_evidence(event) for event in reports(record, passage)]
+    seen = [Link(source=node.id, target=gate.id, says="seen at", origin=node.origin) for node in said]
+    files = [Link(source=path, target=gate.id, says="read at", origin=gate.origin) for path in passage.changed]
+    return Part([gate, *said, *_people(passage)], [*seen, *files, *_ran(record, passage), *_by(passage)])
+
+
+def _gate(passage: Passage) -> Node:
+    gate, decision = passage.gate, passage.decision
+    name = str(gate.key)
+    if decision is None:
+        origin = Origin(source=Source.gate, where=name)
+        return Node(id=name, kind=Kind.decision, text=f"tree {gate.tree}", origin=origin, state=gate.status.value)
+    statement = decision.statement
+    text = f"{statement.kind} by {statement.by}, {statement.at:%Y-%m-%d %H:%M} UTC, tree {gate.tree}"
+    origin = Origin(source=Source.decision, where=f"{name} sha256 {statement.digest}")
+    state = "void" if gate.status.value == "void" else statement.kind.value
+    return Node(id=name, kind=Kind.decision, text=text, origin=origin, state=state)
+
+
+def _people(passage: Passage) -> list[Node]:
+    if passage.decision is None:
+        return []
+    origin = Origin(source=Source.decision, where=str(passage.gate.key))
+    return [Node(id=passage.decision.statement.by, kind=Kind.person, text="", origin=origin)]
+
+
+def _by(passage: Passage) -> list[Link]:
+    name = str(passage.gate.key)
+    return [Link(source=name, target=node.id, says="taken by", origin=node.origin) for node in _people(passage)]
+
+
+def _evidence(event: Event) -> Node:
+    found = event.body.get("findings", [])
+    blocking = any(finding["severity"] in ("high", "critical") for finding in found)
+    said = "; ".join(event.body.get("evidence", [])) or "nothing to object to"
+    count = f"{len(found)} finding(s); " if found else ""
+    return Node(
+        id=evidence_id(event),
+        kind=Kind.evidence,
+        text=f"{event.kind} {event.place[-1]}: {count}{said}",
+        origin=_event(event),
+        state="objects" if blocking else "",
+    )
+
+
+def _event(event: Event) -> Origin:
+    return Origin(source=Source.event, where=f"{event.seq} {event.key}")
+
+
+def _ran(record: Record, passage: Passage) -> Iterator[Link]:
+    """The tests that a report is of: those of the whole file, and of a finding the requirement that it names."""
+    for event in reports(record, passage):
+        name, origin = evidence_id(event), _event(event)
+        if event.place[-1] == TESTS:
+            yield Link(source=record.tests, target=name, says="run in", origin=origin)
+        for finding in event.body.get("findings", []):
+            for touched in {finding.get("requirement"), finding.get("path")} - {None, ""}:
+                yield Link(source=touched, target=name, says="objected to in", origin=origin)
+
+
+def passed(passages: Iterable[Passage]) -> list[Passage]:
+    """The last passage of each phase that a decision let through, in order."""
+    found = {p.gate.key.phase: p for p in passages if p.decision and _lets_through(p)}
+    return list(found.values())
+
+
+def _lets_through(passage: Passage) -> bool:
+    decision = passage.decision
+    return decision is not None and decision.statement.kind.passes and passage.gate.status.value == "decided"
+
+
+def _onward(record: Record) -> Part:
+    through = passed(record.passages)
+    names = [str(passage.gate.key) for passage in through]
+    return Part(
+        [],
+        [
+            Link(source=before, target=after, says="goes on to", origin=Origin(source=Source.gate, where=after))
+            for before, after in pairwise(names)
+        ],
+    )
+
+
+def _release(record: Record) -> Part:
+    event = next((e for e in record.events if e.kind == "effect" and e.place[-1] == "publish"), None)
+    through = passed(record.passages)
+    if event is None or not through:
+        return Part([], [])
+    version, origin = str(event.body["version"]), _event(event)
+    release = Node(id=version, kind=Kind.release, text=f"{record.facts.project} {version}", origin=origin)
+    approved = Link(source=str(through[-1].gate.key), target=version, says="released as", origin=origin)
+    files = dict[str, str](event.body.get("files", {}))
+    wheels = [
+        Node(id=name, kind=Kind.wheel, text=f"sha256 {sha256}", origin=Origin(source=Source.wheel, where=name))
+        for name, sha256 in sorted(files.items())
+    ]
+    held = [Link(source=version, target=node.id, says="published as", origin=origin) for node in wheels]
+    return Part([release, *wheels], [approved, *held, *_shipped(record, files)])
+
+
+def _shipped(record: Record, files: Iterable[str]) -> Iterator[Link]:
+    for name in files:
+        inside = record.wheels.get(name, frozenset())
+        for path in record.paths:
+            if path.removeprefix("src/") in inside:
+                origin = Origin(source=Source.wheel, where=f"{name}!{path.removeprefix('src/')}")
+                yield Link(source=path, target=name, says="shipped in", origin=origin)

@@ -1,0 +1,118 @@
+"""What the run wrote: tasks, code, tests and documents, each with the requirements that it names."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from phasegate.app.trace.model import Kind, Link, Node
+from phasegate.app.trace.record import Part, Record, at
+from phasegate.spec import mentions
+
+_TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<text>.+)$")
+_PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
+_TEST_NAME = re.compile(r"`(test_\w+)`")
+
+
+def of_tree(record: Record) -> Part:
+    """Everything that stands in the run's files."""
+    parts = [_documents(record), _tasks(record), *_code(record), *_tests(record), _planned(record)]
+    return Part([node for part in parts for node in part.nodes], [link for part in parts for link in part.links])
+
+
+def kind_of(path: str) -> Kind:
+    """What a file is, by where it lies."""
+    if path.startswith("tests/"):
+        return Kind.test
+    return Kind.code if path.startswith("src/") else Kind.document
+
+
+def _documents(record: Record) -> Part:
+    nodes = [Node(id=path, kind=kind_of(path), text="", origin=at(path)) for path in record.paths]
+    skipped = {f"{record.facts.spec}/{name}" for name in ("spec.md", "tasks.md")}
+    links = [
+        Link(source=mention.id, target=path, says="named in", origin=at(path, mention.line))
+        for path in record.paths
+        if kind_of(path) is Kind.document and path.endswith(".md") and path not in skipped
+        for mention in mentions(record.text(path))
+    ]
+    return Part(nodes, links)
+
+
+def _tasks(record: Record) -> Part:
+    path, nodes, links = f"{record.facts.spec}/tasks.md", list[Node](), list[Link]()
+    for number, line in enumerate(record.text(path).splitlines(), 1):
+        found = _TASK.match(line)
+        if found is None:
+            continue
+        origin, name = at(path, number), found["id"]
+        nodes.append(Node(id=name, kind=Kind.task, text=found["text"], origin=origin))
+        links += [Link(source=m.id, target=name, says="worked on in", origin=origin) for m in mentions(found["text"])]
+        links += [Link(source=name, target=made, says="makes", origin=origin) for made in _made(record, found["text"])]
+        links.append(Link(source=name, target=path, says="written in", origin=origin))
+    return Part(nodes, links)
+
+
+def _made(record: Record, text: str) -> list[str]:
+    """The run's files that a task names: one by its path, or those of a folder."""
+    return [path for place in _PATH.findall(text)[-1:] for path in record.paths if _lies_in(path, place)]
+
+
+def _lies_in(path: str, place: str) -> bool:
+    return path == place or (place.endswith("/") and path.startswith(place))
+
+
+def _code(record: Record) -> Iterator[Part]:
+    """Functions that name what they keep, in a comment above or in their text."""
+    for path in record.paths:
+        if kind_of(path) is not Kind.code or not path.endswith(".py"):
+            continue
+        nodes, links = dict[str, Node](), list[Link]()
+        for mention in mentions(record.text(path)):
+            name, line = _around(record.text(path), mention.line)
+            nodes[name] = Node(id=f"{path}::{name}", kind=Kind.code, text="", origin=at(path, line))
+            links.append(Link(source=mention.id, target=nodes[name].id, says="kept in", origin=at(path, mention.line)))
+        links += [Link(source=n.id, target=path, says="part of", origin=n.origin) for n in nodes.values()]
+        yield Part(list(nodes.values()), links)
+
+
+def _around(text: str, line: int) -> tuple[str, int]:
+    """The definition that a line is in, or that it stands above."""
+    for definition in _definitions(text):
+        if (definition.end_lineno or definition.lineno) >= line:
+            return definition.name, definition.lineno
+    return "module", 1
+
+
+def _definitions(text: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """At the top of a module, in order; none where it is not Python."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def _tests(record: Record) -> Iterator[Part]:
+    """Test functions, each with the ids that its docstring names."""
+    for path in record.paths:
+        if kind_of(path) is not Kind.test or not path.endswith(".py"):
+            continue
+        for test in _definitions(record.text(path)):
+            if test.name.startswith("test_"):
+                said = ast.get_docstring(test) or ""
+                node = Node(id=f"{path}::{test.name}", kind=Kind.test, text=said, origin=at(path, test.lineno))
+                ids = dict.fromkeys(mention.id for mention in mentions(said))
+                links = [Link(source=i, target=node.id, says="tested by", origin=node.origin) for i in ids]
+                yield Part([node], [*links, Link(source=node.id, target=path, says="part of", origin=node.origin)])
+
+
+def _planned(record: Record) -> Part:
+    """Tests that the plan promises."""
+    path, nodes, links = f"{record.facts.spec}/test-plan.md", dict[str, Node](), list[Link]()
+    for number, line in enumerate(record.text(path).splitlines(), 1):
+        for name in _TEST_NAME.findall(line):
+            test, origin = f"{record.tests}::{name}", at(path, number)
+            nodes.setdefault(test, Node(id=test, kind=Kind.test, text="", origin=origin, state="planned"))
+            ids = [mention.id for mention in mentions(line)][:1]
+            links += [Link(source=i, target=test, says="to be tested by", origin=origin) for i in ids]
+    return Part(list(nodes.values()), links)

@@ -1,0 +1,77 @@
+"""What a trace is made of: the files, events and decisions of one run, as data."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from phasegate.app.trace.model import Link, Node, Origin, Source
+from phasegate.authors import Facts
+from phasegate.ledger import Decision, Event, GateRecord, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """One gate, what it is about, and what was decided there."""
+
+    gate: GateRecord
+    changed: tuple[str, ...]
+    """Paths of the files that differ from what was approved before."""
+    decision: Decision | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One run, or a spec that no run has taken."""
+
+    facts: Facts
+    run: Run | None
+    files: Mapping[str, bytes]
+    """The tree of the run's last gate; where it has none, the spec's folder as it lies in the working directory."""
+    passages: Sequence[Passage] = ()
+    """The gates in the order in which they were opened."""
+    events: Sequence[Event] = ()
+    wheels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What each wheel in the index holds, by file name."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The files that this run is about."""
+        changed = {path for passage in self.passages for path in passage.changed}
+        own = {self.module, self.tests}
+        spec = f"{self.facts.spec}/"
+        return sorted(p for p in self.files if p.startswith(spec) or p in changed or p in own)
+
+    @property
+    def module(self) -> str:
+        """Where the runbook's module is."""
+        return f"src/{self.facts.package}/runbooks/{self.facts.module}.py"
+
+    @property
+    def tests(self) -> str:
+        """Where its tests are."""
+        return f"tests/runbooks/test_{self.facts.module}.py"
+
+    def text(self, path: str) -> str:
+        """A file's text; empty where there is none."""
+        return self.files.get(path, b"").decode("utf-8", "replace")
+
+
+def in_order(gates: Iterable[GateRecord], phases: Sequence[str]) -> list[GateRecord]:
+    """Gates of one run as they were opened: two of one second are told apart by their phase and attempt."""
+    return sorted(gates, key=lambda gate: (_place(gate.key.phase, phases), gate.key.attempt))
+
+
+def _place(phase: str, phases: Sequence[str]) -> int:
+    return phases.index(phase) if phase in phases else len(phases)
+
+
+class Part(NamedTuple):
+    """Some nodes and links of a trace."""
+
+    nodes: list[Node]
+    links: list[Link]
+
+
+def at(path: str, line: int = 0) -> Origin:
+    """A place in the tree."""
+    return Origin(source=Source.file, where=f"{path}:{line}" if line else path)
