@@ -29,6 +29,8 @@ IMPORTED_AS = {
     "botocore": "boto3",
     "pydantic_core": "pydantic",
     "langchain_core": "langgraph",
+    "argon2": "argon2-cffi",
+    "starlette": "fastapi",
 }
 """Packages that are imported under another name, or come as part of another."""
 

@@ -1,7 +1,7 @@
 """Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
 
 from phasegate.ledger.events import first_break
-from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, unlock_key
+from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
 from phasegate.ledger.ledger import Dispatch, Ledger, Opening
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
@@ -41,5 +41,6 @@ __all__ = [
     "Waiver",
     "create_key",
     "first_break",
+    "open_pem",
     "unlock_key",
 ]

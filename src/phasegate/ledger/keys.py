@@ -131,12 +131,25 @@ def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:
         pem = path.read_bytes()
     except FileNotFoundError as error:
         raise Missing(f"there is no key '{path}'", fix="make one: 'phasegate manager init'") from error
+    return open_pem(pem, passphrase, f"the key '{path}'")
+
+
+def open_pem(pem: bytes, passphrase: str | None, name: str) -> PrivateKey:
+    """Reads a key from the bytes of its file.
+
+    Args:
+        pem: the key, encrypted where there is a passphrase.
+        passphrase: opens it.
+        name: what to call it where it does not open.
+
+    Raises:
+        Refused: the passphrase does not open it; reason `wrong_passphrase`.
+        InvalidInput: it is a key of another kind.
+    """
     try:
         key = serialization.load_pem_private_key(pem, passphrase.encode() if passphrase else None)
     except (ValueError, TypeError) as error:
-        raise Refused(
-            f"the passphrase does not open the key '{path}'", reason="wrong_passphrase", fix="try again"
-        ) from error
+        raise Refused(f"the passphrase does not open {name}", reason="wrong_passphrase", fix="try again") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise InvalidInput(f"'{path}' holds a key of another kind", fix="make one: 'phasegate manager init'")
+        raise InvalidInput(f"{name} is of another kind", fix="make one: 'phasegate manager init'")
     return PrivateKey(key)

@@ -69,3 +69,45 @@ effects = sa.Table(
     sa.Column("receipt", sa.Text),
     sqlite_with_rowid=False,
 )
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.name", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("began_at", sa.Integer, nullable=False),
+    sa.Column("ends_at", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.name", ondelete="CASCADE")),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.Integer, nullable=False),
+    sa.Column("revoked_at", sa.Integer),
+    sqlite_with_rowid=False,
+)
+
+backlog = sa.Table(
+    "backlog",
+    metadata,
+    sa.Column("spec", sa.Text, primary_key=True),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)

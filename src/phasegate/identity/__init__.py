@@ -1,0 +1,25 @@
+"""Who comes in by the page and the REST API: accounts of people, their sessions, and tokens of programs.
+
+An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. The unlocked
+key lives in the server's memory alone, as long as the session does: what is stored can decide nothing.
+"""
+
+from phasegate.identity.accounts import Account, Accounts
+from phasegate.identity.sessions import Session, Sessions
+from phasegate.identity.signin import Passphrases, Proof, SignIn
+from phasegate.identity.throttle import Throttle
+from phasegate.identity.tokens import Scope, Token, Tokens
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "Passphrases",
+    "Proof",
+    "Scope",
+    "Session",
+    "Sessions",
+    "SignIn",
+    "Throttle",
+    "Token",
+    "Tokens",
+]

@@ -1,0 +1,123 @@
+"""Sessions: stored so that they can be ended from anywhere, alive only where the unlocked key is."""
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from phasegate.core import Clock
+from phasegate.identity.secrets import digest_of, new_secret
+from phasegate.identity.signin import Proof
+from phasegate.ledger import PrivateKey
+from phasegate.store import Database
+from phasegate.store.schema import sessions
+
+ABSOLUTE = timedelta(hours=12)
+IDLE = timedelta(minutes=30)
+FRESH = timedelta(minutes=5)
+"""How long a proof of who one is counts as new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Somebody who is signed in."""
+
+    id: str
+    """The secret of the cookie."""
+    account: str
+    key: PrivateKey
+    began_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+    """When they last gave their passphrase."""
+
+    @property
+    def form_token(self) -> str:
+        """What every form of this session carries; nobody can tell it who has not the session's id."""
+        return hmac.new(self.id.encode(), b"form", "sha256").hexdigest()
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether they proved who they are just now."""
+        return now - self.proved_at < FRESH
+
+
+class Sessions:
+    """Everybody who is signed in to this server."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._alive: dict[bytes, Session] = {}
+
+    async def begin(self, proof: Proof) -> Session:
+        """A new session, with an id of its own."""
+        now = self._clock.now()
+        session = Session(
+            id=new_secret(), account=proof.account, key=proof.key, began_at=now, seen_at=now, proved_at=now
+        )
+        self._forget(now)
+        self._alive[digest_of(session.id)] = session
+        await self._database.write(_begin, digest_of(session.id), proof.account, now)
+        return session
+
+    async def find(self, secret: str) -> Session | None:
+        """The session of that id, unless it has ended; being found keeps it from going idle."""
+        mark, now = digest_of(secret), self._clock.now()
+        session = self._alive.get(mark)
+        if session is None:
+            return None
+        if _over(session, now) or not await self._database.read(_stands, mark, now):
+            self._alive.pop(mark, None)
+            return None
+        # Ended while the database was asked: it must not come back.
+        if mark not in self._alive:
+            return None
+        self._alive[mark] = replace(self._alive[mark], seen_at=now)
+        return self._alive[mark]
+
+    def proved(self, session: Session, proof: Proof) -> Session:
+        """Notes that they gave their passphrase again."""
+        if proof.account != session.account:
+            raise ValueError("a session is one person's")
+        again = replace(session, key=proof.key, proved_at=self._clock.now())
+        if digest_of(session.id) in self._alive:
+            self._alive[digest_of(session.id)] = again
+        return again
+
+    async def end(self, session: Session) -> None:
+        """Ends it at once."""
+        self._alive.pop(digest_of(session.id), None)
+        await self._database.write(_end, sessions.c.digest == digest_of(session.id))
+
+    async def end_all(self, account: str) -> int:
+        """Ends every session of that person, here and on every other server of this repository.
+
+        Returns:
+            How many.
+        """
+        self._alive = {mark: session for mark, session in self._alive.items() if session.account != account}
+        return await self._database.write(_end, sessions.c.account == account)
+
+    def _forget(self, now: datetime) -> None:
+        self._alive = {mark: session for mark, session in self._alive.items() if not _over(session, now)}
+
+
+def _over(session: Session, now: datetime) -> bool:
+    return now - session.began_at >= ABSOLUTE or now - session.seen_at >= IDLE
+
+
+def _begin(connection: sa.Connection, mark: bytes, account: str, now: datetime) -> None:
+    connection.execute(sessions.delete().where(sessions.c.ends_at <= int(now.timestamp())))
+    ends = int((now + ABSOLUTE).timestamp())
+    row = {"digest": mark, "account": account, "began_at": int(now.timestamp()), "ends_at": ends}
+    connection.execute(sessions.insert().values(**row))
+
+
+def _stands(connection: sa.Connection, mark: bytes, now: datetime) -> bool:
+    query = sa.select(sessions.c.digest).where(sessions.c.digest == mark, sessions.c.ends_at > int(now.timestamp()))
+    return connection.execute(query).first() is not None
+
+
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    return connection.execute(sessions.delete().where(which)).rowcount
