@@ -127,14 +127,14 @@ class Workspace:
         """
         if len(drafts) == 1:
             return drafts[0]
-        files: dict[str, bytes | None] = {}
+        files: dict[str, bytes | pygit2.Oid | None] = {}
         for draft in drafts:
-            for path, content in self._written(base, draft):
+            for path, blob in self._written(base, draft):
                 if path in files:
                     raise PhasegateError(
                         f"two authors wrote '{path}'", fix="give each author of the phase artifacts of its own"
                     )
-                files[path] = content
+                files[path] = blob
         staged = self._staged(self._repository[base].peel(pygit2.Tree), files)
         return self._write(staged, drafts, author, when, message)
 
@@ -197,13 +197,12 @@ class Workspace:
             return not file.is_symlink()
         return file.is_file() and any(tree.get(path) == file.read_bytes() for tree in known)
 
-    def _written(self, base: str, draft: str) -> Iterator[tuple[str, bytes | None]]:
-        new = self.tree(draft)
-        for delta in self._repository.diff(self.tree_id(base), new.id).deltas:
+    def _written(self, base: str, draft: str) -> Iterator[tuple[str, pygit2.Oid | None]]:
+        for delta in self._repository.diff(self.tree_id(base), self.tree_id(draft)).deltas:
             removed = delta.status == pygit2.enums.DeltaStatus.DELETED
-            yield (delta.old_file.path, None) if removed else (delta.new_file.path, new[delta.new_file.path])
+            yield (delta.old_file.path, None) if removed else (delta.new_file.path, delta.new_file.id)
 
-    def _staged(self, base: pygit2.Tree | None, files: Mapping[str, bytes | None]) -> pygit2.Index:
+    def _staged(self, base: pygit2.Tree | None, files: Mapping[str, bytes | pygit2.Oid | None]) -> pygit2.Index:
         index = pygit2.Index()
         if base is not None:
             index.read_tree(base)
@@ -229,7 +228,7 @@ def _paths(tree: pygit2.Tree, folder: str) -> Iterator[str]:
             yield path
 
 
-def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, content: bytes | None) -> None:
+def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, content: bytes | pygit2.Oid | None) -> None:
     if _leaves(path):
         raise InvalidInput(f"the path '{visible(path)}' leaves the repository", fix="write paths from its top")
     if content is None:
@@ -237,7 +236,8 @@ def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, conten
             index.remove(path)
         return
     try:
-        index.add(pygit2.IndexEntry(path, repository.create_blob(content), _mode(index, path)))
+        blob = repository.create_blob(content) if isinstance(content, bytes) else content
+        index.add(pygit2.IndexEntry(path, blob, _mode(index, path)))
     except pygit2.GitError as error:
         raise InvalidInput(f"Git refuses the path '{path}'", fix="take another name") from error
 
@@ -252,7 +252,7 @@ def _mode(index: pygit2.Index, path: str) -> FileMode:
     return FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
 
 
-def _collide_not(base: pygit2.Tree | None, files: Mapping[str, bytes | None]) -> None:
+def _collide_not(base: pygit2.Tree | None, files: Mapping[str, bytes | pygit2.Oid | None]) -> None:
     """Refuses what would be a file and a folder at once: Git would drop one of the two without a word."""
     written = {path for path, content in files.items() if content is not None}
     for path in sorted(written):
