@@ -41,9 +41,6 @@ class EmptyNodes:
         return {name: _node({"blocking": {}}) for name in names}
 
     def settle(self, phase: Phase) -> Node:
-        return _node({"outcome": "ready"})
-
-    def open(self, phase: Phase) -> Node:
         return _node({"outcome": "ask" if self.gates else "decided"})
 
     def gate(self, phase: Phase) -> Node:

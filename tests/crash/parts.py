@@ -21,10 +21,10 @@ from unit.workflow.parts import Team, flow, phase, write_item
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))
 UNDISTURBED = "undisturbed"
-_NODES = ("begin", "draft", "join", "check-content", "review-critic", "settle", "open", "consume", "effect-shake")
+_NODES = ("begin", "draft", "join", "check-content", "review-critic", "settle", "consume", "effect-shake")
 POLICY_POINTS = tuple(f"{when}-{node}" for node in _NODES for when in ("before", "after"))
 BODY_POINTS = ("in-draft", "in-check", "in-effect")
-PERSON_POINTS = tuple(f"person-{point}" for point in ("before-open", "after-open", "before-gate"))
+PERSON_POINTS = tuple(f"person-{point}" for point in ("before-settle", "after-settle", "before-gate"))
 DECIDED_POINTS = tuple(f"person-{point}" for point in ("before-consume", "after-consume"))
 POINTS = (*POLICY_POINTS, *BODY_POINTS, *PERSON_POINTS, *DECIDED_POINTS)
 
@@ -139,9 +139,6 @@ class Stopping:
 
     def settle(self, phase: Phase) -> Node:
         return self._around(phase, "settle", self._nodes.settle(phase))
-
-    def open(self, phase: Phase) -> Node:
-        return self._around(phase, "open", self._nodes.open(phase))
 
     def gate(self, phase: Phase) -> Node:
         return self._around(phase, "gate", self._nodes.gate(phase))

@@ -1,8 +1,8 @@
 """A table of phases as a LangGraph state machine; every phase has the same shape.
 
-begin → draft (one per author, side by side) → join → checks and reviews, side by side → settle
+begin → draft (one per author, side by side) → join → checks and reviews, side by side → settle (opens the gate)
       → begin again while a finding blocks and rounds are left, else
-      → open → gate (waits for the person) → consume → begin again on request-changes, else effects → next phase
+      → gate (waits for the person) → consume → begin again on request-changes, else effects → next phase
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,11 +40,7 @@ class Nodes(Protocol):
         ...
 
     def settle(self, phase: Phase) -> Node:
-        """Outcome `rework` or `ready`."""
-        ...
-
-    def open(self, phase: Phase) -> Node:
-        """Opens the gate; outcome `ask`, or `decided` where a policy passed it."""
+        """Outcome `rework`, or the gate is opened: `ask`, or `decided` where a policy passed it."""
         ...
 
     def gate(self, phase: Phase) -> Node:
@@ -75,23 +71,20 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
     """One phase."""
     graph = StateGraph(RunState)
     judges, effects = nodes.judges(phase), nodes.effects(phase)
-    steps = {
-        name: getattr(nodes, name)(phase) for name in ("begin", "draft", "join", "settle", "open", "gate", "consume")
-    }
+    steps = {name: getattr(nodes, name)(phase) for name in ("begin", "draft", "join", "settle", "gate", "consume")}
     for name, node in {**steps, **judges, **effects}.items():
         graph.add_node(name, node)
     graph.add_edge(START, "begin")
     graph.add_conditional_edges("begin", _fan_out(phase), ["draft"])
     graph.add_edge("draft", "join")
-    graph.add_conditional_edges("join", _judged(list(judges)), [*judges, "settle", "open"])
+    graph.add_conditional_edges("join", _judged(list(judges)), [*judges, "settle"])
     if judges:
         graph.add_edge(list(judges), "settle")
-    graph.add_conditional_edges("settle", _reworked, {"rework": "begin", "ready": "open"})
-    graph.add_conditional_edges("open", _asked, {"ask": "gate", "decided": "consume"})
+    graph.add_conditional_edges("settle", _settled, {"rework": "begin", "ask": "gate", "decided": "consume"})
     graph.add_edge("gate", "consume")
     after = [*effects, END]
     graph.add_conditional_edges(
-        "consume", _decided, {"on": after[0], "begin": "begin", "end": END, "ask": "gate", "open": "open"}
+        "consume", _decided, {"on": after[0], "begin": "begin", "end": END, "ask": "gate", "settle": "settle"}
     )
     for name, following in zip(effects, after[1:], strict=True):
         graph.add_edge(name, following)
@@ -109,20 +102,22 @@ def _fan_out(phase: Phase) -> Callable[[RunState], Awaitable[Sequence[Send]]]:
 
 def _judged(judges: list[str]) -> Callable[[RunState], Awaitable[list[str]]]:
     async def route(state: RunState) -> list[str]:
-        return ["open"] if state["outcome"] == "unchanged" else judges or ["settle"]
+        return ["settle"] if state["outcome"] == "unchanged" else judges or ["settle"]
 
     return route
 
 
-async def _reworked(state: RunState) -> Literal["rework", "ready"]:
-    return "rework" if state["outcome"] == "rework" else "ready"
+async def _settled(state: RunState) -> Literal["rework", "ask", "decided"]:
+    match state["outcome"]:
+        case "rework":
+            return "rework"
+        case "ask":
+            return "ask"
+        case _:
+            return "decided"
 
 
-async def _asked(state: RunState) -> Literal["ask", "decided"]:
-    return "ask" if state["outcome"] == "ask" else "decided"
-
-
-async def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "open"]:
+async def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "settle"]:
     match state["outcome"]:
         case "approve" | "waive":
             return "on"
@@ -131,7 +126,7 @@ async def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "ope
         case "ask":
             return "ask"
         case "void":
-            return "open"
+            return "settle"
         case _:
             return "end"
 

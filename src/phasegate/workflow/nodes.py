@@ -108,22 +108,15 @@ class TeamNodes:
         return {**checks, **{f"review-{r.role}": self._judge("review", r.role, r.checks) for r in phase.reviews}}
 
     def settle(self, phase: Phase) -> Node:
-        """Decides between another round and the gate."""
+        """Asks for another round, or opens the gate on the tree as it is now; a policy may pass it at once."""
 
         async def settle(state: RunState) -> dict[str, Any]:
-            again = bool(state["blocking"]) and state["round"] < phase.max_rounds
-            return {"outcome": "rework" if again else "ready"}
-
-        return settle
-
-    def open(self, phase: Phase) -> Node:
-        """Opens the gate on the tree as it is now, and asks the policy where the run has one."""
-
-        async def open_gate(state: RunState) -> dict[str, Any]:
+            if state["blocking"] and state["round"] < phase.max_rounds:
+                return {"outcome": "rework"}
             passed = await self.gatekeeper.open(state, phase)
             return {"outcome": "decided" if passed else "ask"}
 
-        return open_gate
+        return settle
 
     def gate(self, phase: Phase) -> Node:
         """Waits for the person."""
