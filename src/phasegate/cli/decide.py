@@ -29,6 +29,7 @@ def gates(as_json: bool) -> None:
 
 async def _gates(as_json: bool) -> None:
     from phasegate.app.app import open_app
+    from phasegate.app.inbox import gate_json
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import gates_table
     from phasegate.ledger import GateStatus
@@ -37,15 +38,7 @@ async def _gates(as_json: bool) -> None:
         runs = {run.id: run for run in await app.ledger.runs()}
         waiting = await app.ledger.gates(status=GateStatus.open)
         if as_json:
-            rows = [
-                {
-                    "gate": str(g.key),
-                    "spec": runs[g.key.run].spec,
-                    "digest": g.digest,
-                    "opened_at": g.opened_at.isoformat(),
-                }
-                for g in waiting
-            ]
+            rows = [gate_json(g, runs[g.key.run]) for g in waiting]
             click.echo(json.dumps(rows, indent=2))
         elif not waiting:
             output().print("No gate waits for a decision.")
@@ -173,16 +166,10 @@ def parse_comments(app: "App", commit: str, texts: Sequence[str]) -> "tuple[Comm
 
 
 def _comment(app: "App", commit: str, text: str) -> "Comment":
-    from phasegate.core import UsageError
+    from phasegate.app.comments import anchored
     from phasegate.ledger import Comment
 
     match = _ANCHORED.fullmatch(text.strip())
     if match is None:
         return Comment(text=text.strip())
-    path, line = match["path"], int(match["line"])
-    content = app.workspace.tree(commit).get(path)
-    lines = 0 if content is None else len(content.splitlines())
-    if not 1 <= line <= lines:
-        has = f"has {lines} lines" if lines else "is not in this gate's tree"
-        raise UsageError(f"comment '{path}:{line}': that file {has}", fix="name a line that 'phasegate gate' shows")
-    return Comment(text=match["text"], path=path, line=line)
+    return anchored(app, commit, match["path"], int(match["line"]), match["text"])

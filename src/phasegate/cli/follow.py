@@ -12,7 +12,8 @@ from rich.spinner import Spinner
 
 from phasegate.app.app import App
 from phasegate.app.progress import PhaseProgress, State, Step, progress
-from phasegate.cli.views.progress import duration, progress_view
+from phasegate.app.words import duration
+from phasegate.cli.views.progress import progress_view
 from phasegate.ledger import Event, GateRecord, GateStatus, Run, RunStatus
 
 POLL_SECONDS = 0.1

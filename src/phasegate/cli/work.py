@@ -167,8 +167,9 @@ async def _status(name: str | None, as_json: bool) -> None:
 
 
 async def _all(app: "App", as_json: bool) -> None:
+    from phasegate.app.inbox import run_json
     from phasegate.cli.console import output
-    from phasegate.cli.views.lists import run_json, runs_table
+    from phasegate.cli.views.lists import runs_table
 
     runs = await app.ledger.runs()
     if as_json:
@@ -180,10 +181,10 @@ async def _all(app: "App", as_json: bool) -> None:
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
+    from phasegate.app.inbox import run_json
     from phasegate.app.made import made
     from phasegate.app.progress import progress
     from phasegate.cli.console import output
-    from phasegate.cli.views.lists import run_json
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.demo import Result
-from phasegate.cli.views.report import money
+from phasegate.app.words import money
 from phasegate.ledger import Run
 
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.gate_view import Answer, Evidence, GateView
+from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
-from phasegate.cli.views.progress import duration
 from phasegate.ledger import DecisionKind
 from phasegate.workspace import Change, visible
 

@@ -1,13 +1,13 @@
 """Runs and gates, as tables."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from phasegate.app.words import age
 from phasegate.ledger import GateRecord, Run, RunStatus
 from phasegate.team import Flow
 
@@ -18,20 +18,6 @@ STYLES = {
     RunStatus.released: "good",
     RunStatus.rejected: "quiet",
 }
-
-
-def age(since: datetime, now: datetime) -> str:
-    """`12 s`, `5 m`, `3 h`, `2 d`; nothing below a second counts.
-
-    >>> now = datetime(2026, 11, 18)
-    >>> age(now, now), age(now - timedelta(minutes=5), now), age(now - timedelta(days=2), now)
-    ('0 s', '5 m', '2 d')
-    """
-    seconds = max(0, int((now - since) / timedelta(seconds=1)))
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def runs_table(runs: Sequence[Run], now: datetime) -> Table:
@@ -64,8 +50,3 @@ def _table(*columns: str, wide: str) -> Table:
         else:
             table.add_column(column, no_wrap=True, min_width=len(column))
     return table
-
-
-def run_json(run: Run) -> dict[str, Any]:
-    """A run for programs."""
-    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.progress import PhaseProgress, State, Step
+from phasegate.app.words import duration
 
 MARKS = {
     State.waiting: ("·", "quiet"),
@@ -17,18 +18,6 @@ MARKS = {
     State.rejected: ("✗", "bad"),
 }
 VERBS = {"draft": "writes", "check": "check", "review": "reviews", "effect": "does"}
-
-
-def duration(seconds: float) -> str:
-    """`0.3 s`, `42 s`, `3 m 05 s`.
-
-    >>> duration(0.31), duration(42.4), duration(185)
-    ('0.3 s', '42 s', '3 m 05 s')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
 
 
 Elapsed = Callable[[PhaseProgress, Step], float]

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from phasegate.app.words import money
 from phasegate.workspace import visible
 
 STYLES = {"match": "bad", "warn": "wait", "skip": "quiet", "unknown": "wait"}
@@ -26,15 +27,6 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
     unpriced = f"; {report['unpriced']} without a known price" if report["unpriced"] else ""
     errors = [Text(f"{e['region']} {e['call']}: {e['code']} ×{e['count']}", "bad") for e in report["errors"]]
     return Group(*([table] if report["findings"] else []), Text(total + unpriced, "name"), *errors)
-
-
-def money(amount: float | None) -> str:
-    """`$1,234.50`, or `unknown`.
-
-    >>> money(1234.5), money(None)
-    ('$1,234.50', 'unknown')
-    """
-    return "unknown" if amount is None else f"${amount:,.2f}"
 
 
 def _cost(cost: Mapping[str, Any] | None) -> str:

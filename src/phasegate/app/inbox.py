@@ -1,0 +1,125 @@
+"""The gates that wait for a person, with what tells them where to begin."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.core import Finding, PhasegateError
+from phasegate.ledger import GateRecord, GateStatus, Run
+from phasegate.team import Phase
+from phasegate.workflow import findings_of
+
+_REMEMBERED = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a spec is about, as one tree has it."""
+
+    title: str
+    what: str
+    """What is wanted, in the spec's own words; may be empty."""
+    risk: str
+    """The runbook's own severity; `unknown` where it cannot be read."""
+    destructive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """One gate that waits."""
+
+    gate: GateRecord
+    run: Run
+    phase: Phase
+    subject: Subject
+    findings: tuple[Finding, ...]
+    expires_at: datetime | None
+    approvers: tuple[str, ...]
+    """Names of the people who may decide."""
+
+    @property
+    def blocking(self) -> int:
+        """How many findings keep it from being approved."""
+        return sum(finding.blocking for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for programs; times in ISO 8601."""
+        return {
+            **gate_json(self.gate, self.run),
+            "name": self.phase.gate.name,
+            "title": self.subject.title,
+            "risk": self.subject.risk,
+            "destructive": self.subject.destructive,
+            "findings": len(self.findings),
+            "blocking": self.blocking,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "approvers": list(self.approvers),
+        }
+
+
+def gate_json(gate: GateRecord, run: Run) -> dict[str, Any]:
+    """A gate in a list, for programs."""
+    return {
+        "gate": str(gate.key),
+        "spec": run.spec,
+        "digest": gate.digest,
+        "opened_at": gate.opened_at.isoformat(),
+    }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run for programs."""
+    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """Looks at gates; remembers of a tree what it is about."""
+
+    app: App
+    _known: dict[tuple[str, str], Subject] = field(default_factory=dict)
+
+    async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[Waiting], int]:
+        """Gates that wait, the oldest first, and how many there are in all."""
+        gates = await self.app.ledger.gates(status=GateStatus.open)
+        return [await self.look(gate) for gate in gates[offset : offset + limit]], len(gates)
+
+    async def look(self, gate: GateRecord) -> Waiting:
+        """One gate."""
+        run, phase = await self.app.ledger.run(gate.key.run), self.app.flow.phase(gate.key.phase)
+        events = await self.app.ledger.events(run.id)
+        expires = phase.gate.expires_after
+        return Waiting(
+            gate=gate,
+            run=run,
+            phase=phase,
+            subject=self.subject(gate.commit, gate.tree, run.spec),
+            findings=tuple(findings_of(events, phase.id, gate.key.attempt)),
+            expires_at=gate.opened_at + expires if expires else None,
+            approvers=tuple(name for name in self.app.keeper.keys(phase) if name != "policy:"),
+        )
+
+    def subject(self, commit: str, tree: str, spec: str) -> Subject:
+        """What the spec is about in that commit's tree."""
+        key = (tree, spec)
+        if key not in self._known:
+            while len(self._known) >= _REMEMBERED:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = self._read(commit, spec)
+        return self._known[key]
+
+    def _read(self, commit: str, spec: str) -> Subject:
+        from phasegate.spec import read_spec  # reading Markdown is needed here alone
+
+        files = self.app.workspace.tree(commit)
+        try:
+            read = read_spec(files, spec)
+            title, what = read.title, read.what
+        except PhasegateError:
+            title, what = spec.rpartition("/")[2], ""
+        try:
+            severity, destructive = self.app.keeper.surroundings.risk(files, spec)
+        except (PhasegateError, KeyError, UnicodeDecodeError):
+            return Subject(title=title, what=what, risk="unknown", destructive=False)
+        return Subject(title=title, what=what, risk=severity.value, destructive=destructive)

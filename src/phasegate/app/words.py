@@ -1,0 +1,38 @@
+"""Times and amounts as people read them, the same in the terminal and on the page."""
+
+from datetime import datetime, timedelta
+
+
+def age(since: datetime, now: datetime) -> str:
+    """`12 s`, `5 m`, `3 h`, `2 d`; nothing below a second counts.
+
+    >>> now = datetime(2026, 11, 18)
+    >>> age(now, now), age(now - timedelta(minutes=5), now), age(now - timedelta(days=2), now)
+    ('0 s', '5 m', '2 d')
+    """
+    seconds = max(0, int((now - since) / timedelta(seconds=1)))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def duration(seconds: float) -> str:
+    """`0.3 s`, `42 s`, `3 m 05 s`.
+
+    >>> duration(0.31), duration(42.4), duration(185)
+    ('0.3 s', '42 s', '3 m 05 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
+
+
+def money(amount: float | None) -> str:
+    """`$1,234.50`, or `unknown`.
+
+    >>> money(1234.5), money(None)
+    ('$1,234.50', 'unknown')
+    """
+    return "unknown" if amount is None else f"${amount:,.2f}"
