@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from bench.empty import EmptyNodes
 from bench.latency import Latency
@@ -16,9 +17,9 @@ from phasegate.authors import Brief, Draft, Facts, Report, ScriptedAuthor, Subje
 from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, Statement
 from phasegate.store import Database
+from phasegate.store.database import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
 from phasegate.workflow import Gatekeeper, Manager, Outcome, branch, decide
-from phasegate.workflow.checkpoints import Saver
 from phasegate.workflow.graph import Graph, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
@@ -110,12 +111,11 @@ def sdlc() -> Flow:
 
 @asynccontextmanager
 async def bare(folder: Path, *, gates: bool) -> AsyncIterator[Graph]:
-    """The same nodes and edges with empty bodies, in bare LangGraph over the same SQLite saver."""
-    database = await Database.open(folder / "bare.db")
-    saver = Saver(database)
-    yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
-    saver.close()
-    await database.close()
+    """The same nodes and edges with empty bodies, in bare LangGraph over its SQLite saver for async code."""
+    async with AsyncSqliteSaver.from_conn_string(str(folder / "bare.db")) as saver:
+        for pragma in PRAGMAS:
+            await saver.conn.execute(f"PRAGMA {pragma}")
+        yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
 
 
 def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper, latency: Latency) -> TeamNodes:

@@ -21,7 +21,7 @@ _NOTHING = "0" * 40
 
 
 async def overhead(*, gates: bool, turns: int = TURNS) -> Row:
-    """A run of the whole workflow, against the same nodes with empty bodies over the same saver."""
+    """A run of the whole workflow, against the same nodes with empty bodies over LangGraph's own saver."""
     async with _both(gates=gates) as (ours, theirs):
         measured = await pairs(ours, theirs, turns)
     kind, bar = ("a segment at each gate", 2.5) if gates else ("one segment", 1.5)
