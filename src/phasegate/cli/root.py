@@ -11,13 +11,14 @@ from phasegate.cli.group import Headed
 from phasegate.cli.release import verify
 from phasegate.cli.runbook import runbook
 from phasegate.cli.start import init, lint, manager
+from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
 
 HEADINGS = {
     "Start": [demo, init, manager, lint],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide],
-    "Release": [verify],
+    "Release": [trace, verify],
     "Runbooks": [runbook],
 }
 

@@ -3,14 +3,13 @@
 from phasegate.app.trace.approvals import Approval, approvals_by
 from phasegate.app.trace.build import trace
 from phasegate.app.trace.collect import trace_of, trace_of_spec
-from phasegate.app.trace.find import Found, find
-from phasegate.app.trace.model import Gap, Kind, Link, Node, Origin, Source, Trace
+from phasegate.app.trace.find import find
+from phasegate.app.trace.model import Gap, Kind, Link, Node, Origin, Source, Step, Trace, walk_json
 from phasegate.app.trace.record import Passage, Record
 from phasegate.app.trace.rows import Row, Status, requirement_rows
 
 __all__ = [
     "Approval",
-    "Found",
     "Gap",
     "Kind",
     "Link",
@@ -21,6 +20,7 @@ __all__ = [
     "Row",
     "Source",
     "Status",
+    "Step",
     "Trace",
     "approvals_by",
     "find",
@@ -28,4 +28,5 @@ __all__ = [
     "trace",
     "trace_of",
     "trace_of_spec",
+    "walk_json",
 ]

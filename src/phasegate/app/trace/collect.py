@@ -36,13 +36,13 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
     )
 
 
-def trace_of_spec(app: App, spec: Path) -> Trace:
+def trace_of_spec(app: App, place: str) -> Trace:
     """The trace of a spec that no run has taken, as it lies in the working directory.
 
-    Raises:
-        InvalidInput: there is no such spec.
+    Args:
+        app: where it is.
+        place: the spec's folder, from the top of the repository.
     """
-    place = app.folder.locate(spec)
     project = app.config.project
     facts = Facts(run="", spec=place, project=project.name, package=project.package, started_at=app.clock.now())
     return trace(Record(facts=facts, run=None, files=app.folder.read(place)))

@@ -1,20 +1,12 @@
 """From what a person types to the node that is meant."""
 
 import difflib
-from dataclasses import dataclass
 
 from phasegate.app.trace.model import Node, Trace
 from phasegate.core import UsageError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """The nodes that a name stands for."""
-
-    nodes: tuple[Node, ...]
-
-
-def find(trace: Trace, name: str) -> Found:
+def find(trace: Trace, name: str) -> list[Node]:
     """The node of that id; else those whose last part it is: a test's or function's name, a file's, a gate's.
 
     Raises:
@@ -22,11 +14,11 @@ def find(trace: Trace, name: str) -> Found:
     """
     exact = trace.nodes.get(name)
     if exact:
-        return Found(nodes=(exact,))
+        return [exact]
     wanted = name.casefold()
     ends = [node for node in trace.nodes.values() if wanted in _names(node)]
     if ends:
-        return Found(nodes=tuple(ends))
+        return ends
     raise UsageError(f"the trace of '{trace.run or trace.spec}' has no '{name}'", fix=_near(trace, wanted))
 
 

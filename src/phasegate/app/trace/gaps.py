@@ -40,7 +40,7 @@ def _criteria(trace: Trace) -> Iterator[Gap]:
 def _tasks(trace: Trace, record: Record) -> Iterator[Gap]:
     built = any(kind_of(path) is not Kind.document for path in record.paths)
     for node in trace.of(Kind.task):
-        if not trace.next(node.id, Kind.code, Kind.test, Kind.document):
+        if not any(link.says == "makes" for link in trace.after.get(node.id, [])):
             yield Gap(
                 node=node.id, rule="task-without-code", text="what it makes is not there" + ("" if built else " yet")
             )

@@ -1,7 +1,7 @@
 """A trace: nodes, the links between them from the spec towards the release, and what is missing."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -127,7 +127,7 @@ class Trace:
         """The nodes of these kinds one step towards the release."""
         return [node for link in self.after.get(start, []) if (node := self.nodes[link.target]).kind in kinds]
 
-    def _walk(self, start: str, links: Mapping[str, list[Link]], far: Any) -> list[Step]:
+    def _walk(self, start: str, links: Mapping[str, list[Link]], far: Callable[[Link], str]) -> list[Step]:
         met, waiting, steps = {start}, deque([(start, 0)]), list[Step]()
         while waiting:
             here, depth = waiting.popleft()
@@ -157,6 +157,20 @@ def node_json(node: Node) -> dict[str, Any]:
 def link_json(link: Link) -> dict[str, Any]:
     """A link for programs."""
     return {**vars(link), "origin": vars(link.origin)}
+
+
+def walk_json(trace: Trace, node: Node) -> dict[str, Any]:
+    """A node with everything that it follows from, and that follows from it, for programs."""
+    return {
+        "node": node_json(node),
+        "follows_from": [_step_json(step) for step in trace.back(node.id)],
+        "leads_to": [_step_json(step) for step in trace.onward(node.id)],
+        "gaps": [vars(gap) for gap in trace.gaps if gap.node == node.id],
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {"node": node_json(step.node), "link": link_json(step.link), "depth": step.depth}
 
 
 def _by(rows: Iterable[tuple[str, Link]]) -> dict[str, list[Link]]:

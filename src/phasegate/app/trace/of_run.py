@@ -40,9 +40,9 @@ def _gate(passage: Passage) -> Node:
     name = str(gate.key)
     if decision is None:
         origin = Origin(source=Source.gate, where=name)
-        return Node(id=name, kind=Kind.decision, text=f"tree {gate.tree}", origin=origin, state=gate.status.value)
+        return Node(id=name, kind=Kind.decision, text=f"tree {gate.tree[:12]}", origin=origin, state=gate.status.value)
     statement = decision.statement
-    text = f"{statement.kind} by {statement.by}, {statement.at:%Y-%m-%d %H:%M} UTC, tree {gate.tree}"
+    text = f"{statement.kind} by {statement.by}, {statement.at:%Y-%m-%d %H:%M} UTC, tree {gate.tree[:12]}"
     origin = Origin(source=Source.decision, where=f"{name} sha256 {statement.digest}")
     state = "void" if gate.status.value == "void" else statement.kind.value
     return Node(id=name, kind=Kind.decision, text=text, origin=origin, state=state)

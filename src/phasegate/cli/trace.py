@@ -1,0 +1,106 @@
+"""From a requirement to the release and back, and who approved what on which day."""
+
+import asyncio
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from phasegate.app.app import App
+    from phasegate.app.trace import Trace
+
+
+@click.command()
+@click.argument("of", metavar="[RUN|SPEC]", required=False)
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--by", metavar="NAME", help="Show instead what this person decided, and what was released of it.")
+@click.option("--on", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="With --by: on that day, in UTC.")
+@options.as_json
+def trace(of: str | None, name: str | None, by: str | None, day: datetime | None, as_json: bool) -> None:
+    """Follow a requirement to the release, and back.
+
+    ID is a requirement, criterion, task, test, path, gate, version or manager; without it you see every requirement.
+    Without RUN or SPEC the last run is meant. What is not linked is shown as a gap.
+    """
+    if by is None and day is not None:
+        raise click.UsageError("--on goes with --by NAME.")
+    if by is not None and of is not None:
+        raise click.UsageError("--by looks at all runs: leave RUN, SPEC and ID out.")
+    if by is not None:
+        asyncio.run(_decided(by, day.date() if day else None, as_json))
+    else:
+        asyncio.run(_trace(of, name, as_json))
+
+
+async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+
+    async with open_app(Path.cwd()) as app:
+        found, rest = await _meant(app, of)
+    if name and rest:
+        from phasegate.core import UsageError
+
+        raise UsageError(f"there is no run or spec '{of}'", fix="list runs: 'phasegate status'")
+    _show(found, name or rest, as_json)
+
+
+async def _meant(app: "App", of: str | None) -> "tuple[Trace, str | None]":
+    """The trace, and the words where they name no run and no spec: then they name something in the last run."""
+    from phasegate.app.trace import trace_of, trace_of_spec
+    from phasegate.core import UsageError
+
+    runs = await app.ledger.runs()
+    place = _spec(app, of or "")
+    if place:
+        own = next((run for run in runs if run.spec == place), None)
+        return (await trace_of(app, own) if own else trace_of_spec(app, place)), None
+    named = [run for run in runs if of and run.id.startswith(of)]
+    if len(named) == 1:
+        return await trace_of(app, named[0]), None
+    if not runs:
+        raise UsageError("no run is there to trace", fix="name a spec: 'phasegate trace specs/NNN-name'")
+    return await trace_of(app, runs[0]), of
+
+
+def _spec(app: "App", of: str) -> str:
+    """The spec's folder, where the word is a path to one."""
+    path = Path(of)
+    return app.folder.locate(path) if of and (path.is_dir() or path.name == "spec.md") else ""
+
+
+def _show(found: "Trace", name: str | None, as_json: bool) -> None:
+    from phasegate.app.trace import find, requirement_rows, walk_json
+    from phasegate.cli.console import output
+    from phasegate.cli.views.trace import overview, walk
+
+    if name is None and as_json:
+        rows = [row.as_json() for row in requirement_rows(found)]
+        click.echo(json.dumps({**found.as_json(), "requirements": rows}, indent=2))
+    elif name is None:
+        output().print(overview(found, requirement_rows(found)))
+    elif as_json:
+        click.echo(json.dumps([walk_json(found, node) for node in find(found, name)], indent=2))
+    else:
+        for node in find(found, name):
+            output().print(walk(found, node))
+
+
+async def _decided(by: str, day: date | None, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.trace import approvals_by
+    from phasegate.cli.console import output
+    from phasegate.cli.views.trace import approvals
+
+    async with open_app(Path.cwd()) as app:
+        found = await approvals_by(app, by, day)
+    if as_json:
+        click.echo(json.dumps([each.as_json() for each in found], indent=2))
+    elif found:
+        output().print(approvals(found))
+    else:
+        output().print(f"{by} decided nothing{f' on {day}' if day else ''}.", markup=False)
