@@ -12,7 +12,7 @@ from phasegate.spec.edit import (
 )
 from phasegate.spec.hostile import lint_text, visible
 from phasegate.spec.lint import lint_spec
-from phasegate.spec.mentions import Mention, mentions
+from phasegate.spec.mentions import Mention, NamedTest, mentions, named_tests
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
 from phasegate.spec.parse import parse_spec, read_spec
 from phasegate.spec.render import render_spec
@@ -22,6 +22,7 @@ __all__ = [
     "LIMIT",
     "Clarification",
     "Mention",
+    "NamedTest",
     "NewCriterion",
     "Note",
     "Requirement",
@@ -39,6 +40,7 @@ __all__ = [
     "lint_spec",
     "lint_text",
     "mentions",
+    "named_tests",
     "parse_spec",
     "read_spec",
     "render_spec",

@@ -1,5 +1,6 @@
 """Which ids a text refers to: what traces are made of."""
 
+import ast
 import re
 from typing import NamedTuple
 
@@ -11,6 +12,37 @@ class Mention(NamedTuple):
 
     id: str
     line: int
+
+
+class NamedTest(NamedTuple):
+    """A test function, and the ids that its docstring says it shows."""
+
+    name: str
+    line: int
+    says: str
+    ids: tuple[str, ...]
+
+
+def named_tests(text: str) -> list[NamedTest]:
+    """The tests at the top of a Python module, in order; none where the text is not Python.
+
+    What stands elsewhere, such as in a comment or beside a row of data, claims nothing.
+
+    >>> named_tests('def test_a():\\n    "AC-001: it holds."')[0].ids
+    ('AC-001',)
+    """
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return []
+    found = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [_test(node) for node in found if node.name.startswith("test_")]
+
+
+def _test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> NamedTest:
+    says = ast.get_docstring(node) or ""
+    ids = tuple(dict.fromkeys(mention.id for mention in mentions(says)))
+    return NamedTest(node.name, node.lineno, says, ids)
 
 
 def mentions(text: str) -> list[Mention]:

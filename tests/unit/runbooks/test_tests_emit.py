@@ -133,7 +133,7 @@ def test_each_criterion_has_a_test() -> None:
     assert "AC-004" in names["test_dry_run_changes_nothing"]
     assert "AC-005" in names["test_second_apply_changes_nothing"]
     text = compile_tests(runbook, package="p", module="m", criteria=CRITERIA)["tests/runbooks/test_m.py"].decode()
-    assert '"""AC-002: Price times quantity, per month."""' in text
+    assert '"""AC-002: Price times quantity, per month, with' in text
 
 
 def test_planned_names_are_those_that_are_written() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from phasegate.app.trace.model import Kind, Link, Node
 from phasegate.app.trace.record import Part, Record, at
-from phasegate.spec import mentions
+from phasegate.spec import mentions, named_tests
 
 _TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<text>.+)$")
 _PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
@@ -97,13 +97,10 @@ def _tests(record: Record) -> Iterator[Part]:
     for path in record.paths:
         if kind_of(path) is not Kind.test or not path.endswith(".py"):
             continue
-        for test in _definitions(record.text(path)):
-            if test.name.startswith("test_"):
-                said = ast.get_docstring(test) or ""
-                node = Node(id=f"{path}::{test.name}", kind=Kind.test, text=said, origin=at(path, test.lineno))
-                ids = dict.fromkeys(mention.id for mention in mentions(said))
-                links = [Link(source=i, target=node.id, says="tested by", origin=node.origin) for i in ids]
-                yield Part([node], [*links, Link(source=node.id, target=path, says="part of", origin=node.origin)])
+        for test in named_tests(record.text(path)):
+            node = Node(id=f"{path}::{test.name}", kind=Kind.test, text=test.says, origin=at(path, test.line))
+            links = [Link(source=i, target=node.id, says="tested by", origin=node.origin) for i in test.ids]
+            yield Part([node], [*links, Link(source=node.id, target=path, says="part of", origin=node.origin)])
 
 
 def _planned(record: Record) -> Part:

@@ -6,7 +6,7 @@ from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
 from phasegate.core import Finding, Severity
 from phasegate.runbooks.documents import UNTESTED
-from phasegate.spec import Spec, lint_spec, mentions, read_spec
+from phasegate.spec import Spec, lint_spec, mentions, named_tests, read_spec
 
 _KEEPERS = {
     "{spec}/plan.md": ("FR",),
@@ -53,7 +53,10 @@ async def criteria_coverage(subject: Subject) -> Report:
             severity=Severity.high,
             path=path,
             message=f"no test is for {criterion.id}: {criterion.text}",
-            fix="write a test that fails when the criterion does not hold, and name the criterion in it",
+            fix=(
+                "write a test that fails when the criterion does not hold, and name the criterion in its docstring; or "
+                "say in Given, When and Then what the compiler can make a test of"
+            ),
             requirement=criterion.id,
         )
         for criterion in missing
@@ -78,4 +81,6 @@ def _unnamed(subject: Subject, spec: Spec, path: str, kinds: tuple[str, ...]) ->
 
 def _named(subject: Subject, path: str) -> set[str]:
     text = subject.files.get(path, b"").decode("utf-8", "replace")
+    if path.endswith(".py"):
+        return {name for test in named_tests(text) for name in test.ids}
     return {mention.id for line in text.splitlines() if UNTESTED not in line for mention in mentions(line)}

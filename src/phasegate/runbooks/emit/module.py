@@ -14,8 +14,8 @@ from phasegate.runbooks.emit.listing import Lister, noun
 from phasegate.runbooks.emit.translate import Translator
 from phasegate.runbooks.expressions import NAMES, Node, names, parse, unparse
 from phasegate.runbooks.model import Runbook
+from phasegate.runbooks.moments import Moment, is_of_cost, moment
 
-_OF_CHANGES = re.compile(r"\b(approv|appl|delet|snapshot|remov|undo|restor|stop|terminat|chang|releas)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w /:.,|@-]*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -54,15 +54,17 @@ class _Module:
         )
         return formatted(draft.text(docstring, end=f"RUNBOOK = Runbook({declared})"))
 
-    def quoted(self, *, of_changes: bool) -> str:
-        """Comment lines with the criteria of the detection, or of the changes."""
-        chosen = [entry for entry in self.criteria if self._is_of_changes(entry) == of_changes]
+    def quoted(self, function: str) -> str:
+        """Comment lines with the criteria that a function of the module keeps."""
+        chosen = [entry for entry in self.criteria if self._keeper(entry) == function]
         return "".join(
             f"# {line}\n" for entry in chosen for line in textwrap.wrap(f"{entry.id}: {prose(entry.text)}", width=110)
         )
 
-    def _is_of_changes(self, criterion: Criterion) -> bool:
-        return bool(self.runbook.action) and bool(_OF_CHANGES.search(criterion.then))
+    def _keeper(self, criterion: Criterion) -> str:
+        if self.runbook.cost and is_of_cost(criterion):
+            return "cost"
+        return "remediate" if self.runbook.action and moment(criterion) is not Moment.scan else "is_match"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +138,7 @@ class _Functions:
     def _test(self, name: str, told: str, text: str | None, *, quoted: bool = False) -> str:
         if text is None:
             return ""
-        comments = self.module.quoted(of_changes=False) if quoted else ""
+        comments = self.module.quoted("is_match") if quoted else ""
         return self.draft.function(
             name,
             f"{comments}def {NAME}(scan: Scan, {self.item}: Row) -> bool:\n"
@@ -171,7 +173,7 @@ class _Functions:
         unit, quantity = _unit(cost.unit, self._code), self._code.value(cost.quantity)
         return self.draft.function(
             "cost",
-            f"def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
+            f"{self.module.quoted('cost')}def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
             f'    """What the {self._words} costs."""\n'
             f"    return scan.price({unit}, quantity={quantity}, per={cost.per!r})\n",
         )
@@ -180,7 +182,7 @@ class _Functions:
         runbook = self.module.runbook
         if not runbook.action:
             return {}
-        comments = self.module.quoted(of_changes=True)
+        comments = self.module.quoted("remediate")
         actor = actions.Actor(draft=self.draft, item=self.item, params=self.params, comments=comments)
         verified = any(action.verify for action in runbook.action)
         return {

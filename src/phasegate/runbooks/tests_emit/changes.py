@@ -37,8 +37,9 @@ def changes(plan: Plan) -> Iterator[Test]:
     if plan.remedy is None:
         return
     yield _dry_run(plan.remedy)
+    yield _unapproved()
     yield _change(plan)
-    yield from _snapshots(plan.remedy)
+    yield from _snapshots(plan, plan.remedy)
     yield from _undo(plan.remedy)
     yield _again()
     if any(a.get("verify") for a in plan.document["action"]):
@@ -97,6 +98,18 @@ def _dry_run(remedy: Remedy) -> Test:
     )
 
 
+def _unapproved() -> Test:
+    return (
+        "test_unapproved_is_refused",
+        "Told to apply without an approval, or with one of other findings, it refuses and changes nothing.",
+        "def test_unapproved_is_refused(answers: Any, approver: Any) -> None:\n{doc}    remediable(answers)\n"
+        "    other = approver.approve(replace(run(OPEN, order()), findings=[]), NOW)\n"
+        '    for approval in (b"{}", other):\n'
+        "        with pytest.raises(Refused):\n            approver.apply(OPEN, order(), approval)\n"
+        "    assert answers.made(*(name for name, _ in CHANGES)) == []\n",
+    )
+
+
 def _method(call: str) -> str:
     about = aws.operation(call)
     return f"{about.service}.{about.method}"
@@ -114,7 +127,7 @@ def _change(plan: Plan) -> Test:
     )
 
 
-def _snapshots(remedy: Remedy) -> Iterator[Test]:
+def _snapshots(plan: Plan, remedy: Remedy) -> Iterator[Test]:
     taken = next((step for step in remedy.steps if step.role == "snapshot"), None)
     if taken is None:
         return
@@ -129,13 +142,17 @@ def _snapshots(remedy: Remedy) -> Iterator[Test]:
         f"    assert [step for step in done if step in {tuple(order)!r}][:{len(order)}] == {order!r}\n",
     )
     changes = [step.call for step in remedy.steps if step.role == "change"][:1]
+    listed = {table.call for table in tables(plan.anatomy, plan.one)}  # without these nothing is found to change
+    broken = [s.call for s in remedy.steps if s.role in ("snapshot", "wait") and s.call not in listed]
     yield (
         "test_failed_snapshot_stops_the_change",
-        "Nothing changes without its snapshot.",
-        "def test_failed_snapshot_stops_the_change(answers: Any, approver: Any) -> None:\n{doc}"
+        f"Nothing changes without its {'complete ' if waits else ''}snapshot, and the error is told.",
+        f'@pytest.mark.parametrize("call", {broken!r})\n'
+        "def test_failed_snapshot_stops_the_change(answers: Any, approver: Any, call: str) -> None:\n{doc}"
         "    remediable(answers)\n"
-        f'    answers.breaks({taken.call!r}, "InternalFailure")\n    outcome = approver.apply(OPEN, order())\n'
+        '    answers.breaks(call, "InternalFailure")\n    outcome = approver.apply(OPEN, order())\n'
         '    assert [change.state for change in outcome.changes] == ["failed"]\n'
+        '    assert "InternalFailure" in outcome.changes[0].detail\n'
         f"    assert answers.made(*{changes!r}) == []\n",
     )
 
@@ -208,7 +225,7 @@ def _held_back(name: str, told: str, accounts: list[tuple[str, Account]], plan: 
         f'@pytest.mark.parametrize("protected", {[word for word, _ in accounts]!r})\n'
         f"def {name}(answers: Any, approver: Any, protected: str) -> None:\n{{doc}}{makers}"
         "    outcome = approver.apply(OPEN, order())\n"
-        '    assert [change.state for change in outcome.changes] == ["held back"]\n'
+        '    assert [(change.state, bool(change.detail)) for change in outcome.changes] == [("held back", True)]\n'
         "    assert answers.made(*(name for name, _ in CHANGES)) == []\n",
     )
 

@@ -76,6 +76,10 @@ class Chooser:
         """What the file says of the choice."""
         return oracle.verdict(self._document, self._item(choice))
 
+    def name(self, slot: Slot) -> str:
+        """What people call a place."""
+        return slot.words(self._anatomy.source(slot.source).at)
+
     @property
     def _document(self) -> Mapping[str, Any]:
         return self._anatomy.document
@@ -171,7 +175,7 @@ class Chooser:
             yield from ((slot, value) for value in known if not _same(value, base[slot]))
 
     def _words(self, slot: Slot, value: Any) -> str:
-        return words_of(slot.words(self._anatomy.source(slot.source).at), value)
+        return words_of(self.name(slot), value)
 
     def _is_error(self, example: Example) -> bool:
         return not example.words.startswith(tuple(USUAL.values())) and any(

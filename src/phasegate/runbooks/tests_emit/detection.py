@@ -7,7 +7,7 @@ from phasegate.runbooks import aws
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.literal import script, source
 from phasegate.runbooks.tests_emit.plan import Plan
-from phasegate.runbooks.tests_emit.tables import Account, Table, tables
+from phasegate.runbooks.tests_emit.tables import Account, Table, copies, tables
 
 Test = tuple[str, str, str]
 """Name, what it shows, and its source with `{doc}` where the docstring goes."""
@@ -41,6 +41,7 @@ def detection(plan: Plan) -> Iterator[Test]:
         "def test_verdict(answers: Any, account_of: Callable[[Any], None], item: str, verdict: str) -> None:\n{doc}"
         "    account_of(answers)\n    assert verdict_of(run(RUNBOOK, order()), item) == verdict\n",
     )
+    yield from _left_out(plan)
     if plan.document.get("evidence"):
         yield _evidence(plan)
     if plan.document.get("cost"):
@@ -50,6 +51,20 @@ def detection(plan: Plan) -> Iterator[Test]:
     if _has_regions(plan):
         yield _regions()
     yield _failures(plan)
+
+
+def _left_out(plan: Plan) -> Iterator[Test]:
+    skipped = next((example for example in plan.examples.chosen if example.verdict == "skip"), None)
+    if skipped is None:
+        return
+    body = _indented("\n".join(script(tables(plan.anatomy, copies(plan.anatomy, skipped, 1)))))
+    yield (
+        "test_left_out_says_why",
+        "What is left out on purpose is reported, with the reason.",
+        f"def test_left_out_says_why(answers: Any) -> None:\n{{doc}}{body}\n"
+        "    findings = run(RUNBOOK, order()).findings\n"
+        '    assert [(str(f.verdict), bool(f.reason)) for f in findings] == [("skip", True)]\n',
+    )
 
 
 def _evidence(plan: Plan) -> Test:
@@ -71,11 +86,12 @@ def _cost(plan: Plan) -> Iterator[Test]:
     per = cost.get("per", "month")
     yield (
         "test_cost",
-        f"Price times quantity, per {per}.",
+        f"Price times quantity, per {per}, with the price's date and source.",
         "def test_cost(answers: Any, prices: Any) -> None:\n{doc}    one_match(answers)\n"
         f"    cost = run(RUNBOOK, order(prices=prices({unit!r}, 0.5))).matches[0].cost\n    assert cost is not None\n"
         f"    assert (cost.unit, cost.quantity, cost.per) == ({unit!r}, {quantity!r}, {per!r})\n"
-        f"    assert cost.amount == {0.5 * quantity!r}\n",
+        f"    assert cost.amount == {0.5 * quantity!r}\n"
+        '    assert (cost.source, cost.date) == ("test", "2026-11-01")\n',
     )
     yield (
         "test_unknown_price",

@@ -1,7 +1,7 @@
 """Everything that the tests of a runbook are written from, worked out once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ from phasegate.core.criteria import Criterion
 from phasegate.runbooks.model import Runbook
 from phasegate.runbooks.tests_emit.anatomy import Anatomy, anatomy
 from phasegate.runbooks.tests_emit.choose import Chooser, Example, Examples
+from phasegate.runbooks.tests_emit.promised import promised, verdicts
 from phasegate.runbooks.tests_emit.remedy import Remedy, remedy
 from phasegate.runbooks.tests_emit.tables import Account, Case, accounts, copies
 
@@ -42,8 +43,33 @@ class Plan:
 
     @cached_property
     def examples(self) -> Examples:
-        """Its examples."""
+        """Its examples: those that tell mistakes, and those that the criteria promise."""
+        rows = [(example, list[str]()) for example in self._found.chosen]
+        for id_, cases in self.promised.items():
+            for case in cases or ():
+                _enter(rows, case, id_)
+        return replace(self._found, chosen=[_labelled(example, ids) for example, ids in rows])
+
+    @cached_property
+    def promised(self) -> Mapping[str, list[Example] | None]:
+        """For each criterion that asks for a verdict the cases that it names; None where the runbook contradicts it."""
+        return {c.id: self._cases(c) for c in self.criteria if verdicts(c)} if self._found.chosen else {}
+
+    @cached_property
+    def _found(self) -> Examples:
         return self.chooser.choose()
+
+    def shows_verdict(self, criterion: Criterion) -> bool:
+        """Whether some case shows it: its own, or where it names none, one with a verdict that it allows."""
+        cases = self.promised[criterion.id]
+        return cases is not None and (bool(cases) or any(e.verdict in verdicts(criterion) for e in self._found.chosen))
+
+    def _cases(self, criterion: Criterion) -> list[Example] | None:
+        sources = {source.name: source for source in self.anatomy.sources}
+        try:
+            return promised(self.chooser, sources, self.anatomy.space.slots, self._found.chosen[0], criterion)
+        except LookupError:
+            return None
 
     @cached_property
     def accounts(self) -> list[Account]:
@@ -87,3 +113,16 @@ class Plan:
         if self.chooser.verdict(choice) != "match":
             return None
         return copies(self.anatomy, Example({**self.usual.choice, **choice}, "match", "changed"), 1)
+
+
+def _enter(rows: list[tuple[Example, list[str]]], case: Example, id_: str) -> None:
+    """Notes that a case is the criterion's; one that is there already is not put in twice."""
+    known = next((ids for example, ids in rows if example.choice == case.choice), None)
+    if known is None:
+        rows.append((case, [id_]))
+    elif id_ not in known:
+        known.append(id_)
+
+
+def _labelled(example: Example, ids: Sequence[str]) -> Example:
+    return replace(example, words=f"{', '.join(ids)}: {example.words}") if ids else example

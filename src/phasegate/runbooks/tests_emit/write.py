@@ -10,9 +10,9 @@ from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.emit.formatting import formatted
 from phasegate.runbooks.model import Runbook
 from phasegate.runbooks.tests_emit import changes, detection, permissions
+from phasegate.runbooks.tests_emit.claims import shown
 from phasegate.runbooks.tests_emit.detection import Test
 from phasegate.runbooks.tests_emit.plan import Plan
-from phasegate.runbooks.tests_emit.topics import shown_by
 
 _RUNTIME = ("Order", "Refused", "run")
 _HELPERS = {
@@ -69,7 +69,7 @@ def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[st
     """The tests that `compile_tests` will write, each with the ids of the criteria that it shows."""
     plan = Plan(runbook=runbook, package="package", module="module", criteria=criteria)
     tests = [name for name, _, _ in _tests(plan)]
-    return [(name, shown_by(name, tests, criteria)) for name in tests]
+    return list(shown(plan, tests).items())
 
 
 def untested(runbook: Runbook) -> list[Finding]:
@@ -116,9 +116,9 @@ def _module(plan: Plan) -> str:
         return formatted(
             f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n'
         )
-    names = [name for name, _, _ in tests]
+    claimed = shown(plan, [name for name, _, _ in tests])
     prepared = chain(detection.prepared(plan), changes.prepared(plan), permissions.prepared(plan))
-    body = "\n\n".join(chain(prepared, (_test(plan, names, test) for test in tests)))
+    body = "\n\n".join(chain(prepared, (_test(claimed[test[0]], test) for test in tests)))
     helpers = "\n\n".join(text for name, text in _HELPERS.items() if re.search(rf"\b{name}\(", body))
     clock = 'NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)\nREGION = "us-east-1"\n'
     return formatted(f"{_head(plan, body + helpers)}\n{clock}\n\n{helpers}\n{_ALWAYS}\n\n{body}")
@@ -145,10 +145,9 @@ def _head(plan: Plan, body: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _test(plan: Plan, names: Sequence[str], test: Test) -> str:
-    name, told, source = test
-    shown = shown_by(name, names, plan.criteria)
-    quoted = f"{', '.join(shown)}: " if shown else ""
+def _test(claimed: Sequence[str], test: Test) -> str:
+    _, told, source = test
+    quoted = f"{', '.join(claimed)}: " if claimed else ""
     return source.replace("{doc}", f'    """{_plain(quoted + told)}"""\n', 1)
 
 
