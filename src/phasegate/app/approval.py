@@ -1,6 +1,7 @@
 """A manager's approval of a runbook's findings: signed, for exactly these, good for one use."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -53,6 +54,39 @@ def approval(report: Mapping[str, Any], by: str, key: PrivateKey, *, hours: int,
         "expires": (clock.now() + timedelta(hours=hours)).isoformat(),
     }
     return envelope(statement, key.sign)
+
+
+def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
+    """The command that applies an approval, to be copied into a shell.
+
+    It looks where there is something to act on, with the parameters that the findings were made with: the approval is
+    for exactly these.
+
+    Args:
+        report: what was approved.
+        project: the package's name, which its command has too.
+        file: where the approval is.
+    """
+    matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
+    known = report.get("regions", ())
+    regions = [name for name in dict.fromkeys(finding["region"] for finding in matches) if name in known]
+    params = [f"{name}={_word(value)}" for name, value in report["params"].items()]
+    options = [*(("--region", name) for name in regions), *(("--param", each) for each in params)]
+    words = [project, report["runbook"], *(word for option in options for word in option)]
+    return shlex.join([*words, "--apply", "--approval", file])
+
+
+def _word(value: Any) -> str:
+    """As the command reads it back: JSON where it is JSON, else text."""
+    return value if isinstance(value, str) and not _is_json(value) else json.dumps(value)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _digest(report: Mapping[str, Any], matches: list[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +65,16 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A runbooks package to be")
     return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
+
+
+def laid_in(name: str, specs: Sequence[str]) -> str:
+    """Which of the folders that were laid is the spec that was asked for, by its folder's name or that without number.
+
+    >>> laid_in("idle", ["specs/001-idle", "specs/002-not-idle"])
+    'specs/001-idle'
+    """
+    names = {folder: folder.rpartition("/")[2] for folder in specs}
+    return next(folder for folder, own in names.items() if name in (own, own.partition("-")[2]))
 
 
 def shipped_specs() -> list[str]:

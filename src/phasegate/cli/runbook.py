@@ -86,7 +86,7 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
     """
     from phasegate.app import read_config
-    from phasegate.app.approval import approval, read_findings
+    from phasegate.app.approval import approval, read_findings, released_command
     from phasegate.cli.console import output
     from phasegate.cli.keys import keyring
     from phasegate.cli.views.report import report_table
@@ -97,10 +97,12 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     console = output()
     console.print(report_table(report))
     folder = Workspace.open(Path.cwd()).folder
-    ring = keyring(folder, read_config(folder), manager, passphrase_file)
+    config = read_config(folder)
+    ring = keyring(folder, config, manager, passphrase_file)
     target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=SystemClock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
-    console.print(f"→ the released command: {report['runbook']} --apply --approval {target}", soft_wrap=True)
+    command = released_command(report, config.project.name, str(target))
+    console.print(f"→ {command}", soft_wrap=True, markup=False)
 
 
 def _read(file: Path) -> str:

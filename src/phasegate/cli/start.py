@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 @click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
 def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
     """Make a target repository."""
-    from phasegate.app.begin import Plan, lay
+    from phasegate.app.begin import Plan, laid_in, lay
     from phasegate.cli.console import output
     from phasegate.core import SystemClock
 
@@ -30,7 +30,7 @@ def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -
     console.print(f"→ cd {folder}", soft_wrap=True)
     console.print("→ phasegate manager init         make your key; you decide with it")
     if plan.spec:
-        console.print(f"→ phasegate run {specs[0] if len(specs) == 1 else f'specs/…{spec}'}", soft_wrap=True)
+        console.print(f"→ phasegate run {laid_in(spec, specs)}", soft_wrap=True)
     else:
         console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")
 
@@ -53,6 +53,7 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
 
     from phasegate.app import read_config
     from phasegate.app.begin import add_manager
+    from phasegate.app.pending import not_committed
     from phasegate.cli.console import output
     from phasegate.cli.keys import home_of_keys, make_or_unlock
     from phasegate.core import UsageError
@@ -61,16 +62,19 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     name = name or getpass.getuser()
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' cannot name a manager", fix="letters, digits and . _ @ -")
-    folder = Workspace.open(Path.cwd()).folder
+    workspace = Workspace.open(Path.cwd())
+    folder = workspace.folder
     read_config(folder)
     path = home_of_keys() / f"{name}.key"
     key = make_or_unlock(path, passphrase_file)
-    changed = add_manager(folder, name, key.public)
+    add_manager(folder, name, key.public)
+    waiting = not_committed(workspace, read_config(folder))
     console = output()
     console.print(f"[good]✓[/] manager '{name}', public key {key.public}", soft_wrap=True)
     console.print(f"  key: {path}", soft_wrap=True)
-    if changed:
-        console.print(f"→ git add {' '.join(changed)} && git commit", soft_wrap=True)
+    if waiting:
+        console.print("Not committed: a release lists as approvers whom its commit lists.", style="wait")
+        console.print(f"→ git add {' '.join(waiting)} && git commit -m 'Managers'", soft_wrap=True)
 
 
 @click.command()
@@ -92,8 +96,9 @@ async def _lint(specs: tuple[Path, ...]) -> int:
         if not places:
             raise InvalidInput("there is no spec here", fix="write one: specs/001-NAME/spec.md")
         for place in places:
-            findings = app.lint(app.folder.locate(place))
-            console.print(f"[name]{place}[/]  {tally(findings)}", soft_wrap=True)
+            name = app.folder.locate(place)
+            findings = app.lint(name)
+            console.print(f"[name]{name}[/]  {tally(findings)}", soft_wrap=True)
             console.print(findings_list(findings))
             blocked = blocked or any(finding.blocking for finding in findings)
     return InvalidInput.exit_code if blocked else 0

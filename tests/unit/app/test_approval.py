@@ -1,6 +1,7 @@
 """A manager's approval of a runbook's findings."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.app.approval import approval, read_findings
+from phasegate.app.approval import approval, read_findings, released_command
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
 from phasegate.runbooks.runtime.approvals import verified
@@ -45,6 +46,15 @@ def test_the_package_takes_the_approval_for_its_own_findings(tmp_path: Path) -> 
     taken = verified(approval(findings, "ada", key, hours=2, clock=FixedClock(NOW)), approvers, NOW)
     assert (taken.approver, taken.digest) == ("ada", findings["digest"])
     assert (taken.expires - NOW).total_seconds() == 7200
+
+
+def test_the_command_is_whole_and_can_be_copied() -> None:
+    document = report("vol-1") | {"params": {"days": 30, "tag": "do not touch", "code": "007"}}
+    words = shlex.split(released_command(document, "acme-runbooks", "my approval.json"))
+    assert words[:4] == ["acme-runbooks", "volumes", "--region", "us-east-1"]
+    assert words[4:10] == ["--param", "days=30", "--param", "tag=do not touch", "--param", "code=007"]
+    assert words[10:] == ["--apply", "--approval", "my approval.json"]
+    assert "--param 'code=\"7\"'" in released_command(document | {"params": {"code": "7"}}, "acme", "a.json")
 
 
 @pytest.mark.parametrize(

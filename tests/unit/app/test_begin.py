@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import read_config
-from phasegate.app.begin import Plan, add_manager, lay, shipped_specs
+from phasegate.app.begin import Plan, add_manager, laid_in, lay, shipped_specs
+from phasegate.app.pending import not_committed
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
 from phasegate.workspace import Workspace
@@ -35,6 +36,28 @@ def test_an_ejected_team_is_in_the_first_commit(tmp_path: Path) -> None:
     lay(tmp_path / "acme", Plan(project="acme", eject=True), CLOCK)
     workspace = Workspace.open(tmp_path / "acme")
     assert "graphs/sdlc.yaml" in workspace.tree(workspace.head())
+
+
+@pytest.mark.parametrize("name", ["service-idle", "003-service-idle", "idle-queues"])
+def test_beside_an_ejected_team_the_spec_that_was_asked_for_is_named(tmp_path: Path, name: str) -> None:
+    specs = lay(tmp_path / "acme", Plan(project="acme", spec=name, eject=True), CLOCK)
+    assert len(specs) > 1
+    assert laid_in(name, specs).endswith(name)
+    assert (tmp_path / "acme" / laid_in(name, specs) / "spec.md").is_file()
+
+
+def test_managers_that_no_commit_lists_are_told_until_one_does(tmp_path: Path) -> None:
+    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+    folder = tmp_path / "acme"
+    workspace = Workspace.open(folder)
+    assert not_committed(workspace, read_config(folder)) == []
+    written = add_manager(folder, "ada", key().public)
+    assert not_committed(workspace, read_config(folder)) == written
+    files = {path: (folder / path).read_bytes() for path in written}
+    user = workspace.user
+    commit = workspace.commit([workspace.head()], files, author=user, when=CLOCK.now(), message="Managers")
+    workspace.point("main", commit)
+    assert not_committed(workspace, read_config(folder)) == []
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
