@@ -18,15 +18,18 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.3 s`, `42 s`, `3 m 05 s`.
+    """`0.3 s`, `42 s`, `3 m 05 s`, `2 h 07 m`, `3 d 04 h`.
 
-    >>> duration(0.31), duration(42.4), duration(185)
-    ('0.3 s', '42 s', '3 m 05 s')
+    >>> duration(0.31), duration(42.4), duration(185), duration(7620), duration(273_600)
+    ('0.3 s', '42 s', '3 m 05 s', '2 h 07 m', '3 d 04 h')
     """
     if seconds < 10:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
+    left = round(seconds)
+    for size, unit, below, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s")):
+        if left >= size:
+            return f"{left // size} {unit} {left % size // below:02d} {part}"
+    return f"{left} s"
 
 
 def money(amount: float | None) -> str:

@@ -1,5 +1,6 @@
 """A manager at the terminal: follows a run, reads each gate, decides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -9,13 +10,14 @@ from rich.console import Console
 
 from phasegate.app.app import App
 from phasegate.app.gate_view import GateView, view_gate
+from phasegate.app.progress import progress
 from phasegate.cli.decide import parse_comments
-from phasegate.cli.follow import Follower, Lines, Screen
+from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
 from phasegate.cli.views.failure import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.core import Parked, Refused, UsageError
-from phasegate.ledger import Comment, DecisionKind, GateRecord, PrivateKey, Run, RunStatus, Waiver
+from phasegate.ledger import Comment, DecisionKind, Event, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.workflow import rule_of
 
 INLINE_LINES = 30
@@ -39,6 +41,8 @@ class Attendance:
     console: Console
     manager: str | None
     passphrase_file: Path | None
+    before: Sequence[Event] = ()
+    """What had happened before the person came."""
     _key: PrivateKey | None = field(default=None, init=False)
 
     async def until_the_end(self, run_id: str) -> Run:
@@ -47,9 +51,11 @@ class Attendance:
         Raises:
             Parked: it waits for a person who is not here, or it stopped.
         """
-        follower = Follower(app=self.app, run_id=run_id)
+        follower = Follower(app=self.app, run_id=run_id, seen=list(self.before))
+        if self.before and not self.console.is_terminal:  # the live picture shows every phase as it is
+            self.console.print(so_far(progress(self.app.flow, self.before), self.before), soft_wrap=True, markup=False)
         while True:
-            with Screen(self.console) if self.console.is_terminal else Lines(self.console) as watcher:
+            with self._watcher() as watcher:
                 run, gate = await follower.until_it_stands(watcher)
             if gate is None:
                 return _ended(run)
@@ -57,6 +63,9 @@ class Attendance:
             if not interactive():
                 raise waits(view)
             await self._decide(view)
+
+    def _watcher(self) -> Screen | Lines:
+        return Screen(self.console, self.app.clock) if self.console.is_terminal else Lines(self.console)
 
     async def _decide(self, view: GateView) -> None:
         self._show(view)

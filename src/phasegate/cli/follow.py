@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from phasegate.app.app import App
 from phasegate.app.progress import PhaseProgress, State, Step, progress
 from phasegate.app.words import duration
 from phasegate.cli.views.progress import progress_view
+from phasegate.core import Clock
 from phasegate.ledger import Event, GateRecord, GateStatus, Run, RunStatus
 
 POLL_SECONDS = 0.1
@@ -58,8 +59,8 @@ class Follower:
 class Screen:
     """A live picture in a terminal; what has ended stays on the screen."""
 
-    def __init__(self, console: Console) -> None:
-        self._began = time.monotonic()
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._clock = clock
         self._seen: dict[tuple[str, int, int, str, str], float] = {}
         self._spinner = Spinner("dots", style="wait")
         self._live = Live(console=console, refresh_per_second=10, transient=False)
@@ -77,7 +78,7 @@ class Screen:
 
     def picture(self, run: Run, phases: list[PhaseProgress]) -> RenderableType:
         """The run as it is now."""
-        total = time.monotonic() - self._began
+        total = (self._clock.now() - run.started_at).total_seconds()
         return progress_view(f"{run.spec}  run {run.id}", phases, total, self._elapsed, self._spinner)
 
     def _elapsed(self, phase: PhaseProgress, step: Step) -> float:
@@ -105,6 +106,12 @@ class Lines:
         for event in fresh:
             for line in _lines(event):
                 self._console.print(line, soft_wrap=True, markup=False)
+
+
+def so_far(phases: Sequence[PhaseProgress], events: Sequence[Event]) -> str:
+    """One line for all that is past: what was decided, and in how many events."""
+    decided = ", ".join(f"{phase.id} {phase.decision}" for phase in phases if phase.decision)
+    return f"before: {decided or 'nothing decided'} ({len(events)} events; 'phasegate trace' and 'status' show them)"
 
 
 def _lines(event: Event) -> Iterator[str]:

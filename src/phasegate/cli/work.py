@@ -13,10 +13,10 @@ import click
 from phasegate.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from phasegate.app.app import App
-    from phasegate.ledger import Run
+    from phasegate.ledger import Event, Run
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -57,7 +57,10 @@ async def _run(
 
     console = output()
     async with open_app(Path.cwd()) as app:
+        before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
+        if spec:
+            warn(app)
         if detach:
             process = leave(app.folder.path)
             console.print(
@@ -65,12 +68,33 @@ async def _run(
             )
             console.print(f"→ phasegate status {started.id}")
             return
-        ended = await attend(app, started.id, who)
+        ended = await attend(app, started.id, who, before)
         await summary(app, ended)
 
 
-async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None]) -> "Run":
+def warn(app: "App") -> None:
+    """Says which of the managers' files the run does not see."""
+    from phasegate.app.pending import not_committed
+    from phasegate.cli.console import errors_to
+
+    waiting = not_committed(app.workspace, app.config)
+    if waiting:
+        errors_to().print(
+            f"Not committed: {', '.join(waiting)}. What this run releases lists the approvers of its commit.\n"
+            f"→ git add {' '.join(waiting)} && git commit -m 'Managers'",
+            style="wait",
+            soft_wrap=True,
+        )
+
+
+async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None], before: "Sequence[Event]" = ()) -> "Run":
     """Hosts a worker, and follows the run to its end with the person at the terminal.
+
+    Args:
+        app: where.
+        run_id: which run.
+        who: the manager's name and the file of the passphrase, where these were given.
+        before: the events that were there already; they are summed up in a line.
 
     Raises:
         Parked: it waits for a person who is not here, was left, or stopped.
@@ -79,7 +103,7 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None]) -
     from phasegate.cli.console import output
 
     console = output()
-    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1])
+    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
     try:
         async with hosted(app):
             return await attendance.until_the_end(run_id)
@@ -121,7 +145,17 @@ async def summary(app: "App", run: "Run") -> None:
 
     console = output()
     console.print()
-    console.print(run_summary(run, await made(app, run, await app.ledger.events(run.id))))
+    things = await made(app, run, await app.ledger.events(run.id))
+    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
+
+
+def _unreleasable(app: "App", run: "Run") -> bool:
+    from phasegate.core import InvalidInput
+
+    try:
+        return bool(run.policy) and app.folder.unreleasable(run.policy)
+    except InvalidInput:
+        return True  # the policy's file is gone: nobody can say that it marked nothing
 
 
 @click.command()
@@ -203,6 +237,6 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
-    console.print(run_summary(run, things))
+    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

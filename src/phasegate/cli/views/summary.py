@@ -11,13 +11,20 @@ from phasegate.cli.views.lists import STYLES
 from phasegate.ledger import Run
 
 
-def run_summary(run: Run, things: Sequence[Made]) -> RenderableType:
-    """How the run stands, and everything that it made, under the phase that made it."""
+def run_summary(run: Run, things: Sequence[Made], *, unreleasable: bool) -> RenderableType:
+    """How the run stands, and everything that it made, under the phase that made it.
+
+    Args:
+        run: which.
+        things: what it made.
+        unreleasable: whether its policy marks what it passes so.
+    """
     head = Text.assemble((run.status.value, STYLES[run.status]), (f"  branch {run.branch}", "quiet"))
     if run.note:
         head.append(f"\n{run.note}", "wait")
     if run.policy:
-        head.append(f"\ngates are passed by the policy '{run.policy}', not by a person: unreleasable", "wait")
+        marked = ": unreleasable" if unreleasable else ""
+        head.append(f"\ngates are passed by the policy '{run.policy}', not by a person{marked}", "wait")
     table = Table.grid(padding=(0, 2))
     before = ""
     for thing in things:

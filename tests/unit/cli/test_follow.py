@@ -1,0 +1,102 @@
+"""Following a run: what was before is one line, what is new is told, and the time is the run's own."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from phasegate.app import App, open_app
+from phasegate.cli import work
+from phasegate.cli.attend import Attendance
+from phasegate.cli.console import THEME
+from phasegate.cli.follow import Screen
+from phasegate.cli.views.summary import run_summary
+from phasegate.core import FixedClock
+from phasegate.ledger import Entry, Event, Run, RunStatus
+from unit.authors.small import FOLDER, laid
+
+NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+RUN = Run(id="r1", spec=FOLDER, flow="sdlc", branch="b", base="0" * 40, started_at=NOW)
+PASSED: list[Entry] = [
+    ("phase:specify/1/1", {}),
+    ("draft:specify/1/1/spec", {"by": "product-owner", "s": 0.1}),
+    ("gate:specify/1", {"blocking": 0}),
+    ("decision:specify/1", {"by": "ada", "decision": "approve"}),
+]
+NEW: Entry = ("draft:plan/1/1/plan", {"by": "cloud-architect", "s": 0.2})
+
+
+def terminal() -> Console:
+    return Console(theme=THEME, width=80, file=io.StringIO(), highlight=False, color_system=None)
+
+
+def shown(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+async def recorded(app: App) -> list[Event]:
+    """A run that was decided on once, and then went on to its end; gives what was there before it went on."""
+    await app.ledger.add_run(replace(RUN, base=app.workspace.head()), lambda *_: None)
+    await app.ledger.set_status("r1", RunStatus.working, "", *PASSED)
+    before = await app.ledger.events("r1")
+    await app.ledger.set_status("r1", RunStatus.released, "", NEW)
+    return before
+
+
+async def followed(folder: Path, *, resumed: bool) -> str:
+    console = terminal()
+    async with open_app(folder) as app:
+        before: Sequence[Event] = await recorded(app)
+        person = Attendance(
+            app=app, console=console, manager=None, passphrase_file=None, before=before if resumed else ()
+        )
+        await person.until_the_end("r1")
+    return shown(console)
+
+
+async def test_a_resumed_run_says_what_was_before_in_one_line(tmp_path: Path) -> None:
+    told = await followed(laid(tmp_path / "target"), resumed=True)
+    first, *rest = told.splitlines()
+    assert first.startswith("before: specify approved by ada (5 events;")
+    assert [line.split()[0] for line in rest] == ["plan"]
+
+
+async def test_a_new_run_tells_everything(tmp_path: Path) -> None:
+    told = await followed(laid(tmp_path / "target"), resumed=False)
+    assert "before:" not in told
+    assert [line.split()[0] for line in told.splitlines()] == ["specify", "specify", "plan"]
+
+
+def test_the_time_is_that_of_the_run_whoever_looks_and_when() -> None:
+    for _ in range(2):  # a picture is made anew after each gate
+        console = terminal()
+        screen = Screen(console, FixedClock(NOW + timedelta(minutes=3, seconds=5)))
+        console.print(screen.picture(RUN, []))
+        assert "3 m 05 s" in shown(console)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_policys_pass_is_called_unreleasable_where_the_policy_marks_it_so(marked: bool) -> None:
+    console = terminal()
+    console.print(run_summary(replace(RUN, policy="careful"), [], unreleasable=marked))
+    assert "by the policy 'careful', not by a person" in shown(console)
+    assert ("unreleasable" in shown(console)) is marked
+
+
+async def test_a_run_warns_of_managers_that_its_commit_does_not_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = laid(tmp_path / "target")
+    async with open_app(folder) as app:
+        work.warn(app)
+        assert capsys.readouterr().err == ""
+        (folder / "phasegate.toml").write_text((folder / "phasegate.toml").read_text() + "\n# changed\n")
+        work.warn(app)
+    told = capsys.readouterr().err
+    assert "Not committed: phasegate.toml." in told
+    assert "→ git add phasegate.toml && git commit -m 'Managers'" in told
