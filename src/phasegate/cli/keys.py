@@ -100,15 +100,16 @@ def keyring(repository: Path, config: Config, name: str | None, passphrase_file:
     if not config.managers:
         raise Missing("this repository has no manager yet", fix="make a key: 'phasegate manager init'")
     named = [row for row in config.managers if name in (None, row.name)]
-    here = [row for row in named if _path(repository, row.name).exists()]
+    here = [row for row in named if key_path(repository, row.name).exists()]
     chosen = here if len(here) == 1 else named
     if len(chosen) != 1:
         known = ", ".join(row.name for row in config.managers)
         raise UsageError(f"which manager decides? this repository has: {known}", fix="--manager NAME")
-    return Keyring(manager=chosen[0].name, path=_path(repository, chosen[0].name), passphrase_file=passphrase_file)
+    return Keyring(manager=chosen[0].name, path=key_path(repository, chosen[0].name), passphrase_file=passphrase_file)
 
 
-def _path(repository: Path, name: str) -> Path:
+def key_path(repository: Path, name: str) -> Path:
+    """Where the key of that manager lies, or would lie."""
     local = demo_keys(repository) / f"{name}.key"
     return local if local.exists() else home_of_keys() / f"{name}.key"
 
@@ -123,6 +124,18 @@ def read_passphrase(file: Path) -> str:
         return file.read_text(encoding="utf-8").split("\n", 1)[0]
     except (OSError, UnicodeDecodeError) as error:
         raise Missing(f"the passphrase file '{file}' cannot be read: {error}", fix="name another") from error
+
+
+def ask_passphrase(name: str, file: Path | None) -> str:
+    """Somebody's passphrase: asked for, or read from the file.
+
+    Raises:
+        Missing: there is nobody to ask.
+    """
+    if file:
+        return read_passphrase(file)
+    _must_be_person()
+    return str(click.prompt(f"Passphrase of {name}", hide_input=True, err=True))
 
 
 def make_or_unlock(path: Path, passphrase_file: Path | None) -> PrivateKey:

@@ -201,7 +201,7 @@ async def _status(name: str | None, as_json: bool) -> None:
 
 
 async def _all(app: "App", as_json: bool) -> None:
-    from phasegate.app.inbox import run_json
+    from phasegate.app.run_view import run_json
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import runs_table
 
@@ -215,25 +215,20 @@ async def _all(app: "App", as_json: bool) -> None:
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
-    from phasegate.app.inbox import run_json
     from phasegate.app.made import made
     from phasegate.app.progress import progress
+    from phasegate.app.run_view import whole_run_json
     from phasegate.cli.console import output
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus
 
     run = await app.ledger.run(name)
+    if as_json:
+        click.echo(json.dumps(await whole_run_json(app, run), indent=2))
+        return
     events = await app.ledger.events(run.id)
     phases, things = progress(app.flow, events), await made(app, run, events)
-    if as_json:
-        body = {
-            **run_json(run),
-            "phases": [phase.as_json() for phase in phases],
-            "artifacts": [vars(thing) for thing in things],
-        }
-        click.echo(json.dumps(body, indent=2))
-        return
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))

@@ -1,0 +1,111 @@
+"""Specs in the working directory that no run has taken yet, ranked by the manager."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from phasegate.app.app import App
+from phasegate.app.here import SPEC
+from phasegate.core import PhasegateError, UsageError
+from phasegate.store.schema import backlog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """One spec that could be begun."""
+
+    spec: str
+    """Its folder, from the top of the repository."""
+    title: str
+    what: str
+    findings: int
+    blocking: int
+    """Findings that keep it from being begun."""
+    says: str = ""
+    """Why it cannot be read at all; empty where it can."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The spec for programs."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The backlog of one repository."""
+
+    app: App
+
+    async def rows(self) -> list[Ready]:
+        """The specs, by rank; those without one come after, by name."""
+        return [await asyncio.to_thread(self._look, spec) for spec in await self._specs()]
+
+    async def find(self, spec: str) -> Ready:
+        """That spec.
+
+        Raises:
+            UsageError: it is not in the backlog.
+        """
+        if spec not in await self._specs():
+            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
+        return await asyncio.to_thread(self._look, spec)
+
+    async def rank(self, order: Sequence[str]) -> None:
+        """Puts these specs first, in that order; the others stay as they were.
+
+        Raises:
+            UsageError: one of them is not in the backlog.
+        """
+        specs = await self._specs()
+        unknown = [spec for spec in order if spec not in specs]
+        if unknown:
+            raise UsageError(f"'{unknown[0]}' is not in the backlog", fix="load the page again")
+        await self.app.database.write(_rank, list(dict.fromkeys([*order, *specs])))
+
+    async def move(self, spec: str, by: int) -> None:
+        """Moves a spec that many places; up is negative.
+
+        Raises:
+            UsageError: it is not in the backlog.
+        """
+        specs = await self._specs()
+        if spec not in specs:
+            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
+        place = max(0, specs.index(spec) + by)
+        others = [each for each in specs if each != spec]
+        await self.rank([*others[:place], spec, *others[place:]])
+
+    async def _specs(self) -> list[str]:
+        taken = {run.spec for run in await self.app.ledger.runs()}
+        ranks = await self.app.database.read(_ranks)
+        there = await asyncio.to_thread(self._there)
+        return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
+
+    def _there(self) -> set[str]:
+        return {
+            file.parent.relative_to(self.app.folder.path).as_posix()
+            for file in self.app.folder.path.glob(f"specs/*/{SPEC}")
+        }
+
+    def _look(self, spec: str) -> Ready:
+        from phasegate.spec import read_spec  # reading Markdown is needed here alone
+
+        try:
+            read = read_spec(self.app.folder.read(spec), spec)
+            findings = self.app.lint(spec)
+        except PhasegateError as error:
+            return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
+        blocking = sum(finding.blocking for finding in findings)
+        return Ready(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
+
+
+def _ranks(connection: sa.Connection) -> dict[str, int]:
+    return {row.spec: row.rank for row in connection.execute(sa.select(backlog))}
+
+
+def _rank(connection: sa.Connection, order: Sequence[str]) -> None:
+    connection.execute(backlog.delete())
+    if order:
+        connection.execute(backlog.insert(), [{"spec": spec, "rank": rank} for rank, spec in enumerate(order)])

@@ -1,0 +1,34 @@
+"""A run for programs, the same from the terminal and the REST API."""
+
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.app.made import made
+from phasegate.app.progress import progress
+from phasegate.ledger import Event, Run
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run in a list."""
+    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}
+
+
+async def whole_run_json(app: App, run: Run) -> dict[str, Any]:
+    """A run with its phases, and with what it made."""
+    events = await app.ledger.events(run.id)
+    return {
+        **run_json(run),
+        "phases": [phase.as_json() for phase in progress(app.flow, events)],
+        "artifacts": [vars(thing) for thing in await made(app, run, events)],
+    }
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One event of a run."""
+    return {
+        "seq": event.seq,
+        "key": event.key,
+        "at": event.at.isoformat(),
+        "body": event.body,
+        "digest": event.digest.hex(),
+    }

@@ -1,0 +1,101 @@
+"""Accounts: who may sign in on the page."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from phasegate.cli import options
+
+
+@click.group()
+def account() -> None:
+    """Say who may sign in on the page."""
+
+
+@account.command("add")
+@click.argument("name")
+@click.option(
+    "--key",
+    "key_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The manager's private key; default: theirs on this machine.",
+)
+@options.passphrase_file
+def add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
+    """Give a manager an account.
+
+    NAME is the manager's, as in phasegate.toml. The key's passphrase signs in, too. An account that is there already
+    gets the key and passphrase anew, and its sessions end.
+    """
+    asyncio.run(_add(name, key_file, passphrase_file))
+
+
+async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
+    from phasegate.app import open_app
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import ask_passphrase, interruptible, key_path
+    from phasegate.core import Missing
+    from phasegate.identity import Accounts
+
+    async with open_app(Path.cwd()) as app:
+        person = app.config.people().get(name)
+        if person is None:
+            raise Missing(f"'{name}' is no manager of this repository", fix="list them: 'phasegate manager init'")
+        path = key_file or key_path(app.folder.path, name)
+        try:
+            pem = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            raise Missing(f"the key '{path}' cannot be read: {error.strerror}", fix="--key FILE") from error
+        with interruptible():
+            secret = ask_passphrase(name, passphrase_file)
+        await Accounts(app.database, app.clock).add(name, secret, pem, person.public_key)
+    output().print(f"[good]✓[/] {name} can sign in, with the passphrase of their key\n→ phasegate serve")
+
+
+@account.command("list")
+def list_() -> None:
+    """List the accounts."""
+    asyncio.run(_list())
+
+
+async def _list() -> None:
+    from phasegate.app import open_app
+    from phasegate.identity import Accounts
+
+    async with open_app(Path.cwd()) as app:
+        for row in await Accounts(app.database, app.clock).all():
+            click.echo(f"{row.name}  since {row.created_at:%Y-%m-%d}")
+
+
+@account.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take an account away, with its sessions and tokens."""
+    asyncio.run(_remove(name))
+
+
+async def _remove(name: str) -> None:
+    from phasegate.app import open_app
+    from phasegate.identity import Accounts
+
+    async with open_app(Path.cwd()) as app:
+        await Accounts(app.database, app.clock).remove(name)
+    click.echo(f"{name} cannot sign in any more")
+
+
+@account.command("sign-out")
+@click.argument("name")
+def sign_out(name: str) -> None:
+    """End every session of a person, wherever they are signed in."""
+    asyncio.run(_sign_out(name))
+
+
+async def _sign_out(name: str) -> None:
+    from phasegate.app import open_app
+    from phasegate.identity import Sessions
+
+    async with open_app(Path.cwd()) as app:
+        ended = await Sessions(app.database, app.clock).end_all(name)
+    click.echo(f"{ended} session(s) of {name} ended")

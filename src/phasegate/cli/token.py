@@ -1,0 +1,107 @@
+"""Tokens: what programs come in with by the REST API."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from phasegate.cli import options
+
+SCOPES = ("read", "run", "decide")
+
+
+class Days(click.ParamType[timedelta]):
+    """A time to hold, such as `30d`."""
+
+    name = "days"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Days or hours, as a whole number."""
+        match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", str(value))
+        if match is None:
+            self.fail("a whole number and d or h, such as 30d", param, ctx)
+        return timedelta(**{{"d": "days", "h": "hours"}[match[2]]: int(match[1])})
+
+
+@click.group()
+def token() -> None:
+    """Make and revoke tokens for programs."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="May be repeated.")
+@click.option("--expires", default="30d", type=Days(), metavar="TIME", show_default=True, help="Such as 12h or 90d.")
+@click.option("--for", "owner", metavar="ACCOUNT", help="Whose it is; left out, a service's.")
+@options.passphrase_file
+def create(
+    name: str, scopes: tuple[str, ...], expires: timedelta, owner: str | None, passphrase_file: Path | None
+) -> None:
+    """Make a token; its secret is shown once.
+
+    NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
+    even with it, each decision must be signed with the person's key.
+    """
+    asyncio.run(_create(name, scopes, expires, owner, passphrase_file))
+
+
+async def _create(
+    name: str, scopes: Sequence[str], expires: timedelta, owner: str | None, passphrase_file: Path | None
+) -> None:
+    from phasegate.app import open_app
+    from phasegate.cli.keys import ask_passphrase, interruptible
+    from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Tokens
+
+    async with open_app(Path.cwd()) as app:
+        if owner:
+            with interruptible():
+                secret = ask_passphrase(owner, passphrase_file)
+            sign_in = Passphrases(Accounts(app.database, app.clock), Throttle(app.clock))
+            await sign_in.prove(owner, secret, "terminal")
+        tokens = Tokens(app.database, app.clock)
+        made, secret = await tokens.create(name, [Scope(scope) for scope in scopes], expires, account=owner)
+    click.echo(f"token {made.id} for {made.name} ({made.kind}), until {made.expires_at:%Y-%m-%d %H:%M} UTC", err=True)
+    click.echo("this is shown once; keep it where only its program reads it:", err=True)
+    click.echo(secret)
+
+
+@token.command("list")
+def list_() -> None:
+    """List tokens, without their secrets."""
+    asyncio.run(_list())
+
+
+async def _list() -> None:
+    from phasegate.app import open_app
+    from phasegate.identity import Token, Tokens
+
+    async with open_app(Path.cwd()) as app:
+        now = app.clock.now()
+
+        def state(row: Token) -> str:
+            if row.revoked_at:
+                return "revoked"
+            return f"until {row.expires_at:%Y-%m-%d}" if now < row.expires_at else "expired"
+
+        for row in await Tokens(app.database, app.clock).all():
+            scopes = ",".join(sorted(row.scopes))
+            click.echo(f"{row.id}  {row.account or 'service'}  {scopes}  {state(row)}  {row.name}")
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+def revoke(token_id: str) -> None:
+    """End a token at once."""
+    asyncio.run(_revoke(token_id))
+
+
+async def _revoke(token_id: str) -> None:
+    from phasegate.app import open_app
+    from phasegate.identity import Tokens
+
+    async with open_app(Path.cwd()) as app:
+        await Tokens(app.database, app.clock).revoke(token_id)
+    click.echo(f"token {token_id} is of no use any more")

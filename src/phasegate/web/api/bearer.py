@@ -1,0 +1,31 @@
+"""Which token asks, and whether it may. Cookies count for nothing here."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from phasegate.core import Refused
+from phasegate.identity import Scope, Token
+from phasegate.web.parts import Served
+
+_BEARER = HTTPBearer(auto_error=False, description="A token of `phasegate token create`")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
+    async def token(parts: Served, given: Credentials) -> Token:
+        found = await parts.tokens.find(given.credentials) if given else None
+        if found is None:
+            raise Refused("no token, or one that has ended", reason="bad_token", fix="Authorization: Bearer TOKEN")
+        if scope not in found.scopes:
+            raise Refused(f"token '{found.id}' lacks the scope '{scope}'", reason="scope_missing", fix="make another")
+        return found
+
+    return token
+
+
+Reads = Annotated[Token, Depends(_allows(Scope.read))]
+Runs = Annotated[Token, Depends(_allows(Scope.run))]
+Decides = Annotated[Token, Depends(_allows(Scope.decide))]

@@ -1,0 +1,87 @@
+"""Specs and runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import StreamingResponse
+
+from phasegate.app.backlog import Backlog
+from phasegate.app.run_view import event_json, run_json, whole_run_json
+from phasegate.app.trace import trace_of
+from phasegate.core import canonical
+from phasegate.ledger import Run
+from phasegate.web.api import models
+from phasegate.web.api.bearer import Reads, Runs
+from phasegate.web.api.cursor import After, Limit, part
+from phasegate.web.live import POLL_SECONDS, frame, streaming
+from phasegate.web.parts import Parts, Served
+
+router = APIRouter(tags=["runs"])
+AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
+
+
+@router.get("/specs", response_model=models.Listing[models.Spec])
+async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+    """Specs that no run has taken yet, in the manager's order."""
+    rows = list(enumerate(await Backlog(parts.app).rows()))
+    shown, following = part(rows, lambda row: (row[0],), after, limit)
+    return {"items": [row.as_json() for _, row in shown], "next": following}
+
+
+@router.get("/runs", response_model=models.Listing[models.Run])
+async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+    """Runs, the newest first."""
+    shown, following = part(await parts.app.ledger.runs(), _place, after, limit)
+    return {"items": [run_json(run) for run in shown], "next": following}
+
+
+@router.post("/runs", status_code=201, response_model=models.Run)
+async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
+    """Begins a run of a spec of the backlog."""
+    row = await Backlog(parts.app).find(wish.spec)
+    return run_json(await parts.app.start(parts.app.folder.path / row.spec))
+
+
+@router.get("/runs/{run}", response_model=models.WholeRun)
+async def one(run: str, parts: Served, token: Reads) -> Any:
+    """A run with its phases, and with what it made."""
+    return await whole_run_json(parts.app, await parts.run(run))
+
+
+@router.get("/runs/{run}/events", response_model=models.Listing[models.Event])
+async def events(run: str, parts: Served, token: Reads, after: AfterEvent = 0, limit: Limit = 50) -> Any:
+    """What happened, in order, from the event after that number."""
+    found = await parts.app.ledger.events((await parts.run(run)).id, after)
+    following = str(found[limit - 1].seq) if len(found) > limit else None
+    return {"items": [event_json(event) for event in found[:limit]], "next": following}
+
+
+@router.get("/runs/{run}/trace", response_model=models.Trace)
+async def trace(run: str, parts: Served, token: Reads) -> Any:
+    """From requirements to what was released of them."""
+    return (await trace_of(parts.app, await parts.run(run))).as_json()
+
+
+@router.get("/runs/{run}/stream", response_class=StreamingResponse)
+async def stream(run: str, request: Request, parts: Served, token: Reads, after: AfterEvent = 0) -> StreamingResponse:
+    """What happens, as it happens (server-sent events), until the run or the token ends."""
+    found = await parts.run(run)
+    return streaming(_frames(parts, found.id, after, request.headers["authorization"].partition(" ")[2]))
+
+
+async def _frames(parts: Parts, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
+    while await parts.tokens.find(secret):
+        run = await parts.app.ledger.run(run_id)
+        for event in await parts.app.ledger.events(run_id, seen):
+            seen = event.seq
+            yield frame(event.kind, canonical(event_json(event)).decode(), event.seq)
+        if run.status.ended:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    yield frame("ended", "{}")
+
+
+def _place(run: Run) -> tuple[int | str, ...]:
+    return -int(run.started_at.timestamp()), run.id

@@ -1,0 +1,85 @@
+"""Taking a port, and serving on it until the person stops it."""
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Iterator, Sequence
+
+import uvicorn
+from fastapi import FastAPI
+
+from phasegate.core import Exhausted, UsageError
+from phasegate.web.settings import Settings, loopback
+
+
+def listen(host: str, port: int, *, behind_tls: bool, names: Sequence[str]) -> tuple[Settings, socket.socket]:
+    """Takes the port.
+
+    Args:
+        host: the address.
+        port: 0 takes a free one.
+        behind_tls: whether people reach it through a proxy that ends TLS.
+        names: by which names they ask for it; empty: the loopback's.
+
+    Raises:
+        UsageError: others than this machine could reach it without TLS.
+        Exhausted: the port is taken, or the address is not this machine's.
+    """
+    if not (behind_tls or _is_loopback(host)):
+        raise UsageError(
+            f"'{host}' can be reached from other machines, and passphrases would go there unencrypted",
+            fix="put a proxy with TLS before it and say --behind-tls --name HOST, or leave --host out",
+        )
+    if behind_tls and not names:
+        raise UsageError("behind TLS the server must know its name", fix="--name inbox.example.org")
+    listening = _taken(host, port)
+    if not names:
+        return loopback(listening.getsockname()[1]), listening
+    return Settings(hosts=frozenset(name.lower() for name in names), secure=behind_tls), listening
+
+
+async def run(web: FastAPI, listening: socket.socket, settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM; streams that are open end with it."""
+    config = uvicorn.Config(
+        web,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=settings.secure,
+        timeout_graceful_shutdown=2,
+        lifespan="off",
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        await _Server(config).serve([listening])
+
+
+class _Server(uvicorn.Server):
+    """One that, once stopped, does not raise the signal again: what encloses it has to close, too."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _taken(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host.strip("[]"), port))
+    except OSError as error:
+        listening.close()
+        raise Exhausted(
+            f"port {port} of '{host}' is not to be had: {error.strerror}", fix="name another with --port"
+        ) from error
+    return listening

@@ -1,0 +1,42 @@
+"""Specs that no run has taken yet, in the manager's order."""
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.app.backlog import Backlog
+from phasegate.core import InvalidInput
+from phasegate.web.parts import Served
+from phasegate.web.who import Filled, Person
+
+router = APIRouter()
+
+
+@router.get("/backlog")
+async def backlog(parts: Served, session: Person) -> Response:
+    """The specs, first things first."""
+    return parts.page("backlog.html", session, rows=await Backlog(parts.app).rows())
+
+
+@router.post("/backlog/order")
+async def order(parts: Served, form: Filled) -> Response:
+    """Puts the specs into that order."""
+    await Backlog(parts.app).rank(form.texts("spec"))
+    return RedirectResponse("/backlog", 303)
+
+
+@router.post("/backlog/move")
+async def move(parts: Served, form: Filled) -> Response:
+    """Moves one spec up or down."""
+    steps = {"up": -1, "down": 1, "top": -10_000}
+    if form.text("to") not in steps:
+        raise InvalidInput("a spec moves up, down, or to the top", fix="choose one of the buttons")
+    await Backlog(parts.app).move(form.text("spec"), steps[form.text("to")])
+    return RedirectResponse("/backlog", 303)
+
+
+@router.post("/backlog/start")
+async def start(parts: Served, form: Filled) -> Response:
+    """Begins a run of a spec."""
+    row = await Backlog(parts.app).find(form.text("spec"))
+    run = await parts.app.start(parts.app.folder.path / row.spec)
+    return RedirectResponse(f"/runs/{run.id}", 303)

@@ -1,0 +1,19 @@
+"""The gates that wait."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from phasegate.web.parts import Served
+from phasegate.web.who import Person
+
+router = APIRouter()
+PAGE = 50
+
+
+@router.get("/")
+async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
+    """Pending gates, the oldest first."""
+    rows, total = await parts.inbox.waiting(start, PAGE)
+    return parts.page("inbox.html", session, rows=rows, total=total, start=start, following=start + PAGE)

@@ -1,0 +1,99 @@
+"""Runs: all of them, and one with its way so far, live."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from phasegate.app.made import made
+from phasegate.app.progress import State, progress
+from phasegate.identity import Session
+from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.web.live import POLL_SECONDS, frame, streaming
+from phasegate.web.parts import Parts, Served
+from phasegate.web.picture import draw
+from phasegate.web.who import Filled, Person, session_of
+
+router = APIRouter()
+MARKS = {
+    State.waiting: "·",
+    State.working: "●",
+    State.done: "✓",
+    State.objects: "!",
+    State.gate: "◆",
+    State.rejected: "✗",
+}
+
+
+@router.get("/runs")
+async def runs(parts: Served, session: Person) -> Response:
+    """Every run, the newest first."""
+    rows = [
+        (run, parts.inbox.subject(run.base, run.base, run.spec).title) for run in (await parts.app.ledger.runs())[:200]
+    ]
+    return parts.page("runs.html", session, rows=rows)
+
+
+@router.get("/runs/{run}")
+async def run_page(run: str, parts: Served, session: Person, decided: str = "") -> Response:
+    """One run."""
+    found = await parts.run(run)
+    events = await parts.app.ledger.events(found.id)
+    return parts.page("run.html", session, decided=decided, **await _values(parts, found, events))
+
+
+@router.get("/runs/{run}/live")
+async def live(run: str, request: Request, parts: Served, session: Person) -> StreamingResponse:
+    """The run's state as it changes (server-sent events), until the run or the session ends."""
+    found = await parts.run(run)
+    return streaming(_changes(request, parts, session, found.id))
+
+
+@router.post("/runs/{run}/resume")
+async def resume(run: str, parts: Served, form: Filled) -> Response:
+    """Sends a run on that stands."""
+    found = await parts.app.resume((await parts.run(run)).id)
+    return Response(status_code=303, headers={"location": f"/runs/{found.id}"})
+
+
+async def _changes(request: Request, parts: Parts, session: Session, run_id: str) -> AsyncIterator[str]:
+    shown = ""
+    while await session_of(request, parts):
+        run = await parts.app.ledger.run(run_id)
+        events = await parts.app.ledger.events(run_id)
+        text = parts.text("run_live.html", session, **await _values(parts, run, events))
+        if text != shown:
+            yield frame("progress", text)
+            shown = text
+        if run.status.ended:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    yield frame("ended", "")
+
+
+async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]:
+    phases = progress(parts.app.flow, events)
+    return {
+        "run": run,
+        "subject": await _subject(parts, run),
+        "phases": phases,
+        "picture": draw(phases),
+        "marks": MARKS,
+        "gates": await _gates(parts, run),
+        "made": await made(parts.app, run, events),
+        "events": events,
+    }
+
+
+async def _gates(parts: Parts, run: Run) -> list[tuple[GateRecord, Decision | None]]:
+    gates = await parts.app.ledger.gates(run.id)
+    return [(gate, await parts.app.ledger.decision(gate.key)) for gate in gates]
+
+
+async def _subject(parts: Parts, run: Run) -> Any:
+    gates = await parts.app.ledger.gates(run.id)
+    if gates:
+        return parts.inbox.subject(gates[-1].commit, gates[-1].tree, run.spec)
+    return parts.inbox.subject(run.base, run.base, run.spec)

@@ -1,0 +1,53 @@
+"""Signing in and out."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.core import Refused
+from phasegate.web.parts import Parts, Served
+from phasegate.web.problems import STATUSES
+from phasegate.web.who import Filled, address_of, clear_cookie, onward, read_form, session_of, set_cookie
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request, parts: Served, to: str = "/") -> Response:
+    """The form."""
+    if await session_of(request, parts):
+        return RedirectResponse(onward(to), 303)
+    return ask(parts, 200, to=to)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, parts: Served) -> Response:
+    """A new session, whatever session there was before."""
+    fields = {name: value for name, value in (await read_form(request)).items() if isinstance(value, str)}
+    name, to = fields.get("name", "").strip(), fields.get("to", "/")
+    try:
+        proof = await parts.sign_in.prove(name, fields.get("passphrase", ""), address_of(request))
+    except Refused as refusal:
+        status = 401 if refusal.reason == "wrong_passphrase" else STATUSES.get(refusal.reason, 422)
+        return ask(parts, status, name=name, to=to, says=f"{refusal}: {refusal.fix}")
+    earlier = await session_of(request, parts)
+    if earlier:
+        await parts.sessions.end(earlier)
+    answer = RedirectResponse(onward(to), 303)
+    set_cookie(answer, parts, await parts.sessions.begin(proof))
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out(parts: Served, form: Filled) -> Response:
+    """Ends the session; every session of this person where that is asked for."""
+    if form.text("everywhere"):
+        await parts.sessions.end_all(form.session.account)
+    await parts.sessions.end(form.session)
+    answer = RedirectResponse("/sign-in", 303)
+    clear_cookie(answer, parts)
+    return answer
+
+
+def ask(parts: Parts, status: int, *, name: str = "", to: str = "/", says: str = "") -> Response:
+    """The form, with what was wrong."""
+    return parts.page("sign_in.html", None, status, name=name, to=onward(to), says=says)

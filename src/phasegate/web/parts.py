@@ -1,0 +1,119 @@
+"""What every route works with, made once by the server."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from phasegate.app.app import App
+from phasegate.app.inbox import Inbox
+from phasegate.app.words import age, duration, money
+from phasegate.core import UsageError
+from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens
+from phasegate.ledger import GateKey, GateRecord, Run
+from phasegate.web import words
+from phasegate.web.problems import NotFound
+from phasegate.web.settings import Settings
+from phasegate.workspace import visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The server's parts."""
+
+    app: App
+    settings: Settings
+    accounts: Accounts
+    sign_in: SignIn
+    sessions: Sessions
+    tokens: Tokens
+    inbox: Inbox
+    templates: Environment
+
+    def page(self, template: str, session: Session | None, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page, from its template."""
+        return HTMLResponse(self.text(template, session, **values), status)
+
+    def text(self, template: str, session: Session | None, **values: Any) -> str:
+        """What a template makes of these values."""
+        now = self.app.clock.now()
+        return self.templates.get_template(template).render(
+            session=session, now=now, project=self.app.config.project.name, **values
+        )
+
+    async def run(self, run_id: str) -> Run:
+        """The run of exactly that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            run = await self.app.ledger.run(run_id)
+        except UsageError as error:
+            raise NotFound(f"run '{run_id}'") from error
+        if run.id != run_id:
+            raise NotFound(f"run '{run_id}'")
+        return run
+
+    async def gate(self, run: str, phase: str, attempt: int) -> GateRecord:
+        """That gate.
+
+        Raises:
+            NotFound: there is none.
+        """
+        key = GateKey(run, phase, attempt)
+        gate = await self.app.ledger.gate(key) if 0 < attempt < 2**31 else None
+        if gate is None or phase not in self.app.flow.phase_ids:
+            raise NotFound(f"gate '{key}'")
+        return gate
+
+
+def parts_of(app: App, settings: Settings, accounts: Accounts | None = None) -> Parts:
+    """The parts of a server for that repository."""
+    accounts = accounts or Accounts(app.database, app.clock)
+    return Parts(
+        app=app,
+        settings=settings,
+        accounts=accounts,
+        sign_in=Passphrases(accounts, Throttle(app.clock)),
+        sessions=Sessions(app.database, app.clock),
+        tokens=Tokens(app.database, app.clock),
+        inbox=Inbox(app=app),
+        templates=_templates(),
+    )
+
+
+def parts(request: Request) -> Parts:
+    """The server's parts, for a route."""
+    found = request.app.state.parts
+    assert isinstance(found, Parts)
+    return found
+
+
+Served = Annotated[Parts, Depends(parts)]
+
+
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("phasegate.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "age": age,
+        "duration": duration,
+        "money": money,
+        "visible": visible,
+        "stamp": words.stamp,
+        "iso": words.iso,
+        "count": words.count,
+        "role": words.role,
+        "marked": words.marked,
+        "paragraphs": words.paragraphs,
+    }
+    templates.globals |= {"past": words.PAST}
+    return templates

@@ -1,0 +1,95 @@
+"""One place where errors become statuses: problem+json for programs (RFC 9457), a page for people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.encoders import jsonable_encoder
+from starlette.responses import JSONResponse
+
+from phasegate.core import (
+    Exhausted,
+    Held,
+    InvalidInput,
+    Missing,
+    Parked,
+    PhasegateError,
+    Refused,
+    UsageError,
+)
+
+STATUSES: Mapping[str, int] = {
+    "not_signed_in": 401,
+    "bad_token": 401,
+    "wrong_passphrase": 403,
+    "form_token": 403,
+    "scope_missing": 403,
+    "not_an_approver": 403,
+    "bad_signature": 403,
+    "reauthentication_required": 403,
+    "unknown_gate": 404,
+    "unknown": 404,
+    "already_decided": 409,
+    "gate_void": 409,
+    "gate_expired": 409,
+    "stale_digest": 409,
+    "token_used": 409,
+    "revoked": 409,
+    "too_many_tries": 429,
+}
+"""By reason; a refusal with any other is 422."""
+_OTHERS: Mapping[type[PhasegateError], int] = {
+    UsageError: 422,
+    InvalidInput: 422,
+    Parked: 409,
+    Held: 409,
+    Missing: 503,
+    Exhausted: 503,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What went wrong, for programs and people."""
+
+    status: int
+    reason: str
+    """Machine-readable."""
+    detail: str
+    fix: str = ""
+    findings: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
+
+class NotFound(Refused):
+    """What the address names is not there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"there is no {what}", reason="unknown")
+
+
+def not_signed_in() -> Refused:
+    """Nobody is signed in, or the session has ended."""
+    return Refused("you are not signed in, or your session has ended", reason="not_signed_in", fix="sign in")
+
+
+def problem_of(error: PhasegateError) -> Problem:
+    """The problem that an error is."""
+    if isinstance(error, Refused):
+        return Problem(status=STATUSES.get(error.reason, 422), reason=error.reason, detail=str(error), fix=error.fix)
+    status = next((status for kind, status in _OTHERS.items() if isinstance(error, kind)), 500)
+    findings = tuple(vars(f) for f in error.findings) if isinstance(error, InvalidInput) else ()
+    reason = type(error).__name__.lower()
+    return Problem(status=status, reason=reason, detail=str(error), fix=error.fix, findings=findings)
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """The problem as problem+json."""
+    body = {"type": "about:blank", "title": problem.title, **vars(problem)}
+    headers = {"WWW-Authenticate": 'Bearer realm="phasegate"'} if problem.status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(jsonable_encoder(body), problem.status, headers, "application/problem+json")

@@ -1,0 +1,51 @@
+"""What a gate asks, in one sentence, and the policy of the runbook in plain words."""
+
+import json
+from collections.abc import Mapping
+
+from phasegate.app.app import App
+from phasegate.app.gate_view import GateView
+from phasegate.app.inbox import Waiting
+from phasegate.ledger import DecisionKind
+from phasegate.web.words import count, role
+
+POLICY = "iam-policy.json"
+
+
+def asks(view: GateView, row: Waiting) -> str:
+    """What is asked."""
+    authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
+    who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
+    have = "have" if len(authors) > 1 else "has"
+    again = f" for the {_ordinal(view.gate.key.attempt)} time" if view.gate.key.attempt > 1 else ""
+    onward = view.choices[DecisionKind.approve]
+    return f"{who} {have} handed in “{view.phase.title}” for “{row.subject.title}”{again}. If you approve: {onward}."
+
+
+def weighs(view: GateView) -> str:
+    """How much there is to read, and what is objected to."""
+    lines = f"+{sum(c.added for c in view.changes):,} −{sum(c.removed for c in view.changes):,} lines"
+    found = count(len(view.findings), "finding") if view.findings else "no findings"
+    blocks = f"{len(view.blocking)} blocking" if view.blocking else "none blocking"
+    return (
+        f"{count(len(view.changes), 'file')} changed since the last approval ({lines}); "
+        f"{found}{f', {blocks}' if view.findings else ''}."
+    )
+
+
+def _ordinal(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def permissions(app: App, view: GateView) -> list[str] | None:
+    """What the runbook's policy lets it do, statement by statement; None where the tree has no policy yet."""
+    text = app.workspace.tree(view.gate.commit).get(f"{view.run.spec}/{POLICY}")
+    if text is None:
+        return None
+    from phasegate.runbooks.policy import explain  # it loads IAM's data
+
+    try:
+        document = json.loads(text)
+        return explain(document) if isinstance(document, Mapping) else []
+    except (ValueError, KeyError, TypeError):
+        return []
