@@ -19,11 +19,12 @@ from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, 
 from phasegate.store import Database
 from phasegate.store.database import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
-from phasegate.workflow import Gatekeeper, Manager, Outcome, branch, decide
+from phasegate.workflow import Channel, Credentials, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Graph, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
+from phasegate.workflow.tokens import LASTS, give_token
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -75,8 +76,18 @@ class Desk:
         """The manager's approval of the gate that is open."""
         gate = (await self.ledger.gates(run_id, GateStatus.open))[0]
         now = self.keeper.clock.now()
-        statement = Statement(gate=gate.key, digest=gate.digest, kind=DecisionKind.approve, by="ada", at=now)
-        await decide(self.keeper, statement, self.key, self.queue.dispatch)
+        token = give_token(self.keeper.system, gate, "ada", now + LASTS)
+        statement = Statement(
+            gate=gate.key,
+            digest=gate.digest,
+            tree=gate.tree,
+            kind=DecisionKind.approve,
+            by="ada",
+            at=now,
+            token=token,
+        )
+        who = Credentials(name="ada", kind=Kind.person, channel=Channel.terminal, proved_at=now)
+        await decide(self.keeper, signed(statement, self.key), who, self.queue.dispatch)
 
 
 @asynccontextmanager
@@ -85,8 +96,8 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
     workspace = Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
     path, clock, flow = folder / ".phasegate" / "phasegate.db", SystemClock(), sdlc()
     database = await Database.open(path)
-    queue, ledger = await Queue.open(path), Ledger(database, clock)
     key, system = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
+    queue, ledger = await Queue.open(path), Ledger(database, clock, system)
     keeper = Gatekeeper(
         flow=flow,
         ledger=ledger,

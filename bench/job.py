@@ -6,10 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bench.measure import Row
 from phasegate.app import STATE
 from phasegate.core import SystemClock
-from phasegate.ledger import Event, Ledger
+from phasegate.ledger import Event, Ledger, PrivateKey
 from phasegate.store import Database
 
 BAR = 2.0
@@ -37,7 +39,7 @@ async def job() -> list[Row]:
 async def _events(path: Path) -> list[Event]:
     database = await Database.open(path)
     try:
-        ledger = Ledger(database, SystemClock())
+        ledger = Ledger(database, SystemClock(), PrivateKey(Ed25519PrivateKey.generate()))
         return [event for run in await ledger.runs() for event in await ledger.events(run.id)]
     finally:
         await database.close()

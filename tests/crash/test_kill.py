@@ -94,7 +94,7 @@ async def _holds(d: Desk, found: Marks, run: str) -> None:
     assert (await d.ledger.run(run)).status is RunStatus.released, run
     assert await _tree(d, run) == await _tree(d, UNDISTURBED), run
     events = await d.ledger.events(run)
-    assert first_break(events) == 0, run
+    assert first_break(events, d.ledger.key) == 0, run
     assert {event.key for event in events} == {event.key for event in await d.ledger.events(UNDISTURBED)}, run
     calls = {
         name: found.calls(f"{run}.{name}")

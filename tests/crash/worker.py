@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from crash.parts import Watched, marks, team
+from crash.parts import SYSTEM, Watched, marks, team
 from phasegate.core import Missing
 from phasegate.workflow.segment import Segments
 from phasegate.workflow.worker import Worker
@@ -27,7 +27,7 @@ def main(folder: Path, stops: int) -> None:
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    worker = Worker(folder / ".phasegate" / "phasegate.db", parts)
+    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM)
     worker.start()
     print(worker.executor, flush=True)
     ended.wait()

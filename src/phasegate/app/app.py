@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasegate.app.config import COMPILER, STATE, Config, read_config
+from phasegate.app.config import COMPILER, NAME, STATE, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, Held, InvalidInput, SystemClock, new_id
@@ -18,6 +19,7 @@ from phasegate.ledger import (
     GateRecord,
     Ledger,
     PrivateKey,
+    Revocation,
     Run,
     Statement,
     Waiver,
@@ -27,12 +29,18 @@ from phasegate.ledger import (
 from phasegate.sandbox import find_sandbox
 from phasegate.store import Database
 from phasegate.team import Flow, Team, load_team
-from phasegate.workflow import EFFECTS, Gatekeeper, branch, decide
+from phasegate.workflow import EFFECTS, Channel, Credentials, Gatekeeper, Kind, branch, decide, revoke, signed
+from phasegate.workflow.approvers import may_approve
 from phasegate.workflow.liveness import is_dead
+from phasegate.workflow.tokens import LASTS, give_token
 from phasegate.workspace import Workspace
 
 if TYPE_CHECKING:
     from phasegate.workflow.queue import Queue
+
+
+AT_ONCE = timedelta(minutes=5)
+"""How long a one-time token holds that is used at once."""
 
 
 class LazyQueue:
@@ -164,18 +172,68 @@ class App:
         digest: str,
         comments: Sequence[Comment] = (),
         waiver: Waiver | None = None,
+        token: str = "",
+        channel: Channel = Channel.terminal,
+        proved_at: datetime | None = None,
     ) -> Decision:
-        """Signs and takes a manager's decision; see `phasegate.workflow.decide` for what is refused."""
-        statement = Statement(
+        """Signs and takes a manager's decision; see `phasegate.workflow.decide` for what is refused.
+
+        Args:
+            gate: where.
+            kind: what is decided.
+            by: the manager.
+            key: theirs, unlocked.
+            digest: of what they saw.
+            comments: what they ask for.
+            waiver: what they excuse.
+            token: the one-time token that they were given with what they saw; empty: one is given out now.
+            channel: by which way they came.
+            proved_at: when they last proved who they are; left out: now, by the passphrase of the key.
+        """
+        statement = await self.statement(gate, kind, by, digest=digest, comments=comments, waiver=waiver, token=token)
+        who = Credentials(name=by, kind=Kind.person, channel=channel, proved_at=proved_at or self.clock.now())
+        return await self.take(signed(statement, key), who)
+
+    async def statement(
+        self,
+        gate: GateRecord,
+        kind: DecisionKind,
+        by: str,
+        *,
+        digest: str = "",
+        comments: Sequence[Comment] = (),
+        waiver: Waiver | None = None,
+        token: str = "",
+    ) -> Statement:
+        """What a manager signs to decide at a gate; without a digest, for what the gate shows now."""
+        phase, now = self.flow.phase(gate.key.phase), self.clock.now()
+        given = await self.ledger.delegations()
+        return Statement(
             gate=gate.key,
-            digest=digest,
+            digest=digest or gate.digest,
+            tree=gate.tree,
             kind=kind,
             by=by,
-            at=self.clock.now(),
+            at=now,
             comments=tuple(comments),
             waiver=waiver,
+            token=token or give_token(self.keeper.system, gate, by, now + AT_ONCE),
+            instead_of=self.keeper.register().principal(by, phase, gate, given, now),
         )
-        return await decide(self.keeper, statement, key, (await self.queue.opened()).dispatch)
+
+    def token(self, gate: GateRecord, by: str) -> str:
+        """A one-time token for a page: with it that person may decide once on what the gate shows now."""
+        return give_token(self.keeper.system, gate, by, self.clock.now() + LASTS)
+
+    async def take(self, decision: Decision, who: Credentials) -> Decision:
+        """Takes a decision that was signed already; see `phasegate.workflow.decide` for what is refused."""
+        return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
+
+    async def revoke(self, gate: GateRecord, by: str, key: PrivateKey) -> None:
+        """Takes back what a manager said at a gate; see `phasegate.workflow.revoke` for what is refused."""
+        revocation = Revocation(gate=gate.key, by=by, at=self.clock.now())
+        who = Credentials(name=by, kind=Kind.person, channel=Channel.terminal)
+        await revoke(self.keeper, revocation, key, who, (await self.queue.opened()).dispatch)
 
 
 @asynccontextmanager
@@ -194,13 +252,12 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
         raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
     team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS)
     flow = team.flow(config.work.flow)
-    for phase in flow.phases:
-        if phase.gate.quorum > 1:
-            raise InvalidInput(f"gate '{phase.gate.name}': a quorum of more than one is not built yet", fix="quorum: 1")
+    _can_be_passed(flow, config)
     path = folder / STATE / "phasegate.db"
     database = await Database.open(path)
     queue = LazyQueue(path)
-    ledger = Ledger(database, clock)
+    system = _system_key(folder / STATE / "system.key")
+    ledger = Ledger(database, clock, system)
     try:
         yield App(
             folder=Folder(
@@ -225,13 +282,25 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
                 managers=lambda: read_config(folder).people(),
                 policy=team.policy,
                 surroundings=World(config=config),
-                system=_system_key(folder / STATE / "system.key"),
+                system=system,
+                agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
         )
     finally:
         queue.close()
         await database.close()
+
+
+def _can_be_passed(flow: Flow, config: Config) -> None:
+    people = config.people().values()
+    for phase in flow.phases:
+        able = [person.name for person in people if may_approve(phase.gate, person)]
+        if phase.gate.quorum > max(1, len(able)):
+            raise InvalidInput(
+                f"gate '{phase.gate.name}' wants {phase.gate.quorum} approvals, and {NAME} lists {len(able)} who may",
+                fix="add managers with 'phasegate manager init --name NAME', or lower the quorum",
+            )
 
 
 def _system_key(path: Path) -> PrivateKey:

@@ -73,6 +73,8 @@ class Config(_Strict):
     index: Index = Index()
     aws: Aws = Aws()
     managers: tuple[ManagerRow, ...] = ()
+    groups: dict[str, tuple[str, ...]] = {}
+    """Managers' names by the name of a group, which a gate can list as `group:NAME`."""
     demo: bool = False
     """Written by `phasegate demo` alone; a policy that is made for demonstrations works nowhere else."""
 
@@ -88,7 +90,12 @@ class Config(_Strict):
     def people(self) -> dict[str, Manager]:
         """Who may decide, by name."""
         return {
-            row.name: Manager(name=row.name, card=row.card, public_key=PublicKey.parse(row.public_key))
+            row.name: Manager(
+                name=row.name,
+                card=row.card,
+                public_key=PublicKey.parse(row.public_key),
+                groups=tuple(group for group, names in self.groups.items() if row.name in names),
+            )
             for row in self.managers
         }
 

@@ -52,4 +52,4 @@ def worker(app: App) -> Worker:
         async with open_app(app.folder.path, clock=app.clock) as own, engine(own) as built:
             yield built
 
-    return Worker(app.database.path, parts)
+    return Worker(app.database.path, parts, app.keeper.system)

@@ -68,11 +68,6 @@ def gate_json(gate: GateRecord, run: Run) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """A run for programs."""
-    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
     """Looks at gates; remembers of a tree what it is about."""
@@ -97,7 +92,7 @@ class Inbox:
             subject=self.subject(gate.commit, gate.tree, run.spec),
             findings=tuple(findings_of(events, phase.id, gate.key.attempt)),
             expires_at=gate.opened_at + expires if expires else None,
-            approvers=tuple(name for name in self.app.keeper.keys(phase) if name != "policy:"),
+            approvers=tuple(self.app.keeper.register().approvers(phase, gate, self.app.clock.now())),
         )
 
     def subject(self, commit: str, tree: str, spec: str) -> Subject:

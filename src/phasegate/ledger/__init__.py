@@ -1,18 +1,22 @@
 """Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
 
+from phasegate.ledger.claims import Claim
+from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
-from phasegate.ledger.ledger import Dispatch, Ledger, Opening
+from phasegate.ledger.ledger import Dispatch, Ledger, Opening, Taken
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
     Decision,
     DecisionKind,
+    Delegation,
     Dossier,
     Event,
     GateKey,
     GateRecord,
     GateStatus,
+    Revocation,
     Run,
     RunStatus,
     Statement,
@@ -20,12 +24,17 @@ from phasegate.ledger.records import (
 )
 
 __all__ = [
+    "EVENT",
+    "STATEMENT",
+    "Claim",
     "Comment",
     "Decision",
     "DecisionKind",
+    "Delegation",
     "Dispatch",
     "Dossier",
     "Entry",
+    "Envelope",
     "Event",
     "GateKey",
     "GateRecord",
@@ -34,13 +43,17 @@ __all__ = [
     "Opening",
     "PrivateKey",
     "PublicKey",
+    "Revocation",
     "Run",
     "RunStatus",
     "Signer",
     "Statement",
+    "Taken",
     "Waiver",
     "create_key",
     "first_break",
     "open_pem",
+    "pae",
+    "seal",
     "unlock_key",
 ]

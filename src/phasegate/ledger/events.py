@@ -1,5 +1,6 @@
-"""The events of a run: append-only, each digest over the one before, so that a gap or an edit shows."""
+"""The events of a run: append-only, signed, each with the digest of the one before, so that a gap or an edit shows."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from phasegate.core import canonical, digest
-from phasegate.ledger.records import Event
+from phasegate.core import canonical
+from phasegate.ledger.dsse import EVENT, pae
+from phasegate.ledger.keys import PublicKey, Signer
+from phasegate.ledger.records import Event, event_payload
 from phasegate.store import Statement
 from phasegate.store.schema import events
 
 _OF = events.c.run == sa.bindparam("run")
-_LAST = Statement(sa.select(events.c.seq, events.c.digest).where(_OF).order_by(events.c.seq.desc()).limit(1))
+_LAST = Statement(sa.select(events).where(_OF).order_by(events.c.seq.desc()).limit(1))
 _APPEND = Statement(insert(events).on_conflict_do_nothing(index_elements=["run", "key"]))
 _READ = Statement(
     sa.select(events)
@@ -35,20 +38,35 @@ _REPORTS = Statement(
 )
 
 
-def append(connection: sa.Connection, run: str, at: datetime, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+def append(
+    connection: sa.Connection,
+    run: str,
+    at: datetime,
+    entries: Iterable[tuple[str, Mapping[str, Any]]],
+    signer: Signer,
+) -> None:
     """Adds events at the end of the run's chain; one whose key is there already is left out.
 
     Nodes run at least once, so a node names its event by what it did: the second time adds nothing.
     """
-    last = _LAST(connection, run=run).fetchone()
-    seq, before = (last["seq"], last["digest"]) if last else (0, b"")
+    row = _LAST(connection, run=run).fetchone()
+    seq, before = (row["seq"], _event(row).digest) if row else (0, b"")
     moment = int(at.timestamp())
     for key, body in entries:
         text = canonical(body).decode()
-        after = chain_digest(before, run=run, seq=seq + 1, key=key, at=moment, body=text)
-        fresh = _APPEND(connection, run=run, seq=seq + 1, key=key, at=moment, body=text, digest=after)
+        payload = event_payload(run=run, seq=seq + 1, key=key, at=moment, body=text, before=before)
+        signature = signer.sign(pae(EVENT, payload))
+        fresh = _APPEND(
+            connection, run=run, seq=seq + 1, key=key, at=moment, body=text, before=before, signature=signature
+        )
         if fresh.rowcount:
-            seq, before = seq + 1, after
+            seq, before = seq + 1, hashlib.sha256(payload).digest()
+
+
+def last_digest(connection: sa.Connection, run: str) -> bytes:
+    """Digest of the run's last event; empty where there is none."""
+    row = _LAST(connection, run=run).fetchone()
+    return _event(row).digest if row else b""
 
 
 def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
@@ -70,22 +88,17 @@ def _event(row: sqlite3.Row) -> Event:
         key=row["key"],
         at=datetime.fromtimestamp(row["at"], UTC),
         body=json.loads(row["body"]),
-        digest=row["digest"],
+        before=row["before"],
+        signature=row["signature"],
     )
 
 
-def chain_digest(before: bytes, *, run: str, seq: int, key: str, at: int, body: str) -> bytes:
-    """The 32 bytes that bind an event to all before it."""
-    return bytes.fromhex(digest([before.hex(), run, seq, key, at, body]))
-
-
-def first_break(chain: Sequence[Event]) -> int:
-    """The number of the first event that does not follow from the one before; 0 where the chain holds."""
+def first_break(chain: Sequence[Event], key: PublicKey) -> int:
+    """The number of the first event that does not follow from the one before, or is not signed by the key; else 0."""
     before = b""
     for number, event in enumerate(chain, start=1):
-        body = canonical(event.body).decode()
-        at = int(event.at.timestamp())
-        before = chain_digest(before, run=event.run, seq=number, key=event.key, at=at, body=body)
-        if before != event.digest or event.seq != number:
+        follows = (event.seq, event.before) == (number, before)
+        if not follows or not event.envelope(key.key_id).holds(key):
             return number
+        before = event.digest
     return 0

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -9,8 +11,20 @@ import sqlalchemy as sa
 from phasegate.core import Clock
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows
+from phasegate.ledger.dsse import Envelope
+from phasegate.ledger.keys import PrivateKey
 from phasegate.ledger.recorder import Entry, Recorder
-from phasegate.ledger.records import Decision, Dossier, Event, GateKey, GateRecord, GateStatus, Run, RunStatus
+from phasegate.ledger.records import (
+    Decision,
+    Delegation,
+    Dossier,
+    Event,
+    GateKey,
+    GateRecord,
+    GateStatus,
+    Run,
+    RunStatus,
+)
 from phasegate.store import Database
 
 T = TypeVar("T")
@@ -37,6 +51,17 @@ class EffectStart(NamedTuple):
     """The receipts that were asked for."""
 
 
+class Taken(StrEnum):
+    """What came of a decision."""
+
+    decided = "decided"
+    counted = "counted"
+    """It stands, and the gate waits for more approvals."""
+    lost = "lost"
+    """The gate was not open any more, or this person has spoken."""
+    token_used = "token_used"  # noqa: S105 - not a secret
+
+
 Dispatch = Callable[[sa.Connection, str, int], None]
 """Enqueues segment n of a run inside the caller's transaction."""
 
@@ -44,17 +69,26 @@ Dispatch = Callable[[sa.Connection, str, int], None]
 class Ledger:
     """The one place that reads and writes runs, gates, decisions, events and effects."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, system: PrivateKey) -> None:
+        """Takes its parts.
+
+        Args:
+            database: where the rows lie.
+            clock: tells when things happened.
+            system: the key that signs events.
+        """
         self._database = database
         self._clock = clock
-        self._recorder = Recorder(database, clock)
+        self._recorder = Recorder(database, clock, system)
+        self._append = partial(chain.append, signer=system)
+        self.key = system.public
 
     async def add_run(self, run: Run, dispatch: Dispatch) -> None:
         """Records a new run and dispatches its first segment, in one transaction."""
 
         def add(connection: sa.Connection, now: datetime) -> None:
             rows.add_run(connection, run)
-            chain.append(connection, run.id, now, [("run", {"spec": run.spec, "base": run.base})])
+            self._append(connection, run.id, now, [("run", {"spec": run.spec, "base": run.base})])
             dispatch(connection, run.id, 1)
 
         await self._database.write(add, self._clock.now())
@@ -76,7 +110,7 @@ class Ledger:
 
         def change(connection: sa.Connection, now: datetime) -> None:
             rows.set_status(connection, run_id, status, note)
-            chain.append(connection, run_id, now, entries)
+            self._append(connection, run_id, now, entries)
 
         await self._database.write(change, self._clock.now())
 
@@ -118,11 +152,11 @@ class Ledger:
             gate, passed, entries = opening(dossier)
             rows.open_gate(connection, gate)
             if passed:
-                rows.close_gate(connection, key, GateStatus.decided)
                 rows.add_decision(connection, passed)
+                rows.close_gate(connection, key, GateStatus.decided)
             else:
                 rows.wait(connection, key.run)
-            chain.append(connection, key.run, now, entries)
+            self._append(connection, key.run, now, entries)
             return passed is not None
 
         return await self._database.write(opens, self._clock.now())
@@ -143,26 +177,88 @@ class Ledger:
         """Gates, the oldest first; of one run, or in one status, where these are given."""
         return await self._database.read(rows.find_gates, run_id, status)
 
-    async def decide(self, decision: Decision, dispatch: Dispatch, *entries: Entry) -> bool:
-        """Takes the decision if its gate is still open: decision, event and next segment are one transaction.
+    async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> Taken:
+        """Takes what a person says at a gate if it is still open: decision, event and next segment are one transaction.
 
-        Returns:
-            False, with nothing stored, where the gate was not open any more.
+        Args:
+            decision: what is said; its token is used.
+            needed: how many approvals decide the gate; anything else decides it at once.
+            dispatch: enqueues what follows.
+            entries: what happened.
         """
-        key = decision.statement.gate
+        statement = decision.statement
+        key = statement.gate
 
-        def deciding(connection: sa.Connection, now: datetime) -> bool:
-            won = rows.close_gate(connection, key, GateStatus.decided)
-            if won:
-                rows.add_decision(connection, decision)
-                chain.append(connection, key.run, now, entries)
-                dispatch(connection, key.run, rows.next_segment(connection, key.run))
-            return won
+        def deciding(connection: sa.Connection, now: datetime) -> Taken:
+            gate = rows.find_gate(connection, key)
+            before = _standing(connection, key)
+            if (
+                gate is None
+                or gate.status is not GateStatus.open
+                or any(d.statement.by == statement.by for d in before)
+            ):
+                return Taken.lost
+            if not rows.use_token(connection, statement.token, key, now):
+                return Taken.token_used
+            rows.add_decision(connection, decision)
+            self._append(connection, key.run, now, entries)
+            if statement.kind.passes and len(_principals([*before, decision])) < needed:
+                return Taken.counted
+            rows.close_gate(connection, key, GateStatus.decided)
+            dispatch(connection, key.run, rows.next_segment(connection, key.run))
+            return Taken.decided
 
         return await self._database.write(deciding, self._clock.now())
 
+    async def revoke(self, key: GateKey, by: str, dispatch: Dispatch, *entries: Entry) -> bool:
+        """Takes back what a person said at a gate, and voids the gate, if nothing has come of it yet.
+
+        Returns:
+            False, with nothing changed, where it was used already, or they said nothing.
+        """
+
+        def revoking(connection: sa.Connection, now: datetime) -> bool:
+            if not rows.revoke(connection, key, by, now):
+                return False
+            rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided)
+            void = (f"void:{key.phase}/{key.attempt}", {"reason": "revoked"})
+            self._append(connection, key.run, now, [*entries, void])
+            dispatch(connection, key.run, rows.next_segment(connection, key.run))
+            return True
+
+        return await self._database.write(revoking, self._clock.now())
+
+    async def expire(self, key: GateKey, note: str) -> bool:
+        """Voids a gate that was open for too long, and has its run stand; False where it is not open any more."""
+
+        def expiring(connection: sa.Connection, now: datetime) -> bool:
+            closed = rows.close_gate(connection, key, GateStatus.void, also=GateStatus.open)
+            if closed:
+                rows.set_status(connection, key.run, RunStatus.parked, note)
+                void = (f"void:{key.phase}/{key.attempt}", {"reason": "gate_expired"})
+                self._append(connection, key.run, now, [void])
+            return closed
+
+        return await self._database.write(expiring, self._clock.now())
+
+    async def delegate(self, envelope: Envelope) -> None:
+        """Keeps a delegation."""
+        await self._database.write(rows.add_delegation, envelope)
+
+    async def delegations(self) -> list[tuple[Delegation, Envelope]]:
+        """Those that were not revoked, each as it was signed."""
+        return await self._database.read(rows.find_delegations)
+
+    async def end_delegations(self, by: str, to: str) -> int:
+        """Revokes what one person delegated to another; how many that were."""
+        return await self._database.write(rows.end_delegations, by, to, self._clock.now())
+
+    async def decisions(self, run_id: str) -> list[Decision]:
+        """What was said at the gates of a run, in order, with what was revoked."""
+        return await self._database.read(rows.find_decisions, run_id)
+
     async def decision(self, key: GateKey) -> Decision | None:
-        """What was decided at that gate, or None."""
+        """What decided that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
     async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, str]]) -> T:
@@ -178,7 +274,7 @@ class Ledger:
             if not reason:
                 rows.consume(connection, key, now)
             elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
-                chain.append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
+                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
             return outcome
 
         return await self._database.write(use, self._clock.now())
@@ -204,7 +300,7 @@ class Ledger:
 
         def done(connection: sa.Connection, now: datetime) -> None:
             rows.end_effect(connection, f"{run_id}/{key}", receipt)
-            chain.append(connection, run_id, now, entries)
+            self._append(connection, run_id, now, entries)
 
         await self._database.write(done, self._clock.now())
 
@@ -214,6 +310,18 @@ def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
         key=key,
         run=rows.find_run(connection, key.run),
         gate=rows.find_gate(connection, key),
-        decisions=tuple(rows.find_decisions(connection, key.run)),
+        decisions=tuple(d for d in rows.find_decisions(connection, key.run) if not d.revoked),
         reports=tuple(chain.reports(connection, key.run, key.phase)),
+        last=chain.last_digest(connection, key.run),
+        delegations=tuple(rows.find_delegations(connection)),
     )
+
+
+def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:
+    said = rows.find_decisions(connection, key.run)
+    return [decision for decision in said if decision.statement.gate == key and not decision.revoked]
+
+
+def _principals(decisions: Sequence[Decision]) -> set[str]:
+    """In whose right it was said: a person and who decides for them count once."""
+    return {decision.statement.instead_of or decision.statement.by for decision in decisions}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from phasegate.core import Clock
 from phasegate.ledger import events as chain
+from phasegate.ledger.keys import Signer
 from phasegate.store import Database
 
 Entry = tuple[str, Mapping[str, Any]]
@@ -18,9 +19,10 @@ _Batch = list[tuple[str, Sequence[Entry], asyncio.Future[None]]]
 class Recorder:
     """Whoever records waits until what they said is stored, with whatever came in while the one before was written."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, signer: Signer) -> None:
         self._database = database
         self._clock = clock
+        self._signer = signer
         self._waiting: _Batch = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -43,7 +45,7 @@ class Recorder:
     async def _stored(self, batch: _Batch, *, last: bool) -> bool:
         """Whether it is; one that cannot be stored must not take those with it that came at the same time."""
         try:
-            await self._database.write(_append, self._clock.now(), batch)
+            await self._database.write(_append, self._clock.now(), batch, self._signer)
         except Exception as error:
             if last:
                 _tell(batch, error)
@@ -52,12 +54,12 @@ class Recorder:
         return True
 
 
-def _append(connection: sa.Connection, now: datetime, batch: _Batch) -> None:
+def _append(connection: sa.Connection, now: datetime, batch: _Batch, signer: Signer) -> None:
     by_run: dict[str, list[Entry]] = {}
     for run_id, entries, _ in batch:
         by_run.setdefault(run_id, []).extend(entries)
     for run_id, all_entries in by_run.items():
-        chain.append(connection, run_id, now, all_entries)
+        chain.append(connection, run_id, now, all_entries, signer)
 
 
 def _tell(batch: _Batch, error: Exception | None) -> None:

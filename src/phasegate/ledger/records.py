@@ -1,11 +1,15 @@
 """What the ledger keeps, as values."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from phasegate.core import canonical
+from phasegate.core import canonical, digest
+from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope
+from phasegate.ledger.intoto import DELEGATION, GATE_APPROVAL, GATE_REVOCATION, statement
 
 
 class RunStatus(StrEnum):
@@ -36,6 +40,8 @@ class Run:
     """The commit that the run began from."""
     policy: str = ""
     """The gate policy that may decide in a person's place; empty: none."""
+    by: str = ""
+    """Who started it, as far as that is known."""
     status: RunStatus = RunStatus.working
     note: str = ""
     """Why it is parked."""
@@ -119,19 +125,26 @@ class Statement:
 
     gate: GateKey
     digest: str
+    tree: str = ""
+    """The tree's hash; the digest binds it too."""
     kind: DecisionKind
     by: str
     """The manager's name, or `policy:NAME`."""
     at: datetime
     comments: tuple[Comment, ...] = ()
     waiver: Waiver | None = None
+    token: str = ""
+    """The one-time token that was given out with what is decided on."""
+    instead_of: str = ""
+    """The approver who delegated; empty: by their own right."""
 
     def encoded(self) -> bytes:
-        """The bytes that the signature is over: canonical JSON."""
-        return canonical(self.as_json())
+        """The in-toto statement, as canonical JSON: the payload of the envelope."""
+        subjects = {str(self.gate): {"sha256": self.digest, "gitTree": self.tree}}
+        return statement(GATE_APPROVAL, subjects, self.as_json())
 
     def as_json(self) -> dict[str, Any]:
-        """As it is stored; fields without a value are left out."""
+        """The predicate; fields without a value are left out."""
         body: dict[str, Any] = {
             "gate": str(self.gate),
             "digest": self.digest,
@@ -139,6 +152,7 @@ class Statement:
             "by": self.by,
             "at": int(self.at.timestamp()),
         }
+        body |= {name: value for name in ("tree", "token", "instead_of") if (value := getattr(self, name))}
         if self.comments:
             body["comments"] = [{k: v for k, v in vars(c).items() if v} for c in self.comments]
         if self.waiver:
@@ -154,6 +168,13 @@ class Decision:
     key_id: str
     signature: bytes
     consumed: bool = False
+    revoked: bool = False
+
+    @property
+    def envelope(self) -> Envelope:
+        """As it was signed."""
+        payload = self.statement.encoded()
+        return Envelope(kind=STATEMENT, payload=payload, key_id=self.key_id, signature=self.signature)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +187,31 @@ class Event:
     """`kind` or `kind:phase/attempt/round/…`; the same key is stored once, however often a node runs."""
     at: datetime
     body: dict[str, Any] = field(default_factory=dict)
-    digest: bytes = b""
-    """SHA-256 over the event and the digest before it."""
+    before: bytes = b""
+    """Digest of the event before it; empty for the first."""
+    signature: bytes = b""
+    """Of the system's key, over the payload in its envelope."""
+
+    @property
+    def payload(self) -> bytes:
+        """What is signed: canonical JSON of the event, with the digest of the one before."""
+        return event_payload(
+            run=self.run,
+            seq=self.seq,
+            key=self.key,
+            at=int(self.at.timestamp()),
+            body=canonical(self.body).decode(),
+            before=self.before,
+        )
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the payload; the next event holds it."""
+        return hashlib.sha256(self.payload).digest()
+
+    def envelope(self, key_id: str) -> Envelope:
+        """As it was signed, by the system's key of that id."""
+        return Envelope(kind=EVENT, payload=self.payload, key_id=key_id, signature=self.signature)
 
     @property
     def kind(self) -> str:
@@ -181,6 +225,49 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Delegation:
+    """A manager has another person decide for them, for a while."""
+
+    by: str
+    """The approver who delegates."""
+    to: str
+    begins: datetime
+    ends: datetime
+    gates: tuple[str, ...] = ()
+    """Ids of phases; empty: all."""
+
+    def encoded(self) -> bytes:
+        """The in-toto statement: the payload of the envelope."""
+        window = [int(moment.timestamp()) for moment in (self.begins, self.ends)]
+        predicate = {"by": self.by, "to": self.to, "window": window, "gates": list(self.gates)}
+        return statement(DELEGATION, {self.by: {"sha256": digest(predicate)}}, predicate)
+
+    def covers(self, name: str, phase: str, now: datetime) -> bool:
+        """Whether that person may use it at that phase's gate now."""
+        return self.to == name and self.begins <= now < self.ends and phase in (self.gates or (phase,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revocation:
+    """A person takes back what they said at a gate."""
+
+    gate: GateKey
+    by: str
+    at: datetime
+
+    def encoded(self) -> bytes:
+        """The in-toto statement: the payload of the envelope."""
+        predicate = {"gate": str(self.gate), "by": self.by, "at": int(self.at.timestamp())}
+        return statement(GATE_REVOCATION, {str(self.gate): {"sha256": digest(predicate)}}, predicate)
+
+
+def event_payload(*, run: str, seq: int, key: str, at: int, body: str, before: bytes) -> bytes:
+    """An event's canonical JSON, put together from a body that is canonical already."""
+    name, of = json.dumps(key, ensure_ascii=False), json.dumps(run, ensure_ascii=False)
+    return f'{{"at":{at},"before":"{before.hex()}","body":{body},"key":{name},"run":{of},"seq":{seq}}}'.encode()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dossier:
     """All that bears on a gate, as of one moment."""
 
@@ -188,11 +275,22 @@ class Dossier:
     run: Run
     gate: GateRecord | None
     decisions: tuple[Decision, ...]
-    """Of the whole run, by phase and attempt."""
+    """Of the whole run, in order; those that were revoked are left out."""
     reports: tuple[Event, ...]
     """What checks and reviewers of the phase said, in all its attempts and rounds."""
 
+    last: bytes = b""
+    """Digest of the run's last event."""
+    delegations: tuple[tuple[Delegation, Envelope], ...] = ()
+    """Those that were not revoked, each as it was signed."""
+
+    @property
+    def taken(self) -> tuple[Decision, ...]:
+        """What was said at this gate so far: more than one where it asks for several approvals."""
+        return tuple(decision for decision in self.decisions if decision.statement.gate == self.key)
+
     @property
     def decision(self) -> Decision | None:
-        """What was decided at this gate, or None."""
-        return next((decision for decision in self.decisions if decision.statement.gate == self.key), None)
+        """What decided this gate, or None."""
+        decided = self.gate is not None and self.gate.status is GateStatus.decided
+        return self.taken[-1] if decided and self.taken else None

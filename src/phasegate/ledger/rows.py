@@ -9,12 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from phasegate.core import UsageError
+from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
+from phasegate.ledger.dsse import STATEMENT, Envelope
 from phasegate.ledger.records import (
     Comment,
     Decision,
     DecisionKind,
+    Delegation,
     GateKey,
     GateRecord,
     GateStatus,
@@ -23,7 +25,7 @@ from phasegate.ledger.records import (
     Waiver,
 )
 from phasegate.store import Statement
-from phasegate.store.schema import decisions, effects, gates, runs
+from phasegate.store.schema import decisions, delegations, effects, gates, runs, used_tokens
 
 Row = sa.RowMapping | sqlite3.Row
 
@@ -57,11 +59,28 @@ _CLOSE = Statement(
     .where(_at(gates), gates.c.status.in_([sa.bindparam("one"), sa.bindparam("other")]))
     .values(status=sa.bindparam("to"))
 )
-_DECISION = Statement(sa.select(decisions).where(_at(decisions)))
+_OF_GATE = sa.and_(*(decisions.c[name] == gates.c[name] for name in ("run", "phase", "attempt")))
+_DECISION = Statement(
+    sa.select(decisions)
+    .join(gates, _OF_GATE)
+    .where(_at(decisions), gates.c.status == GateStatus.decided.value)
+    .order_by(decisions.c.number.desc())
+    .limit(1)
+)
+_TAKEN = Statement(sa.select(sa.func.count().label("n")).select_from(decisions).where(_at(decisions)))
 _DECISIONS = Statement(
-    sa.select(decisions).where(decisions.c.run == _OF).order_by(decisions.c.phase, decisions.c.attempt)
+    sa.select(decisions)
+    .join(gates, _OF_GATE)
+    .where(decisions.c.run == _OF)
+    .order_by(gates.c.opened_at, decisions.c.phase, decisions.c.attempt, decisions.c.number)
 )
 _DECIDE = Statement(decisions.insert())
+_REVOKE = Statement(
+    decisions.update()
+    .where(_at(decisions), decisions.c.by == _OF, decisions.c.consumed_at.is_(None), decisions.c.revoked_at.is_(None))
+    .values(revoked_at=sa.bindparam("when"))
+)
+_USE = Statement(insert(used_tokens).on_conflict_do_nothing())
 _CONSUME = Statement(
     decisions.update().where(_at(decisions), decisions.c.consumed_at.is_(None)).values(consumed_at=sa.bindparam("when"))
 )
@@ -144,26 +163,67 @@ def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus
 
 
 def add_decision(connection: sa.Connection, decision: Decision) -> None:
-    """Stores what was decided."""
+    """Stores what somebody said at a gate."""
+    statement = decision.statement
+    number = _TAKEN(connection, **_key(statement.gate)).fetchone()["n"]
     _DECIDE(
         connection,
-        **decision.statement.gate._asdict(),
-        statement=decision.statement.encoded().decode(),
+        **statement.gate._asdict(),
+        number=number,
+        by=statement.by,
+        predicate=canonical(statement.as_json()).decode(),
         key_id=decision.key_id,
         signature=decision.signature,
         consumed_at=None,
+        revoked_at=None,
     )
 
 
 def find_decision(connection: sa.Connection, key: GateKey) -> Decision | None:
-    """What was decided at that gate, or None."""
+    """What decided that gate, or None."""
     row = _DECISION(connection, **_key(key)).fetchone()
     return _decision(row) if row else None
 
 
 def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
-    """What was decided in a run, by phase and attempt."""
+    """What was said at the gates of a run, in order, with what was revoked."""
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
+
+
+def revoke(connection: sa.Connection, key: GateKey, by: str, at: datetime) -> bool:
+    """Takes back what that person said at a gate, if it was not used yet."""
+    return bool(_REVOKE(connection, **_key(key), of=by, when=int(at.timestamp())).rowcount)
+
+
+def use_token(connection: sa.Connection, token: str, key: GateKey, at: datetime) -> bool:
+    """Notes that a one-time token was used; False where it was used before."""
+    return bool(_USE(connection, digest=digest(token), gate=str(key), at=int(at.timestamp())).rowcount)
+
+
+def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
+    """Keeps a delegation; the same one twice is one."""
+    values = {
+        "digest": digest(envelope.payload),
+        "payload": envelope.payload.decode(),
+        "key_id": envelope.key_id,
+        "signature": envelope.signature,
+    }
+    connection.execute(insert(delegations).on_conflict_do_nothing(), values)
+
+
+def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:
+    """Those that were not revoked, each as it was signed."""
+    found = connection.execute(sa.select(delegations).where(delegations.c.revoked_at.is_(None))).mappings()
+    return [_delegation(row) for row in found]
+
+
+def end_delegations(connection: sa.Connection, by: str, to: str, at: datetime) -> int:
+    """Revokes what one person delegated to another; how many that were."""
+    ended = [envelope for found, envelope in find_delegations(connection) if (found.by, found.to) == (by, to)]
+    for envelope in ended:
+        same = delegations.c.digest == digest(envelope.payload)
+        connection.execute(delegations.update().where(same).values(revoked_at=int(at.timestamp())))
+    return len(ended)
 
 
 def consume(connection: sa.Connection, key: GateKey, at: datetime) -> None:
@@ -210,16 +270,34 @@ def _gate(row: Row) -> GateRecord:
 
 
 def _decision(row: Row) -> Decision:
-    body = json.loads(row["statement"])
+    body = json.loads(row["predicate"])
     waiver = body.get("waiver")
     statement = records.Statement(
         gate=GateKey(row["run"], row["phase"], row["attempt"]),
         digest=body["digest"],
+        tree=body.get("tree", ""),
         kind=DecisionKind(body["decision"]),
         by=body["by"],
         at=datetime.fromtimestamp(body["at"], UTC),
         comments=tuple(Comment(**comment) for comment in body.get("comments", ())),
         waiver=Waiver(**{**waiver, "rules": tuple(waiver["rules"])}) if waiver else None,
+        token=body.get("token", ""),
+        instead_of=body.get("instead_of", ""),
     )
-    consumed = row["consumed_at"] is not None
-    return Decision(statement=statement, key_id=row["key_id"], signature=row["signature"], consumed=consumed)
+    return Decision(
+        statement=statement,
+        key_id=row["key_id"],
+        signature=row["signature"],
+        consumed=row["consumed_at"] is not None,
+        revoked=row["revoked_at"] is not None,
+    )
+
+
+def _delegation(row: Row) -> tuple[Delegation, Envelope]:
+    predicate = json.loads(row["payload"])["predicate"]
+    begins, ends = (datetime.fromtimestamp(moment, UTC) for moment in predicate["window"])
+    delegation = Delegation(
+        by=predicate["by"], to=predicate["to"], begins=begins, ends=ends, gates=tuple(predicate["gates"])
+    )
+    payload = row["payload"].encode()
+    return delegation, Envelope(kind=STATEMENT, payload=payload, key_id=row["key_id"], signature=row["signature"])

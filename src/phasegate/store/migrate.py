@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0002"
+NEWEST = "0003"
 
 
 def upgrade(engine: sa.Engine) -> None:

@@ -17,6 +17,7 @@ runs = sa.Table(
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("segments", sa.Integer, nullable=False, server_default="0"),
     sa.Column("started_at", sa.Integer, nullable=False),
+    sa.Column("by", sa.Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 
@@ -41,10 +42,34 @@ decisions = sa.Table(
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("phase", sa.Text, primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("statement", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("predicate", sa.Text, nullable=False),
     sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.LargeBinary(64), nullable=False),
     sa.Column("consumed_at", sa.Integer),
+    sa.Column("revoked_at", sa.Integer),
+    sa.UniqueConstraint("run", "phase", "attempt", "by"),
+    sqlite_with_rowid=False,
+)
+
+used_tokens = sa.Table(
+    "used_tokens",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("gate", sa.Text, nullable=False),
+    sa.Column("at", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+delegations = sa.Table(
+    "delegations",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary(64), nullable=False),
+    sa.Column("revoked_at", sa.Integer),
     sqlite_with_rowid=False,
 )
 
@@ -56,7 +81,8 @@ events = sa.Table(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("at", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("before", sa.LargeBinary(32), nullable=False),
+    sa.Column("signature", sa.LargeBinary(64), nullable=False),
     sa.UniqueConstraint("run", "key"),
     sqlite_with_rowid=False,
 )

@@ -25,6 +25,9 @@ def _duration(value: Any) -> Any:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+Approver = Annotated[str, Field(pattern=r"^((user|group):\S.*|[a-z][a-z0-9-]*)$")]
+"""A card, `user:NAME` or `group:NAME`."""
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
@@ -63,12 +66,22 @@ class Gate(_Strict):
 
     name: str = Field(min_length=1)
     """What people call it, such as `spec review`."""
-    approvers: tuple[Name, ...] = Field(("manager",), min_length=1)
-    """Cards of people who may decide; agents never can."""
+    approvers: tuple[Approver, ...] = Field(("manager",), min_length=1)
+    """Who may decide: the card of people, `user:NAME`, or `group:NAME` of phasegate.toml; agents never can."""
     quorum: int = Field(1, ge=1)
-    """How many different approvers must approve."""
+    """How many different approvers must approve; one who rejects or asks for changes is enough for that."""
+    author_may_approve: bool = True
+    """Whether who started the run may approve here; with one manager in the house nobody else could."""
+    delegable: bool = True
+    """Whether an approver may have another person decide for them."""
     expires_after: Duration | None = None
     """How long it may stay open, such as `14d`; then it closes with nothing approved. Left out, it waits for ever."""
+    remind_after: Duration | None = None
+    """How long until the first reminder, and between reminders. Left out, nobody is reminded."""
+    escalate_after: Duration | None = None
+    """After how long those of `escalate_to` may decide too."""
+    escalate_to: tuple[Approver, ...] = ()
+    """Named as the approvers are."""
     reauthenticate: bool = False
     """Whether the approver has to prove again who they are, at the moment of the decision."""
 
@@ -175,7 +188,7 @@ def read_flow(
         *_unknown(document, "approver", _approver_names(flow), people),
         *_unknown(document, "check", _check_names(flow), known_checks),
         *_unknown(document, "effect", _effect_names(flow), known_effects),
-        *_quorums(flow, document),
+        *_escalations(flow, document),
         *_artifacts(flow, document),
     ]
     if findings:
@@ -225,8 +238,10 @@ def _role_names(flow: Flow) -> Iterator[tuple[Location, str]]:
 
 def _approver_names(flow: Flow) -> Iterator[tuple[Location, str]]:
     for index, phase in enumerate(flow.phases):
-        for number, approver in enumerate(phase.gate.approvers):
-            yield ("phases", index, "gate", "approvers", number), approver
+        for key in ("approvers", "escalate_to"):
+            for number, approver in enumerate(getattr(phase.gate, key)):
+                if ":" not in approver:
+                    yield ("phases", index, "gate", key, number), approver
 
 
 def _check_names(flow: Flow) -> Iterator[tuple[Location, str]]:
@@ -244,13 +259,12 @@ def _effect_names(flow: Flow) -> Iterator[tuple[Location, str]]:
             yield ("phases", index, "effects", number), effect
 
 
-def _quorums(flow: Flow, document: Document) -> Iterator[Finding]:
+def _escalations(flow: Flow, document: Document) -> Iterator[Finding]:
     for index, phase in enumerate(flow.phases):
-        have, want = len(set(phase.gate.approvers)), phase.gate.quorum
-        if want > have:
-            where = ("phases", index, "gate", "quorum")
-            message = f"gate {phase.gate.name!r} wants {want} approvals and lists {have} approver(s)"
-            yield document.finding("quorum", where, message, "List more approvers, or lower the quorum.")
+        if bool(phase.gate.escalate_to) != bool(phase.gate.escalate_after):
+            message = f"gate {phase.gate.name!r} says half of how it escalates"
+            fix = "Write both escalate_after and escalate_to, or neither."
+            yield document.finding("escalation", ("phases", index, "gate"), message, fix)
 
 
 def _artifacts(flow: Flow, document: Document) -> Iterator[Finding]:

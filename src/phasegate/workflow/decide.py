@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from phasegate.core import Finding, Refused, UsageError
 from phasegate.ledger import (
@@ -13,35 +13,67 @@ from phasegate.ledger import (
     GateKey,
     GateRecord,
     GateStatus,
-    Signer,
     Statement,
+    Taken,
 )
-from phasegate.workflow.gatekeeper import Gatekeeper, decision_event, expired, objection, signed
+from phasegate.workflow.approvers import POLICY, Credentials, Kind, expired
+from phasegate.workflow.gatekeeper import Gatekeeper, decision_event, lapsed
 from phasegate.workflow.reports import findings_in
+from phasegate.workflow.state import branch
+from phasegate.workflow.tokens import token_holds
+
+_FIXES = {
+    "not_an_approver": "approvers are the [[managers]] of phasegate.toml whom the workflow names for this gate",
+    "bad_signature": "sign with the key that phasegate.toml lists for you",
+    "no_delegation": "have an approver delegate to you: 'phasegate delegate'",
+    "author_may_not_approve": "have another approver decide; who started a run may not, at this gate",
+}
 
 
-async def decide(keeper: Gatekeeper, statement: Statement, signer: Signer, dispatch: Dispatch) -> Decision:
+async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispatch: Dispatch) -> Decision:
     """Takes a manager's decision, once, for exactly the bytes that it names, and dispatches what follows.
 
     The same decision by the same person twice gives the first one back; only who could have taken it learns of it.
 
     Raises:
-        Refused: with one of the reasons `unknown_gate`, `not_an_approver`, `bad_signature`, `already_decided`,
-            `gate_void`, `gate_expired`, `stale_digest`, `comments_missing`, `blocking_findings`, `nothing_to_waive`,
-            `waiver_incomplete`, `waiver_expired`.
+        Refused: with one of the reasons `unknown_gate`, `agent_identity`, `service_identity`, `not_yourself`,
+            `not_an_approver`, `bad_signature`, `no_delegation`, `author_may_not_approve`, `already_decided`,
+            `gate_void`, `gate_expired`, `stale_digest`, `reauthentication_required`, `token_used`,
+            `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`, `waiver_expired`.
     """
-    decision = signed(statement, signer)
+    statement = decision.statement
     gate, dossier = await _found(keeper, statement.gate)
-    _identified(keeper, decision)
+    is_person(keeper, who, statement.by)
+    _may(keeper, decision, dossier)
     if gate.status is GateStatus.void:
         raise _void(gate.key)
-    if dossier.decision:
-        return _same(dossier.decision, statement)
-    _admit(keeper, gate, statement, findings_in(dossier))
-    if not await keeper.ledger.decide(decision, dispatch, decision_event(statement)):
-        winner = await keeper.ledger.decision(gate.key)
-        return _same(winner, statement)
-    return decision
+    if dossier.decision or _said(dossier.taken, statement.by):
+        return _same(dossier.taken, statement)
+    _admit(keeper, gate, dossier, statement, who)
+    needed = keeper.flow.phase(gate.key.phase).gate.quorum
+    event = decision_event(decision, who.channel, of_several=needed > 1)
+    match await keeper.ledger.decide(decision, needed, dispatch, event):
+        case Taken.decided | Taken.counted:
+            return decision
+        case Taken.lost:
+            said = [d for d in await keeper.ledger.decisions(gate.key.run) if d.statement.gate == gate.key]
+            return _same([d for d in said if not d.revoked], statement)
+        case _:
+            raise _used()
+
+
+def is_person(keeper: Gatekeeper, who: Credentials, name: str) -> None:
+    """Refuses everybody but the person themselves.
+
+    Raises:
+        Refused: `agent_identity`, `service_identity`, or `not_yourself`.
+    """
+    if who.kind is Kind.agent or name in keeper.agents or who.name in keeper.agents:
+        raise Refused(f"'{name}' is an agent, and agents never decide", reason="agent_identity", fix="ask a manager")
+    if who.kind is not Kind.person:
+        raise Refused(f"'{who.name}' is a service, and services never decide", reason="service_identity", fix="sign in")
+    if who.name != name:
+        raise Refused(f"'{who.name}' cannot decide as '{name}'", reason="not_yourself", fix="sign in as yourself")
 
 
 async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]:
@@ -54,11 +86,16 @@ async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]
     return dossier.gate, dossier
 
 
-def _same(earlier: Decision | None, statement: Statement) -> Decision:
+def _said(taken: Sequence[Decision], name: str) -> Decision | None:
+    return next((decision for decision in taken if decision.statement.by == name), None)
+
+
+def _same(taken: Sequence[Decision], statement: Statement) -> Decision:
+    earlier = _said(taken, statement.by) or next(iter(taken[-1:]), None)
     if earlier is None:
         raise _void(statement.gate)
     first = earlier.statement
-    if replace(statement, at=first.at) == first:
+    if replace(statement, at=first.at, token=first.token) == first:
         return earlier
     raise Refused(
         f"gate '{statement.gate}' was decided already: {first.kind} by {first.by}",
@@ -67,25 +104,33 @@ def _same(earlier: Decision | None, statement: Statement) -> Decision:
     )
 
 
+def _used() -> Refused:
+    return Refused(
+        "the one-time token was used, is too old, or was given to somebody else or for something else",
+        reason="token_used",
+        fix="look at the gate again; it gives out a new one",
+    )
+
+
 def _void(key: GateKey) -> Refused:
     return Refused(f"gate '{key}' is void", reason="gate_void", fix="list gates: 'phasegate gates'")
 
 
-def _identified(keeper: Gatekeeper, decision: Decision) -> None:
+def _may(keeper: Gatekeeper, decision: Decision, dossier: Dossier) -> None:
     statement = decision.statement
-    if statement.by.startswith("policy:"):
+    if statement.by.startswith(POLICY):
         raise Refused("a policy decides by itself alone", reason="not_an_approver", fix="sign as a manager")
-    keys = keeper.keys(keeper.flow.phase(statement.gate.phase))
-    reason = objection(statement, decision.key_id, decision.signature, keys)
+    phase = keeper.flow.phase(statement.gate.phase)
+    reason = keeper.register().objection(decision, phase, dossier, keeper.clock.now())
     if reason:
         raise Refused(
             f"'{statement.by}' cannot decide at gate '{statement.gate}' with this key",
             reason=reason,
-            fix="approvers are the [[managers]] of phasegate.toml whose card the workflow lists",
+            fix=_FIXES[reason],
         )
 
 
-def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement, findings: Sequence[Finding]) -> None:
+def _admit(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, statement: Statement, who: Credentials) -> None:
     phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
     if expired(gate, phase, now):
         raise Refused(
@@ -93,16 +138,40 @@ def _admit(keeper: Gatekeeper, gate: GateRecord, statement: Statement, findings:
             reason="gate_expired",
             fix=f"open it anew: 'phasegate run --resume {gate.key.run}'",
         )
-    if statement.digest != gate.digest:
+    _current(keeper, gate, statement)
+    if not token_holds(statement.token, keeper.system, gate, statement.by, now):
+        raise _used()
+    if phase.gate.reauthenticate and not who.fresh(now):
+        raise Refused(
+            f"gate '{gate.key}' asks who you are at the moment of the decision",
+            reason="reauthentication_required",
+            fix="give your passphrase again",
+        )
+    _holds(statement, findings_in(dossier), now)
+    _not_lapsed(statement, dossier, now)
+
+
+def _current(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> None:
+    moved = keeper.workspace.tip(branch(gate.key.run)) not in ("", gate.commit)
+    if moved or (statement.digest, statement.tree) != (gate.digest, gate.tree):
         raise Refused(
             f"digest '{statement.digest[:12]}' is not that of gate '{gate.key}': it shows other bytes now",
             reason="stale_digest",
             fix=f"look again: 'phasegate gate {gate.key}'",
         )
-    _holds(statement, findings, now.date())
 
 
-def _holds(statement: Statement, findings: Sequence[Finding], today: date) -> None:
+def _not_lapsed(statement: Statement, dossier: Dossier, now: datetime) -> None:
+    over = lapsed(dossier.decisions, now.date()) if statement.kind.passes else None
+    if over:
+        raise Refused(
+            f"the exception from {', '.join(over.rules)} was over on {over.expires}: what it excused stands again",
+            reason="waiver_expired",
+            fix="reject, and start the spec again with it mended",
+        )
+
+
+def _holds(statement: Statement, findings: Sequence[Finding], now: datetime) -> None:
     blocking = [finding for finding in findings if finding.blocking]
     if statement.kind is DecisionKind.request_changes and not statement.comments:
         raise Refused("changes are requested without saying which", reason="comments_missing", fix="--comment TEXT")
@@ -114,7 +183,7 @@ def _holds(statement: Statement, findings: Sequence[Finding], today: date) -> No
             fix="request changes, or waive them with an owner, a reason and an expiry",
         )
     if statement.kind is DecisionKind.waive:
-        _waivable(statement, {rule_of(finding) for finding in blocking}, today)
+        _waivable(statement, {rule_of(finding) for finding in blocking}, now.date())
 
 
 def _waivable(statement: Statement, blocking: set[str], today: date) -> None:

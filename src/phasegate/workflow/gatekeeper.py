@@ -1,13 +1,14 @@
 """Opens gates, and takes decisions from the store when a run goes on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from phasegate.core import Clock, Finding, Severity, digest
 from phasegate.ledger import (
+    STATEMENT,
     Decision,
     DecisionKind,
     Dossier,
@@ -18,28 +19,20 @@ from phasegate.ledger import (
     Ledger,
     Opening,
     PrivateKey,
-    PublicKey,
     Run,
     Signer,
     Statement,
+    Waiver,
+    seal,
 )
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
+from phasegate.workflow.approvers import POLICY, Manager, Register, expired
 from phasegate.workflow.reports import findings_in
-from phasegate.workflow.state import RunState
+from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Workspace
 
 Consumed = Literal["approve", "waive", "request-changes", "reject", "ask", "void"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manager:
-    """A person who may decide."""
-
-    name: str
-    card: str
-    """The card under which workflows list them as approver."""
-    public_key: PublicKey
 
 
 class Surroundings(Protocol):
@@ -77,7 +70,9 @@ class Gatekeeper:
     policy: Callable[[str], GatePolicy]
     surroundings: Surroundings
     system: PrivateKey
-    """Signs what a policy passes; never taken for a person's."""
+    """Signs events, and what a policy passes; never taken for a person's."""
+    agents: Collection[str] = ()
+    """Names of the cards of agents, who can never decide."""
     clock: Clock
 
     async def open(self, state: RunState, phase: Phase) -> bool:
@@ -87,17 +82,18 @@ class Gatekeeper:
 
     def _opening(self, state: RunState, dossier: Dossier) -> Opening:
         findings, key = findings_in(dossier), dossier.key
+        binds = self._binds(dossier, state, findings)
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
             commit=state["commit"],
             tree=self.workspace.tree_id(state["commit"]),
             since=state["since"],
-            digest=self._digest(dossier, state, findings),
+            digest=digest(binds),
             opened_at=self.clock.now(),
         )
         blocking = sum(finding.blocking for finding in findings)
-        opened = (f"gate:{key.phase}/{key.attempt}", {"tree": gate.tree, "blocking": blocking})
+        opened = (f"gate:{key.phase}/{key.attempt}", {"blocking": blocking, "binds": binds})
         decision, events = self._ask_policy(dossier.run, gate, findings)
         return Opening(gate, decision, [opened, *events])
 
@@ -112,39 +108,60 @@ class Gatekeeper:
             return "void", ""
         if decision is None:
             return ("void", "gate_expired") if expired(gate, phase, self.clock.now()) else ("ask", "")
-        reason = self._objection(dossier, gate, decision, state, phase)
+        reason = self._objection(dossier, gate, state, phase)
         return ("void", reason) if reason else (decision.statement.kind.value, "")
 
-    def _objection(self, dossier: Dossier, gate: GateRecord, decision: Decision, state: RunState, phase: Phase) -> str:
-        """Why the decision cannot be used now; who may decide, and what a policy asks, are held against it again."""
-        statement, policy = decision.statement, dossier.run.policy
-        if gate.commit != state["commit"] or statement.digest != gate.digest:
+    def _objection(self, dossier: Dossier, gate: GateRecord, state: RunState, phase: Phase) -> str:
+        """Why what was decided cannot be used now: who may decide, and what a policy asks, are asked again."""
+        now = self.clock.now()
+        moved = self.workspace.tip(branch(dossier.run.id)) not in ("", gate.commit)
+        if moved or gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
-        reason = objection(statement, decision.key_id, decision.signature, self.keys(phase))
-        if reason or not statement.by.startswith("policy:"):
-            return reason
-        if statement.by != f"policy:{policy}":
+        said = dossier.decision.statement if dossier.decision else None
+        if said and said.kind.passes and lapsed(dossier.decisions, now.date()):
+            return "waiver_expired"
+        register = self.register()
+        reasons = [register.objection(decision, phase, dossier, now) for decision in dossier.taken]
+        if said and said.kind.passes and not said.by.startswith(POLICY):
+            return self._too_few(dossier, phase, reasons)
+        return reasons[-1] or self._policy_objection(dossier, gate)
+
+    def _too_few(self, dossier: Dossier, phase: Phase, reasons: Sequence[str]) -> str:
+        counted = [d.statement for d, reason in zip(dossier.taken, reasons, strict=True) if not reason]
+        principals = {statement.instead_of or statement.by for statement in counted}
+        return "" if len(principals) >= phase.gate.quorum else next(filter(None, reasons), "quorum_missing")
+
+    def _policy_objection(self, dossier: Dossier, gate: GateRecord) -> str:
+        by, policy = dossier.taken[-1].statement.by, dossier.run.policy
+        if not by.startswith(POLICY):
+            return ""
+        if by != f"{POLICY}{policy}":
             return "not_an_approver"
         refused = self._refusal(self.policy(policy), gate, findings_in(dossier), dossier.run.spec)
         return "policy_refuses" if refused else ""
 
-    def keys(self, phase: Phase) -> dict[str, PublicKey]:
-        """Whose signatures count at that gate, by the name in the statement."""
-        managers = {m.name: m.public_key for m in self.managers().values() if m.card in phase.gate.approvers}
-        return {**managers, "policy:": self.system.public}
+    def register(self) -> Register:
+        """Everybody who counts, as of now."""
+        return Register(managers=self.managers(), system=self.system.public)
 
-    def _digest(self, dossier: Dossier, state: RunState, findings: list[Finding]) -> str:
-        earlier = self.flow.phase_ids[: self.flow.phase_ids.index(dossier.key.phase)]
+    def _binds(self, dossier: Dossier, state: RunState, findings: list[Finding]) -> dict[str, Any]:
+        """What a decision at the gate is bound to; its digest is what is signed."""
+        phases = list(self.flow.phase_ids)
+        earlier, policy = phases[: phases.index(dossier.key.phase)], dossier.run.policy
         upstream = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase in earlier]
-        return digest(
-            {
-                "gate": str(dossier.key),
-                "tree": self.workspace.tree_id(state["commit"]),
-                "flow": self.flow.shape,
-                "upstream": [digest(statement.as_json()) for statement in upstream],
-                "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
-            }
-        )
+        return {
+            "gate": str(dossier.key),
+            "tree": self.workspace.tree_id(state["commit"]),
+            "flow": self.flow.shape,
+            "phases": phases,
+            "quorum": self.flow.phase(dossier.key.phase).gate.quorum,
+            "rules": digest(self.flow.phase(dossier.key.phase).gate.model_dump(mode="json")),
+            "policy": digest(self.policy(policy).model_dump(mode="json")) if policy else "",
+            "upstream": [digest(statement.encoded()) for statement in upstream],
+            "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
+            "before": dossier.last.hex(),
+            "system": self.system.key_id,
+        }
 
     def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Entry]]:
         if not run.policy:
@@ -158,10 +175,12 @@ class Gatekeeper:
             gate=gate.key,
             digest=gate.digest,
             kind=DecisionKind.approve,
-            by=f"policy:{policy.name}",
+            tree=gate.tree,
+            by=f"{POLICY}{policy.name}",
             at=self.clock.now(),
         )
-        return signed(statement, self.system), [decision_event(statement)]
+        decision = signed(statement, self.system)
+        return decision, [decision_event(decision, "policy")]
 
     def _refusal(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> str:
         asks, here = policy.requires, self.surroundings
@@ -180,26 +199,24 @@ class Gatekeeper:
 
 def signed(statement: Statement, signer: Signer) -> Decision:
     """The statement under the signer's key."""
-    return Decision(statement=statement, key_id=signer.key_id, signature=signer.sign(statement.encoded()))
+    sealed = seal(STATEMENT, statement.encoded(), signer)
+    return Decision(statement=statement, key_id=sealed.key_id, signature=sealed.signature)
 
 
-def decision_event(statement: Statement) -> tuple[str, dict[str, str]]:
-    """The event of a decision."""
-    key = statement.gate
-    return f"decision:{key.phase}/{key.attempt}", {"by": statement.by, "decision": statement.kind.value}
+def decision_event(decision: Decision, channel: str, *, of_several: bool = False) -> Entry:
+    """The event of a decision; it holds the digest of what was signed."""
+    statement = decision.statement
+    place = f"{statement.gate.phase}/{statement.gate.attempt}"
+    body = {
+        "by": statement.by,
+        "decision": statement.kind.value,
+        "channel": channel,
+        "statement": digest(statement.encoded()),
+    }
+    return f"decision:{place}/{statement.by}" if of_several else f"decision:{place}", body
 
 
-def objection(statement: Statement, key_id: str, signature: bytes, keys: Mapping[str, PublicKey]) -> str:
-    """Why the signature does not count: `not_an_approver`, `bad_signature`, or empty."""
-    name = "policy:" if statement.by.startswith("policy:") else statement.by
-    key = keys.get(name)
-    if key is None:
-        return "not_an_approver"
-    valid = key.key_id == key_id and key.verifies(statement.encoded(), signature)
-    return "" if valid else "bad_signature"
-
-
-def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
-    """Whether the gate was open for longer than its workflow allows."""
-    after = phase.gate.expires_after
-    return after is not None and now - gate.opened_at > after
+def lapsed(decisions: Sequence[Decision], today: date) -> Waiver | None:
+    """An exception among these that is over: what it excused stands again."""
+    waivers = (decision.statement.waiver for decision in decisions if decision.statement.kind.passes)
+    return next((w for w in waivers if w and date.fromisoformat(w.expires) <= today), None)

@@ -151,7 +151,7 @@ class TeamNodes:
             subject = await self._subject(state)
             reports = await asyncio.gather(*(self.checks[check](subject) for check in checks))
             findings = [finding for report in reports for finding in report.findings]
-            body = _report_body(reports, findings, began)
+            body = {"tree": subject.tree, **_report_body(reports, findings, began)}
             await self.ledger.record(state["run"], (f"{kind}:{_place(state)}/{name}", body))
             blocking = sum(finding.blocking for finding in findings)
             return {"blocking": {f"{kind}-{name}": str(blocking)} if blocking else {}}

@@ -12,7 +12,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from phasegate.core import Held, PhasegateError, SystemClock, new_id
-from phasegate.ledger import Ledger, RunStatus
+from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Database
 from phasegate.workflow.liveness import lock
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
@@ -28,16 +28,18 @@ Parts = Callable[[], AbstractAsyncContextManager[Segments]]
 class Worker:
     """One process's worker; there is at most one in a process."""
 
-    def __init__(self, database: Path, parts: Parts) -> None:
+    def __init__(self, database: Path, parts: Parts, system: PrivateKey) -> None:
         """Prepares it.
 
         Args:
             database: the workspace's database file.
             parts: builds what segments need, on the loop that they run on.
+            system: signs what is recorded where the parts cannot be built.
         """
         self._database = database
         self._locks = database.parent / "workers"
         self._parts = parts
+        self._system = system
         self._segments: asyncio.Future[Segments] | None = None
         self._stopped = threading.Event()
         self.executor = f"{os.getpid()}-{new_id()}"
@@ -103,7 +105,7 @@ class Worker:
         database = await Database.open(self._database)
         try:
             fix = error.fix if isinstance(error, PhasegateError) else LOG
-            await park(Ledger(database, SystemClock()), run_id, str(error), fix)
+            await park(Ledger(database, SystemClock(), self._system), run_id, str(error), fix)
         finally:
             await database.close()
         return RunStatus.parked

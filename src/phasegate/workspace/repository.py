@@ -99,6 +99,10 @@ class Workspace:
         """The files of a commit."""
         return Tree(self._repository, self.tree_id(commit))
 
+    def listing(self, commit: str) -> list[tuple[str, str, str]]:
+        """Mode, path and hash of every entry of a commit's tree, submodules too: what its hash is made of."""
+        return list(_listing(self._repository[commit].peel(pygit2.Tree), ""))
+
     def tree_id(self, commit: str) -> str:
         """The hash of a commit's tree: equal bytes, equal hash."""
         return str(self._repository[commit].peel(pygit2.Tree).id)
@@ -151,6 +155,11 @@ class Workspace:
                 f"the branch '{branch}' cannot be made: {error}",
                 fix=f"rename the branch '{branch.partition('/')[0]}', if there is one",
             ) from error
+
+    def tip(self, branch: str) -> str:
+        """The commit that a branch points at; empty where there is none."""
+        reference = self._repository.references.get(f"refs/heads/{branch}")
+        return str(reference.target) if reference else ""
 
     def mark(self, name: str, commit: str) -> None:
         """Keeps a commit under a name of ours, out of the branches."""
@@ -217,6 +226,15 @@ class Workspace:
         who = pygit2.Signature(author.name, author.email, int(when.timestamp()), 0)
         tree = index.write_tree(self._repository)
         return str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
+
+
+def _listing(tree: pygit2.Tree, folder: str) -> Iterator[tuple[str, str, str]]:
+    for entry in tree:
+        path = f"{folder}{entry.name}"
+        if isinstance(entry, pygit2.Tree):
+            yield from _listing(entry, f"{path}/")
+        else:
+            yield f"{entry.filemode:o}", path, str(entry.id)
 
 
 def _paths(tree: pygit2.Tree, folder: str) -> Iterator[str]:

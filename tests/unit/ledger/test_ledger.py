@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import FixedClock, UsageError
 from phasegate.ledger import (
@@ -16,9 +17,11 @@ from phasegate.ledger import (
     GateStatus,
     Ledger,
     Opening,
+    PrivateKey,
     Run,
     RunStatus,
     Statement,
+    Taken,
     Waiver,
     first_break,
 )
@@ -26,6 +29,7 @@ from phasegate.store import Database
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 KEY = GateKey("abc", "plan", 1)
+SYSTEM = PrivateKey(Ed25519PrivateKey.generate())
 
 
 class Sent:
@@ -44,7 +48,7 @@ class Sent:
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     database = await Database.open(tmp_path / "p.db")
-    yield Ledger(database, FixedClock(NOW))
+    yield Ledger(database, FixedClock(NOW), SYSTEM)
     await database.close()
 
 
@@ -68,6 +72,9 @@ def _decision(kind: DecisionKind = DecisionKind.approve, key: GateKey = KEY) -> 
         digest="d" * 64,
         kind=kind,
         by="ada",
+        tree="2" * 40,
+        token="t1",
+        instead_of="grace",
         at=NOW,
         comments=(Comment(text="why?", path="a.md", line=3), Comment(text="and how?")),
         waiver=waiver if kind is DecisionKind.waive else None,
@@ -130,7 +137,7 @@ async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_
 async def test_a_decision_is_read_back_as_it_was_signed(ledger: Ledger, kind: DecisionKind) -> None:
     await ledger.add_run(_run(), Sent())
     await _open(ledger)
-    assert await ledger.decide(_decision(kind), Sent())
+    assert await ledger.decide(_decision(kind), 1, Sent()) is Taken.decided
     assert await ledger.decision(KEY) == _decision(kind)
     assert (await ledger.dossier(KEY)).decision == _decision(kind)
 
@@ -141,12 +148,12 @@ async def test_a_decision_its_event_and_the_next_segment_are_one_transaction(led
     await _open(ledger)
     sent.fails = True
     with pytest.raises(LookupError):
-        await ledger.decide(_decision(), sent, ("decision:plan/1", {}))
+        await ledger.decide(_decision(), 1, sent, ("decision:plan/1", {}))
     assert await ledger.decision(KEY) is None
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.open]
     assert [event.key for event in await ledger.events("abc")] == ["run"]
     sent.fails = False
-    assert await ledger.decide(_decision(), sent, ("decision:plan/1", {}))
+    assert await ledger.decide(_decision(), 1, sent, ("decision:plan/1", {}))
     assert sent.segments == [("abc", 1), ("abc", 2)]
     assert (await ledger.run("abc")).status is RunStatus.working
 
@@ -155,8 +162,9 @@ async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
     sent = Sent()
     await ledger.add_run(_run(), sent)
     await _open(ledger)
-    assert await ledger.decide(_decision(), sent)
-    assert not await ledger.decide(_decision(DecisionKind.reject), sent, ("decision:plan/1", {}))
+    assert await ledger.decide(_decision(), 1, sent)
+    second = await ledger.decide(_decision(DecisionKind.reject), 1, sent, ("decision:plan/1", {}))
+    assert second is Taken.lost
     assert (await ledger.decision(KEY)) == _decision()
     assert sent.segments == [("abc", 1), ("abc", 2)]
 
@@ -164,7 +172,7 @@ async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
 async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
     await _open(ledger)
-    await ledger.decide(_decision(), Sent())
+    await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
         assert await ledger.consume(KEY, lambda _: ("approve", "")) == "approve"
         decision = await ledger.decision(KEY)
@@ -175,11 +183,12 @@ async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
 async def test_a_gate_that_is_void_is_closed_with_its_reason_and_its_decision_was_not_used(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
     await _open(ledger)
-    await ledger.decide(_decision(), Sent())
+    await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
         assert await ledger.consume(KEY, lambda _: ("void", "stale_digest")) == "void"
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.void]
-    assert await ledger.decision(KEY) == _decision()
+    assert await ledger.decision(KEY) is None
+    assert await ledger.decisions("abc") == [_decision()]
     assert [event.body for event in await ledger.events("abc", prefix="void:")] == [{"reason": "stale_digest"}]
 
 
@@ -223,7 +232,7 @@ async def test_events_recorded_side_by_side_are_all_there_once(ledger: Ledger) -
     for run_id in ("abc", "xyz"):
         chain = await ledger.events(run_id)
         assert len({event.key for event in chain}) == len(chain) == 31
-        assert first_break(chain) == 0
+        assert first_break(chain, ledger.key) == 0
 
 
 async def test_who_records_hears_that_it_failed_and_takes_nobody_with_them(ledger: Ledger) -> None:

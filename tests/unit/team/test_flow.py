@@ -111,8 +111,18 @@ def test_authors_of_one_phase_write_different_paths() -> None:
         ),
         # an agent can never approve
         ("approvers: [manager]", "approvers: [qa-specialist]", "unknown-approver", "[qa-specialist]", "Known: manager"),
-        # more approvals than there are approvers
-        ("name: spec review,", "name: spec review, quorum: 2,", "quorum", "spec review", "List more approvers"),
+        # it escalates, and to nobody
+        ("name: spec review,", "name: spec review, escalate_after: 2d,", "escalation", "spec review", "or neither"),
+        # an agent cannot be escalated to
+        (
+            "name: spec review,",
+            "name: spec review, escalate_after: 2d, escalate_to: [devsec-engineer],",
+            "unknown-approver",
+            "[devsec-engineer]",
+            "Known: manager",
+        ),
+        # neither a card, nor a user, nor a group
+        ("approvers: [manager]", "approvers: ['team:finops']", "invalid-value", "team:finops", "pattern"),
         # a duration without a unit that we know
         ("expires_after: 14d", "expires_after: 14", "invalid-value", "14}", "a whole number and one of m, h, d, w"),
         # two authors that make one item

@@ -28,11 +28,12 @@ from phasegate.ledger import (
 )
 from phasegate.store import Database
 from phasegate.team import Flow, GatePolicy
-from phasegate.workflow import Effect, Gatekeeper, Manager, Outcome, branch, decide
+from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Nodes, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
+from phasegate.workflow.tokens import LASTS, give_token
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -117,6 +118,13 @@ class Team:
     key: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
     system: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
 
+    others: dict[str, Manager] = field(default_factory=dict)
+    """Managers besides ada."""
+
+    @property
+    def managers(self) -> dict[str, Manager]:
+        return {"ada": Manager(name="ada", card="manager", public_key=self.key.public), **self.others}
+
     @property
     def database(self) -> Path:
         return self.folder / ".phasegate" / "phasegate.db"
@@ -158,17 +166,25 @@ class Desk:
         digest: str = "",
         key: PrivateKey | None = None,
         waiver: Waiver | None = None,
+        token: str = "",
+        instead_of: str = "",
+        who: Credentials | None = None,
     ) -> Decision:
+        now = self.team.clock.now()
         statement = Statement(
             gate=gate.key,
             digest=digest or gate.digest,
+            tree=gate.tree,
             kind=kind,
             by=by,
-            at=self.team.clock.now(),
+            at=now,
             comments=tuple(Comment(text=text) for text in comments),
             waiver=waiver,
+            token=token or give_token(self.team.system, gate, by, now + LASTS),
+            instead_of=instead_of,
         )
-        return await decide(self.keeper, statement, key or self.team.key, self.queue.dispatch)
+        person = Credentials(name=by, kind=Kind.person, channel=Channel.terminal, proved_at=now)
+        return await decide(self.keeper, signed(statement, key or self.team.key), who or person, self.queue.dispatch)
 
 
 @asynccontextmanager
@@ -176,17 +192,18 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
     workspace = _workspace(team.folder)
     await _migrated(team.database)
     database = await Database.open(team.database)
-    ledger = Ledger(database, team.clock)
+    ledger = Ledger(database, team.clock, team.system)
     queue = await Queue.open(team.database)
     keeper = Gatekeeper(
         flow=team.flow,
         ledger=ledger,
         workspace=workspace,
-        managers=lambda: {"ada": Manager(name="ada", card="manager", public_key=team.key.public)},
+        managers=lambda: team.managers,
         policy=lambda _: team.policy,
         surroundings=team.here,
         system=team.system,
         clock=team.clock,
+        agents=frozenset({"writer", "critic"}),
     )
     writer: Author = ScriptedAuthor(lambda brief: team.author(brief))
     nodes = TeamNodes(

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import Refused
 from phasegate.ledger import DecisionKind, GateKey, GateRecord, GateStatus, Ledger, Opening, PrivateKey
+from phasegate.workflow import Manager
 from unit.workflow.parts import NOW, Desk, Team, desk
 
-KEY = PrivateKey(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
+KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(letter * 32)) for letter in (b"k", b"s"))
 DECIDERS = 4
 """In each process."""
 
@@ -20,6 +21,13 @@ DECIDERS = 4
 def race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
     """What each decider was told at each gate, `won` or the reason of the refusal, separated by spaces."""
     return asyncio.run(_race(folder, name, gates, start))
+
+
+def racers(folder: Path) -> Team:
+    """A team with a manager for every decider."""
+    names = [f"{process}{number}" for process in "ab" for number in range(DECIDERS)]
+    others = {name: Manager(name=name, card="manager", public_key=KEY.public) for name in names}
+    return Team(folder, key=KEY, system=SYSTEM, others=others)
 
 
 def gate_of(number: int) -> GateRecord:
@@ -32,7 +40,7 @@ def gate_of(number: int) -> GateRecord:
 
 async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
     async with AsyncExitStack() as stack:
-        desks = [await stack.enter_async_context(desk(Team(folder, key=KEY))) for _ in range(2)]
+        desks = [await stack.enter_async_context(desk(racers(folder))) for _ in range(2)]
         deciders = [(desks[number % 2], f"{name}{number}") for number in range(DECIDERS)]
         told = []
         for number in range(gates):
@@ -47,7 +55,7 @@ async def _all(deciders: Sequence[tuple[Desk, str]], gate: GateRecord) -> list[s
 
 async def _decide(d: Desk, gate: GateRecord, remark: str) -> str:
     try:
-        await d.decide(DecisionKind.request_changes, gate, remark)
+        await d.decide(DecisionKind.request_changes, gate, remark, by=remark)
     except Refused as refused:
         return refused.reason
     return f"won:{remark}"

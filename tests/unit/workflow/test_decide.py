@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
-from phasegate.workflow import Manager, decide
+from phasegate.workflow import Channel, Credentials, Kind, Manager, decide, signed
+from phasegate.workflow.tokens import LASTS, give_token
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
 
+PERSON = partial(Credentials, kind=Kind.person, channel=Channel.terminal)
 OTHER = PrivateKey(Ed25519PrivateKey.generate())
 WAIVER = Waiver(rules=("content/guard", "content/undo"), owner="ada", reason="known", expires="2026-12-01")
 
@@ -38,11 +41,14 @@ def _finding(rule: str) -> Finding:
 
 
 async def _reason(d: Desk, gate: GateRecord, kind: DecisionKind = DecisionKind.approve, **more: object) -> str:
-    statement = Statement(gate=gate.key, digest=gate.digest, kind=kind, by="ada", at=d.team.clock.now())
-    key = more.pop("key", d.team.key)
+    now, by = d.team.clock.now(), str(more.get("by", "ada"))
+    key, who = more.pop("key", d.team.key), more.pop("who", PERSON(name=by, proved_at=now))
+    token = give_token(d.team.system, gate, by, now + LASTS)
+    statement = Statement(gate=gate.key, digest=gate.digest, tree=gate.tree, kind=kind, by="ada", at=now, token=token)
     assert isinstance(key, PrivateKey)
+    assert isinstance(who, Credentials)
     with pytest.raises(Refused) as refused:
-        await decide(d.keeper, replace(statement, **more), key, d.queue.dispatch)  # type: ignore[arg-type]
+        await decide(d.keeper, signed(replace(statement, **more), key), who, d.queue.dispatch)  # type: ignore[arg-type]
     assert refused.value.fix
     assert (await d.ledger.dossier(gate.key)).decision is None
     return refused.value.reason
@@ -63,7 +69,7 @@ async def test_a_gate_that_is_not_there_is_unknown(tmp_path: Path, key: GateKey)
     ("by", "key", "reason"),
     [
         ("eve", OTHER, "not_an_approver"),  # a stranger with a key
-        ("writer", OTHER, "not_an_approver"),  # an author of the run
+        ("writer", OTHER, "agent_identity"),  # an author of the run
         ("bob", OTHER, "not_an_approver"),  # a manager under another card than the gate's
         ("ADA", None, "not_an_approver"),  # nearly her name
         ("ada ", None, "not_an_approver"),  # and nearly again
@@ -191,8 +197,9 @@ async def test_another_decision_is_refused_once_one_was_taken(
 ) -> None:
     async with at_gate(tmp_path) as (d, gate):
         first = await d.decide(DecisionKind.request_changes, gate, "shorter")
+        other = signed(second(first.statement), d.team.key)
         with pytest.raises(Refused, match="request-changes by ada") as refused:
-            await decide(d.keeper, second(first.statement), d.team.key, d.queue.dispatch)
+            await decide(d.keeper, other, PERSON(name="ada", proved_at=NOW), d.queue.dispatch)
         assert refused.value.reason == "already_decided"
         assert await d.ledger.decision(gate.key) == first
 
@@ -224,7 +231,7 @@ async def test_the_first_of_two_wins_even_when_both_were_let_in(tmp_path: Path) 
             async def dossier(self, key: GateKey) -> object:
                 return seen
 
-        late = Late(d.ledger._database, d.team.clock)
+        late = Late(d.ledger._database, d.team.clock, d.team.system)
         with pytest.raises(Refused) as refused:
             await replace(d, keeper=replace(d.keeper, ledger=late)).decide(DecisionKind.reject, gate)
         assert refused.value.reason == "already_decided"

@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Report, Subject
-from phasegate.core import Finding, Severity
+from phasegate.core import Finding, Severity, digest
 from phasegate.ledger import Decision, DecisionKind, GateStatus, PrivateKey, RunStatus, Statement, rows
 from phasegate.team import Flow
 from phasegate.workflow.gatekeeper import signed
 from phasegate.workflow.state import RunState
 from unit.workflow.parts import NOW, Desk, Here, Team, desk, flow, phase, policy
+
+KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
 
 
 async def test_a_policy_passes_every_gate_in_one_segment_in_its_own_name(tmp_path: Path) -> None:
@@ -108,10 +111,15 @@ async def _smuggle(d: Desk, decision: Decision) -> None:
     await d.ledger._database.write(write)
 
 
-async def _approval(d: Desk, by: str, key: PrivateKey, digest: str = "") -> Decision:
+async def _approval(d: Desk, by: str, key: PrivateKey, shown: str = "") -> Decision:
     gate = await d.open_gate()
     statement = Statement(
-        gate=gate.key, digest=digest or gate.digest, kind=DecisionKind.approve, by=by, at=d.team.clock.now()
+        gate=gate.key,
+        digest=shown or gate.digest,
+        tree=gate.tree,
+        kind=DecisionKind.approve,
+        by=by,
+        at=d.team.clock.now(),
     )
     return signed(statement, key)
 
@@ -151,7 +159,7 @@ async def test_a_decision_on_other_bytes_opens_nothing(tmp_path: Path) -> None:
     async with desk(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
-        await _smuggle(d, await _approval(d, "ada", d.team.key, digest="0" * 64))
+        await _smuggle(d, await _approval(d, "ada", d.team.key, shown="0" * 64))
         assert await d.segments.advance(run) is RunStatus.waiting
         assert (await d.open_gate()).key.attempt == 2
 
@@ -194,22 +202,30 @@ async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp
         assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "policy_refuses"}
 
 
-async def _digest(folder: Path, table: Flow, *remarks: str) -> str:
-    """Of the gate that is open after the one before it, if any, was approved with these remarks."""
-    async with desk(Team(folder, flow=table)) as d:
+async def _binds(folder: Path, table: Flow, *remarks: str) -> tuple[dict[str, Any], list[Decision]]:
+    """What the gate is bound to that is open after the one before it, if any, was approved with these remarks."""
+    async with desk(Team(folder, flow=table, key=KEY, system=SYSTEM)) as d:
         run = await d.start()
         await d.segments.advance(run)
         if remarks:
             await d.decide(DecisionKind.approve, await d.open_gate(), *remarks)
             await d.segments.advance(run)
-        return (await d.open_gate()).digest
+        gate = await d.open_gate()
+        events = await d.ledger.events(run)
+        opened = next(e for e in events if e.key == f"gate:{gate.key.phase}/{gate.key.attempt}")
+        assert digest(opened.body["binds"]) == gate.digest
+        assert opened.body["binds"]["before"] == events[opened.seq - 2].digest.hex()
+        return opened.body["binds"], await d.ledger.decisions(run)
 
 
 async def test_the_digest_binds_tree_workflow_and_what_was_decided_before(tmp_path: Path) -> None:
     one, two = flow(phase("first")), flow(phase("zero"), phase("first"))
-    plain = await _digest(tmp_path / "a", one)
-    assert await _digest(tmp_path / "b", one) == plain
-    assert await _digest(tmp_path / "c", flow(phase("first"), phase("next"))) != plain
-    downstream = await _digest(tmp_path / "d", two, "fine")
-    assert await _digest(tmp_path / "e", two, "fine") == downstream
-    assert await _digest(tmp_path / "f", two, "fine, but late") != downstream
+    plain, _ = await _binds(tmp_path / "a", one)
+    assert (await _binds(tmp_path / "b", one))[0] == plain
+    other, _ = await _binds(tmp_path / "c", flow(phase("first"), phase("next")))
+    assert [name for name in plain if plain[name] != other[name]] == ["flow", "phases"]
+    asks_again = flow(phase("first", gate={"name": "first gate", "reauthenticate": True}))
+    stricter, _ = await _binds(tmp_path / "d", asks_again)
+    assert [name for name in plain if plain[name] != stricter[name]] == ["rules"]
+    downstream, said = await _binds(tmp_path / "e", two, "fine")
+    assert downstream["upstream"] == [digest(said[0].statement.encoded())]

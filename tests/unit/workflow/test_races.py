@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from phasegate.ledger import first_break
 from phasegate.store import Database
-from unit.workflow.parts import Team, desk
-from unit.workflow.races import DECIDERS, KEY, gate_of, open_gates, race
+from unit.workflow.parts import desk
+from unit.workflow.races import DECIDERS, gate_of, open_gates, race, racers
 
-GATES = 250
+GATES = 1000
 
 
 def _segments(connection: sa.Connection) -> dict[str, int]:
@@ -22,10 +22,10 @@ def _segments(connection: sa.Connection) -> dict[str, int]:
 
 @pytest.mark.slow
 async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path, key=KEY)) as d:
+    async with desk(racers(tmp_path)) as d:
         await open_gates(d.ledger, d, GATES)
     told = _run(tmp_path)
-    async with desk(Team(tmp_path, key=KEY)) as d:
+    async with desk(racers(tmp_path)) as d:
         database = await Database.open(d.team.database)
         segments = await database.read(_segments)
         for number in range(GATES):
@@ -40,7 +40,7 @@ async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(
             assert segments[key.run] == (await d.ledger.run(key.run)).segments == 2
             events = await d.ledger.events(key.run)
             assert [event.kind for event in events] == ["run", "gate", "decision"]
-            assert first_break(events) == 0
+            assert first_break(events, d.ledger.key) == 0
         await database.close()
     assert {winner[4] for process in told for answers in process for winner in answers.split() if "won" in winner} == {
         "a",
@@ -53,4 +53,4 @@ def _run(folder: Path) -> list[list[str]]:
     with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as processes:
         start = manager.Barrier(2, timeout=60)
         racing = [processes.submit(race, folder, name, GATES, start) for name in ("a", "b")]  # type: ignore[arg-type]
-        return [each.result(timeout=120) for each in racing]
+        return [each.result(timeout=600) for each in racing]

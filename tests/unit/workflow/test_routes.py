@@ -50,7 +50,7 @@ async def test_each_phase_is_approved_in_turn_and_the_run_is_released(tmp_path: 
         assert tree["second/text.txt"] == b"second text 1 \n"
         assert gate.since == (await d.ledger.gates(run))[0].commit
         assert await _kinds(d, "effect") == ["effect:second/shake"]
-        assert first_break(await d.ledger.events(run)) == 0
+        assert first_break(await d.ledger.events(run), d.ledger.key) == 0
         assert await d.segments.advance(run) is RunStatus.released
 
 
@@ -272,5 +272,5 @@ async def test_many_runs_at_once_do_not_trample_each_other(tmp_path: Path) -> No
         assert set(await asyncio.gather(*map(d.segments.advance, runs))) == {RunStatus.released}
         for run in runs:
             events = await d.ledger.events(run)
-            assert first_break(events) == 0
+            assert first_break(events, d.ledger.key) == 0
             assert len(events) == len({event.key for event in events}) == 13

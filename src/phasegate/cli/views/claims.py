@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.verify import Claim
+from phasegate.ledger import Claim
 
 
 def claims_table(claims: Sequence[Claim]) -> Table:

@@ -1,0 +1,175 @@
+"""Verifies a bundle of Phasegate with nothing but `cryptography`: a second reading of docs/provenance.md, on its own.
+
+python verify_bundle.py BUNDLE --manager-key BASE64 [--manager-key …] [--allow-policy] [WHEEL …]
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+STATEMENT, EVENT = "application/vnd.in-toto+json", "application/vnd.phasegate.event+json"
+IN_TOTO, PREDICATE = "https://in-toto.io/Statement/v1", "https://phasegate.dev/{}/v1"
+
+
+class Wrong(Exception):
+    """Something does not hold."""
+
+
+def must(holds, what):
+    if not holds:
+        raise Wrong(what)
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def git(kind, content):
+    return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+
+
+def opened(envelope, kind, keys, what):
+    """The payload of an envelope that one of these keys signed, and its digest."""
+    must(set(envelope) == {"payload", "payloadType", "signatures"} and len(envelope["signatures"]) == 1, what)
+    (signature,), payload = envelope["signatures"], base64.b64decode(envelope["payload"], validate=True)
+    must(set(signature) == {"keyid", "sig"} and envelope["payloadType"] == kind and signature["keyid"] in keys, what)
+    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+    try:
+        keys[signature["keyid"]].verify(base64.b64decode(signature["sig"], validate=True), message)
+    except InvalidSignature:
+        raise Wrong(what) from None
+    return json.loads(payload), sha256(payload)
+
+
+def statement(envelope, name, keys, what):
+    said, digest = opened(envelope, STATEMENT, keys, what)
+    must((said["_type"], said["predicateType"]) == (IN_TOTO, PREDICATE.format(name)), what)
+    return said["subject"], said["predicate"], digest
+
+
+def tree_of(files):
+    """Git's hash of a tree with these files: mode, path, hash."""
+    rows, below = [], {}
+    for mode, path, blob in files:
+        name, _, rest = path.partition("/")
+        if rest:
+            below.setdefault(name, []).append((mode, rest, blob))
+        else:
+            rows.append((name, f"{mode} {name}\0".encode() + bytes.fromhex(blob)))
+    for name, inside in below.items():
+        rows.append((f"{name}/", f"40000 {name}\0".encode() + bytes.fromhex(tree_of(inside))))
+    return git("tree", b"".join(row for _, row in sorted(rows, key=lambda row: row[0].encode())))
+
+
+def chain(lines, run, system):
+    """The events, each with the digest of the decision that follows it."""
+    events, before = [], ""
+    while lines and "head" not in lines[0]:
+        event, digest = opened(lines.pop(0)["event"], EVENT, system, f"event {len(events) + 1} is not signed")
+        must((event["run"], event["seq"], event["before"]) == (run, len(events) + 1, before), "events are not in order")
+        follows = lines[0] if lines else {}
+        event["envelope"] = lines.pop(0)["decision"] if "decision" in follows else None
+        events, before = [*events, event], digest
+    must(events and lines, "the bundle was cut off")
+    subject, head, _ = statement(lines.pop(0)["head"], "run-ledger", system, "the head is not signed")
+    must(subject == [{"name": run, "digest": {"sha256": before}}], "the head names another end")
+    ends = [event["body"]["status"] for event in events if event["key"] == "end"]
+    must((head["run"], head["events"]) == (run, len(events)), "the head names another end")
+    must(head["status"] in (ends or ("working", "waiting", "parked")), "the head names another status")
+    return events, head["status"]
+
+
+def decided(event, binds, managers, system, policies):
+    """Digest and principal of what was signed at a gate."""
+    body = event["body"]
+    policy = body["by"].startswith("policy:")
+    must(policies or not policy, f"{binds['gate']} was passed by a policy, not by a person")
+    subject, said, digest = statement(event["envelope"], "gate-approval", system if policy else managers, binds["gate"])
+    shown = sha256(json.dumps(binds, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    bound = [{"name": binds["gate"], "digest": {"sha256": shown, "gitTree": binds["tree"]}}]
+    same = (said["gate"], said["by"], said["decision"]) == (binds["gate"], body["by"], body["decision"])
+    must(same and subject == bound, f"{binds['gate']}: what was signed is about something else")
+    return digest, said.get("instead_of") or said["by"], policy
+
+
+def gates(events, run, managers, system, policies):
+    """What each phase's passed gate is bound to."""
+    for event in events:
+        told = event["body"].get("statement") if event["key"].startswith("decision:") else None
+        signed = event["envelope"] and sha256(base64.b64decode(event["envelope"]["payload"]))
+        must(signed == told, f"event {event['seq']} and its decision do not belong together")
+    opening = [event for event in events if event["key"].startswith("gate:")]
+    phases = opening[-1]["body"]["binds"]["phases"] if opening else []
+    passed = {}
+    for event in opening:
+        place, binds = event["key"][5:], event["body"]["binds"]
+        told = [e for e in events if e["key"] == f"decision:{place}" or e["key"].startswith(f"decision:{place}/")]
+        passing = [e for e in told if e["body"]["decision"] in ("approve", "waive")]
+        if any(e["key"] == f"void:{place}" for e in events) or not passing or len(passing) < len(told):
+            continue
+        must((binds["gate"], binds["phases"]) == (f"{run}/{place}", phases), f"{place}: the gate is another's")
+        must(binds["before"] == event["before"] and binds["system"] in system, f"{place}: opened on other events")
+        signed = [decided(e, binds, managers, system, policies) for e in passing]
+        if any(policy for *_, policy in signed) or len({by for _, by, _ in signed}) >= binds["quorum"]:
+            passed[place.split("/")[0]] = binds, [digest for digest, *_ in signed]
+    for number, phase in enumerate(p for p in phases if p in passed):
+        must(phases[number] == phase, f"gate '{phases[number]}' was left out")
+        before = [digest for earlier in phases[:number] for digest in passed[earlier][1]]
+        must(passed[phase][0]["upstream"] == before, f"gate '{phase}' was decided on other decisions before it")
+    return phases, passed
+
+
+def released(lines, events, last, wheels):
+    tree, place = last["tree"], last["gate"].partition("/")[2]
+    listing, built = lines.pop(0), lines.pop(0)
+    must(set(listing) == {"tree", "files"} and set(built) == {"built", "content"}, "the bundle was cut off")
+    must(listing["tree"] == tree == tree_of(listing["files"]), "the files are not those that were approved")
+    blobs, content = {path: blob for _, path, blob in listing["files"]}, base64.b64decode(built["content"])
+    must(blobs.get(built["built"]) == git("blob", content), "what was built is not named in that tree")
+    tests = [e["body"] for e in events if e["key"].startswith(f"check:{place}/") and e["key"].endswith("/tests-pass")]
+    must(tests and tests[-1]["tree"] == tree and not tests[-1].get("findings"), "the tests did not pass for that tree")
+    for wheel in wheels:
+        must(json.loads(content).get(wheel.name) == sha256(wheel.read_bytes()), f"{wheel.name} was not approved")
+        for name in zipfile.ZipFile(wheel).namelist() if wheel.suffix == ".whl" else ():
+            made = name.partition("/")[0].endswith(".dist-info")
+            same = made or blobs.get(f"src/{name}") == git("blob", zipfile.ZipFile(wheel).read(name))
+            must(same, f"{name} is not from the approved tree")
+
+
+def verify(content, keys, wheels=(), policies=False):
+    """Where the run is, and who passed what; raises Wrong, or whatever a line that cannot be read raises."""
+    lines = [json.loads(line) for line in content.splitlines()]
+    header = lines.pop(0)
+    must(set(header) == {"bundle", "run", "system"} and header["bundle"] == "phasegate/v1", "this is no bundle")
+    raw = [base64.b64decode(key, validate=True) for key in keys]
+    managers = {sha256(key): Ed25519PublicKey.from_public_bytes(key) for key in raw}
+    own = base64.b64decode(header["system"], validate=True)
+    system = {sha256(own): Ed25519PublicKey.from_public_bytes(own)}
+    events, status = chain(lines, header["run"], system)
+    phases, passed = gates(events, header["run"], managers, system, policies)
+    must(status != "released" or len(passed) == len(phases), "it was released, and a gate was not passed")
+    if phases and phases[-1] in passed:
+        released(lines, events, passed[phases[-1]][0], wheels)
+    must(not lines, "something stands after the end")
+    return header["run"], status, list(passed)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("wheels", type=Path, nargs="*")
+    parser.add_argument("--manager-key", action="append", default=[])
+    parser.add_argument("--allow-policy", action="store_true")
+    given = parser.parse_args()
+    try:
+        run, status, passed = verify(given.bundle.read_bytes(), given.manager_key, given.wheels, given.allow_policy)
+    except Exception as error:
+        sys.exit(f"does not hold: {error}")
+    print(f"run {run} is {status}; gates passed: {', '.join(passed) or 'none'}; everything holds")

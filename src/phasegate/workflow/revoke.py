@@ -1,0 +1,66 @@
+"""Taking a decision back before anything has come of it, and having somebody else decide for a while."""
+
+from phasegate.core import Refused
+from phasegate.ledger import (
+    STATEMENT,
+    Delegation,
+    Dispatch,
+    Envelope,
+    Revocation,
+    Signer,
+    seal,
+)
+from phasegate.workflow.approvers import Credentials
+from phasegate.workflow.decide import is_person
+from phasegate.workflow.gatekeeper import Gatekeeper
+
+
+async def revoke(
+    keeper: Gatekeeper, revocation: Revocation, signer: Signer, who: Credentials, dispatch: Dispatch
+) -> None:
+    """Takes back what a person said at a gate; the gate is void, and the run opens another.
+
+    Raises:
+        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `nothing_to_revoke` where
+            they said nothing there, or the run went on already.
+    """
+    is_person(keeper, who, revocation.by)
+    envelope = _signed(keeper, revocation.by, revocation.encoded(), signer)
+    place = f"{revocation.gate.phase}/{revocation.gate.attempt}"
+    event = (f"revoked:{place}/{revocation.by}", {"by": revocation.by, "envelope": envelope.as_json()})
+    if not await keeper.ledger.revoke(revocation.gate, revocation.by, dispatch, event):
+        raise Refused(
+            f"there is nothing of '{revocation.by}' to take back at gate '{revocation.gate}'",
+            reason="nothing_to_revoke",
+            fix="a decision can be taken back until the run goes on with it",
+        )
+
+
+async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, who: Credentials) -> None:
+    """Has another person decide in the delegator's right, within the window; they sign with their own key.
+
+    Raises:
+        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `unknown_delegate` where the
+            other is no manager, or `empty_window`.
+    """
+    is_person(keeper, who, delegation.by)
+    envelope = _signed(keeper, delegation.by, delegation.encoded(), signer)
+    if delegation.to not in keeper.managers() or delegation.to == delegation.by:
+        raise Refused(
+            f"'{delegation.to}' is no other manager of this repository",
+            reason="unknown_delegate",
+            fix="name one of the [[managers]] of phasegate.toml; 'phasegate manager init' adds one",
+        )
+    if delegation.ends <= max(delegation.begins, keeper.clock.now()):
+        raise Refused("the window is over before it begins", reason="empty_window", fix="--until a day to come")
+    await keeper.ledger.delegate(envelope)
+
+
+def _signed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
+    manager = keeper.managers().get(name)
+    envelope = seal(STATEMENT, payload, signer)
+    if manager is None or not envelope.holds(manager.public_key):
+        raise Refused(
+            f"this is not the key of '{name}'", reason="bad_signature", fix="sign with the key that is listed for you"
+        )
+    return envelope
