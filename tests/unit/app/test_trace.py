@@ -69,6 +69,7 @@ FILES = {
 - [ ] T001 [P] [US1] Find them in `{MODULE}` (FR-001, AC-001)
 - [ ] T002 Write the page in `docs/nowhere.md` (FR-001)
 - [ ] T003 Sweep the floor in `{MODULE}`
+- [ ] T004 Lay in the runtime in `src/acme/_runtime/` (FR-001)
 """,
     f"{FOLDER}/test-plan.md": "| AC-001 | it is found | `test_found` |\n| AC-002 | not found | `test_not_written` |\n",
     MODULE: "# AC-001: a free volume\ndef is_match(row):\n    return True\n",
@@ -106,6 +107,7 @@ WHOLE = Record(
     facts=FACTS,
     run=RUN,
     files=tree(),
+    there=frozenset({*FILES, "src/acme/_runtime/engine.py"}),
     passages=[passage("specify", SPEC), passage("build", MODULE, TESTS), passage("release", "pyproject.toml")],
     events=events(TESTED, PUBLISHED),
     wheels={"acme-0.2.0.whl": frozenset({"acme/runbooks/free_volumes.py"})},
@@ -170,6 +172,13 @@ def test_gaps_are_shown(node: str, rule: str) -> None:
     gaps = {(gap.node, gap.rule) for gap in trace(WHOLE).gaps}
     assert (node, rule) in gaps
     assert ("FR-001", rule) not in gaps
+
+
+def test_what_stood_there_already_counts_as_there() -> None:
+    assert ("T004", "task-without-code") not in {(gap.node, gap.rule) for gap in trace(WHOLE).gaps}
+    assert "src/acme/_runtime/" in met(trace(WHOLE).onward("T004"))
+    gone = replace(WHOLE, there=frozenset(FILES))
+    assert ("T004", "task-without-code") in {(gap.node, gap.rule) for gap in trace(gone).gaps}
 
 
 def test_tests_that_were_never_run_are_a_gap() -> None:

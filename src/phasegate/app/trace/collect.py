@@ -24,11 +24,13 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
     gates = in_order(await app.ledger.gates(run.id), app.flow.phase_ids)
     upto = gates[: gates.index(gate) + 1] if gate in gates else gates
     passages = [await _passage(app, each) for each in upto]
+    tree = app.workspace.tree(upto[-1].commit) if upto else app.folder.read(facts.spec)
     return trace(
         Record(
             facts=facts,
             run=run,
-            files=_read(app.workspace.tree(upto[-1].commit), passages, facts) if upto else app.folder.read(facts.spec),
+            files=_read(tree, passages, facts),
+            there=frozenset(tree),
             passages=passages,
             events=events,
             wheels=_wheels(app.folder.path, events),

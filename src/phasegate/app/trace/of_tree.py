@@ -39,22 +39,26 @@ def _documents(record: Record) -> Part:
 
 
 def _tasks(record: Record) -> Part:
-    path, nodes, links = f"{record.facts.spec}/tasks.md", list[Node](), list[Link]()
-    for number, line in enumerate(record.text(path).splitlines(), 1):
+    tasks, nodes, links = f"{record.facts.spec}/tasks.md", list[Node](), list[Link]()
+    for number, line in enumerate(record.text(tasks).splitlines(), 1):
         found = _TASK.match(line)
         if found is None:
             continue
-        origin, name = at(path, number), found["id"]
+        origin, name = at(tasks, number), found["id"]
         nodes.append(Node(id=name, kind=Kind.task, text=found["text"], origin=origin))
         links += [Link(source=m.id, target=name, says="worked on in", origin=origin) for m in mentions(found["text"])]
-        links += [Link(source=name, target=made, says="makes", origin=origin) for made in _made(record, found["text"])]
-        links.append(Link(source=name, target=path, says="written in", origin=origin))
+        made = _made(record, found["text"])
+        nodes += [Node(id=path, kind=kind_of(path), text="", origin=at(path)) for path in made]
+        links += [Link(source=name, target=path, says="makes", origin=origin) for path in made]
+        links.append(Link(source=name, target=tasks, says="written in", origin=origin))
     return Part(nodes, links)
 
 
 def _made(record: Record, text: str) -> list[str]:
-    """The run's files that a task names: one by its path, or those of a folder."""
-    return [path for place in _PATH.findall(text)[-1:] for path in record.paths if _lies_in(path, place)]
+    """What a task names: files of the run, or what stood there already and was left as it is."""
+    named = _PATH.findall(text)[-1:]
+    written = [path for place in named for path in record.paths if _lies_in(path, place)]
+    return written or [place for place in named if any(_lies_in(path, place) for path in record.there)]
 
 
 def _lies_in(path: str, place: str) -> bool:

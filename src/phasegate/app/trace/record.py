@@ -27,6 +27,8 @@ class Record:
     run: Run | None
     files: Mapping[str, bytes]
     """The tree of the run's last gate; where it has none, the spec's folder as it lies in the working directory."""
+    there: frozenset[str] = frozenset()
+    """Paths of all the files of that tree."""
     passages: Sequence[Passage] = ()
     """The gates in the order in which they were opened."""
     events: Sequence[Event] = ()

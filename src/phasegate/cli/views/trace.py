@@ -109,10 +109,11 @@ def _short(name: str) -> str:
 
 
 def _gaps(gaps: Sequence[Gap]) -> RenderableType | None:
-    table = _grid()
+    alike: dict[str, list[str]] = {}
     for gap in gaps:
-        table.add_row(Text(_short(gap.node), "wait"), gap.text)
-    return table if gaps else None
+        alike.setdefault(gap.text, []).append(_short(gap.node))
+    rows = [Text.assemble((", ".join(names), "wait"), f": {text}") for text, names in alike.items()]
+    return Group(*rows) if rows else None
 
 
 def _approval(each: Approval) -> Iterator[RenderableType]:
