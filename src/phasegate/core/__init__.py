@@ -15,6 +15,7 @@ from phasegate.core.errors import (
 )
 from phasegate.core.findings import Finding, Severity, worst_first
 from phasegate.core.ids import identifier, new_id
+from phasegate.core.visible import is_visible, one_line, visible
 
 __all__ = [
     "Clock",
@@ -34,6 +35,9 @@ __all__ = [
     "canonical",
     "digest",
     "identifier",
+    "is_visible",
     "new_id",
+    "one_line",
+    "visible",
     "worst_first",
 ]

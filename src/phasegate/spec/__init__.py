@@ -10,7 +10,7 @@ from phasegate.spec.edit import (
     add_story,
     label_criteria,
 )
-from phasegate.spec.hostile import lint_text, visible
+from phasegate.spec.hostile import lint_text
 from phasegate.spec.lint import lint_spec
 from phasegate.spec.mentions import Mention, NamedTest, mentions, named_tests
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
@@ -45,5 +45,4 @@ __all__ = [
     "read_spec",
     "render_spec",
     "spec_path",
-    "visible",
 ]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markdown_it.token import Token
 
-from phasegate.core import Finding, Severity
+from phasegate.core import Finding, Severity, one_line
 from phasegate.spec.blocks import tokens
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -59,15 +59,6 @@ def lint_text(text: str, path: str, *, markdown: bool = True, check: str = "spec
         )
         for remark in _capped(remarks)
     ]
-
-
-def visible(text: str) -> str:
-    """The text with its invisible and bidirectional characters written out.
-
-    >>> visible("pay\\u202eload")
-    'pay[U+202E]load'
-    """
-    return _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
 
 
 class _Remark(NamedTuple):
@@ -146,7 +137,7 @@ def _reaching(token: Token, line: int) -> Iterator[_Remark]:
 
 
 def _shown(text: str) -> str:
-    plain = " ".join(visible(text).split())
+    plain = one_line(text)
     return repr(plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…")
 
 

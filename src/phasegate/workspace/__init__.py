@@ -3,7 +3,8 @@
 Written straight into the object database, without a working directory, so that many runs can work at once.
 """
 
-from phasegate.workspace.changes import Change, changes, visible
+from phasegate.core import visible
+from phasegate.workspace.changes import Change, changes
 from phasegate.workspace.repository import Signature, Workspace
 
 __all__ = ["Change", "Signature", "Workspace", "changes", "visible"]

@@ -1,14 +1,12 @@
 """What changed between two commits, as people read it: nothing hidden, nothing left out."""
 
 import difflib
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
-_BLANK = {"\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"}
-"""Letters and marks that are drawn as nothing."""
+from phasegate.core import is_visible, visible
+
 _NO_NEWLINE = "\\ no newline at the end"
 
 
@@ -39,27 +37,6 @@ def changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]:
     return list(_changes(old, new))
 
 
-def visible(text: str) -> str:
-    """The text with every character but a space that is drawn as nothing, or turns others round, as `<U+202E>`.
-
-    >>> visible("ad\\u202emin")
-    'ad<U+202E>min'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if _is_visible(char) else f"<U+{ord(char):04X}>" for char in text)
-
-
-def _is_visible(char: str) -> bool:
-    if char == " ":
-        return True
-    return not (unicodedata.category(char) in _UNSEEN or char in _BLANK or _is_variation(char))
-
-
-def _is_variation(char: str) -> bool:
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
-
-
 def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Change]:
     for path in sorted({*old, *new}):
         before, after = old.get(path), new.get(path)
@@ -70,7 +47,7 @@ def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Cha
         )
         lines = tuple(_difference(path, _text(before), _text(after)))
         plain = _text(after).replace("\n", "").replace("\t", "")
-        hidden = sum(not _is_visible(char) for char in path + plain)
+        hidden = sum(not is_visible(char) for char in path + plain)
         yield Change(path=visible(path), kind=kind, lines=lines, hidden=hidden)
 
 

@@ -9,8 +9,7 @@ from typing import NamedTuple, Self
 import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
-from phasegate.core import InvalidInput, PhasegateError
-from phasegate.workspace.changes import visible
+from phasegate.core import InvalidInput, PhasegateError, visible
 
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 """A path such as `a[1].md` is a name here, not a pattern that matches others."""

@@ -4,8 +4,8 @@ from importlib.resources import files as resources
 
 import pytest
 
-from phasegate.core import Finding, InvalidInput, Severity
-from phasegate.spec import lint_spec, lint_text, visible
+from phasegate.core import Finding, InvalidInput, Severity, visible
+from phasegate.spec import lint_spec, lint_text
 
 FOLDER = "specs/001-idle-things"
 EXAMPLES = resources("phasegate.team.specs")

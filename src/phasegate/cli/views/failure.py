@@ -4,8 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from phasegate.cli.views.findings import findings_list
-from phasegate.core import InvalidInput, PhasegateError, Refused
-from phasegate.workspace import visible
+from phasegate.core import InvalidInput, PhasegateError, Refused, visible
 
 
 def failure(error: PhasegateError) -> RenderableType:

@@ -6,8 +6,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from phasegate.core import Finding, Severity, worst_first
-from phasegate.workspace import visible
+from phasegate.core import Finding, Severity, visible, worst_first
 
 STYLES = {
     Severity.critical: "bad",

@@ -11,8 +11,9 @@ from rich.text import Text
 from phasegate.app.gate_view import Answer, Evidence, GateView
 from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
+from phasegate.core import visible
 from phasegate.ledger import DecisionKind
-from phasegate.workspace import Change, visible
+from phasegate.workspace import Change
 
 CUT = 40
 """Lines of a file's difference that are shown where not all is asked for."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.words import money
-from phasegate.workspace import visible
+from phasegate.core import visible
 
 STYLES = {"match": "bad", "warn": "wait", "skip": "quiet", "unknown": "wait"}
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.trace import Approval, Gap, Kind, Node, Origin, Row, Source, Status, Step, Trace
-from phasegate.workspace import visible
+from phasegate.core import visible
 
 STYLES = {
     Status.open: "quiet",

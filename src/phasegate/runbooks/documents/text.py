@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from phasegate.spec import visible
+from phasegate.core import one_line
 
 _MARKUP = re.compile(r"([\\`*_\[\]~|])")
 _BLOCK = re.compile(r"^(\s*)([#>+\-=]|\d+[.)])")
@@ -21,8 +21,7 @@ def plain(text: str) -> str:
     >>> plain("see ![x](http://evil) <script>, `State` and\\nmore")
     'see !\\\\[x\\\\](http&#58;//evil) &lt;script&gt;, `State` and more'
     """
-    one_line = " ".join(visible(text).split())
-    parts = _CODE.split(one_line)
+    parts = _CODE.split(one_line(text))
     written = [_words(part) if place % 2 == 0 else code(part) for place, part in enumerate(parts)]
     return _BLOCK.sub(r"\1\\\2", "".join(written))
 
@@ -47,7 +46,7 @@ def code(text: object) -> str:
     >>> code("Size > `8`")
     '`` Size > `8` ``'
     """
-    written = " ".join(visible(str(text)).split())
+    written = one_line(str(text))
     if _TAG.search(written):
         return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', html.escape(written))}</code>"
     longest = max((len(run) for run in re.findall(r"`+", written)), default=0)
