@@ -4,13 +4,16 @@ import sys
 
 import click
 
+from phasegate.cli.account import account
 from phasegate.cli.decide import decide, gate, gates
 from phasegate.cli.demo import demo
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
 from phasegate.cli.release import verify
 from phasegate.cli.runbook import runbook
+from phasegate.cli.serve import serve
 from phasegate.cli.start import init, lint, manager
+from phasegate.cli.token import token
 from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
 
@@ -18,6 +21,7 @@ HEADINGS = {
     "Start": [demo, init, manager, lint],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide],
+    "Page and API": [serve, account, token],
     "Release": [trace, verify],
     "Runbooks": [runbook],
 }

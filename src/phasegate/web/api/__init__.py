@@ -1,1 +1,23 @@
 """The REST API, `/api/v1`: the same values as the terminal prints with `--json`."""
+
+from fastapi import APIRouter
+
+from phasegate.web.api import gates, record, runs
+from phasegate.web.api.models import Problem
+
+
+def router() -> APIRouter:
+    """Every route; each says which scope its token needs."""
+    answers: dict[int | str, dict[str, object]] = {
+        status: {"model": Problem, "description": text}
+        for status, text in {
+            401: "no token, or one that has ended",
+            403: "the token does not allow it",
+            404: "there is no such thing",
+            422: "the request does not hold",
+        }.items()
+    }
+    whole = APIRouter(responses=answers)
+    for part in (runs, gates, record):
+        whole.include_router(part.router)
+    return whole

@@ -1,1 +1,13 @@
 """What people see: one module for each page."""
+
+from fastapi import APIRouter
+
+from phasegate.web.pages import backlog, gate, inbox, record, runs, signin
+
+
+def router() -> APIRouter:
+    """Every page."""
+    whole = APIRouter()
+    for page in (signin, inbox, gate, runs, backlog, record):
+        whole.include_router(page.router)
+    return whole

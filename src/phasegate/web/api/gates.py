@@ -1,0 +1,112 @@
+"""Gates, and handing in decisions that their managers signed."""
+
+import base64
+from typing import Any
+
+from fastapi import APIRouter
+
+from phasegate.app.gate_view import view_gate
+from phasegate.core import Refused
+from phasegate.identity import Token
+from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
+from phasegate.web import deciding
+from phasegate.web.api import models
+from phasegate.web.api.bearer import Decides, Reads
+from phasegate.web.api.cursor import After, Limit, part
+from phasegate.web.parts import Parts, Served
+from phasegate.workflow import Channel, Credentials, Kind
+from phasegate.workspace import visible
+
+router = APIRouter(tags=["gates"])
+_GATE = "/gates/{run}/{phase}/{attempt}"
+
+
+@router.get("/gates", response_model=models.Listing[models.WaitingGate])
+async def gates(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+    """Gates that wait for a decision, the oldest first."""
+    found = sorted(await parts.app.ledger.gates(status=GateStatus.open), key=_place)
+    shown, following = part(found, _place, after, limit)
+    return {"items": [(await parts.inbox.look(gate)).as_json() for gate in shown], "next": following}
+
+
+@router.get(_GATE, response_model=models.Gate)
+async def one(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
+    """Everything that a decision needs."""
+    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).as_json()
+
+
+@router.get(f"{_GATE}/findings", response_model=list[models.Finding])
+async def findings(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
+    """What checks and reviewers object to."""
+    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).as_json()["findings"]
+
+
+@router.post(f"{_GATE}/statement", response_model=models.ToSign)
+async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts: Served, token: Decides) -> Any:
+    """The bytes that the token's owner has to sign for this decision; nothing is decided."""
+    gate = await parts.gate(run, phase, attempt)
+    made = await parts.app.statement(
+        gate,
+        DecisionKind(wish.decision),
+        _owner(token),
+        digest=wish.digest,
+        comments=_comments(parts, gate, wish),
+        waiver=_waiver(wish),
+    )
+    to_sign = pae(STATEMENT, made.encoded())
+    return {"statement": made.as_json(), "encoded": base64.b64encode(to_sign).decode()}
+
+
+@router.post(
+    f"{_GATE}/decisions",
+    status_code=201,
+    response_model=models.Receipt,
+    responses={409: {"model": models.Problem, "description": "decided already, void, expired, or other bytes now"}},
+)
+async def decide(run: str, phase: str, attempt: int, signed: models.Signed, parts: Served, token: Decides) -> Any:
+    """Takes a decision that the token's owner signed with their own key."""
+    gate, body = await parts.gate(run, phase, attempt), signed.statement
+    if body.gate != str(gate.key):
+        raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
+    if body.by != _owner(token):
+        raise Refused(
+            f"token '{token.id}' is not that of '{visible(body.by)}'", reason="not_an_approver", fix="use your own"
+        )
+    who = Credentials(name=_owner(token), kind=Kind(token.kind), channel=Channel.api, proved_at=parts.app.clock.now())
+    made = _statement(parts, gate, body)
+    taken = await deciding.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
+    return {**taken.statement.as_json(), "key_id": taken.key_id}
+
+
+def _owner(token: Token) -> str:
+    """Whose token it is; that of a service is nobody's, whatever scopes it may be given."""
+    if token.account is None:
+        raise Refused("a service decides nothing", reason="not_an_approver", fix="a person's token")
+    return token.account
+
+
+def _statement(parts: Parts, gate: GateRecord, body: models.Statement) -> Statement:
+    return Statement(
+        gate=GateKey(*gate.key),
+        digest=body.digest,
+        tree=body.tree,
+        kind=DecisionKind(body.decision),
+        by=body.by,
+        at=deciding.moment(body.at),
+        comments=_comments(parts, gate, body),
+        waiver=_waiver(body),
+        token=body.token,
+        instead_of=body.instead_of,
+    )
+
+
+def _comments(parts: Parts, gate: GateRecord, wish: models.Wish) -> tuple[Comment, ...]:
+    return tuple(deciding.make_comments(parts, gate, [(c.path, c.line, c.text) for c in wish.comments]))
+
+
+def _waiver(wish: models.Wish) -> Waiver | None:
+    return Waiver(**{**wish.waiver.model_dump(), "rules": tuple(wish.waiver.rules)}) if wish.waiver else None
+
+
+def _place(gate: GateRecord) -> tuple[int | str, ...]:
+    return int(gate.opened_at.timestamp()), *gate.key

@@ -1,0 +1,115 @@
+"""The one place where the page and the REST API reach `decide`: nothing else in this package calls it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from phasegate.app.comments import anchored
+from phasegate.core import InvalidInput, Refused
+from phasegate.identity import Session
+from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Waiver
+from phasegate.ledger import Statement as Signed
+from phasegate.web.parts import Parts
+from phasegate.web.who import Form
+from phasegate.workflow import Channel, Credentials
+
+MOST_COMMENTS, LONGEST = 200, 10_000
+
+
+async def from_form(parts: Parts, gate: GateRecord, form: Form, address: str) -> Decision:
+    """Takes what a signed-in manager filled in, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.decide`; besides `reauthentication_required` and `wrong_passphrase`.
+        InvalidInput: the form does not say what is decided.
+    """
+    kind = decision_kind(form.text("decision"))
+    session = await _proved(parts, gate, form, address)
+    return await parts.app.decide(
+        gate,
+        kind,
+        session.account,
+        session.key,
+        digest=form.text("digest"),
+        comments=_comments(parts, gate, form),
+        waiver=_waiver(form) if kind is DecisionKind.waive else None,
+        token=form.text("token"),
+        channel=Channel.page,
+        proved_at=session.proved_at,
+    )
+
+
+async def from_statement(parts: Parts, statement: Signed, key_id: str, signature: bytes, who: Credentials) -> Decision:
+    """Takes a statement that a manager signed at home; a signature over a fresh one-time token proves who they are.
+
+    Raises:
+        Refused: see `phasegate.workflow.decide`.
+    """
+    return await parts.app.take(Decision(statement=statement, key_id=key_id, signature=signature), who)
+
+
+def decision_kind(word: str) -> DecisionKind:
+    """The decision of that name; nothing is guessed.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    try:
+        return DecisionKind(word)
+    except ValueError as error:
+        known = ", ".join(kind.value for kind in DecisionKind)
+        raise InvalidInput(f"'{word[:40]}' is no decision", fix=f"one of {known}") from error
+
+
+def moment(seconds: int) -> datetime:
+    """A statement's time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+async def _proved(parts: Parts, gate: GateRecord, form: Form, address: str) -> Session:
+    """The session, whose person proved again who they are where the gate asks for it."""
+    if not asks_again(parts, gate, form.session):
+        return form.session
+    secret = form.secret("passphrase")
+    if not secret:
+        raise Refused(
+            "this gate asks who you are, at the moment of the decision",
+            reason="reauthentication_required",
+            fix="give your passphrase with the decision",
+        )
+    return parts.sessions.proved(form.session, await parts.sign_in.prove(form.session.account, secret, address))
+
+
+def asks_again(parts: Parts, gate: GateRecord, session: Session) -> bool:
+    """Whether the gate needs a new proof from this session."""
+    return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not session.fresh(parts.app.clock.now())
+
+
+def _comments(parts: Parts, gate: GateRecord, form: Form) -> list[Comment]:
+    rows = list(zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False))
+    return make_comments(
+        parts, gate, [(path, int(line or 0) if line.isdecimal() or not line else -1, text) for path, line, text in rows]
+    )
+
+
+def make_comments(parts: Parts, gate: GateRecord, rows: Sequence[tuple[str, int, str]]) -> list[Comment]:
+    """Path, line and text of each as a comment; one without text is none.
+
+    Raises:
+        InvalidInput: there are too many, or one is too long.
+        UsageError: the gate's tree has no such file or line.
+    """
+    said = [row for row in rows if row[2]]
+    if len(said) > MOST_COMMENTS or any(len(text) > LONGEST for *_, text in said):
+        raise InvalidInput(f"{MOST_COMMENTS} comments of {LONGEST:,} characters are the most", fix="say it shorter")
+    return [
+        anchored(parts.app, gate.commit, path, line, text) if path else Comment(text=text) for path, line, text in said
+    ]
+
+
+def _waiver(form: Form) -> Waiver:
+    return Waiver(
+        rules=tuple(form.texts("rule")),
+        owner=form.text("owner"),
+        reason=form.text("reason"),
+        expires=form.text("expires"),
+    )

@@ -1,0 +1,81 @@
+"""One gate: everything that a decision needs, and deciding."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.app.gate_view import view_gate
+from phasegate.app.trace import requirement_rows, trace_of
+from phasegate.core import PhasegateError, worst_first
+from phasegate.identity import Session
+from phasegate.ledger import GateRecord, GateStatus
+from phasegate.web import deciding, said
+from phasegate.web.diff import files
+from phasegate.web.parts import Parts, Served
+from phasegate.web.problems import Problem, problem_of
+from phasegate.web.who import Filled, Form, Person, address_of
+from phasegate.workflow import rule_of
+
+router = APIRouter()
+_GATE = "/gates/{run}/{phase}/{attempt}"
+_BLANK: dict[str, Any] = {"decision": "", "comments": [], "owner": "", "reason": "", "expires": "", "rules": []}
+
+
+@router.get(_GATE)
+async def gate_page(run: str, phase: str, attempt: int, parts: Served, session: Person) -> Response:
+    """Shows the gate; nothing is decided by looking."""
+    return await _page(parts, session, await parts.gate(run, phase, attempt))
+
+
+@router.post(f"{_GATE}/decide")
+async def decide(run: str, phase: str, attempt: int, request: Request, parts: Served, form: Filled) -> Response:
+    """Takes the decision, once, for the bytes that were shown."""
+    gate = await parts.gate(run, phase, attempt)
+    try:
+        taken = await deciding.from_form(parts, gate, form, address_of(request))
+    except PhasegateError as error:
+        return await _page(parts, form.session, gate, problem=problem_of(error), form=form)
+    return RedirectResponse(f"/runs/{run}?decided={taken.statement.gate.phase}-{taken.statement.gate.attempt}", 303)
+
+
+async def _page(
+    parts: Parts, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: Form | None = None
+) -> Response:
+    view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
+    return parts.page(
+        "gate.html",
+        session,
+        problem.status if problem else 200,
+        view=view,
+        row=row,
+        asks=said.asks(view, row),
+        weighs=said.weighs(view),
+        files=files(view.changes),
+        findings=worst_first(view.findings),
+        rules=sorted({rule_of(finding) for finding in view.blocking}),
+        trace=requirement_rows(await trace_of(parts.app, view.run, gate)),
+        permissions=await run_in_threadpool(said.permissions, parts.app, view),
+        open=gate.status is GateStatus.open,
+        may=await _may(parts, gate, session),
+        token=parts.app.token(gate, session.account),
+        asks_again=deciding.asks_again(parts, gate, session),
+        problem=problem,
+        filled=_filled(form) if form else _BLANK,
+    )
+
+
+async def _may(parts: Parts, gate: GateRecord, session: Session) -> bool:
+    """Whether this person may decide here, by their own right or by that of who delegated to them."""
+    register, phase, now = parts.app.keeper.register(), parts.app.flow.phase(gate.key.phase), parts.app.clock.now()
+    given = await parts.app.ledger.delegations()
+    own = session.account in register.approvers(phase, gate, now)
+    return own or bool(register.principal(session.account, phase, gate, given, now))
+
+
+def _filled(form: Form) -> dict[str, Any]:
+    """What was typed, so that a refusal costs nobody their words; never the passphrase."""
+    rows = zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False)
+    kept = {name: form.text(name) for name in ("decision", "owner", "reason", "expires")}
+    return {**kept, "comments": [row for row in rows if row[2]], "rules": form.texts("rule")}

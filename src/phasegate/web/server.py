@@ -1,0 +1,68 @@
+"""The application: guard, routes, and errors as people and programs meet them."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from phasegate.core import PhasegateError
+from phasegate.web import api, pages, static
+from phasegate.web.guard import Guard
+from phasegate.web.pages.signin import ask
+from phasegate.web.parts import Parts
+from phasegate.web.problems import Problem, problem_of, problem_response
+from phasegate.web.who import session_of
+
+API = "/api/v1"
+
+
+def build(parts: Parts) -> FastAPI:
+    """The application over these parts."""
+    web = FastAPI(
+        title="Phasegate",
+        version="1",
+        description="Runs, gates and decisions of one target repository.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    web.state.parts = parts
+    web.include_router(static.router, include_in_schema=False)
+    web.include_router(pages.router(), include_in_schema=False)
+    web.include_router(api.router(), prefix=API)
+    web.add_exception_handler(PhasegateError, _ours)
+    web.add_exception_handler(HTTPException, _http)
+    web.add_exception_handler(RequestValidationError, _invalid)
+    web.add_middleware(Guard, settings=parts.settings)
+    return web
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PhasegateError)
+    return await _answer(request, problem_of(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    reason = {404: "unknown", 405: "method_not_allowed"}.get(error.status_code, "not_understood")
+    answer = await _answer(request, Problem(status=error.status_code, reason=reason, detail=str(error.detail)))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return await _answer(request, Problem(status=422, reason="invalid_request", detail=f"{where}: {first['msg']}"))
+
+
+async def _answer(request: Request, problem: Problem) -> Response:
+    """For a program as problem+json; for a person as a page, the sign-in form where that is what is missing."""
+    if request.url.path.startswith("/api/"):
+        return problem_response(problem)
+    parts: Parts = request.app.state.parts
+    if problem.reason == "not_signed_in":
+        to = request.url.path if request.method == "GET" else "/"
+        return ask(parts, 401, to=to)
+    return parts.page("problem.html", await session_of(request, parts), problem.status, problem=problem)
