@@ -18,13 +18,9 @@ STATEMENT, EVENT = "application/vnd.in-toto+json", "application/vnd.phasegate.ev
 IN_TOTO, PREDICATE = "https://in-toto.io/Statement/v1", "https://phasegate.dev/{}/v1"
 
 
-class Wrong(Exception):
-    """Something does not hold."""
-
-
 def must(holds, what):
     if not holds:
-        raise Wrong(what)
+        raise ValueError(what)
 
 
 def sha256(content):
@@ -33,6 +29,11 @@ def sha256(content):
 
 def git(kind, content):
     return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+
+
+def only(line, name):
+    must(set(line) == {name}, f"a line with {name} was expected")
+    return line[name]
 
 
 def opened(envelope, kind, keys, what):
@@ -44,7 +45,7 @@ def opened(envelope, kind, keys, what):
     try:
         keys[signature["keyid"]].verify(base64.b64decode(signature["sig"], validate=True), message)
     except InvalidSignature:
-        raise Wrong(what) from None
+        raise ValueError(what) from None
     return json.loads(payload), sha256(payload)
 
 
@@ -55,7 +56,6 @@ def statement(envelope, name, keys, what):
 
 
 def tree_of(files):
-    """Git's hash of a tree with these files: mode, path, hash."""
     rows, below = [], {}
     for mode, path, blob in files:
         name, _, rest = path.partition("/")
@@ -72,13 +72,13 @@ def chain(lines, run, system):
     """The events, each with the digest of the decision that follows it."""
     events, before = [], ""
     while lines and "head" not in lines[0]:
-        event, digest = opened(lines.pop(0)["event"], EVENT, system, f"event {len(events) + 1} is not signed")
+        event, digest = opened(only(lines.pop(0), "event"), EVENT, system, f"event {len(events) + 1} is not signed")
         must((event["run"], event["seq"], event["before"]) == (run, len(events) + 1, before), "events are not in order")
         follows = lines[0] if lines else {}
-        event["envelope"] = lines.pop(0)["decision"] if "decision" in follows else None
+        event["envelope"] = only(lines.pop(0), "decision") if "decision" in follows else None
         events, before = [*events, event], digest
     must(events and lines, "the bundle was cut off")
-    subject, head, _ = statement(lines.pop(0)["head"], "run-ledger", system, "the head is not signed")
+    subject, head, _ = statement(only(lines.pop(0), "head"), "run-ledger", system, "the head is not signed")
     must(subject == [{"name": run, "digest": {"sha256": before}}], "the head names another end")
     ends = [event["body"]["status"] for event in events if event["key"] == "end"]
     must((head["run"], head["events"]) == (run, len(events)), "the head names another end")
@@ -106,6 +106,11 @@ def gates(events, run, managers, system, policies):
         signed = event["envelope"] and sha256(base64.b64decode(event["envelope"]["payload"]))
         must(signed == told, f"event {event['seq']} and its decision do not belong together")
     opening = [event for event in events if event["key"].startswith("gate:")]
+    binds = {event["key"][5:]: event["body"]["binds"] for event in opening}
+    for event in events:
+        if event["envelope"]:
+            place = "/".join(event["key"][9:].split("/")[:2])
+            event["signed"] = decided(event, binds[place], managers, system, policies)
     phases = opening[-1]["body"]["binds"]["phases"] if opening else []
     passed = {}
     for event in opening:
@@ -116,7 +121,7 @@ def gates(events, run, managers, system, policies):
             continue
         must((binds["gate"], binds["phases"]) == (f"{run}/{place}", phases), f"{place}: the gate is another's")
         must(binds["before"] == event["before"] and binds["system"] in system, f"{place}: opened on other events")
-        signed = [decided(e, binds, managers, system, policies) for e in passing]
+        signed = [e["signed"] for e in passing]
         if any(policy for *_, policy in signed) or len({by for _, by, _ in signed}) >= binds["quorum"]:
             passed[place.split("/")[0]] = binds, [digest for digest, *_ in signed]
     for number, phase in enumerate(p for p in phases if p in passed):
@@ -144,7 +149,7 @@ def released(lines, events, last, wheels):
 
 
 def verify(content, keys, wheels=(), policies=False):
-    """Where the run is, and who passed what; raises Wrong, or whatever a line that cannot be read raises."""
+    """Where the run is, and who passed what; raises ValueError, or whatever a line that cannot be read raises."""
     lines = [json.loads(line) for line in content.splitlines()]
     header = lines.pop(0)
     must(set(header) == {"bundle", "run", "system"} and header["bundle"] == "phasegate/v1", "this is no bundle")

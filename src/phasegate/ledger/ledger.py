@@ -310,7 +310,7 @@ def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
         key=key,
         run=rows.find_run(connection, key.run),
         gate=rows.find_gate(connection, key),
-        decisions=tuple(d for d in rows.find_decisions(connection, key.run) if not d.revoked),
+        decisions=tuple(rows.standing_decisions(connection, key.run)),
         reports=tuple(chain.reports(connection, key.run, key.phase)),
         last=chain.last_digest(connection, key.run),
         delegations=tuple(rows.find_delegations(connection)),
@@ -318,8 +318,7 @@ def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
 
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:
-    said = rows.find_decisions(connection, key.run)
-    return [decision for decision in said if decision.statement.gate == key and not decision.revoked]
+    return [said for said in rows.standing_decisions(connection, key.run) if said.statement.gate == key]
 
 
 def _principals(decisions: Sequence[Decision]) -> set[str]:

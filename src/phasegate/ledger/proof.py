@@ -109,13 +109,14 @@ class _Gates:
         self._managers = {key.key_id: key for key in managers}
         opened = [body for body in bodies if body["key"].startswith("gate:")]
         self.phases: list[str] = list(opened[-1]["body"]["binds"]["phases"]) if opened else []
+        self._binds = {body["key"].partition(":")[2]: body["body"]["binds"] for body in opened}
         gates = [self._gate(body) for body in opened]
         self.passed: dict[str, Passed] = {_phase(gate): gate for gate in gates if gate and gate.by}
 
     def claims(self) -> Iterator[Claim]:
         """One for each decision that has no place, and one for each phase."""
         stray = self._strays()
-        yield Claim(text="every decision stands where it was told of", holds=not stray, detail=stray)
+        yield Claim(text="every decision is signed, and stands where it was told of", holds=not stray, detail=stray)
         for place, phase in enumerate(self.phases):
             gate = self.passed.get(phase)
             if gate is None:
@@ -140,7 +141,17 @@ class _Gates:
             for body in self._bodies
             if body["key"].startswith("decision:") and body["seq"] not in self._bundle.decisions
         ]
-        return f"the decision that event {lacking[0]} tells of is missing" if lacking else ""
+        if lacking:
+            return f"the decision that event {lacking[0]} tells of is missing"
+        return next(filter(None, (self._unsigned(body) for body in self._bodies)), "")
+
+    def _unsigned(self, told: dict[str, Any]) -> str:
+        if not told["key"].startswith("decision:"):
+            return ""
+        place = "/".join(told["key"].partition(":")[2].split("/")[:2])
+        binds = self._binds.get(place)
+        wrong = self._objection(told, binds) if binds else "there is no such gate"
+        return f"event {told['seq']}: {wrong}" if wrong else ""
 
     def _gate(self, opened: dict[str, Any]) -> Passed | None:
         place, binds = opened["key"].partition(":")[2], opened["body"]["binds"]

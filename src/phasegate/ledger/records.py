@@ -275,7 +275,7 @@ class Dossier:
     run: Run
     gate: GateRecord | None
     decisions: tuple[Decision, ...]
-    """Of the whole run, in order; those that were revoked are left out."""
+    """Of the whole run, in order; those that were revoked, or whose gate is void, are left out."""
     reports: tuple[Event, ...]
     """What checks and reviewers of the phase said, in all its attempts and rounds."""
 

@@ -68,12 +68,14 @@ _DECISION = Statement(
     .limit(1)
 )
 _TAKEN = Statement(sa.select(sa.func.count().label("n")).select_from(decisions).where(_at(decisions)))
-_DECISIONS = Statement(
+_ALL = (
     sa.select(decisions)
     .join(gates, _OF_GATE)
     .where(decisions.c.run == _OF)
     .order_by(gates.c.opened_at, decisions.c.phase, decisions.c.attempt, decisions.c.number)
 )
+_DECISIONS = Statement(_ALL)
+_STANDING = Statement(_ALL.where(gates.c.status != GateStatus.void.value, decisions.c.revoked_at.is_(None)))
 _DECIDE = Statement(decisions.insert())
 _REVOKE = Statement(
     decisions.update()
@@ -188,6 +190,11 @@ def find_decision(connection: sa.Connection, key: GateKey) -> Decision | None:
 def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     """What was said at the gates of a run, in order, with what was revoked."""
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
+
+
+def standing_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
+    """What was said at the gates of a run, without what was revoked, and without gates that are void."""
+    return [_decision(row) for row in _STANDING(connection, of=run_id)]
 
 
 def revoke(connection: sa.Connection, key: GateKey, by: str, at: datetime) -> bool:

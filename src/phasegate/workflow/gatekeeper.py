@@ -148,7 +148,7 @@ class Gatekeeper:
         """What a decision at the gate is bound to; its digest is what is signed."""
         phases = list(self.flow.phase_ids)
         earlier, policy = phases[: phases.index(dossier.key.phase)], dossier.run.policy
-        upstream = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase in earlier]
+        upstream = [statement for phase in earlier for statement in _passed(dossier, phase)]
         return {
             "gate": str(dossier.key),
             "tree": self.workspace.tree_id(state["commit"]),
@@ -195,6 +195,13 @@ class Gatekeeper:
             "the action is destructive": destructive and not asks.destructive_actions,
         }
         return "; ".join(reason for reason, holds in reasons.items() if holds)
+
+
+def _passed(dossier: Dossier, phase: str) -> list[Statement]:
+    """What was said at the phase's gate that was passed."""
+    said = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase == phase]
+    stopped = {statement.gate for statement in said if not statement.kind.passes}
+    return [statement for statement in said if statement.gate not in stopped]
 
 
 def signed(statement: Statement, signer: Signer) -> Decision:
