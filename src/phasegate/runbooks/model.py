@@ -19,11 +19,11 @@ from pydantic import (
 
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity
+from phasegate.core.plain_yaml import Place, Source, read
 from phasegate.runbooks.cron import check_cron
 from phasegate.runbooks.expressions import check_expression
 from phasegate.runbooks.runtime.hours import Window
 from phasegate.runbooks.shapes import row_members
-from phasegate.runbooks.source import Place, Source, read
 
 CHECK = "runbook-language"
 _NAME = r"^[A-Za-z][A-Za-z0-9_]*$"

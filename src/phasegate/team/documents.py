@@ -2,17 +2,16 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from phasegate.core import Finding, InvalidInput, Severity
+from phasegate.core import Finding, InvalidInput, Severity, plain_yaml
 
-Location = tuple[int | str, ...]
+Location = plain_yaml.Place
 Model = TypeVar("Model", bound=BaseModel)
 
 _FENCE = re.compile(r"\A---\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -20,19 +19,25 @@ _FENCE = re.compile(r"\A---\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A parsed YAML file that remembers where each value stands."""
+    """A parsed YAML file that remembers where each value stands, and who asks."""
 
-    path: str
-    value: Any
-    lines: dict[Location, int]
+    source: plain_yaml.Source
     check: str
     """The check in whose name its findings are given, such as `flow-lint`."""
 
+    @property
+    def path(self) -> str:
+        """Its name in messages."""
+        return self.source.path
+
+    @property
+    def value(self) -> Any:
+        """What it says."""
+        return self.source.value
+
     def line(self, location: Location) -> int:
         """Line of a value, or of the nearest parent that has one."""
-        while location and location not in self.lines:
-            location = location[:-1]
-        return self.lines.get(location, 1)
+        return self.source.line(*location)
 
     def finding(self, rule: str, location: Location, message: str, fix: str) -> Finding:
         """A blocking finding about one value of the file."""
@@ -59,16 +64,7 @@ def read_yaml(text: str, path: str, *, check: str, first_line: int = 1) -> Docum
     Raises:
         InvalidInput: with one finding, where the text does not parse.
     """
-    try:
-        return _parse(text, path, check, first_line)
-    except _StrictnessError as error:
-        raise refused(path, [_unreadable(path, check, error.line + first_line, str(error))]) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = (mark.line if mark else 0) + first_line
-        raise refused(path, [_unreadable(path, check, line, error.problem or "not YAML")]) from None
-    except yaml.YAMLError as error:
-        raise refused(path, [_unreadable(path, check, first_line, str(error))]) from None
+    return Document(source=plain_yaml.read(text, path, check=check, first_line=first_line), check=check)
 
 
 def front_matter(text: str, path: str, *, check: str) -> tuple[Document, str]:
@@ -79,7 +75,15 @@ def front_matter(text: str, path: str, *, check: str) -> tuple[Document, str]:
     """
     match = _FENCE.match(text.replace("\r\n", "\n"))
     if match is None:
-        finding = _unreadable(path, check, 1, "the file does not begin with front matter")
+        finding = Finding(
+            check=check,
+            rule="unreadable",
+            severity=Severity.critical,
+            path=path,
+            line=1,
+            message="the file does not begin with front matter",
+            fix="Begin it with a line of ---, then keys and values, then another line of ---.",
+        )
         raise refused(path, [finding])
     body = text.replace("\r\n", "\n")[match.end() :]
     return read_yaml(match[1], path, check=check, first_line=2), body.strip() + "\n"
@@ -109,62 +113,6 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A fix for an unknown name: the nearest known one, else all of them."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
-
-
-class _StrictnessError(Exception):
-    """YAML that parses and is still not taken."""
-
-    def __init__(self, line: int, problem: str) -> None:
-        super().__init__(problem)
-        self.line = line
-
-
-def _parse(text: str, path: str, check: str, first_line: int) -> Document:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise _StrictnessError(
-                event.start_mark.line if event.start_mark else 0, "aliases (*name) are not allowed here"
-            )
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        lines = dict(_walk(node, (), first_line)) if node else {}
-        value = loader.construct_document(node) if node else None
-    finally:
-        loader.dispose()
-    return Document(path=path, value=value, lines=lines, check=check)
-
-
-def _walk(node: yaml.Node, location: Location, first_line: int) -> Iterator[tuple[Location, int]]:
-    yield location, node.start_mark.line + first_line
-    if isinstance(node, yaml.MappingNode):
-        yield from _walk_mapping(node, location, first_line)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            yield from _walk(child, (*location, index), first_line)
-
-
-def _walk_mapping(node: yaml.MappingNode, location: Location, first_line: int) -> Iterator[tuple[Location, int]]:
-    seen: set[str] = set()
-    for key, child in node.value:
-        name = str(key.value)
-        if name in seen:
-            raise _StrictnessError(key.start_mark.line, f"{name!r} stands here twice")
-        seen.add(name)
-        yield from _walk(child, (*location, name), first_line)
-        yield (*location, name), key.start_mark.line + first_line
-
-
-def _unreadable(path: str, check: str, line: int, problem: str) -> Finding:
-    return Finding(
-        check=check,
-        rule="unreadable",
-        severity=Severity.high,
-        path=path,
-        line=line,
-        message=problem,
-        fix="Mend the YAML at this line; values with a colon or a leading symbol need quotes.",
-    )
 
 
 def _finding(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from phasegate.runbooks.source import read
+from phasegate.core.plain_yaml import read
 
 _BOOLEANS = ("on", "off", "yes", "no")
 

@@ -1,0 +1,138 @@
+"""Reads YAML that a person or a stranger wrote: values alone, each with its line.
+
+Anchors, aliases and tags are refused (an alias bomb grows a few lines to gigabytes, a tag runs code), and so are keys
+that stand twice and keys that YAML does not read as text: a bare `on` is the boolean true.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import yaml
+
+from phasegate.core.errors import InvalidInput
+from phasegate.core.findings import Finding, Severity
+
+MOST_BYTES = 256 * 1024
+_MOST_DEPTH = 40
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+_MEND = "mend the YAML at this line; values with a colon or a leading symbol need quotes"
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A document, and where its parts stand."""
+
+    path: str
+    value: Any
+    lines: Mapping[Place, int]
+    """From 1, by keys and indices from the top."""
+
+    def line(self, *place: str | int) -> int:
+        """The line of a part, or of the nearest thing around it."""
+        known: Place = ()
+        for step in place:
+            if (*known, step) in self.lines:
+                known = (*known, step)
+        return self.lines.get(known, 1)
+
+
+class _Mark(Protocol):
+    """Where the parser is; its lines count from 0."""
+
+    @property
+    def line(self) -> int: ...
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates stay text: JMESPath and JSON know none."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
+    """Reads a document.
+
+    Args:
+        text: The document.
+        path: Its name, for findings.
+        check: The check that findings name.
+        first_line: Where the text begins in its file, for front matter.
+
+    Raises:
+        InvalidInput: with a finding for the place that cannot be read.
+    """
+    reader = _Reader(path=path, check=check, above=first_line - 1)
+    size = len(text.encode())
+    if size > MOST_BYTES:
+        raise reader.refused(None, f"it has {size:,} bytes; {MOST_BYTES:,} is the most", "split it")
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            reader.refuse_event(event)
+        node = yaml.compose(text, Loader=_Loader)
+        lines = dict(reader.lines(node, ()))
+        return Source(path=path, value=yaml.load(text, Loader=_Loader), lines=lines)  # noqa: S506  a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        raise reader.refused(error.problem_mark or error.context_mark, f"no YAML: {error.problem}", _MEND) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise reader.refused(None, f"no YAML: {error}", _MEND) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    path: str
+    check: str
+    above: int
+    """How many lines of the file stand above the text."""
+
+    def refused(self, mark: _Mark | None, message: str, fix: str) -> InvalidInput:
+        """The error for one place of the document."""
+        finding = Finding(
+            check=self.check,
+            rule="unreadable",
+            severity=Severity.critical,
+            path=self.path,
+            line=mark.line + 1 + self.above if mark else self.above,
+            message=message,
+            fix=fix,
+        )
+        return InvalidInput(f"{finding.where}: {message}", fix=fix, findings=[finding])
+
+    def refuse_event(self, event: yaml.Event) -> None:
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise self.refused(mark, "anchors and aliases (& and *) are refused", "write the value out")
+        if getattr(event, "tag", None):
+            raise self.refused(mark, f"the tag {event.tag} is refused", "write a plain value")  # type: ignore[attr-defined]
+
+    def lines(self, node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
+        if node is None:
+            return
+        if len(place) > _MOST_DEPTH:
+            raise self.refused(node.start_mark, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
+        yield place, node.start_mark.line + 1 + self.above
+        if isinstance(node, yaml.SequenceNode):
+            for index, entry in enumerate(node.value):
+                yield from self.lines(entry, (*place, index))
+        if isinstance(node, yaml.MappingNode):
+            yield from self._lines_of_map(node, place)
+
+    def _lines_of_map(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[Place, int]]:
+        seen = set[str]()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+                written = getattr(key, "value", "?")
+                fix = f'put quotes around it: "{written}"'
+                raise self.refused(key.start_mark, f"YAML does not read the key {written} as text", fix)
+            if key.value in seen:
+                raise self.refused(key.start_mark, f"the key {key.value!r} stands twice", "keep one of them")
+            seen.add(key.value)
+            yield from self.lines(value, (*place, key.value))
+            yield (*place, key.value), key.start_mark.line + 1 + self.above
