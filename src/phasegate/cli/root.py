@@ -9,7 +9,7 @@ from phasegate.cli.decide import decide, gate, gates
 from phasegate.cli.demo import demo
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
-from phasegate.cli.release import verify
+from phasegate.cli.release import bundle, verify
 from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
 from phasegate.cli.start import init, lint, manager
@@ -22,7 +22,7 @@ HEADINGS = {
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide],
     "Page and API": [serve, account, token],
-    "Release": [trace, verify],
+    "Release": [trace, bundle, verify],
     "Runbooks": [runbook],
 }
 

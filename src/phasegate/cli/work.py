@@ -117,13 +117,15 @@ async def hosted(app: "App") -> "AsyncIterator[None]":
     """A worker in this process, with its log in the repository's state folder."""
     from phasegate.app.engine import worker as worker_of
     from phasegate.app.standing import LOG
+    from phasegate.app.watching import watching
 
     handler = logging.FileHandler(app.state / LOG, delay=True)
     _log_to(handler)
     worker = worker_of(app)
     await asyncio.to_thread(worker.start)
     try:
-        yield
+        async with watching(app):
+            yield
     finally:
         worker.stop()
         handler.close()
@@ -168,6 +170,7 @@ async def _worker() -> None:
     from phasegate.app.app import open_app
     from phasegate.app.engine import worker as worker_of
     from phasegate.app.standing import stand
+    from phasegate.app.watching import watching
 
     _log_to(logging.StreamHandler())
     stopped = asyncio.Event()
@@ -178,7 +181,8 @@ async def _worker() -> None:
         taking = worker_of(app)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
-        await stopped.wait()
+        async with watching(app):
+            await stopped.wait()
         await asyncio.to_thread(taking.stop)
         if standing:
             standing.close()

@@ -88,7 +88,7 @@ def remove_event(folder: Path) -> None:
 def sign_anew(folder: Path) -> None:
     other = PrivateKey(Ed25519PrivateKey.generate())
     connection = sqlite3.connect(folder / ".phasegate" / "phasegate.db")
-    query = "select statement from decisions where phase = 'build'"
+    query = "select predicate from decisions where phase = 'build'"
     statement = json.loads(connection.execute(query).fetchone()[0])
     connection.close()
     change(
@@ -101,10 +101,10 @@ def sign_anew(folder: Path) -> None:
 
 def approve_in_ones_name(folder: Path) -> None:
     connection = sqlite3.connect(folder / ".phasegate" / "phasegate.db")
-    query = "select statement from decisions where phase = 'plan'"
+    query = "select predicate from decisions where phase = 'plan'"
     statement = json.loads(connection.execute(query).fetchone()[0]) | {"by": "ada"}
     connection.close()
-    change(folder, "update decisions set statement = ? where phase = 'plan'", json.dumps(statement))
+    change(folder, "update decisions set predicate = ? where phase = 'plan'", json.dumps(statement))
 
 
 def move_commit(folder: Path) -> None:
@@ -112,14 +112,15 @@ def move_commit(folder: Path) -> None:
     change(folder, "update gates set `commit` = ? where phase = 'build'", str(first.id))
 
 
+SIGNED = "every decision is signed, and stands where it was told of"
 TAMPERED = [
     pytest.param(change_wheel, f"{WHEEL} is the one that was approved", id="a byte of the wheel"),
     pytest.param(remove_wheel, "the wheel is in the index", id="no wheel"),
-    pytest.param(edit_event, "the events are whole and in order", id="an edited event"),
-    pytest.param(remove_event, "the events are whole and in order", id="an event less"),
+    pytest.param(edit_event, "the events are whole, in order and signed", id="an edited event"),
+    pytest.param(remove_event, "the events are whole, in order and signed", id="an event less"),
     pytest.param(sign_anew, "gate 'build' was passed by policy:demo", id="signed with another key"),
-    pytest.param(approve_in_ones_name, "gate 'plan' was passed by ada", id="in the name of a person"),
-    pytest.param(move_commit, "gate 'build' was passed by policy:demo", id="another commit"),
+    pytest.param(approve_in_ones_name, SIGNED, id="in the name of a person"),
+    pytest.param(move_commit, "each gate's commit has the gate's tree", id="another commit"),
 ]
 
 
