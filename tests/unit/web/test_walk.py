@@ -1,0 +1,250 @@
+"""Every route with every kind of credentials: who reaches what, and that looking changes nothing."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from phasegate.identity import Scope
+from phasegate.ledger import GateKey, GateStatus
+from phasegate.web import api, pages, static
+from unit.authors.small import FOLDER
+from unit.web.parts import HOST, ORIGIN, Office
+
+MONTH = timedelta(days=30)
+FOREIGN = "https://evil.example"
+Kind = Literal["none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin"]
+COOKIES = ("none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin")
+TOKENS = tuple(f"{kind} {scope}" for kind in ("service", "person") for scope in ("read", "run", "decide"))
+LAWLESS = ("service decide",)
+"""Cannot be made by any command: the row is put into the database by hand."""
+CREDENTIALS = (*COOKIES, *TOKENS, "expired", "revoked", "another's cookie as token", "foreign origin person decide")
+OPEN = {"/sign-in", "/static/{name}", "/api/v1/openapi.json"}
+"""What anybody may see."""
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("/api/")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def walk(router: APIRouter, prefix: str = "") -> Iterator[Route]:
+    for route in router.routes:
+        if isinstance(inside := getattr(route, "original_router", None), APIRouter):
+            yield from walk(inside, prefix)
+        if isinstance(route, APIRoute):
+            yield from (Route(method, prefix + route.path) for method in sorted(route.methods or ()))
+
+
+ROUTES = [
+    *walk(static.router),
+    *walk(pages.router()),
+    *walk(api.router(), "/api/v1"),
+    Route("GET", "/api/v1/openapi.json"),
+]
+
+
+def needed(route: Route) -> str:
+    """The scope that an API route needs, written down here once more."""
+    if route.method == "GET":
+        return "read"
+    return "run" if route.path.endswith("/runs") else "decide"
+
+
+def allowed(route: Route, who: str) -> bool:
+    """Whether they get past the door: what is behind it may still refuse what they ask."""
+    if who == "foreign origin person decide":
+        return route.method == "GET" and route.path in OPEN
+    if who in ("foreign origin", "no origin"):
+        return route.method == "GET" and (route.path in OPEN or not route.is_api)
+    if route.path in OPEN:
+        return True
+    if route.is_api:
+        return who in TOKENS and who.endswith(needed(route)) and who not in LAWLESS
+    return who == "person" or (route.method == "GET" and who in ("no form token", "foreign form token"))
+
+
+async def dump(here: Office) -> str:
+    """All that is stored, digested; what the browser may leave out is nothing."""
+
+    def rows(connection: sa.Connection) -> str:
+        tables = connection.exec_driver_sql("select name from sqlite_master where type = 'table' order by name")
+        content = [connection.exec_driver_sql(f'select * from "{name}"').fetchall() for (name,) in tables]
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+    return await here.app.database.read(rows)
+
+
+@asynccontextmanager
+async def credentials(here: Office, who: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """A client that comes in so, and the form token that it sends."""
+    headers = {"host": HOST, "origin": FOREIGN if who.startswith("foreign origin") else ORIGIN}
+    async with here.browser("" if who == "none" or who in TOKENS else "ada") as ada, here.browser("eve") as eve:
+        token = (await ada.form("/")).get("form_token", "")
+        match who:
+            case "ended":
+                await ada.client.post("/sign-out", data={"form_token": token})
+                # The browser forgot it; somebody else did not.
+                ada.client.cookies.set("phasegate", "x" * 43)
+            case "no form token":
+                token = ""
+            case "foreign form token":
+                token = (await eve.form("/"))["form_token"]
+            case "another's cookie as token":
+                headers["authorization"] = f"Bearer {eve.client.cookies['phasegate']}"
+        if secret := await _secret(here, who):
+            headers["authorization"] = f"Bearer {secret}"
+        if "authorization" in headers:
+            ada.client.cookies.clear()
+        ada.client.headers.update(headers)
+        if who == "no origin":
+            del ada.client.headers["origin"]
+        yield ada.client, token
+
+
+async def _secret(here: Office, who: str) -> str:
+    tokens = here.parts.tokens
+    words = who.removeprefix("foreign origin ").split()
+    if who in ("expired", "revoked"):
+        token, secret = await tokens.create("x", list(Scope), timedelta(hours=1), account="ada")
+        if who == "revoked":
+            await tokens.revoke(token.id)
+        else:
+            await here.app.database.write(lambda c: c.exec_driver_sql("update tokens set expires_at = 1"))
+        return secret
+    if len(words) != 2 or words[1] not in list(Scope):
+        return ""
+    made, secret = await tokens.create("x", [Scope(words[1])], MONTH, account="ada")
+    if words[0] == "service":
+        await here.app.database.write(
+            lambda c: c.exec_driver_sql("update tokens set account = null where id = ?", (made.id,))
+        )
+    return secret
+
+
+async def ask(client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str) -> httpx.Response:
+    path = route.path.format(run=key.run, phase=key.phase, attempt=key.attempt, name="page.css")
+    if route.method == "GET":
+        query = {"by": "ada"} if path.endswith("/audit") else {}
+        return await client.get(path, params=query)
+    if route.is_api:
+        return await client.post(path, json=_body(route, key, gate_digest))
+    fields = {"form_token": token, "decision": "approve", "digest": gate_digest, "spec": FOLDER, "to": "up"}
+    return await client.post(path, data=fields)
+
+
+def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
+    wish = {"decision": "approve", "digest": gate_digest}
+    if route.path.endswith("/decisions"):
+        statement = {**wish, "gate": str(key), "by": "ada", "at": 0, "tree": "", "token": "", "instead_of": ""}
+        return {"statement": statement, "key_id": "0" * 64, "signature": "A" * 86 + "=="}
+    return wish if route.path.endswith("/statement") else {"spec": "specs/none"}
+
+
+@pytest.mark.parametrize("who", CREDENTIALS)
+async def test_each_route_lets_in_whom_it_should(who: str, here: Office) -> None:
+    key = await here.gate()
+    digest = (await here.parts.gate(*key)).digest
+    wrong = []
+    for route in ROUTES:
+        async with credentials(here, who) as (client, token):
+            before = await dump(here)
+            if route.path.endswith(("/stream", "/live")) and allowed(route, who):
+                continue  # endless while the run waits; a test of its own reads one
+            answer = await ask(client, route, key, digest, token)
+            let_in = answer.status_code not in (401, 403) or _refused_behind(answer)
+            if let_in != allowed(route, who):
+                wrong.append(f"{route}: {answer.status_code} {answer.text[:200]}")
+            if (route.method == "GET" or not allowed(route, who)) and await dump(here) != before:
+                wrong.append(f"{route}: changed the database")
+        gate = await here.app.ledger.gate(key)
+        if gate and gate.status is not GateStatus.open:
+            assert (who, str(route)) == ("person", "POST /gates/{run}/{phase}/{attempt}/decide")
+            key = await here.gate()
+            digest = (await here.parts.gate(*key)).digest
+    assert wrong == []
+
+
+def _refused_behind(answer: httpx.Response) -> bool:
+    """Whether it was `decide` that refused, or the sign-in: past the door."""
+    return any(word in answer.text for word in ("bad_signature", "name or passphrase is wrong"))
+
+
+async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Office) -> None:
+    """The same walk, over the routes that could: after it nothing is decided."""
+    key = await here.gate()
+    digest = (await here.parts.gate(*key)).digest
+    deciding = [route for route in ROUTES if route.path.endswith(("/decide", "/decisions", "/statement"))]
+    assert len(deciding) == 3
+    for who in CREDENTIALS:
+        for route in deciding:
+            if (who, route.is_api) == ("person", False):
+                continue
+            async with credentials(here, who) as (client, token):
+                await ask(client, route, key, digest, token)
+    gate = await here.app.ledger.gate(key)
+    assert gate
+    assert gate.status is GateStatus.open
+    assert await here.app.ledger.decision(key) is None
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+async def test_a_decision_link_that_is_followed_decides_nothing(method: str, here: Office) -> None:
+    key = await here.gate()
+    async with here.browser("ada") as ada:
+        fields = {**await ada.form(f"/gates/{key}"), "decision": "approve"}
+        before = await dump(here)
+        for path in (f"/gates/{key}/decide", f"/gates/{key}", f"/api/v1/gates/{key}/decisions"):
+            answer = await ada.client.request(method, path, params=fields)
+            assert answer.status_code in (200, 403, 404, 405), answer.text
+        assert await dump(here) == before
+
+
+def test_the_walk_goes_everywhere(here: Office) -> None:
+    described = {
+        f"{method.upper()} {path}" for path, methods in here.web.openapi()["paths"].items() for method in methods
+    }
+    assert described < {str(route) for route in ROUTES}
+    assert len(ROUTES) >= 28
+
+
+async def test_every_page_has_the_headers(here: Office) -> None:
+    key = await here.gate()
+    async with here.browser("ada") as ada:
+        for route in ROUTES:
+            if route.method == "GET" and not route.path.endswith(("/live", "/stream")):
+                answer = await ask(ada.client, route, key, "", "")
+                policy = answer.headers["content-security-policy"]
+                assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'"), route
+                assert "unsafe" not in policy
+                assert answer.headers["x-content-type-options"] == "nosniff"
+                assert ("no-store" in answer.headers["cache-control"]) == (not route.path.startswith("/static"))
+
+
+async def test_no_page_has_script_or_style_of_its_own(here: Office) -> None:
+    key = await here.gate()
+    async with here.browser("ada") as ada:
+        for path in ("/", "/runs", f"/runs/{key.run}", f"/gates/{key}", "/backlog", "/record", "/nothing"):
+            page = (await ada.client.get(path)).text
+            assert "<script>" not in page
+            assert "<style" not in page
+            assert " style=" not in page
+            assert " onclick" not in page
+            assert "http://" not in page.replace("http://www.w3.org", "")
+            assert "https://" not in page
