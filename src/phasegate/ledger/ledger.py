@@ -218,7 +218,8 @@ class Ledger:
         """
 
         def revoking(connection: sa.Connection, now: datetime) -> bool:
-            if not rows.revoke(connection, key, by, now):
+            gate = rows.find_gate(connection, key)
+            if gate is None or gate.status is GateStatus.void or not rows.revoke(connection, key, by, now):
                 return False
             rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided)
             void = (f"void:{key.phase}/{key.attempt}", {"reason": "revoked"})
@@ -270,9 +271,11 @@ class Ledger:
         """
 
         def use(connection: sa.Connection, now: datetime) -> T:
-            outcome, reason = verdict(_dossier(connection, key))
+            dossier = _dossier(connection, key)
+            outcome, reason = verdict(dossier)
             if not reason:
-                rows.consume(connection, key, now)
+                if dossier.decision:
+                    rows.consume(connection, key, now)
             elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
                 self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
             return outcome

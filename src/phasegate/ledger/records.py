@@ -290,6 +290,13 @@ class Dossier:
         return tuple(decision for decision in self.decisions if decision.statement.gate == self.key)
 
     @property
+    def passed(self) -> tuple[Decision, ...]:
+        """What the run went on with: what was said at a gate that closed in another way excuses nothing."""
+        used = [decision for decision in self.decisions if decision.consumed]
+        last = {decision.statement.gate: decision.statement.kind for decision in used}
+        return tuple(decision for decision in used if last[decision.statement.gate].passes)
+
+    @property
     def decision(self) -> Decision | None:
         """What decided this gate, or None."""
         decided = self.gate is not None and self.gate.status is GateStatus.decided

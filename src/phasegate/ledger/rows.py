@@ -208,14 +208,15 @@ def use_token(connection: sa.Connection, token: str, key: GateKey, at: datetime)
 
 
 def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
-    """Keeps a delegation; the same one twice is one."""
+    """Keeps a delegation; the same one twice is one, and one that was ended begins again."""
     values = {
         "digest": digest(envelope.payload),
         "payload": envelope.payload.decode(),
         "key_id": envelope.key_id,
         "signature": envelope.signature,
     }
-    connection.execute(insert(delegations).on_conflict_do_nothing(), values)
+    again = insert(delegations).on_conflict_do_update(index_elements=["digest"], set_={"revoked_at": None})
+    connection.execute(again, values)
 
 
 def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:

@@ -9,7 +9,7 @@ from phasegate.workflow.decide import decide, rule_of
 from phasegate.workflow.effect import EFFECTS, Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper, Surroundings, signed
 from phasegate.workflow.reports import findings_of, judged
-from phasegate.workflow.revoke import delegate, revoke
+from phasegate.workflow.revoke import delegate, end_delegation, revoke
 from phasegate.workflow.state import branch
 from phasegate.workflow.watch import sweep
 
@@ -27,6 +27,7 @@ __all__ = [
     "branch",
     "decide",
     "delegate",
+    "end_delegation",
     "findings_of",
     "judged",
     "revoke",

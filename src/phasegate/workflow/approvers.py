@@ -133,4 +133,4 @@ def escalated(gate: GateRecord | None, phase: Phase, now: datetime) -> bool:
 def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
     """Whether the gate was open for longer than its workflow allows."""
     after = phase.gate.expires_after
-    return after is not None and now - gate.opened_at > after
+    return after is not None and now.replace(microsecond=0) - gate.opened_at > after

@@ -56,8 +56,7 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
         case Taken.decided | Taken.counted:
             return decision
         case Taken.lost:
-            said = [d for d in await keeper.ledger.decisions(gate.key.run) if d.statement.gate == gate.key]
-            return _same([d for d in said if not d.revoked], statement)
+            return _same(await _won(keeper, gate.key), statement)
         case _:
             raise _used()
 
@@ -84,6 +83,15 @@ async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]
     if dossier is None or dossier.gate is None or key.phase not in keeper.flow.phase_ids:
         raise Refused(f"there is no gate '{key}'", reason="unknown_gate", fix="list them: 'phasegate gates'")
     return dossier.gate, dossier
+
+
+async def _won(keeper: Gatekeeper, key: GateKey) -> Sequence[Decision]:
+    """What was said there, by the time that this decision came too late."""
+    gate = await keeper.ledger.gate(key)
+    if gate is None or gate.status is GateStatus.void:
+        raise _void(key)
+    said = await keeper.ledger.decisions(key.run)
+    return [decision for decision in said if decision.statement.gate == key and not decision.revoked]
 
 
 def _said(taken: Sequence[Decision], name: str) -> Decision | None:
@@ -162,7 +170,7 @@ def _current(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> None
 
 
 def _not_lapsed(statement: Statement, dossier: Dossier, now: datetime) -> None:
-    over = lapsed(dossier.decisions, now.date()) if statement.kind.passes else None
+    over = lapsed(dossier.passed, now.date()) if statement.kind.passes else None
     if over:
         raise Refused(
             f"the exception from {', '.join(over.rules)} was over on {over.expires}: what it excused stands again",

@@ -118,7 +118,7 @@ class Gatekeeper:
         if moved or gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
         said = dossier.decision.statement if dossier.decision else None
-        if said and said.kind.passes and lapsed(dossier.decisions, now.date()):
+        if said and said.kind.passes and lapsed((*dossier.passed, *dossier.taken), now.date()):
             return "waiver_expired"
         register = self.register()
         reasons = [register.objection(decision, phase, dossier, now) for decision in dossier.taken]
@@ -225,5 +225,6 @@ def decision_event(decision: Decision, channel: str, *, of_several: bool = False
 
 def lapsed(decisions: Sequence[Decision], today: date) -> Waiver | None:
     """An exception among these that is over: what it excused stands again."""
-    waivers = (decision.statement.waiver for decision in decisions if decision.statement.kind.passes)
+    said = (decision.statement for decision in decisions)
+    waivers = (statement.waiver for statement in said if statement.kind is DecisionKind.waive)
     return next((w for w in waivers if w and date.fromisoformat(w.expires) <= today), None)

@@ -41,7 +41,7 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
 
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `unknown_delegate` where the
-            other is no manager, or `empty_window`.
+            other is no manager, `unknown_gate` where the workflow has no such phase, or `empty_window`.
     """
     is_person(keeper, who, delegation.by)
     envelope = _signed(keeper, delegation.by, delegation.encoded(), signer)
@@ -51,9 +51,33 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
             reason="unknown_delegate",
             fix="name one of the [[managers]] of phasegate.toml; 'phasegate manager init' adds one",
         )
+    unknown = [phase for phase in delegation.gates if phase not in keeper.flow.phase_ids]
+    if unknown:
+        raise Refused(
+            f"the workflow has no gate of a phase '{unknown[0]}'",
+            reason="unknown_gate",
+            fix=f"name one of {', '.join(keeper.flow.phase_ids)}",
+        )
     if delegation.ends <= max(delegation.begins, keeper.clock.now()):
         raise Refused("the window is over before it begins", reason="empty_window", fix="--until a day to come")
     await keeper.ledger.delegate(envelope)
+
+
+async def end_delegation(keeper: Gatekeeper, by: str, to: str, signer: Signer, who: Credentials) -> int:
+    """Ends all that one person delegated to another; how many that were.
+
+    Raises:
+        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `nothing_to_end`.
+    """
+    is_person(keeper, who, by)
+    now = keeper.clock.now()
+    _signed(keeper, by, Delegation(by=by, to=to, begins=now, ends=now).encoded(), signer)
+    ended = await keeper.ledger.end_delegations(by, to)
+    if not ended:
+        raise Refused(
+            f"'{by}' has nothing delegated to '{to}'", reason="nothing_to_end", fix="name the one who decides for you"
+        )
+    return ended
 
 
 def _signed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
