@@ -93,8 +93,8 @@ def passage(phase: str, *changed: str, kind: DecisionKind | None = DecisionKind.
         opened_at=NOW,
     )
     statement = Statement(gate=key, digest=gate.digest, kind=kind, by="ada", at=NOW) if kind else None
-    decision = Decision(statement=statement, key_id="k", signature=b"s") if statement else None
-    return Passage(gate=gate, changed=changed, decision=decision)
+    said = (Decision(statement=statement, key_id="k", signature=b"s"),) if statement else ()
+    return Passage(gate=gate, changed=changed, decisions=said)
 
 
 def events(*rows: tuple[str, Mapping[str, Any]]) -> list[Event]:
@@ -215,6 +215,25 @@ def test_an_open_gate_is_in_the_trace_and_lets_nothing_through() -> None:
     found = trace(record)
     assert found.nodes["r1/build/1"].state == "open"
     assert met(found.onward(MODULE)) == {"r1/build/1"}
+
+
+def test_several_approvals_of_one_gate_are_all_there_and_a_revoked_one_lets_nothing_through() -> None:
+    one = passage("build", MODULE)
+    both = replace(one, decisions=(*one.decisions, by("bo", one)))
+    found = trace(replace(WHOLE, passages=[passage("specify", SPEC), both]))
+    assert {"ada", "bo"} <= met(found.onward("FR-001"))
+    assert "r1/build/1" in met(found.onward("r1/specify/1"))
+    assert "approve by ada" in found.nodes["r1/build/1"].text
+    taken_back = replace(one.decisions[0], revoked=True)
+    void = replace(one, gate=replace(one.gate, status=GateStatus.void), decisions=(taken_back,))
+    found = trace(replace(WHOLE, passages=[passage("specify", SPEC), void]))
+    assert found.nodes["r1/build/1"].state == "void"
+    assert "revoked" in found.nodes["r1/build/1"].text
+    assert "r1/build/1" not in met(found.onward("r1/specify/1"))
+
+
+def by(name: str, one: Passage) -> Decision:
+    return replace(one.decisions[0], statement=replace(one.decisions[0].statement, by=name))
 
 
 def test_gates_of_one_second_keep_the_order_of_the_phases() -> None:

@@ -1,6 +1,6 @@
 """What a person decided, and what was released of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any
@@ -39,6 +39,7 @@ class Approval:
             "commit": self.gate.commit,
             "key_id": self.decision.key_id,
             "void": self.void,
+            "revoked": self.decision.revoked,
             "released": self.released,
             "files": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
         }
@@ -69,19 +70,22 @@ def _day(approval: Approval) -> date:
 
 
 async def _of(app: App, run: Run) -> list[Approval]:
-    gates = in_order(await app.ledger.gates(run.id), app.flow.phase_ids)
-    decided = [(gate, decision) for gate in gates if (decision := await app.ledger.decision(gate.key))]
-    if not decided:
+    gates = {gate.key: gate for gate in in_order(await app.ledger.gates(run.id), app.flow.phase_ids)}
+    decisions = await app.ledger.decisions(run.id)
+    if not decisions:
         return []
     events = await app.ledger.events(run.id, prefix="effect:") if run.status is RunStatus.released else []
-    return [_approval(run, gates, gate, decision, events) for gate, decision in decided]
+    last = {gate.key.phase: gate for gate in gates.values()}
+    at = list(gates)
+    decisions = sorted(decisions, key=lambda each: at.index(each.statement.gate))
+    return [_approval(run, gates[each.statement.gate], each, last, events) for each in decisions]
 
 
 def _approval(
-    run: Run, gates: Sequence[GateRecord], gate: GateRecord, decision: Decision, events: Sequence[Event]
+    run: Run, gate: GateRecord, decision: Decision, last: Mapping[str, GateRecord], events: Sequence[Event]
 ) -> Approval:
-    last = [each for each in gates if each.key.phase == gate.key.phase][-1] == gate
-    held = last and decision.statement.kind.passes and gate.status is GateStatus.decided
+    passes = decision.statement.kind.passes and not decision.revoked
+    held = passes and gate.status is GateStatus.decided and last[gate.key.phase] == gate
     published = next((e.body for e in events if e.place[-1] == "publish"), {}) if held else {}
     return Approval(
         run=run,

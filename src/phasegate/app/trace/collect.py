@@ -9,7 +9,7 @@ from phasegate.app.trace.build import trace
 from phasegate.app.trace.model import Trace
 from phasegate.app.trace.record import Passage, Record, in_order
 from phasegate.authors import Facts
-from phasegate.ledger import Event, GateRecord, Run
+from phasegate.ledger import Decision, Event, GateRecord, Run
 
 
 async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
@@ -23,7 +23,8 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
     facts, events = await app.folder.facts(run.id), await app.ledger.events(run.id)
     gates = in_order(await app.ledger.gates(run.id), app.flow.phase_ids)
     upto = gates[: gates.index(gate) + 1] if gate in gates else gates
-    passages = [await _passage(app, each) for each in upto]
+    decisions = await app.ledger.decisions(run.id)
+    passages = [_passage(app, each, decisions) for each in upto]
     tree = app.workspace.tree(upto[-1].commit) if upto else app.folder.read(facts.spec)
     return trace(
         Record(
@@ -50,10 +51,11 @@ def trace_of_spec(app: App, place: str) -> Trace:
     return trace(Record(facts=facts, run=None, files=app.folder.read(place)))
 
 
-async def _passage(app: App, gate: GateRecord) -> Passage:
+def _passage(app: App, gate: GateRecord, decisions: Sequence[Decision]) -> Passage:
     old, new = app.workspace.tree(gate.since), app.workspace.tree(gate.commit)
     changed = tuple(sorted(path for path in new if old.get(path) != new[path]))
-    return Passage(gate=gate, changed=changed, decision=await app.ledger.decision(gate.key))
+    own = tuple(decision for decision in decisions if decision.statement.gate == gate.key)
+    return Passage(gate=gate, changed=changed, decisions=own)
 
 
 def _read(tree: Mapping[str, bytes], passages: Sequence[Passage], facts: Facts) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from phasegate.app.trace.model import Kind, Link, Node, Origin, Source
 from phasegate.app.trace.record import Part, Passage, Record
-from phasegate.ledger import Event
+from phasegate.ledger import Decision, Event, GateStatus
 from phasegate.workflow import judged
 
 TESTS = "tests-pass"
@@ -36,23 +36,30 @@ def _passage(record: Record, passage: Passage) -> Part:
 
 
 def _gate(passage: Passage) -> Node:
-    gate, decision = passage.gate, passage.decision
+    gate, said = passage.gate, passage.decisions
     name = str(gate.key)
-    if decision is None:
+    if not said:
         origin = Origin(source=Source.gate, where=name)
         return Node(id=name, kind=Kind.decision, text=f"tree {gate.tree[:12]}", origin=origin, state=gate.status.value)
+    text = "; ".join([*(_told(decision) for decision in said), f"tree {gate.tree[:12]}"])
+    state = said[-1].statement.kind.value if gate.status is GateStatus.decided else gate.status.value
+    return Node(id=name, kind=Kind.decision, text=text, origin=_signed(said[-1]), state=state)
+
+
+def _told(decision: Decision) -> str:
     statement = decision.statement
-    text = f"{statement.kind} by {statement.by}, {statement.at:%Y-%m-%d %H:%M} UTC, tree {gate.tree[:12]}"
-    origin = Origin(source=Source.decision, where=f"{name} sha256 {statement.digest}")
-    state = "void" if gate.status.value == "void" else statement.kind.value
-    return Node(id=name, kind=Kind.decision, text=text, origin=origin, state=state)
+    right = f" instead of {statement.instead_of}" if statement.instead_of else ""
+    revoked = ", revoked" if decision.revoked else ""
+    return f"{statement.kind} by {statement.by}{right}, {statement.at:%Y-%m-%d %H:%M} UTC{revoked}"
+
+
+def _signed(decision: Decision) -> Origin:
+    statement = decision.statement
+    return Origin(source=Source.decision, where=f"{statement.gate} by {statement.by} sha256 {statement.digest}")
 
 
 def _people(passage: Passage) -> list[Node]:
-    if passage.decision is None:
-        return []
-    origin = Origin(source=Source.decision, where=str(passage.gate.key))
-    return [Node(id=passage.decision.statement.by, kind=Kind.person, text="", origin=origin)]
+    return [Node(id=d.statement.by, kind=Kind.person, text="", origin=_signed(d)) for d in passage.decisions]
 
 
 def _by(passage: Passage) -> list[Link]:
@@ -90,14 +97,8 @@ def _ran(record: Record, passage: Passage) -> Iterator[Link]:
 
 
 def passed(passages: Iterable[Passage]) -> list[Passage]:
-    """The last passage of each phase that a decision let through, in order."""
-    found = {p.gate.key.phase: p for p in passages if p.decision and _lets_through(p)}
-    return list(found.values())
-
-
-def _lets_through(passage: Passage) -> bool:
-    decision = passage.decision
-    return decision is not None and decision.statement.kind.passes and passage.gate.status.value == "decided"
+    """The last passage of each phase that was let through, in order."""
+    return list({passage.gate.key.phase: passage for passage in passages if passage.passed}.values())
 
 
 def _onward(record: Record) -> Part:

@@ -6,17 +6,25 @@ from typing import NamedTuple
 
 from phasegate.app.trace.model import Link, Node, Origin, Source
 from phasegate.authors import Facts
-from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """One gate, what it is about, and what was decided there."""
+    """One gate, what it is about, and what was said there."""
 
     gate: GateRecord
     changed: tuple[str, ...]
     """Paths of the files that differ from what was approved before."""
-    decision: Decision | None
+    decisions: tuple[Decision, ...] = ()
+    """In order, with what was revoked; several where the gate wants more than one approval."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was decided, and the run went on to the next phase."""
+        standing = [each for each in self.decisions if not each.revoked]
+        decided = self.gate.status is GateStatus.decided and bool(standing)
+        return decided and all(each.statement.kind.passes for each in standing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,10 +118,13 @@ def _gaps(gaps: Sequence[Gap]) -> RenderableType | None:
 
 def _approval(each: Approval) -> Iterator[RenderableType]:
     statement = each.decision.statement
-    void = Text(" void, never used", "bad") if each.void else Text()
+    ended = " revoked" if each.decision.revoked else " void, never used" if each.void else ""
+    void = Text(ended, "bad")
     yield Text.assemble((statement.kind.value, "name"), f"  {each.gate.key}  ", (each.run.spec, "quiet"), void)
     table = _grid()
     table.add_row("at", f"{statement.at:%Y-%m-%d %H:%M:%S} UTC")
+    if statement.instead_of:
+        table.add_row("instead of", visible(statement.instead_of))
     table.add_row("digest", Text(statement.digest, overflow="fold"))
     table.add_row("tree", each.gate.tree)
     for comment in statement.comments:
