@@ -15,6 +15,7 @@ from rich.table import Table
 from bench.engine import latency, overhead
 from bench.job import job
 from bench.measure import Row
+from bench.parked import parked
 from bench.size import sizes
 
 Measure = Callable[[], Awaitable[Sequence[Row]]]
@@ -42,7 +43,14 @@ def _seconds(command: Sequence[str]) -> float:
     return time.perf_counter() - began
 
 
-MEASURES: dict[str, Measure] = {"overhead": _overhead, "latency": _latency, "job": job, "size": sizes, "help": _help}
+MEASURES: dict[str, Measure] = {
+    "overhead": _overhead,
+    "latency": _latency,
+    "job": job,
+    "size": sizes,
+    "parked": parked,
+    "help": _help,
+}
 
 
 def main(names: Sequence[str]) -> int:

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from phasegate.app.app import App
 from phasegate.core import Finding, PhasegateError
-from phasegate.ledger import GateRecord, GateStatus, Run
+from phasegate.ledger import GateRecord, Look, Run
 from phasegate.team import Phase
-from phasegate.workflow import findings_of
+from phasegate.workflow import Gatekeeper, Register, findings_of
 
 _REMEMBERED = 512
 
@@ -72,27 +71,32 @@ def gate_json(gate: GateRecord, run: Run) -> dict[str, Any]:
 class Inbox:
     """Looks at gates; remembers of a tree what it is about."""
 
-    app: App
+    keeper: Gatekeeper
     _known: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
     async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[Waiting], int]:
         """Gates that wait, the oldest first, and how many there are in all."""
-        gates = await self.app.ledger.gates(status=GateStatus.open)
-        return [await self.look(gate) for gate in gates[offset : offset + limit]], len(gates)
+        found, total = await self.keeper.ledger.waiting(offset, limit)
+        register, now = self.keeper.register(), self.keeper.clock.now()
+        return [self._row(look, register, now) for look in found], total
 
     async def look(self, gate: GateRecord) -> Waiting:
         """One gate."""
-        run, phase = await self.app.ledger.run(gate.key.run), self.app.flow.phase(gate.key.phase)
-        events = await self.app.ledger.events(run.id)
+        dossier = await self.keeper.ledger.dossier(gate.key)
+        look = Look(gate=gate, run=dossier.run, reports=dossier.reports)
+        return self._row(look, self.keeper.register(), self.keeper.clock.now())
+
+    def _row(self, look: Look, register: Register, now: datetime) -> Waiting:
+        gate, phase = look.gate, self.keeper.flow.phase(look.gate.key.phase)
         expires = phase.gate.expires_after
         return Waiting(
             gate=gate,
-            run=run,
+            run=look.run,
             phase=phase,
-            subject=self.subject(gate.commit, gate.tree, run.spec),
-            findings=tuple(findings_of(events, phase.id, gate.key.attempt)),
+            subject=self.subject(gate.commit, gate.tree, look.run.spec),
+            findings=tuple(findings_of(look.reports, phase.id, gate.key.attempt)),
             expires_at=gate.opened_at + expires if expires else None,
-            approvers=tuple(self.app.keeper.register().approvers(phase, gate, self.app.clock.now())),
+            approvers=tuple(register.approvers(phase, gate, now)),
         )
 
     def subject(self, commit: str, tree: str, spec: str) -> Subject:
@@ -107,14 +111,14 @@ class Inbox:
     def _read(self, commit: str, spec: str) -> Subject:
         from phasegate.spec import read_spec  # reading Markdown is needed here alone
 
-        files = self.app.workspace.tree(commit)
+        files = self.keeper.workspace.tree(commit)
         try:
             read = read_spec(files, spec)
             title, what = read.title, read.what
         except PhasegateError:
             title, what = spec.rpartition("/")[2], ""
         try:
-            severity, destructive = self.app.keeper.surroundings.risk(files, spec)
+            severity, destructive = self.keeper.surroundings.risk(files, spec)
         except (PhasegateError, KeyError, UnicodeDecodeError):
             return Subject(title=title, what=what, risk="unknown", destructive=False)
         return Subject(title=title, what=what, risk=severity.value, destructive=destructive)

@@ -22,6 +22,7 @@ from phasegate.ledger.records import (
     GateKey,
     GateRecord,
     GateStatus,
+    Look,
     Run,
     RunStatus,
 )
@@ -177,6 +178,10 @@ class Ledger:
         """Gates, the oldest first; of one run, or in one status, where these are given."""
         return await self._database.read(rows.find_gates, run_id, status)
 
+    async def waiting(self, offset: int, limit: int) -> tuple[list[Look], int]:
+        """Some of the gates that wait, the oldest first, as of one moment; and how many there are in all."""
+        return await self._database.read(_waiting, offset, limit)
+
     async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> Taken:
         """Takes what a person says at a gate if it is still open: decision, event and next segment are one transaction.
 
@@ -318,6 +323,19 @@ def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
         last=chain.last_digest(connection, key.run),
         delegations=tuple(rows.find_delegations(connection)),
     )
+
+
+def _waiting(connection: sa.Connection, offset: int, limit: int) -> tuple[list[Look], int]:
+    gates, total = rows.waiting(connection, offset, limit)
+    found = [
+        Look(
+            gate=gate,
+            run=rows.find_run(connection, gate.key.run),
+            reports=tuple(chain.reports(connection, gate.key.run, gate.key.phase)),
+        )
+        for gate in gates
+    ]
+    return found, total
 
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:

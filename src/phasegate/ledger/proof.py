@@ -132,21 +132,19 @@ class _Gates:
 
     def _strays(self) -> str:
         for number, envelopes in self._bundle.decisions.items():
-            event: dict[str, Any] = self._bodies[number - 1] if 0 < number <= len(self._bodies) else {"key": "", "body": {}}
+            event: dict[str, Any] = (
+                self._bodies[number - 1] if 0 < number <= len(self._bodies) else {"key": "", "body": {}}
+            )
             told = [event["body"].get("statement")] if event["key"].startswith("decision:") else []
             if [hashlib.sha256(envelope.payload).hexdigest() for envelope in envelopes] != told:
                 return f"a decision after event {number} is not the one that it tells of"
-        lacking = [
-            body["seq"]
-            for body in self._bodies
-            if body["key"].startswith("decision:") and body["seq"] not in self._bundle.decisions
-        ]
+        lacking = [body["seq"] for body in self._bodies if _decides(body) and body["seq"] not in self._bundle.decisions]
         if lacking:
             return f"the decision that event {lacking[0]} tells of is missing"
         return next(filter(None, (self._unsigned(body) for body in self._bodies)), "")
 
     def _unsigned(self, told: dict[str, Any]) -> str:
-        if not told["key"].startswith("decision:"):
+        if not _decides(told):
             return ""
         place = "/".join(told["key"].partition(":")[2].split("/")[:2])
         binds = self._binds.get(place)
@@ -205,6 +203,10 @@ class _Gates:
         before = [self.passed.get(phase) for phase in self.phases[:place]]
         upstream = [one for passed in before if passed for one in passed.statements]
         return "" if gate.binds["upstream"] == upstream else "it was decided on other decisions before it"
+
+
+def _decides(body: Mapping[str, Any]) -> bool:
+    return str(body["key"]).startswith("decision:")
 
 
 def _phase(gate: Passed) -> str:

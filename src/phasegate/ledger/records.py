@@ -225,6 +225,16 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """A gate among others: enough to choose where to begin."""
+
+    gate: GateRecord
+    run: Run
+    reports: tuple[Event, ...]
+    """What checks and reviewers of the phase said, in all its attempts and rounds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delegation:
     """A manager has another person decide for them, for a while."""
 

@@ -53,6 +53,14 @@ _WAIT = Statement(
     .values(status=RunStatus.waiting.value)
 )
 _GATE = Statement(sa.select(gates).where(_at(gates)))
+_WAITING = Statement(
+    sa.select(gates)
+    .where(gates.c.status == GateStatus.open.value)
+    .order_by(gates.c.opened_at, gates.c.run, gates.c.phase, gates.c.attempt)
+    .limit(sa.bindparam("most"))
+    .offset(sa.bindparam("first"))
+)
+_HOW_MANY = Statement(sa.select(sa.func.count().label("n")).where(gates.c.status == GateStatus.open.value))
 _OPEN = Statement(gates.insert())
 _CLOSE = Statement(
     gates.update()
@@ -162,6 +170,12 @@ def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus
     if status:
         query = query.where(gates.c.status == status)
     return [_gate(row) for row in connection.execute(query).mappings()]
+
+
+def waiting(connection: sa.Connection, offset: int, limit: int) -> tuple[list[GateRecord], int]:
+    """Some of the open gates, the oldest first, and how many there are."""
+    found = [_gate(row) for row in _WAITING(connection, first=offset, most=limit)]
+    return found, int(_HOW_MANY(connection).fetchone()["n"])
 
 
 def add_decision(connection: sa.Connection, decision: Decision) -> None:

@@ -33,6 +33,7 @@ gates = sa.Table(
     sa.Column("since", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("opened_at", sa.Integer, nullable=False),
+    sa.Index("ix_gates_waiting", "status", "opened_at", "run"),
     sqlite_with_rowid=False,
 )
 

@@ -80,7 +80,7 @@ def parts_of(app: App, settings: Settings, accounts: Accounts | None = None) -> 
         sign_in=Passphrases(accounts, Throttle(app.clock)),
         sessions=Sessions(app.database, app.clock),
         tokens=Tokens(app.database, app.clock),
-        inbox=Inbox(app=app),
+        inbox=Inbox(keeper=app.keeper),
         templates=_templates(),
     )
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
 
 
 def _add_people() -> None:
+    op.create_index("ix_gates_waiting", "gates", ["status", "opened_at", "run"])
     op.add_column("runs", sa.Column("by", sa.Text, nullable=False, server_default=""))
     op.create_table(
         "delegations",
