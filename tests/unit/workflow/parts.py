@@ -141,7 +141,7 @@ class Desk:
     segments: Segments
     queue: Queue
 
-    async def start(self, policy: str = "", run_id: str = "r1") -> str:
+    async def start(self, policy: str = "", run_id: str = "r1", by: str = "") -> str:
         run = Run(
             id=run_id,
             spec="specs/001-thing",
@@ -149,6 +149,7 @@ class Desk:
             branch=branch(run_id),
             base=self.workspace.head(),
             policy=policy,
+            by=by,
             started_at=NOW,
         )
         await self.ledger.add_run(run, self.queue.dispatch)
