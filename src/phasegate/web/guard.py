@@ -54,8 +54,9 @@ class Guard:
         if refusal:
             await problem_response(refusal)(scope, receive, _with(HEADERS, send))
             return
+        body = _Body(receive)
         try:
-            await self.app(scope, _limited(receive), _with(self._headers(), send))
+            await self.app(scope, body.receive, body.checked(_with(self._headers(), send)))
         except TooLarge:
             await problem_response(_too_large())(scope, receive, _with(HEADERS, send))
 
@@ -85,19 +86,37 @@ def _too_large() -> Problem:
     return Problem(status=413, reason="too_large", detail=f"{MAX_BODY:,} bytes are the most")
 
 
-def _limited(receive: Receive) -> Receive:
+class _Body:
     """Counts what arrives: a body without a length must not fill the memory either."""
-    arrived = 0
 
-    async def counted() -> Message:
-        nonlocal arrived
-        message = await receive()
-        arrived += len(message.get("body", b""))
-        if arrived > MAX_BODY:
-            raise TooLarge
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._arrived = 0
+
+    async def receive(self) -> Message:
+        """The next piece.
+
+        Raises:
+            TooLarge: it is one too many.
+        """
+        message = await self._receive()
+        self._arrived += len(message.get("body", b""))
+        self.check()
         return message
 
-    return counted
+    def check(self) -> None:
+        """Raises again, where the application took the first for a body that it cannot read."""
+        if self._arrived > MAX_BODY:
+            raise TooLarge
+
+    def checked(self, send: Send) -> Send:
+        """What the application answers, unless the body was too large."""
+
+        async def after(message: Message) -> None:
+            self.check()
+            await send(message)
+
+        return after
 
 
 def _with(headers: Mapping[str, str], send: Send) -> Send:

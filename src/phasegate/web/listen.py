@@ -77,6 +77,7 @@ def _taken(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host.strip("[]"), port))
+        listening.listen(128)
     except OSError as error:
         listening.close()
         raise Exhausted(
