@@ -172,7 +172,7 @@ class App:
         digest: str,
         comments: Sequence[Comment] = (),
         waiver: Waiver | None = None,
-        token: str = "",
+        token: str | None = None,
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> Decision:
@@ -186,7 +186,7 @@ class App:
             digest: of what they saw.
             comments: what they ask for.
             waiver: what they excuse.
-            token: the one-time token that they were given with what they saw; empty: one is given out now.
+            token: the one-time token that they were given with what they saw; None: one is given out now.
             channel: by which way they came.
             proved_at: when they last proved who they are; left out: now, by the passphrase of the key.
         """
@@ -203,7 +203,7 @@ class App:
         digest: str = "",
         comments: Sequence[Comment] = (),
         waiver: Waiver | None = None,
-        token: str = "",
+        token: str | None = None,
     ) -> Statement:
         """What a manager signs to decide at a gate; without a digest, for what the gate shows now."""
         phase, now = self.flow.phase(gate.key.phase), self.clock.now()
@@ -217,7 +217,7 @@ class App:
             at=now,
             comments=tuple(comments),
             waiver=waiver,
-            token=token or give_token(self.keeper.system, gate, by, now + AT_ONCE),
+            token=give_token(self.keeper.system, gate, by, now + AT_ONCE) if token is None else token,
             instead_of=self.keeper.register().principal(by, phase, gate, given, now),
         )
 
