@@ -18,10 +18,10 @@ demo: .venv/runtime ## watch a spec become a released runbook, on this machine a
 	@$(BIN)/phasegate demo
 
 test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole journeys) by 'make slow'
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not groundtruth" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not groundtruth and not browser" $(ARGS)
 
-slow: .venv/dev ## run the slow tests, and the comparison with the ground truth where its folder stands
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth" $(ARGS)
+slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
