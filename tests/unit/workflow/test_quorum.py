@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from phasegate.ledger import DecisionKind, GateStatus, RunStatus
 from unit.workflow.parts import NOW
 from unit.workflow.people import DAY, PEOPLE, room, waiver
 
-TWO = {"approvers": ["manager", "group:board"], "quorum": 2}
+TWO: dict[str, Any] = {"approvers": ["manager", "group:board"], "quorum": 2}
 
 
 @pytest.mark.parametrize(

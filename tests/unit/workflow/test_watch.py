@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +14,7 @@ from unit.workflow.parts import NOW, Team, desk, flow, phase
 from unit.workflow.people import DAY, KEYS, Room, others, person, room
 
 SECOND = timedelta(seconds=1)
-LATE = {"escalate_after": "2d", "escalate_to": ["group:night"]}
+LATE: dict[str, Any] = {"escalate_after": "2d", "escalate_to": ["group:night"]}
 ZURICH = ZoneInfo("Europe/Zurich")
 
 
@@ -184,7 +185,7 @@ async def test_summer_time_makes_no_span_longer_or_shorter(tmp_path: Path, opene
 
 
 async def test_a_gate_of_a_phase_that_the_workflow_lost_is_left_alone(tmp_path: Path) -> None:
-    async with room(tmp_path, expires_after="1d") as r:
+    async with room(tmp_path, expires_after="1d"):
         pass
     clock = FixedClock(NOW + 9 * DAY)
     async with desk(Team(tmp_path, flow=flow(phase("other")), clock=clock, key=KEYS["ada"])) as d:

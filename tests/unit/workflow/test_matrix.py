@@ -1,0 +1,291 @@
+"""Every kind of decision, in every state of a gate, by every channel, from everybody: the same answer in each channel.
+
+What is expected comes from `RULES`, which were written from docs and design, and not from the code: the first that
+holds gives the answer. Their order is part of the contract: who may not decide learns nothing of the gate.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from phasegate.app.app import App, LazyQueue
+from phasegate.app.config import Config
+from phasegate.app.here import Folder
+from phasegate.authors import Report, Subject
+from phasegate.core import Finding, FixedClock, Refused, Severity
+from phasegate.ledger import Comment, DecisionKind, Delegation, GateKey, GateRecord, Revocation, Statement, Waiver
+from phasegate.team import Flow, load_team
+from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
+from phasegate.workflow.tokens import LASTS, give_token
+from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
+from unit.workflow.people import KEYS, others, person
+
+TAKEN, RECEIPT = "taken", "receipt"
+"""A decision that was stored; and one that was stored before, given back as it was."""
+STATES = (
+    "open, clean",
+    "open, a finding blocks",
+    "waits for one more",
+    "decided, the same",
+    "decided, otherwise",
+    "void",
+    "expired",
+    "shows other bytes",
+    "unknown",
+    "asks again who it is",
+)
+
+
+class Who(NamedTuple):
+    """Somebody at the door."""
+
+    by: str
+    """The name in the statement."""
+    key: str
+    """Whose key signs it."""
+    kind: Kind = Kind.person
+    instead_of: str = ""
+
+
+WHO = {
+    "an approver": Who("ada", "ada"),
+    "another manager": Who("bob", "bob"),
+    "a delegate": Who("dee", "dee", instead_of="ada"),
+    "a stranger with a key": Who("eve", "eve"),
+    "an approver's name, another key": Who("ada", "eve"),
+    "who started the run": Who("cy", "cy"),
+    "an agent": Who("writer", "eve"),
+    "a service": Who("ada", "ada", kind=Kind.service),
+    "a policy": Who("policy:demo", "system"),
+}
+CELLS = 1_080
+assert len(DecisionKind) * len(STATES) * len(Channel) * len(WHO) == CELLS
+
+
+class Cell(NamedTuple):
+    """One of them."""
+
+    state: str
+    kind: DecisionKind
+    who: str
+
+
+RULES: list[tuple[str, Callable[[Cell], bool]]] = [
+    # there is no such gate, whoever asks
+    ("unknown_gate", lambda c: c.state == "unknown"),
+    # then who it is: first what, then by which key, then in which right
+    ("agent_identity", lambda c: c.who == "an agent"),
+    ("service_identity", lambda c: c.who == "a service"),
+    ("not_an_approver", lambda c: c.who in ("a policy", "a stranger with a key", "another manager")),
+    ("bad_signature", lambda c: c.who == "an approver's name, another key"),
+    ("author_may_not_approve", lambda c: c.who == "who started the run"),
+    # then the gate, for who could have decided
+    ("gate_void", lambda c: c.state == "void"),
+    (RECEIPT, lambda c: c.state == "decided, the same" and c.who == "an approver"),
+    ("already_decided", lambda c: c.state.startswith("decided")),
+    ("gate_expired", lambda c: c.state == "expired"),
+    ("stale_digest", lambda c: c.state == "shows other bytes"),
+    ("reauthentication_required", lambda c: c.state == "asks again who it is"),
+    # then what is said
+    ("blocking_findings", lambda c: c.kind is DecisionKind.approve and "blocks" in c.state),
+    ("nothing_to_waive", lambda c: c.kind is DecisionKind.waive and "blocks" not in c.state),
+    (TAKEN, lambda _: True),
+]
+
+
+def expected(cell: Cell) -> str:
+    return next(answer for answer, holds in RULES if holds(cell))
+
+
+BLOCKED = "blocked"
+"""Runs of such a name have a finding that blocks."""
+WAIVER = Waiver(rules=("content/guard",), owner="ada", reason="known", expires="2027-01-01")
+OTHERWISE = {kind: DecisionKind.request_changes for kind in DecisionKind} | {
+    DecisionKind.request_changes: DecisionKind.reject
+}
+
+
+def table(state: str) -> Flow:
+    """A gate as strict as a workflow can have it."""
+    gate: dict[str, Any] = {
+        "name": "g",
+        "approvers": ["manager", "lead"],
+        "author_may_approve": False,
+        "expires_after": "2d",
+        "quorum": 2 if state == "waits for one more" else 1,
+        "reauthenticate": state == "asks again who it is",
+    }
+    return flow(phase("first", max_rounds=1, gate=gate), phase("second"))
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """A gate in one state; once somebody passes it, there is another."""
+
+    desk: Desk
+    app: App
+    state: str
+    clock: FixedClock
+    runs: int = 0
+    shown: dict[DecisionKind, GateRecord] = field(default_factory=dict)
+
+    async def gate(self, kind: DecisionKind) -> GateRecord:
+        """Runs differ by the kind of decision where what was said before depends on it."""
+        if kind not in self.shown:
+            self.clock.move(NOW)
+            self.runs += 1
+            waived = self.state == "decided, the same" and kind is DecisionKind.waive
+            run = f"{BLOCKED if waived or 'blocks' in self.state else 'clean'}-{self.runs}"
+            await self.desk.start(run_id=run, by="cy")
+            await self.desk.segments.advance(run)
+            gate = await self.desk.ledger.gate(GateKey(run, "first", 1))
+            assert gate
+            self.shown[kind] = await self._in_state(gate, kind)
+        return self.shown[kind]
+
+    async def _in_state(self, gate: GateRecord, kind: DecisionKind) -> GateRecord:
+        match self.state:
+            case "waits for one more":
+                await self.said(gate, DecisionKind.approve, by="amy")
+            case "decided, the same":
+                await self.said(gate, kind)
+            case "decided, otherwise":
+                await self.said(gate, OTHERWISE[kind])
+            case "void":
+                await self.said(gate, DecisionKind.reject)
+                taken_back = Revocation(gate=gate.key, by="ada", at=NOW)
+                await revoke(self.desk.keeper, taken_back, KEYS["ada"], person("ada"), self.desk.queue.dispatch)
+            case "shows other bytes":
+                return replace(gate, digest="0" * 64)
+            case "unknown":
+                return replace(gate, key=GateKey(gate.key.run, "first", 7))
+            case _:
+                pass
+        return gate
+
+    async def said(self, gate: GateRecord, kind: DecisionKind, by: str = "ada") -> None:
+        statement = self.statement(gate, kind, Who(by, by))
+        await self.app.take(signed(statement, KEYS[by]), person(by))
+
+    def statement(self, gate: GateRecord, kind: DecisionKind, who: Who) -> Statement:
+        now = self.clock.now()
+        return Statement(
+            gate=gate.key,
+            digest=gate.digest,
+            tree=gate.tree,
+            kind=kind,
+            by=who.by,
+            at=now,
+            comments=_comments(kind),
+            waiver=_waiver(kind),
+            token=give_token(self.desk.team.system, gate, who.by, now + LASTS),
+            instead_of=who.instead_of,
+        )
+
+    async def answer(self, cell: Cell, channel: Channel) -> str:
+        """What that channel answers in the cell: a reason, or what was done."""
+        gate = await self.gate(cell.kind)
+        self.clock.move(NOW + timedelta(days=3 if self.state == "expired" else 0, seconds=1))
+        before = await self.desk.ledger.decisions(gate.key.run)
+        try:
+            await self._knock(gate, cell.kind, WHO[cell.who], channel)
+        except Refused as refused:
+            answer = refused.reason
+        else:
+            answer = RECEIPT
+        if await self.desk.ledger.decisions(gate.key.run) != before:
+            del self.shown[cell.kind]
+            return TAKEN if answer == RECEIPT else f"{answer}, and yet it was stored"
+        return answer
+
+    async def _knock(self, gate: GateRecord, kind: DecisionKind, who: Who, channel: Channel) -> None:
+        key = self.desk.team.system if who.key == "system" else KEYS[who.key]
+        proved_at = self._proved()
+        if channel is Channel.terminal and who.kind is Kind.person:
+            await self.app.decide(
+                gate,
+                kind,
+                who.by,
+                key,
+                digest=gate.digest,
+                comments=_comments(kind),
+                waiver=_waiver(kind),
+                proved_at=proved_at,
+            )
+            return
+        credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=proved_at)
+        await self.app.take(signed(self.statement(gate, kind, who), key), credentials)
+
+    def _proved(self) -> datetime:
+        now = self.clock.now()
+        return now - timedelta(hours=1) if self.state == "asks again who it is" else now
+
+
+def _comments(kind: DecisionKind) -> tuple[Comment, ...]:
+    return (Comment(text="mend it"),) if kind is DecisionKind.request_changes else ()
+
+
+def _waiver(kind: DecisionKind) -> Waiver | None:
+    return WAIVER if kind is DecisionKind.waive else None
+
+
+@asynccontextmanager
+async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
+    clock = FixedClock(NOW)
+
+    async def check(subject: Subject) -> Report:
+        finding = Finding(check="content", rule="guard", severity=Severity.critical, path="a", message="bad")
+        return Report(findings=(finding,) if subject.facts.run.startswith(BLOCKED) else ())
+
+    team = Team(folder, flow=table(state), checks={"content": check}, clock=clock, key=KEYS["ada"], others=others())
+    async with desk(team) as d:
+        given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + timedelta(days=30))
+        await delegate(d.keeper, given, KEYS["ada"], person("ada"))
+        yield Stage(desk=d, app=_app(d, clock), state=state, clock=clock)
+
+
+def _app(d: Desk, clock: FixedClock) -> App:
+    config = Config.model_validate({"project": {"name": "acme", "package": "acme"}})
+    folder = d.team.folder
+    return App(
+        folder=Folder(path=folder, config=config, ledger=d.ledger, workspace=d.workspace, unreleasable=lambda _: False),
+        config=config,
+        clock=clock,
+        team=load_team(),
+        flow=d.team.flow,
+        workspace=d.workspace,
+        ledger=d.ledger,
+        database=d.ledger._database,
+        queue=LazyQueue(d.team.database),
+        keeper=d.keeper,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES)
+async def test_every_cell_gives_the_answer_of_the_rules_in_every_channel(tmp_path: Path, state: str) -> None:
+    async with stage(tmp_path, state) as s:
+        answers = {
+            (cell, channel): await s.answer(cell, channel)
+            for cell in map(Cell._make, product([state], DecisionKind, WHO))
+            for channel in Channel
+        }
+        s.app.queue.close()
+    assert len(answers) == CELLS // len(STATES)
+    wrong = {
+        f"{cell.kind} by {cell.who} at a gate that is {state}, {channel}": f"{answer}, not {expected(cell)}"
+        for (cell, channel), answer in answers.items()
+        if answer != expected(cell)
+    }
+    assert wrong == {}
+
+
+def test_each_rule_of_the_table_is_met_by_some_cell() -> None:
+    met = {expected(Cell(*each)) for each in product(STATES, DecisionKind, WHO)}
+    assert met == {answer for answer, _ in RULES}
