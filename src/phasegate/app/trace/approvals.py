@@ -1,6 +1,6 @@
 """What a person decided, and what was released of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any
@@ -75,17 +75,14 @@ async def _of(app: App, run: Run) -> list[Approval]:
     if not decisions:
         return []
     events = await app.ledger.events(run.id, prefix="effect:") if run.status is RunStatus.released else []
-    last = {gate.key.phase: gate for gate in gates.values()}
     at = list(gates)
     decisions = sorted(decisions, key=lambda each: at.index(each.statement.gate))
-    return [_approval(run, gates[each.statement.gate], each, last, events) for each in decisions]
+    return [_approval(run, gates[each.statement.gate], each, events) for each in decisions]
 
 
-def _approval(
-    run: Run, gate: GateRecord, decision: Decision, last: Mapping[str, GateRecord], events: Sequence[Event]
-) -> Approval:
+def _approval(run: Run, gate: GateRecord, decision: Decision, events: Sequence[Event]) -> Approval:
     passes = decision.statement.kind.passes and not decision.revoked
-    held = passes and gate.status is GateStatus.decided and last[gate.key.phase] == gate
+    held = passes and gate.status is GateStatus.decided
     published = next((e.body for e in events if e.place[-1] == "publish"), {}) if held else {}
     return Approval(
         run=run,
