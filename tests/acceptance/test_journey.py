@@ -11,6 +11,7 @@ import pytest
 from acceptance.person import PASSPHRASE, Said, Terminal, environment, phasegate, terminal
 
 SPEC = "specs/001-unattached-ebs-volumes"
+PHASES = ("specify", "plan", "tasks", "build", "release")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -67,7 +68,7 @@ def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
     stale = decides(target, gate["gate"], "0" * 64, "--json")
     assert (stale.code, stale.json["error"]["reason"]) == (5, "stale_digest")
 
-    for phase in ("specify", "plan", "tasks", "build", "release"):
+    for phase in PHASES:
         # it stops, and the next command stands there whole, to be copied
         assert at.code == 6, at.err
         name, digest = re.findall(r"phasegate decide (\S+) approve --digest ([0-9a-f]{64})\n", at.err)[0]
@@ -76,6 +77,9 @@ def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
         assert taken.code == 0, taken.err
         assert "no worker runs" in taken.out
         at = by(target, "run", "--resume", run)
+        # what was before is one line, not told again
+        assert re.match(rf"before: .*{phase} approved by ada", at.out)
+        assert f"{phase:<9} check" not in at.out
     assert at.code == 0, at.err
     # the same decision once more gives the same receipt
     assert decides(target, name, digest).code == 0
@@ -87,6 +91,16 @@ def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
     assert all((target / path).exists() for path in paths)
     assert by(target, "verify", run).code == 0
     assert "Ada decides" in git(target, "log", "--format=%s")
+
+    wheel = next(Path(made["path"]).name for made in status["artifacts"] if made["by"] == "publish")
+    (walked,) = by(target, "trace", run, "FR-006", "--json").json
+    reached = {step["node"]["id"] for step in walked["leads_to"]}
+    assert {"AC-008", "ada", f"{run}/release/1", wheel} <= reached
+    said = by(target, "trace", "--by", "ada", "--json").json
+    assert [row["gate"] for row in said] == [f"{run}/{phase}/1" for phase in PHASES]
+    assert {row["released"] for row in said} == {wheel.split("-")[1]}
+    assert said[-1]["digest"] == digest
+    assert by(target, "trace", "--by", "ada", "--on", "2001-01-01", "--json").json == []
 
 
 def decides(target: Path, gate: str, digest: str, *more: str) -> Said:
