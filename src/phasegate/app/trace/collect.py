@@ -1,5 +1,6 @@
 """Reads what a trace is made of: the one part of it that opens anything."""
 
+import asyncio
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,17 +27,16 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
     decisions = await app.ledger.decisions(run.id)
     passages = [_passage(app, each, decisions) for each in upto]
     tree = app.workspace.tree(upto[-1].commit) if upto else app.folder.read(facts.spec)
-    return trace(
-        Record(
-            facts=facts,
-            run=run,
-            files=_read(tree, passages, facts),
-            there=frozenset(tree),
-            passages=passages,
-            events=events,
-            wheels=_wheels(app.folder.path, events),
-        )
+    record = Record(
+        facts=facts,
+        run=run,
+        files=_read(tree, passages, facts),
+        there=frozenset(tree),
+        passages=passages,
+        events=events,
+        wheels=_wheels(app.folder.path, events),
     )
+    return await asyncio.to_thread(trace, record)  # a tenth of a second, of which others need not wait
 
 
 def trace_of_spec(app: App, place: str) -> Trace:

@@ -2,12 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from phasegate.app.trace.model import Kind, Link, Node
 from phasegate.app.trace.record import Part, Record, at
 from phasegate.spec import mentions, named_tests
 
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<text>.+)$")
 _PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
 _TEST_NAME = re.compile(r"`(test_\w+)`")
@@ -70,30 +71,30 @@ def _code(record: Record) -> Iterator[Part]:
     for path in record.paths:
         if kind_of(path) is not Kind.code or not path.endswith(".py"):
             continue
-        nodes, links = dict[str, Node](), list[Link]()
+        nodes, links, known = dict[str, Node](), list[Link](), _definitions(record.text(path))
         for mention in mentions(record.text(path)):
-            name, line = _around(record.text(path), mention.line)
+            name, line = _around(known, mention.line)
             nodes[name] = Node(id=f"{path}::{name}", kind=Kind.code, text="", origin=at(path, line))
             links.append(Link(source=mention.id, target=nodes[name].id, says="kept in", origin=at(path, mention.line)))
         links += [Link(source=n.id, target=path, says="part of", origin=n.origin) for n in nodes.values()]
         yield Part(list(nodes.values()), links)
 
 
-def _around(text: str, line: int) -> tuple[str, int]:
+def _around(known: Sequence[_Definition], line: int) -> tuple[str, int]:
     """The definition that a line is in, or that it stands above."""
-    for definition in _definitions(text):
+    for definition in known:
         if (definition.end_lineno or definition.lineno) >= line:
             return definition.name, definition.lineno
     return "module", 1
 
 
-def _definitions(text: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+def _definitions(text: str) -> list[_Definition]:
     """At the top of a module, in order; none where it is not Python."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError):
         return []
-    return [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    return [node for node in body if isinstance(node, _Definition)]
 
 
 def _tests(record: Record) -> Iterator[Part]:
