@@ -67,9 +67,9 @@ def moment(seconds: int) -> datetime:
 
 async def _proved(parts: Parts, gate: GateRecord, form: Form, address: str) -> Session:
     """The session, whose person proved again who they are where the gate asks for it."""
-    if not asks_again(parts, gate, form.session):
+    secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
+    if not secret and not asks_again(parts, gate, form.session):
         return form.session
-    secret = form.secret("passphrase")
     if not secret:
         raise Refused(
             "this gate asks who you are, at the moment of the decision",
