@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from phasegate.app.account import account
 from phasegate.ledger import create_key
 from phasegate.workspace.scaffold import Approver
 from unit.authors.small import laid
@@ -27,18 +28,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`phasegate serve` over a repository with one spec; gives its address."""
     folder = tmp_path_factory.mktemp("browser")
     key = create_key(folder / "ada.key", PASSPHRASE)
-    target = laid(folder / "target", managers=(Approver(name="ada", public_key=str(key.public)),))
     (folder / "passphrase").write_text(PASSPHRASE)
-    add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
     command = [sys.executable, "-m", "phasegate.cli"]
-    subprocess.run([*command, *add], cwd=target, check=True)
-    with subprocess.Popen([*command, "serve", "--port", "0"], cwd=target, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        found = re.search(r"http://\S+", server.stdout.readline())
-        assert found
-        yield found[0]
-        server.terminate()
-        assert server.wait(30) == 0
+    add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
+    with account() as aws:
+        managers = (Approver(name="ada", public_key=str(key.public)),)
+        target = laid(folder / "target", managers=managers, endpoint=aws.address)
+        subprocess.run([*command, *add], cwd=target, check=True)
+        serve = [*command, "serve", "--port", "0"]
+        with subprocess.Popen(serve, cwd=target, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found
+            yield found[0]
+            server.terminate()
+            assert server.wait(30) == 0
 
 
 @pytest.fixture(scope="module")
