@@ -16,6 +16,7 @@ from phasegate.ledger import (
     Comment,
     Decision,
     DecisionKind,
+    Delegation,
     GateRecord,
     Ledger,
     PrivateKey,
@@ -29,7 +30,19 @@ from phasegate.ledger import (
 from phasegate.sandbox import find_sandbox
 from phasegate.store import Database
 from phasegate.team import Flow, Team, load_team
-from phasegate.workflow import EFFECTS, Channel, Credentials, Gatekeeper, Kind, branch, decide, revoke, signed
+from phasegate.workflow import (
+    EFFECTS,
+    Channel,
+    Credentials,
+    Gatekeeper,
+    Kind,
+    branch,
+    decide,
+    delegate,
+    end_delegation,
+    revoke,
+    signed,
+)
 from phasegate.workflow.approvers import may_approve
 from phasegate.workflow.liveness import is_dead
 from phasegate.workflow.tokens import LASTS, give_token
@@ -232,8 +245,19 @@ class App:
     async def revoke(self, gate: GateRecord, by: str, key: PrivateKey) -> None:
         """Takes back what a manager said at a gate; see `phasegate.workflow.revoke` for what is refused."""
         revocation = Revocation(gate=gate.key, by=by, at=self.clock.now())
-        who = Credentials(name=by, kind=Kind.person, channel=Channel.terminal)
-        await revoke(self.keeper, revocation, key, who, (await self.queue.opened()).dispatch)
+        await revoke(self.keeper, revocation, key, _at_terminal(by), (await self.queue.opened()).dispatch)
+
+    async def delegate(self, delegation: Delegation, key: PrivateKey) -> None:
+        """Has another manager decide for one; see `phasegate.workflow.delegate` for what is refused."""
+        await delegate(self.keeper, delegation, key, _at_terminal(delegation.by))
+
+    async def end_delegation(self, by: str, to: str, key: PrivateKey) -> int:
+        """Ends what a manager delegated to another; see `phasegate.workflow.end_delegation` for what is refused."""
+        return await end_delegation(self.keeper, by, to, key, _at_terminal(by))
+
+
+def _at_terminal(name: str) -> Credentials:
+    return Credentials(name=name, kind=Kind.person, channel=Channel.terminal)
 
 
 @asynccontextmanager

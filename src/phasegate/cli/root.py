@@ -6,6 +6,7 @@ import click
 
 from phasegate.cli.account import account
 from phasegate.cli.decide import decide, gate, gates
+from phasegate.cli.delegate import delegate, revoke
 from phasegate.cli.demo import demo
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
@@ -20,7 +21,7 @@ from phasegate.cli.work import run, status, worker
 HEADINGS = {
     "Start": [demo, init, manager, lint],
     "Work": [run, status, worker],
-    "Decide": [gates, gate, decide],
+    "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],
     "Release": [trace, bundle, verify],
     "Runbooks": [runbook],
@@ -40,7 +41,7 @@ def exit_codes() -> str:
 )
 @click.version_option(package_name="phasegate", message="%(prog)s %(version)s")
 def root() -> None:
-    """A team of role agents takes a spec to a released package; you decide at every gate."""
+    """Role agents take a spec to a released package; you decide at every gate."""
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
-from phasegate.workflow import Channel, Credentials, Kind, Manager, decide, signed
+from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
 from phasegate.workflow.tokens import LASTS, give_token
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
 
@@ -99,6 +99,21 @@ async def test_other_bytes_than_the_gates_are_stale(tmp_path: Path, digest: str)
     async with at_gate(tmp_path) as (d, gate):
         assert await _reason(d, gate, digest=digest) == "stale_digest"
         assert await _reason(d, gate, digest=gate.digest[:12]) == "stale_digest"
+
+
+async def test_another_tree_under_the_gates_digest_is_stale(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        for tree in ("", "0" * 40, gate.commit):
+            assert await _reason(d, gate, tree=tree) == "stale_digest"
+
+
+async def test_a_branch_that_moved_on_since_the_gate_opened_is_stale(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        moved = d.workspace.commit([gate.commit], {"a": b"b"}, author=d.workspace.user, when=NOW, message="x")
+        d.workspace.point(branch("r1"), moved)
+        assert await _reason(d, gate) == "stale_digest"
+        d.workspace.point(branch("r1"), gate.commit)
+        await d.decide(DecisionKind.approve, gate)
 
 
 async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) -> None:

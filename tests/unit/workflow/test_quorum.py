@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phasegate.ledger import DecisionKind, GateStatus, RunStatus
+from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Taken
 from unit.workflow.parts import NOW
 from unit.workflow.people import DAY, PEOPLE, room, waiver
 
@@ -61,6 +61,15 @@ async def test_one_person_is_counted_once_however_often_they_say_it(tmp_path: Pa
         assert await r.says("ada") == first
         assert await r.refused("ada", DecisionKind.reject) == "already_decided"
         assert (await r.gate()).status is GateStatus.open
+
+
+async def test_who_said_it_late_and_twice_is_counted_once(tmp_path: Path) -> None:
+    """Both were let in before either was stored; the store counts one."""
+    async with room(tmp_path, **TWO) as r:
+        said = await r.says("ada")
+        again = replace(said, statement=replace(said.statement, token="another"))  # noqa: S106 - not a secret
+        assert await r.desk.ledger.decide(again, 2, r.desk.queue.dispatch) is Taken.lost
+        assert len(await r.desk.ledger.decisions("r1")) == 1
 
 
 @pytest.mark.parametrize("before", [(), ("ada",)])

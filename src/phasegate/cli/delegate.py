@@ -1,0 +1,152 @@
+"""Having somebody else decide for a while, and taking a decision back."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from phasegate.app.app import App
+    from phasegate.ledger import Delegation, GateRecord
+
+Who = tuple[str | None, Path | None]
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("to", metavar="NAME")
+@click.option("--from", "begins", type=_DAY, metavar="YYYY-MM-DD", help="The first day; default: from now on.")
+@click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day.")
+@click.option("--gate", "gates", multiple=True, metavar="PHASE", help="Only at this phase's gate; may be repeated.")
+@click.option("--end", is_flag=True, help="End all that you delegated to NAME.")
+@options.manager
+@options.passphrase_file
+@options.as_json
+def delegate(
+    to: str,
+    begins: datetime | None,
+    ends: datetime | None,
+    gates: tuple[str, ...],
+    end: bool,
+    manager: str | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Have another manager decide for you, for a while.
+
+    NAME signs with their own key, and it is on record for whom. Days are whole and in UTC. A decision that is not used
+    when the time is over does not count.
+    """
+    from phasegate.core import UsageError
+
+    who = (manager, passphrase_file)
+    if end:
+        if begins or ends or gates:
+            raise UsageError("--end ends all that you delegated to them", fix="leave out --from, --until and --gate")
+        asyncio.run(_end(to, who, as_json))
+    elif ends is None:
+        raise UsageError("a delegation has an end", fix="--until YYYY-MM-DD")
+    else:
+        asyncio.run(_delegate(to, (begins, ends), gates, who, as_json))
+
+
+async def _delegate(
+    to: str, window: tuple[datetime | None, datetime], gates: Sequence[str], who: Who, as_json: bool
+) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.cli.keys import interruptible, keyring
+    from phasegate.ledger import Delegation
+
+    begins, last = window
+    async with open_app(Path.cwd()) as app:
+        ring = keyring(app.folder.path, app.config, *who)
+        given = Delegation(
+            by=ring.manager,
+            to=to,
+            begins=begins.replace(tzinfo=UTC) if begins else app.clock.now(),
+            ends=last.replace(tzinfo=UTC, hour=23, minute=59, second=59),
+            gates=tuple(gates),
+        )
+        with interruptible():
+            key = ring.unlock()
+        await app.delegate(given, key)
+    _tell(given, as_json)
+
+
+def _tell(given: "Delegation", as_json: bool) -> None:
+    from phasegate.cli.console import output
+
+    begins, ends = given.begins.strftime("%Y-%m-%d %H:%M"), given.ends.strftime("%Y-%m-%d")
+    if as_json:
+        window = {"from": int(given.begins.timestamp()), "until": int(given.ends.timestamp())}
+        click.echo(json.dumps({"by": given.by, "to": given.to, **window, "gates": list(given.gates)}, indent=2))
+        return
+    where = f"at {', '.join(given.gates)}" if given.gates else "at every gate"
+    console = output()
+    console.print(f"[good]✓[/] {given.to} decides for {given.by} {where}, {begins} to the end of {ends} UTC, signed")
+    console.print(f"→ end it before: phasegate delegate {given.to} --end", soft_wrap=True)
+
+
+async def _end(to: str, who: Who, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible, keyring
+
+    async with open_app(Path.cwd()) as app:
+        ring = keyring(app.folder.path, app.config, *who)
+        with interruptible():
+            key = ring.unlock()
+        ended = await app.end_delegation(ring.manager, to, key)
+    if as_json:
+        click.echo(json.dumps({"by": ring.manager, "to": to, "ended": ended}, indent=2))
+    else:
+        output().print(f"[good]✓[/] {to} does not decide for {ring.manager} any more")
+
+
+@click.command()
+@click.argument("name", metavar="GATE")
+@options.manager
+@options.passphrase_file
+@options.as_json
+def revoke(name: str, manager: str | None, passphrase_file: Path | None, as_json: bool) -> None:
+    """Take back what you decided, before the run uses it.
+
+    GATE is RUN/PHASE/ATTEMPT; RUN alone is its last gate. The gate is void, and the run opens another.
+    """
+    asyncio.run(_revoke(name, (manager, passphrase_file), as_json))
+
+
+async def _revoke(name: str, who: Who, as_json: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.standing import attended
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible, keyring
+
+    async with open_app(Path.cwd()) as app:
+        gate = await _gate(app, name)
+        ring = keyring(app.folder.path, app.config, *who)
+        with interruptible():
+            key = ring.unlock()
+        await app.revoke(gate, ring.manager, key)
+        followed = attended(app.folder.path)
+    if as_json:
+        click.echo(json.dumps({"gate": str(gate.key), "by": ring.manager, "attended": followed}, indent=2))
+        return
+    output().print(f"[good]✓[/] taken back; gate {gate.key} is void, and the run opens another")
+    if not followed:
+        output().print(f"→ no worker runs: phasegate run --resume {gate.key.run}, or phasegate worker", soft_wrap=True)
+
+
+async def _gate(app: "App", name: str) -> "GateRecord":
+    from phasegate.app.gate_view import find_gate
+
+    if "/" in name:
+        return await find_gate(app, name)
+    found = await app.ledger.gates((await app.ledger.run(name)).id)
+    return found[-1] if found else await find_gate(app, name)

@@ -1,0 +1,207 @@
+"""Delegating and taking back at the terminal, with the real commands in a real repository."""
+
+import asyncio
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from phasegate.app import open_app
+from phasegate.cli.root import root
+from phasegate.core import InvalidInput, PhasegateError, Refused, UsageError
+from phasegate.ledger import Dossier, GateKey, GateRecord, GateStatus, Opening, Run
+
+HERE = ("--passphrase-file", "passphrase", "--manager", "ada")
+NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+GATE = "r1/specify/1"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(root, list(words), standalone_mode=False)
+
+
+def said(*words: str) -> str:
+    done = run(*words)
+    assert done.exception is None, done.exception
+    return done.output
+
+
+def refused(*words: str) -> PhasegateError:
+    error = run(*words).exception
+    assert isinstance(error, PhasegateError), error
+    assert error.fix
+    return error
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the managers ada and dee, where a run waits at its first gate; keys take a while to make."""
+    top = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        _at_home(top, patch)
+        said("init", "acme")
+        patch.chdir(top / "acme")
+        Path("passphrase").write_text("a passphrase of ours\n")
+        for name in ("ada", "dee"):
+            said("manager", "init", "--name", name, "--passphrase-file", "passphrase")
+        asyncio.run(_open_gate())
+    return top
+
+
+@pytest.fixture(autouse=True)
+def target(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to work in."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    _at_home(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path / "acme")
+    return tmp_path / "acme"
+
+
+def _at_home(top: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("XDG_CONFIG_HOME", str(top / "home"))
+    patch.setenv("SOURCE_DATE_EPOCH", str(int(NOW.timestamp())))
+    patch.chdir(top)
+
+
+async def _open_gate() -> None:
+    async with open_app(Path.cwd()) as app:
+        head = app.workspace.head()
+        run = Run(id="r1", spec="specs/001-x", flow="sdlc", branch="run/r1", base=head, started_at=NOW)
+        await app.ledger.add_run(run, (await app.queue.opened()).dispatch)
+
+        def opening(dossier: Dossier) -> Opening:
+            gate = GateRecord(
+                key=dossier.key,
+                status=GateStatus.open,
+                commit=head,
+                tree=app.workspace.tree_id(head),
+                since=head,
+                digest="d" * 64,
+                opened_at=NOW,
+            )
+            return Opening(gate, None, [])
+
+        await app.ledger.open_gate(GateKey("r1", "specify", 1), opening)
+
+
+async def _status() -> GateStatus:
+    async with open_app(Path.cwd()) as app:
+        (gate,) = await app.ledger.gates("r1")
+        return gate.status
+
+
+def test_a_delegation_is_told_with_its_window_and_how_to_end_it() -> None:
+    told = said("delegate", "dee", "--from", "2026-11-20", "--until", "2026-11-30", "--gate", "plan", *HERE)
+    assert "dee decides for ada at plan" in told
+    assert "2026-11-20 00:00 to the end of 2026-11-30 UTC" in " ".join(told.split())
+    assert "→ end it before: phasegate delegate dee --end\n" in told
+
+
+def test_it_begins_at_once_and_holds_through_its_last_day_where_nothing_else_is_said() -> None:
+    given = json.loads(said("delegate", "dee", "--until", "2026-11-18", "--json", *HERE))
+    last = datetime(2026, 11, 18, 23, 59, 59, tzinfo=UTC)
+    assert given == {
+        "by": "ada",
+        "to": "dee",
+        "from": int(NOW.timestamp()),
+        "until": int(last.timestamp()),
+        "gates": [],
+    }
+
+
+def test_what_was_delegated_can_be_ended_once() -> None:
+    said("delegate", "dee", "--until", "2026-11-30", *HERE)
+    assert json.loads(said("delegate", "dee", "--end", "--json", *HERE)) == {"by": "ada", "to": "dee", "ended": 1}
+    error = refused("delegate", "dee", "--end", *HERE)
+    assert isinstance(error, Refused)
+    assert error.reason == "nothing_to_end"
+    said("delegate", "dee", "--until", "2026-11-30", *HERE)
+    assert "dee does not decide for ada any more" in said("delegate", "dee", "--end", *HERE)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("eve", "--until", "2026-11-30"), "unknown_delegate"),  # a stranger
+        (("ada", "--until", "2026-11-30"), "unknown_delegate"),  # herself
+        (("dee", "--until", "2026-11-17"), "empty_window"),  # yesterday
+        (("dee", "--from", "2026-11-30", "--until", "2026-11-29"), "empty_window"),  # back to front
+        (("dee", "--until", "2026-11-30", "--gate", "plna"), "unknown_gate"),  # a slip of the pen
+    ],
+)
+def test_what_cannot_be_delegated_says_why(words: tuple[str, ...], reason: str) -> None:
+    error = refused("delegate", *words, *HERE)
+    assert isinstance(error, Refused)
+    assert error.reason == reason
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dee",),  # for how long?
+        ("dee", "--end", "--until", "2026-11-30"),  # both
+        ("dee", "--end", "--gate", "plan"),  # an end has no gates
+    ],
+)
+def test_half_of_what_is_needed_says_what_is_missing(words: tuple[str, ...]) -> None:
+    assert isinstance(refused("delegate", *words, *HERE), UsageError)
+
+
+def test_a_date_that_is_none_is_refused_by_name() -> None:
+    done = CliRunner().invoke(root, ["delegate", "dee", "--until", "tomorrow", *HERE])
+    assert done.exit_code == 2
+    assert "'tomorrow' does not match" in done.output
+
+
+def test_the_delegate_decides_with_their_own_key_where_the_approver_alone_could(target: Path) -> None:
+    toml = target / "phasegate.toml"
+    text = toml.read_text()
+    toml.write_text(text.replace('name = "dee"', 'name = "dee"\ncard = "deputy"'))
+    as_dee = ("--passphrase-file", "passphrase", "--manager", "dee")
+    decide = ("decide", GATE, "reject", "--digest", "d" * 64, "--json", *as_dee)
+    error = refused(*decide)
+    assert isinstance(error, Refused)
+    assert error.reason == "not_an_approver"
+    said("delegate", "dee", "--until", "2026-11-30", *HERE)
+    taken = json.loads(said(*decide))
+    assert (taken["by"], taken["instead_of"]) == ("dee", "ada")
+
+
+@pytest.mark.parametrize("name", [GATE, "r1/specify", "r1"])
+def test_a_decision_is_taken_back_before_it_is_used(name: str) -> None:
+    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    told = said("revoke", name, *HERE)
+    assert f"taken back; gate {GATE} is void" in told
+    assert "→ no worker runs: phasegate run --resume r1, or phasegate worker\n" in told
+    assert asyncio.run(_status()) is GateStatus.void
+    error = refused("revoke", name, *HERE)
+    assert isinstance(error, Refused)
+    assert error.reason == "nothing_to_revoke"
+
+
+def test_taking_back_prints_json_for_programs() -> None:
+    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    assert json.loads(said("revoke", GATE, "--json", *HERE)) == {"gate": GATE, "by": "ada", "attended": False}
+
+
+@pytest.mark.parametrize("name", [GATE, "r1"])
+def test_there_has_to_be_something_to_take_back(name: str) -> None:
+    error = refused("revoke", name, *HERE)
+    assert isinstance(error, Refused)
+    assert error.reason == "nothing_to_revoke"
+
+
+def test_one_manager_does_not_take_back_what_another_said() -> None:
+    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    error = refused("revoke", GATE, "--passphrase-file", "passphrase", "--manager", "dee")
+    assert isinstance(error, Refused)
+    assert error.reason == "nothing_to_revoke"
+    assert asyncio.run(_status()) is GateStatus.decided
+
+
+@pytest.mark.parametrize("name", ["r9", "r9/specify/1", "r1/specify/7", "r1/nothing"])
+def test_a_gate_that_is_not_there_says_how_to_find_one(name: str) -> None:
+    assert isinstance(refused("revoke", name, *HERE), UsageError | InvalidInput)
