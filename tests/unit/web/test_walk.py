@@ -138,14 +138,23 @@ async def _secret(here: Office, who: str) -> str:
     return secret
 
 
-async def ask(client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str) -> httpx.Response:
+async def ask(
+    client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str, once: str = ""
+) -> httpx.Response:
     path = route.path.format(run=key.run, phase=key.phase, attempt=key.attempt, name="page.css")
     if route.method == "GET":
         query = {"by": "ada"} if path.endswith("/audit") else {}
         return await client.get(path, params=query)
     if route.is_api:
         return await client.post(path, json=_body(route, key, gate_digest))
-    fields = {"form_token": token, "decision": "approve", "digest": gate_digest, "spec": FOLDER, "to": "up"}
+    fields = {
+        "form_token": token,
+        "decision": "approve",
+        "digest": gate_digest,
+        "token": once,
+        "spec": FOLDER,
+        "to": "up",
+    }
     return await client.post(path, data=fields)
 
 
@@ -197,7 +206,8 @@ async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Offi
             if (who, route.is_api) == ("person", False):
                 continue
             async with credentials(here, who) as (client, token):
-                await ask(client, route, key, digest, token)
+                once = here.app.token(await here.parts.gate(*key), "ada")
+                await ask(client, route, key, digest, token, once)
     gate = await here.app.ledger.gate(key)
     assert gate
     assert gate.status is GateStatus.open
