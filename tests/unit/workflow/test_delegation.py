@@ -240,6 +240,7 @@ async def test_one_that_was_smuggled_into_the_store_gives_no_right(tmp_path: Pat
     async with room(tmp_path) as r:
         await r.desk.ledger.delegate(seal(STATEMENT, GIVEN.encoded(), KEYS["dee"]))
         await r.desk.ledger.delegate(seal(STATEMENT, GIVEN.encoded(), r.desk.team.system))
+        await r.desk.ledger.delegate(seal(STATEMENT, replace(GIVEN, by="amy").encoded(), KEYS["ada"]))
         assert await r.refused("dee", instead_of="ada") == "no_delegation"
 
 

@@ -67,7 +67,7 @@ async def test_who_said_it_late_and_twice_is_counted_once(tmp_path: Path) -> Non
     """Both were let in before either was stored; the store counts one."""
     async with room(tmp_path, **TWO) as r:
         said = await r.says("ada")
-        again = replace(said, statement=replace(said.statement, token="another"))  # noqa: S106 - not a secret
+        again = replace(said, statement=replace(said.statement, token="another"))
         assert await r.desk.ledger.decide(again, 2, r.desk.queue.dispatch) is Taken.lost
         assert len(await r.desk.ledger.decisions("r1")) == 1
 

@@ -1,0 +1,235 @@
+"""Each rule of the gates, taken out of a copy of the source: the tests that hold it must go red.
+
+The copy is a folder of links to the package, with one file written anew; what is installed stays as it is.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import phasegate
+
+PACKAGE = Path(phasegate.__file__).parent
+TESTS = Path(__file__).parent
+TOP = TESTS.parents[2]
+
+
+class Break(NamedTuple):
+    """A rule, and how it is taken out."""
+
+    rule: str
+    was: str
+    """What stands in the source, once."""
+    becomes: str
+    tests: str
+    """The test module that shows it, and which of its tests."""
+
+
+RULES = {
+    "workflow/decide.py": [
+        Break("no agent", "if who.kind is Kind.agent or name in keeper.agents or who.name in keeper.agents:",
+              "if False:", "matrix:void"),
+        Break("no agent's credentials", "who.kind is Kind.agent or ", "", "revoke:another_said"),
+        Break("no service", "if who.kind is not Kind.person:", "if False:", "matrix:clean"),
+        Break("nobody decides as another", "if who.name != name:", "if False:", "revoke:another_said"),
+        Break("no policy's name", "if statement.by.startswith(POLICY):", "if False:", "matrix:clean"),
+        Break("who may not is refused", "if reason:\n", "if False:\n", "matrix:void"),
+        Break("a gate that is not there", "dossier is None or dossier.gate is None or key.phase",
+              "dossier is None or key.phase", "matrix:unknown"),
+        Break("void", "    if gate.status is GateStatus.void:\n        raise _void(gate.key)",
+              "    if False:\n        raise _void(gate.key)", "matrix:void"),
+        Break("void, in a race", "    if gate is None or gate.status is GateStatus.void:", "    if gate is None:",
+              "revoke:loses"),
+        Break("decided once", "if dossier.decision or _said(dossier.taken, statement.by):", "if False:",
+              "matrix:otherwise"),
+        Break("the same is given back", "if replace(statement, at=first.at, token=first.token) == first:",
+              "if False:", "matrix:same"),
+        Break("another is refused", "if replace(statement, at=first.at, token=first.token) == first:",
+              "if True:", "matrix:otherwise"),
+        Break("expiry", "    if expired(gate, phase, now):", "    if False:", "matrix:expired"),
+        Break("digest", "if moved or (statement.digest, statement.tree) != (gate.digest, gate.tree):", "if moved:",
+              "matrix:shows"),
+        Break("tree", "(statement.digest, statement.tree) != (gate.digest, gate.tree)",
+              "statement.digest != gate.digest", "decide:another_tree"),
+        Break("the branch stands still", "if moved or (", "if (", "decide:moved_on"),
+        Break("token", "    if not token_holds(statement.token, keeper.system, gate, statement.by, now):",
+              "    if False:", "tokens:changed or whom"),
+        Break("re-authentication", "if phase.gate.reauthenticate and not who.fresh(now):", "if False:", "matrix:asks"),
+        Break("changes say which", "if statement.kind is DecisionKind.request_changes and not statement.comments:",
+              "if False:", "decide:changes"),
+        Break("findings block", "if statement.kind is DecisionKind.approve and blocking:", "if False:",
+              "matrix:blocks"),
+        Break("something to waive", "    if not blocking:", "    if False:", "matrix:clean"),
+        Break("owner and reason", "waiver.owner and waiver.reason and ", "", "decide:exception"),
+        Break("each rule is named", " and blocking <= set(waiver.rules))", ")", "decide:exception"),
+        Break("a day to come", "    if _day(waiver.expires) <= today:", "    if False:", "decide:exception"),
+        Break("what lapsed, at the decision", "    if over:", "    if False:", "revoke:over"),
+    ],
+    "workflow/approvers.py": [
+        Break("strangers", "        if manager is None and not by_policy:", "        if False:", "matrix:void"),
+        Break("signature", "        if not decision.envelope.holds(key):", "        if False:", "matrix:clean"),
+        Break("approvers alone", "if principal is None or not may_approve(phase.gate, principal, "
+              "escalated=escalated(dossier.gate, phase, now)):", "if principal is None:", "matrix:clean"),
+        Break("delegable", "phase.gate.delegable and ", "", "delegation:alone"),
+        Break("delegated", " and self._delegated(principal, manager, phase, dossier, now)", "", "delegation:not_given"),
+        Break("delegated by them", "found.by == by.name and ", "", "delegation:not_given or smuggled"),
+        Break("delegated to them, now", "found.covers(to.name, phase.id, now) and ", "", "delegation:window"),
+        Break("a delegation is signed", " and envelope.holds(by.public_key)\n", "\n", "delegation:smuggled"),
+        Break("author", "if not phase.gate.author_may_approve and", "if False and", "matrix:clean"),
+        Break("author by a delegate", "in (manager.name, principal.name)", "== manager.name", "delegation:started"),
+        Break("author as a delegate", "in (manager.name, principal.name)", "== principal.name", "delegation:started"),
+        Break("escalation comes late", "after is not None and now - gate.opened_at >= after", "after is not None",
+              "watch:escalat"),
+        Break("escalation comes", "*(gate.escalate_to if escalated else ())", "", "watch:escalat"),
+        Break("user:NAME", "            return name == manager.name", "            return True", "quorum:names"),
+        Break("group:NAME", "            return name in manager.groups", "            return True", "quorum:names"),
+        Break("a card", "            return kind == manager.card", "            return True", "quorum:names"),
+        Break("a proof grows old", " <= FRESH", " <= FRESH * 999", "watch:asks_again"),
+        Break("a proof from days to come", "timedelta(0) <= now - self.proved_at", "now - self.proved_at",
+              "watch:asks_again"),
+        Break("not before its last second", "now.replace(microsecond=0) - gate.opened_at > after",
+              "now - gate.opened_at > after", "watch:within_a_second or expires_once"),
+    ],
+    "workflow/gatekeeper.py": [
+        Break("expiry, at use", 'return ("void", "gate_expired") if expired(gate, phase, self.clock.now()) else',
+              "return", "routes:expired"),
+        Break("the tree, at use", "if moved or gate.commit != state[\"commit\"] or any(", "if any(",
+              "gatekeeper:moved"),
+        Break("the digest, at use", " or any(d.statement.digest != gate.digest for d in dossier.taken)", "",
+              "gatekeeper:other_bytes"),
+        Break("what lapsed, at use", "if said and said.kind.passes and lapsed(", "if False and lapsed(",
+              "revoke:over"),
+        Break("approvers, at use", "        reasons = [register.objection(decision, phase, dossier, now) "
+              "for decision in dossier.taken]", '        reasons = [""] * len(dossier.taken)',
+              "gatekeeper:removed or smuggled"),
+        Break("quorum, at use", '        return "" if len(principals) >= phase.gate.quorum else',
+              '        return "" if counted else', "quorum:removed"),
+        Break("the policy, at use", "return reasons[-1] or self._policy_objection(dossier, gate)",
+              "return reasons[-1]", "gatekeeper:held_against"),
+        Break("a waiver that is one", "if statement.kind is DecisionKind.waive)", "if True)", "revoke:beside"),
+        Break("no policy passes what blocks", '"a blocking finding stands": any(finding.blocking for finding in '
+              'findings)', '"a blocking finding stands": False', "gatekeeper:over_what_blocks"),
+    ],
+    "workflow/tokens.py": [
+        Break("this gate", "head, str(gate.key), gate.digest, by]", "head, gate.digest, by]", "tokens:whom"),
+        Break("these bytes", "head, str(gate.key), gate.digest, by]", "head, str(gate.key), by]", "tokens:whom"),
+        Break("this person", "head, str(gate.key), gate.digest, by]", "head, str(gate.key), gate.digest]",
+              "tokens:whom"),
+        Break("its time", " and now < datetime.fromtimestamp(int(ends), UTC)", "", "tokens:time"),
+        Break("one way to write it", "holds = one_way and ", "holds = ", "tokens:changed"),
+    ],
+    "workflow/revoke.py": [
+        Break("who takes back", "    is_person(keeper, who, revocation.by)\n", "", "revoke:another_said"),
+        Break("who delegates", "    is_person(keeper, who, delegation.by)\n", "", "delegation:cannot_be"),
+        Break("who ends it", "    is_person(keeper, who, by)\n", "", "delegation:only_who"),
+        Break("by their own key", "    if manager is None or not envelope.holds(manager.public_key):",
+              "    if False:", "revoke:another_said"),
+        Break("to a manager", "if delegation.to not in keeper.managers() or delegation.to == delegation.by:",
+              "if delegation.to == delegation.by:", "delegation:cannot_be"),
+        Break("to another", " or delegation.to == delegation.by:", ":", "delegation:cannot_be"),
+        Break("a window", "    if delegation.ends <= max(delegation.begins, keeper.clock.now()):", "    if False:",
+              "delegation:cannot_be"),
+        Break("a gate that there is", "    if unknown:", "    if False:", "delegation:cannot_be"),
+    ],
+    "workflow/watch.py": [
+        Break("the watch closes", "        if expired(gate, phase, now):", "        if False:", "watch:expires_once"),
+        Break("one for each span", '{age // every}"', '{age}"', "watch:reminder_comes"),
+        Break("not too early", "    if every and age >= every:", "    if every:", "watch:reminder_comes"),
+        Break("escalated in time", "    if escalated(gate, phase, now):", "    if phase.gate.escalate_after:",
+              "watch:escalates_once"),
+    ],
+    "ledger/ledger.py": [
+        Break("compare and set", "                or gate.status is not GateStatus.open\n", "",
+              "decide:first_of_two"),
+        Break("one word each", "                or any(d.statement.by == statement.by for d in before)\n", "",
+              "quorum:said_it_late"),
+        Break("a token is used once", "            if not rows.use_token(connection, statement.token, key, now):",
+              "            if False:", "tokens:used_once"),
+        Break("quorum", "if statement.kind.passes and len(_principals([*before, decision])) < needed:", "if False:",
+              "quorum:two_have"),
+        Break("one objection is enough", "if statement.kind.passes and len(", "if len(", "quorum:objection"),
+        Break("one right, one voice", "statement.instead_of or decision.statement.by", "statement.by",
+              "delegation:one_in_a_quorum"),
+        Break("void, and nothing to take back", "gate.status is GateStatus.void or not rows.revoke(",
+              "not rows.revoke(", "revoke:needs_no"),
+        Break("used when decided", "                if dossier.decision:\n                    rows.consume(",
+              "                if True:\n                    rows.consume(", "quorum:taken_back"),
+    ],
+    "ledger/rows.py": [
+        Break("used, and not taken back", "decisions.c.consumed_at.is_(None), decisions.c.revoked_at.is_(None))\n"
+              "    .values(revoked_at", "decisions.c.revoked_at.is_(None))\n    .values(revoked_at",
+              "revoke:used_is_not"),
+        Break("an end is an end", "sa.select(delegations).where(delegations.c.revoked_at.is_(None))",
+              "sa.select(delegations)", "delegation:begin_again"),
+    ],
+    "ledger/records.py": [
+        Break("to this person", "self.to == name and ", "", "delegation:not_given"),
+        Break("not before the window", "self.begins <= now < self.ends", "now < self.ends", "delegation:window"),
+        Break("not after the window", "self.begins <= now < self.ends", "self.begins <= now", "delegation:window"),
+        Break("at these gates", " and phase in (self.gates or (phase,))", "", "delegation:names"),
+        Break("what went on with a waiver", "if last[decision.statement.gate].passes)", "if True)",
+              "revoke:sent_back"),
+        Break("what was used of a waiver", "for decision in self.decisions if decision.consumed]",
+              "for decision in self.decisions]", "revoke:given_anew"),
+    ],
+}  # fmt: skip
+COUNT = 86
+
+
+def test_the_rules_are_counted() -> None:
+    names = [(file, each.rule) for file, rules in RULES.items() for each in rules]
+    assert len(names) == len(set(names)) == COUNT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", RULES)
+def test_each_rule_that_is_taken_out_turns_its_tests_red(tmp_path: Path, file: str) -> None:
+    rules, text = RULES[file], (PACKAGE / file).read_text()
+    assert [each.rule for each in rules if text.count(each.was) != 1] == []
+    edited = [text.replace(each.was, each.becomes) for each in rules]
+    codes = _run([(_linked(tmp_path / str(n), file, one), rules[n].tests) for n, one in enumerate(edited)])
+    answers = dict(zip((each.rule for each in rules), codes, strict=True))
+    assert {rule: code for rule, code in answers.items() if code != pytest.ExitCode.TESTS_FAILED} == {}
+
+
+@pytest.mark.slow
+def test_a_copy_with_nothing_taken_out_stays_green(tmp_path: Path) -> None:
+    file = "workflow/decide.py"
+    copy = _linked(tmp_path / "copy", file, (PACKAGE / file).read_text())
+    assert _run([(copy, "matrix:void"), (copy, "decide:exception")]) == [pytest.ExitCode.OK] * 2
+
+
+def _linked(copy: Path, file: str, text: str) -> Path:
+    """The package as links, but for that file."""
+    folder, name = file.split("/")
+    top = copy / "phasegate"
+    (top / folder).mkdir(parents=True)
+    for place, but in ((Path(), folder), (Path(folder), name)):
+        for entry in (PACKAGE / place).iterdir():
+            if entry.name not in (but, "__pycache__"):
+                (top / place / entry.name).symlink_to(entry)
+    (top / file).write_text(text)
+    return copy
+
+
+def _run(wanted: Sequence[tuple[Path, str]]) -> list[int]:
+    """The exit code of the tests named, on each copy."""
+    work = [(str(copy), _words(tests)) for copy, tests in wanted]
+    command = [sys.executable, str(TESTS / "forks.py")]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, input=json.dumps(work), cwd=TOP, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return [int(line) for line in done.stdout.split()]
+
+
+def _words(tests: str) -> list[str]:
+    module, _, which = tests.partition(":")
+    plugins = "ignore::pytest.PytestAssertRewriteWarning"  # some are loaded before pytest asks for them
+    return ["-x", "-W", plugins, "-p", "no:cacheprovider", f"{TESTS}/test_{module}.py", "-k", which]
