@@ -198,8 +198,8 @@ def _go_through(place: Place) -> None:
 def test_every_kill_hit_its_moment(places: tuple[Place, Place]) -> None:
     hit, _ = places
     assert set(hit.killed) == {moment.name for moment in MOMENTS}
-    # The others last some milliseconds: whether one is caught inside is luck.
-    assert {hit.killed[name] for name in ("checks", "release", "install", "smoke")} == {"early"}
+    # A sandbox works for seconds and is waited for; whether one of the others is caught inside is luck.
+    assert {hit.killed[moment.name] for moment in MOMENTS if moment.sandboxed} == {"early"}
 
 
 def test_the_tree_is_that_of_an_undisturbed_run(places: tuple[Place, Place]) -> None:
