@@ -72,6 +72,14 @@ async def test_who_said_it_late_and_twice_is_counted_once(tmp_path: Path) -> Non
         assert len(await r.desk.ledger.decisions("r1")) == 1
 
 
+async def test_another_person_who_was_let_in_too_comes_too_late(tmp_path: Path) -> None:
+    async with room(tmp_path) as r:
+        said = await r.says("ada")
+        late = replace(said, statement=replace(said.statement, by="amy", kind=DecisionKind.reject, token="another"))
+        assert await r.desk.ledger.decide(late, 1, r.desk.queue.dispatch) is Taken.lost
+        assert await r.desk.ledger.decision(said.statement.gate) == said
+
+
 @pytest.mark.parametrize("before", [(), ("ada",)])
 @pytest.mark.parametrize(
     ("kind", "then"),

@@ -146,7 +146,7 @@ RULES = {
     ],
     "ledger/ledger.py": [
         Break("compare and set", "                or gate.status is not GateStatus.open\n", "",
-              "decide:first_of_two"),
+              "quorum:too_late"),
         Break("one word each", "                or any(d.statement.by == statement.by for d in before)\n", "",
               "quorum:said_it_late"),
         Break("a token is used once", "            if not rows.use_token(connection, statement.token, key, now):",
