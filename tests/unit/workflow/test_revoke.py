@@ -160,6 +160,19 @@ async def test_one_that_was_over_before_it_was_used_can_be_given_anew(tmp_path: 
         assert (await r.gate()).key.phase == "second"
 
 
+async def test_one_that_was_over_while_others_were_awaited_has_all_asked_again(tmp_path: Path) -> None:
+    async with room(tmp_path, "guard", quorum=2) as r:
+        await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=1))
+        r.clock.move(NOW + DAY)
+        await r.says("amy", DecisionKind.waive, waiver=waiver("guard", days=9))
+        await r.goes_on()
+        assert await r.voids() == ["waiver_expired"]
+        for name in ("ada", "amy"):
+            await r.says(name, DecisionKind.waive, waiver=waiver("guard", days=9))
+        await r.goes_on()
+        assert (await r.gate()).key.phase == "second"
+
+
 async def test_one_at_a_gate_that_was_sent_back_excuses_and_blocks_nothing(tmp_path: Path) -> None:
     async with room(tmp_path, "guard", quorum=2, gates=[phase("second")]) as r:
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=1))

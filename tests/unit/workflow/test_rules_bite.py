@@ -176,7 +176,7 @@ RULES = {
         Break("what went on with a waiver", "if last[decision.statement.gate].passes)", "if True)",
               "revoke:sent_back"),
         Break("what was used of a waiver", "for decision in self.decisions if decision.consumed]",
-              "for decision in self.decisions]", "revoke:given_anew"),
+              "for decision in self.decisions]", "revoke:awaited"),
     ],
 }  # fmt: skip
 COUNT = 86
