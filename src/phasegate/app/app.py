@@ -1,7 +1,7 @@
 """The composition root: builds the parts once, and offers what the faces call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from phasegate.ledger import (
 )
 from phasegate.sandbox import find_sandbox
 from phasegate.store import Database
-from phasegate.team import Flow, Team, load_team
+from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.workflow import (
     EFFECTS,
     Channel,
@@ -103,12 +103,13 @@ class App:
         """Where database, index, logs and the system's key lie."""
         return self.folder.path / STATE
 
-    async def start(self, spec: Path, policy: str = "") -> Run:
+    async def start(self, spec: Path, policy: str = "", by: str = "") -> Run:
         """Begins a run of a spec; a worker takes it from there.
 
         Args:
             spec: the spec's folder, or its spec.md.
             policy: the gate policy that may decide in a person's place; empty: none.
+            by: who starts it; empty: whoever Git is configured to commit as.
 
         Raises:
             InvalidInput: there is no such spec, or it does not hold; `findings` say where.
@@ -133,6 +134,7 @@ class App:
             branch=branch(run_id),
             base=self.workspace.head(),
             policy=policy,
+            by=by or self.workspace.user.name,
             started_at=self.clock.now(),
         )
         self.workspace.mark(f"intake/{run_id}/0", run.base)
@@ -319,11 +321,23 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
 def _can_be_passed(flow: Flow, config: Config) -> None:
     people = config.people().values()
     for phase in flow.phases:
+        _is_known(phase.gate, config)
         able = [person.name for person in people if may_approve(phase.gate, person)]
         if phase.gate.quorum > max(1, len(able)):
             raise InvalidInput(
                 f"gate '{phase.gate.name}' wants {phase.gate.quorum} approvals, and {NAME} lists {len(able)} who may",
                 fix="add managers with 'phasegate manager init --name NAME', or lower the quorum",
+            )
+
+
+def _is_known(gate: Gate, config: Config) -> None:
+    names: dict[str, Collection[str]] = {"user": config.people(), "group": config.groups}
+    for rule in (*gate.approvers, *gate.escalate_to):
+        kind, _, name = rule.partition(":")
+        if kind in names and name not in names[kind]:
+            raise InvalidInput(
+                f"gate '{gate.name}' names {kind} '{name}', and {NAME} has none of that name",
+                fix="add them under [[managers]] or [groups], or name another",
             )
 
 

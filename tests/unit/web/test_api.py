@@ -102,6 +102,12 @@ async def test_token_without_the_manager_s_key_decides_nothing(here: Office) -> 
     async with program(here, Scope.decide, account="eve") as client:
         own = await handed_in(here, client, key, "approve", signer="eve")
         assert (own.status_code, own.json()["reason"]) == (403, "not_an_approver")
+        digest = (await here.parts.gate(*key)).digest
+        wish = {"decision": "approve", "digest": digest}
+        asked = (await client.post(f"{API}/gates/{key}/statement", json=wish)).json()
+        body = signed(here, {**asked["statement"], "by": "ada"}, b"s" * 64, "eve")
+        other = await client.post(f"{API}/gates/{key}/decisions", json=body)
+        assert (other.status_code, other.json()["reason"]) == (403, "not_yourself")
     assert await here.app.ledger.decision(key) is None
 
 

@@ -41,7 +41,7 @@ async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50
 async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
     row = await Backlog(parts.app).find(wish.spec)
-    return run_json(await parts.app.start(parts.app.folder.path / row.spec))
+    return run_json(await parts.app.start(parts.app.folder.path / row.spec, by=token.account or token.name))
 
 
 @router.get("/runs/{run}", response_model=models.WholeRun)
