@@ -21,7 +21,7 @@ from unit.workflow.parts import Team, flow, phase, write_item
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))
 UNDISTURBED = "undisturbed"
-_NODES = ("begin", "draft", "join", "check-content", "review-critic", "settle", "consume", "effect-shake")
+_NODES = ("begin", "draft", "join", "check-content", "review-critic", "settle", "effect-shake")
 POLICY_POINTS = tuple(f"{when}-{node}" for node in _NODES for when in ("before", "after"))
 BODY_POINTS = ("in-draft", "in-check", "in-effect")
 PERSON_POINTS = tuple(f"person-{point}" for point in ("before-settle", "after-settle", "before-gate"))

@@ -4,7 +4,7 @@ from phasegate.ledger.claims import Claim
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
-from phasegate.ledger.ledger import Dispatch, Ledger, Opening, Taken
+from phasegate.ledger.ledger import Dispatch, Ledger, Opened, Opening, Taken
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
@@ -42,6 +42,7 @@ __all__ = [
     "GateStatus",
     "Ledger",
     "Look",
+    "Opened",
     "Opening",
     "PrivateKey",
     "PublicKey",

@@ -52,6 +52,16 @@ class EffectStart(NamedTuple):
     """The receipts that were asked for."""
 
 
+class Opened(StrEnum):
+    """Where a gate is once it is open."""
+
+    asks = "asks"
+    passed = "passed"
+    """A policy passed it just now, and that was used."""
+    decided = "decided"
+    """It was open before, and something was decided since."""
+
+
 class Taken(StrEnum):
     """What came of a decision."""
 
@@ -135,30 +145,28 @@ class Ledger:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
         return await self._database.read(chain.read, run_id, after, prefix)
 
-    async def open_gate(self, key: GateKey, opening: Callable[[Dossier], Opening]) -> bool:
+    async def open_gate(self, key: GateKey, opening: Callable[[Dossier], Opening]) -> Opened:
         """Opens a gate once, in one transaction; a gate that was opened before stays as it is.
 
         Args:
             key: which gate.
-            opening: makes it from what bears on it; with a policy's decision it is decided at once, else the run waits.
-
-        Returns:
-            Whether it is decided.
+            opening: makes it from what bears on it; what a policy decides is used at once, else the run waits.
         """
 
-        def opens(connection: sa.Connection, now: datetime) -> bool:
+        def opens(connection: sa.Connection, now: datetime) -> Opened:
             dossier = _dossier(connection, key)
             if dossier.gate:
-                return dossier.decision is not None
+                return Opened.decided if dossier.decision else Opened.asks
             gate, passed, entries = opening(dossier)
             rows.open_gate(connection, gate)
             if passed:
                 rows.add_decision(connection, passed)
                 rows.close_gate(connection, key, GateStatus.decided)
+                rows.consume(connection, key, now)
             else:
                 rows.wait(connection, key.run)
             self._append(connection, key.run, now, entries)
-            return passed is not None
+            return Opened.passed if passed else Opened.asks
 
         return await self._database.write(opens, self._clock.now())
 

@@ -94,6 +94,7 @@ _USE = Statement(insert(used_tokens).on_conflict_do_nothing())
 _CONSUME = Statement(
     decisions.update().where(_at(decisions), decisions.c.consumed_at.is_(None)).values(consumed_at=sa.bindparam("when"))
 )
+_DELEGATIONS = Statement(sa.select(delegations).where(delegations.c.revoked_at.is_(None)))
 _RECEIPT = Statement(sa.select(effects.c.receipt).where(effects.c.key == _OF))
 _BEGIN = Statement(insert(effects).on_conflict_do_nothing())
 _DONE = Statement(effects.update().where(effects.c.key == _OF).values(receipt=sa.bindparam("what")))
@@ -235,8 +236,7 @@ def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
 
 def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:
     """Those that were not revoked, each as it was signed."""
-    found = connection.execute(sa.select(delegations).where(delegations.c.revoked_at.is_(None))).mappings()
-    return [_delegation(row) for row in found]
+    return [_delegation(row) for row in _DELEGATIONS(connection)]
 
 
 def end_delegations(connection: sa.Connection, by: str, to: str, at: datetime) -> int:

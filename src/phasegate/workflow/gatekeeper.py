@@ -17,6 +17,7 @@ from phasegate.ledger import (
     GateRecord,
     GateStatus,
     Ledger,
+    Opened,
     Opening,
     PrivateKey,
     Run,
@@ -75,8 +76,8 @@ class Gatekeeper:
     """Names of the cards of agents, who can never decide."""
     clock: Clock
 
-    async def open(self, state: RunState, phase: Phase) -> bool:
-        """Opens the gate; True where a policy passes it, or it was decided before."""
+    async def open(self, state: RunState, phase: Phase) -> Opened:
+        """Opens the gate on the tree as it is now; a policy may pass it at once."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.open_gate(key, partial(self._opening, state))
 

@@ -40,7 +40,7 @@ class Nodes(Protocol):
         ...
 
     def settle(self, phase: Phase) -> Node:
-        """Outcome `rework`, or the gate is opened: `ask`, or `decided` where a policy passed it."""
+        """Outcome `rework`; or the gate is opened: `ask`, `approve` by a policy, `decided` where it was before."""
         ...
 
     def gate(self, phase: Phase) -> Node:
@@ -80,9 +80,11 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
     graph.add_conditional_edges("join", _judged(list(judges)), [*judges, "settle"])
     if judges:
         graph.add_edge(list(judges), "settle")
-    graph.add_conditional_edges("settle", _settled, {"rework": "begin", "ask": "gate", "decided": "consume"})
     graph.add_edge("gate", "consume")
     after = [*effects, END]
+    graph.add_conditional_edges(
+        "settle", _settled, {"rework": "begin", "ask": "gate", "decided": "consume", "on": after[0]}
+    )
     graph.add_conditional_edges(
         "consume", _decided, {"on": after[0], "begin": "begin", "end": END, "ask": "gate", "settle": "settle"}
     )
@@ -107,12 +109,14 @@ def _judged(judges: list[str]) -> Callable[[RunState], Awaitable[list[str]]]:
     return route
 
 
-async def _settled(state: RunState) -> Literal["rework", "ask", "decided"]:
+async def _settled(state: RunState) -> Literal["rework", "ask", "decided", "on"]:
     match state["outcome"]:
         case "rework":
             return "rework"
         case "ask":
             return "ask"
+        case "approve":
+            return "on"
         case _:
             return "decided"
 

@@ -11,7 +11,7 @@ from langgraph.types import Overwrite, interrupt
 
 from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
 from phasegate.core import Clock, Finding, PhasegateError
-from phasegate.ledger import Comment, GateKey, Ledger
+from phasegate.ledger import Comment, GateKey, Ledger, Opened
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
 from phasegate.workflow.effect import Effect, Outcome
@@ -113,8 +113,13 @@ class TeamNodes:
         async def settle(state: RunState) -> dict[str, Any]:
             if state["blocking"] and state["round"] < phase.max_rounds:
                 return {"outcome": "rework"}
-            passed = await self.gatekeeper.open(state, phase)
-            return {"outcome": "decided" if passed else "ask"}
+            match await self.gatekeeper.open(state, phase):
+                case Opened.passed:
+                    return {"outcome": "approve", "since": state["commit"]}
+                case Opened.decided:
+                    return {"outcome": "decided"}
+                case _:
+                    return {"outcome": "ask"}
 
         return settle
 

@@ -16,6 +16,7 @@ from phasegate.ledger import (
     GateRecord,
     GateStatus,
     Ledger,
+    Opened,
     Opening,
     PrivateKey,
     Run,
@@ -82,7 +83,7 @@ def _decision(kind: DecisionKind = DecisionKind.approve, key: GateKey = KEY) -> 
     return Decision(statement=statement, key_id="k" * 64, signature=b"s" * 64)
 
 
-async def _open(ledger: Ledger, passed: Decision | None = None) -> bool:
+async def _open(ledger: Ledger, passed: Decision | None = None) -> Opened:
     return await ledger.open_gate(KEY, lambda _: Opening(_gate(), passed, []))
 
 
@@ -118,8 +119,8 @@ async def test_the_newest_run_comes_first(ledger: Ledger) -> None:
 
 async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await _open(ledger) is False
-    assert await _open(ledger) is False
+    assert await _open(ledger) is Opened.asks
+    assert await _open(ledger) is Opened.asks
     assert await ledger.gates() == [_gate()]
     assert (await ledger.run("abc")).status is RunStatus.waiting
     assert await ledger.gate(GateKey("abc", "plan", 2)) is None
@@ -127,8 +128,8 @@ async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> Non
 
 async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_on(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await _open(ledger, _decision())
-    assert await _open(ledger)
+    assert await _open(ledger, _decision()) is Opened.passed
+    assert await _open(ledger) is Opened.decided
     assert await ledger.gates(status=GateStatus.open) == []
     assert (await ledger.run("abc")).status is RunStatus.working
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, Severity, digest
-from phasegate.ledger import Decision, DecisionKind, GateStatus, PrivateKey, RunStatus, Statement, rows
+from phasegate.ledger import Decision, DecisionKind, GateStatus, Opened, PrivateKey, RunStatus, Statement, rows
 from phasegate.team import Flow
 from phasegate.workflow.gatekeeper import signed
 from phasegate.workflow.state import RunState
@@ -196,7 +196,7 @@ async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp
     async with desk(team) as d:
         run = await d.start("demo")
         first, state = team.flow.phase("first"), _state(d, d.workspace.head())
-        assert await d.keeper.open(state, first)
+        assert await d.keeper.open(state, first) is Opened.passed
         team.here.loopback_endpoint = False
         assert await d.keeper.consume(state, first) == "void"
         assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "policy_refuses"}
