@@ -70,7 +70,7 @@ def last_digest(connection: sa.Connection, run: str) -> bytes:
 
 
 def _digest_of(row: sqlite3.Row) -> bytes:
-    """Of a stored event: its body is canonical as it lies there, and writing it anew would take longer than the rest."""
+    """Of a stored event; its body is canonical as it lies there, and writing it anew would cost more than the rest."""
     names = ("run", "seq", "key", "at", "body", "before")
     return hashlib.sha256(event_payload(**{name: row[name] for name in names})).digest()
 
