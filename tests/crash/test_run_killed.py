@@ -153,7 +153,7 @@ def is_sandbox(process: int) -> bool:
         command = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"bwrap" in command or b"sandlock" in command or b"supervise" in command
+    return any(name in command for name in (b"bwrap", b"landlock", b"sandlock", b"supervise"))
 
 
 def is_alive(process: int) -> bool:

@@ -1,5 +1,6 @@
 """LangGraph's checkpoints: the saver, and what of them can go."""
 
+import asyncio
 import sqlite3
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -30,9 +31,9 @@ class Saver(SqliteSaver):
         super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._database = database
 
-    def close(self) -> None:
-        """Closes its connection."""
-        self.conn.close()
+    async def close(self) -> None:
+        """Closes its connection, after what was begun: closing one that another thread uses ends the process."""
+        await asyncio.shield(self._database.alone(self.conn.close))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The newest checkpoint of a thread and namespace, or the one that is named."""

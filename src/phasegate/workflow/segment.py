@@ -101,4 +101,4 @@ async def segments(
     try:
         yield Segments(graph=build(saver), flow=flow, ledger=ledger, saver=saver)
     finally:
-        saver.close()
+        await saver.close()

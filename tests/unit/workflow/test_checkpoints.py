@@ -1,8 +1,11 @@
 """What of a run is kept between segments, and that loading it runs nothing."""
 
+import asyncio
 import os
 import pickle
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -22,7 +25,7 @@ async def serializer(tmp_path: Path) -> JsonPlusSerializer:
     database = await Database.open(tmp_path / "p.db")
     saver = Saver(database)
     serde = saver.serde
-    saver.close()
+    await saver.close()
     await database.close()
     assert isinstance(serde, JsonPlusSerializer)
     return serde
@@ -113,3 +116,20 @@ async def test_a_parked_run_is_some_kilobytes_of_checkpoints(tmp_path: Path) -> 
                 for table, column in (("checkpoints", "checkpoint"), ("checkpoints", "metadata"), ("writes", "value"))
             ]
         assert sum(size or 0 for size in sizes) < 8_000
+
+
+async def test_closing_waits_for_what_was_begun(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "p.db")
+    saver, began, ended = Saver(database), threading.Event(), []
+
+    def works() -> None:
+        began.set()
+        time.sleep(0.1)
+        ended.append(saver.conn.execute("select 1").fetchone()[0])
+
+    task = asyncio.create_task(database.alone(works))
+    await asyncio.to_thread(began.wait)
+    await saver.close()
+    assert ended == [1]
+    await task
+    await database.close()
