@@ -73,6 +73,7 @@ async def test_the_file_is_in_wal_mode_and_a_new_one_is_opened_by_many_at_once(t
         await each.close()
 
 
+@pytest.mark.slow
 async def test_a_database_that_somebody_holds_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Database
 ) -> None:
