@@ -4,13 +4,16 @@ import asyncio
 import os
 import secrets
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import phasegate.sandbox
 from phasegate.core.errors import Missing
 from phasegate.sandbox import MIB, Bubblewrap, Limit, Limits, Outcome, Sandbox, Sandlock, run_tests
 
@@ -102,7 +105,7 @@ async def test_environment_of_other_processes_is_closed(sandbox: Sandbox, home: 
 async def test_the_rest_of_the_machine_is_closed(sandbox: Sandbox, path: str) -> None:
     outcome = await python(sandbox, f"{TELL}\ntell({path!r})")
     words = outcome.stdout.decode()
-    assert "Permission denied" in words or "No such file" in words or words.strip() == "/home ['runner']"
+    assert "Permission denied" in words or "No such file" in words or words.strip() == "/home ['sandboxed']"
 
 
 @pytest.mark.parametrize(
@@ -114,14 +117,14 @@ async def test_the_rest_of_the_machine_is_closed(sandbox: Sandbox, path: str) ->
         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('8.8.8.8', 53))",  # a datagram
         "socket.socket(socket.AF_INET6, socket.SOCK_STREAM)",  # the other family
         "socket.socket(socket.AF_UNIX).connect(UNIX)",  # a service of the machine that listens on a path
-        "socket.socket(socket.AF_UNIX).connect('\\0phasegate-canary')",  # an abstract one
+        "socket.socket(socket.AF_UNIX).connect('\\0' + ABSTRACT)",  # an abstract one
         "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",  # the kernel
         "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)",  # the host of a virtual machine
     ],
 )
 async def test_no_network(sandbox: Sandbox, listeners: tuple[int, str], attempt: str) -> None:
     port, path = listeners
-    names = f"import socket\nPORT, UNIX = {port}, {path!r}\n"
+    names = f"import socket\nPORT, UNIX, ABSTRACT = {port}, {path!r}, {CANARY!r}\n"
     code = f"{names}try:\n    {attempt}\n    print('reached')\nexcept OSError as error: print(error)"
     outcome = await python(sandbox, code)
     assert outcome.ok, outcome.stderr
@@ -134,10 +137,27 @@ def listeners(tmp_path: Path) -> Iterator[tuple[int, str]]:
     with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_UNIX) as abstract:
         tcp.bind(("127.0.0.1", 0))
         unix.bind(str(tmp_path / "service"))
-        abstract.bind("\0phasegate-canary")
+        abstract.bind(f"\0{CANARY}")
         for one in (tcp, unix, abstract):
             one.listen()
         yield tcp.getsockname()[1], str(tmp_path / "service")
+
+
+def test_an_interpreter_below_tmp_serves_too(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "checkout" / ".venv"], check=True)
+    code = (
+        "import asyncio, sys; from phasegate.sandbox import Bubblewrap\n"
+        "inner = 'import os, sys; print(sys.prefix, os.listdir(\"/tmp\"), os.getcwd())'\n"
+        "outcome = asyncio.run(Bubblewrap().run([sys.executable, '-c', inner], files={}))\n"
+        "sys.stdout.buffer.write(outcome.stdout + outcome.stderr)"
+    )
+    command = [str(tmp_path / "checkout" / ".venv" / "bin" / "python"), "-c", code]
+    source = str(Path(phasegate.sandbox.__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([source, *sys.path])}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    top = tmp_path.relative_to(tempfile.gettempdir()).parts[0]
+    assert said.stderr == ""
+    assert said.stdout == f"{tmp_path / 'checkout' / '.venv'} ['{top}'] /home/sandboxed/work\n"
 
 
 async def test_fork_bomb_ends(sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from phasegate.sandbox.private import collect as read_back
 from phasegate.sandbox.private import private_directory
 from phasegate.sandbox.supervise import supervise
 
+_WORK = f"{system.HOME}/work"
 _FIRST_USER = 1_000_000
 _SET_UP_FAILED = b"bwrap: "
 
@@ -62,13 +63,15 @@ class Bubblewrap:
             *_namespaces(user),
             *("--die-with-parent", "--new-session", "--clearenv"),
             *(word for name, value in variables.items() for word in ("--setenv", name, value)),
+            *_ways(["/tmp", _WORK, "/etc/passwd"]),  # noqa: S108
+            # Before the folders of programs: the checkout, and so the interpreter, may itself stand under /tmp.
+            *("--bind", str(top / "tmp"), "/tmp", "--bind", str(top / "home"), system.HOME),  # noqa: S108
             *_ways(system.folders()),
             *(word for path in (*system.folders(), *system.settings()) for word in ("--ro-bind", path, path)),
             *(word for path, target in system.links().items() for word in ("--symlink", target, path)),
             *(word for name in ("passwd", "hosts") for word in ("--ro-bind", str(top / "etc" / name), f"/etc/{name}")),
             *("--proc", "/proc", "--dev", "/dev"),
-            *("--bind", str(top / "tmp"), "/tmp", "--bind", str(top / "home"), "/home/runner"),  # noqa: S108
-            *("--bind", str(top / "work"), "/home/runner/work", "--chdir", "/home/runner/work"),
+            *("--bind", str(top / "work"), _WORK, "--chdir", _WORK),
             *("--remount-ro", "/"),
         ]
 
@@ -88,9 +91,7 @@ def _namespaces(user: int | None) -> list[str]:
 
 def _ways(paths: Sequence[str]) -> list[str]:
     # Folders that bubblewrap makes on the way to a mount are closed to all but their owner, who is root.
-    above = {
-        str(p) for path in (*paths, "/home/runner/work", "/etc/passwd") for p in Path(path).parents if str(p) != "/"
-    }
+    above = {str(p) for path in paths for p in Path(path).parents if str(p) != "/"}
     return [word for path in sorted(above) for word in ("--perms", "0755", "--dir", path)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from phasegate.core.errors import InvalidInput
+from phasegate.sandbox.system import HOME
 
 
 class Uncollected(Exception):
@@ -29,7 +30,7 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
             (top / name).mkdir()
         _lay(top / "work", files)
         (top / "etc" / "passwd").write_text(
-            f"runner:x:{owner or os.getuid()}:{owner or os.getgid()}::/home/runner:/bin/sh\n"
+            f"sandboxed:x:{owner or os.getuid()}:{owner or os.getgid()}::{HOME}:/bin/sh\n"
         )
         (top / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
         if owner is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from phasegate.sandbox.limits import Limits
 
-ENVIRONMENT = {"HOME": "/home/runner", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
+HOME = "/home/sandboxed"
+ENVIRONMENT = {"HOME": HOME, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
 _TOP = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "/etc/ssl",

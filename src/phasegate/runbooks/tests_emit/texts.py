@@ -1,8 +1,8 @@
 """Texts that match a regular expression, made from its own parse."""
 
 import re
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as codes
+from re import _parser as parser
 from typing import Any
 
 _CATEGORY = {codes.CATEGORY_DIGIT: "1", codes.CATEGORY_WORD: "w", codes.CATEGORY_SPACE: " "}
