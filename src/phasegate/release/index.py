@@ -23,6 +23,7 @@ from packaging.utils import (
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
 
+_HALF = ".publishing-"
 _PAGE = (
     "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{title}</title></head><body>\n{links}</body></html>\n"
 )
@@ -100,6 +101,7 @@ class FolderIndex:
         with _room(self._folder):
             place.mkdir(parents=True, exist_ok=True)
             with _locked(self._folder):
+                _remove_halves(self._folder, place)
                 self._refuse_conflict(files, place, version)
                 for name, content in sorted(files.items()):
                     if not (place / name).exists():
@@ -185,9 +187,16 @@ def _page(title: str, links: str) -> bytes:
     return _PAGE.format(title=html.escape(title), links=links).encode()
 
 
+def _remove_halves(*folders: Path) -> None:
+    """Removes what publishers left who were killed; only for who holds the lock."""
+    for folder in folders:
+        for half in folder.glob(f"{_HALF}*"):
+            half.unlink()
+
+
 def _write(path: Path, content: bytes) -> None:
     """Puts the file there whole or not at all, also when the machine stops in the middle."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".publishing-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_HALF)
     try:
         with open(handle, "wb") as stream:
             stream.write(content)

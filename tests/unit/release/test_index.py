@@ -53,11 +53,14 @@ async def test_other_bytes_for_a_version_are_refused(tmp_path: Path, other: dict
 async def test_a_release_cut_short_is_completed(tmp_path: Path) -> None:
     index = FolderIndex(tmp_path)
     await index.publish({_WHEEL: b"wheel"})
-    (tmp_path / "acme-runbooks" / ".publishing-left").write_bytes(b"half")
+    halves = [tmp_path / "acme-runbooks" / ".publishing-left", tmp_path / ".publishing-left"]
+    for half in halves:
+        half.write_bytes(b"half")
 
     receipt = await index.publish(_FILES)
 
     assert len(receipt.files) == 2
+    assert not any(half.exists() for half in halves)
 
 
 async def test_pages_list_what_is_there(tmp_path: Path) -> None:
