@@ -42,7 +42,7 @@ async def _serve(host: str, port: int, worker: bool, behind_tls: bool, names: tu
         if worker:
             await stack.enter_async_context(hosted(app))
         await _say(listening, settings, has_accounts=bool(await parts.accounts.all()))
-        await run(build(parts), listening, settings)
+        await run(build(parts), listening, behind_proxy=settings.secure)
 
 
 async def _say(listening: "socket.socket", settings: "Settings", *, has_accounts: bool) -> None:

@@ -4,9 +4,10 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from phasegate.core import Exhausted, UsageError
 from phasegate.web.settings import Settings, loopback
@@ -32,13 +33,15 @@ def listen(host: str, port: int, *, behind_tls: bool, names: Sequence[str]) -> t
         )
     if behind_tls and not names:
         raise UsageError("behind TLS the server must know its name", fix="--name inbox.example.org")
-    listening = _taken(host, port)
+    listening = take(host, port)
     if not names:
         return loopback(listening.getsockname()[1]), listening
     return Settings(hosts=frozenset(name.lower() for name in names), secure=behind_tls), listening
 
 
-async def run(web: FastAPI, listening: socket.socket, settings: Settings) -> None:
+async def run(
+    web: ASGIApp, listening: socket.socket, *, behind_proxy: bool = False, lifespan: Literal["on", "off"] = "off"
+) -> None:
     """Serves until SIGINT or SIGTERM; streams that are open end with it."""
     config = uvicorn.Config(
         web,
@@ -46,9 +49,9 @@ async def run(web: FastAPI, listening: socket.socket, settings: Settings) -> Non
         access_log=False,
         server_header=False,
         date_header=False,
-        proxy_headers=settings.secure,
+        proxy_headers=behind_proxy,
         timeout_graceful_shutdown=2,
-        lifespan="off",
+        lifespan=lifespan,
     )
     with contextlib.suppress(KeyboardInterrupt):
         await _Server(config).serve([listening])
@@ -71,7 +74,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _taken(host: str, port: int) -> socket.socket:
+def take(host: str, port: int) -> socket.socket:
+    """Takes a port; 0 takes a free one.
+
+    Raises:
+        Exhausted: it is taken, or the address is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

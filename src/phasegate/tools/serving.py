@@ -1,0 +1,95 @@
+"""What our MCP servers share: a tool is a typed function, its errors say what to do, and HTTP asks for a token."""
+
+import asyncio
+import functools
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from mcp.server.fastmcp import FastMCP
+from mcp.server.fastmcp.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from phasegate.core import Missing, PhasegateError
+
+TOKEN = "PHASEGATE_MCP_TOKEN"  # noqa: S105 - the name of a variable
+"""What a client of a server on HTTP shows as its bearer token."""
+
+READ = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=True)
+WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=False, openWorldHint=True)
+KEYED_WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=True)
+"""A write that happens once for a key, or ends in the same state however often it is asked for."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Result(BaseModel):
+    """What a tool answers; its fields are the tool's output schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def new_server(name: str, instructions: str) -> FastMCP:
+    """An MCP server without tools yet."""
+    return FastMCP(name, instructions=instructions, log_level="WARNING", stateless_http=True, json_response=True)
+
+
+def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Makes a blocking function a tool of the server: its docstring is what the model reads, its types the schema.
+
+    The function runs in a thread. A `PhasegateError` becomes the tool's error, with what to do next.
+    """
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return await asyncio.to_thread(function, *args, **kwargs)
+            except PhasegateError as error:
+                raise ToolError(f"{error}; {error.fix}" if error.fix else str(error)) from error
+
+        server.add_tool(run, annotations=annotations)
+        return function
+
+    return register
+
+
+def setting(environ: Mapping[str, str], name: str, what: str) -> str:
+    """A variable that the server cannot do without.
+
+    Raises:
+        Missing: it is not set.
+    """
+    value = environ.get(name, "").strip()
+    if not value:
+        raise Missing(f"{name} is not set", fix=f"set it to {what}")
+    return value
+
+
+def http_app(server: FastMCP, environ: Mapping[str, str]) -> ASGIApp:
+    """The server as a web application at /mcp, for clients that show the token of the environment.
+
+    Raises:
+        Missing: no token is set; without one, every user of the machine could use the server's credentials.
+    """
+    return _Guarded(server.streamable_http_app(), setting(environ, TOKEN, "a secret that clients send as bearer token"))
+
+
+class _Guarded:
+    """Lets requests through that carry the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._wanted = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        shown = Headers(scope=scope).get("authorization", "") if scope["type"] == "http" else ""
+        if scope["type"] == "http" and not hmac.compare_digest(shown.encode(), self._wanted):
+            answer = PlainTextResponse("the bearer token is missing or wrong\n", 401, {"WWW-Authenticate": "Bearer"})
+            return await answer(scope, receive, send)
+        return await self._app(scope, receive, send)
