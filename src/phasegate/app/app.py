@@ -45,7 +45,7 @@ from phasegate.workflow import (
 )
 from phasegate.workflow.approvers import may_approve
 from phasegate.workflow.liveness import is_dead
-from phasegate.workflow.tokens import LASTS, give_token
+from phasegate.workflow.tokens import give_token
 from phasegate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -232,13 +232,13 @@ class App:
             at=now,
             comments=tuple(comments),
             waiver=waiver,
-            token=give_token(self.keeper.system, gate, by, now + AT_ONCE) if token is None else token,
+            token=give_token(self.keeper.system, gate, by, now, AT_ONCE) if token is None else token,
             instead_of=self.keeper.register().principal(by, phase, gate, given, now),
         )
 
     def token(self, gate: GateRecord, by: str) -> str:
         """A one-time token for a page: with it that person may decide once on what the gate shows now."""
-        return give_token(self.keeper.system, gate, by, self.clock.now() + LASTS)
+        return give_token(self.keeper.system, gate, by, self.clock.now())
 
     async def take(self, decision: Decision, who: Credentials) -> Decision:
         """Takes a decision that was signed already; see `phasegate.workflow.decide` for what is refused."""

@@ -15,8 +15,6 @@ from phasegate.store.schema import sessions
 
 ABSOLUTE = timedelta(hours=12)
 IDLE = timedelta(minutes=30)
-FRESH = timedelta(minutes=5)
-"""How long a proof of who one is counts as new."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +34,6 @@ class Session:
     def form_token(self) -> str:
         """What every form of this session carries; nobody can tell it who has not the session's id."""
         return hmac.new(self.id.encode(), b"form", "sha256").hexdigest()
-
-    def fresh(self, now: datetime) -> bool:
-        """Whether they proved who they are just now."""
-        return now - self.proved_at < FRESH
 
 
 class Sessions:

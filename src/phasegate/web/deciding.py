@@ -11,6 +11,7 @@ from phasegate.ledger import Statement as Signed
 from phasegate.web.parts import Parts
 from phasegate.web.who import Form
 from phasegate.workflow import Channel, Credentials
+from phasegate.workflow.approvers import is_fresh
 
 MOST_COMMENTS, LONGEST = 200, 10_000
 
@@ -19,11 +20,11 @@ async def from_form(parts: Parts, gate: GateRecord, form: Form, address: str) ->
     """Takes what a signed-in manager filled in, signed with their key.
 
     Raises:
-        Refused: see `phasegate.workflow.decide`; besides `reauthentication_required` and `wrong_passphrase`.
+        Refused: see `phasegate.workflow.decide`; besides `wrong_passphrase`, where one was given.
         InvalidInput: the form does not say what is decided.
     """
     kind = decision_kind(form.text("decision"))
-    session = await _proved(parts, gate, form, address)
+    session = await _proved(parts, form, address)
     return await parts.app.decide(
         gate,
         kind,
@@ -39,7 +40,7 @@ async def from_form(parts: Parts, gate: GateRecord, form: Form, address: str) ->
 
 
 async def from_statement(parts: Parts, statement: Signed, key_id: str, signature: bytes, who: Credentials) -> Decision:
-    """Takes a statement that a manager signed at home; a signature over a fresh one-time token proves who they are.
+    """Takes a statement that a manager signed at home; the signature over a one-time token proves who they are.
 
     Raises:
         Refused: see `phasegate.workflow.decide`.
@@ -65,23 +66,25 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-async def _proved(parts: Parts, gate: GateRecord, form: Form, address: str) -> Session:
-    """The session, whose person proved again who they are where the gate asks for it."""
+async def _proved(parts: Parts, form: Form, address: str) -> Session:
+    """The session, whose person proved again who they are where they gave their passphrase."""
     secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
-    if not secret and not asks_again(parts, gate, form.session):
-        return form.session
     if not secret:
-        raise Refused(
-            "this gate asks who you are, at the moment of the decision",
-            reason="reauthentication_required",
-            fix="give your passphrase with the decision",
-        )
-    return parts.sessions.proved(form.session, await parts.sign_in.prove(form.session.account, secret, address))
+        return form.session
+    try:
+        proof = await parts.sign_in.prove(form.session.account, secret, address)
+    except Refused as refused:
+        if refused.reason != "wrong_passphrase":
+            raise
+        raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again, and decide") from None
+    return parts.sessions.proved(form.session, proof)
 
 
 def asks_again(parts: Parts, gate: GateRecord, session: Session) -> bool:
     """Whether the gate needs a new proof from this session."""
-    return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not session.fresh(parts.app.clock.now())
+    return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
+        session.proved_at, parts.app.clock.now()
+    )
 
 
 def _comments(parts: Parts, gate: GateRecord, form: Form) -> list[Comment]:

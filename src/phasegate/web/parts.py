@@ -66,7 +66,7 @@ class Parts:
         key = GateKey(run, phase, attempt)
         gate = await self.app.ledger.gate(key) if 0 < attempt < 2**31 else None
         if gate is None or phase not in self.app.flow.phase_ids:
-            raise NotFound(f"gate '{key}'")
+            raise NotFound(f"gate '{key}'", "unknown_gate")
         return gate
 
 

@@ -74,8 +74,8 @@ class Problem:
 class NotFound(Refused):
     """What the address names is not there."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"there is no {what}", reason="unknown")
+    def __init__(self, what: str, reason: str = "unknown") -> None:
+        super().__init__(f"there is no {what}", reason=reason)
 
 
 def not_signed_in() -> Refused:

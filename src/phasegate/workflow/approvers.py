@@ -42,7 +42,12 @@ class Credentials:
 
     def fresh(self, now: datetime) -> bool:
         """Whether that was just now."""
-        return self.proved_at is not None and timedelta(0) <= now - self.proved_at <= FRESH
+        return is_fresh(self.proved_at, now)
+
+
+def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
+    """Whether somebody proved who they are just now."""
+    return proved_at is not None and timedelta(0) <= now - proved_at <= FRESH
 
 
 @dataclass(frozen=True, kw_only=True)

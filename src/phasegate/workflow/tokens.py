@@ -14,17 +14,17 @@ LASTS = timedelta(hours=12)
 """How long one holds that is given out with a page."""
 
 
-def give_token(system: PrivateKey, gate: GateRecord, by: str, until: datetime) -> str:
+def give_token(system: PrivateKey, gate: GateRecord, by: str, now: datetime, lasts: timedelta = LASTS) -> str:
     """A new token, with which that person may say one thing on what the gate shows now."""
-    head = f"{int(until.timestamp())}.{secrets.token_urlsafe(12)}"
+    head = f"{int(now.timestamp())}.{int((now + lasts).timestamp())}.{secrets.token_urlsafe(12)}"
     return f"{head}.{base64.urlsafe_b64encode(system.sign(_bound(head, gate, by))).decode()}"
 
 
 def token_holds(token: str, system: PrivateKey, gate: GateRecord, by: str, now: datetime) -> bool:
     """Whether it was given to that person for this gate and digest, and is not too old."""
     head, _, signature = token.rpartition(".")
-    ends = head.partition(".")[0]
-    if not (ends.isdecimal() and len(ends) < 12):
+    given, ends = _times(head)
+    if given is None or ends is None:
         return False
     try:
         raw = base64.urlsafe_b64decode(signature)
@@ -32,7 +32,22 @@ def token_holds(token: str, system: PrivateKey, gate: GateRecord, by: str, now: 
         return False
     one_way = base64.urlsafe_b64encode(raw).decode() == signature  # else one token could be written in many ways
     holds = one_way and system.public.verifies(_bound(head, gate, by), raw)
-    return holds and now < datetime.fromtimestamp(int(ends), UTC)
+    return holds and now < ends
+
+
+def given_at(token: str) -> datetime | None:
+    """When it was given out: a signature over it is not older. True only of a token that holds."""
+    return _times(token)[0]
+
+
+def _times(head: str) -> tuple[datetime | None, datetime | None]:
+    given, _, rest = head.partition(".")
+    return _moment(given), _moment(rest.partition(".")[0])
+
+
+def _moment(digits: str) -> datetime | None:
+    readable = digits.isascii() and digits.isdecimal() and len(digits) < 12
+    return datetime.fromtimestamp(int(digits), UTC) if readable else None
 
 
 def _bound(head: str, gate: GateRecord, by: str) -> bytes:

@@ -4,9 +4,9 @@ import pytest
 
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
-from phasegate.identity.sessions import FRESH
 from phasegate.ledger import DecisionKind, GateKey
 from phasegate.web.words import PAST
+from phasegate.workflow.approvers import FRESH
 from unit.authors.small import FOLDER, NOW, SPEC
 from unit.web.parts import Browser, Office, hidden_fields
 
@@ -46,6 +46,17 @@ async def test_gate_shows_what_a_decision_needs(here: Office) -> None:
     assert gate
     for words in (gate.digest, f"{FOLDER}/spec.md", "on to plan", "back to product-owner", "FR-001", "files"):
         assert words in page
+
+
+async def test_a_gate_whose_spec_cannot_be_read_is_decided_all_the_same(here: Office) -> None:
+    here.script.files[f"{FOLDER}/spec.md"] = b"\xff\xfe no text"
+    key = await here.gate()
+    async with here.browser("ada") as ada:
+        page = await ada.client.get(f"/gates/{key}")
+        assert (page.status_code, "Requirements cannot be shown" in page.text) == (200, True)
+        assert (await ada.decide(key, "reject")).status_code == 303
+        assert (await ada.client.get(f"/runs/{key.run}")).status_code == 200
+    assert await decided(here, key) == "reject by ada"
 
 
 async def test_approval_is_taken_and_the_run_goes_on(here: Office) -> None:
@@ -156,7 +167,7 @@ async def test_waiver_needs_owner_reason_and_a_day_to_come(here: Office) -> None
 async def test_release_asks_who_you_are_at_that_moment(here: Office) -> None:
     async with here.browser("ada") as ada:
         key = await to_release(here, ada)
-        here.clock.move(NOW + FRESH)
+        here.clock.move(NOW + FRESH + timedelta(seconds=1))
         url, fields = f"/gates/{key}/decide", {**await ada.form(f"/gates/{key}"), "decision": "approve"}
         bare = await ada.client.post(url, data=fields)
         assert (bare.status_code, "reauthentication_required" in bare.text) == (403, True)
@@ -171,7 +182,7 @@ async def test_release_asks_who_you_are_at_that_moment(here: Office) -> None:
 async def test_another_person_s_passphrase_proves_nothing(here: Office) -> None:
     async with here.browser("ada") as ada:
         key = await to_release(here, ada)
-        here.clock.move(NOW + FRESH)
+        here.clock.move(NOW + FRESH + timedelta(seconds=1))
         answer = await ada.decide(key, "approve", passphrase="not a manager here")
     assert (answer.status_code, await decided(here, key)) == (403, "")
 

@@ -33,7 +33,7 @@ from phasegate.workflow.graph import Nodes, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
-from phasegate.workflow.tokens import LASTS, give_token
+from phasegate.workflow.tokens import give_token
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -181,7 +181,7 @@ class Desk:
             at=now,
             comments=tuple(Comment(text=text) for text in comments),
             waiver=waiver,
-            token=token or give_token(self.team.system, gate, by, now + LASTS),
+            token=token or give_token(self.team.system, gate, by, now),
             instead_of=instead_of,
         )
         person = Credentials(name=by, kind=Kind.person, channel=Channel.terminal, proved_at=now)

@@ -14,7 +14,7 @@ from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
 from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
-from phasegate.workflow.tokens import LASTS, give_token
+from phasegate.workflow.tokens import give_token
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
 
 PERSON = partial(Credentials, kind=Kind.person, channel=Channel.terminal)
@@ -43,7 +43,7 @@ def _finding(rule: str) -> Finding:
 async def _reason(d: Desk, gate: GateRecord, kind: DecisionKind = DecisionKind.approve, **more: object) -> str:
     now, by = d.team.clock.now(), str(more.get("by", "ada"))
     key, who = more.pop("key", d.team.key), more.pop("who", PERSON(name=by, proved_at=now))
-    token = give_token(d.team.system, gate, by, now + LASTS)
+    token = give_token(d.team.system, gate, by, now)
     statement = Statement(gate=gate.key, digest=gate.digest, tree=gate.tree, kind=kind, by="ada", at=now, token=token)
     assert isinstance(key, PrivateKey)
     assert isinstance(who, Credentials)

@@ -1,9 +1,13 @@
 """Every kind of decision, in every state of a gate, by every channel, from everybody: the same answer in each channel.
 
-What is expected comes from `RULES`, which were written from docs and design, and not from the code: the first that
-holds gives the answer. Their order is part of the contract: who may not decide learns nothing of the gate.
+The page and the REST API are driven over HTTP, as browsers and programs drive them; the terminal calls the function
+that its command calls. What is expected comes from `RULES`, which were written from docs and design, and not from the
+code: the first that holds gives the answer. Their order is part of the contract: who may not decide learns nothing of
+the gate.
 """
 
+import base64
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,17 +16,36 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
+import sqlalchemy as sa
 
 from phasegate.app.app import App, LazyQueue
 from phasegate.app.config import Config
 from phasegate.app.here import Folder
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
-from phasegate.ledger import Comment, DecisionKind, Delegation, GateKey, GateRecord, Revocation, Statement, Waiver
+from phasegate.identity import Scope
+from phasegate.identity.signin import Proof
+from phasegate.ledger import (
+    Comment,
+    DecisionKind,
+    Delegation,
+    GateKey,
+    GateRecord,
+    PrivateKey,
+    Revocation,
+    Statement,
+    Waiver,
+)
+from phasegate.store.schema import accounts, tokens
 from phasegate.team import Flow, load_team
+from phasegate.web.parts import Parts, parts_of
+from phasegate.web.server import build
+from phasegate.web.settings import loopback
 from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
-from phasegate.workflow.tokens import LASTS, give_token
+from phasegate.workflow.tokens import give_token
+from unit.web.parts import ORIGIN, PORT
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
 from unit.workflow.people import KEYS, others, person
 
@@ -130,10 +153,14 @@ class Stage:
 
     desk: Desk
     app: App
+    parts: Parts
+    web: httpx.AsyncClient
     state: str
     clock: FixedClock
     runs: int = 0
     shown: dict[DecisionKind, GateRecord] = field(default_factory=dict)
+    bearers: dict[Who, str] = field(default_factory=dict)
+    """Secrets of tokens."""
 
     async def gate(self, kind: DecisionKind) -> GateRecord:
         """Runs differ by the kind of decision where what was said before depends on it."""
@@ -184,7 +211,7 @@ class Stage:
             at=now,
             comments=_comments(kind),
             waiver=_waiver(kind),
-            token=give_token(self.desk.team.system, gate, who.by, now + LASTS),
+            token=give_token(self.desk.team.system, gate, who.by, now),
             instead_of=who.instead_of,
         )
 
@@ -205,26 +232,78 @@ class Stage:
         return answer
 
     async def _knock(self, gate: GateRecord, kind: DecisionKind, who: Who, channel: Channel) -> None:
-        key = self.desk.team.system if who.key == "system" else KEYS[who.key]
-        proved_at = self._proved()
-        if channel is Channel.terminal and who.kind is Kind.person:
-            await self.app.decide(
-                gate,
-                kind,
-                who.by,
-                key,
-                digest=gate.digest,
-                comments=_comments(kind),
-                waiver=_waiver(kind),
-                proved_at=proved_at,
-            )
-            return
-        credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=proved_at)
-        await self.app.take(signed(self.statement(gate, kind, who), key), credentials)
+        """Hands the decision in by that way.
+
+        Raises:
+            Refused: with the reason that the way gives.
+        """
+        if channel is Channel.api:
+            await self._post_signed(gate, kind, who)
+        elif who.kind is not Kind.person:  # no service has a session or a terminal; it is what comes after that answers
+            credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=self._proved())
+            await self.app.take(signed(self.statement(gate, kind, who), self._key(who)), credentials)
+        elif channel is Channel.page:
+            await self._post_form(gate, kind, who)
+        else:
+            said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "proved_at": self._proved()}
+            await self.app.decide(gate, kind, who.by, self._key(who), digest=gate.digest, **said)
+
+    async def _post_form(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
+        now = self.clock.now()
+        self.clock.move(self._proved())
+        session = await self.parts.sessions.begin(Proof(account=who.by, key=self._key(who)))
+        self.clock.move(now)
+        form: dict[str, Any] = {
+            "form_token": session.form_token,
+            "digest": gate.digest,
+            "decision": kind.value,
+            "token": self._token(gate, who.by),
+            "comment": [comment.text for comment in _comments(kind)],
+        }
+        form |= {"comment_path": [""], "comment_line": [""]} if form["comment"] else {}
+        form |= {**vars(WAIVER), "rule": WAIVER.rules} if kind is DecisionKind.waive else {}
+        form.pop("rules", None)
+        self.web.cookies.set(self.parts.settings.cookie, session.id)
+        answer = await self.web.post(f"/gates/{gate.key}/decide", data=form)
+        self.web.cookies.clear()
+        if answer.status_code != 303:
+            (reason,) = re.findall(r"<code>([a-z_]+)</code>", answer.text[answer.text.index("<main") :])[:1]
+            raise Refused(f"{answer.status_code}", reason=reason)
+
+    async def _post_signed(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
+        if who not in self.bearers:
+            self.bearers[who] = await self._bearer(who)
+        made = replace(self.statement(gate, kind, who), token=self._token(gate, who.by))
+        decision = signed(made, self._key(who))
+        body = {
+            "statement": made.as_json(),
+            "key_id": decision.key_id,
+            "signature": base64.b64encode(decision.signature).decode(),
+        }
+        headers = {"authorization": f"Bearer {self.bearers[who]}"}
+        answer = await self.web.post(f"/api/v1/gates/{gate.key}/decisions", json=body, headers=headers)
+        if answer.status_code != 201:
+            raise Refused(f"{answer.status_code}", reason=answer.json()["reason"])
+
+    async def _bearer(self, who: Who) -> str:
+        """A token that may decide; a service's gets the scope past everything that would not have let it."""
+        service = who.kind is Kind.service
+        scope, day = Scope.read if service else Scope.decide, timedelta(days=30)
+        token, secret = await self.parts.tokens.create("x", [scope], day, account=None if service else who.by)
+        if service:
+            change = sa.update(tokens).where(tokens.c.id == token.id).values(scopes=Scope.decide.value)
+            await self.app.database.write(lambda connection: connection.execute(change))
+        return secret
+
+    def _key(self, who: Who) -> PrivateKey:
+        return self.desk.team.system if who.key == "system" else KEYS[who.key]
+
+    def _token(self, gate: GateRecord, by: str) -> str:
+        return give_token(self.desk.team.system, gate, by, self._proved())
 
     def _proved(self) -> datetime:
         now = self.clock.now()
-        return now - timedelta(hours=1) if self.state == "asks again who it is" else now
+        return now - timedelta(minutes=20) if self.state == "asks again who it is" else now
 
 
 def _comments(kind: DecisionKind) -> tuple[Comment, ...]:
@@ -247,7 +326,15 @@ async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
     async with desk(team) as d:
         given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + timedelta(days=30))
         await delegate(d.keeper, given, KEYS["ada"], person("ada"))
-        yield Stage(desk=d, app=_app(d, clock), state=state, clock=clock)
+        app = _app(d, clock)
+        rows = [
+            {"name": name, "hash": "-", "key": "-", "created_at": 0} for name in sorted({w.by for w in WHO.values()})
+        ]
+        await app.database.write(lambda connection: connection.execute(accounts.insert(), rows))
+        parts = parts_of(app, loopback(PORT))
+        server = httpx.ASGITransport(app=build(parts))
+        async with httpx.AsyncClient(transport=server, base_url=ORIGIN, headers={"origin": ORIGIN}) as web:
+            yield Stage(desk=d, app=app, parts=parts, web=web, state=state, clock=clock)
 
 
 def _app(d: Desk, clock: FixedClock) -> App:

@@ -33,14 +33,15 @@ def _body(token: str, change: Spoil) -> str:
         lambda t: t[:-6] + "!" + t[-6:],  # with a letter that some decoders skip
         lambda t: f"\n{t}",  # with a line before it
         lambda t: t.replace(".", "..", 1),  # with a dot more
-        lambda t: _body(t, lambda head: "9" + head[1:]),  # for longer
+        lambda t: _body(t, lambda head: "9" + head[1:]),  # given out at another time
+        lambda t: _body(t, lambda head: head.replace(".", ".9", 1)),  # for longer
         lambda t: _body(t, lambda head: head[:-1] + ("A" if head[-1] != "A" else "B")),  # another number
         lambda t: "9" * 40 + t,  # until a time that no clock shows
     ],
 )
 async def test_a_token_that_was_changed_is_none(tmp_path: Path, spoil: Spoil) -> None:
     async with room(tmp_path) as r:
-        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW + LASTS)
+        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         assert await r.refused("ada", token=spoil(token)) == "token_used"
         await r.says("ada", token=token)
 
@@ -49,11 +50,11 @@ async def test_a_token_holds_for_whom_and_what_it_was_given(tmp_path: Path) -> N
     async with room(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
         for token in (
-            give_token(system, gate, "amy", NOW + LASTS),  # another person's
-            give_token(system, replace(gate, digest="0" * 64), "ada", NOW + LASTS),  # for other bytes
-            give_token(system, replace(gate, key=GateKey("r1", "first", 2)), "ada", NOW + LASTS),  # another gate's
-            give_token(SYSTEM, gate, "ada", NOW + LASTS),  # given out by somebody else
-            give_token(KEYS["ada"], gate, "ada", NOW + LASTS),  # and by herself
+            give_token(system, gate, "amy", NOW),  # another person's
+            give_token(system, replace(gate, digest="0" * 64), "ada", NOW),  # for other bytes
+            give_token(system, replace(gate, key=GateKey("r1", "first", 2)), "ada", NOW),  # another gate's
+            give_token(SYSTEM, gate, "ada", NOW),  # given out by somebody else
+            give_token(KEYS["ada"], gate, "ada", NOW),  # and by herself
         ):
             assert await r.refused("ada", token=token) == "token_used"
 
@@ -71,20 +72,20 @@ async def test_a_token_holds_for_whom_and_what_it_was_given(tmp_path: Path) -> N
 async def test_a_token_has_its_time(tmp_path: Path, age: timedelta, holds: bool) -> None:
     async with room(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
-        token = give_token(system, gate, "ada", NOW + LASTS)
+        token = give_token(system, gate, "ada", NOW)
         assert token_holds(token, system, gate, "ada", NOW + age) is holds
 
 
 async def test_looking_stores_nothing_and_gives_another_token_each_time(tmp_path: Path) -> None:
     async with room(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
-        assert len({give_token(system, gate, "ada", NOW + LASTS) for _ in range(50)}) == 50
+        assert len({give_token(system, gate, "ada", NOW) for _ in range(50)}) == 50
 
 
 async def test_a_token_is_used_once_whoever_comes_with_it(tmp_path: Path) -> None:
     """The store notes it in the decision's own transaction, so that no check before it has to be right."""
     async with room(tmp_path, quorum=2) as r:
-        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW + LASTS)
+        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         said = await r.says("ada", token=token)
         again = replace(said, statement=replace(said.statement, by="amy"))
         event, ledger = decision_event(again, "page", of_several=True), r.desk.ledger
@@ -95,7 +96,7 @@ async def test_a_token_is_used_once_whoever_comes_with_it(tmp_path: Path) -> Non
 
 async def test_a_refused_decision_does_not_use_the_token(tmp_path: Path) -> None:
     async with room(tmp_path, "guard") as r:
-        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW + LASTS)
+        token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         assert await r.refused("ada", token=token) == "blocking_findings"
         assert await r.refused("ada", token=token, digest="0" * 64) == "stale_digest"
         await r.says("ada", DecisionKind.reject, token=token)

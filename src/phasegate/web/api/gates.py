@@ -15,6 +15,7 @@ from phasegate.web.api.bearer import Decides, Reads
 from phasegate.web.api.cursor import After, Limit, part
 from phasegate.web.parts import Parts, Served
 from phasegate.workflow import Channel, Credentials, Kind
+from phasegate.workflow.tokens import given_at
 from phasegate.workspace import visible
 
 router = APIRouter(tags=["gates"])
@@ -69,7 +70,7 @@ async def decide(run: str, phase: str, attempt: int, signed: models.Signed, part
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
     name = token.account or token.name
-    who = Credentials(name=name, kind=Kind(token.kind), channel=Channel.api, proved_at=parts.app.clock.now())
+    who = Credentials(name=name, kind=Kind(token.kind), channel=Channel.api, proved_at=given_at(body.token))
     made = _statement(parts, gate, body)
     taken = await deciding.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
     return {**taken.statement.as_json(), "key_id": taken.key_id}

@@ -1,14 +1,15 @@
 """One gate: everything that a decision needs, and deciding."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.app.gate_view import view_gate
-from phasegate.app.trace import requirement_rows, trace_of
-from phasegate.core import PhasegateError, worst_first
+from phasegate.app.gate_view import GateView, view_gate
+from phasegate.app.trace import Row, requirement_rows, trace_of
+from phasegate.core import InvalidInput, PhasegateError, worst_first
 from phasegate.identity import Session
 from phasegate.ledger import GateRecord, GateStatus
 from phasegate.web import deciding, said
@@ -44,6 +45,7 @@ async def _page(
     parts: Parts, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: Form | None = None
 ) -> Response:
     view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
+    rows, why = await _requirements(parts, view)
     return parts.page(
         "gate.html",
         session,
@@ -55,7 +57,8 @@ async def _page(
         files=files(view.changes),
         findings=worst_first(view.findings),
         rules=sorted({rule_of(finding) for finding in view.blocking}),
-        trace=requirement_rows(await trace_of(parts.app, view.run, gate)),
+        trace=rows,
+        untraced=why,
         permissions=await run_in_threadpool(said.permissions, parts.app, view),
         open=gate.status is GateStatus.open,
         may=await _may(parts, gate, session),
@@ -64,6 +67,14 @@ async def _page(
         problem=problem,
         filled=_filled(form) if form else _BLANK,
     )
+
+
+async def _requirements(parts: Parts, view: GateView) -> tuple[Sequence[Row], str]:
+    """The table of requirements, or why there is none: a gate can be decided whatever its tree holds."""
+    try:
+        return requirement_rows(await trace_of(parts.app, view.run, view.gate)), ""
+    except InvalidInput as error:
+        return (), str(error)
 
 
 async def _may(parts: Parts, gate: GateRecord, session: Session) -> bool:
