@@ -1,0 +1,324 @@
+"""Everything that we ask of a Jira, by the jira library.
+
+REST version 2 on the Cloud and on a Data Center: it takes and gives texts as wiki markup, so that there is one way to
+write a description. On the Cloud, search is by token; a Data Center counts.
+
+What is made for a key carries a label derived from it (`atlassian.mark_of`): JQL finds labels on every Jira, entity
+properties only where an app declares them. The Cloud's search lags behind what was just created by some seconds, so
+the client also remembers what it has made. Comments carry the key in an entity property: nobody sees it, nobody can
+write it by quoting, and comments are listed without an index.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import jira
+from requests import Response
+
+from phasegate.core import InvalidInput, Refused, UsageError
+from phasegate.tools.jira import results, wire
+from phasegate.tools.jira.atlassian import MARK, Absent, BadAnswer, Calls, Patience, mark_of
+from phasegate.tools.jira.wiki import wiki
+
+T = TypeVar("T")
+
+KEY_PROPERTY = "phasegate.key"
+_COMMENT_PAGE = 100
+_COMMENT_PAGES = 51
+"""The Cloud holds 5,000 comments an issue; the last page is empty."""
+
+
+class JiraClient:
+    """One Jira, as one account."""
+
+    def __init__(self, url: str, token: str, email: str = "", patience: Patience | None = None) -> None:
+        self.site = url.rstrip("/")
+        patience = patience or Patience()
+        self._calls = Calls(service="Jira", credentials="JIRA_TOKEN and JIRA_EMAIL", patience=patience)
+        signs = {"basic_auth": (email, token)} if email else {"token_auth": token}
+        self._jira = jira.JIRA(
+            self.site, **signs, get_server_info=False, max_retries=0, timeout=patience.answer_s, logging=False
+        )
+        # The library would ask the server, which building must not; only the Cloud signs in with an e-mail address.
+        self._jira.deploymentType = "Cloud" if email else "Server"
+        self._cloud = bool(email)
+        self._made: dict[str, str] = {}
+
+    def search(self, jql: str, limit: int, cursor: str = "", properties: Sequence[str] = ()) -> wire.Found:
+        """A page of the issues that a query finds."""
+        return self._read(
+            "search issues", lambda: wire.Found.model_validate(self._search(jql, limit, cursor, properties))
+        )
+
+    def issue(self, key: str) -> wire.Issue:
+        """An issue with its history."""
+        fields = ",".join([*wire.FIELDS, "description", "issuelinks", "subtasks"])
+        return self._read(
+            f"read {key}",
+            lambda: wire.Issue.model_validate(self._jira.issue(key, fields, "changelog", wire.EXCEPTION).raw),
+        )
+
+    def made_for(self, key: str) -> wire.Issue | None:
+        """The issue of an idempotency key."""
+        mark = mark_of(key)
+        try:
+            return self.issue(self._made[mark]) if mark in self._made else self._marked(mark)
+        except Absent:
+            self._made.pop(mark, None)
+            return self._marked(mark)
+
+    def create(self, key: str, fields: dict[str, Any]) -> tuple[wire.Issue, bool]:
+        """The issue of a key, and whether this call made it."""
+        found = self.made_for(key)
+        if found is not None:
+            return found, False
+        mark = mark_of(key)
+        fields = {**fields, "labels": [*_foreign(fields.get("labels", [])), mark]}
+        created = self._calls.write(
+            "create an issue",
+            _asking(lambda: wire.Created.model_validate(self._jira.create_issue(fields, prefetch=False).raw).key),
+            lambda: made.key if (made := self._marked(mark)) else None,
+        )
+        self._made[mark] = created
+        return self.issue(created), True
+
+    def update(self, key: str, fields: dict[str, Any], expected_updated: str) -> wire.Issue:
+        """An issue with new values, if nobody has changed it since the caller read it.
+
+        Raises:
+            Refused: it was changed (`conflict`).
+        """
+        before = self.issue(key)
+        _same(before, expected_updated)
+        if "labels" in fields:
+            kept = [label for label in before.fields.labels if label.startswith("phasegate-")]
+            fields = {**fields, "labels": [*_foreign(fields["labels"]), *kept]}
+        self._calls.write(
+            f"change {key}",
+            _asking(lambda: self._send("PUT", f"issue/{key}", {"fields": fields})),
+            lambda: self._has(key, fields),
+        )
+        return self.issue(key)
+
+    def ways(self, key: str) -> list[wire.Way]:
+        """The transitions that the workflow allows from where an issue is."""
+        return self._read(
+            f"list the transitions of {key}",
+            lambda: [wire.Way.model_validate(way) for way in self._jira.transitions(key)],
+        )
+
+    def move(self, issue: str, status: str, key: str) -> results.Moved:
+        """Takes an issue to a status, once for a key.
+
+        Raises:
+            Refused: the workflow does not lead there from here (`illegal-transition`).
+        """
+        before = self.issue(issue)
+        done = self._property(issue, mark_of(key)) is not None
+        moves = not done and before.fields.status.name.lower() != status.lower()
+        if moves:
+            self._transit(issue, before.fields.status.name, status)
+        if not done:
+            # Setting a property again changes nothing, so this write may be repeated like a read.
+            self._read(
+                f"note the transition of {issue}",
+                lambda: self._jira.add_issue_property(issue, mark_of(key), {"status": status}),
+            )
+        after = self.issue(issue)
+        return results.Moved(key=after.key, status=after.fields.status.name, moved=moves, updated=after.fields.updated)
+
+    def comments(self, issue: str, start: int, limit: int, order: str = "created") -> list[wire.Comment]:
+        """Some of an issue's comments."""
+
+        def send() -> list[wire.Comment]:
+            listed = self._jira.comments(issue, "properties", start, limit, order)
+            return [wire.Comment.model_validate(comment.raw) for comment in listed]
+
+        return self._read(f"list the comments of {issue}", send)
+
+    def comment_for(self, key: str, issue: str) -> wire.Comment | None:
+        """The comment of an idempotency key; all comments are looked at, the newest first."""
+        start, mark = 0, mark_of(key)
+        for _ in range(_COMMENT_PAGES):
+            page = self.comments(issue, start, _COMMENT_PAGE, "-created")
+            for comment in page:
+                if any(held.key == KEY_PROPERTY and held.value == mark for held in comment.properties):
+                    return comment
+            if not page:
+                break
+            start += len(page)
+        return None
+
+    def comment(self, key: str, issue: str, body: str) -> tuple[wire.Comment, bool]:
+        """The comment of a key, and whether this call wrote it."""
+        found = self.comment_for(key, issue)
+        if found is not None:
+            return found, False
+        said = {"body": wiki(body), "properties": [{"key": KEY_PROPERTY, "value": mark_of(key)}]}
+
+        def send() -> wire.Comment:
+            return wire.Comment.model_validate(self._send("POST", f"issue/{issue}/comment", said).json())
+
+        return self._calls.write(f"comment on {issue}", _asking(send), lambda: self.comment_for(key, issue)), True
+
+    def link(self, start: str, to: str, relation: str) -> results.LinkMade:
+        """A link between two issues, made unless it is there."""
+        kinds = self._read("list the types of links", self._link_types)
+        kind, turned = _kind(kinds, relation)
+        start, to = (to, start) if turned else (start, to)
+        made = f"{start} {kind.outward} {to}"
+        if self._linked(start, to, kind):
+            return results.LinkMade(created=False, sentence=made)
+        self._calls.write(
+            f"link {start} and {to}",
+            _asking(lambda: self._jira.create_issue_link(kind.outward, start, to).ok),
+            lambda: self._linked(start, to, kind) or None,
+        )
+        return results.LinkMade(created=True, sentence=made)
+
+    def waive(self, issue: wire.Issue, waiver: dict[str, Any]) -> wire.Issue:
+        """An exception's issue, with what it covers noted in a property."""
+        if wire.EXCEPTION not in issue.properties:
+            self._read(
+                f"note what {issue.key} covers",
+                lambda: self._jira.add_issue_property(issue.key, wire.EXCEPTION, waiver),
+            )
+            return self.issue(issue.key)
+        return issue
+
+    def _marked(self, mark: str) -> wire.Issue | None:
+        found = self.search(f'labels = "{mark}" ORDER BY created ASC', 1).issues
+        return found[0] if found else None
+
+    def _search(self, jql: str, limit: int, cursor: str, properties: Sequence[str]) -> Any:
+        named, fields = ",".join(properties) or None, list(wire.FIELDS)
+        if self._cloud:
+            return self._jira.enhanced_search_issues(
+                jql, cursor or None, limit, fields, properties=named, json_result=True
+            )
+        return self._jira.search_issues(jql, _number(cursor), limit, fields=fields, properties=named, json_result=True)
+
+    def _transit(self, issue: str, status: str, wanted: str) -> None:
+        way = next((way for way in self.ways(issue) if way.to.name.lower() == wanted.lower()), None)
+        if way is None:
+            raise self._illegal(issue, status, wanted)
+
+        def there() -> bool | None:
+            return self.issue(issue).fields.status.name.lower() == wanted.lower() or None
+
+        def send() -> bool:
+            self._jira.transition_issue(issue, way.id)
+            return True
+
+        try:
+            self._calls.write(f"move {issue} to {wanted}", _asking(send), there)
+        except Absent:
+            raise
+        except UsageError as error:
+            raise self._illegal(issue, status, wanted) from error
+
+    def _illegal(self, issue: str, status: str, wanted: str) -> Refused:
+        legal = ", ".join(sorted({way.to.name for way in self.ways(issue)})) or "nowhere"
+        says = f"{issue} cannot go from {status} to {wanted}: the workflow leads to {legal}"
+        return Refused(says, reason="illegal-transition", fix="choose one of those, one after the other if need be")
+
+    def _property(self, issue: str, name: str) -> Any:
+        try:
+            return self._read(f"read a property of {issue}", lambda: self._jira.issue_property(issue, name).raw)
+        except Absent:
+            return None
+
+    def _has(self, key: str, fields: dict[str, Any]) -> bool | None:
+        """Whether an issue has the values that were sent; None when it does not (yet)."""
+        now = self.issue(key).fields
+        have = {
+            "summary": now.summary,
+            "labels": set(now.labels),
+            "duedate": now.due_on,
+            "description": _body(now.description),
+        }
+        want = {**fields, "labels": set(fields.get("labels", [])), "description": _body(fields.get("description"))}
+        return all(have[name] == want[name] for name in fields) or None
+
+    def _link_types(self) -> list[wire.LinkType]:
+        return [wire.LinkType.model_validate(kind.raw) for kind in self._jira.issue_link_types()]
+
+    def _linked(self, start: str, to: str, kind: wire.LinkType) -> bool:
+        links = self.issue(start).fields.links
+        return any(
+            link.outward is not None and link.outward.key == to and link.type.name == kind.name for link in links
+        )
+
+    def _send(self, method: str, path: str, body: dict[str, Any]) -> Response:
+        """What the library cannot: its comments have no properties, its updates follow the `self` links of answers."""
+        return self._jira._session.request(method, self._jira._get_url(path), data=json.dumps(body))
+
+    def _read(self, what: str, send: Callable[[], T]) -> T:
+        return self._calls.read(what, _asking(send))
+
+
+def _asking(send: Callable[[], T]) -> Callable[[], T]:
+    """The call with the library's error as ours; its text holds headers, which must not get into a message."""
+
+    def run() -> T:
+        try:
+            return send()
+        except jira.JIRAError as error:
+            headers = error.response.headers if error.response is not None else {}
+            raise BadAnswer(error.status_code or 502, headers, error.text or "") from None
+
+    return run
+
+
+def _same(issue: wire.Issue, expected: str) -> None:
+    """Raises a conflict that says what has changed since a time."""
+    try:
+        since, updated = datetime.fromisoformat(expected), datetime.fromisoformat(issue.fields.updated)
+        if since == updated:
+            return
+        changes = [change for change in issue.changes() if datetime.fromisoformat(change.at) > since]
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"{expected!r} is not the time of an update", fix="hand over `updated` as it was read"
+        ) from error
+    told = "; ".join(
+        f"{change.by} changed {change.field} from {change.before!r} to {change.after!r} at {change.at}"
+        for change in changes[:5]
+    )
+    what = told or "something that its history does not list, such as a comment"
+    fix = "read the issue again, and decide whether your change still holds"
+    raise Refused(
+        f"{issue.key} was changed since {expected}: {what}; nothing was overwritten", reason="conflict", fix=fix
+    )
+
+
+def _foreign(labels: Sequence[str]) -> list[str]:
+    """The labels that a caller gave; ours cannot be given, or an issue could pass for that of another key."""
+    for label in labels:
+        if MARK.fullmatch(label):
+            raise InvalidInput(f"the label {label} stands for a key", fix="leave it out: the tool sets it")
+    return list(labels)
+
+
+def _kind(kinds: Sequence[wire.LinkType], relation: str) -> tuple[wire.LinkType, bool]:
+    """The type that has this name or relation, and whether the relation reads from the other end."""
+    for kind in kinds:
+        if relation.lower() in (kind.name.lower(), kind.outward.lower()):
+            return kind, False
+    for kind in kinds:
+        if relation.lower() == kind.inward.lower():
+            return kind, True
+    known = ", ".join(sorted({name for kind in kinds for name in (kind.outward, kind.inward)}))
+    raise InvalidInput(f"there is no link type {relation!r}", fix=f"use one of: {known}")
+
+
+def _number(cursor: str) -> int:
+    if cursor and not cursor.isdigit():
+        raise InvalidInput("this cursor is not one of ours", fix="hand over next_cursor as it was answered")
+    return int(cursor or 0)
+
+
+def _body(text: Any) -> str:
+    return "\n".join(line.strip() for line in str(text or "").split("\n")).strip()
