@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,25 @@ class Saver(SqliteSaver):
             connection.execute(f"PRAGMA {pragma}")
         super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._database = database
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """A cursor; what is done with it is one transaction.
+
+        A task is over for the graph as soon as one of its writes is stored. If a process could die between two of
+        them, whoever goes on would leave out what the others should have begun.
+        """
+        with self.lock:
+            self.setup()
+            with closing(self.conn.cursor()) as cursor:
+                if transaction:
+                    cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cursor
+                except BaseException:
+                    self.conn.rollback()
+                    raise
+                self.conn.commit()
 
     async def close(self) -> None:
         """Closes its connection, after what was begun: closing one that another thread uses ends the process."""

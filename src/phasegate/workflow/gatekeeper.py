@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from phasegate.core import Clock, Finding, Severity, digest
+from phasegate.core import Clock, Finding, PhasegateError, Severity, digest
 from phasegate.ledger import (
     STATEMENT,
     Decision,
@@ -83,6 +83,7 @@ class Gatekeeper:
 
     def _opening(self, state: RunState, dossier: Dossier) -> Opening:
         findings, key = findings_in(dossier), dossier.key
+        all_passed(self._earlier(key), dossier.decisions)
         binds = self._binds(dossier, state, findings)
         gate = GateRecord(
             key=key,
@@ -147,14 +148,13 @@ class Gatekeeper:
 
     def _binds(self, dossier: Dossier, state: RunState, findings: list[Finding]) -> dict[str, Any]:
         """What a decision at the gate is bound to; its digest is what is signed."""
-        phases = list(self.flow.phase_ids)
-        earlier, policy = phases[: phases.index(dossier.key.phase)], dossier.run.policy
-        upstream = [statement for phase in earlier for statement in _passed(dossier, phase)]
+        policy = dossier.run.policy
+        upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
         return {
             "gate": str(dossier.key),
             "tree": self.workspace.tree_id(state["commit"]),
             "flow": self.flow.shape,
-            "phases": phases,
+            "phases": list(self.flow.phase_ids),
             "quorum": self.flow.phase(dossier.key.phase).gate.quorum,
             "rules": digest(self.flow.phase(dossier.key.phase).gate.model_dump(mode="json")),
             "policy": digest(self.policy(policy).model_dump(mode="json")) if policy else "",
@@ -163,6 +163,9 @@ class Gatekeeper:
             "before": dossier.last.hex(),
             "system": self.system.key_id,
         }
+
+    def _earlier(self, key: GateKey) -> Sequence[str]:
+        return self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
 
     def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Entry]]:
         if not run.policy:
@@ -196,6 +199,22 @@ class Gatekeeper:
             "the action is destructive": destructive and not asks.destructive_actions,
         }
         return "; ".join(reason for reason, holds in reasons.items() if holds)
+
+
+def all_passed(phases: Sequence[str], decisions: Sequence[Decision]) -> None:
+    """Holds the run's way against what was decided: the state machine's own word for where it is does not count.
+
+    Raises:
+        PhasegateError: a phase was gone through without a decision that was used.
+    """
+    used = [decision.statement for decision in decisions if decision.consumed and not decision.revoked]
+    passed = {statement.gate.phase for statement in used if statement.kind.passes}
+    for phase in phases:
+        if phase not in passed:
+            raise PhasegateError(
+                f"phase '{phase}' was gone through without a decision",
+                fix="what is stored of this run does not hold together: start the spec again, and tell us of it",
+            )
 
 
 def _passed(dossier: Dossier, phase: str) -> list[Statement]:

@@ -7,12 +7,14 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.constants import START
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
 from phasegate.ledger import Ledger, Run, RunStatus
 from phasegate.store import Database
 from phasegate.workflow.checkpoints import Saver
+from phasegate.workflow.gatekeeper import all_passed
 from phasegate.workflow.graph import Graph
 from phasegate.workflow.state import RunState
 
@@ -60,10 +62,16 @@ class Segments:
         if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
-        rejected = snapshot.values["outcome"] == "reject"
-        status = RunStatus.rejected if rejected else RunStatus.released
+        status = await self._ended(run_id, snapshot)
         await self.ledger.set_status(run_id, status, "", ("end", {"status": status.value}))
         return status
+
+    async def _ended(self, run_id: str, snapshot: StateSnapshot) -> RunStatus:
+        if snapshot.values.get("outcome") == "reject":
+            return RunStatus.rejected
+        phases = [name for name in self.graph.nodes if name != START]
+        all_passed(phases, await self.ledger.decisions(run_id))
+        return RunStatus.released
 
 
 def _begun(snapshot: StateSnapshot) -> bool:

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from phasegate.core import Finding, Severity
@@ -53,6 +54,23 @@ def test_the_state_is_read_back_as_it_was(serializer: JsonPlusSerializer) -> Non
 def test_objects_are_not_made_of_what_is_read(serializer: JsonPlusSerializer) -> None:
     found = Finding(check="a", rule="b", severity=Severity.low, path="p", message="m")
     assert not isinstance(serializer.loads_typed(JsonPlusSerializer().dumps_typed(found)), Finding)
+
+
+async def test_what_a_task_wrote_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "p.db")
+    saver = Saver(database)
+    saver.setup()
+    fails = "create trigger cut before insert on writes when new.idx = 2 begin select raise(fail, 'cut off here'); end"
+    saver.conn.execute(fails)
+    place: RunnableConfig = {"configurable": {"thread_id": "r1", "checkpoint_ns": "", "checkpoint_id": "1"}}
+    with pytest.raises(sqlite3.IntegrityError, match="cut off"):
+        await saver.aput_writes(place, [("a", 1), ("b", 2), ("c", 3), ("d", 4)], "task")
+    (stored,) = saver.conn.execute("select count(*) from writes").fetchone()
+    await saver.aput_writes(place, [("a", 1), ("b", 2)], "task")
+    (after,) = saver.conn.execute("select count(*) from writes").fetchone()
+    await saver.close()
+    await database.close()
+    assert (stored, after) == (0, 2)
 
 
 class _Runs:

@@ -1,11 +1,13 @@
 """A process that dies between two writes of the checkpoints: whoever goes on does so from there, and skips nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 
+from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.store import Database
 from unit.workflow.parts import Desk, Team, desk, flow, phase
@@ -66,3 +68,48 @@ async def test_wherever_it_dies_every_phase_is_gone_through(tmp_path: Path, poli
             assert {event.key for event in await d.ledger.events("r1")} >= _KEYS, left
         left += 1
     assert left > 20
+
+
+@pytest.mark.parametrize("nth", range(20))
+async def test_a_run_of_which_half_a_write_is_stored_is_never_released(tmp_path: Path, nth: int) -> None:
+    rows = {"checks": ["content", "more"], "reviews": [{"role": "reader", "checks": ["content"]}]}
+    team = Team(tmp_path, flow=flow(phase("first", **rows), phase("second", **rows)))
+    team.checks["more"] = team.checks["content"]
+    async with desk(team) as d:
+        await d.start("demo")
+        whole = await _loses_the_rest(d, nth)
+    async with desk(team) as d:
+        try:
+            status = await d.segments.advance("r1")
+        except PhasegateError:
+            return
+        keys = {event.key for event in await d.ledger.events("r1")}
+    assert whole or status is not RunStatus.released or keys >= {"decision:first/1", "decision:second/1"}
+
+
+async def _loses_the_rest(d: Desk, nth: int) -> bool:
+    """Stores the first half of the n-th task's writes, and nothing after it; True where there was no such task."""
+    saver, done = d.segments.saver, 0
+    put_writes, put = saver.put_writes, saver.put
+
+    def cut(config: RunnableConfig, writes: Sequence[tuple[str, Any]], task: str, path: str = "") -> None:
+        nonlocal done
+        done += 1
+        if done > nth:
+            put_writes(config, list(writes)[: len(writes) // 2] if done == nth + 1 else [], task, path)
+            raise Died
+        put_writes(config, writes, task, path)
+
+    def put_none(*words: Any) -> RunnableConfig:
+        if done > nth:
+            raise Died
+        return put(*words)
+
+    saver.put_writes, saver.put = cut, put_none  # type: ignore[method-assign, assignment]
+    try:
+        await d.segments.advance("r1")
+    except Died:
+        return False
+    finally:
+        saver.put_writes, saver.put = put_writes, put  # type: ignore[method-assign]
+    return True
