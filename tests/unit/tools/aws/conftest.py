@@ -71,14 +71,14 @@ def reading_between(passing: Between) -> FastMCP:
 
 
 @pytest.fixture
-def between(passing: Between, moto: str) -> Between:
+def between(passing: Between) -> Between:
     passing.forget()
     return passing
 
 
 @pytest.fixture
 def spoilable(reading_between: FastMCP, between: Between) -> FastMCP:
-    """A server whose AWS a test can spoil."""
+    """A server whose AWS a test can spoil; what is there is what the test before left."""
     return reading_between
 
 

@@ -46,6 +46,7 @@ class Between(ThreadingHTTPServer):
     def forget(self) -> None:
         self.asked: list[str] = []
         self.sent: list[Mapping[str, list[str]]] = []
+        self.bodies: list[bytes] = []
         self.agents: list[str] = []
         self.spoilt: dict[str, list[Spoilt]] = defaultdict(list)
 
@@ -63,6 +64,7 @@ class _Passing(BaseHTTPRequestHandler):
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2] or form.get("Action", [self.path])[0]
         self.server.asked.append(operation)
         self.server.sent.append(form)
+        self.server.bodies.append(body)
         self.server.agents.append(self.headers["User-Agent"])
         waiting = self.server.spoilt[operation]
         self._answer(waiting.pop(0) if waiting else Spoilt(), body)

@@ -69,7 +69,7 @@ async def test_a_count_that_stops_early_says_so(
 
 
 async def test_a_count_reads_no_endless_row_of_empty_pages(spoilable: FastMCP, between: Between) -> None:
-    between.spoilt["DescribeVolumes"] = [volumes(following=f"t{number}") for number in range(600)]
+    between.spoilt["DescribeVolumes"] = [volumes(following=f"t{number}") for number in range(502)]
     counts = await said(spoilable, "count_resources", operation="ec2:DescribeVolumes", regions=["eu-west-1"])
     assert counts["regions"] == [{"region": "eu-west-1", "count": 0, "capped": True, "error": ""}]
     assert len(between.asked) == 501
@@ -176,25 +176,22 @@ async def test_plain_rows_and_parameters(server: FastMCP, setup: Setup) -> None:
         {"items": "Volumes[]"},
     ],
 )
-async def test_a_cursor_fits_no_other_question(server: FastMCP, setup: Setup, change: dict[str, Any]) -> None:
-    for _ in range(2):
-        setup("ec2").create_volume(AvailabilityZone="eu-west-1a", Size=1)
+async def test_a_cursor_fits_no_other_question(spoilable: FastMCP, between: Between, change: dict[str, Any]) -> None:
+    between.spoilt["DescribeVolumes"] = [volumes(1, 2)]
     question: dict[str, Any] = {"operation": "ec2:DescribeVolumes", "region": "eu-west-1", "limit": 1}
-    cursor = (await said(server, "list_resources", **question))["next_cursor"]
-    message = await refusal(server, "list_resources", **{**question, **change}, cursor=cursor)
+    cursor = (await said(spoilable, "list_resources", **question))["next_cursor"]
+    message = await refusal(spoilable, "list_resources", **{**question, **change}, cursor=cursor)
     assert message.startswith("the cursor does not belong to this question; pass next_cursor with exactly")
 
 
-@pytest.mark.parametrize("bend", ["{}x", "x{}", "é", "eyJOZXh0VG9rZW4iOiBudWxsfQ=="])
-async def test_a_cursor_of_somebody_else_s_is_refused(
-    environ: dict[str, str], server: FastMCP, setup: Setup, bend: str
-) -> None:
-    for _ in range(2):
-        setup("ec2").create_volume(AvailabilityZone="eu-west-1a", Size=1)
+async def test_a_cursor_of_another_hand_is_refused(spoilable: FastMCP, between: Between) -> None:
+    between.spoilt["DescribeVolumes"] = [volumes(1, 2)]
     question: dict[str, Any] = {"operation": "ec2:DescribeVolumes", "region": "eu-west-1", "limit": 1}
-    cursor = (await said(server, "list_resources", **question))["next_cursor"]
-    assert "does not belong" in await refusal(server, "list_resources", **question, cursor=bend.format(cursor))
-    assert "does not belong" in await refusal(build(environ), "list_resources", **question, cursor=cursor)
+    cursor = (await said(spoilable, "list_resources", **question))["next_cursor"]
+    for bent in (f"{cursor}x", f"x{cursor}", cursor[:-8], "é", "eyJOZXh0VG9rZW4iOiBudWxsfQ=="):
+        assert "does not belong" in await refusal(spoilable, "list_resources", **question, cursor=bent)
+    other = build({})  # of another process
+    assert "does not belong" in await refusal(other, "list_resources", **question, cursor=cursor)
 
 
 async def test_a_row_too_long_for_its_page_says_what_is_left_out(spoilable: FastMCP, between: Between) -> None:
@@ -217,15 +214,22 @@ async def test_a_row_too_long_for_its_page_says_what_is_left_out(spoilable: Fast
         ({"parameters": {"NextToken": "x"}}, "NextToken of ec2:DescribeVolumes is set by paging; use limit and cursor"),
         ({"parameters": {"MaxResults": 5}}, "MaxResults of ec2:DescribeVolumes is set by paging"),
         ({"parameters": {"Colour": "red"}}, "ec2:DescribeVolumes does not take these parameters"),
-        ({"parameters": {"VolumeIds": ["vol-0"]}}, "InvalidVolume.NotFound"),
         ({"region": "eu-west-1; rm"}, "there is no AWS region 'eu-west-1; rm'; did you mean eu-west-1"),
         ({"region": ""}, "there is no AWS region ''; use a region's code"),
         ({"limit": 101}, "less than or equal to 100"),
     ],
 )
 async def test_a_question_that_is_off_says_how(
-    server: FastMCP, setup: Setup, change: dict[str, Any], message: str
+    spoilable: FastMCP, between: Between, change: dict[str, Any], message: str
 ) -> None:
-    setup("ec2").create_volume(AvailabilityZone="eu-west-1a", Size=1)
+    between.spoilt["DescribeVolumes"] = [volumes(1)]
     question = {"operation": "ec2:DescribeVolumes", "region": "eu-west-1", **change}
-    assert message in await refusal(server, "list_resources", **question)
+    assert message in await refusal(spoilable, "list_resources", **question)
+
+
+async def test_a_resource_that_is_not_there(server: FastMCP) -> None:
+    asked = {"VolumeIds": ["vol-0"]}
+    shown = await refusal(
+        server, "list_resources", operation="ec2:DescribeVolumes", region="eu-west-1", parameters=asked
+    )
+    assert "eu-west-1 of the server's own account found no such thing; AWS said InvalidVolume.NotFound" in shown

@@ -43,19 +43,7 @@ def test_the_rest_is_json() -> None:
     assert cleaned(answer) == {"At": "2026-01-02T00:00:00+00:00", "Share": "0.1"}
 
 
-@pytest.mark.parametrize(
-    ("fields", "items"),
-    [
-        ([], ""),
-        (["Environment", "Environment.Variables", "Environment.Variables.TOKEN"], ""),
-        ([], "Functions[].Environment.Variables"),
-        ([], "Functions[].Environment.Variables.TOKEN"),
-        (["values(@)"], "Functions[].Environment"),
-    ],
-)
-async def test_a_function_s_environment_is_not_shown(
-    server: FastMCP, setup: Setup, fields: list[str], items: str
-) -> None:
+async def test_a_function_s_environment_is_not_shown(server: FastMCP, setup: Setup) -> None:
     setup("iam").create_role(RoleName="runs", AssumeRolePolicyDocument="{}")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -64,12 +52,18 @@ async def test_a_function_s_environment_is_not_shown(
         FunctionName="bills", Runtime="python3.13", Handler="main.run", Role="arn:aws:iam::123456789012:role/runs",
         Code={"ZipFile": packed.getvalue()}, Environment={"Variables": {"TOKEN": "hunter2"}},
     )  # fmt: skip
-    shown = await said(
-        server, "list_resources", operation="lambda:ListFunctions", region="eu-west-1", fields=fields, items=items
-    )
-    assert "hunter2" not in json.dumps(shown)
-    if not items:
-        assert WITHHELD in json.dumps(shown)
+    for fields, items in [
+        ([], ""),
+        (["Environment", "Environment.Variables", "Environment.Variables.TOKEN"], ""),
+        ([], "Functions[].Environment.Variables"),
+        ([], "Functions[].Environment.Variables.TOKEN"),
+        (["values(@)"], "Functions[].Environment"),
+    ]:
+        shown = await said(
+            server, "list_resources", operation="lambda:ListFunctions", region="eu-west-1", fields=fields, items=items
+        )
+        assert "hunter2" not in json.dumps(shown)
+        assert (WITHHELD in json.dumps(shown)) == ("TOKEN" not in items)
 
 
 async def test_a_count_is_no_oracle_for_a_secret(server: FastMCP, setup: Setup) -> None:
