@@ -52,9 +52,21 @@ class Faults:
         headers = {"Retry-After": retry_after}
         self._add(Fault(kind="answer", method=method, path=path, times=times, status=429, headers=headers))
 
-    def error(self, method: str, path: str, *, status: int = 503, done: bool = False, times: int = 1) -> None:
+    def error(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int = 503,
+        done: bool = False,
+        times: int = 1,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
         """An answer of 4xx or 5xx; with `done`, after the service did what was asked."""
-        self._add(Fault(kind="answer", method=method, path=path, times=times, status=status, done=done))
+        fault = Fault(
+            kind="answer", method=method, path=path, times=times, status=status, done=done, meanwhile=meanwhile
+        )
+        self._add(fault)
 
     def expired(self, method: str = "*", path: str = "", *, times: int = 1) -> None:
         """401, as for credentials that ended."""
@@ -79,6 +91,11 @@ class Faults:
     def count(self, method: str, path: str) -> int:
         """How many requests of this method had a path that the pattern finds."""
         return sum(1 for request in self.seen if request.method == method and re.search(path, request.path))
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        with self._lock:
+            self._waiting.clear()
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application with the faults in front."""
