@@ -38,6 +38,8 @@ async def test_the_accounts_of_the_organization_and_what_is_in_them(elsewhere: F
     assert ids["shop"] == shop
     assert OWN in ids.values()
     assert "example.org" not in str(found)
+    raw = await said(elsewhere, "list_resources", operation="organizations:ListAccounts", region="us-east-1")
+    assert {row["values"]["Email"] for row in raw["rows"]} == {"(withheld)"}  # the service's model calls it sensitive
     identity = await said(elsewhere, "caller_identity", account=shop)
     assert identity["arn"] == f"arn:aws:sts::{shop}:assumed-role/phasegate-read/phasegate"
     counts = [

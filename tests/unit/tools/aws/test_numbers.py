@@ -102,15 +102,18 @@ async def test_datapoints_come_in_the_order_of_time(server: FastMCP, setup: Setu
     assert (await said(server, "metric_statistics", **other, statistic="Sum"))["datapoints"] == []
 
 
-async def test_a_percentile(spoilable: FastMCP, between: Between) -> None:
-    point = {"Timestamp": 1772326800, "ExtendedStatistics": {"p99": 0.25}, "Unit": "Seconds"}
-    body = json.dumps({"Label": "x", "Datapoints": [point]}).encode()
+async def test_a_percentile_in_the_order_of_time(spoilable: FastMCP, between: Between) -> None:
+    points = [
+        {"Timestamp": 1772326800 + later, "ExtendedStatistics": {"p99": value}, "Unit": "Seconds"}
+        for later, value in ((3600, 0.5), (0, 0.25))
+    ]
+    body = json.dumps({"Label": "x", "Datapoints": points}).encode()
     between.spoilt["GetMetricStatistics"] = [Spoilt(body=body, headers={"Content-Type": "application/x-amz-json-1.0"})]
     found = await said(
         spoilable, "metric_statistics", namespace="N", metric="M", dimensions={}, region="eu-west-1", statistic="p99",
         start="2026-03-01T00:00:00Z", end="2026-03-02T00:00:00Z", period_seconds=3600,
     )  # fmt: skip
-    assert [point["value"] for point in found["datapoints"]] == [0.25]
+    assert [point["value"] for point in found["datapoints"]] == [0.25, 0.5]
 
 
 @pytest.mark.parametrize(
