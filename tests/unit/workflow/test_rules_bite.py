@@ -91,7 +91,7 @@ RULES = {
         Break("group:NAME", "            return name in manager.groups", "            return True", "quorum:names"),
         Break("a card", "            return kind == manager.card", "            return True", "quorum:names"),
         Break("a proof grows old", " <= FRESH", " <= FRESH * 999", "watch:asks_again"),
-        Break("a proof from days to come", "timedelta(0) <= now - self.proved_at", "now - self.proved_at",
+        Break("a proof from days to come", "timedelta(0) <= now - proved_at", "now - proved_at",
               "watch:asks_again"),
         Break("not before its last second", "now.replace(microsecond=0) - gate.opened_at > after",
               "now - gate.opened_at > after", "watch:within_a_second or expires_once"),
@@ -115,14 +115,28 @@ RULES = {
         Break("a waiver that is one", "if statement.kind is DecisionKind.waive)", "if True)", "revoke:beside"),
         Break("no policy passes what blocks", '"a blocking finding stands": any(finding.blocking for finding in '
               'findings)', '"a blocking finding stands": False', "gatekeeper:over_what_blocks"),
+        Break("every phase before was decided", "        all_passed(self._earlier(key), dossier.decisions)\n", "",
+              "stopped:half"),
     ],
     "workflow/tokens.py": [
         Break("this gate", "head, str(gate.key), gate.digest, by]", "head, gate.digest, by]", "tokens:whom"),
         Break("these bytes", "head, str(gate.key), gate.digest, by]", "head, str(gate.key), by]", "tokens:whom"),
         Break("this person", "head, str(gate.key), gate.digest, by]", "head, str(gate.key), gate.digest]",
               "tokens:whom"),
-        Break("its time", " and now < datetime.fromtimestamp(int(ends), UTC)", "", "tokens:time"),
+        Break("its time", " and now < ends\n", "\n", "tokens:time"),
         Break("one way to write it", "holds = one_way and ", "holds = ", "tokens:changed"),
+    ],
+    "workflow/segment.py": [
+        Break("nothing is released without its decisions",
+              "        all_passed(phases, await self.ledger.decisions(run_id))\n", "", "stopped:half"),
+    ],
+    "web/deciding.py": [
+        Break("a session proves what it proved", "proved_at=session.proved_at", "proved_at=parts.app.clock.now()",
+              "matrix:asks"),
+    ],
+    "web/api/gates.py": [
+        Break("a signature is as old as its token", "proved_at=given_at(body.token)",
+              "proved_at=parts.app.clock.now()", "matrix:asks"),
     ],
     "workflow/revoke.py": [
         Break("who takes back", "    is_person(keeper, who, revocation.by)\n", "", "revoke:another_said"),
@@ -207,13 +221,13 @@ def test_a_copy_with_nothing_taken_out_stays_green(tmp_path: Path) -> None:
 
 def _linked(copy: Path, file: str, text: str) -> Path:
     """The package as links, but for that file."""
-    folder, name = file.split("/")
-    top = copy / "phasegate"
-    (top / folder).mkdir(parents=True)
-    for place, but in ((Path(), folder), (Path(folder), name)):
+    top, place = copy / "phasegate", Path()
+    for step in Path(file).parts:
+        (top / place).mkdir(parents=True)
         for entry in (PACKAGE / place).iterdir():
-            if entry.name not in (but, "__pycache__"):
+            if entry.name not in (step, "__pycache__"):
                 (top / place / entry.name).symlink_to(entry)
+        place /= step
     (top / file).write_text(text)
     return copy
 
