@@ -10,6 +10,7 @@ from phasegate.cli.delegate import delegate, revoke
 from phasegate.cli.demo import demo
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
+from phasegate.cli.mcp import mcp
 from phasegate.cli.release import bundle, verify
 from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
@@ -22,7 +23,7 @@ HEADINGS = {
     "Start": [demo, init, manager, lint],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide, revoke, delegate],
-    "Page and API": [serve, account, token],
+    "Page and API": [serve, account, token, mcp],
     "Release": [trace, bundle, verify],
     "Runbooks": [runbook],
 }
