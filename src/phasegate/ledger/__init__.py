@@ -3,6 +3,7 @@
 from phasegate.ledger.claims import Claim
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
+from phasegate.ledger.grants import Grants, ToolGrant
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
 from phasegate.ledger.ledger import Dispatch, Ledger, Opened, Opening, Taken
 from phasegate.ledger.recorder import Entry
@@ -40,6 +41,7 @@ __all__ = [
     "GateKey",
     "GateRecord",
     "GateStatus",
+    "Grants",
     "Ledger",
     "Look",
     "Opened",
@@ -52,6 +54,7 @@ __all__ = [
     "Signer",
     "Statement",
     "Taken",
+    "ToolGrant",
     "Waiver",
     "create_key",
     "first_break",

@@ -87,7 +87,16 @@ def reports(connection: sa.Connection, run: str, phase: str) -> list[Event]:
     return [_event(row) for row in _REPORTS(connection, run=run, **begins)]
 
 
-def _event(row: sqlite3.Row) -> Event:
+def priced(connection: sa.Connection, runs: Sequence[str]) -> dict[str, list[Event]]:
+    """By run, the events that may say what was paid: their bodies hold the word `usd`."""
+    query = sa.select(events).where(events.c.run.in_(runs), events.c.body.contains('"usd":'))
+    found: dict[str, list[Event]] = {}
+    for row in connection.execute(query.order_by(events.c.run, events.c.seq)).mappings():
+        found.setdefault(row["run"], []).append(_event(row))
+    return found
+
+
+def _event(row: sa.RowMapping | sqlite3.Row) -> Event:
     return Event(
         run=row["run"],
         seq=row["seq"],

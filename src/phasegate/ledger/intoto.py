@@ -12,6 +12,8 @@ GATE_REVOCATION = "https://phasegate.dev/gate-revocation/v1"
 """A decision taken back before it was used."""
 DELEGATION = "https://phasegate.dev/delegation/v1"
 """A manager has another person decide for them, for a while."""
+TOOL_GRANT = "https://phasegate.dev/tool-grant/v1"
+"""A manager lets agents use a server's tools."""
 RUN_LEDGER = "https://phasegate.dev/run-ledger/v1"
 """How many events a run has, and the digest of the last."""
 

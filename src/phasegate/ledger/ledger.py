@@ -170,6 +170,10 @@ class Ledger:
 
         return await self._database.write(opens, self._clock.now())
 
+    async def priced(self, run_ids: Sequence[str]) -> dict[str, list[Event]]:
+        """By run, the events that may say what was paid: their bodies hold the word `usd`."""
+        return await self._database.read(chain.priced, run_ids)
+
     async def gate(self, key: GateKey) -> GateRecord | None:
         """That gate, or None."""
         return await self._database.read(rows.find_gate, key)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
-from phasegate.ledger.dsse import STATEMENT, Envelope
+from phasegate.ledger.dsse import Envelope
 from phasegate.ledger.records import (
     Comment,
     Decision,
@@ -24,6 +24,7 @@ from phasegate.ledger.records import (
     RunStatus,
     Waiver,
 )
+from phasegate.ledger.standing import end, keep, standing
 from phasegate.store import Statement
 from phasegate.store.schema import decisions, delegations, effects, gates, runs, used_tokens
 
@@ -94,7 +95,6 @@ _USE = Statement(insert(used_tokens).on_conflict_do_nothing())
 _CONSUME = Statement(
     decisions.update().where(_at(decisions), decisions.c.consumed_at.is_(None)).values(consumed_at=sa.bindparam("when"))
 )
-_DELEGATIONS = Statement(sa.select(delegations).where(delegations.c.revoked_at.is_(None)))
 _RECEIPT = Statement(sa.select(effects.c.receipt).where(effects.c.key == _OF))
 _BEGIN = Statement(insert(effects).on_conflict_do_nothing())
 _DONE = Statement(effects.update().where(effects.c.key == _OF).values(receipt=sa.bindparam("what")))
@@ -223,28 +223,20 @@ def use_token(connection: sa.Connection, token: str, key: GateKey, at: datetime)
 
 
 def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
-    """Keeps a delegation; the same one twice is one, and one that was ended begins again."""
-    values = {
-        "digest": digest(envelope.payload),
-        "payload": envelope.payload.decode(),
-        "key_id": envelope.key_id,
-        "signature": envelope.signature,
-    }
-    again = insert(delegations).on_conflict_do_update(index_elements=["digest"], set_={"revoked_at": None})
-    connection.execute(again, values)
+    """Keeps a delegation."""
+    keep(connection, delegations, envelope)
 
 
 def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:
     """Those that were not revoked, each as it was signed."""
-    return [_delegation(row) for row in _DELEGATIONS(connection)]
+    return [(_delegation(envelope.payload), envelope) for envelope in standing(connection, delegations)]
 
 
 def end_delegations(connection: sa.Connection, by: str, to: str, at: datetime) -> int:
     """Revokes what one person delegated to another; how many that were."""
     ended = [envelope for found, envelope in find_delegations(connection) if (found.by, found.to) == (by, to)]
     for envelope in ended:
-        same = delegations.c.digest == digest(envelope.payload)
-        connection.execute(delegations.update().where(same).values(revoked_at=int(at.timestamp())))
+        end(connection, delegations, envelope, int(at.timestamp()))
     return len(ended)
 
 
@@ -315,11 +307,7 @@ def _decision(row: Row) -> Decision:
     )
 
 
-def _delegation(row: Row) -> tuple[Delegation, Envelope]:
-    predicate = json.loads(row["payload"])["predicate"]
+def _delegation(payload: bytes) -> Delegation:
+    predicate = json.loads(payload)["predicate"]
     begins, ends = (datetime.fromtimestamp(moment, UTC) for moment in predicate["window"])
-    delegation = Delegation(
-        by=predicate["by"], to=predicate["to"], begins=begins, ends=ends, gates=tuple(predicate["gates"])
-    )
-    payload = row["payload"].encode()
-    return delegation, Envelope(kind=STATEMENT, payload=payload, key_id=row["key_id"], signature=row["signature"])
+    return Delegation(by=predicate["by"], to=predicate["to"], begins=begins, ends=ends, gates=tuple(predicate["gates"]))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0003"
+NEWEST = "0004"
 
 
 def upgrade(engine: sa.Engine) -> None:

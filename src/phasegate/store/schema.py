@@ -74,6 +74,17 @@ delegations = sa.Table(
     sqlite_with_rowid=False,
 )
 
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary(64), nullable=False),
+    sa.Column("revoked_at", sa.Integer),
+    sqlite_with_rowid=False,
+)
+
 events = sa.Table(
     "events",
     metadata,

@@ -3,6 +3,7 @@
 from phasegate.team.cards import Card, Kind, Limits, read_card
 from phasegate.team.flow import Author, Flow, Gate, Phase, Review, read_flow
 from phasegate.team.policy import Conditions, GatePolicy, read_policy
+from phasegate.team.servers import Effect, Rule, ToolServer, read_server
 from phasegate.team.surface import Surface, eject
 from phasegate.team.team import Team, load_team
 from phasegate.team.templates import Prompts
@@ -11,6 +12,7 @@ __all__ = [
     "Author",
     "Card",
     "Conditions",
+    "Effect",
     "Flow",
     "Gate",
     "GatePolicy",
@@ -19,11 +21,14 @@ __all__ = [
     "Phase",
     "Prompts",
     "Review",
+    "Rule",
     "Surface",
     "Team",
+    "ToolServer",
     "eject",
     "load_team",
     "read_card",
     "read_flow",
     "read_policy",
+    "read_server",
 ]

@@ -52,8 +52,6 @@ class Front(_Strict):
     """Ids of the phases in which it reviews."""
     prompt: Name | None = None
     """First part of its templates' names: `prompts/<prompt>.<phase>.md.j2` and `prompts/<prompt>.review.md.j2`."""
-    tools: tuple[str, ...] = ()
-    """Tools it may call, as `server.tool`."""
     model: str = "compiler"
     """`compiler`, or the name of a chat model."""
     limits: Limits | None = None
@@ -63,8 +61,8 @@ class Front(_Strict):
     def _holds_together(self) -> Self:
         if self.kind is Kind.agent and (self.limits is None or self.prompt is None):
             raise ValueError("an agent needs both 'prompt' and 'limits'")
-        if self.kind is Kind.person and (self.authors or self.reviews or self.tools):
-            raise ValueError("a person decides at gates: 'authors', 'reviews' and 'tools' stay empty")
+        if self.kind is Kind.person and (self.authors or self.reviews):
+            raise ValueError("a person decides at gates: 'authors' and 'reviews' stay empty")
         return self
 
 

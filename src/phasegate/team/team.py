@@ -10,6 +10,7 @@ from phasegate.team.cards import Card, Kind, read_card
 from phasegate.team.documents import refused
 from phasegate.team.flow import Flow, read_flow
 from phasegate.team.policy import GatePolicy, read_policy
+from phasegate.team.servers import ToolServer, read_server
 from phasegate.team.surface import Surface
 from phasegate.team.templates import REVIEW, SUFFIX, Prompts
 
@@ -22,6 +23,8 @@ class Team:
     """By role."""
     flows: Mapping[str, Flow]
     """By name."""
+    servers: Mapping[str, ToolServer]
+    """MCP servers, by name."""
     prompts: Prompts
     surface: Surface
 
@@ -82,7 +85,7 @@ def load_team(
     findings = [*_undeclared(cards, flows), *_unused(cards, flows), *_without_prompt(cards, flows, prompts)]
     if findings:
         raise refused(findings[0].path, findings)
-    return Team(cards=cards, flows=flows, prompts=prompts, surface=surface)
+    return Team(cards=cards, flows=flows, servers=_servers(surface, cards), prompts=prompts, surface=surface)
 
 
 def _cards(surface: Surface) -> dict[str, Card]:
@@ -110,6 +113,12 @@ def _flows(
             raise InvalidInput(message, fix="Make the two names the same.")
         flows[flow.name] = flow
     return flows
+
+
+def _servers(surface: Surface, cards: Mapping[str, Card]) -> dict[str, ToolServer]:
+    agents = [card.name for card in cards.values() if card.kind is Kind.agent]
+    sources = [surface.read("tools", name) for name in surface.names("tools", ".yaml")]
+    return {server.name: server for server in (read_server(s.text, s.path, agents=agents) for s in sources)}
 
 
 def _parts(flow: Flow) -> Iterator[tuple[str, str, str]]:

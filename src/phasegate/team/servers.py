@@ -1,0 +1,139 @@
+"""A server of tools: how it is reached, what each of its tools may do, and which roles may call it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from phasegate.team.documents import read_yaml, refused, validated
+from phasegate.team.flow import Name
+
+OURS = ("phasegate", "mcp")
+"""What the command of a server of ours begins with; it is run from this very installation."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_GLOB = set("*?[")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Effect(StrEnum):
+    """What a call may do to the world; our word counts, not the server's hints."""
+
+    read = "read"
+    """Changes nothing."""
+    write = "write"
+    """Adds or changes; only where a manager's grant covers it."""
+    destructive = "destructive"
+    """Takes away what cannot be had again; no agent calls it."""
+
+
+class Rule(_Strict):
+    """What holds for a tool."""
+
+    effect: Effect
+    roles: tuple[Name, ...] | None = None
+    """Who may call it; left out: the roles of the server."""
+    per_minute: int = Field(default=60, ge=1, le=10_000)
+    """Calls a minute, over all roles of a run."""
+    seconds: float = Field(default=30, gt=0, le=600)
+    """How long a call may take."""
+
+
+def _short(value: Any) -> Any:
+    return {"effect": value} if isinstance(value, str) else value
+
+
+class ToolServer(_Strict):
+    """An MCP server, as `tools/<name>.yaml` describes it."""
+
+    name: Name
+    """The file's name without `.yaml`; its tools are called `name.tool`."""
+    title: str = ""
+    """What it is for, a few words."""
+    command: tuple[str, ...] = ()
+    """The program and its words, spoken to over stdio; `[phasegate, mcp, NAME]` is one of ours."""
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Or its address, spoken to over streamable HTTP; without TLS on this machine alone."""
+    token: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
+    """The variable that holds the bearer token for the address."""
+    env: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
+    """Variables that the program is given; it sees no other of ours."""
+    needs: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
+    """Variables without which the server is left out."""
+    roles: tuple[Name, ...] = ()
+    """Who may call its tools."""
+    tools: Mapping[str, Annotated[Rule, BeforeValidator(_short)]] = Field(min_length=1)
+    """By name, or by a pattern such as `get_*`: `read`, `write`, `destructive`, or a rule. A name comes before a
+    pattern, an earlier pattern before a later one; what none names cannot be called."""
+    only: Mapping[str, tuple[str, ...]] = {}
+    """Values that an argument of this name may have, such as `region: [eu-west-1]`; of a list, each of its items."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("a server has either a 'command' or a 'url'")
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("an address on another machine begins with https://")
+        if self.token and not self.url:
+            raise ValueError("a 'token' goes to a 'url'; a program finds its own in 'env'")
+        if parts.username or parts.password:
+            raise ValueError("no password in the address: name the variable of a 'token'")
+        return self
+
+    @property
+    def ours(self) -> bool:
+        """Whether it comes with this installation."""
+        return self.command[:2] == OURS
+
+    def missing(self, environ: Mapping[str, str]) -> list[str]:
+        """Variables that it needs and that are not set."""
+        wanted = dict.fromkeys((*self.needs, *([self.token] if self.token else [])))
+        return [name for name in wanted if not environ.get(name, "").strip()]
+
+    def rule(self, tool: str) -> Rule | None:
+        """What holds for that tool; None where nothing names it."""
+        if tool in self.tools and not _GLOB & set(tool):
+            return self.tools[tool]
+        return next((self.tools[pattern] for pattern in self._patterns if fnmatchcase(tool, pattern)), None)
+
+    def callers(self, tool: str) -> tuple[str, ...]:
+        """Roles that may call that tool."""
+        rule = self.rule(tool)
+        return () if rule is None else self.roles if rule.roles is None else rule.roles
+
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return [pattern for pattern in self.tools if _GLOB & set(pattern)]
+
+
+def read_server(text: str, path: str, *, agents: list[str]) -> ToolServer:
+    """Reads a server's file.
+
+    Args:
+        text: YAML.
+        path: where it stands, for messages.
+        agents: the roles that there are.
+
+    Raises:
+        InvalidInput: with file, line and fix for each thing that does not hold.
+    """
+    document = read_yaml(text, path, check="tools-lint")
+    server = validated(document, ToolServer)
+    expected = path.rsplit("/", 1)[-1].removesuffix(".yaml")
+    if server.name != expected:
+        message = f"the server is named {server.name!r} and its file {expected!r}"
+        raise refused(path, [document.finding("name", ("name",), message, f"Write `name: {expected}`.")])
+    named = {*server.roles, *(role for rule in server.tools.values() for role in rule.roles or ())}
+    unknown = sorted(named - set(agents))
+    if unknown:
+        message = f"there is no role {unknown[0]!r}"
+        fix = f"Name some of: {', '.join(agents)}."
+        raise refused(path, [document.finding("role", ("roles",), message, fix)])
+    return server

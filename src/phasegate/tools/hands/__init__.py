@@ -1,0 +1,10 @@
+"""What a role can do in a run: calls of tools, each allowed by name, bounded, recorded, and answered as data."""
+
+from phasegate.tools.hands.answer import Answer
+from phasegate.tools.hands.call import Call
+from phasegate.tools.hands.hands import Hands, Record
+from phasegate.tools.hands.pins import fingerprint
+from phasegate.tools.hands.policy import Policy, Scope
+from phasegate.tools.hands.sessions import Sessions, Unknown
+
+__all__ = ["Answer", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "Unknown", "fingerprint"]

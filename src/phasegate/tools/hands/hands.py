@@ -1,0 +1,124 @@
+"""The hands of one role in one run."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from langchain_mcp_adapters.interceptors import MCPToolCallRequest
+from langchain_mcp_adapters.sessions import StdioConnection
+from langchain_mcp_adapters.tools import convert_mcp_tool_to_langchain_tool
+from mcp.types import CallToolResult, TextContent, Tool
+
+from phasegate.core import PhasegateError, Refused, new_id
+from phasegate.ledger import ToolGrant
+from phasegate.team.servers import Effect
+from phasegate.team.templates import as_data
+from phasegate.tools.hands.answer import Answer, answer_of, as_text
+from phasegate.tools.hands.call import Call
+from phasegate.tools.hands.policy import Policy
+from phasegate.tools.hands.sessions import Sessions, Unknown
+
+_NONE = StdioConnection(transport="stdio", command="", args=[])
+"""The adapter asks for a connection; ours are the sessions', and it never opens one."""
+Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""Appends an event: the last part of its key, and its body."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hands:
+    """Calls tools for a role; every call, and every refusal, is an event."""
+
+    role: str
+    policy: Policy
+    sessions: Sessions
+    grants: Callable[[], Awaitable[Sequence[ToolGrant]]]
+    """Grants whose signer may give them, asked for at each call."""
+    record: Record
+
+    async def call(self, server: str, tool: str, **arguments: Any) -> Answer:
+        """Calls `server.tool`.
+
+        Raises:
+            Refused: the policy does not let it through; see `Policy.judge`.
+            Missing: the server is not configured, or cannot be started.
+            Unknown: it writes, and its answer was lost.
+            PhasegateError: it was not answered.
+        """
+        call = Call(role=self.role, server=server, tool=tool, arguments=arguments)
+        began = time.monotonic()
+        try:
+            answer = await self._made(call)
+        except PhasegateError as error:
+            await self._note(call, began, _outcome(error))
+            raise
+        await self._note(call, began, "failed" if answer.failed else "answered")
+        return answer
+
+    async def tools(self) -> list[BaseTool]:
+        """What the role may call, as tools for a model: named `server_tool`, and answered between marks as data.
+
+        A server that is not configured, or does not start, is left out; so is a tool that would be refused whatever
+        its arguments.
+        """
+        found: list[BaseTool] = []
+        for server in self.policy.servers.values():
+            try:
+                shown = await self.sessions.tools(server)
+            except PhasegateError:
+                continue
+            found += [self._as_tool(server.name, tool) for tool in shown.values() if self._may(server.name, tool.name)]
+        return found
+
+    def _may(self, server: str, tool: str) -> bool:
+        described = self.policy.servers[server]
+        rule = described.rule(tool)
+        return rule is not None and rule.effect is not Effect.destructive and self.role in described.callers(tool)
+
+    def _as_tool(self, server: str, shown: Tool) -> BaseTool:
+        async def instead(request: MCPToolCallRequest, handler: Any) -> CallToolResult:
+            try:
+                answer = await self.call(server, request.name, **request.args)
+            except PhasegateError as error:
+                return _said(f"{error}; {error.fix}" if error.fix else str(error), failed=True)
+            return _said(as_data(as_text(answer), f"{server}.{request.name}"), failed=answer.failed)
+
+        return convert_mcp_tool_to_langchain_tool(
+            None,
+            shown,
+            connection=_NONE,
+            tool_interceptors=[instead],
+            server_name=server,
+            tool_name_prefix=True,
+        )
+
+    async def _made(self, call: Call) -> Answer:
+        server = self.policy.servers.get(call.server)
+        listed = server is not None and server.rule(call.tool) is not None and call.role in server.callers(call.tool)
+        shown = (await self.sessions.tools(server)).get(call.tool) if server and listed else None
+        rule = self.policy.judge(call, shown, await self.grants())
+        assert server
+        reads = rule.effect is Effect.read
+        result = await self.sessions.call(server, call.tool, call.arguments, seconds=rule.seconds, reads=reads)
+        return answer_of(result)
+
+    async def _note(self, call: Call, began: float, outcome: str) -> None:
+        body = {
+            "by": call.role,
+            "tool": call.name,
+            "arguments": call.digest,
+            "outcome": outcome,
+            "s": round(time.monotonic() - began, 3),
+        }
+        await self.record(f"{call.name}/{new_id()}", body)
+
+
+def _said(text: str, *, failed: bool) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)], isError=failed)
+
+
+def _outcome(error: PhasegateError) -> str:
+    if isinstance(error, Refused):
+        return f"refused: {error.reason}"
+    return "unknown" if isinstance(error, Unknown) else "not answered"

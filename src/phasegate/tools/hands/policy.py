@@ -1,0 +1,134 @@
+"""Whether a call may be made: asked anew for each, and denied where nothing allows it.
+
+What a server says of its tools (`readOnlyHint` and the like) counts for nothing here; `tools/<name>.yaml` and a
+manager's grants do.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from mcp.types import Tool
+
+from phasegate.core import Refused
+from phasegate.ledger import ToolGrant
+from phasegate.team.servers import Effect, Rule, ToolServer
+from phasegate.tools.hands.call import Call
+from phasegate.tools.hands.pins import fingerprint
+
+_MINUTE = timedelta(minutes=1)
+_PLURALS = {"account": ("account", "accounts", "account_id"), "region": ("region", "regions", "region_name")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What of AWS the run's plan speaks of; None: it does not say."""
+
+    accounts: frozenset[str] | None = None
+    """Twelve digits each, and `""` for the caller's own."""
+    regions: frozenset[str] | None = None
+
+
+@dataclass(kw_only=True)
+class Policy:
+    """The rules of one run."""
+
+    servers: Mapping[str, ToolServer]
+    now: Callable[[], datetime]
+    scope: Scope = Scope()
+    _made: dict[str, deque[datetime]] = field(default_factory=dict)
+    """When calls of a tool were made, within the last minute."""
+
+    def judge(self, call: Call, shown: Tool | None, grants: Sequence[ToolGrant]) -> Rule:
+        """Lets a call through, and counts it.
+
+        Args:
+            call: what is wanted.
+            shown: the tool as its server describes it now; None where it has none of that name.
+            grants: grants whose signer may give them.
+
+        Raises:
+            Refused: reason `tool_not_listed`, `role_not_allowed`, `tool_unknown`, `never_granted`, `not_pinned`,
+                `tool_changed`, `outside_scope`, `needs_grant`, or `too_many_calls`.
+        """
+        server = self.servers.get(call.server)
+        rule = server.rule(call.tool) if server else None
+        if server is None or rule is None:
+            raise _refused(call, "tool_not_listed", f"tools/{call.server}.yaml does not name it", "name it there")
+        if call.role not in server.callers(call.tool):
+            raise _refused(call, "role_not_allowed", f"the {call.role} may not call it", "add the role under `roles`")
+        if rule.effect is Effect.destructive:
+            fix = "have a runbook do it, whose findings a manager approves"
+            raise _refused(call, "never_granted", "it is destructive, and no agent calls such a tool", fix)
+        if shown is None:
+            raise _refused(call, "tool_unknown", "the server has no such tool", "'phasegate tools' lists what it has")
+        standing = [grant for grant in grants if grant.server == call.server and grant.stands(self.now())]
+        self._is_pinned(call, server, shown, standing)
+        self._in_scope(call, server)
+        if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
+            fix = f"a manager grants it: phasegate tools grant {call.server} --write {call.tool}"
+            raise _refused(call, "needs_grant", "it writes, and no grant covers this call", fix)
+        self._in_time(call, rule)
+        return rule
+
+    def _is_pinned(self, call: Call, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> None:
+        pins = [grant.pins[call.tool] for grant in grants if call.tool in grant.pins]
+        fix = f"read it, and grant it: phasegate tools grant {call.server}"
+        if server.ours and not pins:
+            return  # it comes with this installation, as the policy itself does
+        if not pins:
+            raise _refused(call, "not_pinned", "no manager has seen what it says of itself", fix)
+        if fingerprint(shown) not in pins:
+            raise _refused(call, "tool_changed", "it describes itself otherwise than it did when it was granted", fix)
+
+    def _in_scope(self, call: Call, server: ToolServer) -> None:
+        for name, value in _named(call.arguments):
+            for limit, allowed in self._limits(name, server):
+                stray = [item for item in _items(value) if str(item) not in allowed]
+                if stray:
+                    fix = f"one of {', '.join(sorted(allowed)) or 'none'}"
+                    raise _refused(call, "outside_scope", f"{limit} '{stray[0]}' is not within its bounds", fix)
+
+    def _limits(self, name: str, server: ToolServer) -> Iterator[tuple[str, Sequence[str] | frozenset[str]]]:
+        if name in server.only:
+            yield name, server.only[name]
+        for limit, allowed in (("account", self.scope.accounts), ("region", self.scope.regions)):
+            if allowed is not None and name in _PLURALS[limit]:
+                yield limit, allowed
+
+    def _in_time(self, call: Call, rule: Rule) -> None:
+        now, made = self.now(), self._made.setdefault(call.name, deque())
+        while made and now - made[0] >= _MINUTE:
+            made.popleft()
+        if len(made) >= rule.per_minute:
+            raise _refused(call, "too_many_calls", f"{rule.per_minute} calls a minute are its limit", "wait a minute")
+        made.append(now)
+
+
+def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
+    """Whether a call that writes is within a grant: its tool as described, its arguments as bounded."""
+    if call.tool not in grant.writes or grant.pins.get(call.tool) != fingerprint(shown):
+        return False
+    return all(
+        name in call.arguments and all(str(item) in values for item in _items(call.arguments[name]))
+        for name, values in grant.only.items()
+    )
+
+
+def _named(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every argument at any depth: a region that is hidden in an object is one too."""
+    for name, value in arguments.items():
+        yield name, value
+        for inner in _items(value):
+            if isinstance(inner, Mapping):
+                yield from _named(inner)
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _refused(call: Call, reason: str, why: str, fix: str) -> Refused:
+    return Refused(f"{call.name} is not called: {why}", reason=reason, fix=fix)
