@@ -16,6 +16,7 @@ from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
 from phasegate.cli.start import init, lint, manager
 from phasegate.cli.token import token
+from phasegate.cli.tools import tools
 from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
 
@@ -23,7 +24,8 @@ HEADINGS = {
     "Start": [demo, init, manager, lint],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide, revoke, delegate],
-    "Page and API": [serve, account, token, mcp],
+    "Page and API": [serve, account, token],
+    "Tools": [tools, mcp],
     "Release": [trace, bundle, verify],
     "Runbooks": [runbook],
 }

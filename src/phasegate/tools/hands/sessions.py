@@ -81,7 +81,7 @@ class Sessions:
         except (McpError, httpx.HTTPError, OSError, RuntimeError, TimeoutError) as error:
             await line.end()
             why = f"{server.name}.{tool} was not answered: {_words(error)}"
-            raise _Lost(why, fix=f"see what the server says: phasegate tools check {server.name}") from error
+            raise _Lost(why, fix=f"see what the server says: phasegate tools list {server.name}") from error
 
     async def close(self) -> None:
         """Ends all sessions, and the servers that were started for them."""
@@ -145,7 +145,7 @@ class _Line:
         except Exception as error:
             await self.end()
             why = f"server '{self._server.name}' does not start: {_words(error)}"
-            raise _Unready(why, fix=f"see what it says: phasegate tools check {self._server.name}") from error
+            raise _Unready(why, fix=f"see what it says: phasegate tools list {self._server.name}") from error
 
     async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> CallToolResult:
         """Raises where no whole answer comes in time, also where one trickles in without end."""

@@ -1,0 +1,161 @@
+"""The servers that agents reach, as this repository has them: what they offer, what was granted, what is missing."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from mcp.types import Tool
+
+from phasegate.app.app import App
+from phasegate.core import InvalidInput, Missing, PhasegateError
+from phasegate.ledger import Grants, PrivateKey, ToolGrant
+from phasegate.team.servers import Effect, ToolServer
+from phasegate.tools.hands import Sessions, fingerprint
+from phasegate.workflow import Channel, Credentials, Kind
+from phasegate.workflow.granting import grant_tools, may_write, standing_grants
+
+LOG = "tools.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One tool, and how it stands with it."""
+
+    name: str
+    effect: Effect | None
+    """None: the server has it, and its file does not name it."""
+    roles: tuple[str, ...]
+    words: str
+    """What the server says of it."""
+    fingerprint: str
+    state: str
+    """`callable`, `not listed`, `not granted`, `changed since it was granted`, or `never granted`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """One server."""
+
+    server: ToolServer
+    offers: tuple[Offer, ...]
+    trouble: str = ""
+    """Why nothing can be called there; empty where it answers."""
+    fix: str = ""
+    skipped: bool = False
+    """Whether it is not configured, and so left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Looks at servers, and grants their tools."""
+
+    app: App
+    sessions: Sessions
+    grants: Grants
+
+    def server(self, name: str) -> ToolServer:
+        """The server of that name.
+
+        Raises:
+            InvalidInput: no file of the team's describes it.
+        """
+        servers = self.app.team.servers
+        if name not in servers:
+            raise InvalidInput(f"there is no tools/{name}.yaml", fix=f"name one of: {', '.join(sorted(servers))}")
+        return servers[name]
+
+    async def look(self, server: ToolServer) -> Offered:
+        """Asks a server what it has, and holds that against its file and the grants."""
+        if missing := server.missing(os.environ):
+            return Offered(
+                server=server, offers=(), trouble=f"{missing[0]} is not set", fix=f"set {missing[0]}", skipped=True
+            )
+        try:
+            shown = await self.sessions.tools(server)
+        except PhasegateError as error:
+            return Offered(server=server, offers=(), trouble=str(error), fix=error.fix)
+        granted = [g for g in await standing_grants(self.app.keeper, self.grants) if g.server == server.name]
+        return Offered(server=server, offers=tuple(_offer(server, tool, granted) for tool in shown.values()))
+
+    async def grant(
+        self,
+        server: ToolServer,
+        by: str,
+        key: PrivateKey,
+        ends: datetime,
+        writes: Sequence[str] = (),
+        only: Mapping[str, Sequence[str]] | None = None,
+        seen: Mapping[str, str] | None = None,
+    ) -> ToolGrant:
+        """Grants the server's tools as they are described now; see `workflow.granting` for what is refused.
+
+        Args:
+            server: whose.
+            by: the manager.
+            key: theirs, unlocked.
+            ends: when it is over.
+            writes: tools that may write.
+            only: values that an argument must have in a call that writes.
+            seen: fingerprints as the manager was shown them; None: nobody looked.
+
+        Raises:
+            Missing: the server does not start, or describes its tools otherwise than it did a moment ago.
+        """
+        shown = await self.sessions.tools(server)
+        may_write(server, shown, tuple(writes))
+        pins = {name: fingerprint(tool) for name, tool in shown.items() if server.rule(name)}
+        if seen is not None and pins != {name: mark for name, mark in seen.items() if name in pins}:
+            raise Missing(f"'{server.name}' describes its tools otherwise than a moment ago", fix="look again")
+        made = ToolGrant(
+            by=by,
+            server=server.name,
+            pins=pins,
+            writes=tuple(writes),
+            only={name: tuple(values) for name, values in (only or {}).items()},
+            begins=self.app.clock.now(),
+            ends=ends,
+        )
+        await grant_tools(self.app.keeper, self.grants, made, key, _at_terminal(by))
+        return made
+
+
+def _offer(server: ToolServer, tool: Tool, granted: Sequence[ToolGrant]) -> Offer:
+    rule, mark = server.rule(tool.name), fingerprint(tool)
+    return Offer(
+        name=tool.name,
+        effect=rule.effect if rule else None,
+        roles=server.callers(tool.name),
+        words=tool.description or "",
+        fingerprint=mark,
+        state=_state(server, tool.name, rule.effect if rule else None, mark, granted),
+    )
+
+
+def _state(server: ToolServer, tool: str, effect: Effect | None, mark: str, granted: Sequence[ToolGrant]) -> str:
+    pins = [grant.pins[tool] for grant in granted if tool in grant.pins]
+    if effect is None:
+        return "not listed"
+    if effect is Effect.destructive:
+        return "never granted"
+    if pins and mark not in pins:
+        return "changed since it was granted"
+    if effect is Effect.read and (pins or server.ours):
+        return "callable"
+    writes = any(tool in grant.writes and grant.pins.get(tool) == mark for grant in granted)
+    return "callable" if writes else "not granted"
+
+
+def _at_terminal(name: str) -> Credentials:
+    return Credentials(name=name, kind=Kind.person, channel=Channel.terminal)
+
+
+@asynccontextmanager
+async def open_tools(app: App) -> AsyncIterator[Tools]:
+    """The tools of a repository; servers that were started for it end with it."""
+    sessions = Sessions(os.environ, app.state / LOG, waits=())
+    try:
+        yield Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+    finally:
+        await sessions.close()

@@ -1,0 +1,132 @@
+"""Servers of tools: what they offer, and granting what agents may call there."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phasegate.cli import options
+
+if TYPE_CHECKING:
+    pass
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+_USUAL = timedelta(days=90)
+Who = tuple[str | None, Path | None]
+
+
+@click.group()
+def tools() -> None:
+    """See what agents may call, and grant it."""
+
+
+@tools.command("list")
+@click.argument("name", metavar="[SERVER]", required=False)
+@options.as_json
+def list_(name: str | None, as_json: bool) -> None:
+    """Start each configured server, and list its tools and how it stands with them."""
+    asyncio.run(_list(name, as_json))
+
+
+async def _list(name: str | None, as_json: bool) -> None:
+    from phasegate.app import open_app
+    from phasegate.app.tools import open_tools
+    from phasegate.cli.console import output
+    from phasegate.cli.views.tools import offered_json, show
+
+    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+        servers = [opened.server(name)] if name else list(app.team.servers.values())
+        console = output()
+        if as_json:
+            found = [await opened.look(server) for server in servers]
+            click.echo(json.dumps([offered_json(each) for each in found], indent=2))
+            return
+        for server in servers:
+            with console.status(f"asking {server.name}"):
+                each = await opened.look(server)
+            show(console, each)
+
+
+@tools.command()
+@click.argument("name", metavar="SERVER")
+@click.option("--write", "writes", multiple=True, metavar="TOOL", help="May write, too; may be repeated.")
+@click.option("--only", multiple=True, metavar="ARGUMENT=VALUE", help="Bounds the calls that write; may be repeated.")
+@click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day; default: 90 days from now.")
+@options.manager
+@options.passphrase_file
+def grant(
+    name: str,
+    writes: tuple[str, ...],
+    only: tuple[str, ...],
+    ends: datetime | None,
+    manager: str | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Let agents call a server's tools, as they describe themselves today.
+
+    A tool that describes itself otherwise later is off until it is granted again. Calls that write are covered where
+    --write names the tool and their arguments have the values of --only. What is destructive is never granted.
+    """
+    asyncio.run(_grant(name, writes, _bounds(only), ends, (manager, passphrase_file)))
+
+
+async def _grant(name: str, writes: Sequence[str], only: dict[str, list[str]], ends: datetime | None, who: Who) -> None:
+    from phasegate.app import open_app
+    from phasegate.app.tools import open_tools
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible, keyring
+    from phasegate.cli.views.tools import show
+    from phasegate.core import PhasegateError
+
+    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+        server, console = opened.server(name), output()
+        with console.status(f"asking {name}"):
+            seen = await opened.look(server)
+        if seen.trouble:
+            raise PhasegateError(seen.trouble, fix=seen.fix)
+        show(console, seen, words=True)
+        ring = keyring(app.folder.path, app.config, *who)
+        with interruptible():
+            key = ring.unlock()
+        last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
+        marks = {offer.name: offer.fingerprint for offer in seen.offers}
+        made = await opened.grant(server, ring.manager, key, last, writes=writes, only=only, seen=marks)
+    wrote = f", writing with {', '.join(made.writes)}" if made.writes else ", reading alone"
+    console.print(f"[good]✓[/] {len(made.pins)} tools of {name} are granted{wrote}, until {made.ends:%Y-%m-%d}, signed")
+    console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)
+
+
+@tools.command()
+@click.argument("name", metavar="SERVER")
+def end(name: str) -> None:
+    """End what was granted for a server."""
+    asyncio.run(_end(name))
+
+
+async def _end(name: str) -> None:
+    from phasegate.app import open_app
+    from phasegate.app.tools import open_tools
+    from phasegate.cli.console import output
+    from phasegate.core import UsageError
+
+    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+        ended = await opened.grants.end(opened.server(name).name)
+    if not ended:
+        raise UsageError(f"nothing is granted for '{name}'", fix="see 'phasegate tools list'")
+    output().print(f"[good]✓[/] what was granted for {name} is over")
+
+
+def _bounds(only: Sequence[str]) -> dict[str, list[str]]:
+    from phasegate.core import UsageError
+
+    found: dict[str, list[str]] = {}
+    for each in only:
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--only '{each}' names no value", fix="--only project=OPS")
+        found.setdefault(name, []).append(value)
+    return found

@@ -1,0 +1,50 @@
+"""A server and its tools, in the terminal and for programs."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.app.tools import Offered
+from phasegate.core.visible import one_line
+
+_STYLES = {"callable": "good", "not listed": "quiet", "not granted": "wait", "never granted": "quiet"}
+
+
+def show(console: Console, offered: Offered, *, words: bool = False) -> None:
+    """Shows a server; with `words`, also what each tool says of itself, for who grants it."""
+    server = offered.server
+    console.print(Text(server.name, style="name"), Text(server.title, style="quiet"))
+    if offered.trouble:
+        mark = "–" if offered.skipped else "✗"
+        left_out = " (left out)" if offered.skipped else ""
+        console.print(Text(f"  {mark} {one_line(offered.trouble)}{left_out}; {offered.fix}"), soft_wrap=True)
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for offer in offered.offers:
+        state = Text(offer.state, style=_STYLES.get(offer.state, "bad"))
+        effect = offer.effect.value if offer.effect else ""
+        last = one_line(offer.words) if words else ", ".join(offer.roles)
+        table.add_row(one_line(offer.name), effect, state, Text(last, style="quiet"))
+    console.print(table)
+
+
+def offered_json(offered: Offered) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "server": offered.server.name,
+        "trouble": offered.trouble,
+        "fix": offered.fix,
+        "skipped": offered.skipped,
+        "tools": [
+            {
+                "name": offer.name,
+                "effect": offer.effect.value if offer.effect else None,
+                "roles": list(offer.roles),
+                "state": offer.state,
+                "fingerprint": offer.fingerprint,
+            }
+            for offer in offered.offers
+        ],
+    }

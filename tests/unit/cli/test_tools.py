@@ -1,0 +1,104 @@
+"""What a manager sees and grants at the terminal, with a real server behind it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from phasegate.cli.root import root
+from unit.authors.small import laid
+
+STRANGE = Path(__file__).parents[2] / "services" / "strange.py"
+FILE = f"""\
+name: strange
+command: [{sys.executable}, {STRANGE}]
+env: [STRANGE_STATE, STRANGE_WAYS]
+needs: [STRANGE_STATE]
+roles: [sre-automation]
+tools: {{drop: destructive, store: write, "*": read}}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a server of its own, and a manager."""
+    target: Path = laid(tmp_path / "target")
+    (target / "tools").mkdir()
+    (target / "tools" / "strange.yaml").write_text(FILE)
+    (tmp_path / "passphrase").write_text("correct horse battery\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STRANGE_STATE", str(tmp_path))
+    monkeypatch.chdir(target)
+    assert say("manager", "init", "--name", "ada", "--passphrase-file", "../passphrase").exit_code == 0
+    return tmp_path
+
+
+def say(*words: str) -> Result:
+    return CliRunner().invoke(root, words)
+
+
+def states() -> dict[str, str]:
+    (server,) = json.loads(say("tools", "list", "strange", "--json").output)
+    return {tool["name"]: tool["state"] for tool in server["tools"]}
+
+
+@pytest.mark.slow
+def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(states().values()) == {"not granted", "never granted"}
+    given = say("tools", "grant", "strange", "--write", "store", "--passphrase-file", "../passphrase")
+    assert given.exit_code == 0, given.output
+    assert "writing with store" in given.output
+    after = states()
+    assert (after["echo"], after["store"], after["drop"]) == ("callable", "callable", "never granted")
+    monkeypatch.setenv("STRANGE_WAYS", "changed more")
+    later = states()
+    assert (later["echo"], later["extra"], later["store"]) == (
+        "changed since it was granted",
+        "not granted",
+        "callable",
+    )
+    monkeypatch.delenv("STRANGE_WAYS")
+    assert say("tools", "end", "strange").exit_code == 0
+    assert set(states().values()) == {"not granted", "never granted"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--write", "drop"), "never_granted"),
+        (("--write", "echo"), "nothing_to_grant"),
+        (("--write", "other"), "tool_unknown"),
+        (("--until", "2020-01-01"), "empty_window"),
+    ],
+)
+def test_what_cannot_be_granted(here: Path, words: tuple[str, ...], reason: str) -> None:
+    said = say("tools", "grant", "strange", *words, "--passphrase-file", "../passphrase")
+    assert getattr(said.exception, "reason", "") == reason
+    assert set(states().values()) == {"not granted", "never granted"}
+
+
+def test_a_server_that_is_not_configured_is_left_out(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STRANGE_STATE")
+    said = say("tools", "list", "strange")
+    assert said.exit_code == 0
+    assert "STRANGE_STATE is not set (left out)" in said.output
+    assert "no tools/none.yaml" in str(say("tools", "list", "none").exception)
+    assert "names no value" in str(say("tools", "grant", "strange", "--only", "project").exception)
+
+
+def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) -> None:
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(f"sqlite:///{here / 'target' / '.phasegate' / 'phasegate.db'}")
+    payload = json.dumps(
+        {"predicate": {"by": "ada", "server": "strange", "pins": {}, "writes": [], "only": {}, "window": [0, 9**10]}}
+    )
+    say("tools", "list", "none")  # it makes the database
+    row = {"digest": "x", "payload": payload, "key_id": "x", "signature": b"0" * 64}
+    insert = "insert into grants (digest, payload, key_id, signature) values (:digest, :payload, :key_id, :signature)"
+    with engine.begin() as connection:
+        connection.execute(text(insert), row)
+    assert "callable" not in states().values()

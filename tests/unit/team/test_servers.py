@@ -1,0 +1,75 @@
+"""Servers of tools as data, and that ours say of their tools what their files say."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from mcp.shared.memory import create_connected_server_and_client_session
+
+from phasegate.core import InvalidInput
+from phasegate.team import Effect, load_team, read_server
+
+AGENTS = ["sre-automation", "product-owner"]
+FIVE_LINES = """\
+name: cloudwatch
+command: [cloudwatch-mcp-server]
+env: [AWS_ENDPOINT_URL, AWS_REGION]
+roles: [sre-automation]
+tools: {"get_*": read, "put_alarm": {effect: write, roles: [product-owner], per_minute: 5}, "*": destructive}
+"""
+SETTINGS = {
+    "aws": {},
+    "jira": {"JIRA_URL": "http://127.0.0.1:9", "JIRA_TOKEN": "x", "JIRA_EMAIL": "a@example.org"},
+    "confluence": {"CONFLUENCE_URL": "http://127.0.0.1:9/wiki", "CONFLUENCE_TOKEN": "x", "CONFLUENCE_EMAIL": "a@b.c"},
+    "slack": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C1"},
+    "teams": {"TEAMS_WEBHOOK_URL": "http://127.0.0.1:9/hook"},
+}
+OURS = sorted(load_team().servers)
+
+
+def test_five_lines_describe_a_server() -> None:
+    server = read_server(FIVE_LINES, "tools/cloudwatch.yaml", agents=AGENTS)
+    effects = [getattr(server.rule(name), "effect", None) for name in ("get_metric", "put_alarm", "other")]
+    assert effects == [Effect.read, Effect.write, Effect.destructive]
+    assert server.callers("put_alarm") == ("product-owner",)
+    assert not server.ours
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("name: cloudwatch", "name: other", "its file 'cloudwatch'"),
+        ("command: [cloudwatch-mcp-server]\n", "", "either a 'command' or a 'url'"),
+        ("command: [cloudwatch-mcp-server]", "url: http://example.org/mcp", "https://"),
+        ("command: [cloudwatch-mcp-server]", "url: https://me:secret@example.org/mcp", "no password"),
+        ("command: [cloudwatch-mcp-server]", "command: [a]\ntoken: A_TOKEN", "goes to a 'url'"),
+        ("sre-automation", "nobody", "no role 'nobody'"),
+        ("product-owner", "manager", "no role 'manager'"),
+        ("read", "reads", "tools"),
+        ("AWS_REGION", "aws_region", "env"),
+        ("per_minute", "per_second", "per_second"),
+    ],
+)
+def test_what_does_not_hold_is_told_with_its_place(was: str, becomes: str, says: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_server(FIVE_LINES.replace(was, becomes, 1), "tools/cloudwatch.yaml", agents=AGENTS)
+    told = f"{refused.value} {[(f.path, f.message, f.fix) for f in refused.value.findings]}"
+    assert says in told
+    assert refused.value.findings[0].path == "tools/cloudwatch.yaml"
+
+
+@pytest.mark.parametrize("name", OURS)
+async def test_our_files_name_every_tool_of_ours_and_its_effect(name: str) -> None:
+    server = load_team().servers[name]
+    assert server.ours
+    built: Any = import_module(f"phasegate.tools.{name}.server").build(SETTINGS[name])
+    async with create_connected_server_and_client_session(built._mcp_server) as client:
+        shown = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert set(shown) == set(server.tools)
+    for tool in shown.values():
+        rule = server.rule(tool.name)
+        assert rule
+        assert tool.annotations
+        assert tool.annotations.readOnlyHint is (rule.effect is Effect.read), tool.name
+        assert server.callers(tool.name)
+    assert server.missing(SETTINGS[name]) == []
