@@ -206,8 +206,7 @@ class App:
             proved_at: when they last proved who they are; left out: now, by the passphrase of the key.
         """
         statement = await self.statement(gate, kind, by, digest=digest, comments=comments, waiver=waiver, token=token)
-        who = Credentials(name=by, kind=Kind.person, channel=channel, proved_at=proved_at or self.clock.now())
-        return await self.take(signed(statement, key), who)
+        return await self.take(signed(statement, key), self._person(by, channel, proved_at))
 
     async def statement(
         self,
@@ -244,22 +243,54 @@ class App:
         """Takes a decision that was signed already; see `phasegate.workflow.decide` for what is refused."""
         return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
 
-    async def revoke(self, gate: GateRecord, by: str, key: PrivateKey) -> None:
-        """Takes back what a manager said at a gate; see `phasegate.workflow.revoke` for what is refused."""
+    async def revoke(
+        self,
+        gate: GateRecord,
+        by: str,
+        key: PrivateKey,
+        *,
+        channel: Channel = Channel.terminal,
+        proved_at: datetime | None = None,
+    ) -> None:
+        """Takes back what a manager said at a gate; see `phasegate.workflow.revoke` for what is refused.
+
+        Channel and proof are as in `decide`.
+        """
         revocation = Revocation(gate=gate.key, by=by, at=self.clock.now())
-        await revoke(self.keeper, revocation, key, _at_terminal(by), (await self.queue.opened()).dispatch)
+        who = self._person(by, channel, proved_at)
+        await revoke(self.keeper, revocation, key, who, (await self.queue.opened()).dispatch)
 
-    async def delegate(self, delegation: Delegation, key: PrivateKey) -> None:
-        """Has another manager decide for one; see `phasegate.workflow.delegate` for what is refused."""
-        await delegate(self.keeper, delegation, key, _at_terminal(delegation.by))
+    async def delegate(
+        self,
+        delegation: Delegation,
+        key: PrivateKey,
+        *,
+        channel: Channel = Channel.terminal,
+        proved_at: datetime | None = None,
+    ) -> None:
+        """Has another manager decide for one; see `phasegate.workflow.delegate` for what is refused.
 
-    async def end_delegation(self, by: str, to: str, key: PrivateKey) -> int:
-        """Ends what a manager delegated to another; see `phasegate.workflow.end_delegation` for what is refused."""
-        return await end_delegation(self.keeper, by, to, key, _at_terminal(by))
+        Channel and proof are as in `decide`.
+        """
+        await delegate(self.keeper, delegation, key, self._person(delegation.by, channel, proved_at))
 
+    async def end_delegation(
+        self,
+        by: str,
+        to: str,
+        key: PrivateKey,
+        *,
+        channel: Channel = Channel.terminal,
+        proved_at: datetime | None = None,
+    ) -> int:
+        """Ends what a manager delegated to another; see `phasegate.workflow.end_delegation` for what is refused.
 
-def _at_terminal(name: str) -> Credentials:
-    return Credentials(name=name, kind=Kind.person, channel=Channel.terminal)
+        Channel and proof are as in `decide`.
+        """
+        return await end_delegation(self.keeper, by, to, key, self._person(by, channel, proved_at))
+
+    def _person(self, name: str, channel: Channel, proved_at: datetime | None) -> Credentials:
+        return Credentials(name=name, kind=Kind.person, channel=channel, proved_at=proved_at or self.clock.now())
 
 
 @asynccontextmanager

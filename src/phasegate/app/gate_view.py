@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.app.cost import Cost, cost_of
+from phasegate.app.quorum import approvals, approved, said_json
 from phasegate.core import Finding, UsageError
-from phasegate.ledger import Decision, DecisionKind, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.ledger import Decision, DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
 from phasegate.team import Phase
 from phasegate.workflow import findings_of, judged
 from phasegate.workspace import Change, changes
@@ -49,6 +51,9 @@ class GateView:
     answers: tuple[Answer, ...]
     expires_at: datetime | None
     decision: Decision | None
+    said: tuple[Decision, ...]
+    """What people said here so far, and did not take back; more than one where it asks for several approvals."""
+    cost: Cost
     choices: Mapping[DecisionKind, str]
     """What happens on each decision."""
 
@@ -56,6 +61,20 @@ class GateView:
     def blocking(self) -> list[Finding]:
         """The findings that keep it from being approved."""
         return [finding for finding in self.findings if finding.blocking]
+
+    @property
+    def missing(self) -> int:
+        """How many more approvals it takes."""
+        return max(0, self.phase.gate.quorum - approved(self.said))
+
+    def said_by(self, name: str) -> Decision | None:
+        """What that person said here already, or None."""
+        return next((decision for decision in self.said if decision.statement.by == name), None)
+
+    def approvals(self, now: datetime) -> str:
+        """Who approved so far, in words; empty where one approval is enough, or none counts any more."""
+        void = self.gate.status is GateStatus.void
+        return "" if void else approvals(self.said, self.phase.gate.quorum, now)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for programs; times in ISO 8601."""
@@ -72,6 +91,8 @@ class GateView:
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "reauthenticate": self.phase.gate.reauthenticate,
             "approvers": list(self.phase.gate.approvers),
+            "quorum": self.phase.gate.quorum,
+            "said": [said_json(decision) for decision in self.said],
             "changes": [
                 {
                     "path": c.path,
@@ -87,6 +108,7 @@ class GateView:
             "evidence": [vars(row) for row in self.evidence],
             "answers": [vars(answer) for answer in self.answers],
             "decision": self.decision.statement.as_json() if self.decision else None,
+            "cost": self.cost.as_json(),
             "choices": {kind.value: text for kind, text in self.choices.items()},
         }
 
@@ -115,10 +137,10 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
     """Everything about the gate."""
     key, phase = gate.key, app.flow.phase(gate.key.phase)
     events = await app.ledger.events(key.run)
-    run = await app.ledger.run(key.run)
+    dossier = await app.ledger.dossier(key)
     expires = phase.gate.expires_after
     return GateView(
-        run=run,
+        run=dossier.run,
         gate=gate,
         phase=phase,
         changes=tuple(changes(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))),
@@ -126,8 +148,10 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
         answers=_answers(events, key),
         expires_at=gate.opened_at + expires if expires else None,
-        decision=await app.ledger.decision(key),
-        choices=_choices(app, phase, run),
+        decision=dossier.decision,
+        said=dossier.taken,
+        cost=cost_of(events, app.flow, phase, app.team.cards),
+        choices=_choices(app, phase, dossier),
     )
 
 
@@ -150,13 +174,15 @@ def _answers(events: list[Event], key: GateKey) -> tuple[Answer, ...]:
     )
 
 
-def _choices(app: App, phase: Phase, run: Run) -> dict[DecisionKind, str]:
+def _choices(app: App, phase: Phase, dossier: Dossier) -> dict[DecisionKind, str]:
     authors = ", ".join(dict.fromkeys(author.role for author in phase.authors))
-    onward = _onward(app, phase)
+    onward, needed = _onward(app, phase), phase.gate.quorum
+    if needed - approved(dossier.taken) > 1:
+        onward = f"one of the {needed} approvals that it takes; then {onward}"
     return {
         DecisionKind.approve: onward,
         DecisionKind.request_changes: f"back to {authors}, who must answer each comment; then a new gate",
-        DecisionKind.reject: f"the run ends here; its work stays on the branch {run.branch}",
+        DecisionKind.reject: f"the run ends here; its work stays on the branch {dossier.run.branch}",
         DecisionKind.waive: f"an exception from what blocks goes on record (owner, reason, expiry); then {onward}",
     }
 

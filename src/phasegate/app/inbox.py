@@ -1,12 +1,14 @@
 """The gates that wait for a person, with what tells them where to begin."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from phasegate.app.cost import Cost, cost_of
 from phasegate.core import Finding, PhasegateError
-from phasegate.ledger import GateRecord, Look, Run
-from phasegate.team import Phase
+from phasegate.ledger import Event, GateRecord, Look, Run
+from phasegate.team import Card, Phase
 from phasegate.workflow import Gatekeeper, Register, findings_of
 
 _REMEMBERED = 512
@@ -34,6 +36,7 @@ class Waiting:
     subject: Subject
     findings: tuple[Finding, ...]
     expires_at: datetime | None
+    cost: Cost
     approvers: tuple[str, ...]
     """Names of the people who may decide."""
 
@@ -53,6 +56,7 @@ class Waiting:
             "findings": len(self.findings),
             "blocking": self.blocking,
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "cost": self.cost.as_json(),
             "approvers": list(self.approvers),
         }
 
@@ -72,21 +76,25 @@ class Inbox:
     """Looks at gates; remembers of a tree what it is about."""
 
     keeper: Gatekeeper
+    cards: Mapping[str, Card]
+    """Of the team, by role."""
     _known: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
     async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[Waiting], int]:
         """Gates that wait, the oldest first, and how many there are in all."""
         found, total = await self.keeper.ledger.waiting(offset, limit)
+        priced = await self.keeper.ledger.priced([look.run.id for look in found])
         register, now = self.keeper.register(), self.keeper.clock.now()
-        return [self._row(look, register, now) for look in found], total
+        return [self._row(look, priced.get(look.run.id, ()), register, now) for look in found], total
 
     async def look(self, gate: GateRecord) -> Waiting:
         """One gate."""
         dossier = await self.keeper.ledger.dossier(gate.key)
         look = Look(gate=gate, run=dossier.run, reports=dossier.reports)
-        return self._row(look, self.keeper.register(), self.keeper.clock.now())
+        priced = await self.keeper.ledger.priced([gate.key.run])
+        return self._row(look, priced.get(gate.key.run, ()), self.keeper.register(), self.keeper.clock.now())
 
-    def _row(self, look: Look, register: Register, now: datetime) -> Waiting:
+    def _row(self, look: Look, priced: Sequence[Event], register: Register, now: datetime) -> Waiting:
         gate, phase = look.gate, self.keeper.flow.phase(look.gate.key.phase)
         expires = phase.gate.expires_after
         return Waiting(
@@ -96,6 +104,7 @@ class Inbox:
             subject=self.subject(gate.commit, gate.tree, look.run.spec),
             findings=tuple(findings_of(look.reports, phase.id, gate.key.attempt)),
             expires_at=gate.opened_at + expires if expires else None,
+            cost=cost_of(priced, self.keeper.flow, phase, self.cards),
             approvers=tuple(register.approvers(phase, gate, now)),
         )
 

@@ -1,6 +1,7 @@
 """Times and amounts as people read them, the same in the terminal and on the page."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 
 def age(since: datetime, now: datetime) -> str:
@@ -32,7 +33,7 @@ def duration(seconds: float) -> str:
     return f"{left} s"
 
 
-def money(amount: float | None) -> str:
+def money(amount: Decimal | float | None) -> str:
     """`$1,234.50`, or `unknown`.
 
     >>> money(1234.5), money(None)

@@ -70,6 +70,8 @@ class Attendance:
     async def _decide(self, view: GateView) -> None:
         self._show(view)
         ring = keyring(self.app.folder.path, self.app.config, self.manager, self.passphrase_file)
+        if view.said_by(ring.manager):
+            raise waits(view)
         while True:
             with interruptible():
                 choice = self._ask(view)
@@ -105,7 +107,7 @@ class Attendance:
         self.console.print()
         if sum(len(change.lines) for change in view.changes) <= INLINE_LINES:
             self.console.print(difference(view.changes, whole=True), soft_wrap=True)
-        self.console.print(gate_summary(view))
+        self.console.print(gate_summary(view, self.app.clock.now()))
         self.console.print()
 
     def _ask(self, view: GateView) -> Choice:
@@ -166,8 +168,9 @@ class Attendance:
 def waits(view: GateView) -> Parked:
     """Says that the run waits at this gate, and how to go on."""
     gate = view.gate
+    whom = f"{view.missing} more approval(s), by others" if view.said else "a manager"
     return Parked(
-        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for a manager",
+        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for {whom}",
         fix=(
             f"read it:   phasegate gate {gate.key}\n"
             f"  decide:    phasegate decide {gate.key} approve --digest {gate.digest}\n"

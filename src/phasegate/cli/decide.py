@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,20 +65,20 @@ async def _gate(name: str, full: bool, as_json: bool) -> None:
     from phasegate.app.gate_view import find_gate, view_gate
 
     async with open_app(Path.cwd()) as app:
-        view = await view_gate(app, await find_gate(app, name))
+        view, now = await view_gate(app, await find_gate(app, name)), app.clock.now()
     if as_json:
         click.echo(json.dumps(view.as_json(), indent=2))
     else:
-        _show(view, full)
+        _show(view, full, now)
 
 
-def _show(view: "GateView", full: bool) -> None:
+def _show(view: "GateView", full: bool, now: datetime) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.views.gate import difference, gate_summary
 
     console = output()
     console.print(difference(view.changes, whole=full), soft_wrap=True)
-    console.print(gate_summary(view))
+    console.print(gate_summary(view, now))
     console.print()
     console.print("Digest ", style="name", end="")
     console.print(view.gate.digest, soft_wrap=True)

@@ -1,15 +1,18 @@
-"""The one place where the page and the REST API reach `decide`: nothing else in this package calls it."""
+"""The one place where page and REST API decide, take back and delegate: nothing else in this package calls for it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from phasegate.app.comments import anchored
+from phasegate.app.delegations import drawn_up
 from phasegate.core import InvalidInput, Refused
 from phasegate.identity import Session
 from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Waiver
 from phasegate.ledger import Statement as Signed
 from phasegate.web.parts import Parts
 from phasegate.web.who import Form
+from phasegate.web.words import day
 from phasegate.workflow import Channel, Credentials
 from phasegate.workflow.approvers import is_fresh
 
@@ -34,9 +37,45 @@ async def from_form(parts: Parts, gate: GateRecord, form: Form, address: str) ->
         comments=_comments(parts, gate, form),
         waiver=_waiver(form) if kind is DecisionKind.waive else None,
         token=form.text("token"),
-        channel=Channel.page,
-        proved_at=session.proved_at,
+        **_came(session),
     )
+
+
+async def take_back(parts: Parts, gate: GateRecord, form: Form, address: str) -> None:
+    """Takes back what a signed-in manager said at a gate, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.revoke`; besides `wrong_passphrase`, where one was given.
+    """
+    session = await _proved(parts, form, address)
+    await parts.app.revoke(gate, session.account, session.key, **_came(session))
+
+
+async def give(parts: Parts, form: Form, address: str) -> None:
+    """Has another manager decide for a signed-in one, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.delegate`; besides `wrong_passphrase`, where one was given.
+        InvalidInput: the form does not say to whom, or until when.
+    """
+    to, first, last = form.text("to"), day(form.text("from")), day(form.text("until"))
+    if not to:
+        raise InvalidInput("nobody is chosen", fix="choose who decides for you")
+    if last is None:
+        raise InvalidInput("a delegation has an end", fix="choose its last day")
+    session = await _proved(parts, form, address)
+    given = drawn_up(parts.app, session.account, to, first, last, tuple(form.texts("gate")))
+    await parts.app.delegate(given, session.key, **_came(session))
+
+
+async def end(parts: Parts, form: Form, address: str) -> None:
+    """Ends all that a signed-in manager delegated to another.
+
+    Raises:
+        Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`, where one was given.
+    """
+    session = await _proved(parts, form, address)
+    await parts.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
 
 
 async def from_statement(parts: Parts, statement: Signed, key_id: str, signature: bytes, who: Credentials) -> Decision:
@@ -66,6 +105,15 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+class _Came(TypedDict):
+    channel: Channel
+    proved_at: datetime
+
+
+def _came(session: Session) -> _Came:
+    return _Came(channel=Channel.page, proved_at=session.proved_at)
+
+
 async def _proved(parts: Parts, form: Form, address: str) -> Session:
     """The session, whose person proved again who they are where they gave their passphrase."""
     secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
@@ -76,7 +124,7 @@ async def _proved(parts: Parts, form: Form, address: str) -> Session:
     except Refused as refused:
         if refused.reason != "wrong_passphrase":
             raise
-        raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again, and decide") from None
+        raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again") from None
     return parts.sessions.proved(form.session, proof)
 
 

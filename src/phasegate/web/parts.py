@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 from phasegate.app.app import App
 from phasegate.app.inbox import Inbox
+from phasegate.app.quorum import named
 from phasegate.app.words import age, duration, money
 from phasegate.core import UsageError
 from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens
@@ -80,7 +81,7 @@ def parts_of(app: App, settings: Settings, accounts: Accounts | None = None) -> 
         sign_in=Passphrases(accounts, Throttle(app.clock)),
         sessions=Sessions(app.database, app.clock),
         tokens=Tokens(app.database, app.clock),
-        inbox=Inbox(keeper=app.keeper),
+        inbox=Inbox(keeper=app.keeper, cards=app.team.cards),
         templates=_templates(),
     )
 
@@ -105,6 +106,7 @@ def _templates() -> Environment:
     )
     templates.filters |= {
         "age": age,
+        "named": named,
         "duration": duration,
         "money": money,
         "visible": visible,

@@ -41,6 +41,8 @@ STATUSES: Mapping[str, int] = {
     "stale_digest": 409,
     "token_used": 409,
     "revoked": 409,
+    "nothing_to_revoke": 409,
+    "nothing_to_end": 409,
     "too_many_tries": 429,
 }
 """By reason; a refusal with any other is 422."""

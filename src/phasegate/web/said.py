@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from phasegate.app.app import App
 from phasegate.app.gate_view import GateView
 from phasegate.app.inbox import Waiting
-from phasegate.ledger import DecisionKind
+from phasegate.ledger import DecisionKind, GateStatus
 from phasegate.web.words import count, role
 
 POLICY = "iam-policy.json"
@@ -18,8 +18,9 @@ def asks(view: GateView, row: Waiting) -> str:
     who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
     have = "have" if len(authors) > 1 else "has"
     again = f" for the {_ordinal(view.gate.key.attempt)} time" if view.gate.key.attempt > 1 else ""
-    onward = view.choices[DecisionKind.approve]
-    return f"{who} {have} handed in “{view.phase.title}” for “{row.subject.title}”{again}. If you approve: {onward}."
+    told = f"{who} {have} handed in “{view.phase.title}” for “{row.subject.title}”{again}."
+    asked = view.gate.status is GateStatus.open
+    return f"{told} If you approve: {view.choices[DecisionKind.approve]}." if asked else told
 
 
 def weighs(view: GateView) -> str:

@@ -1,9 +1,10 @@
 """How pages say things."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
+from phasegate.core import InvalidInput
 from phasegate.workspace import visible
 
 PAST = {
@@ -36,6 +37,18 @@ def stamp(when: datetime) -> str:
 def iso(when: datetime) -> str:
     """For programs that read the page."""
     return when.isoformat()
+
+
+def day(text: str) -> date | None:
+    """A day as a form or an address has it, YYYY-MM-DD; None where it is empty.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidInput(f"'{text[:40]}' is no day", fix="YYYY-MM-DD") from error
 
 
 def count(number: int, noun: str) -> str:

@@ -1,5 +1,7 @@
 """Taking a decision back before anything has come of it, and having somebody else decide for a while."""
 
+from collections.abc import Collection
+
 from phasegate.core import Refused
 from phasegate.ledger import (
     STATEMENT,
@@ -21,14 +23,16 @@ async def revoke(
     """Takes back what a person said at a gate; the gate is void, and the run opens another.
 
     Raises:
-        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `nothing_to_revoke` where
-            they said nothing there, or the run went on already.
+        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `reauthentication_required`
+            where the gate asks for it, or `nothing_to_revoke` where they said nothing, or the run went on already.
     """
     is_person(keeper, who, revocation.by)
     envelope = _signed(keeper, revocation.by, revocation.encoded(), signer)
+    _proved(keeper, who, [revocation.gate.phase])
     place = f"{revocation.gate.phase}/{revocation.gate.attempt}"
-    event = (f"revoked:{place}/{revocation.by}", {"by": revocation.by, "envelope": envelope.as_json()})
-    if not await keeper.ledger.revoke(revocation.gate, revocation.by, dispatch, event):
+    body = {"by": revocation.by, "channel": who.channel, "envelope": envelope.as_json()}
+    entry = (f"revoked:{place}/{revocation.by}", body)
+    if not await keeper.ledger.revoke(revocation.gate, revocation.by, dispatch, entry):
         raise Refused(
             f"there is nothing of '{revocation.by}' to take back at gate '{revocation.gate}'",
             reason="nothing_to_revoke",
@@ -41,7 +45,8 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
 
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `unknown_delegate` where the
-            other is no manager, `unknown_gate` where the workflow has no such phase, or `empty_window`.
+            other is no manager, `unknown_gate` where the workflow has no such phase, `reauthentication_required` where
+            one of the gates asks for it, or `empty_window`.
     """
     is_person(keeper, who, delegation.by)
     envelope = _signed(keeper, delegation.by, delegation.encoded(), signer)
@@ -58,8 +63,11 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
             reason="unknown_gate",
             fix=f"name one of {', '.join(keeper.flow.phase_ids)}",
         )
+    _proved(keeper, who, delegation.gates or keeper.flow.phase_ids)
     if delegation.ends <= max(delegation.begins, keeper.clock.now()):
-        raise Refused("the window is over before it begins", reason="empty_window", fix="--until a day to come")
+        raise Refused(
+            "the window is over before it begins", reason="empty_window", fix="let it end on a day to come (--until)"
+        )
     await keeper.ledger.delegate(envelope)
 
 
@@ -78,6 +86,16 @@ async def end_delegation(keeper: Gatekeeper, by: str, to: str, signer: Signer, w
             f"'{by}' has nothing delegated to '{to}'", reason="nothing_to_end", fix="name the one who decides for you"
         )
     return ended
+
+
+def _proved(keeper: Gatekeeper, who: Credentials, phases: Collection[str]) -> None:
+    asks = [row.gate.name for row in keeper.flow.phases if row.id in phases and row.gate.reauthenticate]
+    if asks and not who.fresh(keeper.clock.now()):
+        raise Refused(
+            f"gate '{asks[0]}' asks who you are at that moment",
+            reason="reauthentication_required",
+            fix="give your passphrase again",
+        )
 
 
 def _signed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:

@@ -1,7 +1,7 @@
 """A served repository whose runs are written by scripts: real workflow, ledger, queue and pages, and no compiler."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
@@ -18,6 +19,7 @@ from phasegate.authors import Brief, Draft, Report, ScriptedAuthor, Subject
 from phasegate.core import FixedClock, new_id
 from phasegate.identity import Accounts
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key
+from phasegate.team.surface import Surface
 from phasegate.web.parts import Parts, parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
@@ -31,7 +33,7 @@ from unit.authors.small import FOLDER, NOW, laid
 PORT = 8300
 HOST = f"127.0.0.1:{PORT}"
 ORIGIN = f"http://{HOST}"
-PASSPHRASES = {"ada": "correct horse battery", "eve": "not a manager here"}
+PASSPHRASES = {"ada": "correct horse battery", "amy": "another manager's words", "eve": "not a manager here"}
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _HERE = {"spec": FOLDER, "name": "free-volumes", "module": "free_volumes", "package": "acme_runbooks"}
 
@@ -107,6 +109,14 @@ class Browser:
         fields = await self.form(f"/gates/{gate}")
         return await self.client.post(f"/gates/{gate}/decide", data={**fields, "decision": kind, **more})
 
+    async def takes_back(self, gate: GateKey, **more: Any) -> httpx.Response:
+        token = (await self.form("/delegations"))["form_token"]
+        return await self.client.post(f"/gates/{gate}/revoke", data={"form_token": token, **more})
+
+    async def delegates(self, to: str, **more: Any) -> httpx.Response:
+        token = (await self.form("/delegations"))["form_token"]
+        return await self.client.post("/delegations", data={"form_token": token, "to": to, **more})
+
 
 def hidden_fields(page: str) -> dict[str, Any]:
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
@@ -114,15 +124,30 @@ def hidden_fields(page: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def office(folder: Path, script: Script | None = None) -> AsyncIterator[Office]:
-    """The office of ada, who is the repository's manager; eve has an account there and may not decide."""
+async def office(
+    folder: Path, script: Script | None = None, *, managers: Sequence[str] = ("ada",), **gate: Any
+) -> AsyncIterator[Office]:
+    """The office of ada, who is the repository's manager; eve has an account there and may not decide.
+
+    Args:
+        folder: for the repository and the keys.
+        script: what the team does.
+        managers: who is one.
+        gate: what the first gate asks besides what it always does.
+    """
     clock, script = FixedClock(NOW), script or Script()
-    keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in PASSPHRASES.items()}
-    laid(folder / "target", managers=(Approver(name="ada", public_key=str(keys["ada"].public)),))
+    accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
+    keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
+    laid(folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers))
+    if gate:
+        flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
+        flow["phases"][0]["gate"] |= gate
+        (folder / "target" / "graphs").mkdir()
+        (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
         accounts = Accounts(app.database, clock, QUICK)
-        for name, secret in PASSPHRASES.items():
+        for name, secret in accounts_of.items():
             await accounts.add(name, secret, (folder / f"{name}.key").read_bytes(), keys[name].public)
         parts = parts_of(app, loopback(PORT), accounts)
         yield Office(

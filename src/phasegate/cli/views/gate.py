@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -21,9 +22,9 @@ KINDS = {"added": ("+", "added"), "changed": ("~", "wait"), "removed": ("-", "re
 _HIDDEN = re.compile(r"<U\+[0-9A-F]{4,6}>")
 
 
-def gate_summary(view: GateView) -> RenderableType:
+def gate_summary(view: GateView, now: datetime) -> RenderableType:
     """Everything but the difference itself."""
-    parts: list[RenderableType] = [_head(view), Text(), _changed(view.changes)]
+    parts: list[RenderableType] = [_head(view, now), Text(), _changed(view.changes)]
     if view.answers:
         parts += [Text(), Text("Answers to your comments", "name"), _indented(_answers(view.answers))]
     parts += [Text(), Text(f"Findings: {tally(view.findings)}", "name")]
@@ -40,7 +41,7 @@ def difference(changes: Sequence[Change], *, whole: bool) -> RenderableType:
     return Group(*(part for change in changes for part in _difference(change, CUT if not whole else None)))
 
 
-def _head(view: GateView) -> RenderableType:
+def _head(view: GateView, now: datetime) -> RenderableType:
     lines = [
         Text.assemble(("◆ ", "wait"), (view.phase.gate.name, "name"), f"  {view.gate.key}"),
         Text(f"  {view.run.spec} · {view.phase.id}: {view.phase.title}", "quiet"),
@@ -52,6 +53,9 @@ def _head(view: GateView) -> RenderableType:
         lines.append(
             Text(f"  open until {view.expires_at:%Y-%m-%d %H:%M} UTC; then it closes, nothing approved", "quiet")
         )
+    if several := view.approvals(now):
+        lines.append(Text(f"  {several}", "wait"))
+    lines.append(Text(f"  {view.cost.says}", "quiet"))
     return Group(*lines)
 
 

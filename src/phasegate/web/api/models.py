@@ -82,6 +82,14 @@ class Event(_Out):
     digest: str
 
 
+class Cost(_Out):
+    """What calls of models cost, in US dollars; decimals as text."""
+
+    usd_so_far: str
+    usd_to_come_at_most: str
+    """Limits of the roles that call a model in the phases after this gate."""
+
+
 class WaitingGate(_Out):
     """A gate in a list."""
 
@@ -96,6 +104,7 @@ class WaitingGate(_Out):
     findings: int
     blocking: int
     expires_at: str | None
+    cost: Cost
     approvers: list[str]
 
 
@@ -113,6 +122,16 @@ class Finding(_Out):
     blocking: bool
 
 
+class Said(_Out):
+    """What somebody said at a gate."""
+
+    by: str
+    instead_of: str
+    """The approver who delegated; empty where it is by one's own right."""
+    decision: str
+    at: str
+
+
 class Gate(_Out):
     """One gate, with everything that a decision needs."""
 
@@ -128,11 +147,16 @@ class Gate(_Out):
     expires_at: str | None
     reauthenticate: bool
     approvers: list[str]
+    quorum: int
+    """How many different approvers must approve."""
+    said: list[Said]
+    """What people said so far and did not take back; more than one where the quorum is."""
     changes: list[dict[str, Any]]
     findings: list[Finding]
     evidence: list[dict[str, Any]]
     answers: list[dict[str, Any]]
     decision: dict[str, Any] | None
+    cost: Cost
     choices: dict[str, str]
 
 

@@ -23,6 +23,9 @@ router = APIRouter()
 _GATE = "/gates/{run}/{phase}/{attempt}"
 _BLANK: dict[str, Any] = {"decision": "", "comments": [], "owner": "", "reason": "", "expires": "", "rules": []}
 
+_ASKS = "This gate asks who you are, at the moment of the decision."
+_GIVEN = "You gave it within the last five minutes; it may stay empty."
+
 
 @router.get(_GATE)
 async def gate_page(run: str, phase: str, attempt: int, parts: Served, session: Person) -> Response:
@@ -35,16 +38,30 @@ async def decide(run: str, phase: str, attempt: int, request: Request, parts: Se
     """Takes the decision, once, for the bytes that were shown."""
     gate = await parts.gate(run, phase, attempt)
     try:
-        taken = await deciding.from_form(parts, gate, form, address_of(request))
+        await deciding.from_form(parts, gate, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, gate, problem=problem_of(error), form=form)
-    return RedirectResponse(f"/runs/{run}?decided={taken.statement.gate.phase}-{taken.statement.gate.attempt}", 303)
+    if (await parts.gate(run, phase, attempt)).status is GateStatus.open:  # others have to approve, too
+        return RedirectResponse(f"/gates/{gate.key}", 303)
+    return RedirectResponse(f"/runs/{run}?decided={phase}-{attempt}", 303)
+
+
+@router.post(f"{_GATE}/revoke")
+async def revoke(run: str, phase: str, attempt: int, request: Request, parts: Served, form: Filled) -> Response:
+    """Takes back what this person said, while the run has not used it."""
+    gate = await parts.gate(run, phase, attempt)
+    try:
+        await deciding.take_back(parts, gate, form, address_of(request))
+    except PhasegateError as error:
+        return await _page(parts, form.session, gate, problem=problem_of(error))
+    return RedirectResponse(f"/runs/{run}?revoked={phase}-{attempt}", 303)
 
 
 async def _page(
     parts: Parts, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: Form | None = None
 ) -> Response:
     view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
+    mine, asks_again = view.said_by(session.account), deciding.asks_again(parts, gate, session)
     rows, why = await _requirements(parts, view)
     return parts.page(
         "gate.html",
@@ -61,9 +78,12 @@ async def _page(
         untraced=why,
         permissions=await run_in_threadpool(said.permissions, parts.app, view),
         open=gate.status is GateStatus.open,
-        may=await _may(parts, gate, session),
+        approvals=view.approvals(parts.app.clock.now()),
+        mine=mine,
+        asked=view.gate.status is GateStatus.open and mine is None and await _may(parts, gate, session),
         token=parts.app.token(gate, session.account),
-        asks_again=deciding.asks_again(parts, gate, session),
+        asks_again=asks_again,
+        asks_why=_ASKS if asks_again else _GIVEN,
         problem=problem,
         filled=_filled(form) if form else _BLANK,
     )

@@ -41,13 +41,13 @@ document.addEventListener("click", (event) => {
   if (link) document.querySelector(link.hash)?.setAttribute("open", "");
 });
 
-// A decision is sent once, however often the button is pressed.
+// What is signed is sent once, however often the button is pressed.
 document.addEventListener("submit", (event) => {
-  if (event.target.id !== "decision") return;
+  if (!("once" in event.target.dataset)) return;
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = "yes";
 });
-addEventListener("pageshow", () => delete document.querySelector("#decision")?.dataset.sent);
+addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
 
 // The backlog by drag; the buttons do the same for the keyboard.
 let dragged = null;

@@ -1,0 +1,44 @@
+"""Who decides for whom: drawing a delegation up in whole days, and listing those that stand."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.ledger import Delegation
+
+
+def drawn_up(app: App, by: str, to: str, first: date | None, last: date, gates: tuple[str, ...]) -> Delegation:
+    """A delegation for whole days in UTC.
+
+    Args:
+        app: whose clock tells the time.
+        by: the approver who delegates.
+        to: who decides for them.
+        first: the first day; None: from now on.
+        last: the last day, which counts to its end.
+        gates: ids of phases; empty: all.
+    """
+    begins = datetime.combine(first, time(), UTC) if first else app.clock.now()
+    return Delegation(by=by, to=to, begins=begins, ends=datetime.combine(last, time(23, 59, 59), UTC), gates=gates)
+
+
+async def standing(app: App) -> list[Delegation]:
+    """Those that hold now or will: not ended, not over, signed by a manager of now; the first to end first."""
+    managers, now = app.keeper.managers(), app.clock.now()
+    found = [
+        given
+        for given, envelope in await app.ledger.delegations()
+        if now < given.ends and given.by in managers and envelope.holds(managers[given.by].public_key)
+    ]
+    return sorted(found, key=lambda given: (given.ends, given.by, given.to, given.begins))
+
+
+def where(given: Delegation) -> str:
+    """`at plan, build`, or `at every gate`."""
+    return f"at {', '.join(given.gates)}" if given.gates else "at every gate"
+
+
+def delegation_json(given: Delegation) -> dict[str, Any]:
+    """A delegation for programs; its window in seconds since 1970."""
+    window = {"from": int(given.begins.timestamp()), "until": int(given.ends.timestamp())}
+    return {"by": given.by, "to": given.to, **window, "gates": list(given.gates)}

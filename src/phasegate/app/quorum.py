@@ -1,0 +1,51 @@
+"""How many approvals a gate has so far, and whose."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from phasegate.app.words import age
+from phasegate.ledger import Decision, Statement
+from phasegate.workflow.approvers import POLICY
+
+
+def approved(said: Sequence[Decision]) -> int:
+    """How many approvals there are: a person and who decides for them are one."""
+    return len({statement.instead_of or statement.by for statement in _passing(said)})
+
+
+def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
+    """`1 of 2 approvals: ada, 3 m ago`; empty where one is enough.
+
+    Args:
+        said: the standing decisions at the gate.
+        needed: the gate's quorum.
+        now: what ages are counted to.
+    """
+    if needed == 1:
+        return ""
+    passing = _passing(said)
+    policy = next((statement.by for statement in passing if statement.by.startswith(POLICY)), "")
+    if policy:
+        return f"passed by policy '{policy.removeprefix(POLICY)}' alone; of persons it takes {needed} approvals"
+    whose = "; ".join(f"{named(statement)}, {age(statement.at, now)} ago" for statement in passing)
+    return f"{approved(said)} of {needed} approvals{f': {whose}' if whose else ''}"
+
+
+def named(statement: Statement) -> str:
+    """Who said it: `ada`, or `dee for ada`."""
+    return f"{statement.by} for {statement.instead_of}" if statement.instead_of else statement.by
+
+
+def said_json(decision: Decision) -> dict[str, str]:
+    """A standing decision in short, for programs; its time in ISO 8601."""
+    statement = decision.statement
+    return {
+        "by": statement.by,
+        "instead_of": statement.instead_of,
+        "decision": statement.kind.value,
+        "at": statement.at.isoformat(),
+    }
+
+
+def _passing(said: Sequence[Decision]) -> list[Statement]:
+    return [decision.statement for decision in said if decision.statement.kind.passes]

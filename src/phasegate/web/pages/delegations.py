@@ -1,0 +1,74 @@
+"""Who decides for whom: what one gave, what one was given, giving and ending."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.app.delegations import standing
+from phasegate.core import PhasegateError
+from phasegate.identity import Session
+from phasegate.ledger import Delegation
+from phasegate.web import deciding
+from phasegate.web.parts import Parts, Served
+from phasegate.web.problems import Problem, problem_of
+from phasegate.web.who import Filled, Form, Person, address_of
+from phasegate.workflow.approvers import is_fresh
+
+router = APIRouter()
+_PAGE = "/delegations"
+_BLANK: dict[str, Any] = {"to": "", "from": "", "until": "", "gates": []}
+
+
+@router.get(_PAGE)
+async def delegations(parts: Served, session: Person) -> Response:
+    """What this person gave and was given; nothing is changed by looking."""
+    return await _page(parts, session)
+
+
+@router.post(_PAGE)
+async def give(request: Request, parts: Served, form: Filled) -> Response:
+    """Has another manager decide for this person, for a while."""
+    try:
+        await deciding.give(parts, form, address_of(request))
+    except PhasegateError as error:
+        return await _page(parts, form.session, problem=problem_of(error), form=form)
+    return RedirectResponse(_PAGE, 303)
+
+
+@router.post(f"{_PAGE}/end")
+async def end(request: Request, parts: Served, form: Filled) -> Response:
+    """Ends all that this person gave to another."""
+    try:
+        await deciding.end(parts, form, address_of(request))
+    except PhasegateError as error:
+        return await _page(parts, form.session, problem=problem_of(error))
+    return RedirectResponse(_PAGE, 303)
+
+
+async def _page(
+    parts: Parts, session: Session, *, problem: Problem | None = None, form: Form | None = None
+) -> Response:
+    found, managers = await standing(parts.app), parts.app.keeper.managers()
+    gave: dict[str, list[Delegation]] = {}
+    for given in found:
+        if given.by == session.account:
+            gave.setdefault(given.to, []).append(given)
+    return parts.page(
+        "delegations.html",
+        session,
+        problem.status if problem else 200,
+        gave=gave,
+        received=[given for given in found if given.to == session.account],
+        others=sorted(name for name in managers if name != session.account),
+        is_manager=session.account in managers,
+        phases=parts.app.flow.phases,
+        proof_is_old=not is_fresh(session.proved_at, parts.app.clock.now()),
+        problem=problem,
+        filled=_filled(form) if form else _BLANK,
+    )
+
+
+def _filled(form: Form) -> dict[str, Any]:
+    """What was typed, so that a refusal costs nobody their words; never the passphrase."""
+    return {**{name: form.text(name) for name in ("to", "from", "until")}, "gates": form.texts("gate")}
