@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.engine import latency, overhead
+from bench.hands import hands
 from bench.job import job
 from bench.measure import Row
 from bench.parked import parked
@@ -49,6 +50,7 @@ MEASURES: dict[str, Measure] = {
     "job": job,
     "size": sizes,
     "parked": parked,
+    "hands": hands,
     "help": _help,
 }
 

@@ -24,7 +24,7 @@ from phasegate.workflow.graph import Graph, build_graph
 from phasegate.workflow.nodes import TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
-from phasegate.workflow.tokens import LASTS, give_token
+from phasegate.workflow.tokens import give_token
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -76,7 +76,7 @@ class Desk:
         """The manager's approval of the gate that is open."""
         gate = (await self.ledger.gates(run_id, GateStatus.open))[0]
         now = self.keeper.clock.now()
-        token = give_token(self.keeper.system, gate, "ada", now + LASTS)
+        token = give_token(self.keeper.system, gate, "ada", now)
         statement = Statement(
             gate=gate.key,
             digest=gate.digest,
