@@ -1,6 +1,7 @@
 """Accounts: who may sign in on the page."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import click
@@ -55,18 +56,24 @@ async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -
 
 
 @account.command("list")
-def list_() -> None:
+@options.as_json
+def list_(as_json: bool) -> None:
     """List the accounts."""
-    asyncio.run(_list())
+    asyncio.run(_list(as_json))
 
 
-async def _list() -> None:
+async def _list(as_json: bool) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Accounts
 
     async with open_app(Path.cwd()) as app:
-        for row in await Accounts(app.database, app.clock).all():
-            click.echo(f"{row.name}  since {row.created_at:%Y-%m-%d}")
+        found = await Accounts(app.database, app.clock).all()
+    if as_json:
+        rows = [{"name": row.name, "since": row.created_at.isoformat()} for row in found]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in found:
+        click.echo(f"{row.name}  since {row.created_at:%Y-%m-%d}")
 
 
 @account.command("remove")

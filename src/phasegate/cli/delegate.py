@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +20,22 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
-@click.argument("to", metavar="NAME")
+@click.argument("to", metavar="[NAME]", required=False)
 @click.option("--from", "begins", type=_DAY, metavar="YYYY-MM-DD", help="The first day; default: from now on.")
 @click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day.")
 @click.option("--gate", "gates", multiple=True, metavar="PHASE", help="Only at this phase's gate; may be repeated.")
 @click.option("--end", is_flag=True, help="End all that you delegated to NAME.")
+@click.option("--list", "listing", is_flag=True, help="List all that stand; changes nothing, and asks for no key.")
 @options.manager
 @options.passphrase_file
 @options.as_json
 def delegate(
-    to: str,
+    to: str | None,
     begins: datetime | None,
     ends: datetime | None,
     gates: tuple[str, ...],
     end: bool,
+    listing: bool,
     manager: str | None,
     passphrase_file: Path | None,
     as_json: bool,
@@ -45,9 +47,15 @@ def delegate(
     """
     from phasegate.core import UsageError
 
-    who = (manager, passphrase_file)
-    if end:
-        if begins or ends or gates:
+    who, narrowed = (manager, passphrase_file), bool(begins or ends or gates)
+    if listing:
+        if to or end or narrowed:
+            raise UsageError("--list lists all that stand", fix="phasegate delegate --list")
+        asyncio.run(_list(as_json))
+    elif to is None:
+        raise UsageError("who decides for you?", fix="phasegate delegate NAME --until YYYY-MM-DD, or --list")
+    elif end:
+        if narrowed:
             raise UsageError("--end ends all that you delegated to them", fix="leave out --from, --until and --gate")
         asyncio.run(_end(to, who, as_json))
     elif ends is None:
@@ -60,19 +68,13 @@ async def _delegate(
     to: str, window: tuple[datetime | None, datetime], gates: Sequence[str], who: Who, as_json: bool
 ) -> None:
     from phasegate.app.app import open_app
+    from phasegate.app.delegations import drawn_up
     from phasegate.cli.keys import interruptible, keyring
-    from phasegate.ledger import Delegation
 
-    begins, last = window
+    first, last = window
     async with open_app(Path.cwd()) as app:
         ring = keyring(app.folder.path, app.config, *who)
-        given = Delegation(
-            by=ring.manager,
-            to=to,
-            begins=begins.replace(tzinfo=UTC) if begins else app.clock.now(),
-            ends=last.replace(tzinfo=UTC, hour=23, minute=59, second=59),
-            gates=tuple(gates),
-        )
+        given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
         with interruptible():
             key = ring.unlock()
         await app.delegate(given, key)
@@ -80,17 +82,41 @@ async def _delegate(
 
 
 def _tell(given: "Delegation", as_json: bool) -> None:
+    from phasegate.app.delegations import delegation_json
     from phasegate.cli.console import output
 
-    begins, ends = given.begins.strftime("%Y-%m-%d %H:%M"), given.ends.strftime("%Y-%m-%d")
     if as_json:
-        window = {"from": int(given.begins.timestamp()), "until": int(given.ends.timestamp())}
-        click.echo(json.dumps({"by": given.by, "to": given.to, **window, "gates": list(given.gates)}, indent=2))
+        click.echo(json.dumps(delegation_json(given), indent=2))
         return
-    where = f"at {', '.join(given.gates)}" if given.gates else "at every gate"
     console = output()
-    console.print(f"[good]✓[/] {given.to} decides for {given.by} {where}, {begins} to the end of {ends} UTC, signed")
+    console.print(f"[good]✓[/] {_says(given)}, signed")
     console.print(f"→ end it before: phasegate delegate {given.to} --end", soft_wrap=True)
+
+
+def _says(given: "Delegation") -> str:
+    from phasegate.app.delegations import where
+
+    window = f"{given.begins:%Y-%m-%d %H:%M} to the end of {given.ends:%Y-%m-%d} UTC"
+    return f"{given.to} decides for {given.by} {where(given)}, {window}"
+
+
+async def _list(as_json: bool) -> None:
+    from rich.text import Text
+
+    from phasegate.app.app import open_app
+    from phasegate.app.delegations import delegation_json, standing
+    from phasegate.cli.console import output
+
+    async with open_app(Path.cwd()) as app:
+        found, now = await standing(app), app.clock.now()
+    if as_json:
+        click.echo(json.dumps([delegation_json(given) for given in found], indent=2))
+        return
+    for given in found:
+        later = ("; not yet", "quiet") if now < given.begins else ""
+        output().print(Text.assemble(_says(given), later), soft_wrap=True)
+    if not found:
+        output().print("Everybody decides for themselves.")
 
 
 async def _end(to: str, who: Who, as_json: bool) -> None:

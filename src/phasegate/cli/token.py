@@ -1,14 +1,19 @@
 """Tokens: what programs come in with by the REST API."""
 
 import asyncio
+import json
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from phasegate.identity import Token
 
 SCOPES = ("read", "run", "decide")
 
@@ -37,24 +42,31 @@ def token() -> None:
 @click.option("--expires", default="30d", type=Days(), metavar="TIME", show_default=True, help="Such as 12h or 90d.")
 @click.option("--for", "owner", metavar="ACCOUNT", help="Whose it is; left out, a service's.")
 @options.passphrase_file
+@options.as_json
 def create(
-    name: str, scopes: tuple[str, ...], expires: timedelta, owner: str | None, passphrase_file: Path | None
+    name: str,
+    scopes: tuple[str, ...],
+    expires: timedelta,
+    owner: str | None,
+    passphrase_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Make a token; its secret is shown once.
 
     NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
     even with it, each decision must be signed with the person's key.
     """
-    asyncio.run(_create(name, scopes, expires, owner, passphrase_file))
+    asyncio.run(_create(name, scopes, expires, (owner, passphrase_file), as_json))
 
 
 async def _create(
-    name: str, scopes: Sequence[str], expires: timedelta, owner: str | None, passphrase_file: Path | None
+    name: str, scopes: Sequence[str], expires: timedelta, who: tuple[str | None, Path | None], as_json: bool
 ) -> None:
     from phasegate.app import open_app
     from phasegate.cli.keys import ask_passphrase, interruptible
     from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Tokens
 
+    owner, passphrase_file = who
     async with open_app(Path.cwd()) as app:
         if owner:
             with interruptible():
@@ -63,32 +75,49 @@ async def _create(
             await sign_in.prove(owner, secret, "terminal")
         tokens = Tokens(app.database, app.clock)
         made, secret = await tokens.create(name, [Scope(scope) for scope in scopes], expires, account=owner)
+    if as_json:
+        click.echo(json.dumps({**_json(made), "secret": secret}, indent=2))
+        return
     click.echo(f"token {made.id} for {made.name} ({made.kind}), until {made.expires_at:%Y-%m-%d %H:%M} UTC", err=True)
     click.echo("this is shown once; keep it where only its program reads it:", err=True)
     click.echo(secret)
 
 
 @token.command("list")
-def list_() -> None:
+@options.as_json
+def list_(as_json: bool) -> None:
     """List tokens, without their secrets."""
-    asyncio.run(_list())
+    asyncio.run(_list(as_json))
 
 
-async def _list() -> None:
+async def _list(as_json: bool) -> None:
     from phasegate.app import open_app
-    from phasegate.identity import Token, Tokens
+    from phasegate.identity import Tokens
 
     async with open_app(Path.cwd()) as app:
-        now = app.clock.now()
+        found, now = await Tokens(app.database, app.clock).all(), app.clock.now()
+    if as_json:
+        click.echo(json.dumps([{**_json(row), "state": _state(row, now)} for row in found], indent=2))
+        return
+    for row in found:
+        state = f"until {row.expires_at:%Y-%m-%d}" if _state(row, now) == "live" else _state(row, now)
+        click.echo(f"{row.id}  {row.account or 'service'}  {','.join(sorted(row.scopes))}  {state}  {row.name}")
 
-        def state(row: Token) -> str:
-            if row.revoked_at:
-                return "revoked"
-            return f"until {row.expires_at:%Y-%m-%d}" if now < row.expires_at else "expired"
 
-        for row in await Tokens(app.database, app.clock).all():
-            scopes = ",".join(sorted(row.scopes))
-            click.echo(f"{row.id}  {row.account or 'service'}  {scopes}  {state(row)}  {row.name}")
+def _state(row: "Token", now: datetime) -> str:
+    if row.revoked_at:
+        return "revoked"
+    return "live" if now < row.expires_at else "expired"
+
+
+def _json(row: "Token") -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "account": row.account,
+        "scopes": sorted(row.scopes),
+        "expires_at": row.expires_at.isoformat(),
+    }
 
 
 @token.command("revoke")

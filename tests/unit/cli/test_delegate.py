@@ -7,33 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+import yaml
+from click.testing import CliRunner
 
 from phasegate.app import open_app
 from phasegate.cli.root import root
-from phasegate.core import InvalidInput, PhasegateError, Refused, UsageError
+from phasegate.core import InvalidInput, Refused, UsageError
 from phasegate.ledger import Dossier, GateKey, GateRecord, GateStatus, Opening, Run
+from phasegate.team.surface import Surface
+from unit.cli.place import NOW, at_home, lay, refused, said
 
 HERE = ("--passphrase-file", "passphrase", "--manager", "ada")
-NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 GATE = "r1/specify/1"
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(root, list(words), standalone_mode=False)
-
-
-def said(*words: str) -> str:
-    done = run(*words)
-    assert done.exception is None, done.exception
-    return done.output
-
-
-def refused(*words: str) -> PhasegateError:
-    error = run(*words).exception
-    assert isinstance(error, PhasegateError), error
-    assert error.fix
-    return error
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the managers ada and dee, where a run waits at its first gate; keys take a while to make."""
     top = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        _at_home(top, patch)
-        said("init", "acme")
-        patch.chdir(top / "acme")
-        Path("passphrase").write_text("a passphrase of ours\n")
-        for name in ("ada", "dee"):
-            said("manager", "init", "--name", name, "--passphrase-file", "passphrase")
+        lay(top, patch)
         asyncio.run(_open_gate())
     return top
 
@@ -55,15 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def target(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it to work in."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    _at_home(tmp_path, monkeypatch)
+    at_home(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path / "acme")
     return tmp_path / "acme"
-
-
-def _at_home(top: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setenv("XDG_CONFIG_HOME", str(top / "home"))
-    patch.setenv("SOURCE_DATE_EPOCH", str(int(NOW.timestamp())))
-    patch.chdir(top)
 
 
 async def _open_gate() -> None:
@@ -138,9 +112,42 @@ def test_what_cannot_be_delegated_says_why(words: tuple[str, ...], reason: str) 
     assert error.reason == reason
 
 
+def test_what_stands_is_listed_without_a_key() -> None:
+    assert said("delegate", "--list") == "Everybody decides for themselves.\n"
+    assert json.loads(said("delegate", "--list", "--json")) == []
+    said("delegate", "dee", "--from", "2026-11-20", "--until", "2026-11-30", "--gate", "plan", *HERE)
+    said("delegate", "ada", "--until", "2026-11-19", *HERE[:-1], "dee")
+    assert said("delegate", "--list").splitlines() == [
+        "ada decides for dee at every gate, 2026-11-18 20:10 to the end of 2026-11-19 UTC",
+        "dee decides for ada at plan, 2026-11-20 00:00 to the end of 2026-11-30 UTC; not yet",
+    ]
+    rows = json.loads(said("delegate", "--list", "--json"))
+    assert [(row["by"], row["to"], row["gates"]) for row in rows] == [("dee", "ada", []), ("ada", "dee", ["plan"])]
+    said("delegate", "dee", "--end", *HERE)
+    assert "dee decides for ada" not in said("delegate", "--list")
+
+
+def test_what_is_over_or_was_given_by_nobody_here_any_more_is_not_listed(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said("delegate", "dee", "--until", "2026-11-30", *HERE)
+    toml = target / "phasegate.toml"
+    text = toml.read_text()
+    toml.write_text(text.replace('name = "ada"', 'name = "ann"'))
+    assert json.loads(said("delegate", "--list", "--json")) == []
+    toml.write_text(text)
+    assert len(json.loads(said("delegate", "--list", "--json"))) == 1
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())))
+    assert json.loads(said("delegate", "--list", "--json")) == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        (),  # who?
+        ("--list", "dee"),  # a list is of all
+        ("--list", "--end"),  # one thing at a time
+        ("--list", "--until", "2026-11-30"),
         ("dee",),  # for how long?
         ("dee", "--end", "--until", "2026-11-30"),  # both
         ("dee", "--end", "--gate", "plan"),  # an end has no gates
@@ -205,3 +212,17 @@ def test_one_manager_does_not_take_back_what_another_said() -> None:
 @pytest.mark.parametrize("name", ["r9", "r9/specify/1", "r1/specify/7", "r1/nothing"])
 def test_a_gate_that_is_not_there_says_how_to_find_one(name: str) -> None:
     assert isinstance(refused("revoke", name, *HERE), UsageError | InvalidInput)
+
+
+def test_the_gate_says_who_approved_so_far_where_it_asks_for_several(target: Path) -> None:
+    graph = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
+    graph["phases"][0]["gate"]["quorum"] = 2
+    (target / "graphs").mkdir(exist_ok=True)
+    (target / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(graph))
+    assert "0 of 2 approvals" in said("gate", GATE)
+    said("decide", GATE, "approve", "--digest", "d" * 64, *HERE)
+    shown = said("gate", GATE)
+    assert "1 of 2 approvals: ada, 0 s ago" in shown
+    assert "no model is called: $0 so far, $0 to come" in shown
+    told = json.loads(said("gate", GATE, "--json"))
+    assert (told["quorum"], [row["by"] for row in told["said"]], told["decision"]) == (2, ["ada"], None)
