@@ -1,0 +1,147 @@
+"""How calls to Slack fail, and how long they wait.
+
+The library's handler for 429 does the waiting, within bounds; its other handlers stay off, because they send a post
+again whose connection broke.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, TypeVar
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
+from phasegate.tools.jira.atlassian import Absent, Calls, Patience, Unclear
+
+T = TypeVar("T")
+
+_LATER = "call again later"
+_CREDENTIALS = {
+    "account_inactive", "invalid_auth", "not_authed", "org_login_required", "token_expired", "token_revoked",
+}  # fmt: skip
+_ABSENT = {
+    "channel_not_found", "message_not_found", "thread_not_found", "user_not_found", "user_not_visible",
+    "users_not_found",
+}  # fmt: skip
+_REFUSED = {
+    "access_denied": "ask an administrator of the workspace",
+    "cant_update_message": "only what this bot posted can be updated",
+    "channel_is_limited_access": "ask who may post there",
+    "ekm_access_denied": "ask an administrator of the workspace",
+    "is_archived": "choose a channel that is not archived",
+    "not_allowed_token_type": "set SLACK_BOT_TOKEN to a bot's token (xoxb-…)",
+    "not_in_channel": "invite the bot to the channel: /invite @its-name",
+    "restricted_action": "ask an administrator of the workspace",
+    "restricted_action_read_only_channel": "choose a channel that is not read-only",
+    "restricted_action_thread_locked": "post outside of this thread",
+    "team_access_not_granted": "ask an administrator of the workspace",
+}
+_UNCLEAR = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+"""Slack says of these that some of what was asked may have happened."""
+
+
+class WaitingHandler(RateLimitErrorRetryHandler):
+    """Waits as long as a 429 asks for, up to a total for one call; the library's own would sleep for hours."""
+
+    def __init__(self, patience: Patience) -> None:
+        super().__init__(max_retry_count=60)
+        self._patience = patience
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        if response is None or not super()._can_retry(state=state, request=request, response=response, error=error):
+            return False
+        return _waited(state) + _asked(response.headers) <= self._patience.waits_s
+
+    def prepare_for_next_attempt(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Sleeps."""
+        pause = _asked(response.headers if response else {})
+        self._patience.sleep(pause)
+        state.custom_values = {"waited": _waited(state) + pause}
+        state.next_attempt_requested = True
+        state.increment_current_attempt()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackCalls(Calls):
+    """Makes calls to Slack, whose errors have codes."""
+
+    def once(self, what: str, send: Callable[[], T]) -> T:
+        """One request.
+
+        Raises:
+            Unclear: no usable answer came.
+            PhasegateError: Slack answered with an error.
+        """
+        try:
+            return send()
+        except SlackApiError as error:
+            raise _told(what, error) from None
+        except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
+            kind = type(getattr(error, "reason", error)).__name__
+            raise Unclear(f"Slack gave no readable answer ({kind})", fix=_LATER) from error
+
+
+def _told(what: str, error: SlackApiError) -> PhasegateError:
+    status = getattr(error.response, "status_code", 200)
+    answer = getattr(error.response, "data", None)
+    data: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    code = str(data.get("error", ""))
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        says = f"Slack asks to wait {_asked(getattr(error.response, 'headers', {})):.0f} s before the next call"
+        return Exhausted(says, fix="call again after that; it was not done")
+    if status >= 500 or code in _UNCLEAR or not re.fullmatch(r"[a-z_]{1,80}", code):
+        return Unclear(f"Slack failed ({code if code in _UNCLEAR else status})", fix=_LATER)
+    return _refusal(what, code, data)
+
+
+def _refusal(what: str, code: str, data: Mapping[str, Any]) -> PhasegateError:
+    if code in _CREDENTIALS:
+        fix = "set SLACK_BOT_TOKEN to a valid token, it may have expired, and start the server again"
+        return Missing(f"Slack does not accept the token ({code})", fix=fix)
+    if code == "missing_scope":
+        needed = re.sub(r"[^a-z:.,_]", "", str(data.get("needed", "")))[:100]
+        fix = f"add the scope {needed} to the app, and install it again"
+        return Refused(f"the bot may not {what}: it lacks the scope {needed}", reason="forbidden", fix=fix)
+    if code in _ABSENT:
+        return Absent(f"cannot {what}: {code}", fix="check the id; the bot may not see it, if it was not invited")
+    if code in _REFUSED:
+        return Refused(f"cannot {what}: {code}", reason="forbidden", fix=_REFUSED[code])
+    return UsageError(f"Slack refuses to {what}: {code}{_details(data)}", fix="mend what it names")
+
+
+def _details(data: Mapping[str, Any]) -> str:
+    """What Slack says is wrong, for instance with blocks."""
+    more = data.get("response_metadata")
+    messages = more.get("messages") if isinstance(more, dict) else None
+    return f" ({'; '.join(map(str, messages))[:300]})" if isinstance(messages, list) and messages else ""
+
+
+def _asked(headers: Mapping[str, str | Sequence[str]]) -> float:
+    """Seconds that an answer asks to wait, at least one; five when it does not say."""
+    for name, value in headers.items():
+        said = value if isinstance(value, str) else "".join(value[:1])
+        if name.lower() == "retry-after" and re.fullmatch("[0-9]{1,9}", said):
+            return max(1.0, float(said))
+    return 5.0
+
+
+def _waited(state: RetryState) -> float:
+    return float((state.custom_values or {}).get("waited", 0.0))

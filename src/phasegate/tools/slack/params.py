@@ -1,0 +1,38 @@
+"""What the tools are called with."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from phasegate.tools.slack.blocks import AgentBlock
+
+CHANNEL = r"[CDG][A-Z0-9]{2,30}"
+
+Key = Annotated[
+    str, Field(description="an idempotency key of yours, e.g. r-7f3a/plan/1/card", min_length=1, max_length=500)
+]
+Channel = Annotated[
+    str, Field(description="an id such as C024BE91L, not a name; empty: SLACK_CHANNEL", pattern=f"^({CHANNEL})?$")
+]
+Timestamp = Annotated[
+    str, Field(description="of a message, e.g. 1763888400.000100", pattern=r"^[0-9]{1,12}\.[0-9]{6}$")
+]
+Thread = Annotated[
+    str, Field(description="the timestamp of its first message; empty: none", pattern=r"^([0-9]{1,12}\.[0-9]{6})?$")
+]
+Text = Annotated[
+    str,
+    Field(
+        description="plain text, escaped: no mention, no hidden link; cut at 40,000 characters. With blocks: what a "
+        "notification shows",
+        min_length=1,
+        max_length=200_000,
+    ),
+]
+Blocks = Annotated[
+    list[AgentBlock], Field(description="at most 50; formatting only, no buttons or pictures; mentions become text")
+]
+Limit = Annotated[int, Field(description="how many at most", ge=1, le=100)]
+Cursor = Annotated[str, Field(description="next_cursor of the page before; empty for the first", max_length=1000)]
+UserId = Annotated[str, Field(description="e.g. U012A3CDE", pattern=r"^[UW][A-Z0-9]{2,30}$")]
+Email = Annotated[str, Field(description="an e-mail address", pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
