@@ -1,0 +1,1 @@
+"""Teams as a tool: a card into a channel, by the address of a workflow."""

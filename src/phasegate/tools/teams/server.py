@@ -1,0 +1,56 @@
+"""The MCP server of a Teams channel."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from mcp.server.fastmcp import FastMCP
+from pydantic import Field
+
+from phasegate.tools.serving import WRITE, new_server, setting, tool
+from phasegate.tools.teams.cards import Card, Fact, Severity
+from phasegate.tools.teams.client import TeamsClient
+from phasegate.tools.teams.results import PostedCard
+
+_INSTRUCTIONS = """Posts cards into one Teams channel. Teams gives no way to read back, so a post whose outcome is
+unknown must not be repeated by you: say so to a person."""
+
+
+def build(environ: Mapping[str, str]) -> FastMCP:
+    """The server for the workflow at TEAMS_WEBHOOK_URL.
+
+    Raises:
+        Missing: the address is not set.
+        InvalidInput: it is not https.
+    """
+    what = "the address of a workflow 'when a Teams webhook request is received'"
+    return serving(TeamsClient(setting(environ, "TEAMS_WEBHOOK_URL", what)))
+
+
+def serving(client: TeamsClient) -> FastMCP:
+    """The server on a client."""
+    server = new_server("teams", _INSTRUCTIONS)
+
+    @tool(server, WRITE)
+    def post_card(
+        key: Annotated[
+            str,
+            Field(description="yours for this card; shown small at its foot", min_length=1, max_length=200),
+        ],
+        title: Annotated[str, Field(min_length=1, max_length=300)],
+        text: Annotated[
+            str,
+            Field(description="plain text, no Markdown; cut with a note where Teams' 28 KB end", max_length=100_000),
+        ],
+        facts: Annotated[list[Fact], Field(description="lines such as Risk: low", max_length=20)] = [],  # noqa: B006
+        link: Annotated[str, Field(description="https address of the card's one button", max_length=2000)] = "",
+        severity: Severity = "info",
+    ) -> PostedCard:
+        """Posts a card into the channel.
+
+        Not idempotent: only while this server runs does it know a key again. When an error says that the card may or
+        may not have been posted, do not call again by yourself: somebody has to look into the channel.
+        """
+        card = Card(key=key, title=title, text=text, facts=facts, link=link, severity=severity)
+        return PostedCard(key=key, created=client.post(card))
+
+    return server
