@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-SERVERS = ("aws", "jira", "confluence")
+SERVERS = ("aws", "jira", "confluence", "slack", "teams")
 
 
 @click.command()
