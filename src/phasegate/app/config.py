@@ -3,6 +3,7 @@
 import ipaddress
 import tomllib
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,13 +57,17 @@ class Index(_Strict):
 
 
 class Aws(_Strict):
-    """Where the released runbook is tried once, read only."""
+    """Where the released runbook is tried once, and where is looked before it is planned; both read only."""
 
     endpoint_url: str = ""
     """Empty: it is not tried against an account."""
     region: str = "us-east-1"
     as_of: str = ""
     """The time to judge by, in ISO 8601; empty: now."""
+    inventory: tuple[str, ...] = ()
+    """Regions in which the architect counts what the runbook will list; empty: nobody looks."""
+    accounts: tuple[Annotated[str, Field(pattern=r"^([0-9]{12})?$")], ...] = ("",)
+    """Accounts to count in; `""` is that of the credentials."""
 
 
 class Config(_Strict):

@@ -4,17 +4,18 @@ Only what advances runs imports this: it loads LangGraph, the compiler and the q
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from phasegate.app.app import App, open_app
 from phasegate.app.effects import effects
 from phasegate.authors.checks import checks
 from phasegate.authors.compiler import Compiler
+from phasegate.ledger import Grants
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
 from phasegate.workflow.graph import build_graph
-from phasegate.workflow.nodes import TeamNodes
+from phasegate.workflow.nodes import Look, TeamNodes
 from phasegate.workflow.segment import Segments, segments
 from phasegate.workflow.worker import Worker
 
@@ -29,19 +30,31 @@ async def engine(app: App) -> AsyncIterator[Segments]:
     sandbox = await find_sandbox()
     builder = Builder(sandbox)
     compiler = Compiler(builder)
-    nodes = TeamNodes(
-        flow=app.flow,
-        ledger=app.ledger,
-        workspace=app.workspace,
-        authors={name: compiler for name in app.team.cards},
-        checks=checks(sandbox, builder),
-        effect_bodies=effects(app.folder, builder),
-        gatekeeper=app.keeper,
-        facing=app.folder,
-        clock=app.clock,
-    )
-    async with segments(app.database, partial(build_graph, app.flow, nodes), app.flow.shape, app.ledger) as parts:
-        yield parts
+    async with AsyncExitStack() as stack:
+        nodes = TeamNodes(
+            flow=app.flow,
+            ledger=app.ledger,
+            workspace=app.workspace,
+            authors={name: compiler for name in app.team.cards},
+            checks=checks(sandbox, builder),
+            effect_bodies=effects(app.folder, builder),
+            gatekeeper=app.keeper,
+            facing=app.folder,
+            clock=app.clock,
+            look=_look(app, stack),
+        )
+        graph = partial(build_graph, app.flow, nodes)
+        yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger))
+
+
+def _look(app: App, stack: AsyncExitStack) -> Look | None:
+    if not app.config.aws.inventory:
+        return None
+    from phasegate.app.looking import Looker, tool_sessions  # the protocol's library takes a second to load
+
+    sessions = tool_sessions(app)
+    stack.push_async_callback(sessions.close)
+    return Looker(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
 
 
 def worker(app: App) -> Worker:

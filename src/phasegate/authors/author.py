@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from phasegate.core import Finding, identifier
+from phasegate.runbooks.inventory import Inventory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,8 @@ class Brief:
     """What the round before left standing."""
     comments: tuple[str, ...] = ()
     """What the manager asked this author for; each wants an answer."""
+    inventory: Inventory | None = None
+    """What it looked at first; None: nobody looked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -50,6 +50,8 @@ class Author(_Strict):
     artifacts: tuple[str, ...] = Field(min_length=1)
     """Paths it writes, from the top of the target repository; `{spec}` is the spec's folder, `{name}` that without its
     number, `{module}` the name as a Python module, `{package}` the target's package; `*` stands for any file name."""
+    looks: tuple[Literal["inventory"], ...] = ()
+    """What it looks at first: `inventory` counts what the runbook will list, where phasegate.toml names regions."""
 
 
 class Review(_Strict):

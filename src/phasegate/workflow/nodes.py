@@ -12,6 +12,7 @@ from langgraph.types import Overwrite, interrupt
 from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
 from phasegate.core import Clock, Finding, PhasegateError
 from phasegate.ledger import Comment, GateKey, Ledger, Opened
+from phasegate.runbooks.inventory import Inventory
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
 from phasegate.workflow.effect import Effect, Outcome
@@ -34,6 +35,14 @@ class Facing(Protocol):
         ...
 
 
+class Look(Protocol):
+    """Looks at the world for an author, before it drafts."""
+
+    async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
+        """How much there is of what the runbook lists; what cannot be counted says why."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TeamNodes:
     """The nodes of a team at work."""
@@ -48,6 +57,8 @@ class TeamNodes:
     gatekeeper: Gatekeeper
     facing: Facing
     clock: Clock
+    look: Look | None = None
+    """None: nobody looks."""
 
     def begin(self, phase: Phase) -> Node:
         """Counts the attempt and the round, and says that the round begins."""
@@ -195,7 +206,21 @@ class TeamNodes:
             else {},
             findings=await self._standing(state),
             comments=await self._comments(state, phase, row, facts),
+            inventory=await self._counted(state, row, facts) if "inventory" in row.looks else None,
         )
+
+    async def _counted(self, state: dict[str, Any], row: AuthorRow, facts: Facts) -> Inventory | None:
+        """Counted once an attempt, and kept: a draft that runs again after a crash reads what it read before."""
+        if self.look is None:
+            return None
+        key = f"{state['phase']}/{state['attempt']}/inventory"
+        start = await self.ledger.begin_effect(state["run"], key, [])
+        if start.done is None:
+            found = await self.look.count(facts, row.role, _place(state), self.workspace.tree(state["commit"]))
+            kept = found.as_json()
+            await self.ledger.effect_done(state["run"], key, kept, (f"look:{key}", {"by": row.role, **kept}))
+            return found
+        return Inventory.from_json(start.done)
 
     async def _subject(self, state: RunState) -> Subject:
         return Subject(

@@ -30,7 +30,7 @@ from phasegate.store import Database
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Nodes, build_graph
-from phasegate.workflow.nodes import TeamNodes
+from phasegate.workflow.nodes import Look, TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
 from phasegate.workflow.tokens import give_token
@@ -110,6 +110,7 @@ class Team:
     author: Callable[[Brief], Awaitable[Draft]] = write_item
     checks: dict[str, Check] = field(default_factory=lambda: {"content": content})
     effects: dict[str, Effect] = field(default_factory=lambda: {"shake": shake_hands})
+    look: Look | None = None
     here: Here = field(default_factory=Here)
     policy: GatePolicy = field(default_factory=policy)
     clock: Clock = field(default_factory=lambda: FixedClock(NOW))
@@ -217,6 +218,7 @@ async def desk(team: Team) -> AsyncIterator[Desk]:
         gatekeeper=keeper,
         facing=Plainly(),
         clock=team.clock,
+        look=team.look,
     )
     async with segments(
         database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger

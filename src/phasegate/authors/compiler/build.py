@@ -67,6 +67,7 @@ def context_of(brief: Brief) -> Context:
         module=facts.module,
         name=facts.name,
         date=facts.date,
+        inventory=brief.inventory,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from phasegate.runbooks.inventory import Inventory
 from phasegate.runbooks.model import Runbook
 from phasegate.spec import Spec
 
@@ -27,6 +28,8 @@ class Context:
     """`unattached-ebs-volumes`."""
     date: datetime.date
     """The day that documents are dated."""
+    inventory: Inventory | None = None
+    """What was counted for the plan; None: nobody looked."""
 
     @property
     def title(self) -> str:

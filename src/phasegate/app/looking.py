@@ -1,0 +1,78 @@
+"""What the architect looks at before planning: how much there is of what the runbook will list."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.app.effects import credentials
+from phasegate.authors import Facts
+from phasegate.authors.compiler.sources import sources
+from phasegate.core import PhasegateError
+from phasegate.ledger import Grants
+from phasegate.runbooks.inventory import Counted, Inventory
+from phasegate.runbooks.model import Step
+from phasegate.tools.hands import Hands, Policy, Scope, Sessions
+from phasegate.workflow.granting import standing_grants
+
+LOG = "tools.log"
+MOST = 10_000
+"""Counting stops there, in each region."""
+
+
+def tool_sessions(app: App) -> Sessions:
+    """Sessions with the servers of a repository, as it is configured to reach AWS."""
+    aws = app.config.aws
+    reach = {**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}
+    return Sessions({**os.environ, **reach}, app.state / LOG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looker:
+    """Counts through the AWS tools, as a role, where phasegate.toml names regions."""
+
+    app: App
+    sessions: Sessions
+    grants: Grants
+
+    async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
+        """Counts in every account and region that is configured; what cannot be counted says why.
+
+        Args:
+            facts: of the run.
+            role: as whom.
+            place: phase, attempt and round, for the events of the calls.
+            files: the artifacts so far.
+        """
+        step, aws = sources(files, facts).runbook.list_[0], self.app.config.aws
+        scope = Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
+        hands = Hands(
+            role=role,
+            policy=Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope),
+            sessions=self.sessions,
+            grants=partial(standing_grants, self.app.keeper, self.grants),
+            record=partial(self._record, facts.run, place),
+        )
+        try:
+            counted = [row for account in aws.accounts for row in await self._counted(hands, step, account)]
+        except PhasegateError as error:
+            return Inventory(operation=step.op, trouble=str(error))
+        return Inventory(operation=step.op, counted=tuple(counted))
+
+    async def _counted(self, hands: Hands, step: Step, account: str) -> Sequence[Counted]:
+        wish = {"operation": step.op, "regions": list(self.app.config.aws.inventory), "account": account, "most": MOST}
+        plain = {name: value for name, value in step.params.items() if not str(value).startswith("=")}
+        wish |= {"parameters": plain, "items": step.items or ""}
+        answer = await hands.call("aws", "count_resources", **wish)
+        if answer.failed or answer.data is None:
+            raise PhasegateError(answer.text)
+        rows = answer.data["regions"]
+        return [Counted(account=account, **{name: row[name] for name in _KEPT}) for row in rows]
+
+    async def _record(self, run: str, place: str, name: str, body: Mapping[str, Any]) -> None:
+        await self.app.ledger.record(run, (f"tool:{place}/{name}", body))
+
+
+_KEPT = ("region", "count", "capped", "error")
