@@ -8,6 +8,7 @@ from typing import Any
 from phasegate.ledger import Event
 from phasegate.team import Flow, Phase
 from phasegate.workflow import judged
+from phasegate.workflow.approvers import POLICY
 
 
 class State(StrEnum):
@@ -87,7 +88,8 @@ def _phase(phase: Phase, events: Sequence[Event]) -> PhaseProgress:
         )
     attempt, number = (int(part) for part in begun[-1].place[1:3])
     gate = _last_gate(events, attempt)
-    decision = _decision(events, gate)
+    void = any(event.kind == "void" and event.place[1] == str(gate) for event in events)
+    decision = {} if void else _decision(events, gate, phase.gate.quorum)
     steps = (
         *_round(phase, events, attempt, number, at_gate=gate > 0),
         *_effects(phase, _done(events, "effect"), begun=_passes(decision)),
@@ -96,7 +98,7 @@ def _phase(phase: Phase, events: Sequence[Event]) -> PhaseProgress:
         id=phase.id,
         title=phase.title,
         gate=phase.gate.name,
-        state=_state(steps, decision, at_gate=gate > 0),
+        state=_state(steps, decision, at_gate=gate > 0 and not void),
         steps=steps,
         attempt=attempt,
         round=number,
@@ -118,9 +120,13 @@ def _last_gate(events: Sequence[Event], attempt: int) -> int:
     return max((number for number in gates if number >= attempt), default=0)
 
 
-def _decision(events: Sequence[Event], gate: int) -> dict[str, Any]:
-    found = [event for event in events if event.kind == "decision" and event.place[1] == str(gate)]
-    return found[-1].body if found else {}
+def _decision(events: Sequence[Event], gate: int, quorum: int) -> dict[str, Any]:
+    """What decided the gate; approvals of persons decide nothing until there are enough, a policy's does alone."""
+    found = [event.body for event in events if event.kind == "decision" and event.place[1] == str(gate)]
+    if not found:
+        return {}
+    enough = len(found) >= quorum or found[-1]["by"].startswith(POLICY)
+    return found[-1] if enough or not _passes(found[-1]) else {}
 
 
 def _passes(decision: dict[str, Any]) -> bool:

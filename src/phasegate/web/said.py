@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from phasegate.app.app import App
 from phasegate.app.gate_view import GateView
 from phasegate.app.inbox import Waiting
-from phasegate.ledger import DecisionKind, GateStatus
+from phasegate.ledger import DecisionKind
 from phasegate.web.words import count, role
 
 POLICY = "iam-policy.json"
 
 
-def asks(view: GateView, row: Waiting) -> str:
-    """What is asked."""
+def asks(view: GateView, row: Waiting, *, asked: bool) -> str:
+    """What was handed in; and, to whom it is asked, what an approval does."""
     authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
     who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
     have = "have" if len(authors) > 1 else "has"
     again = f" for the {_ordinal(view.gate.key.attempt)} time" if view.gate.key.attempt > 1 else ""
     told = f"{who} {have} handed in “{view.phase.title}” for “{row.subject.title}”{again}."
-    asked = view.gate.status is GateStatus.open
     return f"{told} If you approve: {view.choices[DecisionKind.approve]}." if asked else told
 
 

@@ -36,6 +36,7 @@ async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_firs
         answer = await ada.decide(key, "approve")
         assert (answer.status_code, answer.headers["location"]) == (303, f"/gates/{key}")
         two.clock.move(NOW + MINUTES)
+        assert "approved by ada" not in (await ada.client.get(f"/runs/{key.run}")).text
         hers = (await ada.client.get(f"/gates/{key}")).text
         assert "1 of 2 approvals: ada, 3 m ago" in hers
         assert "waits for 1 more approval, by somebody else" in hers
@@ -45,6 +46,7 @@ async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_firs
         assert (FORM in other, BUTTON in other) == (True, False)
         assert "that it takes" not in other  # hers is the last
         assert (await amy.decide(key, "approve")).headers["location"].startswith("/runs/")
+        assert "approved by amy" in (await ada.client.get(f"/runs/{key.run}")).text
         decided = (await ada.client.get(f"/gates/{key}")).text
     assert "<strong>Approved</strong> by amy" in decided
     assert "2 of 2 approvals: ada, 3 m ago; amy, 0 s ago" in decided
@@ -97,7 +99,8 @@ async def test_what_was_said_is_taken_back_and_the_run_asks_again(kind: str, her
         assert BUTTON in (await ada.client.get(f"/gates/{key}")).text
         answer = await ada.takes_back(key)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/runs/{key.run}?revoked=specify-1")
-        assert "You took back what you said: specify" in (await ada.client.get(answer.headers["location"])).text
+        run = (await ada.client.get(answer.headers["location"])).text
+        assert ("You took back what you said: specify" in run, "by ada" in run) == (True, False)
         assert await status(here, key) is GateStatus.void
         page = (await ada.client.get(f"/gates/{key}")).text
         assert ("This gate is void" in page, BUTTON in page, FORM in page) == (True, False, False)
@@ -170,3 +173,12 @@ async def test_at_the_terminal_the_proof_is_the_passphrase_of_the_moment(tmp_pat
         await here.app.revoke(gate, "ada", here.keys["ada"])
         (event,) = await here.app.ledger.events(key.run, prefix="revoked:")
     assert event.body["channel"] == "terminal"
+
+
+async def test_only_who_is_asked_reads_what_an_approval_does(two: Office) -> None:
+    key = await two.gate()
+    async with two.browser("ada") as ada, two.browser("eve") as eve:
+        assert "If you approve" in (await ada.client.get(f"/gates/{key}")).text
+        assert "If you approve" not in (await eve.client.get(f"/gates/{key}")).text
+        await ada.decide(key, "approve")
+        assert "If you approve" not in (await ada.client.get(f"/gates/{key}")).text

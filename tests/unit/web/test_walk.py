@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -13,13 +14,15 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+from phasegate.app.delegations import standing
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.web import api, pages, static
 from unit.authors.small import FOLDER
-from unit.web.parts import HOST, ORIGIN, Office
+from unit.web.parts import HOST, ORIGIN, Office, office
 
 MONTH = timedelta(days=30)
+_GATE = "/gates/{run}/{phase}/{attempt}"
 FOREIGN = "https://evil.example"
 Kind = Literal["none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin"]
 COOKIES = ("none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin")
@@ -214,6 +217,32 @@ async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Offi
     assert await here.app.ledger.decision(key) is None
 
 
+async def test_no_credentials_but_a_person_s_form_take_back_or_delegate(tmp_path: Path) -> None:
+    """The walk again, over what else is signed, with something to take back and to end: after it all still stands."""
+    paths = (f"{_GATE}/revoke", "/delegations", "/delegations/end")
+    assert {f"POST {path}" for path in paths} < {str(route) for route in ROUTES}
+    async with office(tmp_path, managers=("ada", "amy")) as here:
+        key = await here.gate()
+        async with here.browser("ada") as ada:
+            assert (await ada.decide(key, "approve")).status_code == 303
+            assert (await ada.delegates("amy", until="2026-11-30")).status_code == 303
+        for who in set(CREDENTIALS) - {"person"}:
+            async with credentials(here, who) as (client, token):
+                before = await dump(here)
+                for path in paths:
+                    fields = {"form_token": token, "to": "amy", "until": "2026-12-31"}
+                    url = path.format(run=key.run, phase=key.phase, attempt=key.attempt)
+                    for method in ("POST", "GET", "PUT"):
+                        answer = await client.request(method, url, data=fields)
+                        assert method == "GET" or answer.status_code in (401, 403, 405), (who, path)
+                assert await dump(here) == before
+        gate = await here.app.ledger.gate(key)
+        assert gate
+        assert gate.status is GateStatus.decided
+        (given,) = await standing(here.app)
+        assert (given.by, given.to, given.ends.month) == ("ada", "amy", 11)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
 async def test_a_decision_link_that_is_followed_decides_nothing(method: str, here: Office) -> None:
     key = await here.gate()
@@ -231,7 +260,7 @@ def test_the_walk_goes_everywhere(here: Office) -> None:
         f"{method.upper()} {path}" for path, methods in here.web.openapi()["paths"].items() for method in methods
     }
     assert described < {str(route) for route in ROUTES}
-    assert len(ROUTES) >= 28
+    assert len(ROUTES) >= 34
 
 
 async def test_every_page_has_the_headers(here: Office) -> None:
@@ -250,7 +279,16 @@ async def test_every_page_has_the_headers(here: Office) -> None:
 async def test_no_page_has_script_or_style_of_its_own(here: Office) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
-        for path in ("/", "/runs", f"/runs/{key.run}", f"/gates/{key}", "/backlog", "/record", "/nothing"):
+        for path in (
+            "/",
+            "/runs",
+            f"/runs/{key.run}",
+            f"/gates/{key}",
+            "/backlog",
+            "/record",
+            "/delegations",
+            "/nothing",
+        ):
             page = (await ada.client.get(path)).text
             assert "<script>" not in page
             assert "<style" not in page

@@ -252,3 +252,18 @@ async def test_the_terminal_finds_in_whose_right_a_delegate_decides(tmp_path: Pa
         register, given = r.desk.keeper.register(), await r.desk.ledger.delegations()
         found = [register.principal(name, first, gate, given, NOW) for name in ("dee", "ada", "cy")]
         assert found == ["amy", "", ""]
+
+
+@pytest.mark.parametrize(("gates", "asks"), [((), True), (("second", "first"), True), (("second",), False)])
+async def test_a_gate_that_asks_who_one_is_asks_it_of_who_delegates(
+    tmp_path: Path, gates: tuple[str, ...], asks: bool
+) -> None:
+    async with room(tmp_path, reauthenticate=True) as r:
+        given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + DAY, gates=gates)
+        if asks:
+            with pytest.raises(Refused) as refused:
+                await delegate(r.desk.keeper, given, KEYS["ada"], person("ada", None))
+            assert refused.value.reason == "reauthentication_required"
+            assert await r.desk.ledger.delegations() == []
+        await delegate(r.desk.keeper, given, KEYS["ada"], person("ada", NOW if asks else None))
+        assert len(await r.desk.ledger.delegations()) == 1

@@ -12,6 +12,7 @@ from phasegate.authors import Report, Subject
 from phasegate.core import Finding, Severity, digest
 from phasegate.ledger import Decision, DecisionKind, GateStatus, Opened, PrivateKey, RunStatus, Statement, rows
 from phasegate.team import Flow
+from phasegate.workflow import Manager
 from phasegate.workflow.gatekeeper import signed
 from phasegate.workflow.state import RunState
 from unit.workflow.parts import NOW, Desk, Here, Team, desk, flow, phase, policy
@@ -89,6 +90,24 @@ async def test_a_policy_passes_the_gates_of_its_list_alone(tmp_path: Path) -> No
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.waiting
         assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_a_policy_passes_a_gate_alone_that_asks_several_persons(tmp_path: Path) -> None:
+    """docs/decisions/0010: it stands for the workflow's owner, and is never counted as a person."""
+    amy = Manager(name="amy", card="manager", public_key=SYSTEM.public)
+    table = flow(phase("first", gate={"name": "g", "quorum": 2}), phase("second", gate={"name": "h", "quorum": 2}))
+    narrow = policy().model_copy(update={"gates": ("first",)})
+    async with desk(Team(tmp_path, flow=table, policy=narrow, others={"amy": amy})) as d:
+        run = await d.start("demo")
+        assert await d.segments.advance(run) is RunStatus.waiting
+        (passed,) = await d.ledger.decisions(run)
+        assert (passed.statement.by, passed.statement.gate.phase, passed.consumed) == ("policy:demo", "first", True)
+        gate = await d.open_gate()
+        assert gate.key.phase == "second"  # it is not in the policy's list: persons decide, and two of them
+        await d.decide(DecisionKind.approve, gate)
+        assert await d.ledger.decision(gate.key) is None
+        await d.decide(DecisionKind.approve, gate, by="amy", key=SYSTEM)
+        assert await d.segments.advance(run) is RunStatus.released
 
 
 async def test_a_run_without_a_policy_asks_none(tmp_path: Path) -> None:

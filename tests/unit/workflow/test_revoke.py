@@ -1,6 +1,7 @@
 """Taking a decision back before it is used, and exceptions that are over."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from phasegate.core import Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, PrivateKey, Revocation, RunStatus, Waiver
 from phasegate.workflow import Channel, Credentials, Kind, revoke
+from phasegate.workflow.approvers import FRESH
 from unit.workflow.parts import NOW, phase
 from unit.workflow.people import DAY, KEYS, Room, person, room, waiver
 
+SECOND = timedelta(seconds=1)
 FIRST = GateKey("r1", "first", 1)
 PASSES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.request_changes)
 
@@ -194,3 +197,13 @@ async def test_an_exception_beside_an_approval_is_none(tmp_path: Path) -> None:
         await r.says("ada", waiver=odd)
         await r.goes_on()
         assert (await r.gate()).key.phase == "second"
+
+
+async def test_a_gate_that_asks_who_one_is_asks_again_when_it_is_taken_back(tmp_path: Path) -> None:
+    async with room(tmp_path, reauthenticate=True) as r:
+        await r.says("ada")
+        for proved_at in (None, NOW - FRESH - SECOND, NOW + SECOND):
+            assert await _refused(r, "ada", who=person("ada", proved_at)) == "reauthentication_required"
+        taken_back = Revocation(gate=FIRST, by="ada", at=NOW)
+        await revoke(r.desk.keeper, taken_back, KEYS["ada"], person("ada", NOW - FRESH), r.desk.queue.dispatch)
+        assert [g.status for g in await r.desk.ledger.gates("r1")] == [GateStatus.void]

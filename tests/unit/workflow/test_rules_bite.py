@@ -150,6 +150,10 @@ RULES = {
         Break("a window", "    if delegation.ends <= max(delegation.begins, keeper.clock.now()):", "    if False:",
               "delegation:cannot_be"),
         Break("a gate that there is", "    if unknown:", "    if False:", "delegation:cannot_be"),
+        Break("re-authentication, taken back", "    _proved(keeper, who, [revocation.gate.phase])\n", "",
+              "revoke:asks_who"),
+        Break("re-authentication, delegated", "    _proved(keeper, who, delegation.gates or keeper.flow.phase_ids)\n",
+              "", "delegation:asks_who"),
     ],
     "workflow/watch.py": [
         Break("the watch closes", "        if expired(gate, phase, now):", "        if False:", "watch:expires_once"),
@@ -193,7 +197,7 @@ RULES = {
               "for decision in self.decisions]", "revoke:awaited"),
     ],
 }  # fmt: skip
-COUNT = 86
+COUNT = 88
 
 
 def test_the_rules_are_counted() -> None:

@@ -62,6 +62,7 @@ async def _page(
 ) -> Response:
     view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
     mine, asks_again = view.said_by(session.account), deciding.asks_again(parts, gate, session)
+    asked = gate.status is GateStatus.open and mine is None and await _may(parts, gate, session)
     rows, why = await _requirements(parts, view)
     return parts.page(
         "gate.html",
@@ -69,7 +70,7 @@ async def _page(
         problem.status if problem else 200,
         view=view,
         row=row,
-        asks=said.asks(view, row),
+        asks=said.asks(view, row, asked=asked),
         weighs=said.weighs(view),
         files=files(view.changes),
         findings=worst_first(view.findings),
@@ -80,7 +81,7 @@ async def _page(
         open=gate.status is GateStatus.open,
         approvals=view.approvals(parts.app.clock.now()),
         mine=mine,
-        asked=view.gate.status is GateStatus.open and mine is None and await _may(parts, gate, session),
+        asked=asked,
         token=parts.app.token(gate, session.account),
         asks_again=asks_again,
         asks_why=_ASKS if asks_again else _GIVEN,
