@@ -44,7 +44,8 @@ class TeamsClient:
         self._http = httpx.Client(timeout=self._patience.answer_s, follow_redirects=False)
         self._known: OrderedDict[str, Literal["taken", "unknown"]] = OrderedDict()
         self._lock = Lock()
-        logging.getLogger("httpx").addFilter(self._is_silent)  # it logs the address of every request
+        for library in ("httpx", "httpcore"):  # they log addresses, and headers that may hold some
+            logging.getLogger(library).setLevel(logging.WARNING)
 
     def post(self, card: Card) -> bool:
         """Posts a card; false when this process has posted it for the key before.
@@ -116,9 +117,6 @@ class TeamsClient:
         raise UsageError(
             says, fix="shorten it" if status == 413 else "see the workflow's run history for what is wrong"
         )
-
-    def _is_silent(self, record: logging.LogRecord) -> bool:
-        return str(self._address) not in record.getMessage()
 
 
 class _Unknown(PhasegateError):
