@@ -156,7 +156,8 @@ class _Line:
 
     async def end(self) -> None:
         self._over.set()
-        self._task.cancel()
+        if not self._ready.done():
+            self._task.cancel()  # one that has begun sees that it is over, and waits for its program to end
         await asyncio.wait([self._task])
 
     async def _hold(self) -> None:
