@@ -183,8 +183,10 @@ RULES = {
         Break("used, and not taken back", "decisions.c.consumed_at.is_(None), decisions.c.revoked_at.is_(None))\n"
               "    .values(revoked_at", "decisions.c.revoked_at.is_(None))\n    .values(revoked_at",
               "revoke:used_is_not"),
-        Break("an end is an end", "sa.select(delegations).where(delegations.c.revoked_at.is_(None))",
-              "sa.select(delegations)", "delegation:begin_again"),
+    ],
+    "ledger/standing.py": [
+        Break("an end is an end", "sa.select(table).where(table.c.revoked_at.is_(None))", "sa.select(table)",
+              "delegation:begin_again"),
     ],
     "ledger/records.py": [
         Break("to this person", "self.to == name and ", "", "delegation:not_given"),
@@ -197,7 +199,7 @@ RULES = {
               "for decision in self.decisions]", "revoke:awaited"),
     ],
 }  # fmt: skip
-COUNT = 88
+COUNT = 92
 
 
 def test_the_rules_are_counted() -> None:
