@@ -30,6 +30,9 @@ IMPORTED_AS = {
     "pydantic_core": "pydantic",
     "langchain_core": "langgraph",
     "argon2": "argon2-cffi",
+    "requests": "jira",
+    "urllib3": "boto3",
+    "atlassian": "atlassian-python-api",
     "starlette": "fastapi",
 }
 """Packages that are imported under another name, or come as part of another."""

@@ -21,7 +21,7 @@ SETTINGS = {
     "aws": {},
     "jira": {"JIRA_URL": "http://127.0.0.1:9", "JIRA_TOKEN": "x", "JIRA_EMAIL": "a@example.org"},
     "confluence": {"CONFLUENCE_URL": "http://127.0.0.1:9/wiki", "CONFLUENCE_TOKEN": "x", "CONFLUENCE_EMAIL": "a@b.c"},
-    "slack": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C1"},
+    "slack": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_CHANNEL": "C024BE91L"},
     "teams": {"TEAMS_WEBHOOK_URL": "http://127.0.0.1:9/hook"},
 }
 OURS = sorted(load_team().servers)

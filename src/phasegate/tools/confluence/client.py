@@ -12,7 +12,7 @@ from requests import Response
 
 from phasegate.core import UsageError
 from phasegate.tools.confluence import wire
-from phasegate.tools.jira.atlassian import Absent, BadAnswer, Calls, Patience, quoted
+from phasegate.tools.service import Absent, BadAnswer, Calls, Patience, quoted
 
 T = TypeVar("T", bound=wire.Wire)
 R = TypeVar("R")

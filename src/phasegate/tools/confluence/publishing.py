@@ -17,7 +17,7 @@ from phasegate.core import Refused, canonical
 from phasegate.tools.confluence import results, wire
 from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.storage import anchor, anchored, storage
-from phasegate.tools.jira.atlassian import mark_of
+from phasegate.tools.service import mark_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from phasegate.tools.confluence import results
 from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.publishing import Draft, Publisher
 from phasegate.tools.confluence.wire import LONGEST
-from phasegate.tools.jira.atlassian import MARK, quoted
+from phasegate.tools.service import MARK, quoted
 from phasegate.tools.serving import KEYED_WRITE, READ, new_server, setting, tool
 
 Key = Annotated[str, Field(description="an idempotency key of yours, e.g. adr/0007", min_length=1, max_length=500)]

@@ -19,8 +19,8 @@ from requests import Response
 
 from phasegate.core import InvalidInput, Refused, UsageError
 from phasegate.tools.jira import results, wire
-from phasegate.tools.jira.atlassian import MARK, Absent, BadAnswer, Calls, Patience, mark_of
 from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.service import MARK, Absent, BadAnswer, Calls, Patience, mark_of
 
 T = TypeVar("T")
 

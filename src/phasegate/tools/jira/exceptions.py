@@ -11,10 +11,10 @@ from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
 from phasegate.tools.jira import results, wire
-from phasegate.tools.jira.atlassian import quoted
 from phasegate.tools.jira.client import JiraClient
 from phasegate.tools.jira.params import Cursor, Key, Limit, Line, Project
 from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.service import quoted
 from phasegate.tools.serving import KEYED_WRITE, READ, tool
 
 LABEL = "phasegate-exception"

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from phasegate.core import InvalidInput
 from phasegate.tools.jira import results
-from phasegate.tools.jira.atlassian import Patience
 from phasegate.tools.jira.client import JiraClient
 from phasegate.tools.jira.exceptions import add_exceptions
 from phasegate.tools.jira.params import Cursor, IssueKey, Key, Labels, Limit, Line, Markdown, Project
 from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.service import Patience
 from phasegate.tools.serving import KEYED_WRITE, READ, WRITE, new_server, setting, tool
 
 _INSTRUCTIONS = """Issues of a Jira. Writes take an idempotency key: called again with the same key, a tool answers with

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
 from phasegate.core import InvalidInput
-from phasegate.tools.slack.texts import shown, unmentioned
+from phasegate.tools.texts import shown, unmentioned
 
 _MOST = 50
 _TEXT = 3000

@@ -15,7 +15,7 @@ from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
-from phasegate.tools.jira.atlassian import Absent, Calls, Patience, Unclear
+from phasegate.tools.service import Absent, Calls, Patience, Unclear
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from typing import Any
 from slack_sdk import WebClient
 
 from phasegate.core import Clock, InvalidInput, PhasegateError, Refused, SystemClock, digest
-from phasegate.tools.jira.atlassian import Absent, Patience
+from phasegate.tools.addresses import safe_address
+from phasegate.tools.service import Absent, Patience
 from phasegate.tools.slack import wire
-from phasegate.tools.slack.addresses import safe_address
 from phasegate.tools.slack.blocks import checked
 from phasegate.tools.slack.calls import SlackCalls, WaitingHandler
-from phasegate.tools.slack.texts import LONGEST
+from phasegate.tools.texts import LONGEST
 
 LOOKED_BACK_S = 24 * 60 * 60
 """How far back a key is looked for."""

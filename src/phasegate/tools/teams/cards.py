@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from phasegate.core import InvalidInput
-from phasegate.tools.slack.texts import cut_note, shown
+from phasegate.tools.texts import cut_note, shown
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 MOST_BYTES = 28_000

@@ -17,7 +17,7 @@ from typing import Literal
 import httpx
 
 from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
-from phasegate.tools.slack.addresses import safe_address
+from phasegate.tools.addresses import safe_address
 from phasegate.tools.teams.cards import Card, message
 
 _LOOK = "look into the channel for the key at the foot of a card; when it is not there, post under another key"

@@ -8,7 +8,7 @@ from mcp.server.fastmcp import FastMCP
 
 from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.server import serving
-from phasegate.tools.jira.atlassian import Patience
+from phasegate.tools.service import Patience
 from services import serve
 from services.confluence import BOT, ConfluenceService, Page
 

@@ -6,7 +6,7 @@ import pytest
 
 from phasegate.core import Missing
 from phasegate.tools.confluence.server import build
-from phasegate.tools.jira.atlassian import mark_of
+from phasegate.tools.service import mark_of
 from phasegate.tools.serving import KEYED_WRITE, READ
 from services.calling import called, called_by_command, listed, refused
 from services.confluence import BOT

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from mcp.server.fastmcp import FastMCP
 
-from phasegate.tools.jira.atlassian import Patience
 from phasegate.tools.jira.client import JiraClient
 from phasegate.tools.jira.server import serving
+from phasegate.tools.service import Patience
 from services import serve
 from services.jira import BOT, JiraService
 from services.jira_state import Person

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from phasegate.core import Missing
-from phasegate.tools.jira.atlassian import mark_of
 from phasegate.tools.jira.server import build
+from phasegate.tools.service import mark_of
 from phasegate.tools.serving import KEYED_WRITE, READ, WRITE
 from services.calling import called, called_by_command, listed, refused
 from services.jira import BOT

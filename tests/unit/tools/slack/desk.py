@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mcp.server.fastmcp import FastMCP
 
 from phasegate.core import FixedClock
-from phasegate.tools.jira.atlassian import Patience
+from phasegate.tools.service import Patience
 from phasegate.tools.slack.client import SlackClient
 from phasegate.tools.slack.server import serving
 from services import serve

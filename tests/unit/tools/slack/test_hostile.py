@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phasegate.core import InvalidInput
-from phasegate.tools.slack.texts import LONGEST, plain, unmentioned
+from phasegate.tools.texts import LONGEST, plain, unmentioned
 from services.calling import called, refused
 from unit.tools.slack.desk import Desk
 

@@ -1,4 +1,4 @@
-"""What Jira and Confluence have in common: how calls fail, how long they wait, and the mark of what was made for a key.
+"""What services have in common: how calls fail, how long they wait, and the mark of what was made for a key.
 
     read    asked again when no usable answer came
     write   never asked again blindly: when its answer was lost, what it should have made is looked for
