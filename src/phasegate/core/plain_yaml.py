@@ -15,6 +15,12 @@ from phasegate.core.findings import Finding, Severity
 
 MOST_BYTES = 256 * 1024
 _MOST_DEPTH = 40
+_STEPS: Mapping[type[yaml.Event], int] = {
+    yaml.SequenceStartEvent: 1,
+    yaml.MappingStartEvent: 1,
+    yaml.SequenceEndEvent: -1,
+    yaml.MappingEndEvent: -1,
+}
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 _MEND = "mend the YAML at this line; values with a colon or a leading symbol need quotes"
@@ -74,8 +80,13 @@ def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
     if size > MOST_BYTES:
         raise reader.refused(None, f"it has {size:,} bytes; {MOST_BYTES:,} is the most", "split it")
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=_Loader):
             reader.refuse_event(event)
+            # Here, and not on what was composed: reading on takes longer with the square of the depth.
+            depth += _STEPS.get(type(event), 0)
+            if depth > _MOST_DEPTH:
+                raise reader.refused(event.start_mark, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
         node = yaml.compose(text, Loader=_Loader)
         lines = dict(reader.lines(node, ()))
         return Source(path=path, value=yaml.load(text, Loader=_Loader), lines=lines)  # noqa: S506  a SafeLoader
@@ -115,8 +126,6 @@ class _Reader:
     def lines(self, node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
         if node is None:
             return
-        if len(place) > _MOST_DEPTH:
-            raise self.refused(node.start_mark, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
         yield place, node.start_mark.line + 1 + self.above
         if isinstance(node, yaml.SequenceNode):
             for index, entry in enumerate(node.value):

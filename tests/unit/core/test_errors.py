@@ -10,7 +10,8 @@ def test_each_kind_of_error_has_an_exit_code_of_its_own() -> None:
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     for kind in PhasegateError.__subclasses__():
-        assert f"{kind.__name__:<20}{kind.exit_code}" in (errors.__doc__ or "")
+        if kind.__module__ == errors.__name__:
+            assert f"{kind.__name__:<20}{kind.exit_code}" in (errors.__doc__ or "")
 
 
 def test_a_refusal_carries_its_reason_and_what_to_do() -> None:

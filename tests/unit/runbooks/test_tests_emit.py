@@ -19,6 +19,8 @@ from phasegate.runbooks.tests_emit.mutants import mutants
 from phasegate.sandbox import find_sandbox, run_tests
 
 FILES = {path.stem: path.read_text() for path in sorted(Path(__file__).with_name("emitted").glob("*.yaml"))}
+QUICK = ("ebs_unattached", "snapshot_unreferenced", "ecs_service_idle")
+"""A change, a set, and a chain with a metric; the others are among the slow tests."""
 MUTATED = {  # every how-manieth mutant is tried
     "ebs_unattached": 3,  # where, tags, a skip, snapshot, undo, guard
     "snapshot_unreferenced": 1,  # a set
@@ -52,7 +54,9 @@ def lay(files: Mapping[str, bytes], folder: Path) -> None:
         (folder / path).write_bytes(content)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FILES]
+)
 async def test_they_pass_and_run_the_module(name: str) -> None:
     files = package([name])
     report = await run_tests(
