@@ -135,6 +135,7 @@ async def test_what_is_refused_is_not_called(bench: Bench) -> None:
     assert (bench.happened("store"), bench.happened("drop")) == (1, 0)
 
 
+@pytest.mark.slow
 async def test_a_server_that_dies_is_started_again_to_read(bench: Bench) -> None:
     async with bench.hands() as h:
         assert (await h.call("strange", "dies_twice")).text == "alive"
@@ -151,12 +152,14 @@ async def test_a_write_whose_answer_is_lost_is_never_made_again(bench: Bench) ->
     assert (bench.happened("store"), bench.outcomes) == (1, ["unknown", "answered"])
 
 
+@pytest.mark.slow
 async def test_a_server_that_needs_a_few_tries_starts(bench: Bench) -> None:
     bench.ways = "fails"
     async with bench.hands() as h:
         assert (await h.call("strange", "echo", text="x")).text == "x"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["never", "trickles"])
 async def test_an_answer_that_does_not_end_has_a_limit(bench: Bench, tool: str) -> None:
     bench.waits = ()

@@ -169,6 +169,7 @@ def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
     return wish if route.path.endswith("/statement") else {"spec": "specs/none"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", CREDENTIALS)
 async def test_each_route_lets_in_whom_it_should(who: str, here: Office) -> None:
     key = await here.gate()

@@ -12,6 +12,8 @@ from unit.tools.confluence.desk import ADR, MIA, Desk, desk
 
 PAGE = "/pages/[0-9]+$"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def at() -> Iterator[Desk]:

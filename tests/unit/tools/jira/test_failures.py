@@ -10,6 +10,8 @@ from unit.tools.jira.desk import ISSUE, MIA, Desk, desk
 
 READABLE = "/rest/api/2/issue/PG-1$"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def at() -> Iterator[Desk]:
