@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mcp.server.fastmcp import Context, FastMCP
+from mcp.shared.exceptions import UrlElicitationRequiredError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel
 
@@ -88,6 +89,13 @@ async def asks(ctx: Context) -> str:  # type: ignore[type-arg]
 
 
 @server.tool()
+def refuses() -> str:
+    """Answers with an error of the protocol, not of the tool."""
+    note("refuses")
+    raise UrlElicitationRequiredError([])
+
+
+@server.tool()
 def long() -> str:
     """Says much."""
     return "many words " * 100_000
@@ -99,6 +107,7 @@ def sees() -> dict[str, str]:
     return dict(os.environ)
 
 
+(STATE / "pid").write_text(str(os.getpid()))
 if "fails" in WAYS and note("start") < 3:
     sys.exit("not yet")
 if "more" in WAYS:

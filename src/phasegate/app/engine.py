@@ -50,9 +50,10 @@ async def engine(app: App) -> AsyncIterator[Segments]:
 def _look(app: App, stack: AsyncExitStack) -> Look | None:
     if not app.config.aws.inventory:
         return None
-    from phasegate.app.looking import Looker, tool_sessions  # the protocol's library takes a second to load
+    from phasegate.app.looking import Looker  # the protocol's library takes a second to load
+    from phasegate.app.tools import sessions_of
 
-    sessions = tool_sessions(app)
+    sessions = sessions_of(app)
     stack.push_async_callback(sessions.close)
     return Looker(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
 

@@ -1,13 +1,11 @@
 """What the architect looks at before planning: how much there is of what the runbook will list."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.effects import credentials
 from phasegate.authors import Facts
 from phasegate.authors.compiler.sources import sources
 from phasegate.core import PhasegateError
@@ -17,16 +15,8 @@ from phasegate.runbooks.model import Step
 from phasegate.tools.hands import Hands, Policy, Scope, Sessions
 from phasegate.workflow.granting import standing_grants
 
-LOG = "tools.log"
 MOST = 10_000
 """Counting stops there, in each region."""
-
-
-def tool_sessions(app: App) -> Sessions:
-    """Sessions with the servers of a repository, as it is configured to reach AWS."""
-    aws = app.config.aws
-    reach = {**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}
-    return Sessions({**os.environ, **reach}, app.state / LOG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +26,12 @@ class Looker:
     app: App
     sessions: Sessions
     grants: Grants
+
+    @cached_property
+    def _policy(self) -> Policy:
+        aws = self.app.config.aws
+        scope = Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
+        return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope)
 
     async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
         """Counts in every account and region that is configured; what cannot be counted says why.
@@ -47,10 +43,9 @@ class Looker:
             files: the artifacts so far.
         """
         step, aws = sources(files, facts).runbook.list_[0], self.app.config.aws
-        scope = Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
         hands = Hands(
             role=role,
-            policy=Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope),
+            policy=self._policy,
             sessions=self.sessions,
             grants=partial(standing_grants, self.app.keeper, self.grants),
             record=partial(self._record, facts.run, place),

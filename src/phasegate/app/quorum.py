@@ -10,7 +10,7 @@ from phasegate.workflow.approvers import POLICY
 
 def approved(said: Sequence[Decision]) -> int:
     """How many approvals there are: a person and who decides for them are one."""
-    return len({statement.instead_of or statement.by for statement in _passing(said)})
+    return len({statement.principal for statement in _passing(said)})
 
 
 def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:

@@ -9,10 +9,11 @@ from datetime import datetime
 from mcp.types import Tool
 
 from phasegate.app.app import App
+from phasegate.app.effects import credentials
 from phasegate.core import InvalidInput, Missing, PhasegateError
 from phasegate.ledger import Grants, PrivateKey, ToolGrant
 from phasegate.team.servers import Effect, ToolServer
-from phasegate.tools.hands import Sessions, fingerprint
+from phasegate.tools.hands import WAITS, Sessions, fingerprint
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.granting import grant_tools, may_write, standing_grants
 
@@ -151,10 +152,17 @@ def _at_terminal(name: str) -> Credentials:
     return Credentials(name=name, kind=Kind.person, channel=Channel.terminal)
 
 
+def sessions_of(app: App, waits: Sequence[float] = WAITS) -> Sessions:
+    """Sessions with the servers of a repository, as it is configured to reach AWS; nothing is started."""
+    aws = app.config.aws
+    reach = {**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}
+    return Sessions({**os.environ, **reach}, app.state / LOG, waits)
+
+
 @asynccontextmanager
 async def open_tools(app: App) -> AsyncIterator[Tools]:
     """The tools of a repository; servers that were started for it end with it."""
-    sessions = Sessions(os.environ, app.state / LOG, waits=())
+    sessions = sessions_of(app, waits=())
     try:
         yield Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
     finally:

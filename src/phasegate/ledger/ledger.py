@@ -356,4 +356,4 @@ def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:
 
 def _principals(decisions: Sequence[Decision]) -> set[str]:
     """In whose right it was said: a person and who decides for them count once."""
-    return {decision.statement.instead_of or decision.statement.by for decision in decisions}
+    return {decision.statement.principal for decision in decisions}

@@ -138,6 +138,11 @@ class Statement:
     instead_of: str = ""
     """The approver who delegated; empty: by their own right."""
 
+    @property
+    def principal(self) -> str:
+        """In whose right it is said: a person and who decides for them are one."""
+        return self.instead_of or self.by
+
     def encoded(self) -> bytes:
         """The in-toto statement, as canonical JSON: the payload of the envelope."""
         subjects = {str(self.gate): {"sha256": self.digest, "gitTree": self.tree}}

@@ -4,6 +4,21 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+
+def _standing(name: str) -> sa.Table:
+    """What managers signed to hold for a while."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
+        sa.Column("signature", sa.LargeBinary(64), nullable=False),
+        sa.Column("revoked_at", sa.Integer),
+        sqlite_with_rowid=False,
+    )
+
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -63,27 +78,8 @@ used_tokens = sa.Table(
     sqlite_with_rowid=False,
 )
 
-delegations = sa.Table(
-    "delegations",
-    metadata,
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("signature", sa.LargeBinary(64), nullable=False),
-    sa.Column("revoked_at", sa.Integer),
-    sqlite_with_rowid=False,
-)
-
-grants = sa.Table(
-    "grants",
-    metadata,
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("signature", sa.LargeBinary(64), nullable=False),
-    sa.Column("revoked_at", sa.Integer),
-    sqlite_with_rowid=False,
-)
+delegations = _standing("delegations")
+grants = _standing("grants")
 
 events = sa.Table(
     "events",

@@ -40,7 +40,7 @@ class Rule(_Strict):
     roles: tuple[Name, ...] | None = None
     """Who may call it; left out: the roles of the server."""
     per_minute: int = Field(default=60, ge=1, le=10_000)
-    """Calls a minute, over all roles of a run."""
+    """Calls a minute, of all roles and runs of a worker."""
     seconds: float = Field(default=30, gt=0, le=600)
     """How long a call may take."""
 

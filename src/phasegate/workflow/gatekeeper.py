@@ -130,7 +130,7 @@ class Gatekeeper:
 
     def _too_few(self, dossier: Dossier, phase: Phase, reasons: Sequence[str]) -> str:
         counted = [d.statement for d, reason in zip(dossier.taken, reasons, strict=True) if not reason]
-        principals = {statement.instead_of or statement.by for statement in counted}
+        principals = {statement.principal for statement in counted}
         return "" if len(principals) >= phase.gate.quorum else next(filter(None, reasons), "quorum_missing")
 
     def _policy_objection(self, dossier: Dossier, gate: GateRecord) -> str:

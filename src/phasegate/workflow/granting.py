@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from phasegate.core import Refused
-from phasegate.ledger import STATEMENT, Envelope, Grants, Signer, ToolGrant, seal
+from phasegate.ledger import Envelope, Grants, Signer, ToolGrant
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.approvers import Credentials
 from phasegate.workflow.decide import is_person
 from phasegate.workflow.gatekeeper import Gatekeeper
+from phasegate.workflow.revoke import sealed
 
 
 async def grant_tools(keeper: Gatekeeper, grants: Grants, grant: ToolGrant, signer: Signer, who: Credentials) -> None:
@@ -17,10 +18,7 @@ async def grant_tools(keeper: Gatekeeper, grants: Grants, grant: ToolGrant, sign
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `empty_window`.
     """
     is_person(keeper, who, grant.by)
-    envelope = seal(STATEMENT, grant.encoded(), signer)
-    if not _is_managers(keeper, grant, envelope):
-        fix = "sign with the key that phasegate.toml lists for you"
-        raise Refused(f"this is not the key of '{grant.by}'", reason="bad_signature", fix=fix)
+    envelope = sealed(keeper, grant.by, grant.encoded(), signer)
     if grant.ends <= max(grant.begins, keeper.clock.now()):
         raise Refused("the window is over before it begins", reason="empty_window", fix="--until a day to come")
     await grants.keep(envelope)

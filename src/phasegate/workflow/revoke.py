@@ -27,7 +27,7 @@ async def revoke(
             where the gate asks for it, or `nothing_to_revoke` where they said nothing, or the run went on already.
     """
     is_person(keeper, who, revocation.by)
-    envelope = _signed(keeper, revocation.by, revocation.encoded(), signer)
+    envelope = sealed(keeper, revocation.by, revocation.encoded(), signer)
     _proved(keeper, who, [revocation.gate.phase])
     place = f"{revocation.gate.phase}/{revocation.gate.attempt}"
     body = {"by": revocation.by, "channel": who.channel, "envelope": envelope.as_json()}
@@ -49,7 +49,7 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
             one of the gates asks for it, or `empty_window`.
     """
     is_person(keeper, who, delegation.by)
-    envelope = _signed(keeper, delegation.by, delegation.encoded(), signer)
+    envelope = sealed(keeper, delegation.by, delegation.encoded(), signer)
     if delegation.to not in keeper.managers() or delegation.to == delegation.by:
         raise Refused(
             f"'{delegation.to}' is no other manager of this repository",
@@ -79,7 +79,7 @@ async def end_delegation(keeper: Gatekeeper, by: str, to: str, signer: Signer, w
     """
     is_person(keeper, who, by)
     now = keeper.clock.now()
-    _signed(keeper, by, Delegation(by=by, to=to, begins=now, ends=now).encoded(), signer)
+    sealed(keeper, by, Delegation(by=by, to=to, begins=now, ends=now).encoded(), signer)
     ended = await keeper.ledger.end_delegations(by, to)
     if not ended:
         raise Refused(
@@ -98,7 +98,12 @@ def _proved(keeper: Gatekeeper, who: Credentials, phases: Collection[str]) -> No
         )
 
 
-def _signed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
+def sealed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
+    """A statement under the key that phasegate.toml lists for that manager.
+
+    Raises:
+        Refused: `bad_signature`, where it is another.
+    """
     manager = keeper.managers().get(name)
     envelope = seal(STATEMENT, payload, signer)
     if manager is None or not envelope.holds(manager.public_key):

@@ -9,7 +9,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from phasegate.app import open_app
-from phasegate.app.looking import Looker, tool_sessions
+from phasegate.app.looking import Looker
+from phasegate.app.tools import sessions_of
 from phasegate.authors import Facts
 from phasegate.core import FixedClock
 from phasegate.ledger import Grants
@@ -45,7 +46,7 @@ async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",))
         aws = app.config.aws.model_copy(update={"inventory": tuple(REGIONS), "accounts": accounts})
         object.__setattr__(app, "config", app.config.model_copy(update={"aws": aws}))
         run = await app.start(target / FOLDER)
-        sessions = tool_sessions(app)
+        sessions = sessions_of(app)
         facts: Facts = await app.folder.facts(run.id)
         try:
             looker = Looker(app=app, sessions=sessions, grants=Grants(app.database, app.clock))

@@ -148,6 +148,10 @@ def test_a_write_keeps_to_its_targets() -> None:
         {"calls": [{"account_id": "999999999999"}]},
         {"account": "999999999999"},
         {"account": 999999999999},
+        {"awsRegion": "us-west-2"},
+        {"RegionName": "us-west-2"},
+        {"accountIds": ["999999999999"]},
+        {"aws-account-id": "999999999999"},
         {"level": "secret"},
     ],
 )

@@ -172,7 +172,7 @@ RULES = {
         Break("quorum", "if statement.kind.passes and len(_principals([*before, decision])) < needed:", "if False:",
               "quorum:two_have"),
         Break("one objection is enough", "if statement.kind.passes and len(", "if len(", "quorum:objection"),
-        Break("one right, one voice", "statement.instead_of or decision.statement.by", "statement.by",
+        Break("one right, one voice", "decision.statement.principal", "decision.statement.by",
               "delegation:one_in_a_quorum"),
         Break("void, and nothing to take back", "gate.status is GateStatus.void or not rows.revoke(",
               "not rows.revoke(", "revoke:needs_no"),

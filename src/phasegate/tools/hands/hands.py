@@ -59,8 +59,7 @@ class Hands:
     async def tools(self) -> list[BaseTool]:
         """What the role may call, as tools for a model: named `server_tool`, and answered between marks as data.
 
-        A server that is not configured, or does not start, is left out; so is a tool that would be refused whatever
-        its arguments.
+        A server that is not configured, or does not start, is left out; so is a tool that the role may never call.
         """
         found: list[BaseTool] = []
         for server in self.policy.servers.values():

@@ -4,6 +4,7 @@ What a server says of its tools (`readOnlyHint` and the like) counts for nothing
 manager's grants do.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.pins import fingerprint
 
 _MINUTE = timedelta(minutes=1)
-_PLURALS = {"account": ("account", "accounts", "account_id"), "region": ("region", "regions", "region_name")}
+_PLACE = re.compile(r"(?:aws)?(account|region)(?:ids?|names?|s)?")
+"""An argument's name that names accounts or regions, written small and without `_` and `-`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What of AWS the run's plan speaks of; None: it does not say."""
+    """What of AWS may be asked about; None: all of it."""
 
     accounts: frozenset[str] | None = None
     """Twelve digits each, and `""` for the caller's own."""
@@ -33,7 +35,7 @@ class Scope:
 
 @dataclass(kw_only=True)
 class Policy:
-    """The rules of one run."""
+    """The rules, for all roles."""
 
     servers: Mapping[str, ToolServer]
     now: Callable[[], datetime]
@@ -94,9 +96,10 @@ class Policy:
     def _limits(self, name: str, server: ToolServer) -> Iterator[tuple[str, Sequence[str] | frozenset[str]]]:
         if name in server.only:
             yield name, server.only[name]
-        for limit, allowed in (("account", self.scope.accounts), ("region", self.scope.regions)):
-            if allowed is not None and name in _PLURALS[limit]:
-                yield limit, allowed
+        place = _PLACE.fullmatch(re.sub("[_-]", "", name).lower())
+        allowed = {"account": self.scope.accounts, "region": self.scope.regions}.get(place[1]) if place else None
+        if place and allowed is not None:
+            yield place[1], allowed
 
     def _in_time(self, call: Call, rule: Rule) -> None:
         now, made = self.now(), self._made.setdefault(call.name, deque())

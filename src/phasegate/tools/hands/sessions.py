@@ -12,7 +12,7 @@ import httpx
 from mcp import ClientSession, McpError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, Tool
+from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent, Tool
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
 from phasegate.core import Missing, PhasegateError
@@ -23,6 +23,8 @@ START_SECONDS = 60.0
 WAITS = (0.5, 2.0, 8.0)
 """Seconds before each further attempt to begin a session, or to read."""
 _MOST_TOOLS = 1_000
+_NO_ANSWER = (CONNECTION_CLOSED, httpx.codes.REQUEST_TIMEOUT)
+"""Codes with which our own side says that none came."""
 
 
 class Unknown(PhasegateError):
@@ -57,7 +59,7 @@ class Sessions:
     async def call(
         self, server: ToolServer, tool: str, arguments: Mapping[str, Any], *, seconds: float, reads: bool
     ) -> CallToolResult:
-        """Calls a tool; a call that only reads is made again where its answer was lost.
+        """Calls a tool; a call that only reads is made again where the server went away under it.
 
         Raises:
             Missing: the server cannot be started or reached; nothing was called.
@@ -65,7 +67,7 @@ class Sessions:
             PhasegateError: no attempt to read was answered.
         """
         if reads:
-            return await self._again(_Lost)(self._once, server, tool, arguments, seconds)
+            return await self._again(_Gone)(self._once, server, tool, arguments, seconds)
         try:
             return await self._once(server, tool, arguments, seconds)
         except _Lost as lost:
@@ -78,10 +80,17 @@ class Sessions:
         line = await self._line(server)
         try:
             return await line.call(tool, arguments, seconds)
-        except (McpError, httpx.HTTPError, OSError, RuntimeError, TimeoutError) as error:
+        except McpError as error:
+            if error.error.code not in _NO_ANSWER:  # the server said no, in the protocol's words
+                return CallToolResult(content=[TextContent(type="text", text=error.error.message)], isError=True)
             await line.end()
-            why = f"{server.name}.{tool} was not answered: {_words(error)}"
-            raise _Lost(why, fix=f"see what the server says: phasegate tools list {server.name}") from error
+            kind = _Gone if error.error.code == CONNECTION_CLOSED else _Lost
+            raise _lost(kind, server, tool, error) from error
+        except (httpx.HTTPError, OSError) as error:
+            await line.end()
+            raise _lost(_Lost if isinstance(error, TimeoutError) else _Gone, server, tool, error) from error
+        except RuntimeError as error:  # an answer that does not keep to the tool's own schema
+            raise _lost(_Lost, server, tool, error) from error
 
     async def close(self) -> None:
         """Ends all sessions, and the servers that were started for them."""
@@ -117,7 +126,16 @@ class Sessions:
 
 
 class _Lost(PhasegateError):
-    """No answer came."""
+    """No answer came that can be used; asking again would take as long, or give the same."""
+
+
+class _Gone(_Lost):
+    """The server went away; another may answer."""
+
+
+def _lost(kind: type[_Lost], server: ToolServer, tool: str, error: Exception) -> _Lost:
+    fix = f"see what the server says: phasegate tools list {server.name}"
+    return kind(f"{server.name}.{tool} was not answered: {_words(error)}", fix=fix)
 
 
 class _Unready(Missing):
