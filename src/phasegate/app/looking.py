@@ -1,4 +1,4 @@
-"""What the architect looks at before planning: how much there is of what the runbook will list."""
+"""What a role looks at before it plans or judges a plan: how much there is of what the runbook will list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
