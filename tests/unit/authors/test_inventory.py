@@ -94,7 +94,7 @@ async def test_where_nobody_looked_nothing_is_found_and_it_is_said() -> None:
         (11, GUARDED, True),
         (10, GUARDED, False),
         # it changes nothing, so that nothing holds it back
-        (11, RUNBOOK, False),
+        (11, RUNBOOK + "guard: {max_changes: 10}\n", False),
         # it has no such guard
         (11, GUARDED.replace("max_changes: 10", "min_age_days: 7"), False),
     ],
