@@ -4,7 +4,8 @@ from phasegate.tools.hands.answer import Answer
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.hands import Hands, Record
 from phasegate.tools.hands.pins import fingerprint
-from phasegate.tools.hands.policy import Policy, Scope
+from phasegate.tools.hands.policy import Policy
+from phasegate.tools.hands.scope import Scope
 from phasegate.tools.hands.sessions import WAITS, Sessions, Unknown
 
 __all__ = ["WAITS", "Answer", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "Unknown", "fingerprint"]

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, Tool
 
 from phasegate.core.visible import is_visible
 
@@ -18,6 +18,9 @@ _SECRETS = re.compile(
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
     r"|\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{40,}|\bglpat-[A-Za-z0-9_-]{20,}"
     r"|\bATATT[A-Za-z0-9_=-]{40,}"  # Atlassian
+    r"|\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=]{60,}"  # an AWS session's token
+    r"|\bhttps://hooks\.slack\.com/\S+|://[^\s/:@]+:[^\s/@]+@"  # addresses that carry one
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{35}|(?i:\bbearer\s+)[A-Za-z0-9._~+/-]{16,}=*"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"  # a JSON web token
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
     re.DOTALL,
@@ -40,10 +43,25 @@ def answer_of(result: CallToolResult) -> Answer:
     """What is kept of a result."""
     texts = [part.text if isinstance(part, TextContent) else f"({part.type}, not shown)" for part in result.content]
     text = clean("\n".join(texts))
-    whole = len(text) <= LONGEST
-    data = _cleaned(result.structuredContent) if result.structuredContent is not None and whole else None
-    shown = text if whole else f"{text[:LONGEST]}\n({len(text) - LONGEST:,} more characters were cut off)"
-    return Answer(text=shown, data=data, failed=bool(result.isError))
+    shown = (
+        text if len(text) <= LONGEST else f"{text[:LONGEST]}\n({len(text) - LONGEST:,} more characters were cut off)"
+    )
+    data, left_out = _data(result) if len(text) <= LONGEST else (None, "")
+    return Answer(text=shown + left_out, data=data, failed=bool(result.isError))
+
+
+def _data(result: CallToolResult) -> tuple[Any, str]:
+    """The structured content, or that it was left out."""
+    if result.structuredContent is None:
+        return None, ""
+    data = _cleaned(result.structuredContent)
+    size = len(json.dumps(data, ensure_ascii=False))
+    return (data, "") if size <= LONGEST else (None, f"\n({size:,} characters of structured content were left out)")
+
+
+def cleaned(tool: Tool) -> Tool:
+    """What a tool says of itself, made fit for a model as an answer is."""
+    return Tool.model_validate(_cleaned(tool.model_dump(mode="json", by_alias=True, exclude_none=True)))
 
 
 def clean(text: str) -> str:

@@ -15,7 +15,7 @@ from phasegate.core import PhasegateError, Refused, new_id
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect
 from phasegate.team.templates import as_data
-from phasegate.tools.hands.answer import Answer, answer_of, as_text
+from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.policy import Policy
 from phasegate.tools.hands.sessions import Sessions, Unknown
@@ -59,21 +59,19 @@ class Hands:
     async def tools(self) -> list[BaseTool]:
         """What the role may call, as tools for a model: named `server_tool`, and answered between marks as data.
 
-        A server that is not configured, or does not start, is left out; so is a tool that the role may never call.
+        A server that is not configured, or does not start, is left out; so is a tool that the role may never call, and
+        one that a manager has yet to read: what it says of itself would be read by the model.
         """
         found: list[BaseTool] = []
+        grants = await self.grants()
         for server in self.policy.servers.values():
             try:
                 shown = await self.sessions.tools(server)
             except PhasegateError:
                 continue
-            found += [self._as_tool(server.name, tool) for tool in shown.values() if self._may(server.name, tool.name)]
+            offered = [tool for tool in shown.values() if self.policy.offers(self.role, server, tool, grants)]
+            found += [self._as_tool(server.name, cleaned(tool)) for tool in offered]
         return found
-
-    def _may(self, server: str, tool: str) -> bool:
-        described = self.policy.servers[server]
-        rule = described.rule(tool)
-        return rule is not None and rule.effect is not Effect.destructive and self.role in described.callers(tool)
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:
         async def instead(request: MCPToolCallRequest, handler: Any) -> CallToolResult:
