@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -443,26 +444,33 @@ OUTSIDE: list[dict[str, Any]] = [
     {"resources": [ARN, f"arn:aws:iam::{OTHER}:role/admin"]},
     {"x": {f"ARN:AWS:s3:us-west-2:{ACCOUNT}:b": 1}},
     {"x": f"{ARN},arn:aws-cn:ec2:cn-north-1:{ACCOUNT}:volume/vol-1"},
-    # in text, where a program has credentials of AWS
+    # so deep that looking would never end
+    {"a": reduce(lambda inner, _: {"a": inner}, range(3_000), "x")},
+]
+IN_TEXT: list[dict[str, Any]] = [
     {"command": "aws ec2 describe-volumes --region us-west-2"},
     {"command": "aws ec2 describe-volumes --region=US-WEST-2"},
     {"url": f"https://sqs.us-west-2.amazonaws.com/{ACCOUNT}/q"},
     {"url": f"https://sqs.eu-west-1.amazonaws.com/{OTHER}/q"},
     {"json": json.dumps({"region": "us-gov-west-1"})},
-    # so deep that looking would never end
-    {"a": __import__("functools").reduce(lambda inner, _: {"a": inner}, range(3_000), "x")},
 ]
 
 
-@pytest.fixture
-def bounded(tmp_path: Path, shown: dict[str, Tool]) -> Handling:
+@pytest.mark.parametrize(
+    ("env", "outside"),
+    [
+        pytest.param([], OUTSIDE, id="by name"),
+        # a program with credentials of AWS may do what a text says
+        pytest.param(["AWS_PROFILE"], [*OUTSIDE, *IN_TEXT], id="in text"),
+    ],
+)
+async def test_what_is_outside_of_the_plan_is_denied_wherever_it_stands(
+    tmp_path: Path, shown: dict[str, Tool], env: list[str], outside: list[dict[str, Any]]
+) -> None:
     scope = Scope(accounts=frozenset({"", ACCOUNT}), regions=frozenset({"eu-west-1"}))
-    return Handling({"rough": program(tmp_path, env=["AWS_PROFILE"])}, grants=[granted("rough", shown)], scope=scope)
-
-
-async def test_what_is_outside_of_the_plan_is_denied_wherever_it_stands(tmp_path: Path, bounded: Handling) -> None:
-    async with bounded.hands() as h:
-        for arguments in OUTSIDE:
+    handling = Handling({"rough": program(tmp_path, env=env)}, grants=[granted("rough", shown)], scope=scope)
+    async with handling.hands() as h:
+        for arguments in outside:
             assert await came(h, "rough", "echo", **arguments) == "outside_scope", str(arguments)[:200]
         for arguments in INSIDE:
             assert isinstance(await came(h, "rough", "echo", **arguments), Answer), arguments
