@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phasegate.core import InvalidInput
 from phasegate.ledger import PublicKey
@@ -38,6 +38,8 @@ class ManagerRow(_Strict):
     """Ed25519, base64; `phasegate manager init` prints it."""
     card: str = "manager"
     """The card under which a workflow lists them as approver."""
+    slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
+    """Their user's id in Slack, such as U012A3CDE, where they decide from there too."""
 
 
 class Work(_Strict):
@@ -83,6 +85,15 @@ class Config(_Strict):
     demo: bool = False
     """Written by `phasegate demo` alone; a policy that is made for demonstrations works nowhere else."""
 
+    @field_validator("managers")
+    @classmethod
+    def _each_is_one_in_slack(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        ids = [row.slack for row in managers if row.slack]
+        twice = next((id for id in ids if ids.count(id) > 1), "")
+        if twice:
+            raise ValueError(f"two managers have the id '{twice}' in Slack, and each click is one person's")
+        return managers
+
     @property
     def loopback_endpoint(self) -> bool:
         """Whether the AWS endpoint is on this machine."""
@@ -100,6 +111,7 @@ class Config(_Strict):
                 card=row.card,
                 public_key=PublicKey.parse(row.public_key),
                 groups=tuple(group for group, names in self.groups.items() if row.name in names),
+                slack=row.slack,
             )
             for row in self.managers
         }
