@@ -116,6 +116,7 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None], b
 async def hosted(app: "App") -> "AsyncIterator[None]":
     """A worker in this process, with its log in the repository's state folder."""
     from phasegate.app.engine import worker as worker_of
+    from phasegate.app.mirror import mirroring
     from phasegate.app.standing import LOG
     from phasegate.app.watching import watching
 
@@ -124,7 +125,7 @@ async def hosted(app: "App") -> "AsyncIterator[None]":
     worker = worker_of(app)
     await asyncio.to_thread(worker.start)
     try:
-        async with watching(app):
+        async with watching(app), mirroring(app):
             yield
     finally:
         worker.stop()
@@ -169,6 +170,7 @@ def worker() -> None:
 async def _worker() -> None:
     from phasegate.app.app import open_app
     from phasegate.app.engine import worker as worker_of
+    from phasegate.app.mirror import mirroring
     from phasegate.app.standing import stand
     from phasegate.app.watching import watching
 
@@ -181,7 +183,7 @@ async def _worker() -> None:
         taking = worker_of(app)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
-        async with watching(app):
+        async with watching(app), mirroring(app):
             await stopped.wait()
         await asyncio.to_thread(taking.stop)
         if standing:

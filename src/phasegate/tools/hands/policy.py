@@ -115,9 +115,14 @@ def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
     if call.tool not in grant.writes or grant.pins.get(call.tool) != fingerprint(shown):
         return False
     return all(
-        name in call.arguments and all(str(item) in values for item in _items(call.arguments[name]))
+        name in call.arguments and all(_within(str(item), values) for item in _items(call.arguments[name]))
         for name, values in grant.only.items()
     )
+
+
+def _within(value: str, allowed: Sequence[str]) -> bool:
+    """Whether it is one of these; `*` at the end of one stands for anything, as in `OPS-*`."""
+    return any(value.startswith(each[:-1]) if each.endswith("*") else value == each for each in allowed)
 
 
 def _named(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent, Tool
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
-from phasegate.core import Missing, PhasegateError
+from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
 
 START_SECONDS = 60.0
@@ -25,10 +25,6 @@ WAITS = (0.5, 2.0, 8.0)
 _MOST_TOOLS = 1_000
 _NO_ANSWER = (CONNECTION_CLOSED, httpx.codes.REQUEST_TIMEOUT)
 """Codes with which our own side says that none came."""
-
-
-class Unknown(PhasegateError):
-    """Nobody knows whether a call that writes did what it was to do."""
 
 
 class Sessions:
