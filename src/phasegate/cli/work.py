@@ -15,6 +15,8 @@ from phasegate.cli import options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from rich.console import RenderableType
+
     from phasegate.app.app import App
     from phasegate.ledger import Event, Run
 
@@ -148,8 +150,16 @@ async def summary(app: "App", run: "Run") -> None:
 
     console = output()
     console.print()
-    things = await made(app, run, await app.ledger.events(run.id))
-    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
+    events = await app.ledger.events(run.id)
+    things = await made(app, run, events)
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+
+
+async def _elsewhere(app: "App", run: "Run", events: "Sequence[Event]") -> "list[RenderableType]":
+    from phasegate.app.mirror.seen import by_hand, outside
+    from phasegate.cli.views.summary import elsewhere
+
+    return elsewhere(await outside(app, run.id, events), by_hand(events))
 
 
 def _unreleasable(app: "App", run: "Run") -> bool:
@@ -238,6 +248,6 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
-    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

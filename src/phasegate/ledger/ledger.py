@@ -280,9 +280,12 @@ class Ledger:
         """What decided that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
-    async def excused(self) -> list[Statement]:
-        """The exceptions that released runs went on with, and of which no event says yet that they are over."""
-        return await self._database.read(rows.excused)
+    async def excused(self, *, over: bool = False) -> list[Statement]:
+        """The exceptions that released runs went on with: those that hold, or those of which an event says the end.
+
+        What is over is left out once the same spec was begun again.
+        """
+        return await self._database.read(rows.excused, over)
 
     async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, str]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.

@@ -211,15 +211,18 @@ def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
-def excused(connection: sa.Connection) -> list[Said]:
-    """Waivers that were used in runs that are released, without those of which a `lapsed` event tells."""
+def excused(connection: sa.Connection, over: bool) -> list[Said]:
+    """Waivers that were used in runs that are released, by whether a `lapsed` event tells of their end."""
+    later = runs.alias()
+    again = sa.exists().where(later.c.spec == runs.c.spec, later.c.started_at > runs.c.started_at)
     place = sa.literal("lapsed:") + decisions.c.phase + "/" + sa.cast(decisions.c.attempt, sa.Text)
     told = sa.exists().where(events.c.run == decisions.c.run, events.c.key == place)
     query = (
         sa.select(decisions)
         .join(runs, runs.c.id == decisions.c.run)
         .where(runs.c.status == RunStatus.released.value, decisions.c.consumed_at.is_not(None))
-        .where(decisions.c.predicate.contains('"decision":"waive"'), ~told)
+        .where(decisions.c.predicate.contains('"decision":"waive"'), sa.and_(told, ~again) if over else ~told)
+        .order_by(runs.c.started_at, runs.c.id)
     )
     return [_decision(row).statement for row in connection.execute(query).mappings()]
 

@@ -1,4 +1,4 @@
-"""What happens as time goes by: reminders, escalation, expiry, exceptions that end; each once, however the clock jumps."""
+"""What happens as time goes by: reminders, escalation, expiry, exceptions that end; each once, whatever the clock."""
 
 from collections.abc import Iterator
 from datetime import date, datetime

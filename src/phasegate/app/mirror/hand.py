@@ -1,7 +1,7 @@
 """What people do to a run's ticket by hand: seen, shown where it is decided, and never overwritten."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -11,7 +11,7 @@ from phasegate.app.config import JiraMirror
 from phasegate.app.mirror.following import Follower
 from phasegate.app.mirror.ticket import LABEL
 from phasegate.core import PhasegateError
-from phasegate.ledger import Event, Mirrors
+from phasegate.ledger import Mirrors
 from phasegate.tools.hands import Hands
 
 PLACE = "jira"
@@ -20,29 +20,6 @@ _OVERLAP = timedelta(minutes=2)
 _LONGEST = 500
 _MOST = 20
 _PAGE, _PAGES = 50, 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class ByHand:
-    """One thing that somebody did to a ticket."""
-
-    issue: str
-    url: str
-    by: str
-    at: str
-    """As Jira says it: ISO 8601."""
-    did: str
-    """`moved it from In Progress to Blocked`, or `said: …`."""
-
-
-def by_hand(events: Sequence[Event]) -> list[ByHand]:
-    """What people did to the run's ticket, in order."""
-    return [
-        ByHand(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
-        for event in events
-        if event.kind == "ticket"
-        for row in event.body["did"]
-    ]
 
 
 class TicketWatch:

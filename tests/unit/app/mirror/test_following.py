@@ -7,8 +7,10 @@ import pytest
 
 from phasegate.app.config import JiraMirror, Mirror
 from phasegate.app.mirror.digests import Digests
-from phasegate.app.mirror.hand import TicketWatch, by_hand
+from phasegate.app.mirror.hand import TicketWatch
 from phasegate.app.mirror.looks import follower_of
+from phasegate.app.mirror.seen import by_hand
+from phasegate.app.mirror.seen import outside as outside_of
 from phasegate.app.mirror.wishes import grant_all
 from phasegate.ledger import Comment, DecisionKind, Mirrors, Waiver
 from phasegate.tools.service import mark_of
@@ -96,6 +98,8 @@ async def test_what_somebody_moved_by_hand_stays_and_is_seen_and_shown(tmp_path:
         await watched(d)
         assert len(by_hand(await d.app.ledger.events(d.run.id))) == 3, "ours is not taken for theirs"
         assert not await d.app.ledger.decisions(d.run.id)
+        shown = await outside_of(d.app, d.run.id, await d.app.ledger.events(d.run.id))
+        assert (f"ticket {key}", False) in [(each.says, each.trouble) for each in shown]
 
 
 async def test_a_workflow_that_does_not_lead_there_is_said(tmp_path: Path, there: Outside) -> None:
