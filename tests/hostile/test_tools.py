@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from mcp.types import Tool
 
-from phasegate.core import Missing, PhasegateError, Refused
-from phasegate.tools.hands import Answer, Hands, Scope, Unknown
+from phasegate.core import Missing, PhasegateError, Refused, Unknown
+from phasegate.tools.hands import Answer, Hands, Scope
 from phasegate.tools.hands.line import MOST_PAGES
 from phasegate.tools.hands.stdio import LOGGED_BYTES
 from services import rough, serve
@@ -421,6 +421,7 @@ INSIDE: list[dict[str, Any]] = [
     {"text": "from eu-west-1a to EU-WEST-1, not us, 123456 times"},
     {"filters": [{"Name": "availability-zone", "Values": ["eu-west-1b"]}]},
 ]
+_NOTHING: dict[str, Any] = {}
 OUTSIDE: list[dict[str, Any]] = [
     # by name, in every spelling
     *(
@@ -445,7 +446,7 @@ OUTSIDE: list[dict[str, Any]] = [
     {"x": {f"ARN:AWS:s3:us-west-2:{ACCOUNT}:b": 1}},
     {"x": f"{ARN},arn:aws-cn:ec2:cn-north-1:{ACCOUNT}:volume/vol-1"},
     # so deep that looking would never end
-    {"a": reduce(lambda inner, _: {"a": inner}, range(3_000), "x")},
+    reduce(lambda inner, _: {"a": inner}, range(3_000), _NOTHING),
 ]
 IN_TEXT: list[dict[str, Any]] = [
     {"command": "aws ec2 describe-volumes --region us-west-2"},

@@ -3,10 +3,10 @@
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phasegate.core import InvalidInput
 from phasegate.ledger import PublicKey
@@ -38,6 +38,8 @@ class ManagerRow(_Strict):
     """Ed25519, base64; `phasegate manager init` prints it."""
     card: str = "manager"
     """The card under which a workflow lists them as approver."""
+    slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
+    """Their user's id in Slack, such as U012A3CDE, where they decide from there too."""
 
 
 class Work(_Strict):
@@ -70,6 +72,58 @@ class Aws(_Strict):
     """Accounts to count in; `""` is that of the credentials."""
 
 
+class JiraMirror(_Strict):
+    """A ticket for each run."""
+
+    project: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=50)
+    """The project's key."""
+    type: str = "Task"
+    """The type of a run's ticket, and of an exception's."""
+    subtasks: bool = False
+    """Whether each task of the plan becomes a sub-task."""
+    subtask_type: str = "Sub-task"
+    statuses: dict[Literal["working", "waiting", "parked", "released", "rejected"], str] = {}
+    """The ticket's status by where its run is; what is left out moves nothing."""
+
+
+class ConfluenceMirror(_Strict):
+    """Pages of what was released."""
+
+    space: str = Field(pattern=r"^~?[A-Za-z0-9_.:-]+$", max_length=255)
+    """The space's key."""
+    parent: str = Field(default="", pattern=r"^[0-9]*$")
+    """The id of the page that they lie under; empty: at the top of the space."""
+
+
+class SlackMirror(_Strict):
+    """Cards of gates, and messages, in a channel."""
+
+    channel: str = Field(pattern=r"^[CDG][A-Z0-9]{2,30}$")
+    """The channel's id."""
+
+
+class TeamsMirror(_Strict):
+    """Cards in the channel of the incoming workflow."""
+
+
+class Mirror(_Strict):
+    """Where people hear of runs, outside; each place that is left out is."""
+
+    link: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+    """The page's address as people reach it; empty: messages have no link."""
+    digest_at: str = Field(default="", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
+    """When the day's digest is sent, UTC, such as `07:00`; empty: none."""
+    jira: JiraMirror | None = None
+    confluence: ConfluenceMirror | None = None
+    slack: SlackMirror | None = None
+    teams: TeamsMirror | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of the servers that it goes through."""
+        return tuple(name for name in ("jira", "confluence", "slack", "teams") if getattr(self, name) is not None)
+
+
 class Config(_Strict):
     """The whole file."""
 
@@ -77,11 +131,21 @@ class Config(_Strict):
     work: Work = Work()
     index: Index = Index()
     aws: Aws = Aws()
+    mirror: Mirror = Mirror()
     managers: tuple[ManagerRow, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
     """Managers' names by the name of a group, which a gate can list as `group:NAME`."""
     demo: bool = False
     """Written by `phasegate demo` alone; a policy that is made for demonstrations works nowhere else."""
+
+    @field_validator("managers")
+    @classmethod
+    def _each_is_one_in_slack(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        ids = [row.slack for row in managers if row.slack]
+        twice = next((id for id in ids if ids.count(id) > 1), "")
+        if twice:
+            raise ValueError(f"two managers have the id '{twice}' in Slack, and each click is one person's")
+        return managers
 
     @property
     def loopback_endpoint(self) -> bool:
@@ -100,6 +164,7 @@ class Config(_Strict):
                 card=row.card,
                 public_key=PublicKey.parse(row.public_key),
                 groups=tuple(group for group, names in self.groups.items() if row.name in names),
+                slack=row.slack,
             )
             for row in self.managers
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.app.cost import Cost, cost_of
+from phasegate.app.mirror.seen import ByHand, by_hand
 from phasegate.app.quorum import approvals, approved, said_json
 from phasegate.core import Finding, UsageError
 from phasegate.ledger import Decision, DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
@@ -54,6 +55,8 @@ class GateView:
     said: tuple[Decision, ...]
     """What people said here so far, and did not take back; more than one where it asks for several approvals."""
     cost: Cost
+    by_hand: tuple[ByHand, ...]
+    """What people did to the run's ticket since the decision before; data, and never a decision."""
     choices: Mapping[DecisionKind, str]
     """What happens on each decision."""
 
@@ -109,6 +112,7 @@ class GateView:
             "answers": [vars(answer) for answer in self.answers],
             "decision": self.decision.statement.as_json() if self.decision else None,
             "cost": self.cost.as_json(),
+            "by_hand": [vars(each) for each in self.by_hand],
             "choices": {kind.value: text for kind, text in self.choices.items()},
         }
 
@@ -151,8 +155,17 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         decision=dossier.decision,
         said=dossier.taken,
         cost=cost_of(events, app.flow, phase, app.team.cards),
+        by_hand=tuple(by_hand(_meanwhile(events, key))),
         choices=_choices(app, phase, dossier),
     )
+
+
+def _meanwhile(events: list[Event], key: GateKey) -> list[Event]:
+    """What happened since the decision before the gate, up to the next gate."""
+    own = next(event.seq for event in events if event.key == f"gate:{key.phase}/{key.attempt}")
+    before = max((event.seq for event in events if event.kind == "decision" and event.seq < own), default=0)
+    after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), events[-1].seq + 1)
+    return [event for event in events if before < event.seq < after]
 
 
 def _evidence(event: Event) -> Evidence:

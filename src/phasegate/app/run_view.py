@@ -4,6 +4,7 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.app.made import made
+from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import progress
 from phasegate.ledger import Event, Run
 
@@ -20,6 +21,8 @@ async def whole_run_json(app: App, run: Run) -> dict[str, Any]:
         **run_json(run),
         "phases": [phase.as_json() for phase in progress(app.flow, events)],
         "artifacts": [vars(thing) for thing in await made(app, run, events)],
+        "outside": [vars(each) for each in await outside(app, run.id, events)],
+        "by_hand": [vars(each) for each in by_hand(events)],
     }
 
 

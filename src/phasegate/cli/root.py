@@ -11,6 +11,7 @@ from phasegate.cli.demo import demo
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
 from phasegate.cli.mcp import mcp
+from phasegate.cli.mirror import mirror
 from phasegate.cli.release import bundle, verify
 from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
@@ -25,7 +26,7 @@ HEADINGS = {
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],
-    "Tools": [tools, mcp],
+    "Tools": [tools, mirror, mcp],
     "Release": [trace, bundle, verify],
     "Runbooks": [runbook],
 }

@@ -15,6 +15,8 @@ from phasegate.cli import options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from rich.console import RenderableType
+
     from phasegate.app.app import App
     from phasegate.ledger import Event, Run
 
@@ -116,6 +118,7 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None], b
 async def hosted(app: "App") -> "AsyncIterator[None]":
     """A worker in this process, with its log in the repository's state folder."""
     from phasegate.app.engine import worker as worker_of
+    from phasegate.app.mirror import mirroring
     from phasegate.app.standing import LOG
     from phasegate.app.watching import watching
 
@@ -124,7 +127,7 @@ async def hosted(app: "App") -> "AsyncIterator[None]":
     worker = worker_of(app)
     await asyncio.to_thread(worker.start)
     try:
-        async with watching(app):
+        async with watching(app), mirroring(app):
             yield
     finally:
         worker.stop()
@@ -147,8 +150,16 @@ async def summary(app: "App", run: "Run") -> None:
 
     console = output()
     console.print()
-    things = await made(app, run, await app.ledger.events(run.id))
-    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
+    events = await app.ledger.events(run.id)
+    things = await made(app, run, events)
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+
+
+async def _elsewhere(app: "App", run: "Run", events: "Sequence[Event]") -> "list[RenderableType]":
+    from phasegate.app.mirror.seen import by_hand, outside
+    from phasegate.cli.views.summary import elsewhere
+
+    return elsewhere(await outside(app, run.id, events), by_hand(events))
 
 
 def _unreleasable(app: "App", run: "Run") -> bool:
@@ -169,6 +180,7 @@ def worker() -> None:
 async def _worker() -> None:
     from phasegate.app.app import open_app
     from phasegate.app.engine import worker as worker_of
+    from phasegate.app.mirror import mirroring
     from phasegate.app.standing import stand
     from phasegate.app.watching import watching
 
@@ -181,7 +193,7 @@ async def _worker() -> None:
         taking = worker_of(app)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
-        async with watching(app):
+        async with watching(app), mirroring(app):
             await stopped.wait()
         await asyncio.to_thread(taking.stop)
         if standing:
@@ -236,6 +248,6 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
-    console.print(run_summary(run, things, unreleasable=_unreleasable(app, run)))
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

@@ -11,6 +11,7 @@ from phasegate.core.errors import (
     Parked,
     PhasegateError,
     Refused,
+    Unknown,
     UsageError,
 )
 from phasegate.core.findings import Finding, Severity, worst_first
@@ -31,6 +32,7 @@ __all__ = [
     "Refused",
     "Severity",
     "SystemClock",
+    "Unknown",
     "UsageError",
     "canonical",
     "digest",

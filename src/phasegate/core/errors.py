@@ -7,7 +7,8 @@
     ├── Refused             5  a decision was refused; `reason` is a machine-readable code
     ├── Parked              6  the run waits for a person, or stopped and can be resumed
     ├── Held                7  another process holds the run
-    └── Exhausted           8  disk, port, database or memory is not to be had
+    ├── Exhausted           8  disk, port, database or memory is not to be had
+    └── Unknown             1  nobody knows whether it was done
 
 The number is the exit code of the command. A person never sees a traceback for one of these.
 """
@@ -25,6 +26,10 @@ class PhasegateError(Exception):
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+
+
+class Unknown(PhasegateError):
+    """Nobody knows whether a call that writes did what it was to do."""
 
 
 class UsageError(PhasegateError):

@@ -1,7 +1,8 @@
 """Who comes in by the page and the REST API: accounts of people, their sessions, and tokens of programs.
 
 An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. The unlocked
-key lives in the server's memory alone, as long as the session does: what is stored can decide nothing.
+key lives in the server's memory alone, as long as the session does, or as its owner left it unlocked for another channel:
+what is stored can decide nothing.
 """
 
 from phasegate.identity.accounts import Account, Accounts
@@ -9,6 +10,7 @@ from phasegate.identity.sessions import Session, Sessions
 from phasegate.identity.signin import Passphrases, Proof, SignIn
 from phasegate.identity.throttle import Throttle
 from phasegate.identity.tokens import Scope, Token, Tokens
+from phasegate.identity.unlocked import Unlock, Unlocked
 
 __all__ = [
     "Account",
@@ -22,4 +24,6 @@ __all__ = [
     "Throttle",
     "Token",
     "Tokens",
+    "Unlock",
+    "Unlocked",
 ]

@@ -52,7 +52,7 @@ class Sessions:
         )
         self._forget(now)
         self._alive[digest_of(session.id)] = session
-        await self._database.write(_begin, digest_of(session.id), proof.account, now)
+        await self._database.write(begin_row, digest_of(session.id), proof.account, now, now + ABSOLUTE)
         return session
 
     async def find(self, secret: str) -> Session | None:
@@ -61,7 +61,7 @@ class Sessions:
         session = self._alive.get(mark)
         if session is None:
             return None
-        if _over(session, now) or not await self._database.read(_stands, mark, now):
+        if _over(session, now) or not await self._database.read(stands, mark, now):
             self._alive.pop(mark, None)
             return None
         # Ended while the database was asked: it must not come back.
@@ -82,7 +82,7 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """Ends it at once."""
         self._alive.pop(digest_of(session.id), None)
-        await self._database.write(_end, sessions.c.digest == digest_of(session.id))
+        await self._database.write(end_rows, sessions.c.digest == digest_of(session.id))
 
     async def end_all(self, account: str) -> int:
         """Ends every session of that person, here and on every other server of this repository.
@@ -91,7 +91,7 @@ class Sessions:
             How many.
         """
         self._alive = {mark: session for mark, session in self._alive.items() if session.account != account}
-        return await self._database.write(_end, sessions.c.account == account)
+        return await self._database.write(end_rows, sessions.c.account == account)
 
     def _forget(self, now: datetime) -> None:
         self._alive = {mark: session for mark, session in self._alive.items() if not _over(session, now)}
@@ -101,17 +101,20 @@ def _over(session: Session, now: datetime) -> bool:
     return now - session.began_at >= ABSOLUTE or now - session.seen_at >= IDLE
 
 
-def _begin(connection: sa.Connection, mark: bytes, account: str, now: datetime) -> None:
+def begin_row(connection: sa.Connection, mark: bytes, account: str, now: datetime, until: datetime) -> None:
+    """Stores that something of the account's has begun; what is over is thrown away."""
     connection.execute(sessions.delete().where(sessions.c.ends_at <= int(now.timestamp())))
-    ends = int((now + ABSOLUTE).timestamp())
+    ends = int(until.timestamp())
     row = {"digest": mark, "account": account, "began_at": int(now.timestamp()), "ends_at": ends}
     connection.execute(sessions.insert().values(**row))
 
 
-def _stands(connection: sa.Connection, mark: bytes, now: datetime) -> bool:
+def stands(connection: sa.Connection, mark: bytes, now: datetime) -> bool:
+    """Whether nobody has ended it, and its time is not over."""
     query = sa.select(sessions.c.digest).where(sessions.c.digest == mark, sessions.c.ends_at > int(now.timestamp()))
     return connection.execute(query).first() is not None
 
 
-def _end(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+def end_rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    """Ends those; how many they were."""
     return connection.execute(sessions.delete().where(which)).rowcount

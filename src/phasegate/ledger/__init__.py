@@ -6,6 +6,7 @@ from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
 from phasegate.ledger.ledger import Dispatch, Ledger, Opened, Opening, Taken
+from phasegate.ledger.mirrors import Mirrored, Mirrors
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
@@ -44,6 +45,8 @@ __all__ = [
     "Grants",
     "Ledger",
     "Look",
+    "Mirrored",
+    "Mirrors",
     "Opened",
     "Opening",
     "PrivateKey",

@@ -25,6 +25,7 @@ from phasegate.ledger.records import (
     Look,
     Run,
     RunStatus,
+    Statement,
 )
 from phasegate.store import Database
 
@@ -279,6 +280,13 @@ class Ledger:
         """What decided that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
+    async def excused(self, *, over: bool = False) -> list[Statement]:
+        """The exceptions that released runs went on with: those that hold, or those of which an event says the end.
+
+        What is over is left out once the same spec was begun again.
+        """
+        return await self._database.read(rows.excused, over)
+
     async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, str]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
 
@@ -314,6 +322,10 @@ class Ledger:
             return EffectStart(done, tried, earlier)
 
         return await self._database.write(begin)
+
+    async def effect_failed(self, run_id: str, key: str) -> None:
+        """Notes that an effect surely did nothing, so that the next attempt is as the first."""
+        await self._database.write(rows.undo_effect, f"{run_id}/{key}")
 
     async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *entries: Entry) -> None:
         """Keeps the receipt of an effect, and what happened, in one transaction."""

@@ -24,9 +24,12 @@ from phasegate.ledger.records import (
     RunStatus,
     Waiver,
 )
+from phasegate.ledger.records import (
+    Statement as Said,
+)
 from phasegate.ledger.standing import end, keep, standing
 from phasegate.store import Statement
-from phasegate.store.schema import decisions, delegations, effects, gates, runs, used_tokens
+from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, used_tokens
 
 Row = sa.RowMapping | sqlite3.Row
 
@@ -97,6 +100,7 @@ _CONSUME = Statement(
 )
 _RECEIPT = Statement(sa.select(effects.c.receipt).where(effects.c.key == _OF))
 _BEGIN = Statement(insert(effects).on_conflict_do_nothing())
+_UNDO = Statement(effects.delete().where(effects.c.key == _OF, effects.c.receipt.is_(None)))
 _DONE = Statement(effects.update().where(effects.c.key == _OF).values(receipt=sa.bindparam("what")))
 
 
@@ -207,6 +211,22 @@ def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
+def excused(connection: sa.Connection, over: bool) -> list[Said]:
+    """Waivers that were used in runs that are released, by whether a `lapsed` event tells of their end."""
+    later = runs.alias()
+    again = sa.exists().where(later.c.spec == runs.c.spec, later.c.started_at > runs.c.started_at)
+    place = sa.literal("lapsed:") + decisions.c.phase + "/" + sa.cast(decisions.c.attempt, sa.Text)
+    told = sa.exists().where(events.c.run == decisions.c.run, events.c.key == place)
+    query = (
+        sa.select(decisions)
+        .join(runs, runs.c.id == decisions.c.run)
+        .where(runs.c.status == RunStatus.released.value, decisions.c.consumed_at.is_not(None))
+        .where(decisions.c.predicate.contains('"decision":"waive"'), sa.and_(told, ~again) if over else ~told)
+        .order_by(runs.c.started_at, runs.c.id)
+    )
+    return [_decision(row).statement for row in connection.execute(query).mappings()]
+
+
 def standing_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     """What was said at the gates of a run, without what was revoked, and without gates that are void."""
     return [_decision(row) for row in _STANDING(connection, of=run_id)]
@@ -254,6 +274,11 @@ def find_receipt(connection: sa.Connection, key: str) -> dict[str, Any] | None:
 def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
     """Notes that an effect is about to be tried; True where it was tried before."""
     return not _BEGIN(connection, key=key, run=run_id, receipt=None).rowcount
+
+
+def undo_effect(connection: sa.Connection, key: str) -> None:
+    """Forgets that an effect was tried, unless it was done."""
+    _UNDO(connection, of=key)
 
 
 def end_effect(connection: sa.Connection, key: str, receipt: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenari
 from phasegate.spec.parse import parse_spec, read_spec
 from phasegate.spec.render import render_spec
 from phasegate.spec.source import LIMIT, spec_path
+from phasegate.spec.tasks import Task, tasks_of
 
 __all__ = [
     "LIMIT",
@@ -30,6 +31,7 @@ __all__ = [
     "Scenario",
     "Spec",
     "Story",
+    "Task",
     "add_clarification",
     "add_criteria",
     "add_edge_case",
@@ -45,4 +47,5 @@ __all__ = [
     "read_spec",
     "render_spec",
     "spec_path",
+    "tasks_of",
 ]

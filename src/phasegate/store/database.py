@@ -3,13 +3,15 @@
 SQLAlchemy's SQLite drivers open transactions late and as readers, so that two who read and then write lose updates.
 Here a writer takes the write lock first (BEGIN IMMEDIATE) and waits for it at most 30 s.
 
-A transaction is one function on one connection, and runs as a whole in a thread beside the loop: nothing can be
-awaited inside, and the loop is left and entered once a transaction instead of several times a statement.
+A transaction is one function on one connection, and nothing can be awaited inside. Where nobody writes, it is done at
+once, on the loop: a write takes a tenth of the time that it takes to enter a thread and come back. Where anybody holds
+the lock, it waits for it in a thread beside the loop.
 """
 
 import asyncio
 import errno
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,9 +42,8 @@ class Database:
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         self.path = path
         self._engine = engine
-        self._readers = _Lane(engine, READERS, "database-reader")
-        self._writer = _Lane(engine.execution_options(**_WRITES), 1, "database-writer")
-        """One alone: waiting in line costs less than asking a locked file again and again."""
+        self._readers = _Readers(engine)
+        self._writer = _Writer(engine.execution_options(**_WRITES))
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -74,36 +75,27 @@ class Database:
         with storage_errors(self.path):
             return await self._writer.run(partial(_call, body, args, kwargs))
 
-    async def alone(self, work: Callable[[], T]) -> T:
-        """Runs work of a library that brings a connection and transactions of its own, while no other writer writes."""
+    async def alone(self, work: Callable[[int], T]) -> T:
+        """Runs work of a library that brings a connection and a transaction of its own, while no other writer writes.
+
+        Args:
+            work: told for how many milliseconds to wait for the file's lock; nothing is done where it does not get it.
+        """
         with storage_errors(self.path):
             return await self._writer.alone(work)
 
 
-class _Lane:
-    """Threads, each with a connection of its own that stays open: taking one from a pool costs more than most reads."""
+class _Connections:
+    """Connections that stay open: taking one from a pool costs more than most transactions."""
 
-    def __init__(self, engine: sa.Engine, width: int, name: str) -> None:
+    def __init__(self, engine: sa.Engine, busy_ms: int = BUSY_SECONDS * 1000) -> None:
         self._engine = engine
-        self._threads = ThreadPoolExecutor(width, name)
+        self._busy_ms = busy_ms
         self._free: list[sa.Connection] = []
 
-    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+    def transact(self, work: Callable[[sa.Connection], T]) -> T:
         """The function's result, from a transaction of its own."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
-
-    async def alone(self, work: Callable[[], T]) -> T:
-        """The function's result; it brings its own transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-    def close(self) -> None:
-        """Waits for what was begun, and closes."""
-        self._threads.shutdown()
-        for connection in self._free:
-            connection.close()
-
-    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
-        connection = self._free.pop() if self._free else self._engine.connect()
+        connection = self._free.pop() if self._free else self._opened()
         try:
             with connection.begin():
                 result = work(connection)
@@ -112,6 +104,79 @@ class _Lane:
             raise
         self._free.append(connection)
         return result
+
+    def close(self) -> None:
+        """Closes them."""
+        for connection in self._free:
+            connection.close()
+
+    def _opened(self) -> sa.Connection:
+        connection = self._engine.connect()
+        plain: Any = connection.connection.driver_connection
+        plain.execute(f"PRAGMA busy_timeout={self._busy_ms}")  # whoever had it before may have been less patient
+        return connection
+
+
+class _Readers:
+    """Threads that read: what is long to read must not hold up the loop."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._threads = ThreadPoolExecutor(READERS, "database-reader")
+        self._connections = _Connections(engine)
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The function's result, from a transaction of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._connections.transact, work)
+
+    def close(self) -> None:
+        """Waits for what was begun, and closes."""
+        self._threads.shutdown()
+        self._connections.close()
+
+
+class _Writer:
+    """Writes at once, or else in a thread, where what waits stands in line: asking a locked file again costs more."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._thread = ThreadPoolExecutor(1, "database-writer")
+        self._turn = threading.Lock()
+        self._patient = _Connections(engine)
+        self._hasty = _Connections(engine, busy_ms=0)
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The function's result, from a transaction of its own."""
+        return await self._done(lambda busy_ms: (self._patient if busy_ms else self._hasty).transact(work))
+
+    async def alone(self, work: Callable[[int], T]) -> T:
+        """The function's result; it brings its own transaction."""
+        return await self._done(work)
+
+    def close(self) -> None:
+        """Waits for what was begun, and closes."""
+        self._thread.shutdown()
+        self._patient.close()
+        self._hasty.close()
+
+    async def _done(self, work: Callable[[int], T]) -> T:
+        if self._turn.acquire(blocking=False):
+            try:
+                return work(0)
+            except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+                if not _is_locked(error):
+                    raise
+            finally:
+                self._turn.release()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._waited, work)
+
+    def _waited(self, work: Callable[[int], T]) -> T:
+        with self._turn:
+            return work(BUSY_SECONDS * 1000)
+
+
+def _is_locked(error: Exception) -> bool:
+    """Whether somebody else holds the file's lock: the transaction did not begin."""
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:

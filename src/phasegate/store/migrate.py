@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 def upgrade(engine: sa.Engine) -> None:

@@ -104,6 +104,19 @@ effects = sa.Table(
     sqlite_with_rowid=False,
 )
 
+mirrors = sa.Table(
+    "mirrors",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.Integer, nullable=False),
+    sa.Column("trouble", sa.Text, nullable=False),
+    sa.Column("holds", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 accounts = sa.Table(
     "accounts",
     metadata,

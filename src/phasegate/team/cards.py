@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from phasegate.team.documents import front_matter, refused, validated
 from phasegate.team.flow import Name
+from phasegate.team.servers import ENGINE
 
 
 class _Strict(BaseModel):
@@ -86,4 +87,7 @@ def read_card(text: str, path: str) -> Card:
         message = f"the card is named {front.name!r} and its file {expected!r}"
         fix = f"Write `name: {expected}`, or rename the file to {front.name}.md."
         raise refused(path, [document.finding("name", ("name",), message, fix)])
+    if front.name == ENGINE:
+        message = f"{ENGINE!r} stands for the engine itself, which may call what no role may"
+        raise refused(path, [document.finding("name", ("name",), message, "Give card and file another name.")])
     return Card(**front.model_dump(), body=body)

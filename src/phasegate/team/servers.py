@@ -67,7 +67,7 @@ class ToolServer(_Strict):
     needs: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
     """Variables without which the server is left out."""
     roles: tuple[Name, ...] = ()
-    """Who may call its tools."""
+    """Who may call its tools; `phasegate` is the engine itself."""
     tools: Mapping[str, Annotated[Rule, BeforeValidator(_short)]] = Field(min_length=1)
     """By name, or by a pattern such as `get_*`: `read`, `write`, `destructive`, or a rule. A name comes before a
     pattern, an earlier pattern before a later one; what none names cannot be called."""
@@ -118,6 +118,10 @@ class ToolServer(_Strict):
         return [pattern for pattern in self.tools if _GLOB & set(pattern)]
 
 
+ENGINE = "phasegate"
+"""The engine itself, where `roles` names it: what mirrors a run is called by no agent. No card has this name."""
+
+
 def read_server(text: str, path: str, *, agents: list[str]) -> ToolServer:
     """Reads a server's file.
 
@@ -136,7 +140,7 @@ def read_server(text: str, path: str, *, agents: list[str]) -> ToolServer:
         message = f"the server is named {server.name!r} and its file {expected!r}"
         raise refused(path, [document.finding("name", ("name",), message, f"Write `name: {expected}`.")])
     named = {*server.roles, *(role for rule in server.tools.values() for role in rule.roles or ())}
-    unknown = sorted(named - set(agents))
+    unknown = sorted(named - {*agents, ENGINE})
     if unknown:
         message = f"there is no role {unknown[0]!r}"
         fix = f"Name some of: {', '.join(agents)}."

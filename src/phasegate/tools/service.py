@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from requests import RequestException
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown, UsageError
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class Calls:
             found = self._looked_for(look)
             if found is None:
                 fix = "read it back in a minute; a call with the same arguments does not do it twice"
-                raise PhasegateError(f"{lost}: to {what} may or may not have happened", fix=fix) from lost
+                raise Unknown(f"{lost}: to {what} may or may not have happened", fix=fix) from lost
             return found
 
     def once(self, what: str, send: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from phasegate.core import Missing, PhasegateError
+from phasegate.core import Missing, PhasegateError, Refused, Unknown
 
 TOKEN = "PHASEGATE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 """What a client of a server on HTTP shows as its bearer token."""
@@ -51,12 +51,19 @@ def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P,
             try:
                 return await asyncio.to_thread(function, *args, **kwargs)
             except PhasegateError as error:
-                raise ToolError(f"{error}; {error.fix}" if error.fix else str(error)) from error
+                raise ToolError(_told(error)) from error
 
         server.add_tool(run, annotations=annotations)
         return function
 
     return register
+
+
+def _told(error: PhasegateError) -> str:
+    """What happened, what to do, and for programs why it was refused: `… (reason: conflict)`."""
+    said = f"{error}; {error.fix}" if error.fix else str(error)
+    reason = error.reason if isinstance(error, Refused) else "unknown" if isinstance(error, Unknown) else ""
+    return f"{said} (reason: {reason})" if reason else said
 
 
 def setting(environ: Mapping[str, str], name: str, what: str) -> str:

@@ -33,6 +33,8 @@ STATUSES: Mapping[str, int] = {
     "author_may_not_approve": 403,
     "bad_signature": 403,
     "reauthentication_required": 403,
+    "not_unlocked": 403,
+    "foreign_workspace": 403,
     "unknown_gate": 404,
     "unknown": 404,
     "already_decided": 409,

@@ -21,6 +21,11 @@ class Settings:
         return frozenset(f"{scheme}://{host}" for host in self.hosts)
 
     @property
+    def address(self) -> str:
+        """Where a link from elsewhere leads; of several names the first by alphabet."""
+        return min(self.origins)
+
+    @property
     def cookie(self) -> str:
         """The session's cookie; the prefix has browsers refuse it from other hosts and without TLS."""
         return "__Host-phasegate" if self.secure else "phasegate"

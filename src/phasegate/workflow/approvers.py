@@ -28,6 +28,7 @@ class Channel(StrEnum):
     terminal = "terminal"
     page = "page"
     api = "api"
+    slack = "slack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,8 @@ class Manager:
     """The card under which workflows list them as approver."""
     public_key: PublicKey
     groups: tuple[str, ...] = ()
+    slack: str = ""
+    """Their user's id in Slack; empty: they do not decide there."""
 
 
 @dataclass(frozen=True, kw_only=True)

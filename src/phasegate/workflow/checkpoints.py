@@ -2,10 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
@@ -15,11 +15,13 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from phasegate.store import Database
 from phasegate.store.database import PRAGMAS
 
+T = TypeVar("T")
+
 _NEWEST = "select checkpoint_ns, max(checkpoint_id) from checkpoints where {live} group by checkpoint_ns"
 
 
 class Saver(SqliteSaver):
-    """The library's saver, each operation as a whole in the thread that writes to the database.
+    """The library's saver, each operation as a whole where the database is written.
 
     The library's saver for async code leaves the loop several times an operation, and its connection and the ledger's
     would wait for each other's lock. It loads plain data alone: a checkpoint cannot make it run code.
@@ -53,11 +55,11 @@ class Saver(SqliteSaver):
 
     async def close(self) -> None:
         """Closes its connection, after what was begun: closing one that another thread uses ends the process."""
-        await asyncio.shield(self._database.alone(self.conn.close))
+        await asyncio.shield(self._database.alone(lambda _: self.conn.close()))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The newest checkpoint of a thread and namespace, or the one that is named."""
-        return await self._database.alone(partial(self.get_tuple, config))
+        return await self._alone(partial(self.get_tuple, config))
 
     async def aput(
         self,
@@ -67,13 +69,13 @@ class Saver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Stores a checkpoint."""
-        return await self._database.alone(partial(self.put, config, checkpoint, metadata, new_versions))
+        return await self._alone(partial(self.put, config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Stores what a task wrote."""
-        await self._database.alone(partial(self.put_writes, config, writes, task_id, task_path))
+        await self._alone(partial(self.put_writes, config, writes, task_id, task_path))
 
     async def forget(self, run: str, namespaces: Collection[str]) -> None:
         """Deletes what a parked run does not need: all but the newest checkpoint of each live namespace.
@@ -84,7 +86,14 @@ class Saver(SqliteSaver):
             run: whose.
             namespaces: those that are live: the top one `""`, and that of the phase that waits.
         """
-        await self._database.alone(partial(self._forget, run, namespaces))
+        await self._alone(partial(self._forget, run, namespaces))
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        def waiting(busy_ms: int) -> T:
+            self.conn.execute(f"PRAGMA busy_timeout={busy_ms}")
+            return work()
+
+        return await self._database.alone(waiting)
 
     def _forget(self, run: str, namespaces: Collection[str]) -> None:
         marks = ", ".join("?" for _ in namespaces)

@@ -1,9 +1,9 @@
-"""What happens at gates as time goes by: reminders, escalation, expiry; each once, whatever the clock does."""
+"""What happens as time goes by: reminders, escalation, expiry, exceptions that end; each once, whatever the clock."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 
-from phasegate.ledger import Entry, GateRecord, GateStatus
+from phasegate.ledger import Entry, GateKey, GateRecord, GateStatus, Waiver
 from phasegate.team import Phase
 from phasegate.workflow.approvers import escalated, expired
 from phasegate.workflow.gatekeeper import Gatekeeper
@@ -23,6 +23,14 @@ async def sweep(keeper: Gatekeeper) -> None:
             due = list(_due(gate, phase, register.approvers(phase, gate, now), now))
             if due:
                 await keeper.ledger.record(gate.key.run, *due)
+    for statement in await keeper.ledger.excused():
+        if statement.waiver and date.fromisoformat(statement.waiver.expires) <= now.date():
+            await keeper.ledger.record(statement.gate.run, _lapsed(statement.gate, statement.waiver))
+
+
+def _lapsed(gate: GateKey, waiver: Waiver) -> Entry:
+    said = {"rules": list(waiver.rules), "owner": waiver.owner, "reason": waiver.reason, "expires": waiver.expires}
+    return f"lapsed:{gate.phase}/{gate.attempt}", said
 
 
 def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime) -> Iterator[Entry]:

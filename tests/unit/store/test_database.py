@@ -1,6 +1,7 @@
 import asyncio
 import resource
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -64,6 +65,27 @@ async def test_a_reader_sees_one_state_and_waits_for_no_writer(tmp_path: Path, d
         assert await database.read(_count) == 0
         writer.execute("commit")
     assert await database.read(_count) == 7
+
+
+async def test_a_write_waits_beside_the_loop_for_who_holds_the_file(tmp_path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(tmp_path / "state" / "p.db", isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        waits = [asyncio.create_task(database.write(_increment)) for _ in range(3)]
+        await asyncio.sleep(0.05)  # the loop goes on
+        assert not any(task.done() for task in waits)
+        holder.execute("rollback")
+    await asyncio.gather(*waits)
+    assert await database.read(_count) == 3
+
+
+async def test_a_write_is_done_at_once_where_nobody_writes(database: Database) -> None:
+    threads = []
+
+    def writes(connection: sa.Connection) -> None:
+        threads.append(threading.current_thread())
+
+    await database.write(writes)
+    assert threads == [threading.main_thread()]
 
 
 async def test_the_file_is_in_wal_mode_and_a_new_one_is_opened_by_many_at_once(tmp_path: Path) -> None:

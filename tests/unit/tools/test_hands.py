@@ -15,10 +15,10 @@ import pytest
 from langchain_core.messages import ToolMessage
 from mcp.types import Tool
 
-from phasegate.core import FixedClock, Missing, PhasegateError, Refused
+from phasegate.core import FixedClock, Missing, PhasegateError, Refused, Unknown
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import ToolServer
-from phasegate.tools.hands import Hands, Policy, Sessions, Unknown, fingerprint
+from phasegate.tools.hands import Hands, Policy, Sessions, fingerprint
 
 STRANGE = Path(__file__).parents[2] / "services" / "strange.py"
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)

@@ -140,12 +140,18 @@ async def test_closing_waits_for_what_was_begun(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "p.db")
     saver, began, ended = Saver(database), threading.Event(), []
 
-    def works() -> None:
+    def works(busy_ms: int) -> None:
+        saver.conn.execute(f"pragma busy_timeout={busy_ms}")
+        saver.conn.execute("begin immediate")
         began.set()
         time.sleep(0.1)
         ended.append(saver.conn.execute("select 1").fetchone()[0])
+        saver.conn.rollback()
 
-    task = asyncio.create_task(database.alone(works))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as holder:
+        holder.execute("begin immediate")  # so that it is not done at once
+        task = asyncio.create_task(database.alone(works))
+        await asyncio.sleep(0.01)
     await asyncio.to_thread(began.wait)
     await saver.close()
     assert ended == [1]

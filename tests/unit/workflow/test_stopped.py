@@ -29,7 +29,7 @@ class Dying:
         self._database = database
         self.left = left
 
-    async def alone(self, work: Callable[[], T]) -> T:
+    async def alone(self, work: Callable[[int], T]) -> T:
         if self.left == 0:
             raise Died
         self.left -= 1

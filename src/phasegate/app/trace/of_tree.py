@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from phasegate.app.trace.model import Kind, Link, Node
 from phasegate.app.trace.record import Part, Record, at
-from phasegate.spec import mentions, named_tests
+from phasegate.spec import mentions, named_tests, tasks_of
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<text>.+)$")
 _PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
 _TEST_NAME = re.compile(r"`(test_\w+)`")
 
@@ -41,14 +40,11 @@ def _documents(record: Record) -> Part:
 
 def _tasks(record: Record) -> Part:
     tasks, nodes, links = f"{record.facts.spec}/tasks.md", list[Node](), list[Link]()
-    for number, line in enumerate(record.text(tasks).splitlines(), 1):
-        found = _TASK.match(line)
-        if found is None:
-            continue
-        origin, name = at(tasks, number), found["id"]
-        nodes.append(Node(id=name, kind=Kind.task, text=found["text"], origin=origin))
-        links += [Link(source=m.id, target=name, says="worked on in", origin=origin) for m in mentions(found["text"])]
-        made = _made(record, found["text"])
+    for name, text, number in tasks_of(record.text(tasks)):
+        origin = at(tasks, number)
+        nodes.append(Node(id=name, kind=Kind.task, text=text, origin=origin))
+        links += [Link(source=m.id, target=name, says="worked on in", origin=origin) for m in mentions(text)]
+        made = _made(record, text)
         nodes += [Node(id=path, kind=kind_of(path), text="", origin=at(path)) for path in made]
         links += [Link(source=name, target=path, says="makes", origin=origin) for path in made]
         links.append(Link(source=name, target=tasks, says="written in", origin=origin))

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.gate_view import Answer, Evidence, GateView
+from phasegate.app.mirror.seen import ByHand
 from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
 from phasegate.core import visible
@@ -27,6 +28,8 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
     parts: list[RenderableType] = [_head(view, now), Text(), _changed(view.changes)]
     if view.answers:
         parts += [Text(), Text("Answers to your comments", "name"), _indented(_answers(view.answers))]
+    if view.by_hand:
+        parts += [Text(), Text("What people did to the ticket", "name"), _indented(hands(view.by_hand))]
     parts += [Text(), Text(f"Findings: {tally(view.findings)}", "name")]
     if view.findings:
         parts.append(_indented(findings_list(view.findings)))
@@ -110,6 +113,11 @@ def _evidence(rows: Sequence[Evidence]) -> RenderableType:
         says = "; ".join(part for part in (found, visible(row.saw)) if part) or "nothing to object to"
         table.add_row(mark, row.by, Text(says, "quiet"), Text(duration(row.seconds), "quiet"))
     return table
+
+
+def hands(rows: Sequence[ByHand]) -> RenderableType:
+    """What people did to a run's ticket."""
+    return Group(*(Text(f"{visible(each.by)}, {each.issue}: {visible(each.did)}") for each in rows))
 
 
 def _answers(answers: Sequence[Answer]) -> RenderableType:

@@ -7,16 +7,22 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.made import Made
+from phasegate.app.mirror.seen import ByHand, Outside
+from phasegate.cli.views.gate import hands
 from phasegate.cli.views.lists import STYLES
+from phasegate.core import visible
 from phasegate.ledger import Run
 
 
-def run_summary(run: Run, things: Sequence[Made], *, unreleasable: bool) -> RenderableType:
+def run_summary(
+    run: Run, things: Sequence[Made], elsewhere: Sequence[RenderableType] = (), *, unreleasable: bool
+) -> RenderableType:
     """How the run stands, and everything that it made, under the phase that made it.
 
     Args:
         run: which.
         things: what it made.
+        elsewhere: where it is told of, and what people did there.
         unreleasable: whether its policy marks what it passes so.
     """
     head = Text.assemble((run.status.value, STYLES[run.status]), (f"  branch {run.branch}", "quiet"))
@@ -30,4 +36,16 @@ def run_summary(run: Run, things: Sequence[Made], *, unreleasable: bool) -> Rend
     for thing in things:
         table.add_row(Text(thing.by if thing.by != before else "", "quiet"), Text(thing.path, overflow="fold"))
         before = thing.by
-    return Group(head, table)
+    return Group(head, table, *elsewhere)
+
+
+def elsewhere(places: Sequence[Outside], by_hand: Sequence[ByHand]) -> list[RenderableType]:
+    """A run's life outside."""
+    rows = [
+        Text.assemble((f"{e.place}  ", "quiet"), (visible(e.says), "wait" if e.trouble else ""), f"  {e.url}")
+        for e in places
+    ]
+    return [
+        *([Text("Outside", "name"), *rows] if rows else []),
+        *([Text("By hand", "name"), hands(by_hand)] if by_hand else []),
+    ]

@@ -6,6 +6,6 @@ from phasegate.tools.hands.hands import Hands, Record
 from phasegate.tools.hands.pins import fingerprint
 from phasegate.tools.hands.policy import Policy
 from phasegate.tools.hands.scope import Scope
-from phasegate.tools.hands.sessions import WAITS, Sessions, Unknown
+from phasegate.tools.hands.sessions import WAITS, Sessions
 
-__all__ = ["WAITS", "Answer", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "Unknown", "fingerprint"]
+__all__ = ["WAITS", "Answer", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "fingerprint"]

@@ -11,14 +11,14 @@ from langchain_mcp_adapters.sessions import StdioConnection
 from langchain_mcp_adapters.tools import convert_mcp_tool_to_langchain_tool
 from mcp.types import CallToolResult, TextContent, Tool
 
-from phasegate.core import PhasegateError, Refused, new_id
+from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect
 from phasegate.team.templates import as_data
 from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.policy import Policy
-from phasegate.tools.hands.sessions import Sessions, Unknown
+from phasegate.tools.hands.sessions import Sessions
 
 _NONE = StdioConnection(transport="stdio", command="", args=[])
 """The adapter asks for a connection; ours are the sessions', and it never opens one."""

@@ -117,7 +117,7 @@ def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
     if call.tool not in grant.writes or grant.pins.get(call.tool) != fingerprint(shown):
         return False
     return all(
-        name in call.arguments and all(str(item) in values for item in items(call.arguments[name]))
+        name in call.arguments and all(_within(str(item), values) for item in items(call.arguments[name]))
         for name, values in grant.only.items()
     )
 
@@ -125,6 +125,11 @@ def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
 def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:
     why = f"{what} '{visible(str(value))[:60]}' is not within its bounds"
     return _refused(call, "outside_scope", why, f"one of: {allowed}")
+
+
+def _within(value: str, allowed: Sequence[str]) -> bool:
+    """Whether it is one of these; `*` at the end of one stands for anything, as in `OPS-*`."""
+    return any(value.startswith(each[:-1]) if each.endswith("*") else value == each for each in allowed)
 
 
 def _refused(call: Call, reason: str, why: str, fix: str) -> Refused:

@@ -11,7 +11,7 @@ from mcp import McpError
 from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent, Tool
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
-from phasegate.core import Missing, PhasegateError
+from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
 from phasegate.tools.hands.answer import clean
 from phasegate.tools.hands.line import Line, root
@@ -25,10 +25,6 @@ _GONE = ((CONNECTION_CLOSED, "Connection closed"), (32600, "Session terminated")
 """What our own side says where the server is gone, or forgot our session; servers use these codes, too."""
 _LONGEST = 400
 """Characters of an error that are kept."""
-
-
-class Unknown(PhasegateError):
-    """Nobody knows whether a call that writes did what it was to do."""
 
 
 class Sessions:

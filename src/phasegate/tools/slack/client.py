@@ -144,6 +144,10 @@ class SlackClient:
 
         return self._calls.write("update the message", send, look), True
 
+    def open_view(self, trigger: str, view: Mapping[str, Any]) -> None:
+        """Shows a person the view of a click, within three seconds of it; asked once, a trigger counts once."""
+        self._calls.once("open the form", lambda: self._slack.views_open(trigger_id=trigger, view=dict(view)))
+
     def message(self, channel: str, timestamp: str) -> wire.Message:
         """A message, or a reply in a thread.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from phasegate.tools.slack.blocks import AgentBlock
+from phasegate.tools.slack.cards import DIGEST, FACTS, GATE, Fact
 
 CHANNEL = r"[CDG][A-Z0-9]{2,30}"
 
@@ -36,3 +37,11 @@ Limit = Annotated[int, Field(description="how many at most", ge=1, le=100)]
 Cursor = Annotated[str, Field(description="next_cursor of the page before; empty for the first", max_length=1000)]
 UserId = Annotated[str, Field(description="e.g. U012A3CDE", pattern=r"^[UW][A-Z0-9]{2,30}$")]
 Email = Annotated[str, Field(description="an e-mail address", pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
+Gate = Annotated[str, Field(description="RUN/PHASE/ATTEMPT", pattern=f"^{GATE}$")]
+Digest = Annotated[str, Field(description="of what the gate shows, 64 hexadecimal digits", pattern=f"^{DIGEST}$")]
+Title = Annotated[str, Field(description="a line of plain text", min_length=1, max_length=10_000)]
+Summary = Annotated[
+    str, Field(description="plain text: what is asked, or what came of it", min_length=1, max_length=200_000)
+]
+Facts = Annotated[list[Fact], Field(description="risk, phase, findings, cost …", max_length=FACTS)]
+Link = Annotated[str, Field(description="https:// or http://, to the gate's page; empty: none", max_length=3000)]

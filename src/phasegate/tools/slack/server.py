@@ -10,18 +10,25 @@ from phasegate.core import InvalidInput, Missing
 from phasegate.tools.serving import KEYED_WRITE, READ, new_server, setting, tool
 from phasegate.tools.slack import results
 from phasegate.tools.slack.blocks import AgentBlock
+from phasegate.tools.slack.cards import Card, answered, asking
 from phasegate.tools.slack.client import SlackClient
 from phasegate.tools.slack.params import (
     CHANNEL,
     Blocks,
     Channel,
     Cursor,
+    Digest,
     Email,
+    Facts,
+    Gate,
     Key,
     Limit,
+    Link,
+    Summary,
     Text,
     Thread,
     Timestamp,
+    Title,
     UserId,
 )
 from phasegate.tools.texts import plain
@@ -56,6 +63,7 @@ def serving(client: SlackClient, default_channel: str = "") -> FastMCP:
         return given or default_channel
 
     _add_writes(server, client, in_channel)
+    _add_cards(server, client, in_channel)
     _add_message_reads(server, client, in_channel)
     _add_directory(server, client)
     return server
@@ -90,6 +98,46 @@ def _add_writes(server: FastMCP, client: SlackClient, in_channel: Callable[[str]
         """
         where = in_channel(channel)
         message, changed = client.update(where, timestamp, plain(text), _sent(blocks or []))
+        return results.Updated(changed=changed, channel=where, message=message.shown(client.myself()))
+
+
+def _add_cards(server: FastMCP, client: SlackClient, in_channel: Callable[[str], str]) -> None:
+    @tool(server, KEYED_WRITE)
+    def post_gate_card(
+        key: Key,
+        gate: Gate,
+        digest: Digest,
+        title: Title,
+        summary: Summary,
+        facts: Facts,
+        link: Link = "",
+        channel: Channel = "",
+    ) -> results.Posted:
+        """Posts the card of an open gate, once for a key, with buttons by which a manager decides on this digest.
+
+        All texts are plain: nothing in them is formatted, and nobody is called. The key is kept and looked for as
+        post_message does. Whoever clicks is asked who they are; the card itself gives nobody a right.
+        """
+        where, card = in_channel(channel), Card(gate=gate, title=title, summary=summary, facts=facts, link=link)
+        message, created = client.post(key, where, card.text, asking(card, digest), mrkdwn=False)
+        return results.Posted(created=created, channel=where, message=message.shown(client.myself()))
+
+    @tool(server, KEYED_WRITE)
+    def update_gate_card(
+        timestamp: Timestamp,
+        gate: Gate,
+        title: Title,
+        summary: Summary,
+        facts: Facts,
+        link: Link = "",
+        channel: Channel = "",
+    ) -> results.Updated:
+        """Shows on a gate's card what came of the gate, in its summary, and takes its buttons away but for the link.
+
+        Asked for twice, the card is the same. Nobody else's messages can be changed.
+        """
+        where, card = in_channel(channel), Card(gate=gate, title=title, summary=summary, facts=facts, link=link)
+        message, changed = client.update(where, timestamp, card.text, answered(card))
         return results.Updated(changed=changed, channel=where, message=message.shown(client.myself()))
 
 

@@ -29,6 +29,8 @@ class Myself(Wire):
 
     user_id: str
     bot_id: str = ""
+    team_id: str = ""
+    """Of the workspace."""
 
 
 class Message(Wire):

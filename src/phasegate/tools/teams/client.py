@@ -16,7 +16,7 @@ from typing import Literal
 
 import httpx
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown, UsageError
 from phasegate.tools.addresses import safe_address
 from phasegate.tools.teams.cards import Card, message
 
@@ -66,7 +66,7 @@ class TeamsClient:
             self._known[card.key] = "unknown"
             try:
                 self._send(content)
-            except _Unknown:
+            except Unknown:
                 raise
             except PhasegateError:
                 del self._known[card.key]
@@ -119,12 +119,8 @@ class TeamsClient:
         )
 
 
-class _Unknown(PhasegateError):
-    """The card may or may not have been posted."""
-
-
-def _unknown(says: str) -> _Unknown:
-    return _Unknown(f"{says}: the card may or may not have been posted; do not call again by yourself", fix=_LOOK)
+def _unknown(says: str) -> Unknown:
+    return Unknown(f"{says}: the card may or may not have been posted; do not call again by yourself", fix=_LOOK)
 
 
 def _asked(answer: httpx.Response) -> float:

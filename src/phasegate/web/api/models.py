@@ -59,6 +59,10 @@ class WholeRun(Run):
 
     phases: list[dict[str, Any]]
     artifacts: list[dict[str, Any]]
+    outside: list[dict[str, Any]]
+    """Where it is told of: tickets, pages, cards; and what could not be told."""
+    by_hand: list[dict[str, Any]]
+    """What people did to its ticket."""
 
 
 class Spec(_Out):
@@ -157,6 +161,8 @@ class Gate(_Out):
     answers: list[dict[str, Any]]
     decision: dict[str, Any] | None
     cost: Cost
+    by_hand: list[dict[str, Any]]
+    """What people did to the run's ticket since the decision before."""
     choices: dict[str, str]
 
 

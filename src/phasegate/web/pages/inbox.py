@@ -16,4 +16,5 @@ PAGE = 50
 async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
     """Pending gates, the oldest first."""
     rows, total = await parts.inbox.waiting(start, PAGE)
-    return parts.page("inbox.html", session, rows=rows, total=total, start=start, following=start + PAGE)
+    over = await parts.app.ledger.excused(over=True) if not start else []
+    return parts.page("inbox.html", session, rows=rows, total=total, start=start, following=start + PAGE, over=over)

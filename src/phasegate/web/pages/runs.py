@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from phasegate.app.made import made
+from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import State, progress
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Event, GateRecord, Run
@@ -83,6 +84,8 @@ async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]
         "marks": MARKS,
         "gates": await _gates(parts, run),
         "made": await made(parts.app, run, events),
+        "outside": await outside(parts.app, run.id, events),
+        "by_hand": by_hand(events),
         "events": events,
     }
 

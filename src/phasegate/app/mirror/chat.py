@@ -1,0 +1,115 @@
+"""Slack and Teams: gates, releases and failures, a message for each state."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from phasegate.app.config import SlackMirror
+from phasegate.app.mirror.news import What
+from phasegate.app.mirror.telling import Telling, Unseen
+from phasegate.ledger import GateKey
+
+_IN_THREAD = (What.reminder, What.escalated)
+_SEVERITY = {
+    What.gate: "warning",
+    What.reminder: "warning",
+    What.escalated: "warning",
+    What.parked: "critical",
+    What.lapsed: "critical",
+    What.released: "good",
+}
+
+
+class SlackChannel:
+    """A Slack channel: the card of a gate can be answered there, and shows afterwards what came of it."""
+
+    name = "slack"
+    settles = timedelta(seconds=3)
+    heeds = frozenset(What) - {What.started}
+
+    def __init__(self, config: SlackMirror) -> None:
+        self._channel = config.channel
+
+    async def tell(self, telling: Telling) -> Mapping[str, Any]:
+        """See `Place`."""
+        news, cards = telling.news, dict(telling.holds.get("cards", {}))
+        card = cards.get(_of(news.gate)) if news.gate else None
+        match news.what:
+            case What.gate:
+                if news.gate and telling.story.is_open(news.gate):  # else its outcome is the next news
+                    cards[_of(news.gate)] = await self._asked(telling, news.gate)
+            case What.decided | What.void if card and news.gate:
+                if not telling.story.is_open(news.gate):  # one of several approvals leaves the card as it is
+                    await self._closed(telling, news.gate, card)
+            case _:
+                await self._said(telling, card if news.what in _IN_THREAD else None)
+        return {**telling.holds, "cards": cards}
+
+    async def _asked(self, telling: Telling, gate: GateKey) -> str:
+        story = telling.story
+        made = await telling.call(
+            self.name,
+            "post_gate_card",
+            key=telling.key,
+            gate=str(gate),
+            digest=story.gates[gate].digest,
+            title=story.headline(telling.news),
+            summary=story.subject.what or story.title,
+            facts=[{"title": name, "value": value} for name, value in story.facts()],
+            link=story.link(gate),
+            channel=self._channel,
+        )
+        return str(made["message"]["timestamp"])
+
+    async def _closed(self, telling: Telling, gate: GateKey, card: str) -> None:
+        story = telling.story
+        await telling.call(
+            self.name,
+            "update_gate_card",
+            timestamp=card,
+            gate=str(gate),
+            title=story.headline(telling.news),
+            summary="\n".join(story.details(telling.news)) or story.subject.what or story.title,
+            facts=[],
+            link=story.link(gate),
+            channel=self._channel,
+        )
+
+    async def _said(self, telling: Telling, card: str | None) -> None:
+        story, news = telling.story, telling.news
+        text = "\n".join([story.headline(news), *filter(None, story.details(news))])
+        await telling.call(
+            self.name, "post_message", key=telling.key, text=text, channel=self._channel, thread=card or ""
+        )
+
+
+class TeamsChannel:
+    """A Teams channel, which takes cards and gives nothing back: what may have been posted is not posted again."""
+
+    name = "teams"
+    settles = timedelta(0)
+    heeds = frozenset(What) - {What.started}
+
+    async def tell(self, telling: Telling) -> Mapping[str, Any]:
+        """See `Place`."""
+        story, news = telling.story, telling.news
+        if news.what is What.gate and news.gate and not story.is_open(news.gate):
+            return telling.holds  # its outcome is the next news
+        if telling.again:
+            raise Unseen(f"'{story.headline(news)}' may or may not be in the channel; Teams cannot be read back")
+        link = story.link(news.gate)
+        await telling.call(
+            self.name,
+            "post_card",
+            key=telling.key,
+            title=story.headline(news),
+            text="\n".join(filter(None, story.details(news))) or story.title,
+            facts=[{"name": name, "value": value} for name, value in story.facts()] if news.what is What.gate else [],
+            link=link if link.startswith("https://") else "",
+            severity=_SEVERITY.get(news.what, "info"),
+        )
+        return telling.holds
+
+
+def _of(gate: GateKey) -> str:
+    return f"{gate.phase}/{gate.attempt}"

@@ -1,0 +1,77 @@
+"""The day's digest for the channels: what waits, what ended, what stands."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from phasegate.app.app import App
+from phasegate.app.inbox import Inbox, Waiting
+from phasegate.app.mirror.following import Follower
+from phasegate.app.words import age
+from phasegate.core import PhasegateError
+from phasegate.ledger import Mirrors, Run, RunStatus
+
+_SHOWN = 5
+
+
+class Digests:
+    """Sends one a day to Slack and Teams, where they are configured."""
+
+    def __init__(self, app: App, follower: Follower) -> None:
+        self._app = app
+        self._follower = follower
+        self._mirrors = Mirrors(app.database)
+
+    async def look(self) -> None:
+        """Sends today's, if its time has come and it was not sent."""
+        config, now = self._app.config.mirror, self._app.clock.now()
+        if now.strftime("%H:%M") < config.digest_at:
+            return
+        day = now.date().isoformat()
+        for place in (name for name in ("slack", "teams") if name in config.places):
+            row = await self._mirrors.find("", f"{place}/digest")
+            if row.holds.get("day") != day:
+                # Noted before: what cannot be read back is sent at most once; Slack knows the key besides.
+                await self._mirrors.keep(replace(row, holds={"day": day}))
+                await self._send(place, day, await digest_of(self._app, now))
+
+    async def _send(self, place: str, day: str, text: str) -> None:
+        name, config = self._app.config.project.name, self._app.config.mirror
+        key, title = f"{name}/digest/{day}", f"{name}: {day}"
+        hands = self._follower.hands("", "digest")
+        if place == "slack" and config.slack:
+            channel = config.slack.channel
+            answer = await hands.call(place, "post_message", key=key, text=f"{title}\n{text}", channel=channel)
+        else:
+            link = config.link if config.link.startswith("https://") else ""
+            answer = await hands.call(place, "post_card", key=key, title=title, text=text, link=link)
+        if answer.failed:
+            raise PhasegateError(f"{place}: the digest of {day} was not sent: {answer.text}")
+
+
+async def digest_of(app: App, now: datetime) -> str:
+    """The text: gates that wait, runs that ended within a day, runs that stand."""
+    waiting, total = await Inbox(keeper=app.keeper, cards=app.team.cards).waiting(limit=_SHOWN)
+    runs = await app.ledger.runs()
+    ended = [run for run in runs if run.status.ended and await _ended_at(app, run) >= now - timedelta(days=1)]
+    lines = [
+        f"{total} gate(s) wait for a decision." if total else "No gate waits.",
+        *_waits(waiting, now),
+        *_named("released since yesterday", [run for run in ended if run.status is RunStatus.released]),
+        *_named("rejected since yesterday", [run for run in ended if run.status is RunStatus.rejected]),
+        *_named("stand, and wait for a person", [run for run in runs if run.status is RunStatus.parked]),
+    ]
+    return "\n".join(lines)
+
+
+def _waits(rows: Sequence[Waiting], now: datetime) -> list[str]:
+    return [f"· {row.subject.title}: {row.phase.gate.name}, {age(row.gate.opened_at, now)}" for row in rows]
+
+
+def _named(what: str, runs: Sequence[Run]) -> list[str]:
+    return [f"{len(runs)} {what}: {', '.join(run.spec.rpartition('/')[2] for run in runs)}"] if runs else []
+
+
+async def _ended_at(app: App, run: Run) -> datetime:
+    events = await app.ledger.events(run.id, prefix="end")
+    return events[-1].at if events else run.started_at

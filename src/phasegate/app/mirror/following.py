@@ -1,0 +1,136 @@
+"""Brings every place up to date with every run: each piece of news once, in order, and nothing lost."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.app.inbox import Inbox
+from phasegate.app.mirror.news import News, news_of
+from phasegate.app.mirror.story import Story, story_of
+from phasegate.app.mirror.telling import Kept, Place, Telling, Unseen
+from phasegate.core import PhasegateError, Unknown
+from phasegate.ledger import Grants, Mirrored, Mirrors
+from phasegate.team.servers import ENGINE
+from phasegate.tools.hands import Hands, Policy, Sessions
+from phasegate.workflow.granting import standing_grants
+
+AT_ONCE = 4
+"""How many runs are told of at the same time."""
+LONGEST = timedelta(minutes=15)
+"""How long it is at most until a place that does not take something is tried again."""
+_log = logging.getLogger("phasegate.mirror")
+
+
+class Follower:
+    """Follows all runs, for all places."""
+
+    def __init__(self, app: App, sessions: Sessions, places: Sequence[Place]) -> None:
+        self._app = app
+        self._places = places
+        self._mirrors = Mirrors(app.database)
+        self._inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
+        self._sessions = sessions
+        self._policy = Policy(servers=app.team.servers, now=app.clock.now)
+        self._grants = partial(standing_grants, app.keeper, Grants(app.database, app.clock))
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._began = app.clock.now()
+        self._busy = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
+
+    async def step(self) -> None:
+        """Tells every place what it has not been told yet, and is due."""
+        await asyncio.gather(*(self._up_to_date(place) for place in self._places))
+
+    def hands(self, run_id: str, label: str) -> Hands:
+        """The engine's hands; each call is an event of the run, or a line of the log where it is of none."""
+        record = partial(self._record, run_id, label)
+        return Hands(role=ENGINE, policy=self._policy, sessions=self._sessions, grants=self._grants, record=record)
+
+    def busy(self, place: str, run_id: str) -> asyncio.Lock:
+        """Held while the place is told of the run: meanwhile nobody can tell what people did there from what we do."""
+        return self._busy[place, run_id]
+
+    async def _up_to_date(self, place: Place) -> None:
+        since = await self._since(place)
+        behind = await self._mirrors.behind(place.name, since, self._app.clock.now())
+        await asyncio.gather(*(self._follow(place, mirrored) for mirrored in behind))
+
+    async def _since(self, place: Place) -> datetime:
+        """When the place was switched on: of runs before it hears nothing."""
+        found = await self._mirrors.find("", place.name)
+        if "since" not in found.holds:
+            found = replace(found, holds={"since": self._app.clock.now().isoformat(timespec="seconds")})
+            await self._mirrors.keep(found)
+        return datetime.fromisoformat(found.holds["since"])
+
+    async def _follow(self, place: Place, mirrored: Mirrored) -> None:
+        async with self._turns, self.busy(place.name, mirrored.run):
+            try:
+                await self._told(place, mirrored)
+            except Exception:
+                _log.exception("a run cannot be told of", extra={"action": "mirror", "run": mirrored.run})
+                await self._mirrors.keep(self._later(mirrored, place, "see .phasegate/worker.log"))
+
+    async def _told(self, place: Place, mirrored: Mirrored) -> None:
+        story = await story_of(self._app, self._inbox, mirrored.run)
+        for news in news_of([event for event in story.events if event.seq > mirrored.seq]):
+            if news.what in place.heeds:
+                mirrored = await self._tell(place, mirrored, story, news)
+                if mirrored.seq < news.event.seq:
+                    return
+        await self._mirrors.keep(replace(mirrored, seq=story.events[-1].seq))
+
+    async def _tell(self, place: Place, mirrored: Mirrored, story: Story, news: News) -> Mirrored:
+        """How far the place is then: at that news, or still before it, with what is in the way."""
+        label = f"mirror/{place.name}/{news.key}"
+        start = await self._app.ledger.begin_effect(mirrored.run, label, [])
+        if start.done is None and start.tried and self._app.clock.now() < self._began + place.settles:
+            # A process before this one died there, and what it made may not be to be found yet.
+            mirrored = replace(mirrored, due_at=self._began + place.settles)
+        elif start.done is None:
+            hands = self.hands(mirrored.run, label)
+            telling = Telling(story=story, news=news, hands=hands, holds=mirrored.holds, again=start.tried)
+            mirrored = await self._tried(place, mirrored, telling, label)
+        else:
+            mirrored = self._at(mirrored, news, start.done["holds"])
+        await self._mirrors.keep(mirrored)
+        return mirrored
+
+    async def _tried(self, place: Place, mirrored: Mirrored, telling: Telling, label: str) -> Mirrored:
+        outcome: dict[str, Any] = {"outcome": "told"}
+        holds = mirrored.holds
+        try:
+            holds = await place.tell(telling)
+        except (Kept, Unseen) as error:
+            outcome = {"outcome": "kept" if isinstance(error, Kept) else "unknown", "why": str(error)}
+        except Unknown as error:
+            return self._later(mirrored, place, str(error))
+        except PhasegateError as error:
+            await self._app.ledger.effect_failed(mirrored.run, label)
+            return self._later(mirrored, place, f"{error}; {error.fix}" if error.fix else str(error))
+        if telling.remarks:
+            outcome["left"] = telling.remarks
+        event = (f"mirror:{place.name}/{telling.news.key}", outcome)
+        await self._app.ledger.effect_done(mirrored.run, label, {"holds": dict(holds)}, event)
+        return self._at(mirrored, telling.news, holds)
+
+    def _at(self, mirrored: Mirrored, news: News, holds: Mapping[str, Any]) -> Mirrored:
+        return replace(mirrored, seq=news.event.seq, tries=0, trouble="", holds=holds)
+
+    def _later(self, mirrored: Mirrored, place: Place, trouble: str) -> Mirrored:
+        wait = max(min(timedelta(seconds=2 ** min(mirrored.tries + 1, 10)), LONGEST), place.settles)
+        due = self._app.clock.now() + wait
+        return replace(mirrored, tries=mirrored.tries + 1, due_at=due, trouble=trouble)
+
+    async def _record(self, run_id: str, label: str, name: str, body: Mapping[str, Any]) -> None:
+        if not run_id:
+            _log.info("%s: %s", body["tool"], body["outcome"], extra={"action": "tool", "label": label})
+            return
+        outcome = body["outcome"]
+        last = name if outcome == "answered" else f"{body['tool']}/{outcome}"  # what is refused often is one event
+        await self._app.ledger.record(run_id, (f"tool:{label}/{last}", body))

@@ -1,0 +1,64 @@
+"""Has the places follow as long as a worker is hosted here; of several processes one does it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TextIO
+
+from phasegate.app.app import App
+from phasegate.workflow.liveness import lock
+
+EVERY = 1.0
+"""Seconds between looks at what is to be told."""
+LOOK_EVERY = 60.0
+"""Seconds between looks at what people did to tickets, and at the time of the digest."""
+LOCK = "mirror"
+_log = logging.getLogger("phasegate.mirror")
+
+
+@asynccontextmanager
+async def mirroring(app: App, every: float = EVERY, look_every: float = LOOK_EVERY) -> AsyncIterator[None]:
+    """Tells the configured places what happens, meanwhile; where none is configured, nothing is done."""
+    if not app.config.mirror.places:
+        yield
+        return
+    task = asyncio.create_task(_mirror(app, every, look_every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _mirror(app: App, every: float, look_every: float) -> None:
+    from phasegate.app.mirror.looks import follower_of, looks_of  # the protocol's library takes a second to load
+    from phasegate.app.tools import sessions_of
+
+    with await _turn(app, every):
+        sessions = sessions_of(app)
+        try:
+            follower = follower_of(app, sessions)
+            looks = [(follower.step, every), *((look, look_every) for look in looks_of(app, follower))]
+            await asyncio.gather(*(_again(look, pace) for look, pace in looks))
+        finally:
+            await sessions.close()
+
+
+async def _turn(app: App, every: float) -> TextIO:
+    """Waits until no other process mirrors this repository."""
+    while True:
+        held = lock(app.state / "locks", LOCK)
+        if held is not None:
+            return held
+        await asyncio.sleep(every)
+
+
+async def _again(look: Callable[[], Awaitable[None]], every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await look()
+        except Exception:
+            _log.exception("mirroring failed", extra={"action": "mirror"})

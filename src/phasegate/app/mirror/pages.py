@@ -1,0 +1,74 @@
+"""Pages of what was released, in Confluence: the decision records, the runbook page, the release notes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from phasegate.app.config import ConfluenceMirror
+from phasegate.app.mirror.news import What
+from phasegate.app.mirror.story import Story
+from phasegate.app.mirror.telling import Kept, Telling
+
+PUBLISHED = ("docs/decisions/*-{name}.md", "docs/runbooks/{name}.md", "docs/releases/*.md")
+LABEL = "phasegate"
+_HEADING = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
+_TITLE = 255
+
+
+class Pages:
+    """Confluence."""
+
+    name = "confluence"
+    settles = timedelta(seconds=20)
+    """Its search lags behind by some seconds."""
+    heeds = frozenset({What.released})
+
+    def __init__(self, config: ConfluenceMirror) -> None:
+        self._config = config
+
+    async def tell(self, telling: Telling) -> Mapping[str, Any]:
+        """See `Place`; a page that somebody edited stays as it is, and the others are published all the same."""
+        pages, kept = dict(telling.holds.get("pages", {})), list[str]()
+        for path, markdown in _documents(telling.story):
+            try:
+                pages[path] = await self._published(telling, path, markdown)
+            except Kept as error:
+                kept.append(str(error))
+        if kept:
+            raise Kept("; ".join(kept))
+        return {**telling.holds, "pages": pages}
+
+    async def _published(self, telling: Telling, path: str, markdown: str) -> str:
+        project = telling.story.app.config.project.name
+        made = await telling.call(
+            self.name,
+            "publish_page",
+            key=f"{project}/{path}",
+            space=self._config.space,
+            title=_title(markdown, path, project),
+            markdown=_HEADING.sub("", markdown, count=1).lstrip(),
+            parent=self._config.parent,
+            labels=[LABEL],
+        )
+        return str(made["page"]["url"])
+
+
+def _documents(story: Story) -> Iterator[tuple[str, str]]:
+    """What the run wrote of these, as it was approved last."""
+    ends = [gate for key, gate in story.gates.items() if key.phase == story.app.flow.phase_ids[-1]]
+    last = max(ends, key=lambda gate: gate.key.attempt)
+    before, after = story.app.workspace.tree(story.run.base), story.app.workspace.tree(last.commit)
+    name = story.run.spec.rpartition("/")[2].lstrip("0123456789").lstrip("-")
+    patterns = [pattern.format(name=name) for pattern in PUBLISHED]
+    for path in sorted(after):
+        if before.get(path) != after[path] and any(fnmatchcase(path, pattern) for pattern in patterns):
+            yield path, after[path].decode("utf-8", "replace")
+
+
+def _title(markdown: str, path: str, project: str) -> str:
+    """Unique in its space: a space holds a title once."""
+    heading = _HEADING.search(markdown)
+    own = heading[1] if heading else path.rpartition("/")[2].removesuffix(".md")
+    return f"{project}: {own}"[:_TITLE]

@@ -1,0 +1,66 @@
+"""What a person is shown of a run outside: where it is to be found, what people did there, what is in the way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.ledger import Event, Mirrored, Mirrors
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    """One thing that somebody did to a run's ticket; data, and never a decision."""
+
+    issue: str
+    url: str
+    by: str
+    at: str
+    """As Jira says it: ISO 8601."""
+    did: str
+    """`moved it from In Progress to Blocked`, or `said: …`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """One place outside, of one run."""
+
+    place: str
+    says: str
+    """What is there, or what could not be told."""
+    url: str = ""
+    trouble: bool = False
+
+
+def by_hand(events: Sequence[Event]) -> list[ByHand]:
+    """What people did to the run's ticket, in order."""
+    return [
+        ByHand(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
+        for event in events
+        if event.kind == "ticket"
+        for row in event.body["did"]
+    ]
+
+
+async def outside(app: App, run: str, events: Sequence[Event]) -> list[Outside]:
+    """Where the run is told of, what was left there as people have it, and what could not be told so far."""
+    rows = await Mirrors(app.database).of_run(run)
+    made = [found for row in rows for found in _made(row)]
+    late = [Outside(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
+    return [*made, *_left(events), *late]
+
+
+def _made(row: Mirrored) -> Iterator[Outside]:
+    if "issue" in row.holds:
+        yield Outside(place=row.place, says=f"ticket {row.holds['issue']}", url=str(row.holds["url"]))
+    for path, url in row.holds.get("pages", {}).items():
+        yield Outside(place=row.place, says=f"page of {path}", url=str(url))
+    if row.holds.get("cards"):
+        yield Outside(place=row.place, says=f"{len(row.holds['cards'])} card(s) of gates")
+
+
+def _left(events: Sequence[Event]) -> Iterator[Outside]:
+    for event in (each for each in events if each.kind == "mirror"):
+        why: list[Any] = [*event.body.get("left", []), *([event.body["why"]] if "why" in event.body else [])]
+        for each in why:
+            yield Outside(place=event.place[0], says=str(each), trouble="why" in event.body)

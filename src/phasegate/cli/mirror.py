@@ -1,0 +1,74 @@
+"""Where runs are told of outside, and granting what that takes."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from phasegate.cli import options
+
+
+@click.group()
+def mirror() -> None:
+    """See where runs are told of, and grant it."""
+
+
+@mirror.command()
+@options.as_json
+def status(as_json: bool) -> None:
+    """Show each place of [mirror], and what could not be told so far."""
+    asyncio.run(_status(as_json))
+
+
+async def _status(as_json: bool) -> None:
+    from phasegate.app import open_app
+    from phasegate.cli.console import output
+    from phasegate.cli.views.mirror import places_json, places_table
+    from phasegate.ledger import Mirrors
+
+    async with open_app(Path.cwd()) as app:
+        mirrors, names = Mirrors(app.database), app.config.mirror.places
+        rows = {name: await mirrors.of(name) for name in names}
+        now = app.clock.now()
+    if as_json:
+        click.echo(json.dumps(places_json(rows), indent=2))
+    elif not names:
+        output().print("Runs are told of nowhere.\n→ add [mirror] to phasegate.toml: docs/mirror.md")
+    else:
+        output().print(places_table(rows, now))
+
+
+@mirror.command()
+@options.manager
+@options.passphrase_file
+def grant(manager: str | None, passphrase_file: Path | None) -> None:
+    """Grant all that the places of [mirror] need, for 90 days.
+
+    Each grant names its tools, and the project, space or channel that they may write to.
+    """
+    asyncio.run(_grant((manager, passphrase_file)))
+
+
+async def _grant(who: tuple[str | None, Path | None]) -> None:
+    from phasegate.app import open_app
+    from phasegate.app.mirror.wishes import grant_all, wishes
+    from phasegate.app.tools import open_tools
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible, keyring
+    from phasegate.core import InvalidInput
+
+    console = output()
+    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+        wished = wishes(app.config.mirror)
+        if not wished:
+            raise InvalidInput("phasegate.toml has no [mirror]", fix="say where runs are told of: docs/mirror.md")
+        for wish in wished:
+            console.print(f"  {wish.server}: {wish.says}", soft_wrap=True)
+        ring = keyring(app.folder.path, app.config, *who)
+        with interruptible():
+            key = ring.unlock()
+        with console.status("asking the servers"):
+            made = await grant_all(app, opened.sessions, ring.manager, key)
+    console.print(f"[good]✓[/] {len(made)} grants are signed, until {made[0].ends:%Y-%m-%d}")
+    console.print("→ take one back: phasegate tools end SERVER", soft_wrap=True)

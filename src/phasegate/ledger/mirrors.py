@@ -1,0 +1,115 @@
+"""How far each place outside (a tracker, a channel) follows each run: the outbox is the run's own events, and a number.
+
+What happens in a run and what is to be told of it are one row, so that nothing can be stored without being told later.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from phasegate.store import Database
+from phasegate.store.schema import events, mirrors, runs
+
+_MOST = 100
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirrored:
+    """How far one place follows one run."""
+
+    run: str
+    """Empty: what is of no run, such as when the place was switched on."""
+    place: str
+    seq: int = 0
+    """Events up to this one were told."""
+    tries: int = 0
+    """How often the next one was tried in vain."""
+    due_at: datetime = _EPOCH
+    """Not before then."""
+    trouble: str = ""
+    """Why the next one could not be told."""
+    holds: Mapping[str, Any] = field(default_factory=dict)
+    """What was made there, such as a ticket's key; JSON."""
+
+
+class Mirrors:
+    """The rows of all places."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, run: str, place: str) -> Mirrored:
+        """How far the place follows that run."""
+        return await self._database.read(_find, run, place)
+
+    async def keep(self, mirrored: Mirrored) -> None:
+        """Notes how far it is now."""
+        await self._database.write(_keep, mirrored)
+
+    async def behind(self, place: str, since: datetime, now: datetime) -> list[Mirrored]:
+        """Runs begun since then of which something is still to be told, and due; at most a hundred."""
+        return await self._database.read(_behind, place, since, now)
+
+    async def of(self, place: str) -> list[Mirrored]:
+        """Every run that the place follows."""
+        return await self._database.read(_of, mirrors.c.place == place)
+
+    async def of_run(self, run: str) -> list[Mirrored]:
+        """Every place that follows the run."""
+        return await self._database.read(_of, mirrors.c.run == run)
+
+    async def troubled(self) -> list[Mirrored]:
+        """Those of which something could not be told so far."""
+        return await self._database.read(_of, mirrors.c.trouble != "")
+
+
+def _find(connection: sa.Connection, run: str, place: str) -> Mirrored:
+    query = sa.select(mirrors).where(mirrors.c.run == run, mirrors.c.place == place)
+    row = connection.execute(query).mappings().first()
+    return _mirrored(row) if row else Mirrored(run=run, place=place)
+
+
+def _of(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Mirrored]:
+    query = sa.select(mirrors).where(which, mirrors.c.run != "").order_by(mirrors.c.run, mirrors.c.place)
+    return [_mirrored(row) for row in connection.execute(query).mappings()]
+
+
+def _behind(connection: sa.Connection, place: str, since: datetime, now: datetime) -> list[Mirrored]:
+    last = sa.select(sa.func.max(events.c.seq)).where(events.c.run == runs.c.id).scalar_subquery()
+    here = sa.and_(mirrors.c.run == runs.c.id, mirrors.c.place == place)
+    query = (
+        sa.select(runs.c.id, mirrors)
+        .select_from(runs.outerjoin(mirrors, here))
+        .where(runs.c.started_at >= int(since.timestamp()))
+        .where(sa.func.coalesce(mirrors.c.due_at, 0) <= int(now.timestamp()))
+        .where(sa.func.coalesce(mirrors.c.seq, 0) < last)
+        .order_by(runs.c.started_at, runs.c.id)
+        .limit(_MOST)
+    )
+    rows = connection.execute(query).mappings().all()
+    return [_mirrored(row) if row["place"] else Mirrored(run=row["id"], place=place) for row in rows]
+
+
+def _keep(connection: sa.Connection, mirrored: Mirrored) -> None:
+    row = {**vars(mirrored), "due_at": int(mirrored.due_at.timestamp()), "holds": json.dumps(dict(mirrored.holds))}
+    keys = {"run": row.pop("run"), "place": row.pop("place")}
+    again = insert(mirrors).values(**keys, **row).on_conflict_do_update(index_elements=list(keys), set_=row)
+    connection.execute(again)
+
+
+def _mirrored(row: sa.RowMapping) -> Mirrored:
+    return Mirrored(
+        run=row["run"],
+        place=row["place"],
+        seq=row["seq"],
+        tries=row["tries"],
+        due_at=datetime.fromtimestamp(row["due_at"], UTC),
+        trouble=row["trouble"],
+        holds=json.loads(row["holds"]),
+    )
