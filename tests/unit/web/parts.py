@@ -1,7 +1,7 @@
 """A served repository whose runs are written by scripts: real workflow, ledger, queue and pages, and no compiler."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -125,7 +125,12 @@ def hidden_fields(page: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def office(
-    folder: Path, script: Script | None = None, *, managers: Sequence[str] = ("ada",), **gate: Any
+    folder: Path,
+    script: Script | None = None,
+    *,
+    managers: Sequence[str] = ("ada",),
+    files: Mapping[str, str] | None = None,
+    **gate: Any,
 ) -> AsyncIterator[Office]:
     """The office of ada, who is the repository's manager; eve has an account there and may not decide.
 
@@ -133,12 +138,16 @@ async def office(
         folder: for the repository and the keys.
         script: what the team does.
         managers: who is one.
+        files: what the repository has besides, by path.
         gate: what the first gate asks besides what it always does.
     """
     clock, script = FixedClock(NOW), script or Script()
     accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
     keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
     laid(folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers))
+    for path, text in (files or {}).items():
+        (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "target" / path).write_text(text)
     if gate:
         flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
         flow["phases"][0]["gate"] |= gate

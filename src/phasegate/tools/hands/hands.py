@@ -17,13 +17,16 @@ from phasegate.team.servers import Effect
 from phasegate.team.templates import as_data
 from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned
 from phasegate.tools.hands.call import Call
-from phasegate.tools.hands.policy import Policy
+from phasegate.tools.hands.policy import Policy, waits
 from phasegate.tools.hands.sessions import Sessions
 
 _NONE = StdioConnection(transport="stdio", command="", args=[])
 """The adapter asks for a connection; ours are the sessions', and it never opens one."""
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """Appends an event: the last part of its key, and its body."""
+
+Ask = Callable[[str, Tool, str], Awaitable[None]]
+"""Takes a server's name, a tool as it describes itself, and the reason why it is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Hands:
     grants: Callable[[], Awaitable[Sequence[ToolGrant]]]
     """Grants whose signer may give them, asked for at each call."""
     record: Record
+    ask: Ask | None = None
+    """Told of each tool that would be called, or shown to a model, if a manager granted it."""
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Answer:
         """Calls `server.tool`.
@@ -69,8 +74,12 @@ class Hands:
                 shown = await self.sessions.tools(server)
             except PhasegateError:
                 continue
-            offered = [tool for tool in shown.values() if self.policy.offers(self.role, server, tool, grants)]
-            found += [self._as_tool(server.name, cleaned(tool)) for tool in offered]
+            for tool in shown.values():
+                reason = self.policy.off(self.role, server, tool, grants)
+                if reason:
+                    await self._ask(server.name, tool, reason)
+                else:
+                    found.append(self._as_tool(server.name, cleaned(tool)))
         return found
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:
@@ -94,11 +103,20 @@ class Hands:
         server = self.policy.servers.get(call.server)
         listed = server is not None and server.rule(call.tool) is not None and call.role in server.callers(call.tool)
         shown = (await self.sessions.tools(server)).get(call.tool) if server and listed else None
-        rule = self.policy.judge(call, shown, await self.grants())
+        try:
+            rule = self.policy.judge(call, shown, await self.grants())
+        except Refused as refused:
+            if shown:
+                await self._ask(call.server, shown, refused.reason)
+            raise
         assert server
         reads = rule.effect is Effect.read
         result = await self.sessions.call(server, call.tool, call.arguments, seconds=rule.seconds, reads=reads)
         return answer_of(result)
+
+    async def _ask(self, server: str, shown: Tool, reason: str) -> None:
+        if self.ask and waits(reason):
+            await self.ask(server, shown, reason)
 
     async def _note(self, call: Call, began: float, outcome: str) -> None:
         body = {

@@ -31,15 +31,18 @@ class Policy:
     _made: dict[str, deque[datetime]] = field(default_factory=dict)
     """When calls of a tool were made, within the last minute."""
 
-    def offers(self, role: str, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> bool:
-        """Whether a role may be told of a tool: what one that is off says of itself is for managers alone."""
+    def off(self, role: str, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> str:
+        """Why a role may not be told of a tool, as `judge` has it; empty where it may.
+
+        What a tool that is off says of itself is for managers alone.
+        """
         call = Call(role=role, server=server.name, tool=shown.name, arguments={})
         try:
             self._is_listed(call)
             self._is_pinned(call, server, shown, self._standing(call, grants))
-        except Refused:
-            return False
-        return True
+        except Refused as refused:
+            return refused.reason
+        return ""
 
     def judge(self, call: Call, shown: Tool | None, grants: Sequence[ToolGrant]) -> Rule:
         """Lets a call through, and counts it.
@@ -110,6 +113,11 @@ class Policy:
         if len(made) >= rule.per_minute:
             raise _refused(call, "too_many_calls", f"{rule.per_minute} calls a minute are its limit", "wait a minute")
         made.append(now)
+
+
+def waits(reason: str) -> bool:
+    """Whether a manager's grant would let through what was refused for that reason."""
+    return reason in ("tool_changed", "not_pinned", "needs_grant")
 
 
 def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
