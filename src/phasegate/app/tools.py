@@ -158,7 +158,7 @@ def bounds(only: Sequence[str]) -> dict[str, list[str]]:
     for each in filter(None, map(str.strip, only)):
         name, equals, value = each.partition("=")
         if not (name and equals):
-            raise UsageError(f"'{each}' bounds nothing", fix="write ARGUMENT=VALUE, such as project=OPS")
+            raise UsageError(f"'{each}' names no value", fix="write ARGUMENT=VALUE, such as project=OPS")
         found.setdefault(name, []).append(value)
     return found
 

@@ -83,6 +83,7 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
     from phasegate.cli.views.tools import show
     from phasegate.core import PhasegateError
 
+    bounded = bounds(only)
     async with open_app(Path.cwd()) as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         with console.status(f"asking {name}"):
@@ -96,7 +97,7 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
             key = ring.unlock()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
         marks = {offer.name: offer.fingerprint for offer in seen.offers}
-        made = await opened.grant(server, ring.manager, key, last, writes=writes, only=bounds(only), seen=marks)
+        made = await opened.grant(server, ring.manager, key, last, writes=writes, only=bounded, seen=marks)
     wrote = f", writing with {', '.join(made.writes)}" if made.writes else ", reading alone"
     console.print(f"[good]✓[/] {len(made.pins)} tools of {name} are granted{wrote}, until {made.ends:%Y-%m-%d}, signed")
     console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)

@@ -135,7 +135,7 @@ async def test_what_changed_is_shown_beside_what_was_granted(desk: Desk) -> None
         ("ada", {"until": ""}, 422, "a grant has an end"),
         ("ada", {"until": "2020-01-01"}, 422, "over before it begins"),
         ("ada", {"write": "count_resources"}, 422, "only reads"),
-        ("ada", {"only": "everything"}, 422, "bounds nothing"),
+        ("ada", {"only": "everything"}, 422, "names no value"),
         ("ada", {"form_token": "0" * 64}, 403, "not of your session"),
     ],
 )
