@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -117,6 +117,7 @@ class SlackService:
 
     def __init__(self) -> None:
         self.faults, self.shapes = Faults(), Shapes("slack")
+        self.now: Callable[[], datetime] = lambda: NOW
         self.app = FastAPI(openapi_url=None)
         self.app.add_exception_handler(Refusal, self._refused)
         self.app.add_api_route("/api/{method}", self._called, methods=["POST"])
@@ -157,7 +158,7 @@ class SlackService:
         return message
 
     def _ts(self, ago_s: float = 0.0) -> str:
-        return f"{int(NOW.timestamp() - ago_s)}.{next(self._numbers):06d}"
+        return f"{int(self.now().timestamp() - ago_s)}.{next(self._numbers):06d}"
 
     async def _called(self, method: str, request: Request) -> Response:
         if method not in SCOPES:
