@@ -1,13 +1,14 @@
 """Bolt: which clicks there are. Messages, mentions and commands are none: no listener hears them."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from phasegate.core import InvalidInput
@@ -25,7 +26,7 @@ def listening(door: Door) -> AsyncApp:
     """Bolt with our listeners; whether a request is Slack's is proved before it comes here."""
     _bolt_log.setLevel(logging.CRITICAL)  # its warnings quote whole requests, with the addresses that answers go to
     bolt = AsyncApp(
-        name="phasegate",
+        name="slack-clicks",  # bolt makes loggers of this name, and sets their levels
         logger=_bolt_log,
         authorize=partial(_authorize, door),
         process_before_response=True,
@@ -35,7 +36,6 @@ def listening(door: Door) -> AsyncApp:
         url_verification_enabled=False,
         attaching_function_token_enabled=False,
     )
-    bolt.middleware(_read)
     bolt.error(_failed)
     bolt.block_action(APPROVE)(_pressed(partial(door.decide, kind=DecisionKind.approve)))
     bolt.block_action(CHANGES)(_pressed(door.ask))
@@ -44,6 +44,20 @@ def listening(door: Door) -> AsyncApp:
     bolt.view_submission(CHANGES)(_submitted(partial(door.decide, kind=DecisionKind.request_changes)))
     bolt.view_submission(REJECT)(_submitted(partial(door.decide, kind=DecisionKind.reject)))
     return bolt
+
+
+async def dispatch(bolt: AsyncApp, payload: Mapping[str, Any]) -> BoltResponse:
+    """What is answered to a payload; one that is no click, or cannot be read, does not get as far as bolt."""
+    reader = _READERS.get(str(payload.get("type")))
+    if reader is None:
+        return BoltResponse(status=404, body={"reason": "unknown"})
+    try:
+        click = reader(payload)
+    except InvalidInput as error:
+        return BoltResponse(status=422, body={"reason": "invalid_request", "detail": str(error)})
+    # No header goes along: Slack signs none, and bolt would follow some. The mode says that the payload was read.
+    request = AsyncBoltRequest(body=dict(payload), mode="socket_mode", context={"click": click})
+    return await bolt.async_dispatch(request)
 
 
 async def _authorize(
@@ -58,21 +72,6 @@ async def _authorize(
         bot_id=myself.bot_id,
         bot_user_id=myself.user_id,
     )
-
-
-async def _read(
-    body: dict[str, Any], context: AsyncBoltContext, next: Callable[[], Awaitable[None]]
-) -> BoltResponse | None:
-    """Reads the click; what is none, or cannot be read, goes no further."""
-    reader = _READERS.get(str(body.get("type")))
-    if reader is None:
-        return BoltResponse(status=404, body={"reason": "unknown"})
-    try:
-        context["click"] = reader(body)
-    except InvalidInput as error:
-        return BoltResponse(status=422, body={"reason": "invalid_request", "detail": str(error)})
-    await next()
-    return None
 
 
 def _pressed(act: Callable[[Click], Awaitable[Answer]]) -> Callable[[AsyncBoltContext], Awaitable[BoltResponse]]:

@@ -48,10 +48,7 @@ async def interactive(request: Request) -> Response:
 
 
 async def _dispatched(desk: Desk, payload: dict[str, Any]) -> dict[str, Any]:
-    from slack_bolt.request.async_request import AsyncBoltRequest
-
-    # No header goes along: Slack signs none, and bolt would follow some. The mode says that the payload was read.
-    answer = await desk.bolt.async_dispatch(AsyncBoltRequest(body=payload, mode="socket_mode"))
+    answer = await desk.dispatch(payload)
     return {"status": answer.status, "body": answer.body, "kind": answer.first_headers()["content-type"]}
 
 

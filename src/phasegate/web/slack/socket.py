@@ -3,16 +3,33 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from phasegate.tools.addresses import safe_address
 from phasegate.web.slack.desk import Desk
 
 _log = logging.getLogger("phasegate.slack.socket")
+
+
+class _Handler(AsyncSocketModeHandler):
+    """Bolt's own, which reads a payload as the route over HTTP does; what is refused is not acknowledged."""
+
+    def __init__(self, desk: Desk, app_token: str, client: AsyncWebClient, ping_s: float) -> None:
+        super().__init__(desk.bolt, app_token, logger=_log, web_client=client, ping_interval=ping_s)
+        self._desk = desk
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        """Answers an envelope."""
+        answer = await self._desk.dispatch(req.payload)
+        await send_async_response(client, req, answer, time.time())  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
@@ -27,9 +44,7 @@ async def connected(desk: Desk, ping_s: float = 10.0) -> AsyncIterator[None]:
     environment = desk.door.slack.environment
     url = safe_address("SLACK_API_URL", environment.url or AsyncWebClient.BASE_URL)
     client = AsyncWebClient(base_url=url, logger=_log)
-    handler = AsyncSocketModeHandler(
-        desk.bolt, environment.app_token, logger=_log, web_client=client, ping_interval=ping_s
-    )
+    handler = _Handler(desk, environment.app_token, client, ping_s)
     connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
     try:
         yield
