@@ -11,6 +11,7 @@ import httpx
 
 from phasegate.core import FixedClock
 from phasegate.ledger import Event, GateKey
+from phasegate.tools.service import Patience
 from phasegate.tools.slack.cards import Card, asking, value_of
 from phasegate.tools.slack.client import SlackClient
 from phasegate.web.slack.environment import Environment
@@ -36,7 +37,8 @@ def slack_running() -> Iterator[SlackService]:
 
 def workspace(slack: SlackService, **more: Any) -> Workspace:
     """What our server knows of it."""
-    return Workspace(Environment(**{"token": TOKEN, "secret": SECRET, "url": f"{slack.clicks.address}/api/", **more}))
+    environment = Environment(**{"token": TOKEN, "secret": SECRET, "url": f"{slack.clicks.address}/api/", **more})
+    return Workspace(environment, Patience(answer_s=60.0, waits_s=0.0, tries=1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ class _Handler(AsyncSocketModeHandler):
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
         """Answers an envelope."""
         answer = await self._desk.dispatch(req.payload)
-        await send_async_response(client, req, answer, time.time())  # type: ignore[no-untyped-call]
+        await send_async_response(client, req, answer, time.time())
 
 
 @asynccontextmanager

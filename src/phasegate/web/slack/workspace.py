@@ -16,21 +16,26 @@ from phasegate.web.slack.environment import Environment
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 """Where answers to clicks go."""
-_QUICK = Patience(answer_s=2.0, waits_s=0.0, tries=1)
+QUICK = Patience(answer_s=2.0, waits_s=0.0, tries=1)
+"""Slack takes an answer within three seconds."""
 _TURNS = 64
 
 
 class Workspace:
     """The workspace that our bot is in."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, quick: Patience = QUICK) -> None:
         """Takes what the environment says; opens nothing yet.
+
+        Args:
+            environment: the variables of Slack.
+            quick: how long to wait for Slack while it waits for us.
 
         Raises:
             InvalidInput: the API's address is not safe to send a token to.
         """
         self.environment = environment
-        self._quick = SlackClient(environment.token, environment.url, _QUICK)
+        self._quick = SlackClient(environment.token, environment.url, quick)
         self._patient = SlackClient(environment.token, environment.url)
         self._turns = [asyncio.Lock() for _ in range(_TURNS)]
 

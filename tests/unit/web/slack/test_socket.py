@@ -1,0 +1,126 @@
+"""Socket mode: bolt's and slack-sdk's own client, against a server on loopback that speaks Slack's protocol."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from phasegate.tools.slack.cards import APPROVE
+from phasegate.web.parts import parts_of
+from phasegate.web.server import build
+from phasegate.web.settings import loopback
+from phasegate.web.slack.desk import Desk
+from phasegate.web.slack.socket import connected
+from services.slack import APP_TOKEN
+from unit.web.clicking import Channel, workspace
+from unit.web.parts import PORT
+
+WAIT_S = 60
+
+
+@dataclass
+class Line:
+    """Slack's end of the connections: hello, envelopes out, what is acknowledged comes in."""
+
+    opened: asyncio.Queue[web.WebSocketResponse] = field(default_factory=asyncio.Queue)
+    acknowledged: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        await line.send_str(json.dumps({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}}))
+        await self.opened.put(line)
+        async for message in line:
+            if message.type is WSMsgType.TEXT:
+                await self.acknowledged.put(json.loads(message.data))
+        return line
+
+    async def next(self) -> web.WebSocketResponse:
+        return await asyncio.wait_for(self.opened.get(), WAIT_S)
+
+    async def ack(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self.acknowledged.get(), WAIT_S)
+
+
+def envelope(payload: dict[str, Any], number: int = 1, kind: str = "interactive") -> str:
+    whole = {"envelope_id": f"e-{number}", "type": kind, "accepts_response_payload": True, "payload": payload}
+    return json.dumps(whole)
+
+
+@asynccontextmanager
+async def plugged(at: Channel) -> AsyncIterator[tuple[Line, Desk]]:
+    """Our server, connected; it shares accounts and unlocked keys with the office."""
+    line, app = Line(), web.Application()
+    app.router.add_get("/link/", line.serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    at.slack.socket = f"ws://127.0.0.1:{runner.addresses[0][1]}/link/?ticket=1"
+    slack = workspace(at.slack, secret="", app_token=APP_TOKEN)
+    parts = parts_of(at.here.app, loopback(PORT), at.here.parts.accounts, slack)
+    parts.unlocked._held.update(at.here.parts.unlocked._held)
+    desk = build(parts).state.desk
+    async with connected(desk, ping_s=0.5):
+        yield line, desk
+    await desk.door.errands.done(30)
+    await runner.cleanup()
+
+
+async def test_click_by_the_connection_decides_and_is_acknowledged(at: Channel) -> None:
+    key = await at.here.gate()
+    await at.unlocks("ada")
+    payload = at.slack.clicks.button("U0ADA", APPROVE, await at.value(key))
+    async with plugged(at) as (line, desk):
+        assert desk.verifier is None
+        await (await line.next()).send_str(envelope(payload))
+        ack = await line.ack()
+    assert (ack["envelope_id"], ack["payload"]["decision"]) == ("e-1", "approve")
+    assert await at.decided(key) == ("approve", "ada")
+
+
+async def test_refused_click_is_not_acknowledged_and_the_person_is_told(at: Channel) -> None:
+    key = await at.here.gate()
+    await at.unlocks("ada")
+    refused = at.slack.clicks.button("U0EVE", APPROVE, await at.value(key))
+    async with plugged(at) as (line, _):
+        socket = await line.next()
+        await socket.send_str(envelope({"type": "event_callback", "event": {"text": "/approve"}}, 1, "events_api"))
+        await socket.send_str(envelope({"command": "/approve", "user_id": "U0ADA"}, 2, "slash_commands"))
+        await socket.send_str(envelope(refused, 3))
+        await socket.send_str(envelope({"type": "block_actions"}, 4))
+        await socket.send_str(envelope(at.slack.clicks.button("U0ADA", APPROVE, await at.value(key)), 5))
+        assert (await line.ack())["envelope_id"] == "e-5"
+        assert line.acknowledged.empty()
+    assert [event.body["user"] for event in await at.refusals(key)] == ["U0EVE"]
+    assert len(at.told) == 1
+    assert await at.decided(key) == ("approve", "ada")
+
+
+async def test_connection_that_breaks_is_opened_again(at: Channel) -> None:
+    key = await at.here.gate()
+    await at.unlocks("ada")
+    async with plugged(at) as (line, _):
+        first = await line.next()
+        await first.send_str(json.dumps({"type": "disconnect", "reason": "warning"}))
+        second = await line.next()
+        payload = at.slack.clicks.button("U0ADA", APPROVE, await at.value(key))
+        await second.send_str(envelope(payload))
+        assert (await line.ack())["envelope_id"] == "e-1"
+    assert await at.decided(key) == ("approve", "ada")
+
+
+async def test_without_a_signing_secret_nothing_is_taken_over_http(at: Channel) -> None:
+    key = await at.here.gate()
+    await at.unlocks("ada")
+    async with plugged(at) as (_, desk):
+        assert desk.verifier is None
+    slack = workspace(at.slack, secret="", app_token=APP_TOKEN)
+    again = build(parts_of(at.here.app, loopback(PORT), at.here.parts.accounts, slack))
+    at.here.web.state.desk = again.state.desk
+    answer = await at.press("U0ADA", APPROVE, key)
+    assert (answer.status_code, await at.decided(key)) == (404, ("", ""))
