@@ -54,7 +54,8 @@ async def card_of(parts: Parts, gate: GateRecord, *, stale: bool = False) -> Car
 
 def title_of(row: Waiting) -> str:
     """`Spec review: Free volumes`."""
-    return f"{row.phase.gate.name}: {row.subject.title}"
+    name = row.phase.gate.name
+    return f"{name[:1].upper()}{name[1:]}: {row.subject.title}"
 
 
 def _came(parts: Parts, view: GateView, row: Waiting) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.slack import SlackService
+from services.slack import SlackService, User
 from unit.web.clicking import Channel, channel
 from unit.web.parts import in_slack, office
 
@@ -81,8 +81,8 @@ async def test_who_is_no_person_of_this_workspace_is_not_unlocked_for(
     tmp_path: Path, running: SlackService, member: str, says: str
 ) -> None:
     async with channel(tmp_path, running, members={"ada": member}) as at:
-        for id, more in (("U0GONE", {"deleted": True}), ("U0GUEST", {"team": "T2"})):
-            running.users[id] = type(running.mia)(id=id, name="x", **more)  # type: ignore[arg-type]
+        for user in (User(id="U0GONE", name="x", deleted=True), User(id="U0GUEST", name="x", team="T2")):
+            running.users[user.id] = user
         async with at.here.browser("ada") as ada:
             page = (await ada.client.get(PAGE)).text
             assert (says in page, "Unlock for Slack" in page) == (True, False)

@@ -4,20 +4,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
 from aiohttp import WSMsgType, web
 
 from phasegate.tools.slack.cards import APPROVE
-from phasegate.web.parts import parts_of
 from phasegate.web.server import build
-from phasegate.web.settings import loopback
 from phasegate.web.slack.desk import Desk
 from phasegate.web.slack.socket import connected
 from services.slack import APP_TOKEN
-from unit.web.clicking import Channel, workspace
-from unit.web.parts import PORT
+from services.slack_clicks import form, signed
+from unit.web.clicking import PATH, Channel, workspace
+from unit.web.parts import ORIGIN
 
 WAIT_S = 60
 
@@ -62,9 +62,7 @@ async def plugged(at: Channel) -> AsyncIterator[tuple[Line, Desk]]:
     await site.start()
     at.slack.socket = f"ws://127.0.0.1:{runner.addresses[0][1]}/link/?ticket=1"
     slack = workspace(at.slack, secret="", app_token=APP_TOKEN)
-    parts = parts_of(at.here.app, loopback(PORT), at.here.parts.accounts, slack)
-    parts.unlocked._held.update(at.here.parts.unlocked._held)
-    desk = build(parts).state.desk
+    desk = build(replace(at.here.parts, slack=slack)).state.desk
     async with connected(desk, ping_s=0.5):
         yield line, desk
     await desk.door.errands.done(30)
@@ -117,10 +115,8 @@ async def test_connection_that_breaks_is_opened_again(at: Channel) -> None:
 async def test_without_a_signing_secret_nothing_is_taken_over_http(at: Channel) -> None:
     key = await at.here.gate()
     await at.unlocks("ada")
-    async with plugged(at) as (_, desk):
-        assert desk.verifier is None
-    slack = workspace(at.slack, secret="", app_token=APP_TOKEN)
-    again = build(parts_of(at.here.app, loopback(PORT), at.here.parts.accounts, slack))
-    at.here.web.state.desk = again.state.desk
-    answer = await at.press("U0ADA", APPROVE, key)
+    again = build(replace(at.here.parts, slack=workspace(at.slack, secret="", app_token=APP_TOKEN)))
+    body = form(at.slack.clicks.button("U0ADA", APPROVE, await at.value(key)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=again), base_url=ORIGIN) as client:
+        answer = await client.post(PATH, content=body, headers=signed(body, at.here.clock.now()))
     assert (answer.status_code, await at.decided(key)) == (404, ("", ""))
