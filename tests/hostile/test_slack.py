@@ -179,6 +179,18 @@ async def test_user_who_is_no_approver_is_403_and_in_the_ledger_once_a_click(at:
     assert await at.decided(key) == ("", "")
 
 
+async def test_refused_click_that_comes_again_after_a_restart_is_on_record_once(at: Channel) -> None:
+    key = await at.here.gate()
+    body = await click(at, key, user="U0EVE")
+    for _ in range(2):
+        again = build(at.here.parts)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=again), base_url=ORIGIN) as web:
+            answer = await web.post(PATH, content=body, headers=signed(body, at.here.clock.now()))
+            await again.state.desk.door.errands.done(30)
+        assert reason(answer) == (403, "not_an_approver")
+    assert len(await at.refusals(key)) == 1
+
+
 async def test_manager_whom_the_gate_does_not_name_is_403(tmp_path: Path, running: SlackService) -> None:
     async with channel(tmp_path, running, name="g", approvers=["user:ada"]) as at:
         key = await at.here.gate()

@@ -1,9 +1,9 @@
 """Every kind of decision, in every state of a gate, by every channel, from everybody: the same answer in each channel.
 
 The page, the REST API and Slack are driven over HTTP, as browsers, programs and Slack drive them; the terminal calls
-the function that its command calls. What is expected comes from `RULES`, which were written from docs and design, and not from the
-code: the first that holds gives the answer. Their order is part of the contract: who may not decide learns nothing of
-the gate.
+the function that its command calls. What is expected comes from `RULES`, which were written from docs and design, and
+not from the code: the first that holds gives the answer. Their order is part of the contract: who may not decide learns
+nothing of the gate.
 """
 
 import base64
