@@ -1,4 +1,4 @@
-"""A manager leaves their key unlocked for Slack with a real browser, by mouse and by keyboard, on a desk and on a phone."""
+"""A manager leaves their key unlocked for Slack with a real browser: by mouse at a desk, by keyboard on a phone."""
 
 import os
 import re
@@ -113,6 +113,9 @@ def test_by_keyboard_on_a_phone(served: str, chromium: Browser, pictures: Path) 
     expect(page.get_by_role("heading", name="Unlocked until")).to_be_visible()
     page.screenshot(path=pictures / "phone-slack.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    here = page.get_by_role("link", name="Slack", exact=True).bounding_box()
+    assert here
+    assert here["x"] + here["width"] <= 390
     page.get_by_role("button", name="End now").click()
     page.screenshot(path=pictures / "phone-slack-locked.png", full_page=True)
     expect(page.get_by_text("Locked: a click in Slack")).to_be_visible()

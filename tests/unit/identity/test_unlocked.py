@@ -46,6 +46,14 @@ async def test_key_is_held_for_its_time_and_its_user(here: People, unlocked: Unl
     assert await unlocked.find("ada") is None
 
 
+async def test_row_that_somebody_lengthens_lengthens_nothing(here: People, unlocked: Unlocked) -> None:
+    await begin(here, unlocked, HOUR)
+    later = int((NOW + timedelta(days=9)).timestamp())
+    await here.database.write(lambda c: c.execute(sessions.update().values(ends_at=later)))
+    here.clock.move(NOW + HOUR)
+    assert await unlocked.find("ada") is None
+
+
 async def test_clock_that_is_set_back_does_not_lengthen_it(here: People, unlocked: Unlocked) -> None:
     await begin(here, unlocked, HOUR)
     here.clock.move(NOW - SECOND)

@@ -186,7 +186,7 @@ RULES = {
     ],
     "identity/unlocked.py": [
         Break("its time", "held.proved_at <= now < held.until", "held.proved_at <= now",
-              "unit/identity/test_unlocked:held_for"),
+              "unit/identity/test_unlocked:lengthens_nothing"),
         Break("a clock set back", "held.proved_at <= now < held.until", "now < held.until",
               "unit/identity/test_unlocked:set_back"),
         Break("ended from anywhere", "within and await self._database.read(stands, held.mark, now) and ", "within and ",
