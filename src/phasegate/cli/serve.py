@@ -80,6 +80,7 @@ async def _take_clicks(stack: AsyncExitStack, desk: "Desk | None", slack: "Envir
     if desk is None:
         return
     stack.push_async_callback(desk.door.errands.done)
+    desk.door.errands.send("ask Slack who we are", desk.door.warm_up())
     if slack.app_token:
         from phasegate.web.slack.socket import connected
 

@@ -1,5 +1,6 @@
 """From a click to a decision: who clicked, with which key, and on to the one place that decides."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,8 @@ from phasegate.web.slack import telling
 from phasegate.web.slack.clicks import Click
 from phasegate.web.slack.errands import Errands
 from phasegate.web.slack.workspace import Workspace
+
+_log = logging.getLogger("phasegate.slack")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +45,21 @@ class Door:
         """Shows the person the view in which they say why; nothing is decided by that."""
         return await self._answer(click, partial(self._asked, click))
 
+    async def warm_up(self) -> None:
+        """Asks Slack who we are before the first click has to wait for it.
+
+        Raises:
+            PhasegateError: Slack does not say.
+        """
+        await self.slack.myself()
+
     async def _answer(self, click: Click, act: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await act()
         except PhasegateError as error:
             problem = problem_of(error)
+        if problem.status not in (403, 409) and problem.reason not in telling.REASONS:
+            _log.warning("a click was not taken: %s; %s", problem.detail, problem.fix, extra={"action": "slack-failed"})
         if problem.status == 403:
             await self._record(click, problem)
         self.errands.send("tell who clicked", self._tell(click, problem))

@@ -11,7 +11,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from phasegate.core import InvalidInput
+from phasegate.core import InvalidInput, PhasegateError
 from phasegate.ledger import DecisionKind
 from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack.clicks import Click
@@ -99,5 +99,8 @@ async def _opened(_: Click) -> Answer:
 async def _failed(error: Exception) -> BoltResponse:
     if isinstance(error, BoltUnhandledRequestError):
         return BoltResponse(status=404, body={"reason": "unknown"})
-    _log.error("a click could not be answered", exc_info=error, extra={"action": "slack-failed"})
+    known = isinstance(error, PhasegateError)
+    _log.error(
+        "a click could not be answered: %s", error, exc_info=not known and error, extra={"action": "slack-failed"}
+    )
     return BoltResponse(status=500, body={"reason": "failed"})

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,13 @@ from phasegate.tools.addresses import safe_address
 from phasegate.web.slack.desk import Desk
 
 _log = logging.getLogger("phasegate.slack.socket")
+
+
+def _short(record: logging.LogRecord) -> bool:
+    """Trouble with the connection in one line, without the ticket of its address; the client writes pages of it."""
+    record.msg, record.args = re.sub(r"ticket=[^&'\"\s]*", "ticket=…", record.getMessage()), ()
+    record.exc_info = None
+    return True
 
 
 class _Handler(AsyncSocketModeHandler):
@@ -41,6 +49,7 @@ async def connected(desk: Desk, ping_s: float = 10.0) -> AsyncIterator[None]:
         ping_s: seconds between signs of life, and before another try.
     """
     _log.setLevel(logging.ERROR)
+    _log.addFilter(_short)
     environment = desk.door.slack.environment
     url = safe_address("SLACK_API_URL", environment.url or AsyncWebClient.BASE_URL)
     client = AsyncWebClient(base_url=url, logger=_log)

@@ -15,6 +15,8 @@ from phasegate.web.slack.workspace import Workspace
 from phasegate.web.words import PAST, count, stamp
 
 _OUT_OF_DATE = "This card is out of date: the gate shows other bytes now. Nothing can be decided on it."
+REASONS = frozenset({"blocking_findings", "comments_missing", "unknown_gate"})
+"""Besides those of 403 and 409, what a person is told in its own words; anything else is our trouble, not theirs."""
 _VOID = "This gate is void. Nothing can be decided on it any more."
 
 
@@ -101,5 +103,7 @@ async def words_of(parts: Parts, click: Click, problem: Problem) -> str:
             return f"Not decided: {problem.detail}. The run is here now: {await current(parts, click.gate)}"
         case _ if problem.status == 403:
             return f"Not decided: {problem.detail}. {problem.fix}"
-        case _:
+        case reason if reason in REASONS:
             return f"Not decided: {problem.detail}. Decide on the page: {home}"
+        case _:
+            return f"Not decided: something is wrong at our end, and its log says what. Decide on the page: {home}"

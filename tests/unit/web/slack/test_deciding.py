@@ -3,9 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
-from phasegate.ledger import GateKey
+from phasegate.ledger import GateKey, first_break
 from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack import telling
 from phasegate.web.slack.clicks import Click
@@ -113,6 +115,31 @@ async def test_what_blocks_is_not_approved_by_a_click(at: Channel) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (422, "blocking_findings")
     assert f"Decide on the page: {ORIGIN}" in at.told[0]
     assert (await at.decided(key), await at.refusals(key)) == (("", ""), [])
+
+
+async def test_trouble_of_ours_is_not_told_to_who_clicks_but_to_the_log(
+    at: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = await at.here.gate()
+    await at.unlocks("ada")
+    path = at.here.app.folder.path / "phasegate.toml"
+    path.write_text("[project")
+    answer = await at.press("U0EVE", APPROVE, key)
+    assert (answer.status_code, await at.decided(key)) == (422, ("", ""))
+    assert ("something is wrong at our end" in at.told[0], str(path) in at.told[0]) == (True, False)
+    assert "is not TOML" in caplog.text
+
+
+async def test_refused_click_leaves_the_run_as_it_was(at: Channel) -> None:
+    key = await at.here.gate()
+    await at.press("U0EVE", APPROVE, key)
+    events = await at.here.app.ledger.events(key.run)
+    assert first_break(events, at.here.app.ledger.key) == 0
+    async with at.here.browser("ada") as ada:
+        assert (await ada.client.get(f"/runs/{key.run}")).status_code == 200
+        assert (await ada.decide(key, "approve")).status_code == 303
+    await at.here.segments.advance(key.run)
+    assert (await at.here.app.ledger.gates(key.run))[-1].key.phase == "plan"
 
 
 async def test_gate_that_takes_two_keeps_its_buttons_after_the_first(tmp_path: Path, running: SlackService) -> None:

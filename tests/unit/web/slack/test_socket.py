@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,14 @@ from aiohttp import WSMsgType, web
 from phasegate.tools.slack.cards import APPROVE
 from phasegate.web.server import build
 from phasegate.web.slack.desk import Desk
-from phasegate.web.slack.socket import connected
+from phasegate.web.slack.socket import _short, connected
 from services.slack import APP_TOKEN
 from services.slack_clicks import form, signed
 from unit.web.clicking import PATH, Channel, workspace
 from unit.web.parts import ORIGIN
 
 WAIT_S = 60
+LOG = "phasegate.slack.socket"
 
 
 @dataclass
@@ -120,3 +122,31 @@ async def test_without_a_signing_secret_nothing_is_taken_over_http(at: Channel) 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=again), base_url=ORIGIN) as client:
         answer = await client.post(PATH, content=body, headers=signed(body, at.here.clock.now()))
     assert (answer.status_code, await at.decided(key)) == (404, ("", ""))
+
+
+class Heard(logging.Handler):
+    """What is logged, and the moment of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: asyncio.Queue[logging.LogRecord] = asyncio.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.put_nowait(record)
+
+
+async def test_connection_that_slack_refuses_is_said_in_a_line(at: Channel) -> None:
+    slack = workspace(at.slack, secret="", app_token="xapp-of-yesterday")
+    desk, log, heard = build(replace(at.here.parts, slack=slack)).state.desk, logging.getLogger(LOG), Heard()
+    log.addHandler(heard)
+    async with connected(desk, ping_s=0.5):
+        said = [await asyncio.wait_for(heard.said.get(), WAIT_S) for _ in range(2)]
+    log.removeHandler(heard)
+    assert "invalid_auth" in said[0].getMessage()
+    assert all(record.exc_info is None and "xapp-" not in record.getMessage() for record in said)
+
+
+def test_ticket_of_a_connection_is_not_logged() -> None:
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "at %s", ("wss://a/link/?ticket=s3cret&app_id=1'",), None)
+    assert _short(record)
+    assert record.getMessage() == "at wss://a/link/?ticket=…&app_id=1'"
