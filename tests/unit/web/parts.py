@@ -1,7 +1,7 @@
 """A served repository whose runs are written by scripts: real workflow, ledger, queue and pages, and no compiler."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tomlkit
 import yaml
 from argon2 import PasswordHasher
 from fastapi import FastAPI
@@ -23,6 +24,8 @@ from phasegate.team.surface import Surface
 from phasegate.web.parts import Parts, parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
+from phasegate.web.slack.desk import Desk
+from phasegate.web.slack.workspace import Workspace
 from phasegate.workflow import Outcome, branch
 from phasegate.workflow.graph import build_graph
 from phasegate.workflow.nodes import TeamNodes
@@ -59,6 +62,13 @@ class Office:
     script: Script
     clock: FixedClock
     keys: dict[str, PrivateKey]
+
+    @property
+    def desk(self) -> Desk:
+        """Where Slack is answered."""
+        desk = self.web.state.desk
+        assert isinstance(desk, Desk)
+        return desk
 
     async def start(self) -> str:
         """A run that waits at its first gate."""
@@ -125,7 +135,13 @@ def hidden_fields(page: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def office(
-    folder: Path, script: Script | None = None, *, managers: Sequence[str] = ("ada",), **gate: Any
+    folder: Path,
+    script: Script | None = None,
+    *,
+    managers: Sequence[str] = ("ada",),
+    slack: Workspace | None = None,
+    members: Mapping[str, str] | None = None,
+    **gate: Any,
 ) -> AsyncIterator[Office]:
     """The office of ada, who is the repository's manager; eve has an account there and may not decide.
 
@@ -133,12 +149,16 @@ async def office(
         folder: for the repository and the keys.
         script: what the team does.
         managers: who is one.
+        slack: where clicks come from.
+        members: by manager, who they are in Slack.
         gate: what the first gate asks besides what it always does.
     """
     clock, script = FixedClock(NOW), script or Script()
     accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
     keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
     laid(folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers))
+    if members:
+        in_slack(folder / "target", members)
     if gate:
         flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
         flow["phases"][0]["gate"] |= gate
@@ -149,7 +169,7 @@ async def office(
         accounts = Accounts(app.database, clock, QUICK)
         for name, secret in accounts_of.items():
             await accounts.add(name, secret, (folder / f"{name}.key").read_bytes(), keys[name].public)
-        parts = parts_of(app, loopback(PORT), accounts)
+        parts = parts_of(app, loopback(PORT), accounts, slack)
         yield Office(
             app=app,
             parts=parts,
@@ -159,6 +179,17 @@ async def office(
             clock=clock,
             keys=keys,
         )
+
+
+def in_slack(target: Path, members: Mapping[str, str]) -> None:
+    """Writes down who the managers are in Slack; an empty id takes the line away."""
+    path = target / "phasegate.toml"
+    document = tomlkit.parse(path.read_text())
+    for row in document["managers"]:
+        row.pop("slack", None)
+        if members.get(row["name"]):
+            row["slack"] = members[row["name"]]
+    path.write_text(tomlkit.dumps(document))
 
 
 @asynccontextmanager
