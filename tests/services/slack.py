@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -19,10 +19,12 @@ from fastapi.responses import Response
 
 from services.faults import Faults
 from services.shapes import Shapes
+from services.slack_clicks import Clicks, Unknown
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TOKEN = "xoxb-slack-token"
 OTHER_TOKEN = "xoxb-other-app"
+APP_TOKEN = "xapp-slack-token"
 SCOPES = {
     "auth.test": "",
     "chat.postMessage": "chat:write",
@@ -32,6 +34,7 @@ SCOPES = {
     "conversations.list": "channels:read",
     "users.info": "users:read",
     "users.lookupByEmail": "users:read.email",
+    "views.open": "",
 }
 
 
@@ -53,11 +56,12 @@ class User:
     bot_id: str = ""
     scopes: set[str] = field(default_factory=lambda: set(SCOPES.values()))
     deleted: bool = False
+    team: str = "T1"
 
     def shown(self) -> dict[str, Any]:
         """As the API shows it."""
         profile = {"real_name": self.name.title(), **({"email": self.email} if self.email else {})}
-        shown = {"id": self.id, "team_id": "T1", "name": self.name, "deleted": self.deleted}
+        shown = {"id": self.id, "team_id": self.team, "name": self.name, "deleted": self.deleted}
         return {**shown, "is_bot": bool(self.bot_id), "profile": profile}
 
 
@@ -117,8 +121,11 @@ class SlackService:
 
     def __init__(self) -> None:
         self.faults, self.shapes = Faults(), Shapes("slack")
+        self.now: Callable[[], datetime] = lambda: NOW
         self.app = FastAPI(openapi_url=None)
         self.app.add_exception_handler(Refusal, self._refused)
+        self.clicks = Clicks(shapes=self.shapes)
+        self.clicks.serve(self.app)
         self.app.add_api_route("/api/{method}", self._called, methods=["POST"])
         self.clear()
 
@@ -142,6 +149,9 @@ class SlackService:
         self.page = 1000
         """How many things are on a page at most."""
         self._numbers = count(1)
+        self.socket = ""
+        """The address that socket mode is sent to."""
+        self.clicks.clear()
         self.faults.clear()
         self.faults.seen.clear()
 
@@ -157,9 +167,11 @@ class SlackService:
         return message
 
     def _ts(self, ago_s: float = 0.0) -> str:
-        return f"{int(NOW.timestamp() - ago_s)}.{next(self._numbers):06d}"
+        return f"{int(self.now().timestamp() - ago_s)}.{next(self._numbers):06d}"
 
     async def _called(self, method: str, request: Request) -> Response:
+        if method == "apps.connections.open":
+            return self._connection(request)
         if method not in SCOPES:
             raise Refusal("unknown_method")
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -182,9 +194,23 @@ class SlackService:
             "conversations.list": self._list,
             "users.info": self._user,
             "users.lookupByEmail": self._user,
+            "views.open": self._open,
         }
         shape, content = answers[method](given, user)
         return self.shapes.answer(shape, {"ok": True, **content})
+
+    def _connection(self, request: Request) -> Response:
+        """Socket mode asks with the app's own token."""
+        if request.headers.get("authorization") != f"Bearer {APP_TOKEN}":
+            raise Refusal("invalid_auth")
+        return self.shapes.answer("connection", {"ok": True, "url": self.socket})
+
+    def _open(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
+        _check({"text": "-", "blocks": given["view"]["blocks"]}, "input")
+        try:
+            return self.clicks.open(given)
+        except Unknown as unknown:
+            raise Refusal(str(unknown)) from None
 
     def _auth_test(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
         whose = {"user": user.name, "user_id": user.id, "bot_id": user.bot_id}
@@ -306,14 +332,14 @@ def _take(message: Message, given: dict[str, Any]) -> None:
     message.text, message.blocks, message.sent = given.get("text", "")[:40_000], given.get("blocks", []), given
 
 
-def _check(given: dict[str, Any]) -> None:
+def _check(given: dict[str, Any], *also: str) -> None:
     if not given.get("text") and not given.get("blocks"):
         raise Refusal("no_text")
     if len(given.get("text", "")) > 60_000:
         raise Refusal("msg_too_long")
     problems = [] if len(given.get("blocks", [])) <= 50 else ["no more than 50 items allowed [json-pointer:/blocks]"]
     for number, block in enumerate(given.get("blocks", [])):
-        if block.get("type") not in ("header", "section", "context", "divider", "actions", "image"):
+        if block.get("type") not in ("header", "section", "context", "divider", "actions", "image", *also):
             problems.append(f"unsupported type: {block.get('type')} [json-pointer:/blocks/{number}/type]")
         for name, most in (("fields", 2000), ("elements", 3000)):
             if any(len(_text_of(part)) > most for part in block.get(name, [])):

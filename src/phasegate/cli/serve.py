@@ -1,6 +1,7 @@
 """The page and the REST API, with a worker beside them."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import socket
 
     from phasegate.web.settings import Settings
+    from phasegate.web.slack.desk import Desk
+    from phasegate.web.slack.environment import Environment
 
 
 @click.command()
@@ -18,31 +21,73 @@ if TYPE_CHECKING:
 @click.option("--port", default=8300, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--no-worker", is_flag=True, help="Host no worker; another one takes the segments.")
 @click.option("--behind-tls", is_flag=True, help="A proxy on this machine ends TLS; cookies are sent through TLS only.")
+@click.option("--slack-socket", is_flag=True, help="Take clicks by a connection to Slack; SLACK_APP_TOKEN alone does.")
 @click.option("--name", "names", multiple=True, metavar="HOST[:PORT]", help="A name people ask for; may be repeated.")
-def serve(host: str, port: int, no_worker: bool, behind_tls: bool, names: tuple[str, ...]) -> None:
+def serve(host: str, port: int, no_worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]) -> None:
     """Serve the inbox and the REST API.
 
     Managers sign in with an account ('phasegate account add'), programs with a token ('phasegate token create').
     """
-    asyncio.run(_serve(host, port, not no_worker, behind_tls, names))
+    asyncio.run(_serve(host, port, not no_worker, behind_tls, slack_socket, names))
 
 
-async def _serve(host: str, port: int, worker: bool, behind_tls: bool, names: tuple[str, ...]) -> None:
+async def _serve(
+    host: str, port: int, worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
+) -> None:
     from phasegate.app import open_app
     from phasegate.cli.work import hosted
     from phasegate.web.listen import listen, run
     from phasegate.web.parts import parts_of
     from phasegate.web.server import build
+    from phasegate.web.slack.environment import Environment
+    from phasegate.web.slack.workspace import Workspace
 
+    slack = _slack(Environment.read(os.environ), socket=slack_socket)
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         app = await stack.enter_async_context(open_app(Path.cwd()))
-        parts = parts_of(app, settings)
+        parts = parts_of(app, settings, slack=Workspace(slack) if slack.usable else None)
+        web = build(parts)
         if worker:
             await stack.enter_async_context(hosted(app))
         await _say(listening, settings, has_accounts=bool(await parts.accounts.all()))
-        await run(build(parts), listening, behind_proxy=settings.secure)
+        await _take_clicks(stack, web.state.desk, slack, settings)
+        await run(web, listening, behind_proxy=settings.secure)
+
+
+def _slack(found: "Environment", *, socket: bool) -> "Environment":
+    """What the environment says of Slack, where it can be used.
+
+    Raises:
+        Missing: socket mode is asked for without its tokens.
+    """
+    from phasegate.core import Missing
+
+    missing = found.missing(socket=socket)
+    if socket and missing:
+        raise Missing(f"{missing[0]} is not set", fix="docs/slack.md says where Slack shows it")
+    return found
+
+
+async def _take_clicks(stack: AsyncExitStack, desk: "Desk | None", slack: "Environment", settings: "Settings") -> None:
+    """Begins to take clicks, and says how; nothing is said where nothing of Slack is set."""
+    from phasegate.cli.console import output
+
+    console, missing = output(), slack.missing()
+    if missing:
+        console.print(f"→ deciding from Slack is off: set {' and '.join(missing)} (docs/slack.md)", soft_wrap=True)
+    if desk is None:
+        return
+    stack.push_async_callback(desk.door.errands.done)
+    desk.door.errands.send("ask Slack who we are", desk.door.warm_up())
+    if slack.app_token:
+        from phasegate.web.slack.socket import connected
+
+        await stack.enter_async_context(connected(desk))
+        console.print("  clicks in Slack come by a connection from here", soft_wrap=True)
+    if desk.verifier:
+        console.print(f"  clicks in Slack come to {settings.address}/slack/interactive", soft_wrap=True)
 
 
 async def _say(listening: "socket.socket", settings: "Settings", *, has_accounts: bool) -> None:

@@ -1,8 +1,8 @@
 """Who comes in by the page and the REST API: accounts of people, their sessions, and tokens of programs.
 
 An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. The unlocked
-key lives in the server's memory alone, as long as the session does, or as its owner left it unlocked for another channel:
-what is stored can decide nothing.
+key lives in the server's memory alone, as long as the session does, or for as long as its owner left it unlocked for
+another channel: what is stored can decide nothing.
 """
 
 from phasegate.identity.accounts import Account, Accounts

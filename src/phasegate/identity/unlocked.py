@@ -1,7 +1,8 @@
 """Keys that managers left unlocked for a while, so that a channel without a session can sign with them.
 
-The key lives in this process's memory alone. What is stored is a row beside those of sessions, by which it can be ended
-from anywhere: signing out everywhere, a new passphrase and the end of the account take it away; the row decides nothing.
+The key lives in this process's memory alone. What is stored is a row beside those of sessions, by which it can be
+ended from anywhere: signing out everywhere, a new passphrase and the end of the account take it away. The row decides
+nothing.
 """
 
 from dataclasses import dataclass, field

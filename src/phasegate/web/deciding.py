@@ -1,13 +1,13 @@
-"""The one place where page and REST API decide, take back and delegate: nothing else in this package calls for it."""
+"""The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TypedDict
 
 from phasegate.app.comments import anchored
 from phasegate.app.delegations import drawn_up
 from phasegate.core import InvalidInput, Refused
-from phasegate.identity import Session
+from phasegate.identity import Proof, Session, Unlock
 from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Waiver
 from phasegate.ledger import Statement as Signed
 from phasegate.web.parts import Parts
@@ -17,6 +17,8 @@ from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.approvers import is_fresh
 
 MOST_COMMENTS, LONGEST = 200, 10_000
+HOURS = (1, 4, 8)
+"""For how long a key can be left unlocked."""
 
 
 async def from_form(parts: Parts, gate: GateRecord, form: Form, address: str) -> Decision:
@@ -115,6 +117,42 @@ async def from_statement(parts: Parts, statement: Signed, key_id: str, signature
         Refused: see `phasegate.workflow.decide`.
     """
     return await parts.app.take(Decision(statement=statement, key_id=key_id, signature=signature), who)
+
+
+async def unlock(parts: Parts, form: Form, address: str, user: str) -> Unlock:
+    """Leaves a signed-in manager's key unlocked for their user in Slack, for the hours that they chose.
+
+    Raises:
+        Refused: `wrong_passphrase`, also where none is given, however new the last proof is.
+        InvalidInput: the form does not say for how long.
+    """
+    lasts = next((timedelta(hours=hours) for hours in HOURS if form.text("hours") == str(hours)), None)
+    if lasts is None:
+        raise InvalidInput("it is not said for how long", fix=f"choose {', '.join(map(str, HOURS))} hours")
+    if not form.secret("passphrase"):
+        raise Refused("your passphrase is missing", reason="wrong_passphrase", fix="give it again")
+    session = await _proved(parts, form, address)
+    return await parts.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)
+
+
+async def from_click(
+    parts: Parts, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
+) -> Decision:
+    """Takes a manager's click, signed with the key that they left unlocked; it proves no more than that did.
+
+    Raises:
+        Refused: see `phasegate.workflow.decide`.
+    """
+    return await parts.app.decide(
+        gate,
+        kind,
+        unlocked.account,
+        unlocked.key,
+        digest=digest,
+        comments=make_comments(parts, gate, [("", 0, remark)]),
+        channel=Channel.slack,
+        proved_at=unlocked.proved_at,
+    )
 
 
 def decision_kind(word: str) -> DecisionKind:

@@ -10,6 +10,8 @@ from phasegate.web.problems import Problem, problem_response
 from phasegate.web.settings import Settings
 
 MAX_BODY = 1_048_576
+SIGNED = "/slack/interactive"
+"""Where a change proves itself by a signature over its body: it comes from no page, and bears no token."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _POLICY = {
     "default-src": "'none'",
@@ -50,7 +52,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(str(scope["method"]), headers)
+        signed = (scope["method"], scope["path"]) == ("POST", SIGNED)
+        refusal = self._refusal(str(scope["method"]), headers, signed=signed)
         if refusal:
             await problem_response(refusal)(scope, receive, _with(HEADERS, send))
             return
@@ -64,10 +67,10 @@ class Guard:
         tls = {"strict-transport-security": "max-age=31536000"} if self.settings.secure else {}
         return {**HEADERS, **tls}
 
-    def _refusal(self, method: str, headers: Headers) -> Problem | None:
+    def _refusal(self, method: str, headers: Headers, *, signed: bool) -> Problem | None:
         if headers.get("host", "").lower() not in self.settings.hosts:
             return Problem(status=421, reason="unknown_host", detail="this server does not go by that name")
-        if method not in _SAFE and not self._from_here(headers):
+        if method not in _SAFE and not signed and not self._from_here(headers):
             return Problem(status=403, reason="foreign_origin", detail="a change must come from this server's own page")
         length = headers.get("content-length", "0")
         return _too_large() if not length.isdecimal() or int(length) > MAX_BODY else None

@@ -12,11 +12,12 @@ from phasegate.app.inbox import Inbox
 from phasegate.app.quorum import named
 from phasegate.app.words import age, duration, money
 from phasegate.core import UsageError
-from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens
+from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens, Unlocked
 from phasegate.ledger import GateKey, GateRecord, Run
 from phasegate.web import words
 from phasegate.web.problems import NotFound
 from phasegate.web.settings import Settings
+from phasegate.web.slack.workspace import Workspace
 from phasegate.workspace import visible
 
 
@@ -29,9 +30,12 @@ class Parts:
     accounts: Accounts
     sign_in: SignIn
     sessions: Sessions
+    unlocked: Unlocked
     tokens: Tokens
     inbox: Inbox
     templates: Environment
+    slack: Workspace | None = None
+    """Where clicks come from; None: it is not set up."""
 
     def page(self, template: str, session: Session | None, status: int = 200, **values: Any) -> HTMLResponse:
         """A page, from its template."""
@@ -41,7 +45,7 @@ class Parts:
         """What a template makes of these values."""
         now = self.app.clock.now()
         return self.templates.get_template(template).render(
-            session=session, now=now, project=self.app.config.project.name, **values
+            session=session, now=now, project=self.app.config.project.name, has_slack=self.slack is not None, **values
         )
 
     async def run(self, run_id: str) -> Run:
@@ -71,7 +75,7 @@ class Parts:
         return gate
 
 
-def parts_of(app: App, settings: Settings, accounts: Accounts | None = None) -> Parts:
+def parts_of(app: App, settings: Settings, accounts: Accounts | None = None, slack: Workspace | None = None) -> Parts:
     """The parts of a server for that repository."""
     accounts = accounts or Accounts(app.database, app.clock)
     return Parts(
@@ -80,9 +84,11 @@ def parts_of(app: App, settings: Settings, accounts: Accounts | None = None) -> 
         accounts=accounts,
         sign_in=Passphrases(accounts, Throttle(app.clock)),
         sessions=Sessions(app.database, app.clock),
+        unlocked=Unlocked(app.database, app.clock),
         tokens=Tokens(app.database, app.clock),
         inbox=Inbox(keeper=app.keeper, cards=app.team.cards),
         templates=_templates(),
+        slack=slack,
     )
 
 

@@ -11,6 +11,8 @@ from phasegate.web.guard import Guard
 from phasegate.web.pages.signin import ask
 from phasegate.web.parts import Parts
 from phasegate.web.problems import Problem, problem_of, problem_response
+from phasegate.web.slack import route
+from phasegate.web.slack.desk import desk_of
 from phasegate.web.who import session_of
 
 API = "/api/v1"
@@ -27,8 +29,10 @@ def build(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     web.state.parts = parts
+    web.state.desk = desk_of(parts)
     web.include_router(static.router, include_in_schema=False)
     web.include_router(pages.router(), include_in_schema=False)
+    web.include_router(route.router, include_in_schema=False)
     web.include_router(api.router(), prefix=API)
     web.add_exception_handler(PhasegateError, _ours)
     web.add_exception_handler(HTTPException, _http)

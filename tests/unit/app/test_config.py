@@ -64,3 +64,23 @@ def test_what_does_not_hold_is_named(text: str, word: str, tmp_path: Path) -> No
 def test_loopback_is_this_machine_alone(url: str, loopback: bool, tmp_path: Path) -> None:
     config = read_config(write(tmp_path, f'{GOOD}[aws]\nendpoint_url = "{url}"\n'))
     assert config.loopback_endpoint is loopback
+
+
+ADA = '[[managers]]\nname = "ada"\npublic_key = "x"\nslack = "U012A3CDE"\n'
+
+
+def test_who_a_manager_is_in_slack(tmp_path: Path) -> None:
+    other = ADA.replace("ada", "dee").replace('slack = "U012A3CDE"\n', "")
+    config = read_config(write(tmp_path, GOOD + ADA + other))
+    assert [row.slack for row in config.managers] == ["U012A3CDE", ""]
+
+
+@pytest.mark.parametrize("member", ["u012a3cde", "@ada", "B012A3CDE", "U", "U012A3CDE\\n", "ada@example.org"])
+def test_what_is_no_member_id_is_refused(tmp_path: Path, member: str) -> None:
+    with pytest.raises(InvalidInput, match=r"managers\.0\.slack"):
+        read_config(write(tmp_path, GOOD + ADA.replace("U012A3CDE", member)))
+
+
+def test_two_managers_with_one_member_id_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="two managers have the id 'U012A3CDE' in Slack"):
+        read_config(write(tmp_path, GOOD + ADA + ADA.replace("ada", "dee")))

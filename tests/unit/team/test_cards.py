@@ -45,6 +45,12 @@ def test_a_fault_in_a_card_is_refused(old: str, new: str, says: str) -> None:
     assert any(says in finding.message for finding in caught.value.findings)
 
 
+def test_no_card_is_named_as_the_engine_itself() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_card(CARD.replace("name: scout", "name: phasegate", 1), "agents/phasegate.md")
+    assert "stands for the engine itself" in caught.value.findings[0].message
+
+
 def test_lines_count_from_the_top_of_the_file() -> None:
     with pytest.raises(InvalidInput) as caught:
         read_card(CARD.replace("kind: agent", "kind: robot"), "agents/scout.md")

@@ -8,6 +8,7 @@ from mcp.shared.memory import create_connected_server_and_client_session
 
 from phasegate.core import InvalidInput
 from phasegate.team import Effect, load_team, read_server
+from phasegate.team.servers import ENGINE
 
 AGENTS = ["sre-automation", "product-owner"]
 FIVE_LINES = """\
@@ -25,6 +26,16 @@ SETTINGS = {
     "teams": {"TEAMS_WEBHOOK_URL": "http://127.0.0.1:9/hook"},
 }
 OURS = sorted(load_team().servers)
+
+
+def test_the_engine_itself_is_a_caller_and_no_agent_is() -> None:
+    text = FIVE_LINES.replace("roles: [product-owner]", f"roles: [{ENGINE}]", 1)
+    server = read_server(text, "tools/cloudwatch.yaml", agents=AGENTS)
+    assert server.callers("put_alarm") == (ENGINE,)
+    slack = load_team().servers["slack"]
+    cards = [name for name in slack.tools if name.endswith("_gate_card")]
+    assert [(slack.callers(name), slack.tools[name].effect) for name in cards] == [((ENGINE,), Effect.write)] * 2
+    assert ENGINE not in load_team().cards
 
 
 def test_five_lines_describe_a_server() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tomlkit
 import yaml
 from argon2 import PasswordHasher
 from fastapi import FastAPI
@@ -23,6 +24,8 @@ from phasegate.team.surface import Surface
 from phasegate.web.parts import Parts, parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
+from phasegate.web.slack.desk import Desk
+from phasegate.web.slack.workspace import Workspace
 from phasegate.workflow import Outcome, branch
 from phasegate.workflow.graph import build_graph
 from phasegate.workflow.nodes import TeamNodes
@@ -59,6 +62,13 @@ class Office:
     script: Script
     clock: FixedClock
     keys: dict[str, PrivateKey]
+
+    @property
+    def desk(self) -> Desk:
+        """Where Slack is answered."""
+        desk = self.web.state.desk
+        assert isinstance(desk, Desk)
+        return desk
 
     async def start(self) -> str:
         """A run that waits at its first gate."""
@@ -130,6 +140,8 @@ async def office(
     *,
     managers: Sequence[str] = ("ada",),
     files: Mapping[str, str] | None = None,
+    slack: Workspace | None = None,
+    members: Mapping[str, str] | None = None,
     **gate: Any,
 ) -> AsyncIterator[Office]:
     """The office of ada, who is the repository's manager; eve has an account there and may not decide.
@@ -139,6 +151,8 @@ async def office(
         script: what the team does.
         managers: who is one.
         files: what the repository has besides, by path.
+        slack: where clicks come from.
+        members: by manager, who they are in Slack.
         gate: what the first gate asks besides what it always does.
     """
     clock, script = FixedClock(NOW), script or Script()
@@ -148,6 +162,8 @@ async def office(
     for path, text in (files or {}).items():
         (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "target" / path).write_text(text)
+    if members:
+        in_slack(folder / "target", members)
     if gate:
         flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
         flow["phases"][0]["gate"] |= gate
@@ -158,7 +174,7 @@ async def office(
         accounts = Accounts(app.database, clock, QUICK)
         for name, secret in accounts_of.items():
             await accounts.add(name, secret, (folder / f"{name}.key").read_bytes(), keys[name].public)
-        parts = parts_of(app, loopback(PORT), accounts)
+        parts = parts_of(app, loopback(PORT), accounts, slack)
         yield Office(
             app=app,
             parts=parts,
@@ -168,6 +184,17 @@ async def office(
             clock=clock,
             keys=keys,
         )
+
+
+def in_slack(target: Path, members: Mapping[str, str]) -> None:
+    """Writes down who the managers are in Slack; an empty id takes the line away."""
+    path = target / "phasegate.toml"
+    document = tomlkit.parse(path.read_text())
+    for row in document["managers"]:
+        row.pop("slack", None)
+        if members.get(row["name"]):
+            row["slack"] = members[row["name"]]
+    path.write_text(tomlkit.dumps(document))
 
 
 @asynccontextmanager

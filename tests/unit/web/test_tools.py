@@ -1,4 +1,4 @@
-"""Tools that a run could not call: shown to managers, who grant them on the page or at the terminal; nobody else does."""
+"""Tools that a run could not call: managers see them, and grant them on the page or at the terminal; nobody else."""
 
 import asyncio
 import json

@@ -18,6 +18,10 @@ from phasegate.app.delegations import standing
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.web import api, pages, static
+from phasegate.web.guard import SIGNED
+from phasegate.web.slack import route as slack
+from phasegate.web.slack.environment import Environment
+from phasegate.web.slack.workspace import Workspace
 from unit.authors.small import FOLDER
 from unit.web.parts import HOST, ORIGIN, Office, office
 
@@ -32,6 +36,13 @@ LAWLESS = ("service decide",)
 CREDENTIALS = (*COOKIES, *TOKENS, "expired", "revoked", "another's cookie as token", "foreign origin person decide")
 OPEN = {"/sign-in", "/static/{name}", "/api/v1/openapi.json"}
 """What anybody may see."""
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Office]:
+    """With Slack set up: no request of these tests gets as far as to ask it."""
+    async with office(tmp_path, slack=Workspace(Environment(token="xoxb-1", secret="s3cret"))) as made:
+        yield made
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ def walk(router: APIRouter, prefix: str = "") -> Iterator[Route]:
 ROUTES = [
     *walk(static.router),
     *walk(pages.router()),
+    *walk(slack.router),
     *walk(api.router(), "/api/v1"),
     Route("GET", "/api/v1/openapi.json"),
 ]
@@ -72,6 +84,8 @@ def needed(route: Route) -> str:
 
 def allowed(route: Route, who: str) -> bool:
     """Whether they get past the door: what is behind it may still refuse what they ask."""
+    if route.path == SIGNED:  # a signature of Slack alone opens it, and none of these is one
+        return False
     if who == "foreign origin person decide":
         return route.method == "GET" and route.path in OPEN
     if who in ("foreign origin", "no origin"):
@@ -203,11 +217,12 @@ async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Offi
     """The same walk, over the routes that could: after it nothing is decided."""
     key = await here.gate()
     digest = (await here.parts.gate(*key)).digest
-    deciding = [route for route in ROUTES if route.path.endswith(("/decide", "/decisions", "/statement"))]
-    assert len(deciding) == 3
+    ways = ("/decide", "/decisions", "/statement", SIGNED)
+    deciding = [route for route in ROUTES if route.path.endswith(ways)]
+    assert len(deciding) == len(ways)
     for who in CREDENTIALS:
         for route in deciding:
-            if (who, route.is_api) == ("person", False):
+            if who == "person" and route.path.endswith("/decide"):
                 continue
             async with credentials(here, who) as (client, token):
                 once = here.app.token(await here.parts.gate(*key), "ada")
@@ -261,7 +276,7 @@ def test_the_walk_goes_everywhere(here: Office) -> None:
         f"{method.upper()} {path}" for path, methods in here.web.openapi()["paths"].items() for method in methods
     }
     assert described < {str(route) for route in ROUTES}
-    assert len(ROUTES) >= 34
+    assert len(ROUTES) >= 38
 
 
 async def test_every_page_has_the_headers(here: Office) -> None:
@@ -288,6 +303,7 @@ async def test_no_page_has_script_or_style_of_its_own(here: Office) -> None:
             "/backlog",
             "/record",
             "/delegations",
+            "/slack",
             "/nothing",
         ):
             page = (await ada.client.get(path)).text

@@ -1,14 +1,14 @@
 """Every kind of decision, in every state of a gate, by every channel, from everybody: the same answer in each channel.
 
-The page and the REST API are driven over HTTP, as browsers and programs drive them; the terminal calls the function
-that its command calls. What is expected comes from `RULES`, which were written from docs and design, and not from the
-code: the first that holds gives the answer. Their order is part of the contract: who may not decide learns nothing of
-the gate.
+The page, the REST API and Slack are driven over HTTP, as browsers, programs and Slack drive them; the terminal calls
+the function that its command calls. What is expected comes from `RULES`, which were written from docs and design, and
+not from the code: the first that holds gives the answer. Their order is part of the contract: who may not decide learns
+nothing of the gate.
 """
 
 import base64
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -40,14 +40,22 @@ from phasegate.ledger import (
 )
 from phasegate.store.schema import accounts, tokens
 from phasegate.team import Flow, load_team
+from phasegate.tools.slack import wire
+from phasegate.tools.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
 from phasegate.web.parts import Parts, parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
+from phasegate.web.slack.clicks import Click
+from phasegate.web.slack.environment import Environment
+from phasegate.web.slack.workspace import Workspace
 from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
 from phasegate.workflow.tokens import give_token
+from services.shapes import Shapes
+from services.slack_clicks import SECRET, TEAM, Clicks, View, form
+from services.slack_clicks import signed as signed_by_slack
 from unit.web.parts import ORIGIN, PORT
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
-from unit.workflow.people import KEYS, others, person
+from unit.workflow.people import KEYS, PEOPLE, person
 
 TAKEN, RECEIPT = "taken", "receipt"
 """A decision that was stored; and one that was stored before, given back as it was."""
@@ -87,7 +95,7 @@ WHO = {
     "a service": Who("ada", "ada", kind=Kind.service),
     "a policy": Who("policy:demo", "system"),
 }
-CELLS = 1_080
+CELLS = 1_440
 assert len(DecisionKind) * len(STATES) * len(Channel) * len(WHO) == CELLS
 
 
@@ -161,6 +169,7 @@ class Stage:
     shown: dict[DecisionKind, GateRecord] = field(default_factory=dict)
     bearers: dict[Who, str] = field(default_factory=dict)
     """Secrets of tokens."""
+    clicks: Clicks = field(default_factory=lambda: Clicks(shapes=Shapes("slack"), address="http://127.0.0.1:1"))
 
     async def gate(self, kind: DecisionKind) -> GateRecord:
         """Runs differ by the kind of decision where what was said before depends on it."""
@@ -239,14 +248,47 @@ class Stage:
         """
         if channel is Channel.api:
             await self._post_signed(gate, kind, who)
-        elif who.kind is not Kind.person:  # no service has a session or a terminal; it is what comes after that answers
-            credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=self._proved())
-            await self.app.take(signed(self.statement(gate, kind, who), self._key(who)), credentials)
+        elif who.kind is not Kind.person or (channel is Channel.slack and kind is DecisionKind.waive):
+            # No service has a session or a terminal, and no card offers a waiver: what comes after that answers.
+            await self._say(gate, kind, who, channel)
         elif channel is Channel.page:
             await self._post_form(gate, kind, who)
+        elif channel is Channel.slack:
+            await self._click(gate, kind, who)
         else:
-            said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "proved_at": self._proved()}
-            await self.app.decide(gate, kind, who.by, self._key(who), digest=gate.digest, **said)
+            await self._say(gate, kind, who, channel)
+
+    async def _say(self, gate: GateRecord, kind: DecisionKind, who: Who, channel: Channel) -> None:
+        """The function that every channel calls, where the way before it leaves nothing to drive."""
+        if who.kind is not Kind.person:
+            credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=self._proved())
+            await self.app.take(signed(self.statement(gate, kind, who), self._key(who)), credentials)
+            return
+        said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "proved_at": self._proved()}
+        await self.app.decide(gate, kind, who.by, self._key(who), digest=gate.digest, channel=channel, **said)
+
+    async def _click(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
+        """A signed click of whom phasegate.toml maps to that name, with the key that they left unlocked."""
+        now = self.clock.now()
+        self.clock.move(self._proved())
+        await self.parts.unlocked.begin(Proof(account=who.by, key=self._key(who)), member(who.by), timedelta(hours=1))
+        self.clock.move(now)
+        action = {DecisionKind.approve: APPROVE, DecisionKind.request_changes: CHANGES, DecisionKind.reject: REJECT}[
+            kind
+        ]
+        clicks = self.clicks
+        payload = clicks.button(member(who.by), action, value_of(str(gate.key), gate.digest))
+        if kind is not DecisionKind.approve:
+            kept = Click.pressed(payload).place.kept
+            given = remark_view(action, str(gate.key), "x", gate.digest, kept)
+            clicks.views.append(View(id="V1", user=member(who.by), given=given))
+            payload = clicks.sent_off("\n".join(comment.text for comment in _comments(kind)))
+        body = form(payload)
+        del self.web.headers["origin"]
+        answer = await self.web.post("/slack/interactive", content=body, headers=signed_by_slack(body, now))
+        self.web.headers["origin"] = ORIGIN
+        if answer.status_code != 200:
+            raise Refused(f"{answer.status_code}", reason=answer.json()["reason"])
 
     async def _post_form(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
         now = self.clock.now()
@@ -314,6 +356,24 @@ def _waiver(kind: DecisionKind) -> Waiver | None:
     return WAIVER if kind is DecisionKind.waive else None
 
 
+def member(name: str) -> str:
+    """Who they are in Slack."""
+    return f"U0{''.join(char for char in name.upper() if char.isalnum())}"
+
+
+class QuietSlack(Workspace):
+    """A workspace that knows whose token ours is, and takes what it is told; no test of this file looks at that."""
+
+    async def myself(self) -> wire.Myself:
+        return wire.Myself(user_id="U0BOT", bot_id="B0BOT", team_id=TEAM)
+
+    async def update(self, channel: str, message: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+        pass
+
+    async def whisper(self, response_url: str, text: str) -> None:
+        pass
+
+
 @asynccontextmanager
 async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
     clock = FixedClock(NOW)
@@ -322,7 +382,9 @@ async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
         finding = Finding(check="content", rule="guard", severity=Severity.critical, path="a", message="bad")
         return Report(findings=(finding,) if subject.facts.run.startswith(BLOCKED) else ())
 
-    team = Team(folder, flow=table(state), checks={"content": check}, clock=clock, key=KEYS["ada"], others=others())
+    listed = {**PEOPLE, "writer": replace(PEOPLE["ada"], name="writer", public_key=KEYS["eve"].public)}
+    people = {name: replace(one, slack=member(name)) for name, one in listed.items()}
+    team = Team(folder, flow=table(state), checks={"content": check}, clock=clock, key=KEYS["ada"], others=people)
     async with desk(team) as d:
         given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + timedelta(days=30))
         await delegate(d.keeper, given, KEYS["ada"], person("ada"))
@@ -331,10 +393,12 @@ async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
             {"name": name, "hash": "-", "key": "-", "created_at": 0} for name in sorted({w.by for w in WHO.values()})
         ]
         await app.database.write(lambda connection: connection.execute(accounts.insert(), rows))
-        parts = parts_of(app, loopback(PORT))
-        server = httpx.ASGITransport(app=build(parts))
+        parts = parts_of(app, loopback(PORT), slack=QuietSlack(Environment(token="xoxb-1", secret=SECRET)))
+        served = build(parts)
+        server = httpx.ASGITransport(app=served)
         async with httpx.AsyncClient(transport=server, base_url=ORIGIN, headers={"origin": ORIGIN}) as web:
             yield Stage(desk=d, app=app, parts=parts, web=web, state=state, clock=clock)
+        await served.state.desk.door.errands.done(30)
 
 
 def _app(d: Desk, clock: FixedClock) -> App:

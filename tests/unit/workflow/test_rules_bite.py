@@ -28,7 +28,7 @@ class Break(NamedTuple):
     """What stands in the source, once."""
     becomes: str
     tests: str
-    """The test module that shows it, and which of its tests."""
+    """The test module that shows it, one beside this or by its path, and which of its tests."""
 
 
 RULES = {
@@ -133,6 +133,75 @@ RULES = {
     "web/deciding.py": [
         Break("a session proves what it proved", "proved_at=session.proved_at", "proved_at=parts.app.clock.now()",
               "matrix:asks"),
+        Break("an unlocked key proves what it proved", "proved_at=unlocked.proved_at",
+              "proved_at=parts.app.clock.now()", "matrix:asks"),
+        Break("unlocking asks for the passphrase", '    if not form.secret("passphrase"):\n', "    if False:\n",
+              "unit/web/slack/test_page:not_filled"),
+    ],
+    "web/slack/door.py": [
+        Break("no bot", "if user.is_bot or user.bot_id or user.id == myself.user_id:", "if False:",
+              "hostile/test_slack:bot_that_clicks"),
+        Break("of our workspace", "if not myself.team_id or homes != {myself.team_id}:", "if False:",
+              "hostile/test_slack:another_workspace"),
+        Break("their home too", 'homes = {click.team.id if click.team else "", user.team_id}',
+              'homes = {click.team.id if click.team else ""}', "hostile/test_slack:another_workspace"),
+        Break("mapped by phasegate.toml", "if manager.slack == user.id)", "if True)",
+              "hostile/test_slack:no_approver or written or taken_out"),
+        Break("unlocked for this very user", "if unlocked is None or unlocked.user != user.id:",
+              "if unlocked is None:", "hostile/test_slack:another_id"),
+        Break("the digest on the button", "digest=click.digest,", "digest=gate.digest,",
+              "hostile/test_slack:old_digest"),
+        Break("refusals are on record", "        if problem.status == 403:\n", "        if False:\n",
+              "hostile/test_slack:no_approver"),
+        Break("once a click", "/{click.id}\"\n", "/{id(click)}\"\n", "hostile/test_slack:comes_again"),
+        Break("the card is told", "        if problem.status == 409:\n", "        if False:\n",
+              "hostile/test_slack:old_digest"),
+    ],
+    "web/slack/route.py": [
+        Break("one payload", 'if [name for name, _ in fields] != ["payload"]:', "if False:",
+              "hostile/test_slack:two_payloads"),
+        Break("the same receipt", "    if known.receipt is not None:\n", "    if False:\n",
+              "hostile/test_slack:once_a_click"),
+        Break("nothing is lost", 'if answered["status"] < 500:', "if True:", "hostile/test_slack:half_way"),
+        Break("a form", '    if kind.partition(";")[0].strip().lower() != _FORM:\n', "    if False:\n",
+              "hostile/test_slack:would_not_send"),
+    ],
+    "web/slack/workspace.py": [
+        Break("answers go to Slack", "        if not self._is_slack_s(response_url):\n", "        if False:\n",
+              "hostile/test_slack:no_other_address"),
+        Break("no bot is unlocked for", "        if found.bot:\n", "        if False:\n",
+              "hostile/test_slack:cannot_be_unlocked"),
+        Break("nobody of another workspace", "if not myself.team_id or found.team_id != myself.team_id:", "if False:",
+              "unit/web/slack/test_page:no_person"),
+    ],
+    "web/guard.py": [
+        Break("that path alone", '(scope["method"], scope["path"]) == ("POST", SIGNED)', 'scope["method"] == "POST"',
+              "hostile/test_slack:only_that_path"),
+        Break("a post alone", '(scope["method"], scope["path"]) == ("POST", SIGNED)', 'scope["path"] == SIGNED',
+              "hostile/test_slack:only_that_path"),
+    ],
+    "web/pages/slack.py": [
+        Break("whom the page showed", 'if not id or form.text("user") != id:', "if not id:",
+              "unit/web/slack/test_page:since_the_page"),
+    ],
+    "identity/unlocked.py": [
+        Break("its time", "held.proved_at <= now < held.until", "held.proved_at <= now",
+              "unit/identity/test_unlocked:lengthens_nothing"),
+        Break("a clock set back", "held.proved_at <= now < held.until", "now < held.until",
+              "unit/identity/test_unlocked:set_back"),
+        Break("ended from anywhere", "within and await self._database.read(stands, held.mark, now) and ", "within and ",
+              "unit/identity/test_unlocked:from_anywhere"),
+        Break("eight hours", "        if not timedelta() < lasts <= LONGEST:\n", "        if False:\n",
+              "unit/identity/test_unlocked:eight"),
+    ],
+    "tools/slack/cards.py": [
+        Break("plain text", '"type": "plain_text", "text": cut', '"type": "mrkdwn", "text": cut',
+              "unit/tools/slack/test_cards:others_wrote"),
+        Break("a web address", "    if not (web and link.isascii()", "    if not (link.isascii()",
+              "unit/tools/slack/test_cards:web_address"),
+        Break("nothing to click once decided",
+              'link = [{"type": "actions", "elements": _open(card.link)}] if card.link else []',
+              'link = asking(card, "0" * 64)[-1:]', "unit/tools/slack/test_cards:no_buttons"),
     ],
     "web/api/gates.py": [
         Break("a signature is as old as its token", "proved_at=given_at(body.token)",
@@ -199,7 +268,7 @@ RULES = {
               "for decision in self.decisions]", "revoke:awaited"),
     ],
 }  # fmt: skip
-COUNT = 92
+COUNT = 120
 
 
 def test_the_rules_are_counted() -> None:
@@ -252,4 +321,5 @@ def _run(wanted: Sequence[tuple[Path, str]]) -> list[int]:
 def _words(tests: str) -> list[str]:
     module, _, which = tests.partition(":")
     plugins = "ignore::pytest.PytestAssertRewriteWarning"  # some are loaded before pytest asks for them
-    return ["-x", "-W", plugins, "-p", "no:cacheprovider", f"{TESTS}/test_{module}.py", "-k", which]
+    path = f"{TOP}/tests/{module}.py" if "/" in module else f"{TESTS}/test_{module}.py"
+    return ["-x", "-W", plugins, "-p", "no:cacheprovider", path, "-k", which]

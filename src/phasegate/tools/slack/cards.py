@@ -100,17 +100,18 @@ def answered(card: Card) -> list[dict[str, Any]]:
     return checked([*_shown(card), *link])
 
 
-def remark_view(action: str, card: Card, digest: str, kept: str) -> dict[str, Any]:
+def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> dict[str, Any]:
     """What a person fills in to request changes, or to reject.
 
     Args:
         action: CHANGES or REJECT.
-        card: the gate's.
-        digest: of what its card shows.
+        gate: `RUN/PHASE/ATTEMPT`.
+        title: the card's.
+        digest: of what the card shows.
         kept: comes back with what is filled in; nobody sees it.
     """
     changes = action == CHANGES
-    title, button = ("Request changes", "Send back") if changes else ("Reject", "Reject")
+    head, button = ("Request changes", "Send back") if changes else ("Reject", "Reject")
     hint = "The rework has to answer it." if changes else "May stay empty. The run ends here."
     field = {"type": "plain_text_input", "action_id": TEXT, "multiline": True, "max_length": LONGEST_REMARK}
     asked = {
@@ -125,10 +126,10 @@ def remark_view(action: str, card: Card, digest: str, kept: str) -> dict[str, An
         "type": "modal",
         "callback_id": action,
         "private_metadata": kept,
-        "title": _plain(title),
+        "title": _plain(head),
         "submit": _plain(button),
         "close": _plain("Cancel"),
-        "blocks": checked([_section(card.title), _small(f"{card.gate} · digest {digest[:_SHORT]}"), asked]),
+        "blocks": checked([_section(title), _small(f"{gate} · digest {digest[:_SHORT]}"), asked]),
     }
 
 

@@ -129,6 +129,7 @@ class User(Wire):
     """A user."""
 
     id: str
+    team_id: str = ""
     name: str = ""
     deleted: bool = False
     bot: bool = Field(alias="is_bot", default=False)

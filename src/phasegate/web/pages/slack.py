@@ -1,0 +1,91 @@
+"""Leaving one's key unlocked for clicks in Slack, for a few hours; and ending that."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.core import InvalidInput, PhasegateError
+from phasegate.identity import Session
+from phasegate.tools.slack import wire
+from phasegate.web import deciding
+from phasegate.web.parts import Parts, Served
+from phasegate.web.problems import NotFound, Problem, problem_of
+from phasegate.web.slack.workspace import Workspace
+from phasegate.web.who import Filled, Form, Person, address_of
+
+router = APIRouter()
+_PAGE = "/slack"
+
+
+@router.get(_PAGE)
+async def slack(parts: Served, session: Person) -> Response:
+    """Whether this person's key is unlocked, for whom, and until when; nothing is changed by looking."""
+    return await _page(parts, session)
+
+
+@router.post(_PAGE)
+async def unlock(request: Request, parts: Served, form: Filled) -> Response:
+    """Leaves this person's key unlocked, for exactly the user that the page showed."""
+    try:
+        user = await _user(parts, form)
+        await deciding.unlock(parts, form, address_of(request), user.id)
+    except PhasegateError as error:
+        return await _page(parts, form.session, problem_of(error), hours=form.text("hours"))
+    return RedirectResponse(_PAGE, 303)
+
+
+@router.post(f"{_PAGE}/end")
+async def end(parts: Served, form: Filled) -> Response:
+    """Forgets the key at once."""
+    await parts.unlocked.end(form.session.account)
+    return RedirectResponse(_PAGE, 303)
+
+
+async def _user(parts: Parts, form: Form) -> wire.User:
+    """Whom the page showed.
+
+    Raises:
+        InvalidInput: phasegate.toml says something else by now, or nothing.
+        Refused: it is no person of this workspace.
+        NotFound: Slack is not set up.
+    """
+    if parts.slack is None:
+        raise NotFound("connection to Slack")
+    id = _id(parts, form.session.account)
+    if not id or form.text("user") != id:
+        raise InvalidInput("your member id in phasegate.toml is another one than the page showed", fix="look again")
+    return await parts.slack.person(id)
+
+
+def _id(parts: Parts, account: str) -> str:
+    manager = parts.app.keeper.managers().get(account)
+    return manager.slack if manager else ""
+
+
+async def _page(parts: Parts, session: Session, problem: Problem | None = None, *, hours: str = "") -> Response:
+    id = _id(parts, session.account)
+    user, trouble = await _looked_up(parts.slack, id)
+    phases = parts.app.flow.phases
+    return parts.page(
+        "slack.html",
+        session,
+        problem.status if problem else 200,
+        id=id,
+        user=user,
+        trouble=trouble,
+        is_manager=session.account in parts.app.keeper.managers(),
+        unlocked=await parts.unlocked.find(session.account),
+        asking=[phase.gate.name for phase in phases if phase.gate.reauthenticate],
+        hours=deciding.HOURS,
+        chosen=hours or str(deciding.HOURS[0]),
+        problem=problem,
+    )
+
+
+async def _looked_up(slack: Workspace | None, id: str) -> tuple[wire.User | None, str]:
+    """Who that is in Slack, or why nobody can say."""
+    if slack is None or not id:
+        return None, ""
+    try:
+        return await slack.person(id), ""
+    except PhasegateError as error:
+        return None, f"{error}; {error.fix}" if error.fix else str(error)

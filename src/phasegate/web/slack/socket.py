@@ -1,0 +1,64 @@
+"""Socket mode: clicks by a connection that we open, for servers that Slack cannot reach."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from phasegate.tools.addresses import safe_address
+from phasegate.web.slack.desk import Desk
+
+_log = logging.getLogger("phasegate.slack.socket")
+
+
+def _short(record: logging.LogRecord) -> bool:
+    """Trouble with the connection in one line, without the ticket of its address; the client writes pages of it."""
+    record.msg, record.args = re.sub(r"ticket=[^&'\"\s]*", "ticket=…", record.getMessage()), ()
+    record.exc_info = None
+    return True
+
+
+class _Handler(AsyncSocketModeHandler):
+    """Bolt's own, which reads a payload as the route over HTTP does; what is refused is not acknowledged."""
+
+    def __init__(self, desk: Desk, app_token: str, client: AsyncWebClient, ping_s: float) -> None:
+        super().__init__(desk.bolt, app_token, logger=_log, web_client=client, ping_interval=ping_s)
+        self._desk = desk
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        """Answers an envelope."""
+        answer = await self._desk.dispatch(req.payload)
+        await send_async_response(client, req, answer, time.time())
+
+
+@asynccontextmanager
+async def connected(desk: Desk, ping_s: float = 10.0) -> AsyncIterator[None]:
+    """Holds the connection, and opens it again where it breaks; that it is ours proves that Slack sends the clicks.
+
+    Args:
+        desk: answers.
+        ping_s: seconds between signs of life, and before another try.
+    """
+    _log.setLevel(logging.ERROR)
+    _log.addFilter(_short)
+    environment = desk.door.slack.environment
+    url = safe_address("SLACK_API_URL", environment.url or AsyncWebClient.BASE_URL)
+    client = AsyncWebClient(base_url=url, logger=_log)
+    handler = _Handler(desk, environment.app_token, client, ping_s)
+    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        connecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await connecting
+        await handler.close_async()  # type: ignore[no-untyped-call]
