@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from phasegate.app.app import App
 from phasegate.app.cost import Cost, cost_of
+from phasegate.app.quorum import approved, counted
 from phasegate.core import Finding, PhasegateError
 from phasegate.ledger import Event, GateRecord, Look, Run
 from phasegate.team import Card, Phase
@@ -39,6 +41,13 @@ class Waiting:
     cost: Cost
     approvers: tuple[str, ...]
     """Names of the people who may decide."""
+    approved: int
+    """How many approvals it has so far."""
+
+    @property
+    def approvals(self) -> str:
+        """`1 of 2 approvals`; empty where one is enough."""
+        return counted(self.approved, self.phase.gate.quorum)
 
     @property
     def blocking(self) -> int:
@@ -58,6 +67,8 @@ class Waiting:
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "cost": self.cost.as_json(),
             "approvers": list(self.approvers),
+            "quorum": self.phase.gate.quorum,
+            "approved": self.approved,
         }
 
 
@@ -69,6 +80,24 @@ def gate_json(gate: GateRecord, run: Run) -> dict[str, Any]:
         "digest": gate.digest,
         "opened_at": gate.opened_at.isoformat(),
     }
+
+
+class Quorum(NamedTuple):
+    """How many approvals a gate has, and needs."""
+
+    approved: int
+    quorum: int
+
+    @property
+    def says(self) -> str:
+        """`1 of 2 approvals`; empty where one is enough."""
+        return counted(self.approved, self.quorum)
+
+
+async def quorum_of(app: App, gate: GateRecord) -> Quorum:
+    """How far a gate that waits is; nothing is read where one approval is enough, for none was given."""
+    needed = app.flow.phase(gate.key.phase).gate.quorum
+    return Quorum(approved(await app.ledger.taken(gate.key)) if needed > 1 else 0, needed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +119,7 @@ class Inbox:
     async def look(self, gate: GateRecord) -> Waiting:
         """One gate."""
         dossier = await self.keeper.ledger.dossier(gate.key)
-        look = Look(gate=gate, run=dossier.run, reports=dossier.reports)
+        look = Look(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
         priced = await self.keeper.ledger.priced([gate.key.run])
         return self._row(look, priced.get(gate.key.run, ()), self.keeper.register(), self.keeper.clock.now())
 
@@ -106,6 +135,7 @@ class Inbox:
             expires_at=gate.opened_at + expires if expires else None,
             cost=cost_of(priced, self.keeper.flow, phase, self.cards),
             approvers=tuple(register.approvers(phase, gate, now)),
+            approved=approved(look.taken),
         )
 
     def subject(self, commit: str, tree: str, spec: str) -> Subject:

@@ -28,7 +28,12 @@ def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
     if policy:
         return f"passed by policy '{policy.removeprefix(POLICY)}' alone; of persons it takes {needed} approvals"
     whose = "; ".join(f"{named(statement)}, {age(statement.at, now)} ago" for statement in passing)
-    return f"{approved(said)} of {needed} approvals{f': {whose}' if whose else ''}"
+    return f"{counted(approved(said), needed)}{f': {whose}' if whose else ''}"
+
+
+def counted(count: int, needed: int) -> str:
+    """`1 of 2 approvals`; empty where one is enough."""
+    return f"{count} of {needed} approvals" if needed > 1 else ""
 
 
 def named(statement: Statement) -> str:

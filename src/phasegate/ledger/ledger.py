@@ -280,6 +280,10 @@ class Ledger:
         """What was said at the gates of a run, in order, with what was revoked."""
         return await self._database.read(rows.find_decisions, run_id)
 
+    async def taken(self, key: GateKey) -> list[Decision]:
+        """What people said at that gate so far, and did not take back."""
+        return await self._database.read(_standing, key)
+
     async def decision(self, key: GateKey) -> Decision | None:
         """What decided that gate, or None."""
         return await self._database.read(rows.find_decision, key)
@@ -360,6 +364,7 @@ def _waiting(connection: sa.Connection, offset: int, limit: int) -> tuple[list[L
             gate=gate,
             run=rows.find_run(connection, gate.key.run),
             reports=tuple(chain.reports(connection, gate.key.run, gate.key.phase)),
+            taken=tuple(_standing(connection, gate.key)),
         )
         for gate in gates
     ]

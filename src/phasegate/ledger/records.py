@@ -237,6 +237,8 @@ class Look:
     run: Run
     reports: tuple[Event, ...]
     """What checks and reviewers of the phase said, in all its attempts and rounds."""
+    taken: tuple[Decision, ...] = ()
+    """What people said there so far and did not take back."""
 
 
 @dataclass(frozen=True, kw_only=True)

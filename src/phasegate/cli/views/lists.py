@@ -34,11 +34,11 @@ def runs_table(runs: Sequence[Run], now: datetime) -> Table:
     return table
 
 
-def gates_table(rows: Sequence[tuple[GateRecord, Run]], flow: Flow, now: datetime) -> Table:
-    """Gates that wait, the oldest first."""
+def gates_table(rows: Sequence[tuple[GateRecord, Run, str]], flow: Flow, now: datetime) -> Table:
+    """Gates that wait, the oldest first, each with how many approvals it has where it takes several."""
     table = _table("gate", "what", "waits", "spec", wide="spec")
-    for gate, run in rows:
-        name = flow.phase(gate.key.phase).gate.name
+    for gate, run, approvals in rows:
+        name = ", ".join(filter(None, (flow.phase(gate.key.phase).gate.name, approvals)))
         table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(run.spec).name)
     return table
 

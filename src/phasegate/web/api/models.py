@@ -110,6 +110,10 @@ class WaitingGate(_Out):
     expires_at: str | None
     cost: Cost
     approvers: list[str]
+    quorum: int
+    """How many different approvers must approve."""
+    approved: int
+    """How many did so far."""
 
 
 class Finding(_Out):
