@@ -268,6 +268,10 @@ class Ledger:
         """Keeps a delegation."""
         await self._database.write(rows.add_delegation, envelope)
 
+    async def had_delegation(self, envelope: Envelope) -> bool:
+        """Whether exactly this one was kept before, ended or not."""
+        return await self._database.read(rows.had_delegation, envelope)
+
     async def delegations(self) -> list[tuple[Delegation, Envelope]]:
         """Those that were not revoked, each as it was signed."""
         return await self._database.read(rows.find_delegations)

@@ -252,11 +252,14 @@ class Delegation:
     ends: datetime
     gates: tuple[str, ...] = ()
     """Ids of phases; empty: all."""
+    at: datetime | None = None
+    """When it was signed, where it was signed elsewhere; such a statement counts once."""
 
     def encoded(self) -> bytes:
         """The in-toto statement: the payload of the envelope."""
         window = [int(moment.timestamp()) for moment in (self.begins, self.ends)]
-        predicate = {"by": self.by, "to": self.to, "window": window, "gates": list(self.gates)}
+        signed = {"at": int(self.at.timestamp())} if self.at else {}
+        predicate = {"by": self.by, "to": self.to, "window": window, "gates": list(self.gates), **signed}
         return statement(DELEGATION, {self.by: {"sha256": digest(predicate)}}, predicate)
 
     def covers(self, name: str, phase: str, now: datetime) -> bool:

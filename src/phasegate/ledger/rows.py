@@ -247,6 +247,12 @@ def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
     keep(connection, delegations, envelope)
 
 
+def had_delegation(connection: sa.Connection, envelope: Envelope) -> bool:
+    """Whether it was kept before, ended or not."""
+    same = sa.select(delegations.c.digest).where(delegations.c.digest == digest(envelope.payload))
+    return connection.execute(same).first() is not None
+
+
 def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:
     """Those that were not revoked, each as it was signed."""
     return [(_delegation(envelope.payload), envelope) for envelope in standing(connection, delegations)]

@@ -1,6 +1,7 @@
 """The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TypedDict
 
@@ -8,12 +9,12 @@ from phasegate.app.comments import anchored
 from phasegate.app.delegations import drawn_up
 from phasegate.core import InvalidInput, Refused
 from phasegate.identity import Proof, Session, Unlock
-from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Waiver
+from phasegate.ledger import Comment, Decision, DecisionKind, Delegation, GateRecord, Revocation, Waiver
 from phasegate.ledger import Statement as Signed
 from phasegate.web.parts import Parts
 from phasegate.web.who import Form
 from phasegate.web.words import day
-from phasegate.workflow import Channel, Credentials, Kind
+from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation, revoke
 from phasegate.workflow.approvers import is_fresh
 
 MOST_COMMENTS, LONGEST = 200, 10_000
@@ -153,6 +154,55 @@ async def from_click(
         channel=Channel.slack,
         proved_at=unlocked.proved_at,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtHome:
+    """A signature that was made elsewhere, with a key that this server never sees; it holds for its bytes alone."""
+
+    key_id: str
+    signature: bytes
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature as it was handed in."""
+        return self.signature
+
+
+async def take_back_signed(parts: Parts, made: Revocation, signer: AtHome, who: Credentials) -> None:
+    """Takes a revocation that a manager signed at home, just now.
+
+    Raises:
+        Refused: see `phasegate.workflow.revoke`.
+    """
+    _just_now(parts, who)
+    await revoke(parts.app.keeper, made, signer, who, (await parts.app.queue.opened()).dispatch)
+
+
+async def give_signed(parts: Parts, made: Delegation, signer: AtHome, who: Credentials) -> None:
+    """Takes a delegation that a manager signed at home, just now.
+
+    Raises:
+        Refused: see `phasegate.workflow.delegate`.
+    """
+    _just_now(parts, who)
+    await delegate(parts.app.keeper, made, signer, who)
+
+
+async def end_signed(parts: Parts, made: tuple[str, str, datetime], signer: AtHome, who: Credentials) -> int:
+    """Ends by a statement (by whom, to whom, when) that a manager signed at home, just now; how many that were.
+
+    Raises:
+        Refused: see `phasegate.workflow.end_delegation`.
+    """
+    _just_now(parts, who)
+    by, to, at = made
+    return await end_delegation(parts.app.keeper, by, to, signer, who, at)
+
+
+def _just_now(parts: Parts, who: Credentials) -> None:
+    if not who.fresh(parts.app.clock.now()):
+        fix = "ask for the statement again, and sign it"
+        raise Refused("this was not signed just now", reason="reauthentication_required", fix=fix)
 
 
 def decision_kind(word: str) -> DecisionKind:

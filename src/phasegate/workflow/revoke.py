@@ -1,6 +1,7 @@
 """Taking a decision back before anything has come of it, and having somebody else decide for a while."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from phasegate.core import Refused
 from phasegate.ledger import (
@@ -46,7 +47,7 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `unknown_delegate` where the
             other is no manager, `unknown_gate` where the workflow has no such phase, `reauthentication_required` where
-            one of the gates asks for it, or `empty_window`.
+            one of the gates asks for it, `empty_window`, or `token_used` where it was signed elsewhere, and used.
     """
     is_person(keeper, who, delegation.by)
     envelope = sealed(keeper, delegation.by, delegation.encoded(), signer)
@@ -68,18 +69,31 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
         raise Refused(
             "the window is over before it begins", reason="empty_window", fix="let it end on a day to come (--until)"
         )
+    if delegation.at and await keeper.ledger.had_delegation(envelope):
+        fix = "ask for the statement again, and sign it"
+        raise Refused("this statement was handed in before", reason="token_used", fix=fix)
     await keeper.ledger.delegate(envelope)
 
 
-async def end_delegation(keeper: Gatekeeper, by: str, to: str, signer: Signer, who: Credentials) -> int:
+async def end_delegation(
+    keeper: Gatekeeper, by: str, to: str, signer: Signer, who: Credentials, at: datetime | None = None
+) -> int:
     """Ends all that one person delegated to another; how many that were.
+
+    Args:
+        keeper: where.
+        by: the delegator.
+        to: who decided for them.
+        signer: the delegator's key.
+        who: how they came.
+        at: when it was signed; left out: now.
 
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `nothing_to_end`.
     """
     is_person(keeper, who, by)
-    now = keeper.clock.now()
-    sealed(keeper, by, Delegation(by=by, to=to, begins=now, ends=now).encoded(), signer)
+    moment = at or keeper.clock.now()
+    sealed(keeper, by, Delegation(by=by, to=to, begins=moment, ends=moment).encoded(), signer)
     ended = await keeper.ledger.end_delegations(by, to)
     if not ended:
         raise Refused(

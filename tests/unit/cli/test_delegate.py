@@ -223,6 +223,9 @@ def test_the_gate_says_who_approved_so_far_where_it_asks_for_several(target: Pat
     said("decide", GATE, "approve", "--digest", "d" * 64, *HERE)
     shown = said("gate", GATE)
     assert "1 of 2 approvals: ada, 0 s ago" in shown
+    assert "1 of 2 approvals" in said("gates")
+    (row,) = json.loads(said("gates", "--json"))
+    assert (row["approved"], row["quorum"]) == (1, 2)
     assert "no model is called: $0 so far, $0 to come" in shown
     told = json.loads(said("gate", GATE, "--json"))
     assert (told["quorum"], [row["by"] for row in told["said"]], told["decision"]) == (2, ["ada"], None)

@@ -41,6 +41,7 @@ async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_firs
         assert "1 of 2 approvals: ada, 3 m ago" in hers
         assert "waits for 1 more approval, by somebody else" in hers
         assert (FORM in hers, BUTTON in hers) == (False, True)
+        assert "1 of 2 approvals" in (await amy.client.get("/")).text
         other = (await amy.client.get(f"/gates/{key}")).text
         assert "1 of 2 approvals: ada, 3 m ago" in other
         assert (FORM in other, BUTTON in other) == (True, False)

@@ -22,7 +22,7 @@ from phasegate.web.guard import SIGNED
 from phasegate.web.slack import route as slack
 from phasegate.web.slack.environment import Environment
 from phasegate.web.slack.workspace import Workspace
-from unit.authors.small import FOLDER
+from unit.authors.small import FOLDER, NOW
 from unit.web.parts import HOST, ORIGIN, Office, office
 
 MONTH = timedelta(days=30)
@@ -180,6 +180,20 @@ def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
     if route.path.endswith("/decisions"):
         statement = {**wish, "gate": str(key), "by": "ada", "at": 0, "tree": "", "token": "", "instead_of": ""}
         return {"statement": statement, "key_id": "0" * 64, "signature": "A" * 86 + "=="}
+    signed = {"key_id": "0" * 64, "signature": "A" * 86 + "=="}
+    said: dict[str, Any] = {"by": "ada", "at": int(NOW.timestamp())}
+    window = {"from": said["at"], "until": said["at"] + 9_999, "gates": ["plan"]}
+    bodies: dict[str, dict[str, Any]] = {
+        f"{_GATE}/revocation/statement": {},
+        f"{_GATE}/revocation": {**signed, "statement": {**said, "gate": str(key)}},
+        "/delegations/statement": {"to": "amy", "until": "2026-11-30"},
+        "/delegations": {**signed, "statement": {**said, "to": "amy", **window}},
+        "/delegations/end/statement": {"to": "amy"},
+        "/delegations/end": {**signed, "statement": {**said, "to": "amy"}},
+    }
+    found = bodies.get(route.path.removeprefix("/api/v1"))
+    if found is not None:
+        return found
     return wish if route.path.endswith("/statement") else {"spec": "specs/none"}
 
 
@@ -217,9 +231,10 @@ async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Offi
     """The same walk, over the routes that could: after it nothing is decided."""
     key = await here.gate()
     digest = (await here.parts.gate(*key)).digest
-    ways = ("/decide", "/decisions", "/statement", SIGNED)
-    deciding = [route for route in ROUTES if route.path.endswith(ways)]
-    assert len(deciding) == len(ways)
+    ways = {"/decide": 1, "/decisions": 1, "/statement": 4, SIGNED: 1, "/revocation": 1, "/grant": 1}
+    ways |= {"/delegations": 2, "/delegations/end": 2}
+    deciding = [route for route in ROUTES if route.method == "POST" and route.path.endswith(tuple(ways))]
+    assert len(deciding) == sum(ways.values())
     for who in CREDENTIALS:
         for route in deciding:
             if who == "person" and route.path.endswith("/decide"):

@@ -1,6 +1,7 @@
 """Which token asks, and whether it may. Cookies count for nothing here."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,6 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from phasegate.core import Refused
 from phasegate.identity import Scope, Token
 from phasegate.web.parts import Served
+from phasegate.workflow import Channel, Kind
+from phasegate.workflow import Credentials as Who
 
 _BEARER = HTTPBearer(auto_error=False, description="A token of `phasegate token create`")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -24,6 +27,22 @@ def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
         return found
 
     return token
+
+
+def owner(token: Token) -> str:
+    """Whose token it is; that of a service is nobody's, whatever scopes it may be given.
+
+    Raises:
+        Refused: `service_identity`.
+    """
+    if token.account is None:
+        raise Refused("a service decides nothing", reason="service_identity", fix="a person's token")
+    return token.account
+
+
+def credentials(token: Token, proved_at: datetime | None) -> Who:
+    """Who hands in what was signed at that moment."""
+    return Who(name=token.account or token.name, kind=Kind(token.kind), channel=Channel.api, proved_at=proved_at)
 
 
 Reads = Annotated[Token, Depends(_allows(Scope.read))]

@@ -7,14 +7,12 @@ from fastapi import APIRouter
 
 from phasegate.app.gate_view import view_gate
 from phasegate.core import Refused
-from phasegate.identity import Token
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
 from phasegate.web import deciding
 from phasegate.web.api import models
-from phasegate.web.api.bearer import Decides, Reads
+from phasegate.web.api.bearer import Decides, Reads, credentials, owner
 from phasegate.web.api.cursor import After, Limit, part
 from phasegate.web.parts import Parts, Served
-from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.tokens import given_at
 from phasegate.workspace import visible
 
@@ -49,7 +47,7 @@ async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts
     made = await parts.app.statement(
         gate,
         DecisionKind(wish.decision),
-        _owner(token),
+        owner(token),
         digest=wish.digest,
         comments=_comments(parts, gate, wish),
         waiver=_waiver(wish),
@@ -69,18 +67,10 @@ async def decide(run: str, phase: str, attempt: int, signed: models.Signed, part
     gate, body = await parts.gate(run, phase, attempt), signed.statement
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
-    name = token.account or token.name
-    who = Credentials(name=name, kind=Kind(token.kind), channel=Channel.api, proved_at=given_at(body.token))
+    who = credentials(token, given_at(body.token))
     made = _statement(parts, gate, body)
     taken = await deciding.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
     return {**taken.statement.as_json(), "key_id": taken.key_id}
-
-
-def _owner(token: Token) -> str:
-    """Whose token it is; that of a service is nobody's, whatever scopes it may be given."""
-    if token.account is None:
-        raise Refused("a service decides nothing", reason="service_identity", fix="a person's token")
-    return token.account
 
 
 def _statement(parts: Parts, gate: GateRecord, body: models.Statement) -> Statement:

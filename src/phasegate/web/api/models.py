@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -252,10 +253,9 @@ class ToSign(BaseModel):
     """The bytes that the signature must be over, in base64: DSSE's encoding of the in-toto statement."""
 
 
-class Signed(_In):
-    """A decision with its manager's signature (Ed25519)."""
+class WithSignature(_In):
+    """What a manager signed (Ed25519)."""
 
-    statement: Statement
     key_id: str = Field(max_length=64)
     """SHA-256 of the raw public key, in hexadecimal."""
     signature: str = Field(max_length=128)
@@ -271,6 +271,104 @@ class Signed(_In):
         if not whole:
             raise ValueError("a signature is 64 bytes in base64")
         return text
+
+
+class Signed(WithSignature):
+    """A decision with its manager's signature."""
+
+    statement: Statement
+
+
+class Moment(_In):
+    """When somebody says something; it has to be handed in within five minutes."""
+
+    by: str = Field(max_length=200)
+    at: int = Field(ge=0, le=2**33)
+    """Seconds since 1970."""
+
+
+class RevocationStatement(Moment):
+    """A person takes back what they said at a gate."""
+
+    gate: str = Field(max_length=400)
+
+
+class SignedRevocation(WithSignature):
+    """A revocation with its manager's signature."""
+
+    statement: RevocationStatement
+
+
+class Revoked(_Out):
+    """What was taken back."""
+
+    gate: str
+    by: str
+    at: int
+    key_id: str
+
+
+class Delegation(_Out):
+    """Who decides for whom; the window in seconds since 1970."""
+
+    by: str
+    to: str
+    begins: int = Field(alias="from")
+    until: int
+    gates: list[str]
+    """Ids of phases; empty: all."""
+
+
+class Delegate(_In):
+    """A delegation to draw up, in whole days (UTC)."""
+
+    to: str = Field(min_length=1, max_length=200)
+    first: date | None = Field(None, alias="from")
+    """The first day; left out: from now on."""
+    until: date
+    """The last day."""
+    gates: list[str] = Field([], max_length=50)
+
+
+class DelegationStatement(Moment):
+    """A manager has another one decide for them."""
+
+    to: str = Field(max_length=200)
+    begins: int = Field(alias="from", ge=0, le=2**33)
+    until: int = Field(ge=0, le=2**33)
+    gates: list[str] = Field(max_length=50)
+
+
+class SignedDelegation(WithSignature):
+    """A delegation with its manager's signature."""
+
+    statement: DelegationStatement
+
+
+class End(_In):
+    """To whom nothing is delegated any more."""
+
+    to: str = Field(min_length=1, max_length=200)
+
+
+class EndStatement(Moment):
+    """A manager ends all that they delegated to another."""
+
+    to: str = Field(max_length=200)
+
+
+class SignedEnd(WithSignature):
+    """An end with its manager's signature."""
+
+    statement: EndStatement
+
+
+class Ended(_Out):
+    """How many delegations ended."""
+
+    by: str
+    to: str
+    ended: int
 
 
 class Receipt(_Out):

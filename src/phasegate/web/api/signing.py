@@ -1,0 +1,106 @@
+"""Taking back and delegating, by statements that a manager signed at home."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from phasegate.app.delegations import delegation_json, drawn_up, standing
+from phasegate.core import Refused
+from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
+from phasegate.web import deciding
+from phasegate.web.api import models
+from phasegate.web.api.bearer import Decides, Reads, credentials, owner
+from phasegate.web.parts import Served
+from phasegate.workspace import visible
+
+router = APIRouter()
+_REVOCATION = "/gates/{run}/{phase}/{attempt}/revocation"
+_TAKEN: dict[int | str, dict[str, Any]] = {
+    409: {"model": models.Problem, "description": "nothing is there to take back or to end, or it was used"}
+}
+
+
+@router.post(f"{_REVOCATION}/statement", response_model=models.ToSign, tags=["gates"])
+async def revocation_statement(run: str, phase: str, attempt: int, parts: Served, token: Decides) -> Any:
+    """The bytes that the token's owner has to sign to take back what they said there; nothing is taken back."""
+    gate = await parts.gate(run, phase, attempt)
+    made = Revocation(gate=gate.key, by=owner(token), at=parts.app.clock.now())
+    return _to_sign({"gate": str(made.gate), "by": made.by, "at": _seconds(made.at)}, made.encoded())
+
+
+@router.post(_REVOCATION, status_code=201, response_model=models.Revoked, tags=["gates"], responses=_TAKEN)
+async def revoke(
+    run: str, phase: str, attempt: int, signed: models.SignedRevocation, parts: Served, token: Decides
+) -> Any:
+    """Takes back what the token's owner said at that gate, while the run has not used it."""
+    gate, body = await parts.gate(run, phase, attempt), signed.statement
+    if body.gate != str(gate.key):
+        raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
+    at = deciding.moment(body.at)
+    made = Revocation(gate=gate.key, by=body.by, at=at)
+    await deciding.take_back_signed(parts, made, _signature(signed), credentials(token, at))
+    return {**body.model_dump(), "key_id": signed.key_id}
+
+
+@router.get("/delegations", response_model=list[models.Delegation], tags=["delegations"])
+async def delegations(parts: Served, token: Reads) -> Any:
+    """Who decides for whom, now or later; the first to end first."""
+    return [delegation_json(given) for given in await standing(parts.app)]
+
+
+@router.post("/delegations/statement", response_model=models.ToSign, tags=["delegations"])
+async def delegation_statement(wish: models.Delegate, parts: Served, token: Decides) -> Any:
+    """The bytes that the token's owner has to sign to have another manager decide for them; nothing is delegated."""
+    made = drawn_up(parts.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
+    at = parts.app.clock.now()
+    return _to_sign({**delegation_json(made), "at": _seconds(at)}, _at(made, at).encoded())
+
+
+@router.post("/delegations", status_code=201, response_model=models.Delegation, tags=["delegations"], responses=_TAKEN)
+async def delegate(signed: models.SignedDelegation, parts: Served, token: Decides) -> Any:
+    """Has another manager decide for the token's owner; a statement counts once, and for five minutes."""
+    body = signed.statement
+    made = Delegation(
+        by=body.by,
+        to=body.to,
+        begins=deciding.moment(body.begins),
+        ends=deciding.moment(body.until),
+        gates=tuple(body.gates),
+        at=deciding.moment(body.at),
+    )
+    await deciding.give_signed(parts, made, _signature(signed), credentials(token, deciding.moment(body.at)))
+    return delegation_json(made)
+
+
+@router.post("/delegations/end/statement", response_model=models.ToSign, tags=["delegations"])
+async def end_statement(wish: models.End, parts: Served, token: Decides) -> Any:
+    """The bytes that the token's owner has to sign to end all that they delegated to another; nothing is ended."""
+    by, at = owner(token), parts.app.clock.now()
+    made = Delegation(by=by, to=wish.to, begins=at, ends=at)
+    return _to_sign({"by": by, "to": wish.to, "at": _seconds(at)}, made.encoded())
+
+
+@router.post("/delegations/end", response_model=models.Ended, tags=["delegations"], responses=_TAKEN)
+async def end(signed: models.SignedEnd, parts: Served, token: Decides) -> Any:
+    """Ends all that the token's owner delegated to another."""
+    body, at = signed.statement, deciding.moment(signed.statement.at)
+    ended = await deciding.end_signed(parts, (body.by, body.to, at), _signature(signed), credentials(token, at))
+    return {"by": body.by, "to": body.to, "ended": ended}
+
+
+def _at(given: Delegation, at: datetime) -> Delegation:
+    return Delegation(**{**vars(given), "at": at})
+
+
+def _to_sign(statement: dict[str, Any], encoded: bytes) -> dict[str, Any]:
+    return {"statement": statement, "encoded": base64.b64encode(pae(STATEMENT, encoded)).decode()}
+
+
+def _signature(signed: models.WithSignature) -> deciding.AtHome:
+    return deciding.AtHome(key_id=signed.key_id, signature=base64.b64decode(signed.signature))
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
