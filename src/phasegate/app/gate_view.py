@@ -162,7 +162,8 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
 
 def _meanwhile(events: list[Event], key: GateKey) -> list[Event]:
     """What happened since the decision before the gate, up to the next gate."""
-    own = next(event.seq for event in events if event.key == f"gate:{key.phase}/{key.attempt}")
+    opened = f"gate:{key.phase}/{key.attempt}"
+    own = next((event.seq for event in events if event.key == opened), events[-1].seq)
     before = max((event.seq for event in events if event.kind == "decision" and event.seq < own), default=0)
     after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), events[-1].seq + 1)
     return [event for event in events if before < event.seq < after]
