@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from phasegate.app.app import App
 from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
+from phasegate.ledger import Run
 from phasegate.store.schema import backlog
 
 
@@ -49,8 +50,23 @@ class Backlog:
             UsageError: it is not in the backlog.
         """
         if spec not in await self._specs():
-            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
+            raise UsageError(f"'{spec}' is not in the backlog", fix="see what is in it, and name one of those")
         return await asyncio.to_thread(self._look, spec)
+
+    async def begin(self, spec: str, by: str) -> Run:
+        """Begins a run of that spec; a worker takes it from there.
+
+        Args:
+            spec: its folder, from the top of the repository.
+            by: who begins it.
+
+        Raises:
+            UsageError: it is not in the backlog.
+            InvalidInput: it does not hold; `findings` say where.
+            Missing: there is no sandbox for what it will write.
+        """
+        row = await self.find(spec)
+        return await self.app.start(self.app.folder.path / row.spec, by=by)
 
     async def rank(self, order: Sequence[str]) -> None:
         """Puts these specs first, in that order; the others stay as they were.
@@ -61,7 +77,7 @@ class Backlog:
         specs = await self._specs()
         unknown = [spec for spec in order if spec not in specs]
         if unknown:
-            raise UsageError(f"'{unknown[0]}' is not in the backlog", fix="load the page again")
+            raise UsageError(f"'{unknown[0]}' is not in the backlog", fix="see what is in it, and name one of those")
         await self.app.database.write(_rank, list(dict.fromkeys([*order, *specs])))
 
     async def move(self, spec: str, by: int) -> None:
@@ -72,7 +88,7 @@ class Backlog:
         """
         specs = await self._specs()
         if spec not in specs:
-            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
+            raise UsageError(f"'{spec}' is not in the backlog", fix="see what is in it, and name one of those")
         place = max(0, specs.index(spec) + by)
         others = [each for each in specs if each != spec]
         await self.rank([*others[:place], spec, *others[place:]])
