@@ -184,7 +184,8 @@ class SlackService:
             "users.lookupByEmail": self._user,
         }
         shape, content = answers[method](given, user)
-        return self.shapes.answer(shape, {"ok": True, **content})
+        granted = {"x-oauth-scopes": ",".join(sorted(filter(None, user.scopes)))}
+        return self.shapes.answer(shape, {"ok": True, **content}, headers=granted)
 
     def _auth_test(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
         whose = {"user": user.name, "user_id": user.id, "bot_id": user.bot_id}
