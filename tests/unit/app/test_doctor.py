@@ -178,6 +178,10 @@ async def test_aws_is_asked_in_each_account_and_region(tmp_path: Path) -> None:
     config.write_text(text.replace("[aws]\n", '[aws]\ninventory = ["eu-west-1", "us-east-1"]\n'))
     fine = (await told(folder, "aws"))["aws"]
     assert (fine.state, fine.says.endswith("; eu-west-1, us-east-1")) == (State.ok, True), fine
+    config.write_text(text.replace("[aws]\n", '[aws]\ninventory = ["eu-west-1", "eu-nowhere-1"]\n'))
+    silent = (await told(folder, "aws"))["aws"]
+    assert (silent.state, silent.says.startswith("eu-nowhere-1: ")) == (State.trouble, True), silent
+    assert "inventory" in silent.fix
     config.write_text(text.replace("[aws]\n", '[aws]\naccounts = ["", "222222222222"]\n'))
     foreign = await told(folder, "aws", "aws 222222222222")
     assert foreign["aws"].state is State.ok
@@ -251,6 +255,9 @@ def test_what_is_shown_fits_80_columns() -> None:
     lines = captured.get().splitlines()
     assert len(lines) > 10
     assert all(len(line) <= 80 for line in lines)
+    words = captured.get().split()
+    assert words.count("message") == 6 * 6  # nothing is cut off: three checks, each with what it says and its fix
+    assert sum(len(word) for word in words if set(word) == {"x"}) == 180
     assert lines[-1] == "1 ok, 1 skipped, 1 in trouble"
 
 
