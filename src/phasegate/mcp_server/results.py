@@ -82,6 +82,13 @@ class Run(Shown):
     started_at: str
 
 
+class Begun(Run):
+    """A run that was begun."""
+
+    next: str
+    """Who takes it from here."""
+
+
 class RunPage(Shown):
     """Runs, the newest first."""
 

@@ -12,6 +12,7 @@ from phasegate.app.backlog import Backlog
 from phasegate.app.cursor import part
 from phasegate.app.proposals import Proposal, Proposals
 from phasegate.app.run_view import run_json
+from phasegate.app.standing import attended
 from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.tools.serving import WRITE, async_tool
@@ -19,6 +20,8 @@ from phasegate.tools.serving import WRITE, async_tool
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 ADDS = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 _MOST = 100
+_WORKED = "a worker takes it; get_run says where it is"
+_ALONE = "no worker lives: a person starts one with 'phasegate worker' or 'phasegate serve'"
 
 
 def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
@@ -49,17 +52,19 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
     @async_tool(server, READS)
     async def list_specs(limit: Limit = 50, cursor: Cursor = "") -> results.SpecPage:
         """Lists the backlog: specs that no run has taken yet, in the manager's order."""
-        rows = list(enumerate(await Backlog(app).rows()))
-        shown, following = part(rows, lambda row: (row[0],), cursor, limit)
-        return results.SpecPage.of({"specs": [row.as_json() for _, row in shown], "next_cursor": following or ""})
+        backlog = Backlog(app)
+        shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), cursor, limit)
+        rows = [(await backlog.look(spec)).as_json() for _, spec in shown]
+        return results.SpecPage.of({"specs": rows, "next_cursor": following or ""})
 
     @async_tool(server, WRITE)
-    async def start_run(spec: SpecFolder) -> results.Run:
+    async def start_run(spec: SpecFolder) -> results.Begun:
         """Begins a run of a spec of the backlog; a worker takes it from there, to the first gate.
 
         Refused with the findings where the spec does not hold. A spec that a run has taken is not in the backlog.
         """
-        return results.Run.of(run_json(await Backlog(app).begin(spec, by=by())))
+        run = await Backlog(app).begin(spec, by=by())
+        return results.Begun.of({**run_json(run), "next": _WORKED if attended(app.folder.path) else _ALONE})
 
 
 def _submitted(proposal: Proposal, *, dry_run: bool) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Runs, as other agents see them."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +189,10 @@ async def test_tools_say_honestly_what_they_do(here: Office) -> None:
     assert writes == {"submit_spec", "start_run"}
     assert all(tool.annotations and tool.annotations.destructiveHint is False for tool in shown.values())
     assert all(tool.outputSchema and tool.description for tool in shown.values())
+
+
+async def test_the_guide_lists_every_tool(here: Office) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tools.md").read_text()
+    told = page.partition("## Phasegate for other agents")[2]
+    rows = re.findall(r"^\| (`[^|]*`) \|", told, re.M)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(await listed(build(here.app, {})))

@@ -136,6 +136,7 @@ async def test_a_run_is_begun_by_a_service(here: Office) -> None:
         run = await called(server, "start_run", spec=spec)
         assert (run["by"], run["spec"], run["status"]) == (name, spec, "working")
         assert (await here.app.ledger.run(run["id"])).policy == ""
+        assert "no worker lives" in run["next"]
         assert "not in the backlog" in await refused(server, "start_run", spec=spec)
 
 
@@ -143,6 +144,16 @@ async def test_a_run_is_begun_by_a_service(here: Office) -> None:
 async def test_a_service_has_no_name_of_a_manager_or_agent(here: Office, name: str) -> None:
     with pytest.raises(InvalidInput):
         build(here.app, {NAME: name})
+
+
+async def test_the_backlog_comes_in_pages_in_the_manager_s_order(here: Office) -> None:
+    server = build(here.app, {})
+    made = [(await called(server, "submit_spec", **{**WISH, "name": f"free-{letter}"}))["spec"] for letter in "abc"]
+    await Backlog(here.app).rank(made[::-1])
+    first = await called(server, "list_specs", limit=3)
+    rest = await called(server, "list_specs", cursor=first["next_cursor"])
+    assert [row["spec"] for page in (first, rest) for row in page["specs"]] == [*made[::-1], FOLDER]
+    assert rest["next_cursor"] == ""
 
 
 async def test_a_manager_who_is_added_later_lends_no_name(here: Office) -> None:

@@ -26,9 +26,9 @@ AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
 @router.get("/specs", response_model=models.Listing[models.Spec])
 async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Specs that no run has taken yet, in the manager's order."""
-    rows = list(enumerate(await Backlog(parts.app).rows()))
-    shown, following = part(rows, lambda row: (row[0],), after, limit)
-    return {"items": [row.as_json() for _, row in shown], "next": following}
+    backlog = Backlog(parts.app)
+    shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
+    return {"items": [(await backlog.look(spec)).as_json() for _, spec in shown], "next": following}
 
 
 @router.get("/runs", response_model=models.Listing[models.Run])
