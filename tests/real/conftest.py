@@ -1,19 +1,9 @@
 """Everything here calls programs of others as they are; `make real` runs it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is in this folder."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker("real")
 
 
 @pytest.fixture

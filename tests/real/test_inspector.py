@@ -16,6 +16,7 @@ from phasegate.tools.serving import TOKEN
 from real.environments import inspector, with_node
 from unit.authors.small import FOLDER, RUNBOOK, SPEC, laid
 
+pytestmark = pytest.mark.real
 SECRET = "a secret of this test"
 
 

@@ -17,6 +17,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import App, open_app
+from phasegate.app.doctor import Said, State, ask, checks_of
 from phasegate.app.tools import Tools, open_tools
 from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.ledger import PrivateKey
@@ -28,6 +29,7 @@ from services import serve
 from services.jira import BOT, JiraService
 from unit.authors.small import NOW, laid
 
+pytestmark = pytest.mark.real
 ADA = PrivateKey(Ed25519PrivateKey.generate())
 PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
 FILES = {yaml.safe_load(text)["name"]: text for text in re.findall(r"```yaml\n(name: .*?)```", PAGE, re.S)}
@@ -67,6 +69,13 @@ class Bench:
         with pytest.raises(Refused) as refusal:
             await self.hands(role).call(self.server, tool, **arguments)
         return refusal.value.reason
+
+    async def checked(self) -> Said:
+        """What `phasegate doctor` says of the server."""
+        folder = self.app.folder.path
+        async with checks_of(folder, os.environ, folder) as checks:
+            ((said, _),) = [each async for each in ask([c for c in checks if c.name == f"server {self.server}"])]
+        return said
 
     async def _record(self, key: str, body: Mapping[str, Any]) -> None:
         self.events.append(body)
@@ -122,7 +131,9 @@ async def test_cloudwatch(moto: str, aws: Any, tmp_path: Path, monkeypatch: pyte
         assert await bench.refused("qa-specialist", "get_active_alarms", region="eu-west-1") == "role_not_allowed"
         assert await bench.refused("sre-automation", "cancel_logs_insight_query", query_id="x") == "tool_not_listed"
         offered = {tool.name for tool in await bench.hands("sre-automation").tools()}
+        checked = await bench.checked()
     assert "cloudwatch_get_active_alarms" in offered
+    assert (checked.state, "callable" in checked.says) == (State.ok, True), checked
     assert not {"cloudwatch_cancel_logs_insight_query", "cloudwatch_execute_promql_query"} & offered
     assert [event["outcome"] for event in bench.events].count("answered") == 1
 
@@ -152,7 +163,7 @@ async def test_atlassian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             owner = bench.hands("product-owner")
             await bench.grant("jira_add_comment", issue_key=["PG-1"])
             found = await owner.call("atlassian", "jira_search", jql="project = PG")
-            assert "Volumes cost too much<U+202E>" in found.text or "Volumes cost too much\\u202e" in found.text
+            assert "Volumes cost too much<U+202E>" in found.text
             wish = {"issue_key": "PG-1", "body": "Three of them are free."}
             assert not (await owner.call("atlassian", "jira_add_comment", **wish)).failed
             elsewhere = await bench.refused("product-owner", "jira_add_comment", issue_key="PG-2", body="x")

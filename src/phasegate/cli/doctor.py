@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from phasegate.app.doctor import Check, Said
 
+_NAMED = 3
+
 
 @click.command()
 @options.as_json
@@ -48,8 +50,14 @@ async def _asked(checks: "Sequence[Check]") -> "list[Said]":
     from phasegate.cli.console import errors_to
 
     order, found = [check.name for check in checks], []
-    with errors_to().status(f"asking {', '.join(order)}") as status:
+    with errors_to().status(_asking(order)) as status:
         async for said, left in ask(checks):
             found.append(said)
-            status.update(f"asking {', '.join(left)}")
+            status.update(_asking(left))
     return sorted(found, key=lambda said: order.index(said.name))
+
+
+def _asking(left: "Sequence[str]") -> str:
+    """Which are still being asked; one line of a narrow terminal."""
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    return f"asking {', '.join(left[:_NAMED])}{more}"
