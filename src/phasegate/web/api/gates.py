@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from phasegate.app.cursor import part
 from phasegate.app.gate_view import view_gate
 from phasegate.core import Refused
 from phasegate.identity import Token
@@ -12,7 +13,7 @@ from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateReco
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads
-from phasegate.web.api.cursor import After, Limit, part
+from phasegate.web.api.cursor import After, Limit
 from phasegate.web.parts import Parts, Served
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.tokens import given_at
