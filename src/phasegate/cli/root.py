@@ -28,8 +28,7 @@ HEADINGS = {
     "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],
     "Tools": [tools, mirror, mcp],
-    "Release": [trace, bundle, verify],
-    "Runbooks": [runbook],
+    "Release and runbooks": [trace, bundle, verify, runbook],
 }
 
 
