@@ -191,10 +191,12 @@ async def test_click_without_a_card_decides_all_the_same(at: Channel) -> None:
 async def test_gate_that_expired_is_not_approved_by_an_old_card(tmp_path: Path, running: SlackService) -> None:
     async with channel(tmp_path, running, expires_after="2h") as at:
         key = await at.here.gate()
+        card = await at.card(key)
         await at.unlocks("ada")
         at.here.clock.move(at.here.clock.now() + timedelta(hours=3))
-        answer = await at.press("U0ADA", APPROVE, key)
+        answer = await at.press("U0ADA", APPROVE, key, card)
         assert (answer.status_code, answer.json()["reason"]) == (409, "gate_expired")
+        assert ("open for too long" in shown(card), buttons(card)) == (True, [OPEN])
         assert await at.decided(key) == ("", "")
 
 
