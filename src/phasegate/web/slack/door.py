@@ -64,8 +64,7 @@ class Door:
             await self._record(click, problem)
         self.errands.send("tell who clicked", self._tell(click, problem))
         if problem.status == 409:
-            stale = problem.reason == "stale_digest"
-            self.errands.send("update the card", telling.show(self.parts, self.slack, click, stale=stale))
+            self.errands.send("update the card", telling.show(self.parts, self.slack, click, problem.reason))
         return Answer(status=problem.status, body={"reason": problem.reason, "detail": problem.detail})
 
     async def _decided(self, click: Click, kind: DecisionKind) -> Answer:

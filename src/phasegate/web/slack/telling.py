@@ -17,11 +17,22 @@ from phasegate.web.words import PAST, count, stamp
 _OUT_OF_DATE = "This card is out of date: the gate shows other bytes now. Nothing can be decided on it."
 REASONS = frozenset({"blocking_findings", "comments_missing", "unknown_gate"})
 """Besides those of 403 and 409, what a person is told in its own words; anything else is our trouble, not theirs."""
+CLOSED = {
+    "stale_digest": _OUT_OF_DATE,
+    "gate_expired": "This gate was open for too long. Nothing can be decided on it any more.",
+}
+"""By reason, what a card says on which nothing can be decided although the gate is open."""
 _VOID = "This gate is void. Nothing can be decided on it any more."
 
 
-async def show(parts: Parts, slack: Workspace, click: Click, *, stale: bool = False) -> None:
+async def show(parts: Parts, slack: Workspace, click: Click, reason: str = "") -> None:
     """Brings the card of a click up to date, from what is stored at that moment; done twice, it is the same.
+
+    Args:
+        parts: the server's.
+        slack: where the card is.
+        click: on it.
+        reason: for which the click was refused, where it was.
 
     Raises:
         PhasegateError: Slack did not take it.
@@ -33,24 +44,23 @@ async def show(parts: Parts, slack: Workspace, click: Click, *, stale: bool = Fa
         gate = await parts.app.ledger.gate(key)
         if gate is None:
             return
-        stale = stale or gate.digest != click.digest
-        card = await card_of(parts, gate, stale=stale)
-        open_ = gate.status is GateStatus.open and not stale
-        blocks = asking(card, gate.digest) if open_ else answered(card)
+        closed = CLOSED.get(reason, "" if gate.digest == click.digest else _OUT_OF_DATE)
+        card = await card_of(parts, gate, closed)
+        waits = gate.status is GateStatus.open and not closed
+        blocks = asking(card, gate.digest) if waits else answered(card)
         await slack.update(place.channel, place.message, card.text, blocks)
 
 
-async def card_of(parts: Parts, gate: GateRecord, *, stale: bool = False) -> Card:
-    """The gate's card as of now; `stale` where it is known that the card shows something else."""
+async def card_of(parts: Parts, gate: GateRecord, closed: str = "") -> Card:
+    """The gate's card as of now; `closed` is what it says in place of what the gate asks, or of what came of it."""
     view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
-    decided = gate.status is GateStatus.decided and not stale
-    waits = gate.status is GateStatus.open and not stale
+    here = gate.status is not GateStatus.void and not closed
     return Card(
         gate=str(gate.key),
         title=title_of(row),
-        summary=_OUT_OF_DATE if stale else _came(parts, view, row),
+        summary=closed or _came(parts, view, row),
         facts=_facts(row),
-        link=f"{parts.settings.address}/gates/{gate.key}" if decided or waits else await current(parts, gate.key),
+        link=f"{parts.settings.address}/gates/{gate.key}" if here else await current(parts, gate.key),
     )
 
 
