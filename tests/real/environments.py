@@ -35,9 +35,12 @@ def with_node() -> dict[str, str]:
 
 
 def _install(folder: Path, lock: Path) -> None:
-    uv = Path(sys.executable).parent / "uv"
-    _run(str(uv), "venv", "-q", "--python", sys.executable, str(folder))
-    _run(str(uv), "pip", "install", "-q", "--python", f"{folder}/bin/python", "--require-hashes", "-r", str(lock))
+    uv, python = str(Path(sys.executable).parent / "uv"), f"{folder}/bin/python"
+    _run(uv, "venv", "-q", "--python", sys.executable, str(folder))
+    try:
+        _run(uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", str(lock))
+    except subprocess.CalledProcessError:  # as in the Makefile: pip may reach an index that uv cannot
+        _run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--require-hashes", "-r", str(lock))
 
 
 def _npm(folder: Path, locks: Path) -> None:

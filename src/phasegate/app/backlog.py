@@ -1,9 +1,12 @@
 """Specs in the working directory that no run has taken yet, ranked by the manager."""
 
 import asyncio
-from collections.abc import Sequence
+import fcntl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import sqlalchemy as sa
 
@@ -12,6 +15,8 @@ from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
 from phasegate.ledger import Run
 from phasegate.store.schema import backlog
+
+_TURN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ class Backlog:
         return await self.look(spec)
 
     async def begin(self, spec: str, by: str) -> Run:
-        """Begins a run of that spec; a worker takes it from there.
+        """Begins a run of that spec; a worker takes it from there. Of several who ask at once, one begins it.
 
         Args:
             spec: its folder, from the top of the repository.
@@ -76,8 +81,9 @@ class Backlog:
             InvalidInput: it does not hold; `findings` say where.
             Missing: there is no sandbox for what it will write.
         """
-        row = await self.find(spec)
-        return await self.app.start(self.app.folder.path / row.spec, by=by)
+        async with _alone(self.app.state / "backlog.lock"):
+            row = await self.find(spec)
+            return await self.app.start(self.app.folder.path / row.spec, by=by)
 
     async def rank(self, order: Sequence[str]) -> None:
         """Puts these specs first, in that order; the others stay as they were.
@@ -120,6 +126,23 @@ class Backlog:
             return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
         blocking = sum(finding.blocking for finding in findings)
         return Ready(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
+
+
+@asynccontextmanager
+async def _alone(path: Path) -> AsyncIterator[None]:
+    """Nobody else begins a run meanwhile, on this machine; waiting holds no thread, for who begins needs one."""
+    with path.open("w") as file:
+        while not _locked(file):  # noqa: ASYNC110 - another process may hold it, which sets no event here
+            await asyncio.sleep(_TURN_SECONDS)
+        yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _ranks(connection: sa.Connection) -> dict[str, int]:

@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from mcp.server.fastmcp import FastMCP
 
 from phasegate.app.backlog import Backlog
-from phasegate.app.proposals import MOST
+from phasegate.app.proposals import MOST, Proposals
 from phasegate.core import InvalidInput
 from phasegate.mcp_server.server import NAME, build
 from services.calling import called, refused
@@ -175,3 +176,38 @@ async def test_a_manager_who_is_added_later_lends_no_name(here: Office) -> None:
     file.write_text(file.read_text() + row)
     assert "manager or an agent" in await refused(server, "start_run", spec=FOLDER)
     assert await here.app.ledger.runs() == []
+
+
+async def test_of_several_at_once_one_begins_a_run(here: Office) -> None:
+    servers = [build(here.app, {}) for _ in range(12)]
+    answers = await asyncio.gather(*(_answer(server, FOLDER) for server in servers))
+    assert sorted(answers) == [False] * 11 + [True]
+    assert len(await here.app.ledger.runs()) == 1
+
+
+async def _answer(server: FastMCP, spec: str) -> bool:
+    try:
+        await called(server, "start_run", spec=spec)
+    except AssertionError:
+        return False
+    return True
+
+
+async def test_what_a_killed_process_left_is_cleared_away(here: Office) -> None:
+    (here.app.state / "proposal").mkdir()
+    (here.app.state / "proposal" / "notes.md").write_text("half of another")
+    await called(build(here.app, {}), "submit_spec", **WISH)
+    assert sorted(file.name for file in (here.app.folder.path / PLACE).iterdir()) == ["runbook.yaml", "spec.md"]
+
+
+async def test_a_disk_that_takes_nothing_is_told(here: Office, tmp_path: Path) -> None:
+    top = here.app.folder.path
+    (top / "specs").rename(tmp_path / "elsewhere")
+    (top / "specs").write_text("a file")
+    assert "cannot be written" in await refused(build(here.app, {}), "submit_spec", **WISH)
+    assert (top / "specs").read_text() == "a file"
+
+
+async def test_text_that_is_not_unicode_is_refused(here: Office) -> None:
+    with pytest.raises(InvalidInput, match="not Unicode"):
+        await Proposals(here.app).hand_in("free-again", SPEC + chr(0xD800))
