@@ -67,7 +67,7 @@ class Aws(_Strict):
     as_of: str = ""
     """The time to judge by, in ISO 8601; empty: now."""
     inventory: tuple[str, ...] = ()
-    """Regions in which the architect counts what the runbook will list; empty: nobody looks."""
+    """Regions in which architect and SRE count what the runbook will list; empty: nobody looks."""
     accounts: tuple[Annotated[str, Field(pattern=r"^([0-9]{12})?$")], ...] = ("",)
     """Accounts to count in; `""` is that of the credentials."""
 

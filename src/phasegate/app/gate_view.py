@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.app.asking import Wait, waits
 from phasegate.app.cost import Cost, cost_of
 from phasegate.app.mirror.seen import ByHand, by_hand
 from phasegate.app.quorum import approvals, approved, said_json
@@ -57,6 +58,8 @@ class GateView:
     cost: Cost
     by_hand: tuple[ByHand, ...]
     """What people did to the run's ticket since the decision before; data, and never a decision."""
+    tools: tuple[Wait, ...]
+    """Servers of tools that this phase met, and that wait for a manager."""
     choices: Mapping[DecisionKind, str]
     """What happens on each decision."""
 
@@ -112,6 +115,7 @@ class GateView:
             "answers": [vars(answer) for answer in self.answers],
             "decision": self.decision.statement.as_json() if self.decision else None,
             "cost": self.cost.as_json(),
+            "tools": [asked.as_json() for wait in self.tools for asked in wait.tools],
             "by_hand": [vars(each) for each in self.by_hand],
             "choices": {kind.value: text for kind, text in self.choices.items()},
         }
@@ -155,6 +159,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         decision=dossier.decision,
         said=dossier.taken,
         cost=cost_of(events, app.flow, phase, app.team.cards),
+        tools=tuple(await waits(app, key.run, key.phase)),
         by_hand=tuple(by_hand(_meanwhile(events, key))),
         choices=_choices(app, phase, dossier),
     )
@@ -162,10 +167,9 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
 
 def _meanwhile(events: list[Event], key: GateKey) -> list[Event]:
     """What happened since the decision before the gate, up to the next gate."""
-    opened = f"gate:{key.phase}/{key.attempt}"
-    own = next((event.seq for event in events if event.key == opened), events[-1].seq)
+    own = next((event.seq for event in events if event.key == f"gate:{key.phase}/{key.attempt}"), 0)
     before = max((event.seq for event in events if event.kind == "decision" and event.seq < own), default=0)
-    after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), events[-1].seq + 1)
+    after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), len(events) + 1)
     return [event for event in events if before < event.seq < after]
 
 

@@ -1,18 +1,20 @@
-"""What the architect looks at before planning: how much there is of what the runbook will list."""
+"""What a role looks at before it plans or judges a plan: how much there is of what the runbook will list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+from mcp.types import Tool
+
 from phasegate.app.app import App
 from phasegate.authors import Facts
 from phasegate.authors.compiler.sources import sources
 from phasegate.core import PhasegateError
-from phasegate.ledger import Grants
+from phasegate.ledger import Descriptions, Grants
 from phasegate.runbooks.inventory import Counted, Inventory
 from phasegate.runbooks.model import Step
-from phasegate.tools.hands import Hands, Policy, Scope, Sessions
+from phasegate.tools.hands import Hands, Policy, Scope, Sessions, fingerprint, told
 from phasegate.workflow.granting import standing_grants
 
 MOST = 10_000
@@ -49,6 +51,7 @@ class Looker:
             sessions=self.sessions,
             grants=partial(standing_grants, self.app.keeper, self.grants),
             record=partial(self._record, facts.run, place),
+            ask=partial(self._ask, facts.run, place, role),
         )
         try:
             counted = [row for account in aws.accounts for row in await self._counted(hands, step, account)]
@@ -68,6 +71,14 @@ class Looker:
 
     async def _record(self, run: str, place: str, name: str, body: Mapping[str, Any]) -> None:
         await self.app.ledger.record(run, (f"tool:{place}/{name}", body))
+
+    async def _ask(self, run: str, place: str, role: str, server: str, shown: Tool, reason: str) -> None:
+        """Has the run say, once in an attempt, that a manager is waited for; what the tool says is kept to be read."""
+        said, mark = told(shown), fingerprint(shown)
+        await Descriptions(self.app.database).keep([said])
+        attempt = place.rpartition("/")[0]
+        key = f"tools:{server}/{attempt}/{shown.name}/{mark[:16]}"
+        await self.app.ledger.record(run, (key, {"by": role, "reason": reason, "mark": mark}))
 
 
 _KEPT = ("region", "count", "capped", "error")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.app.asking import waits
 from phasegate.app.made import made
 from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import progress
@@ -20,6 +21,7 @@ async def whole_run_json(app: App, run: Run) -> dict[str, Any]:
     return {
         **run_json(run),
         "phases": [phase.as_json() for phase in progress(app.flow, events)],
+        "tools": [asked.as_json() for wait in await waits(app, run.id) for asked in wait.tools],
         "artifacts": [vars(thing) for thing in await made(app, run, events)],
         "outside": [vars(each) for each in await outside(app, run.id, events)],
         "by_hand": [vars(each) for each in by_hand(events)],

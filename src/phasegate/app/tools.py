@@ -9,13 +9,15 @@ from datetime import datetime
 from mcp.types import Tool
 
 from phasegate.app.app import App
+from phasegate.app.asking import readable
 from phasegate.app.effects import credentials
-from phasegate.core import InvalidInput, Missing, PhasegateError
-from phasegate.ledger import Grants, PrivateKey, ToolGrant
+from phasegate.core import InvalidInput, Missing, PhasegateError, UsageError, canonical
+from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
 from phasegate.team.servers import Effect, ToolServer
-from phasegate.tools.hands import WAITS, Sessions, fingerprint
+from phasegate.tools.hands import WAITS, Sessions, fingerprint, told
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.granting import grant_tools, may_write, standing_grants
+from phasegate.workspace import Change, changes
 
 LOG = "tools.log"
 
@@ -80,6 +82,16 @@ class Tools:
         granted = [g for g in await standing_grants(self.app.keeper, self.grants) if g.server == server.name]
         return Offered(server=server, offers=tuple(_offer(server, tool, granted) for tool in shown.values()))
 
+    async def changes(self, server: ToolServer) -> list[Change]:
+        """What tools say of themselves otherwise than when they were granted, as far as those words are known."""
+        granted = [g for g in await standing_grants(self.app.keeper, self.grants) if g.server == server.name]
+        shown = await self.sessions.tools(server)
+        pins = {name: [g.pins[name] for g in granted if name in g.pins] for name in shown}
+        moved = {name: held[-1] for name, held in pins.items() if held and fingerprint(shown[name]) not in held}
+        known = await Descriptions(self.app.database).find(moved.values())
+        before = {name: readable(known[mark]) for name, mark in moved.items() if mark in known}
+        return changes(before, {name: readable(canonical(told(shown[name])).decode()) for name in before})
+
     async def grant(
         self,
         server: ToolServer,
@@ -89,6 +101,9 @@ class Tools:
         writes: Sequence[str] = (),
         only: Mapping[str, Sequence[str]] | None = None,
         seen: Mapping[str, str] | None = None,
+        *,
+        all_tools: bool = True,
+        who: Credentials | None = None,
     ) -> ToolGrant:
         """Grants the server's tools as they are described now; see `workflow.granting` for what is refused.
 
@@ -100,15 +115,21 @@ class Tools:
             writes: tools that may write.
             only: values that an argument must have in a call that writes.
             seen: fingerprints as the manager was shown them; None: nobody looked.
+            all_tools: whether every tool of the server is granted, or those alone that were shown.
+            who: how they came; left out: at the terminal, where the key was unlocked just now.
 
         Raises:
             Missing: the server does not start, or describes its tools otherwise than it did a moment ago.
         """
         shown = await self.sessions.tools(server)
         may_write(server, shown, tuple(writes))
-        pins = {name: fingerprint(tool) for name, tool in shown.items() if server.rule(name)}
-        if seen is not None and pins != {name: mark for name, mark in seen.items() if name in pins}:
-            raise Missing(f"'{server.name}' describes its tools otherwise than a moment ago", fix="look again")
+        wanted = {
+            name: tool for name, tool in shown.items() if server.rule(name) and (all_tools or name in (seen or ()))
+        }
+        pins = {name: fingerprint(tool) for name, tool in wanted.items()}
+        if seen is not None and pins != {name: mark for name, mark in seen.items() if name in pins or not all_tools}:
+            fix = f"read what they say now: phasegate tools grant {server.name}"
+            raise Missing(f"'{server.name}' describes its tools otherwise than they were shown", fix=fix)
         made = ToolGrant(
             by=by,
             server=server.name,
@@ -118,8 +139,28 @@ class Tools:
             begins=self.app.clock.now(),
             ends=ends,
         )
-        await grant_tools(self.app.keeper, self.grants, made, key, _at_terminal(by))
+        await Descriptions(self.app.database).keep(map(told, wanted.values()))
+        await grant_tools(self.app.keeper, self.grants, made, key, who or self._at_terminal(by))
         return made
+
+    def _at_terminal(self, name: str) -> Credentials:
+        now = self.app.clock.now()
+        return Credentials(name=name, kind=Kind.person, channel=Channel.terminal, proved_at=now)
+
+
+def bounds(only: Sequence[str]) -> dict[str, list[str]]:
+    """What bounds calls that write, from words such as `project=OPS`.
+
+    Raises:
+        UsageError: one names no value.
+    """
+    found: dict[str, list[str]] = {}
+    for each in filter(None, map(str.strip, only)):
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise UsageError(f"'{each}' names no value", fix="write ARGUMENT=VALUE, such as project=OPS")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _offer(server: ToolServer, tool: Tool, granted: Sequence[ToolGrant]) -> Offer:
@@ -146,10 +187,6 @@ def _state(server: ToolServer, tool: str, effect: Effect | None, mark: str, gran
         return "callable"
     writes = any(tool in grant.writes and grant.pins.get(tool) == mark for grant in granted)
     return "callable" if writes else "not granted"
-
-
-def _at_terminal(name: str) -> Credentials:
-    return Credentials(name=name, kind=Kind.person, channel=Channel.terminal)
 
 
 def sessions_of(app: App, waits: Sequence[float] = WAITS) -> Sessions:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from phasegate.authors.author import Facts
 from phasegate.core import Finding
+from phasegate.runbooks.inventory import Inventory
 
 CHECKS = (
     "spec-lint",
@@ -16,6 +17,7 @@ CHECKS = (
     "destructive-action",
     "snapshot-before-change",
     "dry-run-default",
+    "inventory",
     "bandit",
     "dependency-allow-list",
     "tests-pass",
@@ -36,6 +38,8 @@ class Subject:
     files: Mapping[str, bytes]
     since: Mapping[str, bytes]
     """The files that were approved last."""
+    inventory: Inventory | None = None
+    """What the reviewer looked at first; None: nobody looked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,10 @@ def gates(as_json: bool) -> None:
 
 async def _gates(as_json: bool) -> None:
     from phasegate.app.app import open_app
+    from phasegate.app.asking import waits
     from phasegate.app.inbox import gate_json
     from phasegate.cli.console import output
-    from phasegate.cli.views.lists import gates_table
+    from phasegate.cli.views.lists import gates_table, waiting_tools
     from phasegate.ledger import GateStatus
 
     async with open_app(Path.cwd()) as app:
@@ -45,6 +46,8 @@ async def _gates(as_json: bool) -> None:
             output().print("No gate waits for a decision.")
         else:
             output().print(gates_table([(g, runs[g.key.run]) for g in waiting], app.flow, app.clock.now()))
+        if not as_json and (asking := await waits(app)):
+            output().print(waiting_tools(asking), soft_wrap=True)
 
 
 @click.command()

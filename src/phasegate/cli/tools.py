@@ -71,17 +71,19 @@ def grant(
     A tool that describes itself otherwise later is off until it is granted again. Calls that write are covered where
     --write names the tool and their arguments have the values of --only. What is destructive is never granted.
     """
-    asyncio.run(_grant(name, writes, _bounds(only), ends, (manager, passphrase_file)))
+    asyncio.run(_grant(name, writes, only, ends, (manager, passphrase_file)))
 
 
-async def _grant(name: str, writes: Sequence[str], only: dict[str, list[str]], ends: datetime | None, who: Who) -> None:
+async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: datetime | None, who: Who) -> None:
     from phasegate.app import open_app
-    from phasegate.app.tools import open_tools
+    from phasegate.app.tools import bounds, open_tools
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.cli.views.gate import difference
     from phasegate.cli.views.tools import show
     from phasegate.core import PhasegateError
 
+    bounded = bounds(only)
     async with open_app(Path.cwd()) as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         with console.status(f"asking {name}"):
@@ -89,12 +91,13 @@ async def _grant(name: str, writes: Sequence[str], only: dict[str, list[str]], e
         if seen.trouble:
             raise PhasegateError(seen.trouble, fix=seen.fix)
         show(console, seen, words=True)
+        console.print(difference(await opened.changes(server), whole=True), soft_wrap=True)
         ring = keyring(app.folder.path, app.config, *who)
         with interruptible():
             key = ring.unlock()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
         marks = {offer.name: offer.fingerprint for offer in seen.offers}
-        made = await opened.grant(server, ring.manager, key, last, writes=writes, only=only, seen=marks)
+        made = await opened.grant(server, ring.manager, key, last, writes=writes, only=bounded, seen=marks)
     wrote = f", writing with {', '.join(made.writes)}" if made.writes else ", reading alone"
     console.print(f"[good]✓[/] {len(made.pins)} tools of {name} are granted{wrote}, until {made.ends:%Y-%m-%d}, signed")
     console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)
@@ -118,15 +121,3 @@ async def _end(name: str) -> None:
     if not ended:
         raise UsageError(f"nothing is granted for '{name}'", fix="see 'phasegate tools list'")
     output().print(f"[good]✓[/] what was granted for {name} is over")
-
-
-def _bounds(only: Sequence[str]) -> dict[str, list[str]]:
-    from phasegate.core import UsageError
-
-    found: dict[str, list[str]] = {}
-    for each in only:
-        name, equals, value = each.partition("=")
-        if not (name and equals):
-            raise UsageError(f"--only '{each}' names no value", fix="--only project=OPS")
-        found.setdefault(name, []).append(value)
-    return found

@@ -231,10 +231,12 @@ async def _all(app: "App", as_json: bool) -> None:
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
+    from phasegate.app.asking import waits
     from phasegate.app.made import made
     from phasegate.app.progress import progress
     from phasegate.app.run_view import whole_run_json
     from phasegate.cli.console import output
+    from phasegate.cli.views.lists import waiting_tools
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus
@@ -249,5 +251,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+    if asking := await waits(app, run.id):
+        console.print(waiting_tools(asking), soft_wrap=True)
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

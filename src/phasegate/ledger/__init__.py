@@ -1,6 +1,7 @@
 """Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
 
 from phasegate.ledger.claims import Claim
+from phasegate.ledger.descriptions import Descriptions
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
@@ -34,6 +35,7 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Delegation",
+    "Descriptions",
     "Dispatch",
     "Dossier",
     "Entry",

@@ -15,7 +15,7 @@ from phasegate.ledger.dsse import EVENT, pae
 from phasegate.ledger.keys import PublicKey, Signer
 from phasegate.ledger.records import Event, event_payload
 from phasegate.store import Statement
-from phasegate.store.schema import events
+from phasegate.store.schema import events, runs
 
 _OF = events.c.run == sa.bindparam("run")
 _LAST = Statement(sa.select(events).where(_OF).order_by(events.c.seq.desc()).limit(1))
@@ -27,7 +27,7 @@ _READ = Statement(
     .order_by(events.c.seq)
 )
 
-_KEY = events.c.key
+_KEY, _RUN = events.c.key, events.c.run
 _REPORTS = Statement(
     sa.select(events)
     .where(_OF)
@@ -35,6 +35,15 @@ _REPORTS = Statement(
         sa.or_(*(_KEY.between(sa.bindparam(kind), sa.bindparam(kind).concat("\uffff")) for kind in ("check", "review")))
     )
     .order_by(events.c.seq)
+)
+
+_ASKED = Statement(
+    sa.select(events)
+    .select_from(runs.join(events, runs.c.id == _RUN))
+    .where(runs.c.status != "released", runs.c.status != "rejected")
+    .where(sa.or_(sa.func.length(sa.bindparam("run")) == 0, runs.c.id == sa.bindparam("run")))
+    .where(_KEY.between("tools:", "tools:\uffff"))
+    .order_by(_RUN, events.c.seq)
 )
 
 
@@ -85,6 +94,11 @@ def reports(connection: sa.Connection, run: str, phase: str) -> list[Event]:
     """What checks and reviewers of a phase said, in order."""
     begins = {"check": f"check:{phase}/", "review": f"review:{phase}/"}
     return [_event(row) for row in _REPORTS(connection, run=run, **begins)]
+
+
+def asked(connection: sa.Connection, run: str) -> list[Event]:
+    """Tools that runs which have not ended could not call; of one run, where it is named."""
+    return [_event(row) for row in _ASKED(connection, run=run)]
 
 
 def priced(connection: sa.Connection, runs: Sequence[str]) -> dict[str, list[Event]]:

@@ -175,6 +175,10 @@ class Ledger:
         """By run, the events that may say what was paid: their bodies hold the word `usd`."""
         return await self._database.read(chain.priced, run_ids)
 
+    async def asked(self, run_id: str = "") -> list[Event]:
+        """What says which tools wait for a manager: of one run, or of all that have not ended."""
+        return await self._database.read(chain.asked, run_id)
+
     async def gate(self, key: GateKey) -> GateRecord | None:
         """That gate, or None."""
         return await self._database.read(rows.find_gate, key)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0005"
+NEWEST = "0006"
 
 
 def upgrade(engine: sa.Engine) -> None:

@@ -104,6 +104,14 @@ effects = sa.Table(
     sqlite_with_rowid=False,
 )
 
+descriptions = sa.Table(
+    "descriptions",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("told", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 mirrors = sa.Table(
     "mirrors",
     metadata,

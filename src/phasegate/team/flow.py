@@ -14,6 +14,8 @@ from phasegate.team.documents import Document, Location, did_you_mean, read_yaml
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PLACEHOLDERS = {"spec", "name", "module", "package"}
+_SEEN = frozenset({"inventory"})
+"""Checks of what a reviewer looked at first, by the name of the look."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
@@ -40,6 +42,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+Looks = tuple[Literal["inventory"], ...]
+
+
 class Author(_Strict):
     """A role that drafts, and what it may write."""
 
@@ -50,7 +55,7 @@ class Author(_Strict):
     artifacts: tuple[str, ...] = Field(min_length=1)
     """Paths it writes, from the top of the target repository; `{spec}` is the spec's folder, `{name}` that without its
     number, `{module}` the name as a Python module, `{package}` the target's package; `*` stands for any file name."""
-    looks: tuple[Literal["inventory"], ...] = ()
+    looks: Looks = ()
     """What it looks at first: `inventory` counts what the runbook will list, where phasegate.toml names regions."""
 
 
@@ -61,6 +66,8 @@ class Review(_Strict):
     """Name of the role's card."""
     checks: tuple[Name, ...] = ()
     """Checks run in this reviewer's name."""
+    looks: Looks = ()
+    """What it looks at first, for itself: `inventory` counts as for an author; the check `inventory` judges by that."""
 
 
 class Gate(_Strict):
@@ -191,6 +198,7 @@ def read_flow(
         *_unknown(document, "check", _check_names(flow), known_checks),
         *_unknown(document, "effect", _effect_names(flow), known_effects),
         *_escalations(flow, document),
+        *_blind(flow, document),
         *_artifacts(flow, document),
     ]
     if findings:
@@ -267,6 +275,20 @@ def _escalations(flow: Flow, document: Document) -> Iterator[Finding]:
             message = f"gate {phase.gate.name!r} says half of how it escalates"
             fix = "Write both escalate_after and escalate_to, or neither."
             yield document.finding("escalation", ("phases", index, "gate"), message, fix)
+
+
+def _blind(flow: Flow, document: Document) -> Iterator[Finding]:
+    """Checks that judge by what a reviewer saw, where nobody looks."""
+    for index, phase in enumerate(flow.phases):
+        yield from _unseen(document, ("phases", index, "checks"), phase.checks, ())
+        for row, review in enumerate(phase.reviews):
+            yield from _unseen(document, ("phases", index, "reviews", row, "checks"), review.checks, review.looks)
+
+
+def _unseen(document: Document, where: Location, checks: Collection[str], looks: Looks) -> Iterator[Finding]:
+    for name in sorted(_SEEN.intersection(checks) - set(looks)):
+        fix = f"Give {name!r} to a reviewer with `looks: [{name}]`."
+        yield document.finding("blind-check", where, f"check {name!r} judges by a look that nobody takes", fix)
 
 
 def _artifacts(flow: Flow, document: Document) -> Iterator[Finding]:

@@ -92,6 +92,11 @@ class ToolServer(_Strict):
         """Whether it comes with this installation."""
         return self.command[:2] == OURS
 
+    @property
+    def has_aws(self) -> bool:
+        """Whether it is given credentials of AWS, so that what its arguments say may be said to AWS."""
+        return any(name.startswith("AWS_") for name in self.env)
+
     def missing(self, environ: Mapping[str, str]) -> list[str]:
         """Variables that it needs and that are not set."""
         wanted = dict.fromkeys((*self.needs, *([self.token] if self.token else [])))

@@ -12,6 +12,9 @@ _SECRETS = re.compile(
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
     r"|\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{40,}|\bglpat-[A-Za-z0-9_-]{20,}"
     r"|\bATATT[A-Za-z0-9_=-]{40,}"  # Atlassian
+    r"|\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=]{60,}"  # an AWS session's token
+    r"|\bhttps://hooks\.slack\.com/\S+|://[^\s/:@]+:[^\s/@]+@"  # addresses that carry one
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{35}|(?i:\bbearer\s+)[A-Za-z0-9._~+/-]{16,}=*"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"  # a JSON web token
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
     re.DOTALL,

@@ -1,7 +1,7 @@
 """The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TypedDict
 
 from phasegate.app.comments import anchored
@@ -13,7 +13,7 @@ from phasegate.ledger import Statement as Signed
 from phasegate.web.parts import Parts
 from phasegate.web.who import Form
 from phasegate.web.words import day
-from phasegate.workflow import Channel, Credentials
+from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.approvers import is_fresh
 
 MOST_COMMENTS, LONGEST = 200, 10_000
@@ -78,6 +78,36 @@ async def end(parts: Parts, form: Form, address: str) -> None:
     """
     session = await _proved(parts, form, address)
     await parts.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
+
+
+async def grant(parts: Parts, server: str, form: Form, address: str) -> None:
+    """Grants tools of a server as they were shown to a signed-in manager, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.granting`; besides `wrong_passphrase`.
+        InvalidInput: there is no such server, or the form does not say until when.
+        Missing: the server does not start, or says something else than was shown.
+    """
+    from phasegate.app.tools import bounds, open_tools  # the protocol's library takes a second to load
+
+    last = day(form.text("until"))
+    if last is None:
+        raise InvalidInput("a grant has an end", fix="choose its last day")
+    only = bounds(form.text("only").splitlines())
+    session = await _proved(parts, form, address)
+    proved_at = session.proved_at if form.secret("passphrase") else None  # asked for each time
+    async with open_tools(parts.app) as tools:
+        await tools.grant(
+            tools.server(server),
+            session.account,
+            session.key,
+            datetime.combine(last, time(23, 59, 59), UTC),
+            writes=form.texts("write"),
+            only=only,
+            seen=dict(zip(form.texts("tool"), form.texts("mark"), strict=False)),
+            all_tools=False,
+            who=Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at),
+        )
 
 
 async def from_statement(parts: Parts, statement: Signed, key_id: str, signature: bytes, who: Credentials) -> Decision:

@@ -15,10 +15,14 @@ async def grant_tools(keeper: Gatekeeper, grants: Grants, grant: ToolGrant, sign
     """Has agents call a server's tools as they are described now, and write with those that are named.
 
     Raises:
-        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, or `empty_window`.
+        Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `reauthentication_required`, or
+            `empty_window`.
     """
     is_person(keeper, who, grant.by)
     envelope = sealed(keeper, grant.by, grant.encoded(), signer)
+    if not who.fresh(keeper.clock.now()):
+        fix = "give your passphrase again"
+        raise Refused("granting tools asks who you are at that moment", reason="reauthentication_required", fix=fix)
     if grant.ends <= max(grant.begins, keeper.clock.now()):
         raise Refused("the window is over before it begins", reason="empty_window", fix="--until a day to come")
     await grants.keep(envelope)

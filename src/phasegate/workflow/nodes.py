@@ -15,6 +15,7 @@ from phasegate.ledger import Comment, GateKey, Ledger, Opened
 from phasegate.runbooks.inventory import Inventory
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
+from phasegate.team.flow import Looks
 from phasegate.workflow.effect import Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper
 from phasegate.workflow.graph import Node
@@ -36,7 +37,7 @@ class Facing(Protocol):
 
 
 class Look(Protocol):
-    """Looks at the world for an author, before it drafts."""
+    """Looks at the world for a role, before it drafts or judges."""
 
     async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
         """How much there is of what the runbook lists; what cannot be counted says why."""
@@ -116,7 +117,8 @@ class TeamNodes:
     def judges(self, phase: Phase) -> Mapping[str, Node]:
         """The phase's checks, and a node for each reviewer."""
         checks = {f"check-{name}": self._judge("check", name, [name]) for name in phase.checks}
-        return {**checks, **{f"review-{r.role}": self._judge("review", r.role, r.checks) for r in phase.reviews}}
+        reviews = {f"review-{r.role}": self._judge("review", r.role, r.checks, r.looks) for r in phase.reviews}
+        return {**checks, **reviews}
 
     def settle(self, phase: Phase) -> Node:
         """Asks for another round, or opens the gate on the tree as it is now; a policy may pass it at once."""
@@ -161,10 +163,10 @@ class TeamNodes:
         """A node for each effect."""
         return {f"effect-{name}": self._effect(name) for name in phase.effects}
 
-    def _judge(self, kind: str, name: str, checks: Sequence[str]) -> Node:
+    def _judge(self, kind: str, name: str, checks: Sequence[str], looks: Looks = ()) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
             began = time.monotonic()
-            subject = await self._subject(state)
+            subject = await self._subject(state, name, looks)
             reports = await asyncio.gather(*(self.checks[check](subject) for check in checks))
             findings = [finding for report in reports for finding in report.findings]
             body = {"tree": subject.tree, **_report_body(reports, findings, began)}
@@ -206,29 +208,31 @@ class TeamNodes:
             else {},
             findings=await self._standing(state),
             comments=await self._comments(state, phase, row, facts),
-            inventory=await self._counted(state, row, facts) if "inventory" in row.looks else None,
+            inventory=await self._counted(state, row.role, row.looks),
         )
 
-    async def _counted(self, state: dict[str, Any], row: AuthorRow, facts: Facts) -> Inventory | None:
-        """Counted once an attempt, and kept: a draft that runs again after a crash reads what it read before."""
-        if self.look is None:
+    async def _counted(self, state: Mapping[str, Any], role: str, looks: Looks) -> Inventory | None:
+        """Each role counts once an attempt, and that is kept: after a crash it reads what it read before."""
+        if self.look is None or "inventory" not in looks:
             return None
-        key = f"{state['phase']}/{state['attempt']}/inventory"
-        start = await self.ledger.begin_effect(state["run"], key, [])
+        run, key = state["run"], f"{state['phase']}/{state['attempt']}/inventory/{role}"
+        start = await self.ledger.begin_effect(run, key, [])
         if start.done is None:
-            found = await self.look.count(facts, row.role, _place(state), self.workspace.tree(state["commit"]))
+            facts, files = await self.facing.facts(run), self.workspace.tree(state["commit"])
+            found = await self.look.count(facts, role, _place(state), files)
             kept = found.as_json()
-            await self.ledger.effect_done(state["run"], key, kept, (f"look:{key}", {"by": row.role, **kept}))
+            await self.ledger.effect_done(run, key, kept, (f"look:{key}", {"by": role, **kept}))
             return found
         return Inventory.from_json(start.done)
 
-    async def _subject(self, state: RunState) -> Subject:
+    async def _subject(self, state: RunState, role: str, looks: Looks) -> Subject:
         return Subject(
             facts=await self.facing.facts(state["run"]),
             phase=state["phase"],
             tree=self.workspace.tree_id(state["commit"]),
             files=self.workspace.tree(state["commit"]),
             since=self.workspace.tree(state["since"]),
+            inventory=await self._counted(state, role, looks),
         )
 
     async def _outcome(self, state: RunState, receipts: Mapping[str, Mapping[str, Any]]) -> Outcome:

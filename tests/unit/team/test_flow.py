@@ -30,6 +30,7 @@ CHECKS = [
     "bandit",
     "dependency-allow-list",
     "dry-run-default",
+    "inventory",
     "snapshot-before-change",
     "trace",
     "wheel-contents",
@@ -111,6 +112,8 @@ def test_authors_of_one_phase_write_different_paths() -> None:
         ),
         # an agent can never approve
         ("approvers: [manager]", "approvers: [qa-specialist]", "unknown-approver", "[qa-specialist]", "Known: manager"),
+        # a check of what was seen, given to who does not look
+        ("looks: [inventory], checks", "checks", "blind-check", "[snapshot-before-change, inv", "looks: [inventory]"),
         # it escalates, and to nobody
         ("name: spec review,", "name: spec review, escalate_after: 2d,", "escalation", "spec review", "or neither"),
         # an agent cannot be escalated to

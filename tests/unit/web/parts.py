@@ -139,6 +139,7 @@ async def office(
     script: Script | None = None,
     *,
     managers: Sequence[str] = ("ada",),
+    files: Mapping[str, str] | None = None,
     slack: Workspace | None = None,
     members: Mapping[str, str] | None = None,
     **gate: Any,
@@ -149,6 +150,7 @@ async def office(
         folder: for the repository and the keys.
         script: what the team does.
         managers: who is one.
+        files: what the repository has besides, by path.
         slack: where clicks come from.
         members: by manager, who they are in Slack.
         gate: what the first gate asks besides what it always does.
@@ -157,6 +159,9 @@ async def office(
     accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
     keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
     laid(folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers))
+    for path, text in (files or {}).items():
+        (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "target" / path).write_text(text)
     if members:
         in_slack(folder / "target", members)
     if gate:

@@ -158,7 +158,7 @@ async def _secret(here: Office, who: str) -> str:
 async def ask(
     client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str, once: str = ""
 ) -> httpx.Response:
-    path = route.path.format(run=key.run, phase=key.phase, attempt=key.attempt, name="page.css")
+    path = route.path.format(run=key.run, phase=key.phase, attempt=key.attempt, name="page.css", server="aws")
     if route.method == "GET":
         query = {"by": "ada"} if path.endswith("/audit") else {}
         return await client.get(path, params=query)

@@ -2,6 +2,7 @@
 
 from phasegate.authors.check import CHECKS, Check
 from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default
+from phasegate.authors.checks.inventory import inventory
 from phasegate.authors.checks.release import wheel_contents
 from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
 from phasegate.authors.checks.spec import criteria_coverage, spec_lint, trace
@@ -24,6 +25,7 @@ def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
         destructive_action,
         snapshot_before_change,
         dry_run_default,
+        inventory,
         bandit,
         dependency_allow_list,
         runs.tests_pass,

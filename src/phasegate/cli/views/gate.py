@@ -13,6 +13,7 @@ from phasegate.app.gate_view import Answer, Evidence, GateView
 from phasegate.app.mirror.seen import ByHand
 from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
+from phasegate.cli.views.lists import waiting_tools
 from phasegate.core import visible
 from phasegate.ledger import DecisionKind
 from phasegate.workspace import Change
@@ -33,6 +34,8 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
     parts += [Text(), Text(f"Findings: {tally(view.findings)}", "name")]
     if view.findings:
         parts.append(_indented(findings_list(view.findings)))
+    if view.tools:
+        parts += [Text(), waiting_tools(view.tools)]
     parts += [Text(), Text("Evidence", "name"), _indented(_evidence(view.evidence))]
     if view.decision is None:
         parts += [Text(), Text("What each decision does", "name"), _indented(_choices(view))]

@@ -7,7 +7,9 @@ from pathlib import PurePosixPath
 from rich.table import Table
 from rich.text import Text
 
+from phasegate.app.asking import Wait
 from phasegate.app.words import age
+from phasegate.core import visible
 from phasegate.ledger import GateRecord, Run, RunStatus
 from phasegate.team import Flow
 
@@ -39,6 +41,12 @@ def gates_table(rows: Sequence[tuple[GateRecord, Run]], flow: Flow, now: datetim
         name = flow.phase(gate.key.phase).gate.name
         table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(run.spec).name)
     return table
+
+
+def waiting_tools(found: Sequence[Wait]) -> Text:
+    """Servers whose tools wait for a manager, each with the command that answers it."""
+    lines = [Text(f"{visible(wait.says)}\n→ {wait.fix}", "wait") for wait in found]
+    return Text("\n").join(lines)
 
 
 def _table(*columns: str, wide: str) -> Table:

@@ -6,6 +6,7 @@ from phasegate.runbooks.documents.data_model import contracts, data_model
 from phasegate.runbooks.documents.plan import plan
 from phasegate.runbooks.documents.pr_faq import pr_faq
 from phasegate.runbooks.documents.runbook_page import runbook_page
+from phasegate.runbooks.documents.there import planned
 from phasegate.runbooks.documents.work import UNTESTED, negatives, tasks, test_plan
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "data_model",
     "negatives",
     "plan",
+    "planned",
     "pr_faq",
     "runbook_page",
     "tasks",

@@ -4,7 +4,7 @@ from phasegate.runbooks.documents import prose
 from phasegate.runbooks.documents.context import Context
 from phasegate.runbooks.documents.kept import criteria_of, functions, kept_in
 from phasegate.runbooks.documents.text import bullets, code, listing, page, paragraphs, plain, sentence, table
-from phasegate.runbooks.inventory import Counted, Inventory
+from phasegate.runbooks.documents.there import HEADING, there
 from phasegate.runbooks.policy import calls, explain
 from phasegate.runbooks.policy_actions import is_destructive
 
@@ -18,8 +18,8 @@ def plan(context: Context) -> str:
         _summary(context),
         "## Technical Context",
         _technical(context),
-        "## What is there",
-        _there(context.inventory),
+        HEADING,
+        there(context.inventory),
         "## How it works",
         _how(context),
         "## Module boundaries and interfaces",
@@ -47,22 +47,6 @@ def _summary(context: Context) -> str:
         paragraphs(context.spec.what or context.title),
         f"{prose.listed(runbook)} {found} {acts if runbook.action else 'It reports, and changes nothing.'}",
     )
-
-
-def _there(inventory: Inventory | None) -> str:
-    if inventory is None:
-        return "Nobody looked: phasegate.toml names no region under `[aws] inventory`."
-    if inventory.trouble:
-        return f"It could not be counted: {plain(inventory.trouble)}"
-    counted = f"Counted with {code(inventory.operation)} as this plan was drafted."
-    rows = [(plain(row.account or "own"), plain(row.region), _count(row)) for row in inventory.counted]
-    return page(counted, table(("Account", "Region", "Count"), rows))
-
-
-def _count(row: Counted) -> str:
-    if row.count is None:
-        return f"unknown: {plain(row.error)}"
-    return f"more than {row.count:,}" if row.capped else f"{row.count:,}"
 
 
 def _technical(context: Context) -> str:

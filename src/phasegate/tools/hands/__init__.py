@@ -2,9 +2,10 @@
 
 from phasegate.tools.hands.answer import Answer
 from phasegate.tools.hands.call import Call
-from phasegate.tools.hands.hands import Hands, Record
-from phasegate.tools.hands.pins import fingerprint
-from phasegate.tools.hands.policy import Policy, Scope
+from phasegate.tools.hands.hands import Ask, Hands, Record
+from phasegate.tools.hands.pins import fingerprint, told
+from phasegate.tools.hands.policy import Policy
+from phasegate.tools.hands.scope import Scope
 from phasegate.tools.hands.sessions import WAITS, Sessions
 
-__all__ = ["WAITS", "Answer", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "fingerprint"]
+__all__ = ["WAITS", "Answer", "Ask", "Call", "Hands", "Policy", "Record", "Scope", "Sessions", "fingerprint", "told"]

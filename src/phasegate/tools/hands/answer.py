@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, Tool
 
 from phasegate.tools.cleaning import clean, cleaned
 
@@ -28,10 +28,25 @@ def answer_of(result: CallToolResult) -> Answer:
     """What is kept of a result."""
     texts = [part.text if isinstance(part, TextContent) else f"({part.type}, not shown)" for part in result.content]
     text = clean("\n".join(texts))
-    whole = len(text) <= LONGEST
-    data = cleaned(result.structuredContent) if result.structuredContent is not None and whole else None
-    shown = text if whole else f"{text[:LONGEST]}\n({len(text) - LONGEST:,} more characters were cut off)"
-    return Answer(text=shown, data=data, failed=bool(result.isError))
+    shown = (
+        text if len(text) <= LONGEST else f"{text[:LONGEST]}\n({len(text) - LONGEST:,} more characters were cut off)"
+    )
+    data, left_out = _data(result) if len(text) <= LONGEST else (None, "")
+    return Answer(text=shown + left_out, data=data, failed=bool(result.isError))
+
+
+def _data(result: CallToolResult) -> tuple[Any, str]:
+    """The structured content, or that it was left out."""
+    if result.structuredContent is None:
+        return None, ""
+    data = cleaned(result.structuredContent)
+    size = len(json.dumps(data, ensure_ascii=False))
+    return (data, "") if size <= LONGEST else (None, f"\n({size:,} characters of structured content were left out)")
+
+
+def cleaned_tool(tool: Tool) -> Tool:
+    """What a tool says of itself, made fit for a model as an answer is."""
+    return Tool.model_validate(cleaned(tool.model_dump(mode="json", by_alias=True, exclude_none=True)))
 
 
 def as_text(answer: Answer) -> str:

@@ -15,15 +15,18 @@ from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect
 from phasegate.team.templates import as_data
-from phasegate.tools.hands.answer import Answer, answer_of, as_text
+from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned_tool
 from phasegate.tools.hands.call import Call
-from phasegate.tools.hands.policy import Policy
+from phasegate.tools.hands.policy import Policy, waits
 from phasegate.tools.hands.sessions import Sessions
 
 _NONE = StdioConnection(transport="stdio", command="", args=[])
 """The adapter asks for a connection; ours are the sessions', and it never opens one."""
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """Appends an event: the last part of its key, and its body."""
+
+Ask = Callable[[str, Tool, str], Awaitable[None]]
+"""Takes a server's name, a tool as it describes itself, and the reason why it is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Hands:
     grants: Callable[[], Awaitable[Sequence[ToolGrant]]]
     """Grants whose signer may give them, asked for at each call."""
     record: Record
+    ask: Ask | None = None
+    """Told of each tool that would be called, or shown to a model, if a manager granted it."""
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Answer:
         """Calls `server.tool`.
@@ -59,21 +64,23 @@ class Hands:
     async def tools(self) -> list[BaseTool]:
         """What the role may call, as tools for a model: named `server_tool`, and answered between marks as data.
 
-        A server that is not configured, or does not start, is left out; so is a tool that the role may never call.
+        A server that is not configured, or does not start, is left out; so is a tool that the role may never call, and
+        one that a manager has yet to read: what it says of itself would be read by the model.
         """
         found: list[BaseTool] = []
+        grants = await self.grants()
         for server in self.policy.servers.values():
             try:
                 shown = await self.sessions.tools(server)
             except PhasegateError:
                 continue
-            found += [self._as_tool(server.name, tool) for tool in shown.values() if self._may(server.name, tool.name)]
+            for tool in shown.values():
+                reason = self.policy.off(self.role, server, tool, grants)
+                if reason:
+                    await self._ask(server.name, tool, reason)
+                else:
+                    found.append(self._as_tool(server.name, cleaned_tool(tool)))
         return found
-
-    def _may(self, server: str, tool: str) -> bool:
-        described = self.policy.servers[server]
-        rule = described.rule(tool)
-        return rule is not None and rule.effect is not Effect.destructive and self.role in described.callers(tool)
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:
         async def instead(request: MCPToolCallRequest, handler: Any) -> CallToolResult:
@@ -96,11 +103,20 @@ class Hands:
         server = self.policy.servers.get(call.server)
         listed = server is not None and server.rule(call.tool) is not None and call.role in server.callers(call.tool)
         shown = (await self.sessions.tools(server)).get(call.tool) if server and listed else None
-        rule = self.policy.judge(call, shown, await self.grants())
+        try:
+            rule = self.policy.judge(call, shown, await self.grants())
+        except Refused as refused:
+            if shown:
+                await self._ask(call.server, shown, refused.reason)
+            raise
         assert server
         reads = rule.effect is Effect.read
         result = await self.sessions.call(server, call.tool, call.arguments, seconds=rule.seconds, reads=reads)
         return answer_of(result)
+
+    async def _ask(self, server: str, shown: Tool, reason: str) -> None:
+        if self.ask and waits(reason):
+            await self.ask(server, shown, reason)
 
     async def _note(self, call: Call, began: float, outcome: str) -> None:
         body = {

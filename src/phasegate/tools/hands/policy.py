@@ -4,33 +4,21 @@ What a server says of its tools (`readOnlyHint` and the like) counts for nothing
 manager's grants do.
 """
 
-import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from mcp.types import Tool
 
-from phasegate.core import Refused
+from phasegate.core import Refused, visible
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect, Rule, ToolServer
-from phasegate.tools.hands.call import Call
+from phasegate.tools.hands.call import Call, is_name
 from phasegate.tools.hands.pins import fingerprint
+from phasegate.tools.hands.scope import MOST_DEPTH, Scope, depth, items, pairs
 
 _MINUTE = timedelta(minutes=1)
-_PLACE = re.compile(r"(?:aws)?(account|region)(?:ids?|names?|s)?")
-"""An argument's name that names accounts or regions, written small and without `_` and `-`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """What of AWS may be asked about; None: all of it."""
-
-    accounts: frozenset[str] | None = None
-    """Twelve digits each, and `""` for the caller's own."""
-    regions: frozenset[str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -39,9 +27,22 @@ class Policy:
 
     servers: Mapping[str, ToolServer]
     now: Callable[[], datetime]
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     _made: dict[str, deque[datetime]] = field(default_factory=dict)
     """When calls of a tool were made, within the last minute."""
+
+    def off(self, role: str, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> str:
+        """Why a role may not be told of a tool, as `judge` has it; empty where it may.
+
+        What a tool that is off says of itself is for managers alone.
+        """
+        call = Call(role=role, server=server.name, tool=shown.name, arguments={})
+        try:
+            self._is_listed(call)
+            self._is_pinned(call, server, shown, self._standing(call, grants))
+        except Refused as refused:
+            return refused.reason
+        return ""
 
     def judge(self, call: Call, shown: Tool | None, grants: Sequence[ToolGrant]) -> Rule:
         """Lets a call through, and counts it.
@@ -55,18 +56,10 @@ class Policy:
             Refused: reason `tool_not_listed`, `role_not_allowed`, `tool_unknown`, `never_granted`, `not_pinned`,
                 `tool_changed`, `outside_scope`, `needs_grant`, or `too_many_calls`.
         """
-        server = self.servers.get(call.server)
-        rule = server.rule(call.tool) if server else None
-        if server is None or rule is None:
-            raise _refused(call, "tool_not_listed", f"tools/{call.server}.yaml does not name it", "name it there")
-        if call.role not in server.callers(call.tool):
-            raise _refused(call, "role_not_allowed", f"the {call.role} may not call it", "add the role under `roles`")
-        if rule.effect is Effect.destructive:
-            fix = "have a runbook do it, whose findings a manager approves"
-            raise _refused(call, "never_granted", "it is destructive, and no agent calls such a tool", fix)
+        server, rule = self._is_listed(call)
         if shown is None:
             raise _refused(call, "tool_unknown", "the server has no such tool", "'phasegate tools' lists what it has")
-        standing = [grant for grant in grants if grant.server == call.server and grant.stands(self.now())]
+        standing = self._standing(call, grants)
         self._is_pinned(call, server, shown, standing)
         self._in_scope(call, server)
         if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
@@ -74,6 +67,21 @@ class Policy:
             raise _refused(call, "needs_grant", "it writes, and no grant covers this call", fix)
         self._in_time(call, rule)
         return rule
+
+    def _is_listed(self, call: Call) -> tuple[ToolServer, Rule]:
+        server = self.servers.get(call.server)
+        rule = server.rule(call.tool) if server and is_name(call.tool) else None
+        if server is None or rule is None:
+            raise _refused(call, "tool_not_listed", f"tools/{call.server}.yaml does not name it", "name it there")
+        if call.role not in server.callers(call.tool):
+            raise _refused(call, "role_not_allowed", f"the {call.role} may not call it", "add the role under `roles`")
+        if rule.effect is Effect.destructive:
+            fix = "have a runbook do it, whose findings a manager approves"
+            raise _refused(call, "never_granted", "it is destructive, and no agent calls such a tool", fix)
+        return server, rule
+
+    def _standing(self, call: Call, grants: Sequence[ToolGrant]) -> list[ToolGrant]:
+        return [grant for grant in grants if grant.server == call.server and grant.stands(self.now())]
 
     def _is_pinned(self, call: Call, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> None:
         pins = [grant.pins[call.tool] for grant in grants if call.tool in grant.pins]
@@ -86,20 +94,17 @@ class Policy:
             raise _refused(call, "tool_changed", "it describes itself otherwise than it did when it was granted", fix)
 
     def _in_scope(self, call: Call, server: ToolServer) -> None:
-        for name, value in _named(call.arguments):
-            for limit, allowed in self._limits(name, server):
-                stray = [item for item in _items(value) if str(item) not in allowed]
-                if stray:
-                    fix = f"one of {', '.join(sorted(allowed)) or 'none'}"
-                    raise _refused(call, "outside_scope", f"{limit} '{stray[0]}' is not within its bounds", fix)
-
-    def _limits(self, name: str, server: ToolServer) -> Iterator[tuple[str, Sequence[str] | frozenset[str]]]:
-        if name in server.only:
-            yield name, server.only[name]
-        place = _PLACE.fullmatch(re.sub("[_-]", "", name).lower())
-        allowed = {"account": self.scope.accounts, "region": self.scope.regions}.get(place[1]) if place else None
-        if place and allowed is not None:
-            yield place[1], allowed
+        if depth(call.arguments) > MOST_DEPTH:
+            why = f"its arguments are nested more than {MOST_DEPTH} deep"
+            raise _refused(call, "outside_scope", why, "say it in a flatter way")
+        for name, value in pairs(call.arguments):
+            allowed = server.only.get(name)
+            stray = [item for item in items(value) if str(item) not in allowed] if allowed is not None else []
+            if stray:
+                raise _outside(call, name, stray[0], ", ".join(sorted(allowed or ())))
+        found = self.scope.stray(call.arguments, reads_text=server.has_aws)
+        if found:
+            raise _outside(call, *found, self.scope.within(found[0]))
 
     def _in_time(self, call: Call, rule: Rule) -> None:
         now, made = self.now(), self._made.setdefault(call.name, deque())
@@ -110,32 +115,29 @@ class Policy:
         made.append(now)
 
 
+def waits(reason: str) -> bool:
+    """Whether a manager's grant would let through what was refused for that reason."""
+    return reason in ("tool_changed", "not_pinned", "needs_grant")
+
+
 def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
     """Whether a call that writes is within a grant: its tool as described, its arguments as bounded."""
     if call.tool not in grant.writes or grant.pins.get(call.tool) != fingerprint(shown):
         return False
     return all(
-        name in call.arguments and all(_within(str(item), values) for item in _items(call.arguments[name]))
+        name in call.arguments and all(_within(str(item), values) for item in items(call.arguments[name]))
         for name, values in grant.only.items()
     )
+
+
+def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:
+    why = f"{what} '{visible(str(value))[:60]}' is not within its bounds"
+    return _refused(call, "outside_scope", why, f"one of: {allowed}")
 
 
 def _within(value: str, allowed: Sequence[str]) -> bool:
     """Whether it is one of these; `*` at the end of one stands for anything, as in `OPS-*`."""
     return any(value.startswith(each[:-1]) if each.endswith("*") else value == each for each in allowed)
-
-
-def _named(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every argument at any depth: a region that is hidden in an object is one too."""
-    for name, value in arguments.items():
-        yield name, value
-        for inner in _items(value):
-            if isinstance(inner, Mapping):
-                yield from _named(inner)
-
-
-def _items(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _refused(call: Call, reason: str, why: str, fix: str) -> Refused:

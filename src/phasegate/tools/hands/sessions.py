@@ -1,47 +1,55 @@
 """Sessions with MCP servers: begun at the first call, kept, and begun anew where a server died."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
-from mcp import ClientSession, McpError, StdioServerParameters
-from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
+from mcp import McpError
 from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent, Tool
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
 from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
+from phasegate.tools.cleaning import clean
+from phasegate.tools.hands.line import Line, root
+from phasegate.tools.hands.shape import misshapen
 
 START_SECONDS = 60.0
 """How long a server may take until it answers for the first time; installers of packages are slow."""
 WAITS = (0.5, 2.0, 8.0)
 """Seconds before each further attempt to begin a session, or to read."""
-_MOST_TOOLS = 1_000
-_NO_ANSWER = (CONNECTION_CLOSED, httpx.codes.REQUEST_TIMEOUT)
-"""Codes with which our own side says that none came."""
+_GONE = ((CONNECTION_CLOSED, "Connection closed"), (32600, "Session terminated"))
+"""What our own side says where the server is gone, or forgot our session; servers use these codes, too."""
+_LONGEST = 400
+"""Characters of an error that are kept."""
 
 
 class Sessions:
     """One session with each server that is used; for one event loop."""
 
-    def __init__(self, environ: Mapping[str, str], log: Path | None = None, waits: Sequence[float] = WAITS) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        log: Path | None = None,
+        waits: Sequence[float] = WAITS,
+        start_seconds: float = START_SECONDS,
+    ) -> None:
         """Prepares it; nothing is started.
 
         Args:
             environ: where the variables of the servers come from.
             log: what servers write to their standard error is added to this file; None throws it away.
             waits: seconds before each further attempt.
+            start_seconds: how long a server may take until it answers for the first time.
         """
         self._environ = environ
         self._log = log
         self._waits = waits
-        self._lines: dict[str, _Line] = {}
+        self._start_seconds = start_seconds
+        self._lines: dict[str, Line] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def tools(self, server: ToolServer) -> dict[str, Tool]:
@@ -50,7 +58,12 @@ class Sessions:
         Raises:
             Missing: it lacks a variable, or cannot be started or reached.
         """
-        return (await self._line(server)).tools
+        line = await self._line(server)
+        try:
+            return await line.tools()
+        except Exception as error:
+            await line.end()
+            raise _unready(server, error) from error
 
     async def call(
         self, server: ToolServer, tool: str, arguments: Mapping[str, Any], *, seconds: float, reads: bool
@@ -75,18 +88,23 @@ class Sessions:
     ) -> CallToolResult:
         line = await self._line(server)
         try:
-            return await line.call(tool, arguments, seconds)
+            shown = (await line.tools()).get(tool)
+            result = await line.call(tool, arguments, seconds)
         except McpError as error:
-            if error.error.code not in _NO_ANSWER:  # the server said no, in the protocol's words
+            gone = (error.error.code, error.error.message) in _GONE
+            if not gone and error.error.code != httpx.codes.REQUEST_TIMEOUT:  # the server said no, in its own words
                 return CallToolResult(content=[TextContent(type="text", text=error.error.message)], isError=True)
             await line.end()
-            kind = _Gone if error.error.code == CONNECTION_CLOSED else _Lost
-            raise _lost(kind, server, tool, error) from error
-        except (httpx.HTTPError, OSError) as error:
+            raise _lost(_Gone if gone else _Lost, server, tool, error) from error
+        except (httpx.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             await line.end()
             raise _lost(_Lost if isinstance(error, TimeoutError) else _Gone, server, tool, error) from error
-        except RuntimeError as error:  # an answer that does not keep to the tool's own schema
+        except ValueError as error:  # it is no result
             raise _lost(_Lost, server, tool, error) from error
+        fault = _fault(shown, result)
+        if fault:
+            raise _lost(_Lost, server, tool, ValueError(f"it does not keep to its own schema: {fault}"))
+        return result
 
     async def close(self) -> None:
         """Ends all sessions, and the servers that were started for them."""
@@ -94,22 +112,27 @@ class Sessions:
             await line.end()
         self._lines.clear()
 
-    async def _line(self, server: ToolServer) -> "_Line":
+    async def _line(self, server: ToolServer) -> Line:
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             held = self._lines.get(server.name)
             if held is None or held.is_over:
                 self._lines[server.name] = held = await self._begun(server)
             return held
 
-    async def _begun(self, server: ToolServer) -> "_Line":
+    async def _begun(self, server: ToolServer) -> Line:
         missing = server.missing(self._environ)
         if missing:
             raise Missing(f"server '{server.name}' is not configured: {missing[0]} is not set", fix=f"set {missing[0]}")
         return await self._again(_Unready)(self._start, server)
 
-    async def _start(self, server: ToolServer) -> "_Line":
-        line = _Line(server, self._environ, self._log)
-        await line.begin()
+    async def _start(self, server: ToolServer) -> Line:
+        line = Line(server, self._environ, self._log, self._start_seconds)
+        try:
+            await line.begin()
+        except TimeoutError as error:  # another attempt would take as long
+            raise Missing(f"server '{server.name}' does not answer", fix=_see(server)) from error
+        except Exception as error:
+            raise _unready(server, error) from error
         return line
 
     def _again(self, error: type[Exception]) -> AsyncRetrying:
@@ -130,105 +153,30 @@ class _Gone(_Lost):
 
 
 def _lost(kind: type[_Lost], server: ToolServer, tool: str, error: Exception) -> _Lost:
-    fix = f"see what the server says: phasegate tools list {server.name}"
-    return kind(f"{server.name}.{tool} was not answered: {_words(error)}", fix=fix)
+    return kind(f"{server.name}.{tool} was not answered: {_words(error)}", fix=_see(server))
+
+
+def _fault(shown: Tool | None, result: CallToolResult) -> str:
+    """How a result that is no error breaks what its tool promised; empty where it does not."""
+    if shown is None or shown.outputSchema is None or result.isError:
+        return ""
+    if result.structuredContent is None:
+        return "it has no structured content"
+    return misshapen(shown.outputSchema, result.structuredContent)
+
+
+def _unready(server: ToolServer, error: Exception) -> "_Unready":
+    return _Unready(f"server '{server.name}' does not start: {_words(error)}", fix=_see(server))
+
+
+def _see(server: ToolServer) -> str:
+    return f"see what the server says: phasegate tools list {server.name}"
 
 
 class _Unready(Missing):
     """A server that did not start, and may yet."""
 
 
-class _Line:
-    """A session in a task of its own, for it must be ended by who began it."""
-
-    def __init__(self, server: ToolServer, environ: Mapping[str, str], log: Path | None) -> None:
-        self._server, self._environ, self._log = server, environ, log
-        self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
-        self._over = asyncio.Event()
-        self.tools: dict[str, Tool] = {}
-
-    @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
-
-    async def begin(self) -> None:
-        self._task = asyncio.create_task(self._hold())
-        try:
-            session = await asyncio.wait_for(asyncio.shield(self._ready), START_SECONDS)
-            self.tools = await asyncio.wait_for(_listed(session), START_SECONDS)
-        except Exception as error:
-            await self.end()
-            why = f"server '{self._server.name}' does not start: {_words(error)}"
-            raise _Unready(why, fix=f"see what it says: phasegate tools list {self._server.name}") from error
-
-    async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> CallToolResult:
-        """Raises where no whole answer comes in time, also where one trickles in without end."""
-        session = await self._ready
-        limit = timedelta(seconds=seconds)
-        async with asyncio.timeout(seconds + 1):
-            return await session.call_tool(tool, dict(arguments), read_timeout_seconds=limit)
-
-    async def end(self) -> None:
-        self._over.set()
-        if not self._ready.done():
-            self._task.cancel()  # one that has begun sees that it is over, and waits for its program to end
-        await asyncio.wait([self._task])
-
-    async def _hold(self) -> None:
-        try:
-            # Neither sampling nor elicitation nor roots are offered: a server cannot ask us for anything.
-            async with self._streams() as (read, write), ClientSession(read, write) as session:
-                await session.initialize()
-                self._ready.set_result(session)
-                await self._over.wait()
-        except BaseException as error:
-            if not self._ready.done():
-                self._ready.set_exception(_root(error))
-                self._ready.exception()  # seen, also where nobody waits any more
-            if isinstance(error, asyncio.CancelledError) and not self._over.is_set():
-                raise
-        finally:
-            self._over.set()
-
-    @asynccontextmanager
-    async def _streams(self) -> AsyncIterator[tuple[Any, Any]]:
-        async with AsyncExitStack() as stack:
-            if self._server.url:
-                headers = {"Authorization": f"Bearer {self._environ[self._server.token]}"} if self._server.token else {}
-                # No redirect is followed: the token is for this address alone.
-                client = httpx.AsyncClient(headers=headers, follow_redirects=False, timeout=START_SECONDS)
-                http = await stack.enter_async_context(client)
-                opened = await stack.enter_async_context(streamable_http_client(self._server.url, http_client=http))
-                yield opened[:2]
-                return
-            errors = stack.enter_context((self._log or Path("/dev/null")).open("a"))
-            yield await stack.enter_async_context(stdio_client(self._program(), errlog=errors))
-
-    def _program(self) -> StdioServerParameters:
-        given = {name: self._environ[name] for name in self._server.env if name in self._environ}
-        program, *words = self._server.command
-        if self._server.ours:
-            program, words = sys.executable, ["-m", "phasegate.cli", *self._server.command[1:]]
-        return StdioServerParameters(command=program, args=words, env=given)
-
-
-async def _listed(session: ClientSession) -> dict[str, Tool]:
-    found: dict[str, Tool] = {}
-    cursor = None
-    while True:
-        page = await session.list_tools(cursor)
-        found |= {tool.name: tool for tool in page.tools}
-        cursor = page.nextCursor
-        if not cursor or len(found) > _MOST_TOOLS:
-            return found
-
-
-def _root(error: BaseException) -> BaseException:
-    """What was raised, out of the groups that task groups put it in."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-
-
 def _words(error: BaseException) -> str:
-    return str(_root(error)) or type(error).__name__
+    """What an error says: words of strangers, cut and cleaned as an answer is."""
+    return clean(str(root(error)) or type(error).__name__)[:_LONGEST]

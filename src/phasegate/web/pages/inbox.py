@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from phasegate.app.asking import waits
 from phasegate.web.parts import Served
 from phasegate.web.who import Person
 
@@ -17,4 +18,13 @@ async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0
     """Pending gates, the oldest first."""
     rows, total = await parts.inbox.waiting(start, PAGE)
     over = await parts.app.ledger.excused(over=True) if not start else []
-    return parts.page("inbox.html", session, rows=rows, total=total, start=start, following=start + PAGE, over=over)
+    return parts.page(
+        "inbox.html",
+        session,
+        asking=await waits(parts.app),
+        rows=rows,
+        total=total,
+        start=start,
+        following=start + PAGE,
+        over=over,
+    )

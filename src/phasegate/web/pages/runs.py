@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
+from phasegate.app.asking import waits
 from phasegate.app.made import made
 from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import State, progress
@@ -87,6 +88,7 @@ async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]
         "outside": await outside(parts.app, run.id, events),
         "by_hand": by_hand(events),
         "events": events,
+        "asking": await waits(parts.app, run.id),
     }
 
 

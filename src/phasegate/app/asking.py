@@ -1,0 +1,153 @@
+"""Tools that a run met and that wait for a manager: what they are, what changed in them, and until when they wait."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
+from phasegate.team.servers import Effect
+from phasegate.workflow.granting import standing_grants
+from phasegate.workspace import Change, changes
+
+_SAYS = {
+    "tool_changed": "changed since it was granted",
+    "not_pinned": "is new: no manager has read what it says of itself",
+    "needs_grant": "was to write, and no grant covers it",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One tool that a run could not call."""
+
+    run: str
+    phase: str
+    attempt: int
+    server: str
+    tool: str
+    by: str
+    """The role that wanted it."""
+    reason: str
+    """`tool_changed`, `not_pinned` or `needs_grant`."""
+    mark: str
+    """The digest of what it says of itself."""
+    old: str = ""
+    """The digest of what was granted last; empty where nothing was."""
+    writes: bool
+    at: datetime
+
+    @property
+    def says(self) -> str:
+        """`find_issue changed since it was granted`."""
+        return f"{self.tool} {_SAYS[self.reason]}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; its time in ISO 8601."""
+        return {**vars(self), "at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A server some of whose tools wait."""
+
+    server: str
+    tools: tuple[Asked, ...]
+    """Each once, however many runs met it."""
+    changes: tuple[Change, ...] = field(default=())
+    """What each tool says of itself, against what was granted; without those whose words are not known."""
+    only: str = ""
+    """What bounded the calls that write so far, `ARGUMENT=VALUE` on each line."""
+
+    @property
+    def says(self) -> str:
+        """`tools of jira wait for you: …`."""
+        return f"tools of {self.server} wait for you: {'; '.join(asked.says for asked in self.tools)}"
+
+    @property
+    def fix(self) -> str:
+        """The command that answers it at the terminal."""
+        writes = "".join(f" --write {asked.tool}" for asked in self.tools if asked.reason == "needs_grant")
+        return f"phasegate tools grant {self.server}{writes}"
+
+
+async def waits(app: App, run: str = "", phase: str = "") -> list[Wait]:
+    """Servers that wait for a manager, by name.
+
+    Args:
+        app: where.
+        run: met by this run; empty: by any that has not ended.
+        phase: met in this phase; empty: in any.
+    """
+    grants = await standing_grants(app.keeper, Grants(app.database, app.clock))
+    found: dict[str, dict[tuple[str, ...], Asked]] = {}
+    for asked in _standing(app, await app.ledger.asked(run), grants):
+        if phase in ("", asked.phase):
+            found.setdefault(asked.server, {})[asked.tool, asked.mark, asked.reason] = asked
+    return [_wait(server, tuple(tools.values()), grants) for server, tools in sorted(found.items())]
+
+
+async def with_changes(app: App, wait: Wait) -> Wait:
+    """The same with what changed, as far as the words are known."""
+    told = await Descriptions(app.database).find(
+        [mark for asked in wait.tools for mark in (asked.mark, asked.old) if mark]
+    )
+    before = {asked.tool: readable(told[asked.old]) for asked in wait.tools if asked.old in told}
+    after = {asked.tool: readable(told[asked.mark]) for asked in wait.tools if asked.mark in told}
+    return Wait(server=wait.server, tools=wait.tools, changes=tuple(changes(before, after)), only=wait.only)
+
+
+def readable(told: str) -> bytes:
+    """A description as a person reads it: the words, then all else as JSON."""
+    said = json.loads(told)
+    words = str(said.pop("description", ""))
+    return f"{words}\n\n{json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False)}\n".encode()
+
+
+def _standing(app: App, events: Sequence[Event], grants: Sequence[ToolGrant]) -> Iterable[Asked]:
+    for event in events:
+        asked = _read(app, event, grants)
+        if asked and _still(app, asked, grants):
+            yield asked
+
+
+def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> Asked | None:
+    server, phase, attempt, tool = event.place[:4]
+    described = app.team.servers.get(server)
+    rule = described.rule(tool) if described else None
+    if rule is None or rule.effect is Effect.destructive:
+        return None
+    pins = [grant.pins[tool] for grant in grants if grant.server == server and tool in grant.pins]
+    return Asked(
+        run=event.run,
+        phase=phase,
+        attempt=int(attempt),
+        server=server,
+        tool=tool,
+        by=event.body["by"],
+        reason=event.body["reason"],
+        mark=event.body["mark"],
+        old=next((pin for pin in reversed(pins) if pin != event.body["mark"]), ""),
+        writes=rule.effect is Effect.write,
+        at=event.at,
+    )
+
+
+def _still(app: App, asked: Asked, grants: Sequence[ToolGrant]) -> bool:
+    """Whether the same call would be refused for the same reason now."""
+    pinned = [grant for grant in grants if grant.server == asked.server and asked.tool in grant.pins]
+    same = [grant for grant in pinned if grant.pins[asked.tool] == asked.mark]
+    if asked.reason == "needs_grant":
+        return not any(asked.tool in grant.writes and grant.begins >= asked.at for grant in same)
+    return not same and (bool(pinned) or not app.team.servers[asked.server].ours)
+
+
+def _wait(server: str, tools: tuple[Asked, ...], grants: Sequence[ToolGrant]) -> Wait:
+    bounds = next((grant.only for grant in reversed(grants) if grant.server == server and grant.only), {})
+    return Wait(
+        server=server,
+        tools=tools,
+        only="\n".join(f"{name}={value}" for name, values in bounds.items() for value in values),
+    )

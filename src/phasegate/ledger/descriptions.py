@@ -1,0 +1,47 @@
+"""What tools say of themselves, kept under its own digest: a text that was changed in the database is not found."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from phasegate.core import canonical, digest
+from phasegate.store import Database
+from phasegate.store.schema import descriptions
+
+LONGEST = 200_000
+"""Bytes of one that are kept; of a longer one only the digest is known."""
+
+
+class Descriptions:
+    """Descriptions of one repository's tools; the digests are those of grants' pins."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, told: Iterable[Mapping[str, Any]]) -> None:
+        """Keeps some."""
+        texts = [canonical(each).decode() for each in told]
+        rows = [{"digest": digest(text.encode()), "told": text} for text in texts if len(text) <= LONGEST]
+        if rows:
+            await self._database.write(_keep, rows)
+
+    async def find(self, digests: Collection[str]) -> dict[str, str]:
+        """Those that are known, by digest, as canonical JSON."""
+        found = await self._database.read(_find, sorted(set(digests)))
+        return {name: text for name, text in found.items() if digest(text.encode()) == name}
+
+
+def _keep(connection: sa.Connection, rows: list[dict[str, str]]) -> None:
+    connection.execute(
+        insert(descriptions).on_conflict_do_update(
+            index_elements=["digest"], set_={"told": insert(descriptions).excluded.told}
+        ),
+        rows,
+    )
+
+
+def _find(connection: sa.Connection, digests: list[str]) -> dict[str, str]:
+    query = sa.select(descriptions).where(descriptions.c.digest.in_(digests))
+    return {row.digest: row.told for row in connection.execute(query)}

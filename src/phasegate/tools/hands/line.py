@@ -1,0 +1,214 @@
+"""One session with one server, held open in a task of its own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import (
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    ClientRequest,
+    PaginatedRequestParams,
+    ServerNotification,
+    Tool,
+    ToolListChangedNotification,
+)
+
+from phasegate.team.servers import ToolServer
+from phasegate.tools.hands.stdio import MOST_BYTES, program
+
+MOST_TOOLS, MOST_PAGES = 1_000, 100
+"""What a server's list of tools may have."""
+LONGEST_SECONDS = 600.0
+"""No call takes longer (`team.servers.Rule.seconds`)."""
+_END_SECONDS = 6.0
+
+
+class Line:
+    """A session in a task of its own, for it must be ended by who began it."""
+
+    def __init__(self, server: ToolServer, environ: Mapping[str, str], log: Path | None, seconds: float) -> None:
+        """Prepares it.
+
+        Args:
+            server: with whom.
+            environ: where the server's variables come from.
+            log: where its standard error goes.
+            seconds: how long it may take until it answers for the first time, and to list its tools.
+        """
+        self._server, self._environ, self._log, self._seconds = server, environ, log, seconds
+        self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
+        self._over = asyncio.Event()
+        self._tools: dict[str, Tool] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, by whomever."""
+        return self._over.is_set()
+
+    async def begin(self) -> None:
+        """Begins it, and lists the tools; ends it where that fails, and raises what was raised."""
+        self._task = asyncio.create_task(self._hold())
+        try:
+            await asyncio.wait_for(asyncio.shield(self._ready), self._seconds)
+            await self.tools()
+        except BaseException:
+            await self.end()
+            raise
+
+    async def tools(self) -> dict[str, Tool]:
+        """The tools by name; asked for again where the server said that they changed."""
+        if self._tools is None:
+            found: dict[str, Tool] = await asyncio.wait_for(self._within(_listed(await self._ready)), self._seconds)
+            self._tools = found
+        return self._tools
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> CallToolResult:
+        """Calls a tool.
+
+        Not by the session's own `call_tool`: that judges the answer by the server's schema, whose patterns a server
+        can write so that judging never ends.
+
+        Raises:
+            McpError: the server refused, or gave no answer in time.
+            OSError: the session ended, or no whole answer came in time, also where one trickles in without end.
+            ValueError: what came is no result.
+        """
+        session = await self._ready
+        limit = timedelta(seconds=seconds)
+        params = CallToolRequestParams(name=tool, arguments=dict(arguments))
+        asked = session.send_request(
+            ClientRequest(CallToolRequest(params=params)), CallToolResult, request_read_timeout_seconds=limit
+        )
+        async with asyncio.timeout(seconds + 1):
+            answer: CallToolResult = await self._within(asked)
+            return answer
+
+    async def _within(self, wanted: Any) -> Any:
+        """What comes of it while the session lasts."""
+        asked, over = asyncio.ensure_future(wanted), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait({asked, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise ConnectionError("the server ended")
+            return asked.result()
+        finally:
+            for task in (asked, over):
+                task.cancel()
+            await asyncio.gather(asked, over, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Ends it, and the program that was started for it, whatever that does."""
+        self._over.set()
+        if not self._ready.done():
+            self._task.cancel()  # one that has begun sees that it is over, and waits for its program to end
+        _, late = await asyncio.wait([self._task], timeout=_END_SECONDS)
+        if late:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_END_SECONDS)
+
+    async def _hold(self) -> None:
+        try:
+            # Neither sampling nor elicitation nor roots are offered: a server cannot ask us for anything.
+            async with (
+                self._streams() as (read, write),
+                ClientSession(read, write, message_handler=self._hear) as session,
+            ):
+                await session.initialize()
+                self._ready.set_result(session)
+                await self._over.wait()
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(root(error))
+                self._ready.exception()  # seen, also where nobody waits any more
+            if isinstance(error, asyncio.CancelledError) and not self._over.is_set():
+                raise
+        finally:
+            self._over.set()
+            if not self._ready.done():  # its program ended before it said anything
+                self._ready.set_exception(ConnectionError("the server ended"))
+                self._ready.exception()
+
+    async def _hear(self, message: Any) -> None:
+        if isinstance(message, ServerNotification) and isinstance(message.root, ToolListChangedNotification):
+            self._tools = None  # what was granted is held against what it says now
+
+    @asynccontextmanager
+    async def _streams(self) -> AsyncIterator[tuple[Any, Any]]:
+        if not self._server.url:
+            given = {name: self._environ[name] for name in self._server.env if name in self._environ}
+            async with program(self._words(), given, self._log) as streams:
+                yield streams
+            return
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(self._client())
+            opened = await stack.enter_async_context(streamable_http_client(self._server.url, http_client=client))
+            yield opened[:2]
+
+    def _client(self) -> httpx.AsyncClient:
+        token = {"Authorization": f"Bearer {self._environ[self._server.token]}"} if self._server.token else {}
+        return httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity", **token},
+            follow_redirects=False,  # the token is for this address alone
+            timeout=httpx.Timeout(self._seconds, read=LONGEST_SECONDS),
+            event_hooks={"response": [_bounded]},
+        )
+
+    def _words(self) -> list[str]:
+        if self._server.ours:
+            return [sys.executable, "-m", "phasegate.cli", *self._server.command[1:]]
+        return list(self._server.command)
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A body that ends where it becomes larger than a message may be."""
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        arrived = 0
+        async for chunk in self._body:
+            arrived += len(chunk)
+            if arrived > MOST_BYTES:
+                raise httpx.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _bounded(response: httpx.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":  # what unpacks can become any size
+        raise httpx.DecodingError("the answer is packed, which was not asked for")
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _Bounded(response.stream)
+
+
+async def _listed(session: ClientSession) -> dict[str, Tool]:
+    found: dict[str, Tool] = {}
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        found |= {tool.name: tool for tool in page.tools}
+        cursor = page.nextCursor
+        if not cursor:
+            return found
+        if len(found) > MOST_TOOLS:
+            break
+    raise ValueError(f"its list of tools has no end within {MOST_PAGES} pages and {MOST_TOOLS:,} tools")
+
+
+def root(error: BaseException) -> BaseException:
+    """What was raised, out of the groups that task groups put it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)

@@ -1,0 +1,119 @@
+"""A server that is a program: spoken to over its standard streams, within bounds that it cannot stretch."""
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.client.stdio import get_default_environment
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCMessage
+
+MOST_BYTES = 16 * 2**20
+"""Of one message; a server that says more at once is ended."""
+LOGGED_BYTES = 2**20
+"""Of what one start of a server writes to its standard error; the rest is read, and thrown away."""
+_GRACE_SECONDS = 2.0
+Read = MemoryObjectReceiveStream[SessionMessage | Exception]
+Write = MemoryObjectSendStream[SessionMessage]
+
+
+@asynccontextmanager
+async def program(
+    words: Sequence[str], environ: Mapping[str, str], log: Path | None
+) -> AsyncIterator[tuple[Read, Write]]:
+    """Starts a program and speaks with it, until it ends or the context does; then all that it started ends, too.
+
+    Args:
+        words: the program, and its arguments.
+        environ: what it sees besides what every program needs (`PATH`, `HOME`, …).
+        log: what it writes to its standard error is added to this file; None throws it away.
+    """
+    said, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write, told = anyio.create_memory_object_stream[SessionMessage](0)
+    sees = {**get_default_environment(), **environ}
+    process = await asyncio.create_subprocess_exec(
+        *words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=sees, limit=MOST_BYTES, start_new_session=True
+    )
+    try:
+        async with anyio.create_task_group() as group, said, told:
+
+            async def hear() -> None:
+                await _hear(process, said)
+                group.cancel_scope.cancel()  # a server that says no more is over
+
+            group.start_soon(hear)
+            group.start_soon(_tell, process, told)
+            group.start_soon(_log, process, log)
+            try:
+                yield read, write
+            finally:
+                group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _end(process)
+
+
+async def _hear(process: Process, said: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
+    assert process.stdout
+    with suppress(ValueError, anyio.BrokenResourceError):  # ValueError: a line longer than it may be
+        while line := await process.stdout.readline():
+            message = _message(line)
+            if message:
+                await said.send(SessionMessage(message))
+
+
+def _message(line: bytes) -> JSONRPCMessage | None:
+    """A line that is no message is nobody's: servers print what they should not."""
+    try:
+        return JSONRPCMessage.model_validate_json(line)
+    except ValueError:
+        return None
+
+
+async def _tell(process: Process, told: MemoryObjectReceiveStream[SessionMessage]) -> None:
+    assert process.stdin
+    with suppress(OSError):  # it went away; whoever waits for its answer learns that from its silence
+        async for message in told:
+            process.stdin.write(message.message.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n")
+            await process.stdin.drain()
+
+
+async def _log(process: Process, log: Path | None) -> None:
+    assert process.stderr
+    left = LOGGED_BYTES if log else 0
+    while chunk := await process.stderr.read(65_536):
+        if log and left:
+            with log.open("ab") as file:
+                file.write(chunk[:left])
+            left -= len(chunk[:left])
+
+
+async def _end(process: Process) -> None:
+    """Asks it to end by closing its input, then tells it to, then makes it; its children with it."""
+    if process.stdin:
+        process.stdin.close()
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
+        if number is not None:
+            _send(process, number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+            break
+    _send(process, signal.SIGKILL)
+    with suppress(TimeoutError, ValueError):  # what was not read keeps its pipes open
+        await asyncio.wait_for(asyncio.gather(_emptied(process.stdout), _emptied(process.stderr)), _GRACE_SECONDS)
+
+
+async def _emptied(stream: asyncio.StreamReader | None) -> None:
+    while stream and await stream.read(2**20):
+        pass
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)  # it began a session of its own: its group has its number

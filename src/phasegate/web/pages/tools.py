@@ -1,0 +1,50 @@
+"""Tools that wait for a manager: what changed in them, and granting them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from phasegate.app.asking import waits, with_changes
+from phasegate.core import PhasegateError
+from phasegate.identity import Session
+from phasegate.web import deciding
+from phasegate.web.diff import files
+from phasegate.web.parts import Parts, Served
+from phasegate.web.problems import Problem, problem_of
+from phasegate.web.who import Filled, Form, Person, address_of
+
+router = APIRouter()
+_PAGE = "/tools"
+
+
+@router.get(_PAGE)
+async def tools(parts: Served, session: Person) -> Response:
+    """What waits; no server is started, and nothing granted, by looking."""
+    return await _page(parts, session)
+
+
+@router.post(f"{_PAGE}/{{server}}/grant")
+async def grant(server: str, request: Request, parts: Served, form: Filled) -> Response:
+    """Grants the tools that were shown, if they still say what was shown."""
+    try:
+        await deciding.grant(parts, server, form, address_of(request))
+    except PhasegateError as error:
+        return await _page(parts, form.session, problem=problem_of(error), form=form)
+    return RedirectResponse(_PAGE, 303)
+
+
+async def _page(
+    parts: Parts, session: Session, *, problem: Problem | None = None, form: Form | None = None
+) -> Response:
+    found = [await with_changes(parts.app, wait) for wait in await waits(parts.app)]
+    kept: dict[str, Any] = {"only": form.text("only"), "until": form.text("until")} if form else {}
+    return parts.page(
+        "tools.html",
+        session,
+        problem.status if problem else 200,
+        rows=[(wait, files(wait.changes)) for wait in found],
+        is_manager=session.account in parts.app.keeper.managers(),
+        problem=problem,
+        filled=kept,
+    )
