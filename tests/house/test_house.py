@@ -35,6 +35,7 @@ IMPORTED_AS = {
     "urllib3": "boto3",
     "atlassian": "atlassian-python-api",
     "starlette": "fastapi",
+    "anyio": "mcp",
 }
 """Packages that are imported under another name, or come as part of another."""
 
