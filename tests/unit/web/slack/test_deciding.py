@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from phasegate.app.gate_card import current
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
@@ -204,4 +205,4 @@ async def test_link_leads_to_the_run_where_no_gate_waits(at: Channel) -> None:
     key: GateKey = await at.here.gate()
     async with at.here.browser("ada") as ada:
         await ada.decide(key, "reject")
-    assert await telling.current(at.here.parts, key) == f"{ORIGIN}/runs/{key.run}"
+    assert await current(at.here.app, key, ORIGIN) == f"{ORIGIN}/runs/{key.run}"
