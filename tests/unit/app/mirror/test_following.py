@@ -297,7 +297,7 @@ async def test_the_digest_is_sent_once_a_day(tmp_path: Path, there: Outside) -> 
         for _ in range(2):
             await Digests(d.app, d.follower).look()
         (text,) = [message.text for message in there.slack.ops.messages]
-        assert "1 gate(s) wait" in text
+        assert "Waiting for a decision: 1 gate." in text
         assert "Free volumes: architecture review" in text
         assert len(there.teams.messages) == 1
         assert d.sessions.calls == ["slack.post_message", "teams.post_card"]
