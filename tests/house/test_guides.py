@@ -22,11 +22,13 @@ from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
 from phasegate.runbooks.runtime.scan import Scan
 from phasegate.team import Team, eject, load_team
+from phasegate.team.servers import read_server
 from phasegate.workflow import EFFECTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = (DOCS / "runbook-language.md").read_text(encoding="utf-8")
 TEAM = (DOCS / "your-team.md").read_text(encoding="utf-8")
+TOOLS = (DOCS / "tools.md").read_text(encoding="utf-8")
 REQUIRED = {"list", "id", "match"}
 
 
@@ -167,3 +169,12 @@ def test_the_policy_of_the_guide_holds(tmp_path: Path) -> None:
 def test_the_guide_names_every_check() -> None:
     section = TEAM.split("The checks that there are:")[1].split("\n## ")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", section, re.M) == list(CHECKS)
+
+
+@pytest.mark.parametrize("text", fences(TOOLS, "yaml"), ids=lambda text: str(yaml.safe_load(text)["name"]))
+def test_servers_of_the_guide_plug_in_as_they_stand(text: str) -> None:
+    agents = [name for name, card in load_team().cards.items() if card.kind == "agent"]
+    server = read_server(text, f"tools/{yaml.safe_load(text)['name']}.yaml", agents=agents)
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 6
+    assert server.roles
+    assert not server.ours

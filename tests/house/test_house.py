@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import json
 import pkgutil
 import re
 import sys
@@ -34,6 +35,7 @@ IMPORTED_AS = {
     "urllib3": "boto3",
     "atlassian": "atlassian-python-api",
     "starlette": "fastapi",
+    "anyio": "mcp",
 }
 """Packages that are imported under another name, or come as part of another."""
 
@@ -93,6 +95,14 @@ def test_a_lock_has_hashes_and_names_no_index(path: Path) -> None:
     assert all("==" in line for line in pinned)
     assert sum("--hash=sha256:" in line for line in lines) >= len(pinned)
     assert not any("://" in line for line in lines)
+
+
+def test_the_lock_of_the_inspector_has_hashes_and_names_no_index() -> None:
+    locked = json.loads((TOP / "lock" / "inspector" / "package-lock.json").read_text())["packages"]
+    packages = {name: package for name, package in locked.items() if name}
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not any("resolved" in package for package in packages.values())
 
 
 def test_the_lock_holds_what_is_declared() -> None:

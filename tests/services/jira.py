@@ -38,6 +38,8 @@ class JiraService:
         self.links: list[Link] = []
         self.unindexed: set[str] = set()
         """Issues that search does not know yet, as on a Cloud that has just made them."""
+        self.forbidden: set[str] = set()
+        """Permissions that nobody has, in any project."""
         self.people = [BOT]
         self.faults = Faults()
         self.shapes = Shapes("jira")

@@ -33,6 +33,18 @@ def _about(jira: "JiraService", router: APIRouter) -> None:
     async def myself(request: Request) -> Response:
         return jira.shapes.answer("user", jira.person(request).shown())
 
+    @router.get("/mypermissions")
+    async def permissions(request: Request) -> Response:
+        jira.person(request)
+        project, asked = (request.query_params.get(name, "") for name in ("projectKey", "permissions"))
+        if project not in jira.projects:
+            raise Refusal(404, f"No project could be found with key '{project}'.")
+        if jira.deployment == "Cloud" and not asked:
+            raise Refusal(400, "The 'permissions' query parameter is required.")
+        names = asked.split(",") if asked else ["BROWSE_PROJECTS"]
+        rows = {name: _permission(name, have=name not in jira.forbidden) for name in names}
+        return jira.shapes.answer("permissions", {"permissions": rows})
+
     @router.get("/field")
     async def fields(request: Request) -> Response:
         jira.person(request)
@@ -46,6 +58,11 @@ def _about(jira: "JiraService", router: APIRouter) -> None:
     async def link_types(request: Request) -> Response:
         jira.person(request)
         return jira.shapes.answer("linkTypes", {"issueLinkTypes": [dict(kind) for kind in LINK_TYPES]})
+
+
+def _permission(name: str, *, have: bool) -> dict[str, Any]:
+    shown = {"id": "10", "key": name, "name": name.replace("_", " ").title(), "type": "PROJECT", "description": ""}
+    return {**shown, "havePermission": have}
 
 
 def _search(jira: "JiraService", router: APIRouter, views: Views) -> None:

@@ -197,7 +197,8 @@ class SlackService:
             "views.open": self._open,
         }
         shape, content = answers[method](given, user)
-        return self.shapes.answer(shape, {"ok": True, **content})
+        granted = {"x-oauth-scopes": ",".join(sorted(filter(None, user.scopes)))}
+        return self.shapes.answer(shape, {"ok": True, **content}, headers=granted)
 
     def _connection(self, request: Request) -> Response:
         """Socket mode asks with the app's own token."""

@@ -1,7 +1,7 @@
 """The composition root: builds the parts once, and offers what the faces call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,16 +148,12 @@ class App:
             InvalidInput: it has no runbook.yaml, and no model is set that could write one.
         """
         files = self.folder.read(place)
-        runbook = files.get(f"{place}/{RUNBOOK}")
-        if runbook is None:
+        if f"{place}/{RUNBOOK}" not in files:
             raise InvalidInput(
                 f"'{place}' has no {RUNBOOK}, and the compiler builds from nothing else",
                 fix=f"add {place}/{RUNBOOK} (docs/runbook-language.md)",
             )
-        from phasegate.runbooks.lint import lint  # these load the compiler, which deciding needs none of
-        from phasegate.spec import lint_spec
-
-        return [*lint_spec(files, place), *lint(runbook.decode("utf-8", "replace"), f"{place}/{RUNBOOK}")]
+        return lint_files(files, place)
 
     async def resume(self, run_id: str) -> Run:
         """Sends a run on that stands; one that works or waits goes on by itself.
@@ -347,6 +343,15 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
     finally:
         queue.close()
         await database.close()
+
+
+def lint_files(files: Mapping[str, bytes], place: str) -> list[Finding]:
+    """What is wrong with a spec's files, wherever they lie; a runbook must be among them."""
+    from phasegate.runbooks.lint import lint  # these load the compiler, which deciding needs none of
+    from phasegate.spec import lint_spec
+
+    runbook = files[f"{place}/{RUNBOOK}"].decode("utf-8", "replace")
+    return [*lint_spec(files, place), *lint(runbook, f"{place}/{RUNBOOK}")]
 
 
 def _can_be_passed(flow: Flow, config: Config) -> None:

@@ -1,16 +1,22 @@
 """Specs in the working directory that no run has taken yet, ranked by the manager."""
 
 import asyncio
-from collections.abc import Sequence
+import fcntl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import sqlalchemy as sa
 
 from phasegate.app.app import App
 from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
+from phasegate.ledger import Run
 from phasegate.store.schema import backlog
+
+_TURN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +46,18 @@ class Backlog:
 
     async def rows(self) -> list[Ready]:
         """The specs, by rank; those without one come after, by name."""
-        return [await asyncio.to_thread(self._look, spec) for spec in await self._specs()]
+        return [await self.look(spec) for spec in await self.names()]
+
+    async def names(self) -> list[str]:
+        """The folders of the specs, in that order; none of them is read."""
+        taken = {run.spec for run in await self.app.ledger.runs()}
+        ranks = await self.app.database.read(_ranks)
+        there = await asyncio.to_thread(self._there)
+        return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
+
+    async def look(self, spec: str) -> Ready:
+        """What a spec wants, and how it stands with it."""
+        return await asyncio.to_thread(self._look, spec)
 
     async def find(self, spec: str) -> Ready:
         """That spec.
@@ -48,9 +65,25 @@ class Backlog:
         Raises:
             UsageError: it is not in the backlog.
         """
-        if spec not in await self._specs():
-            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
-        return await asyncio.to_thread(self._look, spec)
+        if spec not in await self.names():
+            raise UsageError(f"'{spec}' is not in the backlog", fix="see what is in it, and name one of those")
+        return await self.look(spec)
+
+    async def begin(self, spec: str, by: str) -> Run:
+        """Begins a run of that spec; a worker takes it from there. Of several who ask at once, one begins it.
+
+        Args:
+            spec: its folder, from the top of the repository.
+            by: who begins it.
+
+        Raises:
+            UsageError: it is not in the backlog.
+            InvalidInput: it does not hold; `findings` say where.
+            Missing: there is no sandbox for what it will write.
+        """
+        async with _alone(self.app.state / "backlog.lock"):
+            row = await self.find(spec)
+            return await self.app.start(self.app.folder.path / row.spec, by=by)
 
     async def rank(self, order: Sequence[str]) -> None:
         """Puts these specs first, in that order; the others stay as they were.
@@ -58,10 +91,10 @@ class Backlog:
         Raises:
             UsageError: one of them is not in the backlog.
         """
-        specs = await self._specs()
+        specs = await self.names()
         unknown = [spec for spec in order if spec not in specs]
         if unknown:
-            raise UsageError(f"'{unknown[0]}' is not in the backlog", fix="load the page again")
+            raise UsageError(f"'{unknown[0]}' is not in the backlog", fix="see what is in it, and name one of those")
         await self.app.database.write(_rank, list(dict.fromkeys([*order, *specs])))
 
     async def move(self, spec: str, by: int) -> None:
@@ -70,18 +103,12 @@ class Backlog:
         Raises:
             UsageError: it is not in the backlog.
         """
-        specs = await self._specs()
+        specs = await self.names()
         if spec not in specs:
-            raise UsageError(f"'{spec}' is not in the backlog", fix="load the page again")
+            raise UsageError(f"'{spec}' is not in the backlog", fix="see what is in it, and name one of those")
         place = max(0, specs.index(spec) + by)
         others = [each for each in specs if each != spec]
         await self.rank([*others[:place], spec, *others[place:]])
-
-    async def _specs(self) -> list[str]:
-        taken = {run.spec for run in await self.app.ledger.runs()}
-        ranks = await self.app.database.read(_ranks)
-        there = await asyncio.to_thread(self._there)
-        return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
 
     def _there(self) -> set[str]:
         return {
@@ -99,6 +126,23 @@ class Backlog:
             return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
         blocking = sum(finding.blocking for finding in findings)
         return Ready(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
+
+
+@asynccontextmanager
+async def _alone(path: Path) -> AsyncIterator[None]:
+    """Nobody else begins a run meanwhile, on this machine; waiting holds no thread, for who begins needs one."""
+    with path.open("w") as file:
+        while not _locked(file):  # noqa: ASYNC110 - another process may hold it, which sets no event here
+            await asyncio.sleep(_TURN_SECONDS)
+        yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _ranks(connection: sa.Connection) -> dict[str, int]:

@@ -1,7 +1,15 @@
-"""Times and amounts as people read them, the same in the terminal and on the page."""
+"""Times, amounts and names as people read them, the same everywhere."""
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+PAST = {
+    "approve": "approved",
+    "waive": "approved with an exception",
+    "reject": "rejected",
+    "request-changes": "sent back",
+}
 
 
 def age(since: datetime, now: datetime) -> str:
@@ -40,3 +48,36 @@ def money(amount: Decimal | float | None) -> str:
     ('$1,234.50', 'unknown')
     """
     return "unknown" if amount is None else f"${amount:,.2f}"
+
+
+def stamp(when: datetime) -> str:
+    """`18 Nov 2026, 20:10 UTC`.
+
+    >>> from datetime import UTC
+    >>> stamp(datetime(2026, 11, 8, 20, 10, tzinfo=UTC))
+    '8 Nov 2026, 20:10 UTC'
+    """
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`.
+
+    >>> count(1, "file"), count(0, "finding")
+    ('1 file', '0 findings')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def role(name: str) -> str:
+    """A card's name as people say it.
+
+    >>> role("sre-automation"), role("product-owner")
+    ('SRE automation', 'Product owner')
+    """
+    words = name.replace("-", " ")
+    words = words[:1].upper() + words[1:]
+    return re.sub(r"\b(sre|qa|devsec)\b", lambda found: _NAMES[found[1].lower()], words, flags=re.IGNORECASE)
+
+
+_NAMES = {"sre": "SRE", "qa": "QA", "devsec": "DevSec"}

@@ -23,6 +23,7 @@ EXIT_CODES = {
     6: "the run waits for a person, or stands and can be resumed",
     7: "another process holds the run",
     8: "disk, port or database is not to be had",
+    9: "nobody knows whether it was done; look before you try again",
     INTERRUPTED: "interrupted; everything can be resumed",
 }
 

@@ -2,26 +2,56 @@
 
 import asyncio
 import os
+from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-SERVERS = ("aws", "jira", "confluence", "slack", "teams")
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.server.fastmcp import FastMCP
+
+OF_HERE = "phasegate"
+"""The server of the repository that the folder is in; the others are of services."""
+SERVERS = ("aws", "jira", "confluence", "slack", "teams", OF_HERE)
 
 
 @click.command()
 @click.argument("name", type=click.Choice(SERVERS))
 @click.option("--http", "port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen there; left out: stdio.")
 def mcp(name: str, port: int | None) -> None:
-    """Serve a service's tools over MCP."""
-    server = import_module(f"phasegate.tools.{name}.server").build(os.environ)
-    if port is None:
-        asyncio.run(server.run_stdio_async())
+    """Serve a service's tools over MCP; 'phasegate': this repository's specs and runs.
+
+    Over HTTP, clients show the bearer token of PHASEGATE_MCP_TOKEN.
+    """
+    asyncio.run(_mcp(name, port))
+
+
+async def _mcp(name: str, port: int | None) -> None:
+    async with _built(name) as server:
+        await (server.run_stdio_async() if port is None else _listen(server, port))
+
+
+@asynccontextmanager
+async def _built(name: str) -> "AsyncIterator[FastMCP]":
+    if name != OF_HERE:
+        yield import_module(f"phasegate.tools.{name}.server").build(os.environ)
         return
+    from phasegate.app import open_app
+    from phasegate.mcp_server.server import build
+
+    async with open_app(Path.cwd()) as app:
+        yield build(app, os.environ)
+
+
+async def _listen(server: "FastMCP", port: int) -> None:
     from phasegate.cli.console import output
     from phasegate.tools.serving import http_app
     from phasegate.web.listen import run, take
 
     app, listening = http_app(server, os.environ), take("127.0.0.1", port)
     output().print(f"[good]✓[/] http://127.0.0.1:{listening.getsockname()[1]}/mcp  Ctrl-C stops it", soft_wrap=True)
-    asyncio.run(run(app, listening, lifespan="on"))
+    await run(app, listening, lifespan="on")

@@ -8,6 +8,7 @@ from phasegate.cli.account import account
 from phasegate.cli.decide import decide, gate, gates
 from phasegate.cli.delegate import delegate, revoke
 from phasegate.cli.demo import demo
+from phasegate.cli.doctor import doctor
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.group import Headed
 from phasegate.cli.mcp import mcp
@@ -22,13 +23,12 @@ from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
 
 HEADINGS = {
-    "Start": [demo, init, manager, lint],
+    "Start": [demo, init, manager, lint, doctor],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],
     "Tools": [tools, mirror, mcp],
-    "Release": [trace, bundle, verify],
-    "Runbooks": [runbook],
+    "Release and runbooks": [trace, bundle, verify, runbook],
 }
 
 

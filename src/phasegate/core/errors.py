@@ -8,7 +8,7 @@
     ├── Parked              6  the run waits for a person, or stopped and can be resumed
     ├── Held                7  another process holds the run
     ├── Exhausted           8  disk, port, database or memory is not to be had
-    └── Unknown             1  nobody knows whether it was done
+    └── Unknown             9  nobody knows whether it was done
 
 The number is the exit code of the command. A person never sees a traceback for one of these.
 """
@@ -30,6 +30,8 @@ class PhasegateError(Exception):
 
 class Unknown(PhasegateError):
     """Nobody knows whether a call that writes did what it was to do."""
+
+    exit_code = 9
 
 
 class UsageError(PhasegateError):

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from mcp.server.fastmcp import FastMCP
@@ -14,7 +15,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from phasegate.core import Missing, PhasegateError, Refused, Unknown
+from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, Unknown
+from phasegate.tools.cleaning import clean
 
 TOKEN = "PHASEGATE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 """What a client of a server on HTTP shows as its bearer token."""
@@ -23,6 +25,11 @@ READ = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=
 WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=False, openWorldHint=True)
 KEYED_WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=True)
 """A write that happens once for a key, or ends in the same state however often it is asked for."""
+
+OPTIONS: Mapping[str, Any] = {"log_level": "WARNING", "stateless_http": True, "json_response": True}
+"""How our servers are built."""
+_FINDINGS = 20
+"""How many an error tells."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +43,7 @@ class Result(BaseModel):
 
 def new_server(name: str, instructions: str) -> FastMCP:
     """An MCP server without tools yet."""
-    return FastMCP(name, instructions=instructions, log_level="WARNING", stateless_http=True, json_response=True)
+    return FastMCP(name, instructions=instructions, **OPTIONS)
 
 
 def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -48,10 +55,8 @@ def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P,
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
+            with _told():
                 return await asyncio.to_thread(function, *args, **kwargs)
-            except PhasegateError as error:
-                raise ToolError(_told(error)) from error
 
         server.add_tool(run, annotations=annotations)
         return function
@@ -59,11 +64,41 @@ def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P,
     return register
 
 
-def _told(error: PhasegateError) -> str:
-    """What happened, what to do, and for programs why it was refused: `… (reason: conflict)`."""
-    said = f"{error}; {error.fix}" if error.fix else str(error)
+def async_tool(
+    server: FastMCP, annotations: ToolAnnotations
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Makes a coroutine function a tool of the server, as `tool` does with a blocking one."""
+
+    def register(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            with _told():
+                return await function(*args, **kwargs)
+
+        server.add_tool(run, annotations=annotations)
+        return function
+
+    return register
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except PhasegateError as error:
+        raise ToolError(told(error)) from error
+
+
+def told(error: PhasegateError) -> str:
+    """What happened, what to do next, and the first findings of what does not hold; nothing hidden in it.
+
+    For programs the reason of a refusal stands at the end: `… (reason: conflict)`; `unknown` where nobody knows.
+    """
+    findings = error.findings if isinstance(error, InvalidInput) else ()
     reason = error.reason if isinstance(error, Refused) else "unknown" if isinstance(error, Unknown) else ""
-    return f"{said} (reason: {reason})" if reason else said
+    lines = [f"{error}; {error.fix}" if error.fix else str(error)]
+    lines += [f"{finding.where}: {finding.message} → {finding.fix}" for finding in findings[:_FINDINGS]]
+    return clean("\n".join(lines)) + (f" (reason: {reason})" if reason else "")
 
 
 def setting(environ: Mapping[str, str], name: str, what: str) -> str:

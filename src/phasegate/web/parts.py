@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from phasegate.app.app import App
 from phasegate.app.inbox import Inbox
 from phasegate.app.quorum import named
-from phasegate.app.words import age, duration, money
+from phasegate.app.words import PAST, age, count, duration, money, role, stamp
 from phasegate.core import UsageError
 from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens, Unlocked
 from phasegate.ledger import GateKey, GateRecord, Run
@@ -116,12 +116,12 @@ def _templates() -> Environment:
         "duration": duration,
         "money": money,
         "visible": visible,
-        "stamp": words.stamp,
+        "stamp": stamp,
         "iso": words.iso,
-        "count": words.count,
-        "role": words.role,
+        "count": count,
+        "role": role,
         "marked": words.marked,
         "paragraphs": words.paragraphs,
     }
-    templates.globals |= {"past": words.PAST}
+    templates.globals |= {"past": PAST}
     return templates

@@ -5,7 +5,7 @@ from phasegate.core import PhasegateError, Refused
 def test_each_kind_of_error_has_an_exit_code_of_its_own() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PhasegateError)]
     codes = [kind.exit_code for kind in kinds]
-    assert sorted(codes) == list(range(1, 9))
+    assert sorted(codes) == list(range(1, 10))
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

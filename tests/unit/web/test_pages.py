@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
+from phasegate.app.words import PAST
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import DecisionKind, GateKey
-from phasegate.web.words import PAST
 from phasegate.workflow.approvers import FRESH
 from unit.authors.small import FOLDER, NOW, SPEC
 from unit.web.parts import Browser, Office, hidden_fields

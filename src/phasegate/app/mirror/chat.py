@@ -46,34 +46,25 @@ class SlackChannel:
         return {**telling.holds, "cards": cards}
 
     async def _asked(self, telling: Telling, gate: GateKey) -> str:
-        story = telling.story
-        made = await telling.call(
-            self.name,
-            "post_gate_card",
-            key=telling.key,
-            gate=str(gate),
-            digest=story.gates[gate].digest,
-            title=story.headline(telling.news),
-            summary=story.subject.what or story.title,
-            facts=[{"title": name, "value": value} for name, value in story.facts()],
-            link=story.link(gate),
-            channel=self._channel,
-        )
+        digest = telling.story.gates[gate].digest
+        shown = await self._shown(telling, gate)
+        made = await telling.call(self.name, "post_gate_card", key=telling.key, digest=digest, **shown)
         return str(made["message"]["timestamp"])
 
     async def _closed(self, telling: Telling, gate: GateKey, card: str) -> None:
-        story = telling.story
-        await telling.call(
-            self.name,
-            "update_gate_card",
-            timestamp=card,
-            gate=str(gate),
-            title=story.headline(telling.news),
-            summary="\n".join(story.details(telling.news)) or story.subject.what or story.title,
-            facts=[],
-            link=story.link(gate),
-            channel=self._channel,
-        )
+        shown = await self._shown(telling, gate)
+        await telling.call(self.name, "update_gate_card", timestamp=card, **shown)
+
+    async def _shown(self, telling: Telling, gate: GateKey) -> dict[str, Any]:
+        card = await telling.story.card(gate)
+        return {
+            "gate": str(gate),
+            "title": card.title,
+            "summary": card.summary,
+            "facts": [{"title": title, "value": value} for title, value in card.facts],
+            "link": card.link,
+            "channel": self._channel,
+        }
 
     async def _said(self, telling: Telling, card: str | None) -> None:
         story, news = telling.story, telling.news
@@ -97,6 +88,7 @@ class TeamsChannel:
             return telling.holds  # its outcome is the next news
         if telling.again:
             raise Unseen(f"'{story.headline(news)}' may or may not be in the channel; Teams cannot be read back")
+        card = await story.card(news.gate) if news.what is What.gate and news.gate else None
         link = story.link(news.gate)
         await telling.call(
             self.name,
@@ -104,7 +96,7 @@ class TeamsChannel:
             key=telling.key,
             title=story.headline(news),
             text="\n".join(filter(None, story.details(news))) or story.title,
-            facts=[{"name": name, "value": value} for name, value in story.facts()] if news.what is What.gate else [],
+            facts=[{"name": name, "value": value} for name, value in (card.facts if card else ())],
             link=link if link.startswith("https://") else "",
             severity=_SEVERITY.get(news.what, "info"),
         )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from phasegate.app.app import App
 from phasegate.app.inbox import Inbox, Waiting
 from phasegate.app.mirror.following import Follower
-from phasegate.app.words import age
+from phasegate.app.words import age, count
 from phasegate.core import PhasegateError
 from phasegate.ledger import Mirrors, Run, RunStatus
 
@@ -55,11 +55,11 @@ async def digest_of(app: App, now: datetime) -> str:
     runs = await app.ledger.runs()
     ended = [run for run in runs if run.status.ended and await _ended_at(app, run) >= now - timedelta(days=1)]
     lines = [
-        f"{total} gate(s) wait for a decision." if total else "No gate waits.",
+        f"Waiting for a decision: {count(total, 'gate')}." if total else "No gate waits.",
         *_waits(waiting, now),
         *_named("released since yesterday", [run for run in ended if run.status is RunStatus.released]),
         *_named("rejected since yesterday", [run for run in ended if run.status is RunStatus.rejected]),
-        *_named("stand, and wait for a person", [run for run in runs if run.status is RunStatus.parked]),
+        *_named("standing, waiting for a person", [run for run in runs if run.status is RunStatus.parked]),
     ]
     return "\n".join(lines)
 
@@ -69,7 +69,9 @@ def _waits(rows: Sequence[Waiting], now: datetime) -> list[str]:
 
 
 def _named(what: str, runs: Sequence[Run]) -> list[str]:
-    return [f"{len(runs)} {what}: {', '.join(run.spec.rpartition('/')[2] for run in runs)}"] if runs else []
+    return (
+        [f"{count(len(runs), 'run')} {what}: {', '.join(run.spec.rpartition('/')[2] for run in runs)}"] if runs else []
+    )
 
 
 async def _ended_at(app: App, run: Run) -> datetime:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.app.words import count
 from phasegate.ledger import Event, Mirrored, Mirrors
 
 
@@ -56,7 +57,7 @@ def _made(row: Mirrored) -> Iterator[Outside]:
     for path, url in row.holds.get("pages", {}).items():
         yield Outside(place=row.place, says=f"page of {path}", url=str(url))
     if row.holds.get("cards"):
-        yield Outside(place=row.place, says=f"{len(row.holds['cards'])} card(s) of gates")
+        yield Outside(place=row.place, says=f"{count(len(row.holds['cards']), 'card')} of gates")
 
 
 def _left(events: Sequence[Event]) -> Iterator[Outside]:

@@ -5,20 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.app.app import App
+from phasegate.app.gate_card import GateCard, gate_card
 from phasegate.app.inbox import Inbox, Subject, Waiting
 from phasegate.app.mirror.news import News, What
-from phasegate.app.words import age
+from phasegate.app.words import PAST, count
 from phasegate.core import PhasegateError
 from phasegate.ledger import Decision, Event, GateKey, GateRecord, GateStatus, Run, Statement
 from phasegate.workflow import branch
 from phasegate.workflow.approvers import POLICY
 
-PAST = {
-    "approve": "approved",
-    "waive": "approved with an exception",
-    "reject": "rejected",
-    "request-changes": "sent back",
-}
 _VOID = {
     "gate_expired": "it was open for too long, and nothing is approved",
     "revoked": "what was decided was taken back",
@@ -32,6 +27,7 @@ class Story:
     """A run, as of now."""
 
     app: App
+    inbox: Inbox
     run: Run
     events: Sequence[Event]
     gates: Mapping[GateKey, GateRecord]
@@ -144,20 +140,13 @@ class Story:
         row = self.waiting
         if row is None:
             return []
-        findings = f"{len(row.findings)} finding(s), {row.blocking} blocking" if row.findings else "no findings"
+        findings = f"{count(len(row.findings), 'finding')}, {row.blocking} blocking" if row.findings else "no findings"
         risk = f"{row.subject.risk} risk{', destructive' if row.subject.destructive else ''}"
         return [f"{risk}; {findings}; {row.cost.says}."]
 
-    def facts(self) -> list[tuple[str, str]]:
-        """What to know before a decision, as name and value."""
-        row = self.waiting
-        if row is None:
-            return []
-        risk = f"{row.subject.risk}{' · destructive' if row.subject.destructive else ''}"
-        findings = f"{len(row.findings)}, {row.blocking} blocking" if row.findings else "none"
-        closes = age(self.app.clock.now(), row.expires_at) if row.expires_at else ""
-        named = [("Risk", risk), ("Findings", findings), ("Cost", row.cost.says), ("Decides", ", ".join(row.approvers))]
-        return [*named, *([("Closes in", closes)] if closes else [])]
+    async def card(self, gate: GateKey) -> GateCard:
+        """One of its gates, for a channel."""
+        return await gate_card(self.app, self.inbox, self.gates[gate], self.app.config.mirror.link.rstrip("/"))
 
     def _said(self, news: News) -> list[str]:
         statement = self.said(news)
@@ -190,6 +179,7 @@ async def story_of(app: App, inbox: Inbox, run_id: str) -> Story:
     opened = next((gate for gate in gates.values() if gate.status is GateStatus.open), None)
     return Story(
         app=app,
+        inbox=inbox,
         run=run,
         events=await app.ledger.events(run.id),
         gates=gates,

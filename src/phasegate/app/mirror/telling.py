@@ -56,7 +56,8 @@ class Telling:
         if not answer.failed and isinstance(answer.data, Mapping):
             return answer.data
         found = _REASON.search(answer.text)
-        reason, said = found[1] if found else "", f"{server}.{tool}: {_REASON.sub('', answer.text).strip()}"
+        text = _REASON.sub("", answer.text).removeprefix(f"Error executing tool {tool}: ").strip()
+        reason, said = found[1] if found else "", f"{server}.{tool}: {text}"
         if reason in _LASTING:
             raise Kept(said)
         raise Unknown(said) if reason in _UNCLEAR else PhasegateError(said)

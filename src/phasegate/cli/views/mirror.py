@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.words import age
+from phasegate.app.words import age, count
 from phasegate.core import visible
 from phasegate.ledger import Mirrored
 
@@ -19,7 +19,7 @@ def places_table(rows: Mapping[str, Sequence[Mirrored]], now: datetime) -> Rende
     for name, mirrored in rows.items():
         late = [row for row in mirrored if row.trouble]
         says = Text(f"{len(late)} behind", "wait") if late else Text("up to date", "good")
-        table.add_row(Text(name, "name"), f"{len(mirrored)} run(s)", says)
+        table.add_row(Text(name, "name"), count(len(mirrored), "run"), says)
     troubles = [_trouble(row, now) for mirrored in rows.values() for row in mirrored if row.trouble]
     return Group(table, *troubles)
 

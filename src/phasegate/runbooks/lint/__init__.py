@@ -12,7 +12,16 @@ from phasegate.runbooks.lint.report import CHECK, Report
 from phasegate.runbooks.lint.source import Node, nodes
 from phasegate.runbooks.model import load
 
-__all__ = ["lint"]
+__all__ = ["lint", "readable"]
+
+
+def readable(text: str, path: str) -> None:
+    """Refuses what nothing should read: no YAML, or YAML with anchors, tags, or a size or depth that no runbook has.
+
+    Raises:
+        InvalidInput: with file, line and fix.
+    """
+    nodes(text, path, check=CHECK)
 
 
 def lint(text: str, path: str) -> list[Finding]:

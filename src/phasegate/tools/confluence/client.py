@@ -34,6 +34,10 @@ class ConfluenceClient:
         self.site = str(self._api.url)
         self._spaces: dict[str, str] = {}
 
+    def reach(self) -> None:
+        """Asks for one space, whichever it is: the credentials are accepted where this raises nothing."""
+        self._get("list spaces", wire.Spaces, "api/v2/spaces", {"limit": 1})
+
     def space(self, key: str) -> str:
         """The id of a space.
 

@@ -15,7 +15,7 @@ from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect
 from phasegate.team.templates import as_data
-from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned
+from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned_tool
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.policy import Policy, waits
 from phasegate.tools.hands.sessions import Sessions
@@ -79,7 +79,7 @@ class Hands:
                 if reason:
                     await self._ask(server.name, tool, reason)
                 else:
-                    found.append(self._as_tool(server.name, cleaned(tool)))
+                    found.append(self._as_tool(server.name, cleaned_tool(tool)))
         return found
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:

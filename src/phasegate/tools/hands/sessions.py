@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
-from phasegate.tools.hands.answer import clean
+from phasegate.tools.cleaning import clean
 from phasegate.tools.hands.line import Line, root
 from phasegate.tools.hands.shape import misshapen
 

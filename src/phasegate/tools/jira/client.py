@@ -46,6 +46,19 @@ class JiraClient:
         self._cloud = bool(email)
         self._made: dict[str, str] = {}
 
+    def myself(self) -> str:
+        """Whose account it is."""
+        return self._read("ask who we are", lambda: wire.Person.model_validate(self._jira.myself())).name
+
+    def lacks(self, project: str, permissions: Sequence[str]) -> list[str]:
+        """Which of these permissions the account lacks in a project, by Jira's names, such as `CREATE_ISSUES`."""
+
+        def send() -> wire.Permissions:
+            asked = ",".join(permissions)
+            return wire.Permissions.model_validate(self._jira.my_permissions(project, permissions=asked))
+
+        return self._read(f"read our permissions in {project}", send).lacking(permissions)
+
     def search(self, jql: str, limit: int, cursor: str = "", properties: Sequence[str] = ()) -> wire.Found:
         """A page of the issues that a query finds."""
         return self._read(

@@ -1,5 +1,6 @@
 """What Jira answers, as far as we read it; whatever does not fit is an unreadable answer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +30,22 @@ class Person(Wire):
     """Who did something."""
 
     name: str = Field(alias="displayName")
+
+
+class Permission(Wire):
+    """Whether the account may do something."""
+
+    have: bool = Field(alias="havePermission")
+
+
+class Permissions(Wire):
+    """What the account may do, by name."""
+
+    permissions: dict[str, Permission]
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        """Those that it has not."""
+        return [name for name in names if name not in self.permissions or not self.permissions[name].have]
 
 
 class NeighbourFields(Wire):

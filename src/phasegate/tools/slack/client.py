@@ -50,6 +50,16 @@ class SlackClient:
             )
         return self._myself
 
+    def scopes(self) -> frozenset[str]:
+        """What the token may do, as far as Slack says so; empty where it does not."""
+        answer = self._calls.read("ask who we are", self._slack.auth_test)
+        said = [value for name, value in answer.headers.items() if name.lower() == "x-oauth-scopes"]
+        return frozenset(scope.strip() for value in said for scope in str(value).split(",") if scope.strip())
+
+    def latest(self, channel: str) -> wire.Messages:
+        """The last message of a channel; an error where the bot is not in it."""
+        return self._page(channel, "", 1, "", "0")
+
     def post(
         self,
         key: str,

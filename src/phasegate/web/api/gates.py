@@ -5,13 +5,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from phasegate.app.cursor import part
 from phasegate.app.gate_view import view_gate
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
-from phasegate.web.api.cursor import After, Limit, part
+from phasegate.web.api.cursor import After, Limit
 from phasegate.web.parts import Parts, Served
 from phasegate.workflow.tokens import given_at
 from phasegate.workspace import visible

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from phasegate.app.backlog import Backlog
+from phasegate.app.cursor import part
 from phasegate.app.run_view import event_json, run_json, whole_run_json
 from phasegate.app.trace import trace_of
 from phasegate.core import canonical
 from phasegate.ledger import Run
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
-from phasegate.web.api.cursor import After, Limit, part
+from phasegate.web.api.cursor import After, Limit
 from phasegate.web.live import POLL_SECONDS, frame, streaming
 from phasegate.web.parts import Parts, Served
 
@@ -25,9 +26,9 @@ AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
 @router.get("/specs", response_model=models.Listing[models.Spec])
 async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Specs that no run has taken yet, in the manager's order."""
-    rows = list(enumerate(await Backlog(parts.app).rows()))
-    shown, following = part(rows, lambda row: (row[0],), after, limit)
-    return {"items": [row.as_json() for _, row in shown], "next": following}
+    backlog = Backlog(parts.app)
+    shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
+    return {"items": [(await backlog.look(spec)).as_json() for _, spec in shown], "next": following}
 
 
 @router.get("/runs", response_model=models.Listing[models.Run])
@@ -40,8 +41,7 @@ async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50
 @router.post("/runs", status_code=201, response_model=models.Run)
 async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
-    row = await Backlog(parts.app).find(wish.spec)
-    return run_json(await parts.app.start(parts.app.folder.path / row.spec, by=token.account or token.name))
+    return run_json(await Backlog(parts.app).begin(wish.spec, by=token.account or token.name))
 
 
 @router.get("/runs/{run}", response_model=models.WholeRun)

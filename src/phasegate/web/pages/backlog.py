@@ -37,6 +37,5 @@ async def move(parts: Served, form: Filled) -> Response:
 @router.post("/backlog/start")
 async def start(parts: Served, form: Filled) -> Response:
     """Begins a run of a spec."""
-    row = await Backlog(parts.app).find(form.text("spec"))
-    run = await parts.app.start(parts.app.folder.path / row.spec, by=form.session.account)
+    run = await Backlog(parts.app).begin(form.text("spec"), by=form.session.account)
     return RedirectResponse(f"/runs/{run.id}", 303)

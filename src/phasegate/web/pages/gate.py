@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from phasegate.app import said
 from phasegate.app.gate_view import GateView, view_gate
 from phasegate.app.trace import Row, requirement_rows, trace_of
 from phasegate.core import InvalidInput, PhasegateError, worst_first
 from phasegate.identity import Session
 from phasegate.ledger import GateRecord, GateStatus
-from phasegate.web import deciding, said
+from phasegate.web import deciding
 from phasegate.web.diff import files
 from phasegate.web.parts import Parts, Served
 from phasegate.web.problems import Problem, problem_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from phasegate.app.gate_card import title_of
 from phasegate.core import PhasegateError, Refused, digest
 from phasegate.identity import Unlock
 from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
@@ -64,8 +65,7 @@ class Door:
             await self._record(click, problem)
         self.errands.send("tell who clicked", self._tell(click, problem))
         if problem.status == 409:
-            stale = problem.reason == "stale_digest"
-            self.errands.send("update the card", telling.show(self.parts, self.slack, click, stale=stale))
+            self.errands.send("update the card", telling.show(self.parts, self.slack, click, problem.reason))
         return Answer(status=problem.status, body={"reason": problem.reason, "detail": problem.detail})
 
     async def _decided(self, click: Click, kind: DecisionKind) -> Answer:
@@ -77,7 +77,7 @@ class Door:
     async def _asked(self, click: Click) -> Answer:
         gate, _ = await self._gate(click), await self._who(click)
         _waits(gate, click.digest)
-        title = telling.title_of(await self.parts.inbox.look(gate))
+        title = title_of(await self.parts.inbox.look(gate))
         view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept)
         await self.slack.open_view(click.trigger, view)
         return Answer()

@@ -245,13 +245,13 @@ async def test_what_a_dead_process_made_is_found_once_it_can_be(tmp_path: Path, 
 
 async def test_a_page_that_somebody_edited_stays_and_the_others_are_published(tmp_path: Path, there: Outside) -> None:
     async with mirrored(tmp_path / "target", there, {"confluence": {"space": "OPS"}}) as d:
-        there.confluence.write("OPS", "acme-runbooks: Free volumes", "<p>Mine</p>", by="712020:mia")
+        there.confluence.write("OPS", "acme-runbooks: Look before you delete", "<p>Mine</p>", by="712020:mia")
         await d.approved("release", RELEASED)
         await d.ends()
         await d.step()
         (event,) = await d.events("mirror")
         assert event.body["outcome"] == "kept"
-        assert "acme-runbooks: Free volumes" in event.body["why"]
+        assert "acme-runbooks: Look before you delete" in event.body["why"]
         bodies = [page.now.body for page in there.confluence.pages.values()]
         assert len(bodies) == 3
         assert "<p>Mine</p>" in bodies
@@ -264,6 +264,7 @@ async def test_a_gate_that_was_decided_before_it_could_be_told_gets_no_buttons(t
         (message,) = there.slack.ops.messages
         assert "approved by ada" in message.text
         assert "phasegate-approve" not in str(message.blocks)
+        assert d.sessions.calls == ["slack.post_message"]
 
 
 async def test_of_runs_before_it_was_switched_on_nothing_is_told(tmp_path: Path, there: Outside) -> None:
@@ -271,6 +272,7 @@ async def test_of_runs_before_it_was_switched_on_nothing_is_told(tmp_path: Path,
         d.passes(60)
         mirror = Mirror.model_validate(EVERYTHING)
         object.__setattr__(d.app, "config", d.app.config.model_copy(update={"mirror": mirror}))
+        await grant_all(d.app, d.sessions, "ada", KEY)
         follower = follower_of(d.app, d.sessions)
         for _ in range(2):
             await follower.step()
@@ -295,9 +297,10 @@ async def test_the_digest_is_sent_once_a_day(tmp_path: Path, there: Outside) -> 
         for _ in range(2):
             await Digests(d.app, d.follower).look()
         (text,) = [message.text for message in there.slack.ops.messages]
-        assert "1 gate(s) wait" in text
+        assert "Waiting for a decision: 1 gate." in text
         assert "Free volumes: architecture review" in text
         assert len(there.teams.messages) == 1
+        assert d.sessions.calls == ["slack.post_message", "teams.post_card"]
         d.passes(60 * 60 * 24)
         await Digests(d.app, d.follower).look()
         assert len(there.teams.messages) == len(there.slack.ops.messages) == 2

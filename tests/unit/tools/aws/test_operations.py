@@ -123,5 +123,6 @@ def _lets_through(operation: str) -> bool:
 async def test_the_tools_refuse_it_before_anything_is_asked(server: FastMCP, tool: str) -> None:
     where = {"regions": ["eu-west-1"]} if tool == "count_resources" else {"region": "eu-west-1"}
     assert await refusal(server, tool, operation="ec2:TerminateInstances", **where) == (
-        "ec2:TerminateInstances is no read: IAM calls it Write; name a listing, such as ec2:DescribeVolumes"
+        "ec2:TerminateInstances is no read: IAM calls it Write; name a listing, such as ec2:DescribeVolumes "
+        "(reason: changes)"
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from phasegate.app.gate_card import current
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
@@ -32,7 +33,7 @@ async def test_approval_is_signed_recorded_and_shown(at: Channel) -> None:
     assert buttons(card) == [OPEN]
     assert at.told == []
     await at.here.segments.advance(key.run)
-    assert "plan" in {gate.key.phase for gate in await at.here.app.ledger.gates(key.run)}
+    assert {gate.key.phase for gate in await at.here.app.ledger.gates(key.run)} == {"specify", "plan"}
 
 
 async def test_changes_are_requested_in_a_view(at: Channel) -> None:
@@ -139,7 +140,7 @@ async def test_refused_click_leaves_the_run_as_it_was(at: Channel) -> None:
         assert (await ada.client.get(f"/runs/{key.run}")).status_code == 200
         assert (await ada.decide(key, "approve")).status_code == 303
     await at.here.segments.advance(key.run)
-    assert "plan" in {gate.key.phase for gate in await at.here.app.ledger.gates(key.run)}
+    assert {gate.key.phase for gate in await at.here.app.ledger.gates(key.run)} == {"specify", "plan"}
 
 
 async def test_gate_that_takes_two_keeps_its_buttons_after_the_first(tmp_path: Path, running: SlackService) -> None:
@@ -191,10 +192,12 @@ async def test_click_without_a_card_decides_all_the_same(at: Channel) -> None:
 async def test_gate_that_expired_is_not_approved_by_an_old_card(tmp_path: Path, running: SlackService) -> None:
     async with channel(tmp_path, running, expires_after="2h") as at:
         key = await at.here.gate()
+        card = await at.card(key)
         await at.unlocks("ada")
         at.here.clock.move(at.here.clock.now() + timedelta(hours=3))
-        answer = await at.press("U0ADA", APPROVE, key)
+        answer = await at.press("U0ADA", APPROVE, key, card)
         assert (answer.status_code, answer.json()["reason"]) == (409, "gate_expired")
+        assert ("open for too long" in shown(card), buttons(card)) == (True, [OPEN])
         assert await at.decided(key) == ("", "")
 
 
@@ -202,4 +205,4 @@ async def test_link_leads_to_the_run_where_no_gate_waits(at: Channel) -> None:
     key: GateKey = await at.here.gate()
     async with at.here.browser("ada") as ada:
         await ada.decide(key, "reject")
-    assert await telling.current(at.here.parts, key) == f"{ORIGIN}/runs/{key.run}"
+    assert await current(at.here.app, key, ORIGIN) == f"{ORIGIN}/runs/{key.run}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from phasegate.app.app import App
 from phasegate.app.gate_view import GateView
 from phasegate.app.inbox import Waiting
+from phasegate.app.words import count, role
 from phasegate.ledger import DecisionKind
-from phasegate.web.words import count, role
 
 POLICY = "iam-policy.json"
 

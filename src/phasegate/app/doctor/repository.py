@@ -1,0 +1,81 @@
+"""Checks of the repository: its configuration, database, managers, worker and package index."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from phasegate.app.app import App
+from phasegate.app.config import NAME
+from phasegate.app.doctor.check import Check, Skipped
+from phasegate.app.pending import not_committed
+from phasegate.app.standing import attended
+from phasegate.core import Exhausted, InvalidInput, Parked
+from phasegate.ledger import RunStatus
+from phasegate.store.schema import backlog
+
+_ROW = "(doctor)"
+
+
+def of_repository(app: App, keys: Path) -> list[Check]:
+    """All of them.
+
+    Args:
+        app: the repository.
+        keys: where managers' keys lie on this machine.
+    """
+    return [
+        Check(name="repository", ask=partial(_configuration, app)),
+        Check(name="database", ask=partial(_database, app)),
+        Check(name="managers", ask=partial(_managers, app, keys)),
+        Check(name="worker", ask=partial(_worker, app)),
+        Check(name="package index", ask=partial(_index, app)),
+    ]
+
+
+async def _configuration(app: App) -> str:
+    cards, servers = len(app.team.cards), len(app.team.servers)
+    return f"{app.config.project.name}, workflow {app.flow.name}, {cards} roles, {servers} servers of tools"
+
+
+async def _database(app: App) -> str:
+    await app.database.write(_written)
+    return f"{app.database.path.relative_to(app.folder.path)} is written and read"
+
+
+def _written(connection: sa.Connection) -> None:
+    """Adds a row and takes it away again, in one transaction: nobody else ever sees it."""
+    connection.execute(backlog.insert(), {"spec": _ROW, "rank": -1})
+    connection.execute(backlog.delete().where(backlog.c.spec == _ROW))
+
+
+async def _managers(app: App, keys: Path) -> str:
+    names = list(app.config.people())
+    if not names:
+        raise Skipped("nobody may decide yet", fix="make your key: phasegate manager init")
+    waiting = not_committed(app.workspace, app.config)
+    if waiting:
+        fix = f"git add {' '.join(waiting)} && git commit -m 'Managers'"
+        raise InvalidInput(f"not committed: {', '.join(waiting)}; a release lists whom its commit lists", fix=fix)
+    here = [name for name in names if (keys / f"{name}.key").is_file()]
+    return f"{', '.join(names)}; keys on this machine: {', '.join(here) or 'none of theirs'}"
+
+
+async def _worker(app: App) -> str:
+    if attended(app.folder.path):
+        return "one lives"
+    fix = "phasegate worker, phasegate serve, or phasegate run --detach"
+    standing = [run.id for run in await app.ledger.runs() if run.status is RunStatus.working]
+    if standing:
+        raise Parked(f"none lives, and run '{standing[0]}' waits for one", fix=fix)
+    raise Skipped("none lives, and no run waits for one", fix=fix)
+
+
+async def _index(app: App) -> str:
+    folder = app.folder.path / app.config.index.path
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        fix = f"let yourself write there, or set [index] path in {NAME}"
+        raise Exhausted(f"'{there}' cannot be written", fix=fix)
+    return f"{app.config.index.path}{'' if folder.exists() else ', made at the first release'}"

@@ -1,0 +1,133 @@
+"""What tools and resources show of runs, the same in both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phasegate.app.app import App
+from phasegate.app.artifacts import artifacts, gate_of
+from phasegate.app.cursor import part
+from phasegate.app.gate_view import view_gate
+from phasegate.app.inbox import Inbox
+from phasegate.app.run_view import run_json, whole_run_json
+from phasegate.app.trace import trace_of
+from phasegate.core import UsageError, worst_first
+from phasegate.ledger import GateRecord, GateStatus, Run
+from phasegate.mcp_server import results
+from phasegate.tools.cleaning import clean
+
+LONGEST = 30_000
+"""Characters of a file that are shown at once."""
+_MADE = 200
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads the runs of one repository."""
+
+    app: App
+
+    async def found(self, id: str) -> Run:
+        """The run of exactly that id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        run = await self.app.ledger.run(id)
+        if run.id != id:
+            raise UsageError(f"there is no run '{id}'", fix="list_runs lists them")
+        return run
+
+    async def runs(self, limit: int, cursor: str) -> results.RunPage:
+        """Runs, the newest first."""
+        shown, following = part(await self.app.ledger.runs(), _place, cursor, limit)
+        return results.RunPage.of({"runs": [run_json(run) for run in shown], "next_cursor": following or ""})
+
+    async def gates(self, limit: int, cursor: str) -> results.GatePage:
+        """Gates that wait, the oldest first."""
+        inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards)
+        found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=_opened)
+        shown, following = part(found, _opened, cursor, limit)
+        rows = [(await inbox.look(gate)).as_json() for gate in shown]
+        return results.GatePage.of({"gates": rows, "next_cursor": following or ""})
+
+    async def run(self, id: str) -> results.WholeRun:
+        """A run with its phases and gates."""
+        run = await self.found(id)
+        whole = await whole_run_json(self.app, run)
+        gates = [_gate_json(gate) for gate in await self.app.ledger.gates(run.id)]
+        return results.WholeRun.of({**whole, "gates": gates, "artifacts": whole["artifacts"][:_MADE]})
+
+    async def artifacts(self, id: str, gate: str, limit: int, cursor: str) -> results.ArtifactPage:
+        """Files that the run made or changed."""
+        run = await self.found(id)
+        found = artifacts(self.app, run, await self._gate(run, gate))
+        shown, following = part(found.changed, lambda path: (path,), cursor, limit)
+        rows = [{"path": path, "bytes": len(found.tree[path])} for path in shown]
+        page = {"run": run.id, "commit": found.commit, "artifacts": rows, "next_cursor": following or ""}
+        return results.ArtifactPage.of(page)
+
+    async def artifact(self, id: str, path: str, gate: str = "", offset: int = 0) -> results.Part:
+        """A part of a file; of one that is not text, a word that says so."""
+        run = await self.found(id)
+        found = artifacts(self.app, run, await self._gate(run, gate))
+        text = _text(found.read(path))
+        end = offset + LONGEST
+        return results.Part(
+            run=run.id,
+            commit=found.commit,
+            path=clean(path),
+            text=text[offset:end],
+            offset=offset,
+            characters=len(text),
+            next_offset=end if end < len(text) else 0,
+        )
+
+    async def findings(self, id: str, gate: str, limit: int, cursor: str) -> results.FindingPage:
+        """Findings at a gate, the worst first."""
+        run = await self.found(id)
+        record = await gate_of(self.app, run, gate)
+        found = worst_first((await view_gate(self.app, record)).findings) if record else []
+        rows = list(enumerate({**vars(finding), "blocking": finding.blocking} for finding in found))
+        shown, following = part(rows, lambda row: (row[0],), cursor, limit)
+        name = f"{record.key.phase}/{record.key.attempt}" if record else ""
+        page = {"run": run.id, "gate": name, "findings": [row for _, row in shown], "next_cursor": following or ""}
+        return results.FindingPage.of(page)
+
+    async def trace(self, id: str, limit: int, cursor: str) -> results.TracePage:
+        """A part of the run's trace."""
+        run = await self.found(id)
+        whole = (await trace_of(self.app, run)).as_json()
+        rows = list(enumerate((kind, row) for kind in ("nodes", "links", "gaps") for row in whole[kind]))
+        shown, following = part(rows, lambda row: (row[0],), cursor, limit)
+        return results.TracePage.of({**_by_kind([row for _, row in shown]), **_head(whole, following)})
+
+    async def _gate(self, run: Run, name: str) -> GateRecord | None:
+        return await gate_of(self.app, run, name) if name else None
+
+
+def _head(whole: Mapping[str, Any], following: str | None) -> dict[str, Any]:
+    return {"run": whole["run"], "spec": whole["spec"], "next_cursor": following or ""}
+
+
+def _by_kind(rows: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
+    return {kind: [row for name, row in rows if name == kind] for kind in ("nodes", "links", "gaps")}
+
+
+def _text(content: bytes) -> str:
+    try:
+        return clean(content.decode())
+    except UnicodeDecodeError:
+        return f"({len(content):,} bytes that are not text)"
+
+
+def _gate_json(gate: GateRecord) -> dict[str, Any]:
+    return {"gate": f"{gate.key.phase}/{gate.key.attempt}", "status": gate.status.value, "digest": gate.digest}
+
+
+def _opened(gate: GateRecord) -> tuple[int | str, ...]:
+    return int(gate.opened_at.timestamp()), *gate.key
+
+
+def _place(run: Run) -> tuple[int | str, ...]:
+    return -int(run.started_at.timestamp()), run.id

@@ -1,0 +1,16 @@
+"""Everything here calls programs of others as they are; `make real` runs it."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+
+@pytest.fixture
+def moto() -> Iterator[str]:
+    """The address of an AWS on this machine."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
