@@ -13,6 +13,7 @@ from phasegate.ledger import events as chain
 from phasegate.ledger import rows
 from phasegate.ledger.dsse import Envelope
 from phasegate.ledger.keys import PrivateKey
+from phasegate.ledger.mirrors import Mirrored, keep
 from phasegate.ledger.recorder import Entry, Recorder
 from phasegate.ledger.records import (
     Decision,
@@ -338,6 +339,19 @@ class Ledger:
     async def effect_failed(self, run_id: str, key: str) -> None:
         """Notes that an effect surely did nothing, so that the next attempt is as the first."""
         await self._database.write(rows.undo_effect, f"{run_id}/{key}")
+
+    async def told(self, mirrored: Mirrored, key: str, *entries: Entry) -> None:
+        """Notes how far a place outside follows a run now, with what came of the effect by which it got there.
+
+        The effect is forgotten in the same transaction: the number of the last event that was told says it is over.
+        """
+
+        def over(connection: sa.Connection, now: datetime) -> None:
+            keep(connection, mirrored)
+            rows.undo_effect(connection, f"{mirrored.run}/{key}")
+            self._append(connection, mirrored.run, now, entries)
+
+        await self._database.write(over, self._clock.now())
 
     async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *entries: Entry) -> None:
         """Keeps the receipt of an effect, and what happened, in one transaction."""

@@ -50,7 +50,7 @@ class Mirrors:
 
     async def keep(self, mirrored: Mirrored) -> None:
         """Notes how far it is now."""
-        await self._database.write(_keep, mirrored)
+        await self._database.write(keep, mirrored)
 
     async def behind(self, place: str, since: datetime, now: datetime) -> list[Mirrored]:
         """Runs begun since then of which something is still to be told, and due; at most a hundred."""
@@ -96,7 +96,8 @@ def _behind(connection: sa.Connection, place: str, since: datetime, now: datetim
     return [_mirrored(row) if row["place"] else Mirrored(run=row["id"], place=place) for row in rows]
 
 
-def _keep(connection: sa.Connection, mirrored: Mirrored) -> None:
+def keep(connection: sa.Connection, mirrored: Mirrored) -> None:
+    """Stores how far a place follows a run."""
     row = {**vars(mirrored), "due_at": int(mirrored.due_at.timestamp()), "holds": json.dumps(dict(mirrored.holds))}
     keys = {"run": row.pop("run"), "place": row.pop("place")}
     again = insert(mirrors).values(**keys, **row).on_conflict_do_update(index_elements=list(keys), set_=row)

@@ -74,7 +74,7 @@ class Follower:
                 await self._told(place, mirrored)
             except Exception:
                 _log.exception("a run cannot be told of", extra={"action": "mirror", "run": mirrored.run})
-                await self._mirrors.keep(self._later(mirrored, place, "see .phasegate/worker.log"))
+                await self._later(mirrored, place, "see .phasegate/worker.log")
 
     async def _told(self, place: Place, mirrored: Mirrored) -> None:
         story = await story_of(self._app, self._inbox, mirrored.run)
@@ -89,43 +89,39 @@ class Follower:
         """How far the place is then: at that news, or still before it, with what is in the way."""
         label = f"mirror/{place.name}/{news.key}"
         start = await self._app.ledger.begin_effect(mirrored.run, label, [])
-        if start.done is None and start.tried and self._app.clock.now() < self._began + place.settles:
+        if start.tried and self._app.clock.now() < self._began + place.settles:
             # A process before this one died there, and what it made may not be to be found yet.
             mirrored = replace(mirrored, due_at=self._began + place.settles)
-        elif start.done is None:
-            hands = self.hands(mirrored.run, label)
-            telling = Telling(story=story, news=news, hands=hands, holds=mirrored.holds, again=start.tried)
-            mirrored = await self._tried(place, mirrored, telling, label)
-        else:
-            mirrored = self._at(mirrored, news, start.done["holds"])
-        await self._mirrors.keep(mirrored)
-        return mirrored
+            await self._mirrors.keep(mirrored)
+            return mirrored
+        hands = self.hands(mirrored.run, label)
+        telling = Telling(story=story, news=news, hands=hands, holds=mirrored.holds, again=start.tried)
+        return await self._tried(place, mirrored, telling, label)
 
     async def _tried(self, place: Place, mirrored: Mirrored, telling: Telling, label: str) -> Mirrored:
-        outcome: dict[str, Any] = {"outcome": "told"}
-        holds = mirrored.holds
+        holds, what = mirrored.holds, dict[str, Any]()
         try:
             holds = await place.tell(telling)
         except (Kept, Unseen) as error:
-            outcome = {"outcome": "kept" if isinstance(error, Kept) else "unknown", "why": str(error)}
+            what = {"outcome": "kept" if isinstance(error, Kept) else "unknown", "why": str(error)}
         except Unknown as error:
-            return self._later(mirrored, place, str(error))
+            return await self._later(mirrored, place, str(error))
         except PhasegateError as error:
             await self._app.ledger.effect_failed(mirrored.run, label)
-            return self._later(mirrored, place, f"{error}; {error.fix}" if error.fix else str(error))
+            return await self._later(mirrored, place, f"{error}; {error.fix}" if error.fix else str(error))
         if telling.remarks:
-            outcome["left"] = telling.remarks
-        event = (f"mirror:{place.name}/{telling.news.key}", outcome)
-        await self._app.ledger.effect_done(mirrored.run, label, {"holds": dict(holds)}, event)
-        return self._at(mirrored, telling.news, holds)
+            what["left"] = telling.remarks
+        told = replace(mirrored, seq=telling.news.event.seq, tries=0, trouble="", holds=holds)
+        entries = [(f"mirror:{place.name}/{telling.news.key}", what)] if what else []
+        await self._app.ledger.told(told, label, *entries)
+        return told
 
-    def _at(self, mirrored: Mirrored, news: News, holds: Mapping[str, Any]) -> Mirrored:
-        return replace(mirrored, seq=news.event.seq, tries=0, trouble="", holds=holds)
-
-    def _later(self, mirrored: Mirrored, place: Place, trouble: str) -> Mirrored:
+    async def _later(self, mirrored: Mirrored, place: Place, trouble: str) -> Mirrored:
         wait = max(min(timedelta(seconds=2 ** min(mirrored.tries + 1, 10)), LONGEST), place.settles)
         due = self._app.clock.now() + wait
-        return replace(mirrored, tries=mirrored.tries + 1, due_at=due, trouble=trouble)
+        later = replace(mirrored, tries=mirrored.tries + 1, due_at=due, trouble=trouble)
+        await self._mirrors.keep(later)
+        return later
 
     async def _record(self, run_id: str, label: str, name: str, body: Mapping[str, Any]) -> None:
         if not run_id:
