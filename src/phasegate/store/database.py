@@ -4,8 +4,8 @@ SQLAlchemy's SQLite drivers open transactions late and as readers, so that two w
 Here a writer takes the write lock first (BEGIN IMMEDIATE) and waits for it at most 30 s.
 
 A transaction is one function on one connection, and nothing can be awaited inside. Where nobody writes, it is done at
-once, on the loop: a write takes a tenth of the time that it takes to enter a thread and come back. Where anybody holds
-the lock, it waits for it in a thread beside the loop.
+once, on the loop: to enter a thread and come back takes as long again, and several times as long on a busy machine.
+Where anybody holds the lock, it waits for it in a thread beside the loop.
 """
 
 import asyncio
