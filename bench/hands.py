@@ -2,11 +2,14 @@
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from moto.server import ThreadedMotoServer
 
 from bench.desk import NOW, SPEC
@@ -34,7 +37,7 @@ async def hands() -> Sequence[Row]:
             database = await Database.open(Path(folder) / "p.db")
             try:
                 key = create_key(Path(folder) / "key", None)
-                return [await _measured(sessions, await _role(database, key, sessions))]
+                return [await _measured(environ, await _role(database, key, sessions))]
             finally:
                 await sessions.close()
                 await database.close()
@@ -65,15 +68,20 @@ def _unhurried(server: Any) -> Any:
     return server.model_copy(update={"tools": rules})
 
 
-async def _measured(sessions: Sessions, role: Hands) -> Row:
-    server = role.policy.servers["aws"]
+async def _measured(environ: Mapping[str, str], role: Hands) -> Row:
+    words = ["-m", "phasegate.cli", "mcp", "aws"]
+    program = StdioServerParameters(command=sys.executable, args=words, env=dict(environ))
+    async with stdio_client(program) as (read, write), ClientSession(read, write) as client:
+        await client.initialize()
+        return await _against(client, role)
 
+
+async def _against(client: ClientSession, role: Hands) -> Row:
     async def ours(_: str) -> None:
         assert not (await role.call("aws", "caller_identity")).failed
 
     async def bare(_: str) -> None:
-        result = await sessions.call(server, "caller_identity", {}, seconds=30, reads=True)
-        assert not result.isError
+        assert not (await client.call_tool("caller_identity", {})).isError
 
     return (await pairs(ours, bare, TURNS, warm=5)).row(
         "a tool's call through the policy, against the bare client", 1.3
