@@ -35,9 +35,9 @@ class SlackChannel:
         news, cards = telling.news, dict(telling.holds.get("cards", {}))
         card = cards.get(_of(news.gate)) if news.gate else None
         match news.what:
-            case What.gate:
-                if news.gate and telling.story.is_open(news.gate):  # else its outcome is the next news
-                    cards[_of(news.gate)] = await self._asked(telling, news.gate)
+            case What.gate if news.gate:
+                known = await self._asked(telling, news.gate) or await self._left(telling)
+                cards |= {_of(news.gate): known} if known else {}
             case What.decided | What.void if card and news.gate:
                 if not telling.story.is_open(news.gate):  # one of several approvals leaves the card as it is
                     await self._closed(telling, news.gate, card)
@@ -46,10 +46,20 @@ class SlackChannel:
         return {**telling.holds, "cards": cards}
 
     async def _asked(self, telling: Telling, gate: GateKey) -> str:
+        """The card of an open gate; none where it was decided before it could be told: its outcome is the next news."""
+        if not telling.story.is_open(gate):
+            return ""
         digest = telling.story.gates[gate].digest
         shown = await self._shown(telling, gate)
         made = await telling.call(self.name, "post_gate_card", key=telling.key, digest=digest, **shown)
         return str(made["message"]["timestamp"])
+
+    async def _left(self, telling: Telling) -> str:
+        """The card that an attempt of which nobody knows left there: its buttons have to go once the gate is decided."""
+        if not telling.again:
+            return ""
+        found = await telling.call(self.name, "find_message", key=telling.key, channel=self._channel)
+        return str(found["message"]["timestamp"]) if found["found"] else ""
 
     async def _closed(self, telling: Telling, gate: GateKey, card: str) -> None:
         shown = await self._shown(telling, gate)

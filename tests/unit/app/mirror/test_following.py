@@ -12,7 +12,7 @@ from phasegate.app.mirror.looks import follower_of
 from phasegate.app.mirror.seen import by_hand
 from phasegate.app.mirror.seen import outside as outside_of
 from phasegate.app.mirror.wishes import grant_all
-from phasegate.ledger import Comment, DecisionKind, Mirrors, Waiver
+from phasegate.ledger import Comment, DecisionKind, Mirrored, Mirrors, Waiver
 from phasegate.tools.service import mark_of
 from phasegate.workflow import sweep
 from services.jira import JiraService
@@ -266,6 +266,25 @@ async def test_a_gate_that_was_decided_before_it_could_be_told_gets_no_buttons(t
         assert "approved by ada" in message.text
         assert "phasegate-approve" not in str(message.blocks)
         assert d.sessions.calls == ["slack.post_message"]
+
+
+async def test_a_card_that_a_dead_process_posted_is_closed_though_the_gate_was_decided_meanwhile(
+    tmp_path: Path, there: Outside
+) -> None:
+    async with mirrored(tmp_path / "target", there, {"slack": {"channel": "C0OPS"}}) as d:
+        gate = await d.opens("plan")
+        await d.step()
+        (card,) = there.slack.ops.messages
+        assert "phasegate-approve" in str(card.blocks)
+        # as it is when the process died between the card and the note of it
+        await Mirrors(d.app.database).keep(Mirrored(run=d.run.id, place="slack"))
+        await d.app.ledger.begin_effect(d.run.id, "mirror/slack/gate/plan/1", [])
+        await d.says(gate, DecisionKind.approve)
+        d.passes(60)
+        await d.step()
+        assert there.slack.ops.messages == [card]
+        assert "phasegate-approve" not in str(card.blocks)
+        assert "approved by ada" in str(card.blocks)
 
 
 async def test_of_runs_before_it_was_switched_on_nothing_is_told(tmp_path: Path, there: Outside) -> None:
