@@ -55,7 +55,7 @@ class SlackChannel:
         return str(made["message"]["timestamp"])
 
     async def _left(self, telling: Telling) -> str:
-        """The card that an attempt of which nobody knows left there: its buttons have to go once the gate is decided."""
+        """The card that an attempt of which nobody knows left there: its buttons go once the gate is decided."""
         if not telling.again:
             return ""
         found = await telling.call(self.name, "find_message", key=telling.key, channel=self._channel)
