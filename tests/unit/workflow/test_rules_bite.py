@@ -204,8 +204,8 @@ RULES = {
               'link = asking(card, "0" * 64)[-1:]', "unit/tools/slack/test_cards:no_buttons"),
     ],
     "web/api/gates.py": [
-        Break("a signature is as old as its token", "proved_at=given_at(body.token)",
-              "proved_at=parts.app.clock.now()", "matrix:asks"),
+        Break("a signature is as old as its token", "credentials(token, given_at(body.token))",
+              "credentials(token, parts.app.clock.now())", "matrix:asks"),
     ],
     "workflow/revoke.py": [
         Break("who takes back", "    is_person(keeper, who, revocation.by)\n", "", "revoke:another_said"),
