@@ -73,8 +73,12 @@ def _came(app: App, view: GateView, row: Waiting) -> str:
 
 def _said(statement: Statement) -> list[str]:
     """Who decided what, with what they asked for or excused."""
-    lines = [f"{PAST[statement.kind.value]} by {named(statement)} at {stamp(statement.at)}"]
-    lines += [f"{_where(comment.path, comment.line)}{comment.text}" for comment in statement.comments]
+    return [f"{PAST[statement.kind.value]} by {named(statement)} at {stamp(statement.at)}", *asked_for(statement)]
+
+
+def asked_for(statement: Statement) -> list[str]:
+    """What somebody asked for or excused with a decision, a line each."""
+    lines = [f"{_where(comment.path, comment.line)}{comment.text}" for comment in statement.comments]
     waiver = statement.waiver
     if waiver:
         rules = ", ".join(waiver.rules)

@@ -1,17 +1,20 @@
 """The day's digest for the channels: what waits, what ended, what stands."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from phasegate.app.app import App
 from phasegate.app.inbox import Inbox, Waiting
+from phasegate.app.mirror.calling import called
 from phasegate.app.mirror.following import Follower
 from phasegate.app.words import age, count
-from phasegate.core import PhasegateError
-from phasegate.ledger import Mirrors, Run, RunStatus
+from phasegate.core import PhasegateError, Unknown
+from phasegate.ledger import Mirrored, Mirrors, Run, RunStatus
 
 _SHOWN = 5
+_log = logging.getLogger("phasegate.mirror")
 
 
 class Digests:
@@ -31,9 +34,17 @@ class Digests:
         for place in (name for name in ("slack", "teams") if name in config.places):
             row = await self._mirrors.find("", f"{place}/digest")
             if row.holds.get("day") != day:
-                # Noted before: what cannot be read back is sent at most once; Slack knows the key besides.
-                await self._mirrors.keep(replace(row, holds={"day": day}))
-                await self._send(place, day, await digest_of(self._app, now))
+                await self._once(row, place, day, await digest_of(self._app, now))
+
+    async def _once(self, row: Mirrored, place: str, day: str, text: str) -> None:
+        """Noted before it is sent, for Teams cannot be asked afterwards; what surely was not sent is sent again."""
+        await self._mirrors.keep(replace(row, holds={"day": day}))
+        try:
+            await self._send(place, day, text)
+        except PhasegateError as error:
+            if not isinstance(error, Unknown):
+                await self._mirrors.keep(row)
+            _log.warning("the digest of %s: %s", day, error, extra={"action": "digest"})
 
     async def _send(self, place: str, day: str, text: str) -> None:
         name, config = self._app.config.project.name, self._app.config.mirror
@@ -41,12 +52,10 @@ class Digests:
         hands = self._follower.hands("", "digest")
         if place == "slack" and config.slack:
             channel = config.slack.channel
-            answer = await hands.call(place, "post_message", key=key, text=f"{title}\n{text}", channel=channel)
+            await called(hands, place, "post_message", key=key, text=f"{title}\n{text}", channel=channel)
         else:
             link = config.link if config.link.startswith("https://") else ""
-            answer = await hands.call(place, "post_card", key=key, title=title, text=text, link=link)
-        if answer.failed:
-            raise PhasegateError(f"{place}: the digest of {day} was not sent: {answer.text}")
+            await called(hands, place, "post_card", key=key, title=title, text=text, link=link)
 
 
 async def digest_of(app: App, now: datetime) -> str:

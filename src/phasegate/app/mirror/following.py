@@ -13,7 +13,7 @@ from phasegate.app.app import App
 from phasegate.app.inbox import Inbox
 from phasegate.app.mirror.news import News, news_of
 from phasegate.app.mirror.story import Story, story_of
-from phasegate.app.mirror.telling import Kept, Place, Telling, Unseen
+from phasegate.app.mirror.telling import Place, Telling, Unseen
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Grants, Mirrored, Mirrors
 from phasegate.team.servers import ENGINE
@@ -102,8 +102,8 @@ class Follower:
         holds, what = mirrored.holds, dict[str, Any]()
         try:
             holds = await place.tell(telling)
-        except (Kept, Unseen) as error:
-            what = {"outcome": "kept" if isinstance(error, Kept) else "unknown", "why": str(error)}
+        except Unseen as error:
+            what = {"outcome": "unknown", "why": str(error)}
         except Unknown as error:
             return await self._later(mirrored, place, str(error))
         except PhasegateError as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.app.config import JiraMirror
+from phasegate.app.mirror.calling import called
 from phasegate.app.mirror.following import Follower
 from phasegate.app.mirror.ticket import LABEL
-from phasegate.core import PhasegateError
 from phasegate.ledger import Mirrors
 from phasegate.tools.hands import Hands
 
@@ -54,7 +54,7 @@ class TicketWatch:
         if ticket.tries or brief["updated"] == seen:
             return  # what we are about to write there ourselves is not told apart yet
         hands = self._follower.hands(run, f"watch/{brief['updated']}")
-        issue = await _read(hands, "get_issue", issue=brief["key"])
+        issue = await called(hands, PLACE, "get_issue", issue=brief["key"])
         comments = await _all(hands, "list_comments", "comments", issue=brief["key"])
         known = {*ticket.holds.get("comments", ()), *before.holds.get("heard", ())}
         did = [*_changes(issue, seen, ticket.holds.get("ours", ())), *_comments(comments, known)]
@@ -95,16 +95,9 @@ def _comments(said: Sequence[Mapping[str, Any]], known: Collection[str]) -> list
 async def _all(hands: Hands, tool: str, name: str, **arguments: Any) -> list[Mapping[str, Any]]:
     found, cursor = list[Mapping[str, Any]](), ""
     for _ in range(_PAGES):
-        page = await _read(hands, tool, limit=_PAGE, cursor=cursor, **arguments)
+        page = await called(hands, PLACE, tool, limit=_PAGE, cursor=cursor, **arguments)
         found += page[name]
         cursor = page["next_cursor"]
         if not cursor:
             break
     return found
-
-
-async def _read(hands: Hands, tool: str, **arguments: Any) -> Mapping[str, Any]:
-    answer = await hands.call(PLACE, tool, **arguments)
-    if answer.failed or not isinstance(answer.data, Mapping):
-        raise PhasegateError(f"{PLACE}.{tool}: {answer.text}")
-    return answer.data

@@ -1,15 +1,16 @@
 """Pages of what was released, in Confluence: the decision records, the runbook page, the release notes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
 from phasegate.app.config import ConfluenceMirror
+from phasegate.app.mirror.calling import Kept
 from phasegate.app.mirror.news import What
 from phasegate.app.mirror.story import Story
-from phasegate.app.mirror.telling import Kept, Telling
+from phasegate.app.mirror.telling import Telling
 
 PUBLISHED = ("docs/decisions/*-{name}.md", "docs/runbooks/{name}.md", "docs/releases/*.md")
 LABEL = "phasegate"
@@ -30,14 +31,13 @@ class Pages:
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
         """See `Place`; a page that somebody edited stays as it is, and the others are published all the same."""
-        pages, kept = dict(telling.holds.get("pages", {})), list[str]()
-        for path, markdown in _documents(telling.story):
+        pages, story = dict(telling.holds.get("pages", {})), telling.story
+        facts = await story.app.folder.facts(story.run.id)
+        for path, markdown in _documents(story, facts.paths(PUBLISHED)):
             try:
                 pages[path] = await self._published(telling, path, markdown)
             except Kept as error:
-                kept.append(str(error))
-        if kept:
-            raise Kept("; ".join(kept))
+                telling.remarks.append(str(error))
         return {**telling.holds, "pages": pages}
 
     async def _published(self, telling: Telling, path: str, markdown: str) -> str:
@@ -55,13 +55,11 @@ class Pages:
         return str(made["page"]["url"])
 
 
-def _documents(story: Story) -> Iterator[tuple[str, str]]:
+def _documents(story: Story, patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What the run wrote of these, as it was approved last."""
     ends = [gate for key, gate in story.gates.items() if key.phase == story.app.flow.phase_ids[-1]]
     last = max(ends, key=lambda gate: gate.key.attempt)
     before, after = story.app.workspace.tree(story.run.base), story.app.workspace.tree(last.commit)
-    name = story.run.spec.rpartition("/")[2].lstrip("0123456789").lstrip("-")
-    patterns = [pattern.format(name=name) for pattern in PUBLISHED]
     for path in sorted(after):
         if before.get(path) != after[path] and any(fnmatchcase(path, pattern) for pattern in patterns):
             yield path, after[path].decode("utf-8", "replace")

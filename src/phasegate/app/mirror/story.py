@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.app.app import App
-from phasegate.app.gate_card import GateCard, gate_card
+from phasegate.app.gate_card import GateCard, asked_for, gate_card
 from phasegate.app.inbox import Inbox, Subject, Waiting
 from phasegate.app.mirror.news import News, What
 from phasegate.app.words import PAST, count
@@ -110,7 +110,8 @@ class Story:
             case What.gate:
                 return [*self._asks(), f"Decide: {self.how(news.gate)}"]
             case What.decided:
-                return self._said(news)
+                statement = self.said(news)
+                return asked_for(statement) if statement else []
             case What.void:
                 return [f"{_VOID.get(str(body.get('reason')), str(body.get('reason', ''))).capitalize()}."]
             case What.parked:
@@ -148,28 +149,10 @@ class Story:
         """One of its gates, for a channel."""
         return await gate_card(self.app, self.inbox, self.gates[gate], self.app.config.mirror.link.rstrip("/"))
 
-    def _said(self, news: News) -> list[str]:
-        statement = self.said(news)
-        if statement is None:
-            return []
-        comments = [f"{_where(c.path, c.line)}{c.text}" for c in statement.comments]
-        waiver = statement.waiver
-        excused = (
-            f"Excused until {waiver.expires}: {', '.join(waiver.rules)}. {waiver.owner}: {waiver.reason}"
-            if waiver
-            else ""
-        )
-        return [*comments, *([excused] if excused else [])]
-
     def _released(self) -> list[str]:
         found = self._effects.get("smoke", {})
         seen = f"Tried once after installing: {found['findings']} findings." if "findings" in found else ""
         return [line for line in (seen, f"See: {self.how()}") if line]
-
-
-def _where(path: str, line: int) -> str:
-    place = f"{path}:{line}" if line else path
-    return f"{place}: " if place else ""
 
 
 async def story_of(app: App, inbox: Inbox, run_id: str) -> Story:

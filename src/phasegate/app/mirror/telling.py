@@ -1,24 +1,15 @@
 """The seam to the places outside: what one is told, and how it calls for it."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from phasegate.app.mirror.calling import called
 from phasegate.app.mirror.news import News, What
 from phasegate.app.mirror.story import Story
-from phasegate.core import PhasegateError, Unknown
+from phasegate.core import PhasegateError
 from phasegate.tools.hands import Hands
-
-_REASON = re.compile(r"\(reason: ([a-z_-]+)\)\s*$")
-_UNCLEAR = ("unknown", "unknown-outcome")
-_LASTING = ("conflict", "illegal-transition")
-"""Refusals that stay, however often we ask: somebody else's change stands."""
-
-
-class Kept(PhasegateError):
-    """Somebody changed by hand what we would have written; theirs stays, and this piece of news is over."""
 
 
 class Unseen(PhasegateError):
@@ -45,22 +36,8 @@ class Telling:
         return f"{self.story.run.id}/{self.news.key}"
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Mapping[str, Any]:
-        """What a tool answers.
-
-        Raises:
-            Kept: it was refused for good.
-            Unknown: it may or may not have been done.
-            PhasegateError: it was not done, and may be later.
-        """
-        answer = await self.hands.call(server, tool, **arguments)
-        if not answer.failed and isinstance(answer.data, Mapping):
-            return answer.data
-        found = _REASON.search(answer.text)
-        text = _REASON.sub("", answer.text).removeprefix(f"Error executing tool {tool}: ").strip()
-        reason, said = found[1] if found else "", f"{server}.{tool}: {text}"
-        if reason in _LASTING:
-            raise Kept(said)
-        raise Unknown(said) if reason in _UNCLEAR else PhasegateError(said)
+        """What a tool answers; see `called` for what it raises."""
+        return await called(self.hands, server, tool, **arguments)
 
 
 class Place(Protocol):
@@ -88,7 +65,6 @@ class Place(Protocol):
             What was made there for the run, with what was made now.
 
         Raises:
-            Kept: what a person did there stays.
             Unseen: it was tried before, and cannot be looked for.
             Unknown: it may or may not have been told.
             PhasegateError: it could not be told now.

@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.app.config import JiraMirror
+from phasegate.app.mirror.calling import Kept
 from phasegate.app.mirror.news import News, What
 from phasegate.app.mirror.story import Story
-from phasegate.app.mirror.telling import Kept, Telling
-from phasegate.ledger import GateKey, Waiver
-from phasegate.spec import tasks_of
+from phasegate.app.mirror.telling import Telling
+from phasegate.ledger import DecisionKind, GateKey, GateRecord, Waiver
+from phasegate.spec import Task, tasks_of
 
 LABEL = "phasegate-run"
 _SUMMARY = 255
@@ -89,7 +90,7 @@ class Ticket:
         """What a decision brings with it: sub-tasks once the tasks are approved, a ticket for an exception."""
         gate, statement = telling.news.gate, telling.story.said(telling.news)
         decision = telling.news.event.body["decision"]
-        if gate and gate.phase == "tasks" and decision in ("approve", "waive") and self._config.subtasks:
+        if gate and DecisionKind(decision).passes and self._config.subtasks:
             holds["subtasks"] = await self._subtasks(telling, holds, gate)
         if gate and statement and statement.waiver:
             holds["exceptions"] = {
@@ -99,8 +100,7 @@ class Ticket:
 
     async def _subtasks(self, telling: Telling, holds: Mapping[str, Any], gate: GateKey) -> Mapping[str, str]:
         story, made = telling.story, dict(holds["subtasks"])
-        text = story.app.workspace.tree(story.gates[gate].commit).get(f"{story.run.spec}/tasks.md", b"")
-        for task in tasks_of(text.decode("utf-8", "replace")):
+        for task in _approved(story, story.gates[gate]):
             answer = await telling.call(
                 self.name,
                 "create_issue",
@@ -138,9 +138,16 @@ class Ticket:
         return holds
 
 
+def _approved(story: Story, gate: GateRecord) -> list[Task]:
+    """The tasks that the gate's decision approved: none where they were as they are before."""
+    path, tree = f"{story.run.spec}/tasks.md", story.app.workspace.tree
+    before, now = (tree(commit).get(path, b"") for commit in (gate.since, gate.commit))
+    return [] if before == now else tasks_of(now.decode("utf-8", "replace"))
+
+
 async def _commented(telling: Telling, issue: str) -> str:
     story, news = telling.story, telling.news
-    body = "\n\n".join([story.headline(news), *(_plain(text) for text in story.details(news))])
+    body = "\n\n".join(_plain(text) for text in (story.headline(news), *story.details(news)))
     made = await telling.call("jira", "add_comment", key=telling.key, issue=issue, body=body)
     return str(made["comment"]["id"])
 

@@ -17,7 +17,7 @@ from phasegate.tools.service import mark_of
 from phasegate.workflow import sweep
 from services.jira import JiraService
 from unit.app.mirror.parts import EVERYTHING, KEY, RELEASED, TASKS, Desk, Outside, mirrored, outside, rows
-from unit.authors.small import FOLDER
+from unit.authors.small import FOLDER, SPEC
 from unit.tools.jira.desk import MIA
 
 
@@ -251,8 +251,10 @@ async def test_a_page_that_somebody_edited_stays_and_the_others_are_published(tm
         await d.ends()
         await d.step()
         (event,) = await d.events("mirror")
-        assert event.body["outcome"] == "kept"
-        assert "acme-runbooks: Look before you delete" in event.body["why"]
+        (left,) = event.body["left"]
+        assert "acme-runbooks: Look before you delete" in left
+        held = (await Mirrors(d.app.database).find(d.run.id, "confluence")).holds["pages"]
+        assert sorted(held) == ["docs/releases/0.1.0.md", "docs/runbooks/free-volumes.md"]
         bodies = [page.now.body for page in there.confluence.pages.values()]
         assert len(bodies) == 3
         assert "<p>Mine</p>" in bodies
@@ -329,3 +331,33 @@ async def test_the_digest_is_sent_once_a_day(tmp_path: Path, there: Outside) -> 
 async def watched(d: Desk) -> None:
     d.passes(60)
     await TicketWatch(d.app, d.follower, JiraMirror(project="OPS")).look()
+
+
+async def test_a_digest_that_was_surely_not_sent_is_sent_later(tmp_path: Path, there: Outside) -> None:
+    config = {**EVERYTHING, "digest_at": "07:00"}
+    async with mirrored(tmp_path / "target", there, config) as d:
+        there.slack.refusing["chat.postMessage"] = "not_in_channel"
+        await Digests(d.app, d.follower).look()
+        assert (len(there.slack.ops.messages), len(there.teams.messages)) == (0, 1)
+        there.slack.refusing.clear()
+        await Digests(d.app, d.follower).look()
+        assert (len(there.slack.ops.messages), len(there.teams.messages)) == (1, 1)
+
+
+async def test_tasks_become_sub_tasks_at_whichever_gate_approves_them(tmp_path: Path, there: Outside) -> None:
+    async with mirrored(tmp_path / "target", there) as d:
+        await d.approved("plan", {f"{FOLDER}/tasks.md": TASKS})
+        await d.approved("build")
+        await d.step()
+        children = [each.summary for each in there.jira.issues.values() if each.parent]
+        assert children == ["T001 Write `src/a.py` (FR-001)", "T002 Test it *well* (FR-001)"]
+
+
+async def test_a_title_is_text_in_a_comment(tmp_path: Path, there: Outside) -> None:
+    spec = SPEC.replace("Free volumes", "Free [x](http://evil.example) volumes")
+    async with mirrored(tmp_path / "target", there, {"jira": {"project": "OPS"}}) as d:
+        await d.opens("plan", files={f"{FOLDER}/spec.md": spec.encode()})
+        await d.step()
+        body = str(there.jira.issues[ticket(there.jira)].comments[-1].body)
+        assert "evil" in body
+        assert "[x|http" not in body
