@@ -350,6 +350,9 @@ async def test_tasks_become_sub_tasks_at_whichever_gate_approves_them(tmp_path: 
         await d.approved("build")
         await d.step()
         children = [each.summary for each in there.jira.issues.values() if each.parent]
+        assert d.sessions.calls.count("jira.create_issue") == 3, (
+            "at a gate that leaves them as they are nobody asks again"
+        )
         assert children == ["T001 Write `src/a.py` (FR-001)", "T002 Test it *well* (FR-001)"]
 
 
