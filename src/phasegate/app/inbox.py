@@ -144,13 +144,13 @@ class Inbox:
         if key not in self._known:
             while len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
-            self._known[key] = self._read(commit, spec)
+            self._known[key] = self.described(self.keeper.workspace.tree(commit), spec)
         return self._known[key]
 
-    def _read(self, commit: str, spec: str) -> Subject:
+    def described(self, files: Mapping[str, bytes], spec: str) -> Subject:
+        """What the spec is about in these files."""
         from phasegate.spec import read_spec  # reading Markdown is needed here alone
 
-        files = self.keeper.workspace.tree(commit)
         try:
             read = read_spec(files, spec)
             title, what = read.title, read.what

@@ -176,10 +176,7 @@ def _subject(app: App, inbox: Inbox, run: Run) -> Subject:
     commit = app.workspace.tip(branch(run.id))
     if commit:
         return inbox.subject(commit, app.workspace.tree_id(commit), run.spec)
-    from phasegate.spec import read_spec  # reading Markdown is needed here alone
-
     try:
-        read = read_spec(app.folder.read(run.spec), run.spec)
+        return inbox.described(app.folder.read(run.spec), run.spec)  # as it lies there: nothing is written yet
     except PhasegateError:
-        return Subject(title=run.spec.rpartition("/")[2], what="", risk="unknown", destructive=False)
-    return Subject(title=read.title, what=read.what, risk="unknown", destructive=False)
+        return inbox.described({}, run.spec)
