@@ -1,12 +1,15 @@
 """kill -9 at every step: another worker goes on, and nobody could tell from what is there at the end."""
 
 import asyncio
+import base64
 import os
+import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -176,3 +179,39 @@ async def test_a_worker_that_cannot_build_its_parts_parks_the_run_with_a_reason(
             await until("it has ended", lambda: _ended(d, 1))
             await until("its first segment is forgotten", lambda: _one_row(database))
         await database.close()
+
+
+async def test_a_row_that_names_pickle_runs_nothing_and_the_worker_lives_on(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    async with manager(tmp_path) as (d, _):
+        await d.start("demo", "r1")
+        evil = base64.b64encode(pickle.dumps(Touch(ran))).decode()
+        change = "update workflow_status set serialization = 'py_pickle', inputs = ?"
+        await asyncio.to_thread(_execute, d.team.database, change, evil)
+        with worker(tmp_path):
+            await until("it stands", lambda: _is(d, "r1", RunStatus.parked))
+            await d.start("demo", "r2")
+            await until("another ends", lambda: _is(d, "r2", RunStatus.released))
+            await d.ledger.redispatch("r1", d.queue.dispatch)
+            await until("it ends", lambda: _is(d, "r1", RunStatus.released))
+    assert not ran.exists()
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.mark),)
+
+
+def _execute(path: Path, statement: str, value: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement, (value,))
+        connection.commit()
+
+
+async def _is(d: Desk, run: str, status: RunStatus) -> bool:
+    return (await d.ledger.run(run)).status is status

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 
 @click.group()
@@ -40,7 +41,7 @@ async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -
     from phasegate.core import Missing
     from phasegate.identity import Accounts
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         person = app.config.people().get(name)
         if person is None:
             raise Missing(f"'{name}' is no manager of this repository", fix="list them: 'phasegate manager init'")
@@ -66,7 +67,7 @@ async def _list(as_json: bool) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Accounts
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await Accounts(app.database, app.clock).all()
     if as_json:
         rows = [{"name": row.name, "since": row.created_at.isoformat()} for row in found]
@@ -87,7 +88,7 @@ async def _remove(name: str) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Accounts
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         await Accounts(app.database, app.clock).remove(name)
     click.echo(f"{name} cannot sign in any more")
 
@@ -103,6 +104,6 @@ async def _sign_out(name: str) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Sessions
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         ended = await Sessions(app.database, app.clock).end_all(name)
     click.echo(f"{ended} session(s) of {name} ended")

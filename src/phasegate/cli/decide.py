@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
@@ -36,7 +37,7 @@ async def _gates(as_json: bool) -> None:
     from phasegate.cli.views.lists import gates_table, waiting_tools
     from phasegate.ledger import GateStatus
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         runs = {run.id: run for run in await app.ledger.runs()}
         waiting = await app.ledger.gates(status=GateStatus.open)
         so_far = {gate.key: await quorum_of(app, gate) for gate in waiting}
@@ -70,7 +71,7 @@ async def _gate(name: str, full: bool, as_json: bool) -> None:
     from phasegate.app.app import open_app
     from phasegate.app.gate_view import find_gate, view_gate
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         view, now = await view_gate(app, await find_gate(app, name)), app.clock.now()
     if as_json:
         click.echo(json.dumps(view.as_json(), indent=2))
@@ -145,7 +146,7 @@ async def _decide(
     from phasegate.cli.keys import interruptible, keyring
     from phasegate.ledger import DecisionKind
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await find_gate(app, name)
         anchored = parse_comments(app, gate.commit, comments)
         ring = keyring(app.folder.path, app.config, *who)

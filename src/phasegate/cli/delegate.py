@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
@@ -72,7 +73,7 @@ async def _delegate(
     from phasegate.cli.keys import interruptible, keyring
 
     first, last = window
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         ring = keyring(app.folder.path, app.config, *who)
         given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
         with interruptible():
@@ -107,7 +108,7 @@ async def _list(as_json: bool) -> None:
     from phasegate.app.delegations import delegation_json, standing
     from phasegate.cli.console import output
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await standing(app), app.clock.now()
     if as_json:
         click.echo(json.dumps([delegation_json(given) for given in found], indent=2))
@@ -124,7 +125,7 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         ring = keyring(app.folder.path, app.config, *who)
         with interruptible():
             key = ring.unlock()
@@ -154,7 +155,7 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await _gate(app, name)
         ring = keyring(app.folder.path, app.config, *who)
         with interruptible():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.cli.clock import given_clock
+
 if TYPE_CHECKING:
     from phasegate.app.account import Account
     from phasegate.app.app import App
@@ -44,7 +46,6 @@ async def _demo(folder: Path, place: "Account") -> None:
     from phasegate.cli.console import output
     from phasegate.cli.keys import interactive
     from phasegate.cli.work import attend
-    from phasegate.core import SystemClock
 
     console, person = output(), interactive()
     console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
@@ -55,8 +56,8 @@ async def _demo(folder: Path, place: "Account") -> None:
             "unreleasable.",
             style="wait",
         )
-    spec = lay_demo(folder, place.address, managers, SystemClock())
-    async with open_app(folder) as app:
+    spec = lay_demo(folder, place.address, managers, given_clock())
+    async with open_app(folder, clock=given_clock()) as app:
         run = await app.start(spec.resolve(), "" if person else POLICY)
         ended = await attend(app, run.id, (None, None))
         await _ended(app, ended, place)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.cli.clock import given_clock
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -43,7 +45,7 @@ async def _built(name: str) -> "AsyncIterator[FastMCP]":
     from phasegate.app import open_app
     from phasegate.mcp_server.server import build
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         yield build(app, os.environ)
 
 

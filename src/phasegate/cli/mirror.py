@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 
 @click.group()
@@ -27,7 +28,7 @@ async def _status(as_json: bool) -> None:
     from phasegate.cli.views.mirror import places_json, places_table
     from phasegate.ledger import Mirrors
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         mirrors, names = Mirrors(app.database), app.config.mirror.places
         rows = {name: await mirrors.of(name) for name in names}
         now = app.clock.now()
@@ -59,7 +60,7 @@ async def _grant(who: tuple[str | None, Path | None]) -> None:
     from phasegate.core import InvalidInput
 
     console = output()
-    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         wished = wishes(app.config.mirror)
         if not wished:
             raise InvalidInput("phasegate.toml has no [mirror]", fix="say where runs are told of: docs/mirror.md")

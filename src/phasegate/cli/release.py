@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.ledger import Claim
@@ -27,7 +28,7 @@ async def _bundle(name: str, file: Path | None) -> None:
     from phasegate.app.bundle import bundle as made
     from phasegate.cli.console import output
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         run = await app.ledger.run(name)
         content = await made(app, run)
         file = file or Path(f"{run.id}.bundle.jsonl")
@@ -93,5 +94,5 @@ async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> "l
 
     if artifacts or keys:
         raise UsageError(f"there is no bundle '{name}'", fix="write one with 'phasegate bundle RUN', or check the RUN")
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         return await check(app, await app.ledger.run(name))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -90,7 +91,6 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     from phasegate.cli.console import output
     from phasegate.cli.keys import keyring
     from phasegate.cli.views.report import report_table
-    from phasegate.core import SystemClock
     from phasegate.workspace import Workspace
 
     report = read_findings(_read(file), str(file))
@@ -99,7 +99,7 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     folder = Workspace.open(Path.cwd()).folder
     config = read_config(folder)
     ring = keyring(folder, config, manager, passphrase_file)
-    target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=SystemClock()))
+    target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=given_clock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
     command = released_command(report, config.project.name, str(target))
     console.print(f"→ {command}", soft_wrap=True, markup=False)
@@ -117,10 +117,10 @@ def _read(file: Path) -> str:
 def _moment(text: str | None) -> datetime:
     from datetime import UTC
 
-    from phasegate.core import SystemClock, UsageError
+    from phasegate.core import UsageError
 
     if text is None:
-        return SystemClock().now()
+        return given_clock().now()
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.cli.clock import given_clock
+
 if TYPE_CHECKING:
     import socket
 
@@ -46,7 +48,7 @@ async def _serve(
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        app = await stack.enter_async_context(open_app(Path.cwd()))
+        app = await stack.enter_async_context(open_app(Path.cwd(), clock=given_clock()))
         parts = parts_of(app, settings, slack=Workspace(slack) if slack.usable else None)
         web = build(parts)
         if worker:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
@@ -21,10 +22,9 @@ def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -
     """Make a target repository."""
     from phasegate.app.begin import Plan, laid_in, lay
     from phasegate.cli.console import output
-    from phasegate.core import SystemClock
 
     plan = Plan(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
-    specs = lay(folder, plan, SystemClock())
+    specs = lay(folder, plan, given_clock())
     console = output()
     console.print(f"[good]✓[/] {folder} is a runbooks package, with a first commit")
     console.print(f"→ cd {folder}", soft_wrap=True)
@@ -91,7 +91,7 @@ async def _lint(specs: tuple[Path, ...]) -> int:
     from phasegate.core import InvalidInput
 
     console, blocked = output(), False
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         places = specs or tuple(sorted(path.parent for path in app.folder.path.glob("specs/*/spec.md")))
         if not places:
             raise InvalidInput("there is no spec here", fix="write one: specs/001-NAME/spec.md")

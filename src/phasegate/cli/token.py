@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.identity import Token
@@ -67,7 +68,7 @@ async def _create(
     from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Tokens
 
     owner, passphrase_file = who
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         if owner:
             with interruptible():
                 secret = ask_passphrase(owner, passphrase_file)
@@ -94,7 +95,7 @@ async def _list(as_json: bool) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Tokens
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await Tokens(app.database, app.clock).all(), app.clock.now()
     if as_json:
         click.echo(json.dumps([{**_json(row), "state": _state(row, now)} for row in found], indent=2))
@@ -131,6 +132,6 @@ async def _revoke(token_id: str) -> None:
     from phasegate.app import open_app
     from phasegate.identity import Tokens
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         await Tokens(app.database, app.clock).revoke(token_id)
     click.echo(f"token {token_id} is of no use any more")

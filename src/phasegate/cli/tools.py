@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     pass
@@ -38,7 +39,7 @@ async def _list(name: str | None, as_json: bool) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.views.tools import offered_json, show
 
-    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         servers = [opened.server(name)] if name else list(app.team.servers.values())
         console = output()
         if as_json:
@@ -84,7 +85,7 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
     from phasegate.core import PhasegateError
 
     bounded = bounds(only)
-    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         with console.status(f"asking {name}"):
             seen = await opened.look(server)
@@ -116,7 +117,7 @@ async def _end(name: str) -> None:
     from phasegate.cli.console import output
     from phasegate.core import UsageError
 
-    async with open_app(Path.cwd()) as app, open_tools(app) as opened:
+    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         ended = await opened.grants.end(opened.server(name).name)
     if not ended:
         raise UsageError(f"nothing is granted for '{name}'", fix="see 'phasegate tools list'")

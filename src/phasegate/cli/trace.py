@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
@@ -40,7 +41,7 @@ def trace(of: str | None, name: str | None, by: str | None, day: datetime | None
 async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
     from phasegate.app.app import open_app
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, rest = await _meant(app, of)
     if name and rest:
         from phasegate.core import UsageError
@@ -96,7 +97,7 @@ async def _decided(by: str, day: date | None, as_json: bool) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.views.trace import approvals
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await approvals_by(app, by, day)
     if as_json:
         click.echo(json.dumps([each.as_json() for each in found], indent=2))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phasegate.cli import options
+from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -58,7 +59,7 @@ async def _run(
     from phasegate.cli.console import output
 
     console = output()
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
         if spec:
@@ -188,7 +189,7 @@ async def _worker() -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         standing = stand(app.folder.path)
         taking = worker_of(app)
         await asyncio.to_thread(taking.start)
@@ -212,7 +213,7 @@ def status(name: str | None, as_json: bool) -> None:
 async def _status(name: str | None, as_json: bool) -> None:
     from phasegate.app.app import open_app
 
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
         await (_one(app, name, as_json) if name else _all(app, as_json))
 
 

@@ -1,7 +1,5 @@
 """The seam to time: nothing else asks the machine what time it is."""
 
-import os
-import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,12 +13,15 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock; SOURCE_DATE_EPOCH, in seconds since 1970, stops it as it does for other build tools."""
+    """The machine's clock.
+
+    No variable of the environment moves it, SOURCE_DATE_EPOCH included: build shells set that one, and a gate that
+    expired would open again in them.
+    """
 
     def now(self) -> datetime:
         """The current time in UTC."""
-        stopped = os.environ.get("SOURCE_DATE_EPOCH")
-        return datetime.fromtimestamp(float(stopped) if stopped else time.time(), UTC)
+        return datetime.now(UTC)
 
 
 class FixedClock:

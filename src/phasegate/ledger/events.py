@@ -56,11 +56,12 @@ def append(
 ) -> None:
     """Adds events at the end of the run's chain; one whose key is there already is left out.
 
-    Nodes run at least once, so a node names its event by what it did: the second time adds nothing.
+    Nodes run at least once, so a node names its event by what it did: the second time adds nothing. An event is never
+    older than the one before it, whatever the clock says.
     """
     row = _LAST(connection, run=run).fetchone()
     seq, before = (row["seq"], _digest_of(row)) if row else (0, b"")
-    moment = int(at.timestamp())
+    moment = max(int(at.timestamp()), row["at"] if row else 0)
     for key, body in entries:
         text = canonical(body).decode()
         payload = event_payload(run=run, seq=seq + 1, key=key, at=moment, body=text, before=before)
@@ -72,10 +73,10 @@ def append(
             seq, before = seq + 1, hashlib.sha256(payload).digest()
 
 
-def last_digest(connection: sa.Connection, run: str) -> bytes:
-    """Digest of the run's last event; empty where there is none."""
+def last(connection: sa.Connection, run: str) -> tuple[bytes, datetime]:
+    """Digest and time of the run's last event; empty and long ago where there is none."""
     row = _LAST(connection, run=run).fetchone()
-    return _digest_of(row) if row else b""
+    return (_digest_of(row), datetime.fromtimestamp(row["at"], UTC)) if row else (b"", datetime.fromtimestamp(0, UTC))
 
 
 def _digest_of(row: sqlite3.Row) -> bytes:

@@ -364,13 +364,15 @@ class Ledger:
 
 
 def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
+    last, at = chain.last(connection, key.run)
     return Dossier(
         key=key,
         run=rows.find_run(connection, key.run),
         gate=rows.find_gate(connection, key),
         decisions=tuple(rows.standing_decisions(connection, key.run)),
         reports=tuple(chain.reports(connection, key.run, key.phase)),
-        last=chain.last_digest(connection, key.run),
+        last=last,
+        last_at=at,
         delegations=tuple(rows.find_delegations(connection)),
     )
 

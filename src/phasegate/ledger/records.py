@@ -299,8 +299,10 @@ class Dossier:
     reports: tuple[Event, ...]
     """What checks and reviewers of the phase said, in all its attempts and rounds."""
 
-    last: bytes = b""
+    last: bytes
     """Digest of the run's last event."""
+    last_at: datetime
+    """When that was; it is at least so late now, whatever the clock says."""
     delegations: tuple[tuple[Delegation, Envelope], ...] = ()
     """Those that were not revoked, each as it was signed."""
 

@@ -96,7 +96,10 @@ class Register:
 
     def _delegated(self, by: Manager, to: Manager, phase: Phase, dossier: Dossier, now: datetime) -> bool:
         return any(
-            found.by == by.name and found.covers(to.name, phase.id, now) and envelope.holds(by.public_key)
+            found.by == by.name
+            and found.covers(to.name, phase.id, now)
+            and dossier.last_at < found.ends
+            and envelope.holds(by.public_key)
             for found, envelope in dossier.delegations
         )
 

@@ -12,12 +12,31 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from phasegate.core import PhasegateError
 from phasegate.store import Database
 from phasegate.store.database import PRAGMAS
 
 T = TypeVar("T")
 
+_KINDS = ("null", "bytes", "msgpack")
 _NEWEST = "select checkpoint_ns, max(checkpoint_id) from checkpoints where {live} group by checkpoint_ns"
+
+
+class _Plain(JsonPlusSerializer):
+    """Reads what it writes alone: the library also builds objects of its own from rows that name `json`."""
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value of a row.
+
+        Raises:
+            PhasegateError: the row names another kind of content.
+        """
+        if data[0] not in _KINDS:
+            raise PhasegateError(
+                f"a checkpoint was stored as '{data[0]}', and Phasegate stores none so",
+                fix="find out who writes the database; put a copy of it back",
+            )
+        return super().loads_typed(data)
 
 
 class Saver(SqliteSaver):
@@ -31,7 +50,7 @@ class Saver(SqliteSaver):
         connection = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(connection, serde=_Plain(allowed_msgpack_modules=None))
         self._database = database
 
     @contextmanager

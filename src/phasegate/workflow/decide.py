@@ -139,7 +139,7 @@ def _may(keeper: Gatekeeper, decision: Decision, dossier: Dossier) -> None:
 
 
 def _admit(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, statement: Statement, who: Credentials) -> None:
-    phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
+    phase, now = keeper.flow.phase(gate.key.phase), keeper.latest(dossier)
     if expired(gate, phase, now):
         raise Refused(
             f"gate '{gate.key}' was open for longer than {phase.gate.expires_after}",
@@ -149,7 +149,7 @@ def _admit(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, statement: St
     _current(keeper, gate, statement)
     if not token_holds(statement.token, keeper.system, gate, statement.by, now):
         raise _used()
-    if phase.gate.reauthenticate and not who.fresh(now):
+    if phase.gate.reauthenticate and not who.fresh(keeper.clock.now()):
         raise Refused(
             f"gate '{gate.key}' asks who you are at the moment of the decision",
             reason="reauthentication_required",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -109,7 +109,7 @@ class Gatekeeper:
         if gate is None or gate.status is GateStatus.void:
             return "void", ""
         if decision is None:
-            return ("void", "gate_expired") if expired(gate, phase, self.clock.now()) else ("ask", "")
+            return ("void", "gate_expired") if expired(gate, phase, self.latest(dossier)) else ("ask", "")
         reason = self._objection(dossier, gate, state, phase)
         return ("void", reason) if reason else (decision.statement.kind.value, "")
 
@@ -120,7 +120,7 @@ class Gatekeeper:
         if moved or gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
         said = dossier.decision.statement if dossier.decision else None
-        if said and said.kind.passes and lapsed((*dossier.passed, *dossier.taken), now.date()):
+        if said and said.kind.passes and lapsed((*dossier.passed, *dossier.taken), self.latest(dossier).date()):
             return "waiver_expired"
         register = self.register()
         reasons = [register.objection(decision, phase, dossier, now) for decision in dossier.taken]
@@ -141,6 +141,14 @@ class Gatekeeper:
             return "not_an_approver"
         refused = self._refusal(self.policy(policy), gate, findings_in(dossier), dossier.run.spec)
         return "policy_refuses" if refused else ""
+
+    def latest(self, dossier: Dossier) -> datetime:
+        """Return the time by the clock, or that of the run's last event where the clock was set back behind it.
+
+        What ends is held against it, so that a clock that is set back revives nothing. What begins is held against the
+        clock, so that one that was ahead for a while lets nobody decide early.
+        """
+        return max(self.clock.now(), dossier.last_at)
 
     def register(self) -> Register:
         """Everybody who counts, as of now."""

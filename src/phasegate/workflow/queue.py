@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos import DBOS, DBOSClient, EnqueueOptions
 
 from phasegate.store.database import queue_engine, storage_errors
+from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow, forbid_pickle, foreign_rows
 
 QUEUE = "segments"
 ADVANCE = "advance"
@@ -20,13 +21,14 @@ class Queue:
     """Enqueues segments and looks at them; runs nothing."""
 
     def __init__(self, path: Path) -> None:
+        forbid_pickle()
         self._engine = queue_engine(path)
         with storage_errors(path):
             if not sa.inspect(self._engine).has_table("queues"):
                 DBOS.migrate(f"sqlite:///{path}")
             self._client = DBOSClient(
                 system_database_engine=self._engine,
-                serializer=DBOSPortableJSONSerializer(),
+                serializer=SERIALIZER,
                 application_name="phasegate",
             )
             self._client.register_queue(
@@ -69,6 +71,15 @@ class Queue:
         old = [row.workflow_id for row in ended if int(row.workflow_id.rpartition(":")[2]) <= upto]
         if old:
             self._client.delete_workflows(old)
+
+    def foreign(self) -> list[ForeignRow]:
+        """Rows that `dispatch` did not write so."""
+        with self._engine.connect() as connection:
+            return foreign_rows(connection, ADVANCE)
+
+    def delete(self, row: ForeignRow) -> None:
+        """Deletes a row."""
+        self._client.delete_workflows([row.id])
 
     def close(self) -> None:
         """Closes its connections."""

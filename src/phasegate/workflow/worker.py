@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSConfig
 
-from phasegate.core import Held, PhasegateError, SystemClock, new_id
+from phasegate.core import Held, PhasegateError, SystemClock, UsageError, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Database
 from phasegate.workflow.liveness import lock
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
+from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow
 from phasegate.workflow.segment import Segments
 
 RECOVERY_SECONDS = 2.0
@@ -55,7 +56,7 @@ class Worker:
             "system_database_url": f"sqlite:///{self._database}",
             "application_version": VERSION,
             "executor_id": self.executor,
-            "serializer": DBOSPortableJSONSerializer(),
+            "serializer": SERIALIZER,
             "log_level": "ERROR",
             "use_listen_notify": False,
             "enable_otlp": False,
@@ -117,6 +118,7 @@ class Worker:
 
     def _look(self) -> None:
         try:
+            asyncio.run(refuse_foreign(self._database, self._system, self._queue))
             for name in self._queue.executors() - {self.executor}:
                 self._take_over(name)
         except Exception:
@@ -154,6 +156,35 @@ async def guarded(segments: Segments, run_id: str, queue: Queue) -> RunStatus:
     run = await segments.ledger.run(run_id)
     await asyncio.to_thread(queue.forget, run_id, run.segments - 1)
     return status
+
+
+async def refuse_foreign(path: Path, system: PrivateKey, queue: Queue) -> None:
+    """Parks the runs whose rows in the queue somebody else wrote, and deletes those rows.
+
+    The run goes on from its last checkpoint when a person resumes it: a row holds nothing but the run's name.
+    """
+    rows = await asyncio.to_thread(queue.foreign)
+    if not rows:
+        return
+    database = await Database.open(path)
+    try:
+        for row in rows:
+            await _park_foreign(Ledger(database, SystemClock(), system), row)
+            await asyncio.to_thread(queue.delete, row)
+    finally:
+        await database.close()
+
+
+async def _park_foreign(ledger: Ledger, row: ForeignRow) -> None:
+    message = f"the queue's row '{row.id}' was changed (serializer {row.serializer}); it was refused, and nothing ran"
+    _log.error(message, extra={"action": "refuse", "run": row.run})
+    try:
+        run = await ledger.run(row.run)
+    except UsageError:
+        return
+    if run.id == row.run and not run.status.ended:
+        fix = f"find out who writes the database, then go on: 'phasegate run --resume {run.id}'"
+        await park(ledger, run.id, message, fix)
 
 
 async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:

@@ -7,19 +7,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phasegate.cli.root import root
-from phasegate.core import PhasegateError
+from phasegate.core import FixedClock, PhasegateError
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 PASSPHRASE = "a passphrase of ours"
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(root, list(words), standalone_mode=False)
+def run(*words: str, at: datetime = NOW) -> Result:
+    """What the command does at that time."""
+    return CliRunner().invoke(root, list(words), standalone_mode=False, obj=FixedClock(at))
 
 
-def said(*words: str) -> str:
+def said(*words: str, at: datetime = NOW) -> str:
     """What the command prints on standard output."""
-    done = run(*words)
+    done = run(*words, at=at)
     assert done.exception is None, done.exception
     return done.stdout
 
@@ -32,9 +33,8 @@ def refused(*words: str) -> PhasegateError:
 
 
 def at_home(top: Path, patch: pytest.MonkeyPatch) -> None:
-    """Keys and time are the test's own."""
+    """Keys are the test's own."""
     patch.setenv("XDG_CONFIG_HOME", str(top / "home"))
-    patch.setenv("SOURCE_DATE_EPOCH", str(int(NOW.timestamp())))
     patch.chdir(top)
 
 

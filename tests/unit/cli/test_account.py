@@ -9,7 +9,7 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.cli.keys import home_of_keys
-from phasegate.core import Missing, Refused, UsageError
+from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Accounts, Passphrases, Proof, Sessions, Throttle
 from phasegate.ledger import create_key, unlock_key
 from unit.cli.place import NOW, PASSPHRASE, at_home, lay, refused, said
@@ -35,7 +35,7 @@ def target(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def _signs_in(name: str, passphrase: str) -> bool:
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
         try:
             await Passphrases(Accounts(app.database, app.clock), Throttle(app.clock)).prove(name, passphrase, "here")
         except Refused as refusal:
@@ -138,6 +138,6 @@ def test_an_account_is_taken_away_with_its_tokens() -> None:
 
 
 async def _sign_in(name: str) -> None:
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
         key = unlock_key(home_of_keys() / f"{name}.key", PASSPHRASE)
         await Sessions(app.database, app.clock).begin(Proof(account=name, key=key))

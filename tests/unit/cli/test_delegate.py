@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from phasegate.app import open_app
 from phasegate.cli.root import root
-from phasegate.core import InvalidInput, Refused, UsageError
+from phasegate.core import FixedClock, InvalidInput, Refused, UsageError
 from phasegate.ledger import Dossier, GateKey, GateRecord, GateStatus, Opening, Run
 from phasegate.team.surface import Surface
 from unit.cli.place import NOW, at_home, lay, refused, said
@@ -41,7 +41,7 @@ def target(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def _open_gate() -> None:
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
         head = app.workspace.head()
         run = Run(id="r1", spec="specs/001-x", flow="sdlc", branch="run/r1", base=head, started_at=NOW)
         await app.ledger.add_run(run, (await app.queue.opened()).dispatch)
@@ -62,7 +62,7 @@ async def _open_gate() -> None:
 
 
 async def _status() -> GateStatus:
-    async with open_app(Path.cwd()) as app:
+    async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
         (gate,) = await app.ledger.gates("r1")
         return gate.status
 
@@ -128,7 +128,7 @@ def test_what_stands_is_listed_without_a_key() -> None:
 
 
 def test_what_is_over_or_was_given_by_nobody_here_any_more_is_not_listed(
-    target: Path, monkeypatch: pytest.MonkeyPatch
+    target: Path,
 ) -> None:
     said("delegate", "dee", "--until", "2026-11-30", *HERE)
     toml = target / "phasegate.toml"
@@ -137,8 +137,7 @@ def test_what_is_over_or_was_given_by_nobody_here_any_more_is_not_listed(
     assert json.loads(said("delegate", "--list", "--json")) == []
     toml.write_text(text)
     assert len(json.loads(said("delegate", "--list", "--json"))) == 1
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())))
-    assert json.loads(said("delegate", "--list", "--json")) == []
+    assert json.loads(said("delegate", "--list", "--json", at=datetime(2026, 12, 1, tzinfo=UTC))) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from phasegate.app import open_app
 from phasegate.cli.root import root
-from phasegate.core import Missing, Refused, UsageError
+from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Tokens
 from unit.cli.place import NOW, at_home, lay, refused, run, said
 
@@ -43,18 +43,18 @@ def create(*words: str) -> dict[str, Any]:
     return row
 
 
-def listed() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(said("token", "list", "--json"))
+def listed(at: datetime = NOW) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(said("token", "list", "--json", at=at))
     return rows
 
 
-async def _holds(secret: str) -> bool:
-    async with open_app(Path.cwd()) as app:
+async def _holds(secret: str, at: datetime) -> bool:
+    async with open_app(Path.cwd(), clock=FixedClock(at)) as app:
         return await Tokens(app.database, app.clock).find(secret) is not None
 
 
-def holds(secret: str) -> bool:
-    return asyncio.run(_holds(secret))
+def holds(secret: str, at: datetime = NOW) -> bool:
+    return asyncio.run(_holds(secret, at))
 
 
 def test_the_secret_alone_is_printed_where_a_program_reads() -> None:
@@ -138,8 +138,8 @@ def test_a_token_is_revoked_at_once_and_once() -> None:
         assert "phasegate token list" in error.fix
 
 
-def test_one_that_is_over_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_over_says_so() -> None:
     made = create("ci", "--scope", "read", "--expires", "1h")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(datetime(2026, 11, 18, 21, 10, tzinfo=UTC).timestamp())))
-    assert (holds(made["secret"]), listed()[0]["state"]) == (False, "expired")
-    assert "  expired  ci" in said("token", "list")
+    later = datetime(2026, 11, 18, 21, 10, tzinfo=UTC)
+    assert (holds(made["secret"], later), listed(later)[0]["state"]) == (False, "expired")
+    assert "  expired  ci" in said("token", "list", at=later)

@@ -214,3 +214,30 @@ async def test_a_gate_that_asks_again_wants_a_proof_of_minutes_ago(
                 assert await r.refused("ada", kind, who=who) == reason
         else:
             await r.says("ada", who=who)
+
+
+async def test_a_clock_that_is_set_back_opens_no_gate_again(tmp_path: Path) -> None:
+    async with room(tmp_path, expires_after="3d") as r:
+        r.clock.move(NOW + 4 * DAY)
+        await r.desk.ledger.record("r1", ("said:1", {}))  # anything: the ledger knows what time it was
+        r.clock.move(NOW + DAY)
+        assert await r.refused("ada") == "gate_expired"
+
+
+async def test_a_clock_that_is_set_back_revives_no_delegation(tmp_path: Path) -> None:
+    async with room(tmp_path, approvers=["user:ada"]) as r:
+        await r.delegates("ada", "bob")
+        r.clock.move(NOW + 2 * DAY)
+        await r.desk.ledger.record("r1", ("said:1", {}))
+        r.clock.move(NOW)
+        assert await r.refused("bob", instead_of="ada") == "no_delegation"
+
+
+async def test_events_are_never_older_than_the_one_before(tmp_path: Path) -> None:
+    async with room(tmp_path) as r:
+        for number, at in enumerate((DAY, -DAY, 2 * DAY, timedelta(0))):
+            r.clock.move(NOW + at)
+            await r.desk.ledger.record("r1", (f"said:{number}", {}))
+        events = await r.desk.ledger.events("r1", prefix="said:")
+        assert [event.at - NOW for event in events] == [DAY, DAY, 2 * DAY, 2 * DAY]
+        assert first_break(await r.desk.ledger.events("r1"), r.desk.ledger.key) == 0
