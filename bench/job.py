@@ -9,7 +9,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.measure import Row
-from phasegate.app import STATE
 from phasegate.core import SystemClock
 from phasegate.ledger import Event, Ledger, PrivateKey
 from phasegate.store import Database
@@ -53,4 +52,4 @@ def _seconds(event: Event) -> float:
 
 
 def _database(folder: Path) -> Path:
-    return next(folder.rglob(f"{STATE}/phasegate.db"))
+    return next(folder.rglob(".git/phasegate/phasegate.db"))

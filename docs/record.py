@@ -25,7 +25,7 @@ from phasegate.cli.views.demo import result_view
 from phasegate.cli.views.gate import gate_summary
 from phasegate.cli.work import hosted
 from phasegate.core import SystemClock
-from phasegate.ledger import DecisionKind, Event, PrivateKey, Run, create_key
+from phasegate.ledger import DecisionKind, Event, PrivateKey, Run
 from phasegate.workspace.scaffold import Approver
 
 IMAGES = Path(__file__).parent / "images"
@@ -52,7 +52,7 @@ def _works(step: Step) -> bool:
 
 async def play(folder: Path, place: Account) -> None:
     """The demonstration from spec to release, and its pictures."""
-    key = create_key(folder / ".phasegate" / "keys" / f"{BY}.key", "only for the picture")
+    key = PrivateKey.generate()
     spec = lay_demo(folder, place.address, (Approver(name=BY, public_key=str(key.public)),), SystemClock())
     photographer = Photographer(Console())
     async with open_app(folder) as app:
@@ -61,7 +61,7 @@ async def play(folder: Path, place: Account) -> None:
             gates = await _approve_all(app, run.id, key, photographer)
         events = await app.ledger.events(run.id)
         report = next(event for event in events if event.kind == "effect" and event.place[-1] == "smoke").body
-        result = result_view(read_result(folder / report["report"], place.volumes))
+        result = result_view(read_result(app.folder.file(report["report"]), place.volumes))
     draw("demo", "phasegate demo", [photographer.taken, Text("⋮", "quiet"), result])
     draw("gate", f"phasegate gate {run.id}", [gate_summary(gates[3])])
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasegate.app.config import COMPILER, NAME, STATE, Config, read_config
+from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, Held, InvalidInput, SystemClock, new_id
@@ -46,12 +46,13 @@ from phasegate.workflow import (
 from phasegate.workflow.approvers import may_approve
 from phasegate.workflow.liveness import is_dead
 from phasegate.workflow.tokens import give_token
-from phasegate.workspace import Workspace
+from phasegate.workspace import Workspace, link_state
 
 if TYPE_CHECKING:
     from phasegate.workflow.queue import Queue
 
 
+DATABASE = "phasegate.db"
 AT_ONCE = timedelta(minutes=5)
 """How long a one-time token holds that is used at once."""
 
@@ -101,7 +102,7 @@ class App:
     @property
     def state(self) -> Path:
         """Where database, index, logs and the system's key lie."""
-        return self.folder.path / STATE
+        return self.workspace.state
 
     async def start(self, spec: Path, policy: str = "", by: str = "") -> Run:
         """Begins a run of a spec; a worker takes it from there.
@@ -306,10 +307,11 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
     team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS)
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
-    path = folder / STATE / "phasegate.db"
+    path = workspace.state / DATABASE
     database = await Database.open(path)
+    link_state(folder, workspace.state)
     queue = LazyQueue(path)
-    system = _system_key(folder / STATE / "system.key")
+    system = _system_key(workspace.state / "system.key")
     ledger = Ledger(database, clock, system)
     try:
         yield App(

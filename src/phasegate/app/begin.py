@@ -48,7 +48,7 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
         InvalidInput: there is something in that folder already.
         UsageError: a name cannot be one.
     """
-    if folder.exists() and any(entry.name != ".phasegate" for entry in folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()):
         raise InvalidInput(f"'{folder}' is not empty", fix="name a folder that is not there yet")
     made = scaffold(
         plan.project,

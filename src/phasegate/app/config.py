@@ -13,7 +13,6 @@ from phasegate.ledger import PublicKey
 from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
-STATE = ".phasegate"
 COMPILER = "compiler"
 
 
@@ -54,8 +53,8 @@ class Work(_Strict):
 class Index(_Strict):
     """Where packages are published."""
 
-    path: str = f"{STATE}/index"
-    """A local folder, from the top of the repository, that package installers can read."""
+    path: str = ""
+    """A local folder, from the top of the repository, that installers can read; empty: one in the state directory."""
 
 
 class Aws(_Strict):

@@ -58,7 +58,7 @@ def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: 
     """Makes the workspace.
 
     Args:
-        folder: where; it may hold nothing but keys.
+        folder: where; it must be empty or missing.
         address: of the account.
         managers: who decides; none leaves it to the policy.
         clock: tells the time of its first commit.

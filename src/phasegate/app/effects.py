@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from phasegate.app.config import STATE
 from phasegate.app.here import Folder
 from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, PhasegateError, Refused
@@ -28,7 +27,7 @@ class Releaser:
     def __init__(self, folder: Folder, builder: Builder) -> None:
         self._folder = folder
         self._builder = builder
-        self._index = FolderIndex(folder.path / folder.config.index.path)
+        self._index = FolderIndex(folder.index)
 
     async def publish(self, outcome: Outcome) -> dict[str, Any]:
         """Publishes the approved bytes to the folder index.
@@ -40,8 +39,8 @@ class Releaser:
         built = await self._approved(outcome)
         receipt = await self._index.publish(built.files)
         files = {file.name: file.sha256 for file in receipt.files}
-        wheel = self._folder.path / self._folder.config.index.path / receipt.project / built.project.wheel_name
-        return {"version": receipt.version, "wheel": self._relative(wheel), "files": files}
+        wheel = self._folder.index / receipt.project / built.project.wheel_name
+        return {"version": receipt.version, "wheel": self._folder.name(wheel), "files": files}
 
     async def install(self, outcome: Outcome) -> dict[str, Any]:
         """Installs what the index holds into a clean environment."""
@@ -53,7 +52,7 @@ class Releaser:
                 fix=f"put its folder back, then 'phasegate run --resume {outcome.facts.run}'",
             )
         installation = await install(receipt, built.project, self._environment(outcome, built))
-        return {"environment": self._relative(installation.folder)}
+        return {"environment": self._folder.name(installation.folder)}
 
     async def smoke(self, outcome: Outcome) -> dict[str, Any]:
         """Runs the installed command; as a dry run against the account where one is configured."""
@@ -100,16 +99,13 @@ class Releaser:
     def _kept(self, outcome: Outcome, tried: Smoke) -> Mapping[str, Any]:
         if tried.report is None:
             return {}
-        path = self._folder.path / STATE / "runs" / outcome.facts.run / "report.json"
+        path = self._folder.workspace.state / "runs" / outcome.facts.run / "report.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(tried.report, indent=1, sort_keys=True))
-        return {"findings": len(tried.findings), "report": self._relative(path)}
+        return {"findings": len(tried.findings), "report": self._folder.name(path)}
 
     def _environment(self, outcome: Outcome, built: Built) -> Path:
-        return self._folder.path / STATE / "installed" / f"{outcome.facts.project}-{built.project.version}"
-
-    def _relative(self, path: Path) -> str:
-        return os.path.relpath(path, self._folder.path)
+        return self._folder.workspace.state / "installed" / f"{outcome.facts.project}-{built.project.version}"
 
 
 def _as_of(text: str) -> datetime | None:

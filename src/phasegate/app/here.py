@@ -8,7 +8,7 @@ from phasegate.app.config import Config
 from phasegate.authors import Facts
 from phasegate.core import InvalidInput, Severity
 from phasegate.ledger import Ledger
-from phasegate.workspace import Workspace
+from phasegate.workspace import LINK, Workspace
 
 SPEC, RUNBOOK = "spec.md", "runbook.yaml"
 MAX_BYTES = 1_048_576
@@ -25,6 +25,24 @@ class Folder:
     unreleasable: Callable[[str], bool]
     """Whether what a policy of that name passes may not leave this machine."""
     known: dict[str, Facts] = field(default_factory=dict)
+
+    @property
+    def index(self) -> Path:
+        """The folder that packages are published to."""
+        given = self.config.index.path
+        return self.file(given) if given else self.workspace.state / "index"
+
+    def name(self, file: Path) -> str:
+        """What a receipt calls a file: the same in every work tree, and after the repository moved."""
+        for top, name in ((self.workspace.state, LINK), (self.path, "")):
+            if file.is_relative_to(top):
+                return (Path(name) / file.relative_to(top)).as_posix()
+        return str(file)
+
+    def file(self, name: str) -> Path:
+        """The file that a receipt calls by that name."""
+        path = Path(name)
+        return self.workspace.state.joinpath(*path.parts[1:]) if path.parts[:1] == (LINK,) else self.path / path
 
     async def facts(self, run_id: str) -> Facts:
         """What every role knows of that run."""

@@ -13,10 +13,13 @@ from pathlib import Path
 from phasegate.app.app import App, lint_files
 from phasegate.app.here import RUNBOOK, SPEC
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
+from phasegate.workspace import LINK
 from phasegate.workspace.scaffold import next_folder
 
 MOST = 500
 """Folders of specs that there may be before nothing more is handed in."""
+_UNFINISHED = f"{LINK}-proposal"
+"""In the work tree: a rename from the state directory fails where that is on another file system."""
 _LONGEST_NAME = 60
 _FOLDER = re.compile(r"specs/\d{3,}-[^/]+/")
 
@@ -105,7 +108,8 @@ class Proposals:
 
     def _write(self, place: str, texts: Mapping[str, bytes]) -> None:
         """All files of the folder, or none: whoever looks meanwhile sees no half of it."""
-        beside, target = self.app.state / "proposal", self.app.folder.path / place
+        top = self.app.folder.path
+        beside, target = top / _UNFINISHED, top / place
         shutil.rmtree(beside, ignore_errors=True)
         try:
             beside.mkdir()

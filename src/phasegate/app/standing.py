@@ -5,35 +5,34 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from phasegate.app.config import STATE
 from phasegate.workflow.liveness import is_dead, lock
 
 STANDING = "standing"
 LOG = "worker.log"
 
 
-def attended(repository: Path) -> bool:
+def attended(state: Path) -> bool:
     """Whether a worker of this repository lives, so that a decision is followed up at once."""
-    folder = repository / STATE / "workers"
+    folder = state / "workers"
     return folder.is_dir() and any(not is_dead(folder, file.name) for file in folder.iterdir())
 
 
-def stand(repository: Path) -> TextIO | None:
+def stand(state: Path) -> TextIO | None:
     """Has this process be the standing worker until it ends; None where another one is."""
-    return lock(repository / STATE / "workers", STANDING)
+    return lock(state / "workers", STANDING)
 
 
-def detach(repository: Path) -> int | None:
+def detach(repository: Path, state: Path) -> int | None:
     """Starts a worker that outlives this terminal.
 
     Returns:
         Its process id; None where one stands already.
     """
-    folder = repository / STATE / "workers"
+    folder = state / "workers"
     folder.mkdir(parents=True, exist_ok=True)
     if not is_dead(folder, STANDING):
         return None
-    with (repository / STATE / LOG).open("a") as log:
+    with (state / LOG).open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "phasegate.cli", "worker"],
             cwd=repository,

@@ -48,7 +48,7 @@ async def _kept(app: App, run: Run) -> Claim:
 def _shipped(app: App, gate: GateRecord) -> list[Claim]:
     tree = app.workspace.tree(gate.commit)
     project = read_project(tree)
-    folder = app.folder.path / app.config.index.path / project.folder
+    folder = app.folder.index / project.folder
     approved = json.loads(tree.get(digests_path(project.version), b"{}"))
     claims = [_bytes(folder / name, sha256) for name, sha256 in sorted(approved.items())]
     wheel = folder / project.wheel_name
@@ -69,7 +69,7 @@ async def _alone(app: App, gate: GateRecord) -> Claim:
     tree = app.workspace.tree(gate.commit)
     project = read_project(tree)
     approved = json.loads(tree.get(digests_path(project.version), b"{}"))
-    held = await FolderIndex(app.folder.path / app.config.index.path).read(project.name, project.version)
+    held = await FolderIndex(app.folder.index).read(project.name, project.version)
     others = sorted({file.name for file in held.files} - set(approved)) if held else []
     return Claim(
         text="the index holds nothing else of this version",

@@ -45,7 +45,7 @@ async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -
         person = app.config.people().get(name)
         if person is None:
             raise Missing(f"'{name}' is no manager of this repository", fix="list them: 'phasegate manager init'")
-        path = key_file or key_path(app.folder.path, name)
+        path = key_file or key_path(app.state, name)
         try:
             pem = await asyncio.to_thread(path.read_bytes)
         except OSError as error:

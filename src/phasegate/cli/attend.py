@@ -69,7 +69,7 @@ class Attendance:
 
     async def _decide(self, view: GateView) -> None:
         self._show(view)
-        ring = keyring(self.app.folder.path, self.app.config, self.manager, self.passphrase_file)
+        ring = keyring(self.app.state, self.app.config, self.manager, self.passphrase_file)
         if view.said_by(ring.manager):
             raise waits(view)
         while True:

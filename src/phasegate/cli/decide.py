@@ -149,13 +149,13 @@ async def _decide(
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await find_gate(app, name)
         anchored = parse_comments(app, gate.commit, comments)
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
         taken = await app.decide(
             gate, DecisionKind(decision), ring.manager, key, digest=digest, comments=anchored, waiver=waiver
         )
-        followed = attended(app.folder.path)
+        followed = attended(app.state)
     if as_json:
         click.echo(json.dumps({**taken.statement.as_json(), "key_id": taken.key_id, "attended": followed}, indent=2))
         return

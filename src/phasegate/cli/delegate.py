@@ -74,7 +74,7 @@ async def _delegate(
 
     first, last = window
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
         with interruptible():
             key = ring.unlock()
@@ -126,7 +126,7 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
     from phasegate.cli.keys import interruptible, keyring
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
         ended = await app.end_delegation(ring.manager, to, key)
@@ -157,11 +157,11 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await _gate(app, name)
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
         await app.revoke(gate, ring.manager, key)
-        followed = attended(app.folder.path)
+        followed = attended(app.state)
     if as_json:
         click.echo(json.dumps({"gate": str(gate.key), "by": ring.manager, "attended": followed}, indent=2))
         return

@@ -12,8 +12,7 @@ from phasegate.cli.clock import given_clock
 if TYPE_CHECKING:
     from phasegate.app.account import Account
     from phasegate.app.app import App
-    from phasegate.ledger import Run
-    from phasegate.workspace.scaffold import Approver
+    from phasegate.ledger import PrivateKey, Run
 
 
 @click.command()
@@ -44,34 +43,41 @@ async def _demo(folder: Path, place: "Account") -> None:
     from phasegate.app import open_app
     from phasegate.app.demo import POLICY, lay_demo
     from phasegate.cli.console import output
-    from phasegate.cli.keys import interactive
+    from phasegate.cli.keys import demo_keys, interactive
     from phasegate.cli.work import attend
+    from phasegate.ledger import write_key
+    from phasegate.workspace import Workspace
+    from phasegate.workspace.scaffold import Approver
 
     console, person = output(), interactive()
     console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
-    managers = (_manager(folder),) if person else ()
+    key = _key() if person else None
     if not person:
         console.print(
             f"No terminal, so no person: the policy '{POLICY}' decides at every gate, and what it passes is marked "
             "unreleasable.",
             style="wait",
         )
+    managers = (Approver(name=getpass.getuser(), public_key=str(key[0].public)),) if key else ()
     spec = lay_demo(folder, place.address, managers, given_clock())
+    if key:
+        write_key(demo_keys(Workspace.open(folder).state) / f"{getpass.getuser()}.key", key[1])
     async with open_app(folder, clock=given_clock()) as app:
         run = await app.start(spec.resolve(), "" if person else POLICY)
         ended = await attend(app, run.id, (None, None))
         await _ended(app, ended, place)
 
 
-def _manager(folder: Path) -> "Approver":
+def _key() -> "tuple[PrivateKey, bytes]":
+    """The key of the person at the terminal, and the bytes of its file under their passphrase."""
     from phasegate.cli.console import output
-    from phasegate.cli.keys import demo_keys, make_or_unlock
-    from phasegate.workspace.scaffold import Approver
+    from phasegate.cli.keys import new_passphrase
+    from phasegate.ledger import PrivateKey
 
     name = getpass.getuser()
     output().print(f"You are the manager, '{name}': you decide at each gate, with a key that is made now.")
-    key = make_or_unlock(demo_keys(folder) / f"{name}.key", None)
-    return Approver(name=name, public_key=str(key.public))
+    key = PrivateKey.generate()
+    return key, key.sealed(new_passphrase(None))
 
 
 async def _ended(app: "App", run: "Run", place: "Account") -> None:
@@ -85,7 +91,7 @@ async def _ended(app: "App", run: "Run", place: "Account") -> None:
     smoked = [event for event in await app.ledger.events(run.id, prefix="effect:") if event.place[-1] == "smoke"]
     if not smoked:
         return
-    result = read_result(app.folder.path / smoked[-1].body["report"], place.volumes)
+    result = read_result(app.folder.file(smoked[-1].body["report"]), place.volumes)
     output().print(result_view(result))
     output().print(onward(app.folder.path, run))
     if not result.holds:

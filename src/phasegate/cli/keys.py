@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from phasegate.app.config import STATE, Config
+from phasegate.app.config import Config
 from phasegate.core import Missing, Refused, UsageError
 from phasegate.ledger import PrivateKey, create_key, unlock_key
 
@@ -27,9 +27,9 @@ def home_of_keys() -> Path:
     return Path(base) / "phasegate"
 
 
-def demo_keys(repository: Path) -> Path:
+def demo_keys(state: Path) -> Path:
     """Where the key of a demonstration lies: with it, so that it goes when the demonstration goes."""
-    return repository / STATE / "keys"
+    return state / "keys"
 
 
 def interactive() -> bool:
@@ -84,11 +84,11 @@ class Keyring:
         return str(click.prompt(f"Passphrase of {self.manager}", hide_input=True, err=True))
 
 
-def keyring(repository: Path, config: Config, name: str | None, passphrase_file: Path | None) -> Keyring:
+def keyring(state: Path, config: Config, name: str | None, passphrase_file: Path | None) -> Keyring:
     """The key that a decision is signed with.
 
     Args:
-        repository: the target repository's top.
+        state: the repository's state directory.
         config: its configuration, which lists the managers.
         name: the manager; None takes the only one whose key lies on this machine.
         passphrase_file: where the passphrase stands; None asks for it.
@@ -100,17 +100,17 @@ def keyring(repository: Path, config: Config, name: str | None, passphrase_file:
     if not config.managers:
         raise Missing("this repository has no manager yet", fix="make a key: 'phasegate manager init'")
     named = [row for row in config.managers if name in (None, row.name)]
-    here = [row for row in named if key_path(repository, row.name).exists()]
+    here = [row for row in named if key_path(state, row.name).exists()]
     chosen = here if len(here) == 1 else named
     if len(chosen) != 1:
         known = ", ".join(row.name for row in config.managers)
         raise UsageError(f"which manager decides? this repository has: {known}", fix="--manager NAME")
-    return Keyring(manager=chosen[0].name, path=key_path(repository, chosen[0].name), passphrase_file=passphrase_file)
+    return Keyring(manager=chosen[0].name, path=key_path(state, chosen[0].name), passphrase_file=passphrase_file)
 
 
-def key_path(repository: Path, name: str) -> Path:
+def key_path(state: Path, name: str) -> Path:
     """Where the key of that manager lies, or would lie."""
-    local = demo_keys(repository) / f"{name}.key"
+    local = demo_keys(state) / f"{name}.key"
     return local if local.exists() else home_of_keys() / f"{name}.key"
 
 

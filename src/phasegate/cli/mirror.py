@@ -66,7 +66,7 @@ async def _grant(who: tuple[str | None, Path | None]) -> None:
             raise InvalidInput("phasegate.toml has no [mirror]", fix="say where runs are told of: docs/mirror.md")
         for wish in wished:
             console.print(f"  {wish.server}: {wish.says}", soft_wrap=True)
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
         with console.status("asking the servers"):

@@ -96,9 +96,9 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     report = read_findings(_read(file), str(file))
     console = output()
     console.print(report_table(report))
-    folder = Workspace.open(Path.cwd()).folder
-    config = read_config(folder)
-    ring = keyring(folder, config, manager, passphrase_file)
+    workspace = Workspace.open(Path.cwd())
+    config = read_config(workspace.folder)
+    ring = keyring(workspace.state, config, manager, passphrase_file)
     target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=given_clock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
     command = released_command(report, config.project.name, str(target))

@@ -93,7 +93,7 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
             raise PhasegateError(seen.trouble, fix=seen.fix)
         show(console, seen, words=True)
         console.print(difference(await opened.changes(server), whole=True), soft_wrap=True)
-        ring = keyring(app.folder.path, app.config, *who)
+        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL

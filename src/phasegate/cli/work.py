@@ -65,7 +65,7 @@ async def _run(
         if spec:
             warn(app)
         if detach:
-            process = leave(app.folder.path)
+            process = leave(app.folder.path, app.state)
             console.print(
                 f"run {started.id}: " + (f"worker {process} takes it" if process else "the standing worker takes it")
             )
@@ -190,7 +190,7 @@ async def _worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        standing = stand(app.folder.path)
+        standing = stand(app.state)
         taking = worker_of(app)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)

@@ -5,7 +5,7 @@ from phasegate.ledger.descriptions import Descriptions
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
-from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key
+from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key, write_key
 from phasegate.ledger.ledger import Dispatch, Ledger, Opened, Opening, Taken
 from phasegate.ledger.mirrors import Mirrored, Mirrors
 from phasegate.ledger.recorder import Entry
@@ -67,4 +67,5 @@ __all__ = [
     "pae",
     "seal",
     "unlock_key",
+    "write_key",
 ]

@@ -78,6 +78,11 @@ class PrivateKey:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
 
+    @classmethod
+    def generate(cls) -> "PrivateKey":
+        """A new key."""
+        return cls(Ed25519PrivateKey.generate())
+
     @property
     def public(self) -> PublicKey:
         """Its public half."""
@@ -94,6 +99,19 @@ class PrivateKey:
         """The 64 bytes of the signature."""
         return self._key.sign(message)
 
+    def sealed(self, passphrase: str | None) -> bytes:
+        """The bytes of its file, encrypted where a passphrase is given.
+
+        Raises:
+            InvalidInput: the passphrase is shorter than 8 characters.
+        """
+        if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
+            raise InvalidInput("the passphrase is too short", fix=f"take at least {MIN_PASSPHRASE} characters")
+        encryption = (
+            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        )
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
 
 def create_key(path: Path, passphrase: str | None) -> PrivateKey:
     """Makes a key and writes it, encrypted where a passphrase is given, readable by its owner alone.
@@ -101,13 +119,17 @@ def create_key(path: Path, passphrase: str | None) -> PrivateKey:
     Raises:
         InvalidInput: there is a key already, or the passphrase is shorter than 8 characters.
     """
-    if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
-        raise InvalidInput("the passphrase is too short", fix=f"take at least {MIN_PASSPHRASE} characters")
-    key = Ed25519PrivateKey.generate()
-    encryption = (
-        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    key = PrivateKey.generate()
+    write_key(path, key.sealed(passphrase))
+    return key
+
+
+def write_key(path: Path, pem: bytes) -> None:
+    """Writes the file of a key, readable by its owner alone.
+
+    Raises:
+        InvalidInput: there is a key already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -117,7 +139,6 @@ def create_key(path: Path, passphrase: str | None) -> PrivateKey:
         ) from error
     with os.fdopen(handle, "wb") as file:
         file.write(pem)
-    return PrivateKey(key)
 
 
 def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:

@@ -6,5 +6,6 @@ Written straight into the object database, without a working directory, so that 
 from phasegate.core import visible
 from phasegate.workspace.changes import Change, changes
 from phasegate.workspace.repository import Signature, Workspace
+from phasegate.workspace.state import LINK, link_state
 
-__all__ = ["Change", "Signature", "Workspace", "changes", "visible"]
+__all__ = ["LINK", "Change", "Signature", "Workspace", "changes", "link_state", "visible"]

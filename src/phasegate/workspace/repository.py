@@ -10,6 +10,7 @@ import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
 from phasegate.core import InvalidInput, PhasegateError, visible
+from phasegate.workspace.state import state_directory
 
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 """A path such as `a[1].md` is a name here, not a pattern that matches others."""
@@ -62,7 +63,9 @@ class Workspace:
         found = pygit2.discover_repository(str(path))
         if found is None:
             raise InvalidInput(f"'{path}' is not in a Git repository", fix="make one: 'phasegate init DIR'")
-        repository = pygit2.Repository(found)
+        repository = pygit2.Repository(
+            str(path)
+        )  # not `found`: from there a `.git` file is not seen, nor its work tree
         if repository.is_bare:
             raise InvalidInput(f"the repository '{path}' has no working directory", fix="clone it, and work there")
         if repository.head_is_unborn:
@@ -83,6 +86,11 @@ class Workspace:
     def folder(self) -> Path:
         """The top of the working directory."""
         return Path(self._repository.workdir)
+
+    @property
+    def state(self) -> Path:
+        """The state directory of the repository, shared by its work trees."""
+        return state_directory(Path(self._repository.path))
 
     @property
     def user(self) -> Signature:

@@ -106,7 +106,7 @@ async def test_outside_of_a_repository_the_rest_is_skipped(tmp_path: Path) -> No
     [
         pytest.param("phasegate.toml", "[project", id="no TOML"),
         pytest.param("tools/x.yaml", "name: y\n", id="a server's file"),
-        pytest.param(".phasegate/phasegate.db", "no database\n" * 1000, id="a database that is none"),
+        pytest.param(".git/phasegate/phasegate.db", "no database\n" * 1000, id="a database that is none"),
     ],
 )
 async def test_a_repository_that_does_not_open_is_trouble(tmp_path: Path, file: str, content: str) -> None:
@@ -147,7 +147,7 @@ async def test_a_run_that_waits_for_a_worker_is_trouble(tmp_path: Path) -> None:
     async with open_app(folder) as app:
         await app.start(folder / FOLDER)
     assert await state(folder, "worker") is State.trouble
-    held = stand(folder)
+    held = stand(folder / ".git" / "phasegate")
     assert held
     assert await state(folder, "worker") is State.ok
     held.close()

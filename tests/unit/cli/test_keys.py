@@ -32,8 +32,8 @@ def test_the_manager_whose_key_is_here_decides(home: Path) -> None:
 
 
 def test_a_demonstration_keeps_its_key_to_itself(home: Path) -> None:
-    create_key(home / ".phasegate" / "keys" / "ada.key", PASSPHRASE)
-    assert keyring(home, config("ada"), None, None).path.is_relative_to(home / ".phasegate")
+    create_key(home / "keys" / "ada.key", PASSPHRASE)
+    assert keyring(home, config("ada"), None, None).path.is_relative_to(home / "keys")
 
 
 def test_two_who_could_must_be_told_apart(home: Path) -> None:

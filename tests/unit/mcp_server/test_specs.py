@@ -29,7 +29,7 @@ async def test_a_spec_is_handed_in_once(here: Office) -> None:
     assert await called(server, "submit_spec", **WISH) == first
     listed = (await called(server, "list_specs"))["specs"]
     assert [row["spec"] for row in listed] == [FOLDER, PLACE]
-    assert not (here.app.state / "proposal").exists()
+    assert not (here.app.folder.path / ".phasegate-proposal").exists()
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ async def _answer(server: FastMCP, spec: str) -> bool:
 
 
 async def test_what_a_killed_process_left_is_cleared_away(here: Office) -> None:
-    (here.app.state / "proposal").mkdir()
-    (here.app.state / "proposal" / "notes.md").write_text("half of another")
+    (here.app.folder.path / ".phasegate-proposal").mkdir()
+    (here.app.folder.path / ".phasegate-proposal" / "notes.md").write_text("half of another")
     await called(build(here.app, {}), "submit_spec", **WISH)
     assert sorted(file.name for file in (here.app.folder.path / PLACE).iterdir()) == ["runbook.yaml", "spec.md"]
 

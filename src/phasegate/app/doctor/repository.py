@@ -41,7 +41,7 @@ async def _configuration(app: App) -> str:
 
 async def _database(app: App) -> str:
     await app.database.write(_written)
-    return f"{app.database.path.relative_to(app.folder.path)} is written and read"
+    return f"{app.folder.name(app.database.path)} is written and read"
 
 
 def _written(connection: sa.Connection) -> None:
@@ -63,7 +63,7 @@ async def _managers(app: App, keys: Path) -> str:
 
 
 async def _worker(app: App) -> str:
-    if attended(app.folder.path):
+    if attended(app.state):
         return "one lives"
     fix = "phasegate worker, phasegate serve, or phasegate run --detach"
     standing = [run.id for run in await app.ledger.runs() if run.status is RunStatus.working]
@@ -73,9 +73,9 @@ async def _worker(app: App) -> str:
 
 
 async def _index(app: App) -> str:
-    folder = app.folder.path / app.config.index.path
+    folder = app.folder.index
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         fix = f"let yourself write there, or set [index] path in {NAME}"
         raise Exhausted(f"'{there}' cannot be written", fix=fix)
-    return f"{app.config.index.path}{'' if folder.exists() else ', made at the first release'}"
+    return f"{app.folder.name(folder)}{'' if folder.exists() else ', made at the first release'}"

@@ -3,9 +3,9 @@
 import asyncio
 import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from phasegate.app.app import App
+from phasegate.app.here import Folder
 from phasegate.app.trace.build import trace
 from phasegate.app.trace.model import Trace
 from phasegate.app.trace.record import Passage, Record, in_order
@@ -34,7 +34,7 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
         there=frozenset(tree),
         passages=passages,
         events=events,
-        wheels=_wheels(app.folder.path, events),
+        wheels=_wheels(app.folder, events),
     )
     return await asyncio.to_thread(trace, record)  # a tenth of a second, of which others need not wait
 
@@ -65,9 +65,9 @@ def _read(tree: Mapping[str, bytes], passages: Sequence[Passage], facts: Facts) 
     return {path: tree[path] for path in tree if path in changed or path.startswith(own)}
 
 
-def _wheels(top: Path, events: Sequence[Event]) -> dict[str, frozenset[str]]:
+def _wheels(folder: Folder, events: Sequence[Event]) -> dict[str, frozenset[str]]:
     receipt = next((e.body for e in events if e.kind == "effect" and e.place[-1] == "publish"), {})
-    wheel = top / str(receipt.get("wheel", ""))
+    wheel = folder.file(str(receipt.get("wheel", "")))
     if not (wheel.suffix == ".whl" and wheel.is_file()):
         return {}
     try:

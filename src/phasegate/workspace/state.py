@@ -1,0 +1,41 @@
+"""Where the state of a repository lies: beside Git's own data, where commands on the work tree do not reach."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+LINK = ".phasegate"
+"""Name of the symbolic link in a work tree; people follow it, the product never does."""
+_NAME = "phasegate"
+_EXCLUDED = f"/{LINK}*"
+
+
+def common_directory(git_directory: Path) -> Path:
+    """The directory that all work trees of a repository share, from the Git directory of one of them."""
+    pointer = git_directory / "commondir"
+    if not pointer.is_file():
+        return git_directory
+    return Path(os.path.normpath(git_directory / pointer.read_text(encoding="utf-8").strip()))
+
+
+def state_directory(git_directory: Path) -> Path:
+    """The state directory of a repository, shared by its work trees."""
+    return common_directory(git_directory) / _NAME
+
+
+def link_state(work_tree: Path, state: Path) -> None:
+    """Makes the link to the state directory where nothing has its name; a failure is ignored."""
+    link = work_tree / LINK
+    with suppress(OSError):
+        if not os.path.lexists(link):
+            _exclude(state.parent / "info" / "exclude")
+            link.symlink_to(os.path.relpath(state, os.path.realpath(work_tree)))
+
+
+def _exclude(file: Path) -> None:
+    """Keeps the link out of `git status`."""
+    known = file.read_bytes().splitlines() if file.exists() else []
+    if _EXCLUDED.encode() not in known:
+        file.parent.mkdir(exist_ok=True)
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(f"{_EXCLUDED}\n")
