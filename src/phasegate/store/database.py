@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from phasegate.core import Exhausted
 from phasegate.store.migrate import upgrade
+from phasegate.store.moments import add_unixepoch
 
 BUSY_SECONDS = 30
 READERS = 4
@@ -56,7 +57,11 @@ class Database:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             engine = sync_engine(path)
-            await asyncio.to_thread(upgrade, engine.execution_options(**_WRITES))
+            try:
+                await asyncio.to_thread(upgrade, engine.execution_options(**_WRITES))
+            except BaseException:
+                engine.dispose()
+                raise
         return cls(path, engine)
 
     async def close(self) -> None:
@@ -197,7 +202,7 @@ def queue_engine(path: Path) -> sa.Engine:
     It reads before it writes. In a transaction that began as a reader's, SQLite refuses the write at once where anybody
     has written since, and the library tries again after a second; so its transactions begin with their first write.
     """
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": "IMMEDIATE"})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": "IMMEDIATE"}, pool_size=20)
     sa.event.listen(engine, "connect", _set_pragmas)
     return engine
 
@@ -208,6 +213,7 @@ def _connected(connection: Any, _: Any) -> None:
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:
+    add_unixepoch(connection)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, EnqueueOptions
+from dbos import DBOSClient, EnqueueOptions
 
 from phasegate.store.database import queue_engine, storage_errors
 from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow, forbid_pickle, foreign_rows
@@ -24,13 +24,14 @@ class Queue:
         forbid_pickle()
         self._engine = queue_engine(path)
         with storage_errors(path):
-            if not sa.inspect(self._engine).has_table("queues"):
-                DBOS.migrate(f"sqlite:///{path}")
+            new = not sa.inspect(self._engine).has_table("queues")
             self._client = DBOSClient(
                 system_database_engine=self._engine,
                 serializer=SERIALIZER,
                 application_name="phasegate",
             )
+            if new:
+                self._client._sys_db.run_migrations()
             self._client.register_queue(
                 QUEUE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS, on_conflict="never_update"
             )

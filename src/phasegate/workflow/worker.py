@@ -14,6 +14,7 @@ from dbos import DBOS, DBOSConfig
 from phasegate.core import Held, PhasegateError, SystemClock, UsageError, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Database
+from phasegate.store.database import queue_engine
 from phasegate.workflow.liveness import lock
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow
@@ -51,9 +52,10 @@ class Worker:
         if self._lock is None:
             raise Held(f"worker '{self.executor}' runs already", fix="start it again")
         self._queue = Queue(self._database)
+        self._engine = queue_engine(self._database)
         config: DBOSConfig = {
             "name": "phasegate",
-            "system_database_url": f"sqlite:///{self._database}",
+            "system_database_engine": self._engine,
             "application_version": VERSION,
             "executor_id": self.executor,
             "serializer": SERIALIZER,
@@ -73,6 +75,7 @@ class Worker:
         self._watch.join()
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
         self._queue.close()
+        self._engine.dispose()
         if self._lock:
             self._lock.close()
             Path(self._lock.name).unlink(missing_ok=True)
