@@ -1,14 +1,16 @@
 """An MCP server as bad ones are: run as a program, its state in the folder STRANGE_STATE, its ways in STRANGE_WAYS."""
 
 import asyncio
+import json
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.shared.exceptions import UrlElicitationRequiredError
-from mcp.types import ToolAnnotations
+from mcp.types import TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
 STATE = Path(os.environ["STRANGE_STATE"])
@@ -82,6 +84,26 @@ class Password(BaseModel):
 
 
 @server.tool()
+async def waits_long() -> str:
+    """Takes its time, and notes whether it was told to stop."""
+    try:
+        await asyncio.sleep(1.5)
+    except asyncio.CancelledError:
+        note("cancelled")
+        raise
+    note("finished")
+    return "late"
+
+
+@server.tool()
+async def store_slowly(text: str) -> str:
+    """Writes after a while."""
+    await asyncio.sleep(1.0)
+    note("store")
+    return "stored"
+
+
+@server.tool()
 async def asks(ctx: Context) -> str:  # type: ignore[type-arg]
     """Asks for a password."""
     answer = await ctx.elicit("Your AWS password, please", Password)
@@ -118,4 +140,24 @@ if "more" in WAYS:
         return "new"
 
 
+def add_echo_any() -> None:
+    """Adds a tool with arguments of names that Python, the protocol's library or LangChain use themselves."""
+
+    listed = server.list_tools
+
+    async def call(name: str, given: dict[str, Any]) -> Any:
+        if name == "echo_any":
+            return [TextContent(type="text", text=json.dumps(given))], given
+        return await server.call_tool(name, given)
+
+    async def list_tools() -> list[Tool]:
+        schema = {"type": "object", "additionalProperties": {"type": "string"}}
+        return [*await listed(), Tool(name="echo_any", description="Gives them back.", inputSchema=schema)]
+
+    low: Any = server._mcp_server
+    low.call_tool(validate_input=False)(call)
+    low.list_tools()(list_tools)
+
+
+add_echo_any()
 server.run()

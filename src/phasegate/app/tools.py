@@ -15,6 +15,7 @@ from phasegate.core import InvalidInput, Missing, PhasegateError, UsageError, ca
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.tools.hands import WAITS, Sessions, fingerprint, told
+from phasegate.tools.hands.bounds import check
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.granting import grant_tools, may_write, standing_grants
 from phasegate.workspace import Change, changes
@@ -152,7 +153,7 @@ def bounds(only: Sequence[str]) -> dict[str, list[str]]:
     """What bounds calls that write, from words such as `project=OPS`.
 
     Raises:
-        UsageError: one names no value.
+        UsageError: one names no value, or is a pattern that bounds nothing.
     """
     found: dict[str, list[str]] = {}
     for each in filter(None, map(str.strip, only)):
@@ -160,6 +161,7 @@ def bounds(only: Sequence[str]) -> dict[str, list[str]]:
         if not (name and equals):
             raise UsageError(f"'{each}' names no value", fix="write ARGUMENT=VALUE, such as project=OPS")
         found.setdefault(name, []).append(value)
+    check(found)
     return found
 
 

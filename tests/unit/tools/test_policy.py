@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from mcp.types import Tool, ToolAnnotations
 
-from phasegate.core import FixedClock, Refused
+from phasegate.app.tools import bounds
+from phasegate.core import FixedClock, Refused, UsageError
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import ToolServer
 from phasegate.tools.hands import Call, Policy, Scope, fingerprint
@@ -27,6 +28,14 @@ SERVER: dict[str, Any] = {
     },
 }
 LIES = ToolAnnotations(readOnlyHint=True, destructiveHint=False)
+
+UP = (
+    *("/out/../x", "/out/..", "/out/a/../../x", "/out/..;/x", "/out/./a", "/out\\..\\x", "/out/..\\x"),
+    *("/out/%2e%2e/x", "/out/%252e%252e%252fx", "/out/..%2fx", "/out/\uff0e\uff0e/x"),
+)
+"""Ways out of a folder, in every spelling."""
+ODD = ("//out/a", "/out//a", "/out/a\n", "/out/\u200ba", "/out/a%00")
+"""What some reader takes for another place."""
 
 
 def tool(name: str, words: str = "Does it.", **more: Any) -> Tool:
@@ -137,6 +146,50 @@ def test_a_write_keeps_to_its_targets() -> None:
     assert asked("put_thing", given, project=["OPS", "FIN"]) == ""
     for stray in ({"project": "PAY"}, {}, {"project": ["OPS", "PAY"]}, {"project": None}, {"project": "ops"}):
         assert asked("put_thing", given, **stray) == "needs_grant"
+
+
+@pytest.mark.parametrize(
+    ("bound", "inside", "outside"),
+    [
+        (
+            "path=/out/*",
+            ["/out/a", "/out/a.b"],
+            # besides: beside it, deeper, the folder itself
+            (*UP, *ODD, "/outside", "/out/a/b", "/out/", "/out", "/OUT/a", "/etc/out/a"),
+        ),
+        ("path=/out/**", ["/out/a", "/out/a/b"], ["/out/a/../b", "/out/a//b", "/outer/a"]),
+        (
+            "url=https://a.example/x/**",
+            ["https://a.example/x/y"],
+            ["https://a.example/x/../y", "https://a.example@b/x/y"],
+        ),
+        ("resource=arn:aws:s3:::data/*", ["arn:aws:s3:::data/a"], ["arn:aws:s3:::data2/a", "arn:aws:s3:::data/../b"]),
+        ("issue=OPS-*", ["OPS-1"], ["OPSEC-1", "ops-1", "OPS-1/../PAY-1", "OPS-"]),
+        ("issue=OPS*", [], ["OPS-1", "OPSEC-1"]),
+        ("project=OPS", ["OPS"], ["OPS-2", "ops", "OPS "]),
+        ("project=OPS-*", [], ["OPS-2"]),
+        ("channelId=C0*", [], ["C012"]),
+    ],
+)
+def test_a_bound_is_held_against_the_normal_form(bound: str, inside: Sequence[str], outside: Sequence[str]) -> None:
+    name, _, value = bound.partition("=")
+    given = grant("put_thing", writes=["put_thing"], only={name: (value,)})
+
+    def answers(*values: Any) -> list[str]:
+        return [asked("put_thing", given, **{name: each}) for each in values]
+
+    assert answers(*inside) == [""] * len(inside)
+    assert answers(*outside) == ["needs_grant"] * len(outside)
+    assert answers([], [*inside, outside[0]]) == ["needs_grant"] * 2
+    wider: list[dict[str, Any]] = [{name: each, "more": [{name: outside[0]}]} for each in inside]
+    nested = [asked("put_thing", given, **arguments) for arguments in wider]
+    assert nested == ["needs_grant"] * len(inside)
+
+
+@pytest.mark.parametrize("only", ["project=OPS-*", "path=/out*", "path=*/out", "path=/out/../*", "region=eu-*"])
+def test_a_bound_that_bounds_nothing_is_not_granted(only: str) -> None:
+    with pytest.raises(UsageError, match="bounds nothing"):
+        bounds([only])
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ class _Asking:
         named = any(self._environ.get(name) for name in _SAY_SO) or Path(file).expanduser().is_file()
         return bool(named or aws.endpoint_url or aws.inventory or any(aws.accounts))
 
-    async def _told(self, server: ToolServer, tool: str, **arguments: Any) -> Mapping[str, Any]:
+    async def _told(self, server: ToolServer, tool: str, /, **arguments: Any) -> Mapping[str, Any]:
         answer = await self._tools.sessions.call(server, tool, arguments, seconds=60, reads=True)
         text = "\n".join(getattr(part, "text", "") for part in answer.content)
         if answer.isError or answer.structuredContent is None:

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from langchain_mcp_adapters.interceptors import MCPToolCallRequest
-from langchain_mcp_adapters.sessions import StdioConnection
-from langchain_mcp_adapters.tools import convert_mcp_tool_to_langchain_tool
-from mcp.types import CallToolResult, TextContent, Tool
+from mcp.types import Tool
 
 from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect
-from phasegate.team.templates import as_data
-from phasegate.tools.hands.answer import Answer, answer_of, as_text, cleaned_tool
+from phasegate.tools.hands.answer import Answer, answer_of, cleaned_tool
 from phasegate.tools.hands.call import Call
+from phasegate.tools.hands.offered import OfferedTool
 from phasegate.tools.hands.policy import Policy, waits
 from phasegate.tools.hands.sessions import Sessions
 
-_NONE = StdioConnection(transport="stdio", command="", args=[])
-"""The adapter asks for a connection; ours are the sessions', and it never opens one."""
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """Appends an event: the last part of its key, and its body."""
 
@@ -42,7 +37,7 @@ class Hands:
     ask: Ask | None = None
     """Told of each tool that would be called, or shown to a model, if a manager granted it."""
 
-    async def call(self, server: str, tool: str, **arguments: Any) -> Answer:
+    async def call(self, server: str, tool: str, /, **arguments: Any) -> Answer:
         """Calls `server.tool`.
 
         Raises:
@@ -83,20 +78,15 @@ class Hands:
         return found
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:
-        async def instead(request: MCPToolCallRequest, handler: Any) -> CallToolResult:
-            try:
-                answer = await self.call(server, request.name, **request.args)
-            except PhasegateError as error:
-                return _said(f"{error}; {error.fix}" if error.fix else str(error), failed=True)
-            return _said(as_data(as_text(answer), f"{server}.{request.name}"), failed=answer.failed)
+        async def call(arguments: Mapping[str, Any]) -> Answer:
+            return await self.call(server, shown.name, **arguments)
 
-        return convert_mcp_tool_to_langchain_tool(
-            None,
-            shown,
-            connection=_NONE,
-            tool_interceptors=[instead],
-            server_name=server,
-            tool_name_prefix=True,
+        return OfferedTool(
+            name=f"{server}_{shown.name}",
+            description=shown.description or "",
+            args_schema=shown.inputSchema,
+            source=f"{server}.{shown.name}",
+            call=call,
         )
 
     async def _made(self, call: Call) -> Answer:
@@ -127,10 +117,6 @@ class Hands:
             "s": round(time.monotonic() - began, 3),
         }
         await self.record(f"{call.name}/{new_id()}", body)
-
-
-def _said(text: str, *, failed: bool) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], isError=failed)
 
 
 def _outcome(error: PhasegateError) -> str:

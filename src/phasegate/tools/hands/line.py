@@ -3,18 +3,20 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
-from mcp import ClientSession
+from mcp import ClientSession, McpError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    CancelledNotification,
+    CancelledNotificationParams,
+    ClientNotification,
     ClientRequest,
     PaginatedRequestParams,
     ServerNotification,
@@ -29,7 +31,42 @@ MOST_TOOLS, MOST_PAGES = 1_000, 100
 """What a server's list of tools may have."""
 LONGEST_SECONDS = 600.0
 """No call takes longer (`team.servers.Rule.seconds`)."""
+PING_SECONDS = 1.0
+"""How long a server may take to show that it still listens, after an answer of its did not come."""
 _END_SECONDS = 6.0
+
+
+class Conversation(ClientSession):
+    """A session in which one request can be given up, and the server is told which."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._notices: set[asyncio.Task[None]] = set()
+
+    async def ask(self, params: CallToolRequestParams, *, gives_up: bool) -> CallToolResult:
+        """Call a tool, and send `notifications/cancelled` for this request alone where the caller gives up.
+
+        The session's own `call_tool` is not used: it judges the answer by the server's schema, whose patterns a server
+        can write so that judging never ends.
+
+        Args:
+            params: the tool and its arguments.
+            gives_up: whether to say so; a write is left to finish, half of it helps nobody.
+        """
+        number = self._request_id  # the one that send_request takes: nothing runs in between
+        try:
+            return await self.send_request(ClientRequest(CallToolRequest(params=params)), CallToolResult)
+        except asyncio.CancelledError:
+            if gives_up:
+                notice = asyncio.create_task(self._give_up(number))
+                self._notices.add(notice)
+                notice.add_done_callback(self._notices.discard)
+            raise
+
+    async def _give_up(self, number: int) -> None:
+        params = CancelledNotificationParams(requestId=number, reason="no longer waited for")
+        with suppress(Exception):  # the server is gone, and nothing of the request with it
+            await self.send_notification(ClientNotification(CancelledNotification(params=params)))
 
 
 class Line:
@@ -45,9 +82,15 @@ class Line:
             seconds: how long it may take until it answers for the first time, and to list its tools.
         """
         self._server, self._environ, self._log, self._seconds = server, environ, log, seconds
-        self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[Conversation] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._tools: dict[str, Tool] | None = None
+        self._under_way = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._under_way
 
     @property
     def is_over(self) -> bool:
@@ -71,26 +114,35 @@ class Line:
             self._tools = found
         return self._tools
 
-    async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> CallToolResult:
-        """Calls a tool.
-
-        Not by the session's own `call_tool`: that judges the answer by the server's schema, whose patterns a server
-        can write so that judging never ends.
+    async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float, *, reads: bool) -> CallToolResult:
+        """Call a tool; a read that takes too long is cancelled at the server, and nothing else of the session ends.
 
         Raises:
-            McpError: the server refused, or gave no answer in time.
-            OSError: the session ended, or no whole answer came in time, also where one trickles in without end.
+            McpError: the server refused.
+            TimeoutError: no whole answer came in time, also where one trickles in without end.
+            OSError: the session ended.
             ValueError: what came is no result.
         """
         session = await self._ready
-        limit = timedelta(seconds=seconds)
         params = CallToolRequestParams(name=tool, arguments=dict(arguments))
-        asked = session.send_request(
-            ClientRequest(CallToolRequest(params=params)), CallToolResult, request_read_timeout_seconds=limit
-        )
-        async with asyncio.timeout(seconds + 1):
-            answer: CallToolResult = await self._within(asked)
-            return answer
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(seconds):
+                answer: CallToolResult = await self._within(session.ask(params, gives_up=reads))
+                return answer
+        finally:
+            self._under_way -= 1
+
+    async def listens(self) -> bool:
+        """Return whether the server answers a ping."""
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._within((await self._ready).send_ping())
+        except McpError:  # it does not know the method, and answers
+            return True
+        except Exception:
+            return False
+        return True
 
     async def _within(self, wanted: Any) -> Any:
         """What comes of it while the session lasts."""
@@ -120,7 +172,7 @@ class Line:
             # Neither sampling nor elicitation nor roots are offered: a server cannot ask us for anything.
             async with (
                 self._streams() as (read, write),
-                ClientSession(read, write, message_handler=self._hear) as session,
+                Conversation(read, write, message_handler=self._hear) as session,
             ):
                 await session.initialize()
                 self._ready.set_result(session)

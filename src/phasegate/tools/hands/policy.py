@@ -14,9 +14,10 @@ from mcp.types import Tool
 from phasegate.core import Refused, visible
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect, Rule, ToolServer
+from phasegate.tools.hands.bounds import covered, stray
 from phasegate.tools.hands.call import Call, is_name
 from phasegate.tools.hands.pins import fingerprint
-from phasegate.tools.hands.scope import MOST_DEPTH, Scope, depth, items, pairs
+from phasegate.tools.hands.scope import MOST_DEPTH, Scope, depth
 
 _MINUTE = timedelta(minutes=1)
 
@@ -38,8 +39,11 @@ class Policy:
         """
         call = Call(role=role, server=server.name, tool=shown.name, arguments={})
         try:
-            self._is_listed(call)
-            self._is_pinned(call, server, shown, self._standing(call, grants))
+            _, rule = self._is_listed(call)
+            standing = self._standing(call, grants)
+            self._is_pinned(call, server, shown, standing)
+            if rule.effect is Effect.write and not any(_lets_write(grant, call, shown) for grant in standing):
+                raise _ungranted(call)
         except Refused as refused:
             return refused.reason
         return ""
@@ -63,8 +67,7 @@ class Policy:
         self._is_pinned(call, server, shown, standing)
         self._in_scope(call, server)
         if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
-            fix = f"a manager grants it: phasegate tools grant {call.server} --write {call.tool}"
-            raise _refused(call, "needs_grant", "it writes, and no grant covers this call", fix)
+            raise _ungranted(call)
         self._in_time(call, rule)
         return rule
 
@@ -97,11 +100,8 @@ class Policy:
         if depth(call.arguments) > MOST_DEPTH:
             why = f"its arguments are nested more than {MOST_DEPTH} deep"
             raise _refused(call, "outside_scope", why, "say it in a flatter way")
-        for name, value in pairs(call.arguments):
-            allowed = server.only.get(name)
-            stray = [item for item in items(value) if str(item) not in allowed] if allowed is not None else []
-            if stray:
-                raise _outside(call, name, stray[0], ", ".join(sorted(allowed or ())))
+        if beyond := stray(call.arguments, server.only):
+            raise _outside(call, *beyond, ", ".join(sorted(server.only[beyond[0]])))
         found = self.scope.stray(call.arguments, reads_text=server.has_aws)
         if found:
             raise _outside(call, *found, self.scope.within(found[0]))
@@ -121,23 +121,22 @@ def waits(reason: str) -> bool:
 
 
 def _covers(grant: ToolGrant, call: Call, shown: Tool) -> bool:
-    """Whether a call that writes is within a grant: its tool as described, its arguments as bounded."""
-    if call.tool not in grant.writes or grant.pins.get(call.tool) != fingerprint(shown):
-        return False
-    return all(
-        name in call.arguments and all(_within(str(item), values) for item in items(call.arguments[name]))
-        for name, values in grant.only.items()
-    )
+    """Return whether a call that writes is within a grant: its tool as described, its arguments as bounded."""
+    return _lets_write(grant, call, shown) and covered(call.arguments, grant.only)
+
+
+def _lets_write(grant: ToolGrant, call: Call, shown: Tool) -> bool:
+    return call.tool in grant.writes and grant.pins.get(call.tool) == fingerprint(shown)
+
+
+def _ungranted(call: Call) -> Refused:
+    fix = f"a manager grants it: phasegate tools grant {call.server} --write {call.tool}"
+    return _refused(call, "needs_grant", "it writes, and no grant covers this call", fix)
 
 
 def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:
     why = f"{what} '{visible(str(value))[:60]}' is not within its bounds"
     return _refused(call, "outside_scope", why, f"one of: {allowed}")
-
-
-def _within(value: str, allowed: Sequence[str]) -> bool:
-    """Whether it is one of these; `*` at the end of one stands for anything, as in `OPS-*`."""
-    return any(value.startswith(each[:-1]) if each.endswith("*") else value == each for each in allowed)
 
 
 def _refused(call: Call, reason: str, why: str, fix: str) -> Refused:

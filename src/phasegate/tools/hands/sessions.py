@@ -50,6 +50,8 @@ class Sessions:
         self._waits = waits
         self._start_seconds = start_seconds
         self._lines: dict[str, Line] = {}
+        self._retired: list[Line] = []
+        """Sessions that no further call uses, with calls still under way."""
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def tools(self, server: ToolServer) -> dict[str, Tool]:
@@ -62,7 +64,7 @@ class Sessions:
         try:
             return await line.tools()
         except Exception as error:
-            await line.end()
+            await self._retire(server, line)
             raise _unready(server, error) from error
 
     async def call(
@@ -76,41 +78,61 @@ class Sessions:
             PhasegateError: no attempt to read was answered.
         """
         if reads:
-            return await self._again(_Gone)(self._once, server, tool, arguments, seconds)
+            return await self._again(_Gone)(self._once, server, tool, arguments, seconds, reads=True)
         try:
-            return await self._once(server, tool, arguments, seconds)
+            return await self._once(server, tool, arguments, seconds, reads=False)
         except _Lost as lost:
             fix = f"look whether it happened, with a tool of {server.name} that reads, before you call it again"
             raise Unknown(f"{lost}; it may or may not have happened", fix=fix) from lost
 
     async def _once(
-        self, server: ToolServer, tool: str, arguments: Mapping[str, Any], seconds: float
+        self, server: ToolServer, tool: str, arguments: Mapping[str, Any], seconds: float, *, reads: bool
     ) -> CallToolResult:
+        shown = (await self.tools(server)).get(tool)
         line = await self._line(server)
         try:
-            shown = (await line.tools()).get(tool)
-            result = await line.call(tool, arguments, seconds)
+            result = await line.call(tool, arguments, seconds, reads=reads)
         except McpError as error:
-            gone = (error.error.code, error.error.message) in _GONE
-            if not gone and error.error.code != httpx.codes.REQUEST_TIMEOUT:  # the server said no, in its own words
+            if (error.error.code, error.error.message) not in _GONE:  # the server said no, in its own words
                 return CallToolResult(content=[TextContent(type="text", text=error.error.message)], isError=True)
-            await line.end()
-            raise _lost(_Gone if gone else _Lost, server, tool, error) from error
+            await self._retire(server, line)
+            raise _lost(_Gone, server, tool, error) from error
+        except TimeoutError as error:
+            if not await line.listens():
+                await self._retire(server, line)
+            raise _lost(_Lost, server, tool, TimeoutError(f"no answer within {seconds:g} s")) from error
         except (httpx.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
-            await line.end()
-            raise _lost(_Lost if isinstance(error, TimeoutError) else _Gone, server, tool, error) from error
+            await self._retire(server, line)
+            raise _lost(_Gone, server, tool, error) from error
         except ValueError as error:  # it is no result
             raise _lost(_Lost, server, tool, error) from error
+        finally:
+            await self._end_retired()
         fault = _fault(shown, result)
         if fault:
             raise _lost(_Lost, server, tool, ValueError(f"it does not keep to its own schema: {fault}"))
         return result
 
+    async def _retire(self, server: ToolServer, line: Line) -> None:
+        """Have later calls use another session; calls that are under way in this one are left to end there."""
+        if self._lines.get(server.name) is line:
+            del self._lines[server.name]
+        self._retired.append(line)
+        await self._end_retired()
+
+    async def _end_retired(self) -> None:
+        over = [line for line in self._retired if line.is_idle or line.is_over]
+        self._retired = [line for line in self._retired if line not in over]
+        for line in over:
+            await line.end()
+
     async def close(self) -> None:
         """Ends all sessions, and the servers that were started for them."""
-        for line in self._lines.values():
-            await line.end()
+        lines = [*self._lines.values(), *self._retired]
         self._lines.clear()
+        self._retired.clear()
+        for line in lines:
+            await line.end()
 
     async def _line(self, server: ToolServer) -> Line:
         async with self._turns.setdefault(server.name, asyncio.Lock()):
