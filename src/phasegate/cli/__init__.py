@@ -1,5 +1,13 @@
 """The terminal: each command is one call below."""
 
-from phasegate.cli.root import main
+from phasegate.supported import refuse_unsupported
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command, and end the process with its exit code."""
+    refuse_unsupported()
+    from phasegate.cli.root import main as run
+
+    run()

@@ -1,5 +1,5 @@
 """`python -m phasegate.cli`: the same command, by the interpreter that runs already."""
 
-from phasegate.cli.root import main
+from phasegate.cli import main
 
 main()

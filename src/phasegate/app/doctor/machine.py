@@ -1,35 +1,25 @@
 """Checks of this machine."""
 
 import asyncio
-import sys
-from collections.abc import Sequence
 
 from phasegate.app.doctor.check import Check
 from phasegate.core import Missing
 from phasegate.sandbox import find_sandbox
-
-_FIRST, _BEYOND = (3, 11), (3, 14)
+from phasegate.supported import python_version, sqlite_version
 
 
 def of_machine() -> list[Check]:
     """Python, Git and the sandbox."""
     return [
-        Check(name="python", ask=lambda: python(sys.version_info[:3])),
+        Check(name="python", ask=python),
         Check(name="git", ask=git),
         Check(name="sandbox", ask=sandbox),
     ]
 
 
-async def python(version: Sequence[int]) -> str:
-    """The version.
-
-    Raises:
-        Missing: it is not one that Phasegate runs on.
-    """
-    text = ".".join(map(str, version))
-    if not _FIRST <= tuple(version[:2]) < _BEYOND:
-        raise Missing(f"Python {text} is not one of 3.11 to 3.13", fix="install one of those, and Phasegate in it")
-    return text
+async def python() -> str:
+    """Versions of Python and of its SQLite, which the command has looked at when it started."""
+    return f"{python_version()}, SQLite {sqlite_version()}"
 
 
 async def git(program: str = "git") -> str:
