@@ -12,7 +12,7 @@ from phasegate.spec.edit import (
 )
 from phasegate.spec.hostile import lint_text
 from phasegate.spec.lint import lint_spec
-from phasegate.spec.mentions import Mention, NamedTest, mentions, named_tests
+from phasegate.spec.mentions import Mention, NamedTest, PlannedTests, mentions, named_tests, planned_tests
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
 from phasegate.spec.parse import parse_spec, read_spec
 from phasegate.spec.render import render_spec
@@ -26,6 +26,7 @@ __all__ = [
     "NamedTest",
     "NewCriterion",
     "Note",
+    "PlannedTests",
     "Requirement",
     "Risk",
     "Scenario",
@@ -44,6 +45,7 @@ __all__ = [
     "mentions",
     "named_tests",
     "parse_spec",
+    "planned_tests",
     "read_spec",
     "render_spec",
     "spec_path",

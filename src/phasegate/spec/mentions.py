@@ -5,6 +5,9 @@ import re
 from typing import NamedTuple
 
 _ID = re.compile(r"\b(?:FR|SC|AC)-\d{3,}\b|\bUS\d+\b")
+_CELL = re.compile(r"(?<!\\)\|")
+_CRITERION = re.compile(r"\W*(AC-\d{3,})\W*")
+_TEST_NAME = re.compile(r"`(test_\w+)`")
 
 
 class Mention(NamedTuple):
@@ -12,6 +15,14 @@ class Mention(NamedTuple):
 
     id: str
     line: int
+
+
+class PlannedTests(NamedTuple):
+    """A row of a test plan: an acceptance criterion, and the tests that are to show it."""
+
+    id: str
+    line: int
+    tests: tuple[str, ...]
 
 
 class NamedTest(NamedTuple):
@@ -53,3 +64,17 @@ def mentions(text: str) -> list[Mention]:
     """
     found = (Mention(name, line) for line, each in enumerate(text.split("\n"), 1) for name in _ID.findall(each))
     return list(dict.fromkeys(found))
+
+
+def planned_tests(text: str) -> list[PlannedTests]:
+    """Read the rows of a test plan's table of criteria.
+
+    A row counts for the criterion in its first cell and for the test functions in its last one. A criterion that is
+    mentioned elsewhere (in prose, in another criterion's text, in a comment) is not planned by that.
+
+    >>> planned_tests("| AC-001 | as AC-002 | FR-001 | `test_match` |\\nAC-003 is covered by `test_match`.")
+    [PlannedTests(id='AC-001', line=1, tests=('test_match',))]
+    """
+    rows = ((line, _CELL.split(each.strip())[1:-1]) for line, each in enumerate(text.split("\n"), 1))
+    found = ((line, cells, _CRITERION.fullmatch(cells[0])) for line, cells in rows if len(cells) > 1)
+    return [PlannedTests(named[1], line, tuple(_TEST_NAME.findall(cells[-1]))) for line, cells, named in found if named]

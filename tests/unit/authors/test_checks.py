@@ -10,6 +10,7 @@ import pytest
 
 from phasegate.authors import CHECKS, Facts, Report, Subject
 from phasegate.authors.checks import checks
+from phasegate.authors.record import HEADING, with_record
 from phasegate.core import digest
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
@@ -229,3 +230,42 @@ async def test_later_checks_know_the_spec_folder(check: str, small: Tree) -> Non
     facts = replace(FACTS, run="r2")
     report = await judged(check, tree, facts, "plan")
     assert isinstance(report, Report)
+
+
+def with_plan(rows: str, record: str = "") -> Tree:
+    text = f"# Test Plan: x\n\n## Criteria\n\n| criterion | says | covers | test |\n|---|---|---|---|\n{rows}\n"
+    return {**files(), f"{FOLDER}/test-plan.md": f"{text}{record}".encode()}
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        pytest.param(with_plan("| AC-001 | x | FR-001 | **none yet** |"), id="says that there is none"),
+        pytest.param(
+            with_plan(
+                "| AC-001 | x | FR-001 | **none yet** |",
+                f"\n{HEADING}\n\n- **AC-001 will be covered by our review.**\n  Kept on record here.\n",
+            ),
+            id="a comment names it",
+        ),
+        pytest.param(with_plan("| AC-009 | as AC-001 says | FR-001 | `test_match` |"), id="another's text names it"),
+        pytest.param(with_plan("| AC-001 | shown by `test_match` | FR-001 | later |"), id="no test in the last cell"),
+        pytest.param(with_plan("", "\nAC-001 is shown by `test_match`.\n"), id="prose names it"),
+    ],
+)
+async def test_criterion_without_planned_test_is_untested(tree: Tree) -> None:
+    report = await judged("criteria-coverage", tree, FACTS, "tasks")
+    assert "AC-001" in {finding.requirement for finding in report.findings}
+
+
+async def test_criterion_with_planned_test_is_covered() -> None:
+    tree = with_plan("| **AC-001** | a \\| b | FR-001 | `test_match`, `test_more` |")
+    report = await judged("criteria-coverage", tree, FACTS, "tasks")
+    assert "AC-001" not in {finding.requirement for finding in report.findings}
+
+
+@pytest.mark.parametrize("name", ["plan.md", "tasks.md"])
+async def test_comment_that_names_a_requirement_traces_nothing(name: str) -> None:
+    text = with_record("# Anything\n", "", ["FR-001 is covered by our review."], ["Kept on record here."])
+    report = await judged("trace", {**files(), f"{FOLDER}/{name}": text.encode()}, FACTS, "plan")
+    assert "FR-001" in {finding.requirement for finding in report.findings}

@@ -3,9 +3,10 @@
 import pytest
 
 from phasegate.authors import Brief
-from phasegate.authors.compiler.comments import HEADING, follow, with_record
+from phasegate.authors.compiler.comments import follow
 from phasegate.authors.compiler.plan import plan
 from phasegate.authors.compiler.specify import specify
+from phasegate.authors.record import HEADING, with_record
 from unit.authors.small import FACTS, FOLDER, RUNBOOK, SPEC, files
 
 PATH = f"{FOLDER}/runbook.yaml"

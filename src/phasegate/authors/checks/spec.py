@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
+from phasegate.authors.record import without_record
 from phasegate.core import Finding, Severity
-from phasegate.runbooks.documents import UNTESTED
-from phasegate.spec import Spec, lint_spec, mentions, named_tests, read_spec
+from phasegate.spec import Spec, lint_spec, mentions, named_tests, planned_tests, read_spec
 
 _KEEPERS = {
     "{spec}/plan.md": ("FR",),
@@ -44,8 +44,8 @@ async def criteria_coverage(subject: Subject) -> Report:
     written, planned = f"tests/runbooks/test_{facts.module}.py", f"{facts.spec}/test-plan.md"
     path = written if written in subject.files else planned
     criteria = sources(subject.files, facts).spec.criteria
-    named = _named(subject, path)
-    missing = [criterion for criterion in criteria if criterion.id not in named]
+    shown = _tested(subject, path)
+    missing = [criterion for criterion in criteria if criterion.id not in shown]
     findings = tuple(
         Finding(
             check="criteria-coverage",
@@ -80,7 +80,20 @@ def _unnamed(subject: Subject, spec: Spec, path: str, kinds: tuple[str, ...]) ->
 
 
 def _named(subject: Subject, path: str) -> set[str]:
-    text = subject.files.get(path, b"").decode("utf-8", "replace")
+    """Return the ids that a document names; a comment that names one does not count."""
+    text = _text(subject, path)
+    if path.endswith(".py"):
+        return _tested(subject, path)
+    return {mention.id for mention in mentions(without_record(text))}
+
+
+def _tested(subject: Subject, path: str) -> set[str]:
+    """Return the criteria that have a test: one that is written, or one that the test plan's table names."""
+    text = _text(subject, path)
     if path.endswith(".py"):
         return {name for test in named_tests(text) for name in test.ids}
-    return {mention.id for line in text.splitlines() if UNTESTED not in line for mention in mentions(line)}
+    return {row.id for row in planned_tests(text) if row.tests}
+
+
+def _text(subject: Subject, path: str) -> str:
+    return subject.files.get(path, b"").decode("utf-8", "replace")

@@ -3,8 +3,9 @@
 import json
 
 from phasegate.authors.author import Brief, Draft
-from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.comments import answered
 from phasegate.authors.compiler.sources import sources
+from phasegate.authors.record import with_record
 from phasegate.runbooks import Runbook
 from phasegate.runbooks.documents import Context, pr_faq, runbook_page
 from phasegate.runbooks.emit import compile_module, runtime_files

@@ -10,7 +10,6 @@ from ruamel.yaml.error import YAMLError
 
 from phasegate.runbooks.lint import lint
 
-HEADING = "## Comments of the manager"
 _SET = re.compile(r"(?:^|:\s*)set\s+([a-z_]+(?:\.[A-Za-z0-9_]+)*)\s*=\s*(\S.*)$")
 
 
@@ -69,15 +68,3 @@ def answered(comments: Sequence[str], spec: str) -> tuple[str, ...]:
         "change what it says, reject this run, edit those files and start again."
     )
     return (answer,) * len(comments)
-
-
-def with_record(text: str, before: str, comments: Sequence[str], answers: Sequence[str]) -> str:
-    """The document with the manager's comments and their answers at its end, those of earlier attempts first."""
-    kept = before.partition(HEADING)[2].strip()
-    rows = [f"- **{_plain(comment)}**\n  {answer}" for comment, answer in zip(comments, answers, strict=True)]
-    record = "\n".join(part for part in [kept, *rows] if part)
-    return f"{text.rstrip()}\n\n{HEADING}\n\n{record}\n" if record else text
-
-
-def _plain(comment: str) -> str:
-    return re.sub(r"([<>\[\]!*`|])", r"\\\1", " ".join(comment.split()))

@@ -4,7 +4,8 @@ import json
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import context_of, policy_json
-from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.comments import answered
+from phasegate.authors.record import with_record
 from phasegate.runbooks.documents import adr, contracts, data_model
 from phasegate.runbooks.documents import plan as plan_document
 

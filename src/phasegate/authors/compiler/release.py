@@ -4,8 +4,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 
 from phasegate.authors.author import Brief, Draft, digests_path
-from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.comments import answered
 from phasegate.authors.compiler.sources import requirement_ids
+from phasegate.authors.record import with_record
 from phasegate.release import (
     Builder,
     Notes,

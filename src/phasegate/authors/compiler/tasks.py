@@ -2,7 +2,8 @@
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import context_of
-from phasegate.authors.compiler.comments import answered, with_record
+from phasegate.authors.compiler.comments import answered
+from phasegate.authors.record import with_record
 from phasegate.runbooks.documents import tasks as tasks_document
 from phasegate.runbooks.documents import test_plan as test_plan_document
 from phasegate.runbooks.tests_emit import test_names
