@@ -106,7 +106,7 @@ def terminal(folder: Path, words: Sequence[str], env: Mapping[str, str]) -> Iter
     process = subprocess.Popen(
         [COMMAND, *words],
         cwd=folder,
-        env={**env, "COLUMNS": "100", "LINES": "40", "PAGER": "cat"},
+        env={"COLUMNS": "100", "LINES": "40", "PAGER": "cat", **env},
         stdin=other,
         stdout=other,
         stderr=other,

@@ -60,7 +60,10 @@ def test_a_manager_decides_from_scripts_of_their_own(target: Path) -> None:
     run = gate["gate"].split("/")[0]
     shown = by(target, "gate", gate["gate"], "--json").json
     assert shown["digest"] == gate["digest"]
-    assert shown["changes"]
+    assert shown["compared"] == "to approve for the first time, shown whole"
+    whole = {change["path"]: "\n".join(line[1:] for line in change["lines"][3:]) for change in shown["changes"]}
+    assert whole[f"{SPEC}/runbook.yaml"] == (target / SPEC / "runbook.yaml").read_text().removesuffix("\n")
+    assert "Given" in whole[f"{SPEC}/spec.md"]
 
     refused = by(target, "decide", gate["gate"], "approve", "--digest", gate["digest"], "--json")
     assert refused.code == 4
@@ -108,11 +111,17 @@ def decides(target: Path, gate: str, digest: str, *more: str) -> Said:
 
 
 def test_a_person_at_the_terminal_leaves_comes_back_asks_for_changes_and_approves(target: Path) -> None:
-    env = environment(target.parent / "home")
+    pager = target.parent / "home" / "less"
+    pager.write_text('#!/bin/sh\necho "pager with LESS=$LESS"\ncat\n')
+    pager.chmod(0o755)
+    env = {**environment(target.parent / "home"), "PAGER": str(pager)}
     with terminal(target, ["run", SPEC], env) as person:
         shown = person.waits_for("Decision: ")
         assert "spec review" in shown
         assert "What each decision does" in shown
+        person.types("d")
+        person.waits_for("pager with LESS=-R")  # without it 'less' shows colours as escape codes
+        assert "match: " in person.waits_for("Decision: ")
         person.types("q")
         run = person.waits_for("run --resume ") and person.waits_for("\n").strip()
         assert person.leaves() == 6

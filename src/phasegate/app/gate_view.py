@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.app.approved import approved_before
 from phasegate.app.asking import Wait, waits
 from phasegate.app.cost import Cost, cost_of
 from phasegate.app.mirror.seen import ByHand, by_hand
@@ -47,7 +48,9 @@ class GateView:
     gate: GateRecord
     phase: Phase
     changes: tuple[Change, ...]
-    """The whole difference since the tree that was approved last."""
+    """The whole difference from what a person approved before; at a first gate the whole spec."""
+    compared: str
+    """What the difference is from: `since the last approval`, or `to approve for the first time, shown whole`."""
     findings: tuple[Finding, ...]
     evidence: tuple[Evidence, ...]
     answers: tuple[Answer, ...]
@@ -99,6 +102,7 @@ class GateView:
             "approvers": list(self.phase.gate.approvers),
             "quorum": self.phase.gate.quorum,
             "said": [said_json(decision) for decision in self.said],
+            "compared": self.compared,
             "changes": [
                 {
                     "path": c.path,
@@ -146,12 +150,14 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
     key, phase = gate.key, app.flow.phase(gate.key.phase)
     events = await app.ledger.events(key.run)
     dossier = await app.ledger.dossier(key)
+    before = await approved_before(app, dossier, gate)
     expires = phase.gate.expires_after
     return GateView(
         run=dossier.run,
         gate=gate,
         phase=phase,
-        changes=tuple(changes(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))),
+        changes=tuple(changes(before.files, app.workspace.tree(gate.commit))),
+        compared=before.says,
         findings=tuple(findings_of(events, key.phase, key.attempt)),
         evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
         answers=_answers(events, key),

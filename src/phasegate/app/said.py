@@ -28,7 +28,7 @@ def weighs(view: GateView) -> str:
     found = count(len(view.findings), "finding") if view.findings else "no findings"
     blocks = f"{len(view.blocking)} blocking" if view.blocking else "none blocking"
     return (
-        f"{count(len(view.changes), 'file')} changed since the last approval ({lines}); "
+        f"{count(len(view.changes), 'file')} {view.compared} ({lines}); "
         f"{found}{f', {blocks}' if view.findings else ''}."
     )
 

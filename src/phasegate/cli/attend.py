@@ -139,7 +139,8 @@ class Attendance:
     def _page(self, view: GateView) -> None:
         with self.console.capture() as captured:
             self.console.print(difference(view.changes, whole=True), soft_wrap=True)
-        click.echo_via_pager(captured.get(), color=True)
+        # no color=True: it keeps click from telling 'less' to show colours (-R), and the pager shows escape codes
+        click.echo_via_pager(captured.get())
 
     def _comments(self, gate: GateRecord) -> tuple[Comment, ...]:
         self.console.print(

@@ -118,6 +118,10 @@ class Ledger:
         """All runs, the newest first."""
         return await self._database.read(rows.all_runs)
 
+    async def last_released(self, spec: str) -> Run | None:
+        """Return the newest released run of a spec's folder in which people decided, or None."""
+        return await self._database.read(rows.last_released, spec)
+
     async def set_status(self, run_id: str, status: RunStatus, note: str = "", *entries: Entry) -> None:
         """Where the run is now, why, and what happened, in one transaction."""
 

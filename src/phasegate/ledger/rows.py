@@ -133,6 +133,18 @@ def all_runs(connection: sa.Connection) -> list[Run]:
     return [_run(row) for row in connection.execute(query).mappings()]
 
 
+def last_released(connection: sa.Connection, spec: str) -> Run | None:
+    """Return the newest released run of a spec that no policy decided in a person's place."""
+    query = (
+        sa.select(runs)
+        .where(runs.c.spec == spec, runs.c.status == RunStatus.released.value, runs.c.policy == "")
+        .order_by(runs.c.started_at.desc(), runs.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return _run(row) if row else None
+
+
 def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: str) -> None:
     """Where the run is now, and why."""
     _STATUS(connection, of=run_id, to=status.value, why=note)

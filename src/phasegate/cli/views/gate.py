@@ -26,7 +26,7 @@ _HIDDEN = re.compile(r"<U\+[0-9A-F]{4,6}>")
 
 def gate_summary(view: GateView, now: datetime) -> RenderableType:
     """Everything but the difference itself."""
-    parts: list[RenderableType] = [_head(view, now), Text(), _changed(view.changes)]
+    parts: list[RenderableType] = [_head(view, now), Text(), _changed(view)]
     if view.answers:
         parts += [Text(), Text("Answers to your comments", "name"), _indented(_answers(view.answers))]
     if view.by_hand:
@@ -65,7 +65,8 @@ def _head(view: GateView, now: datetime) -> RenderableType:
     return Group(*lines)
 
 
-def _changed(changes: Sequence[Change]) -> RenderableType:
+def _changed(view: GateView) -> RenderableType:
+    changes = view.changes
     added, removed = sum(change.added for change in changes), sum(change.removed for change in changes)
     files = f"{len(changes)} file{'s' if len(changes) != 1 else ''}"
     table = Table.grid(padding=(0, 1))
@@ -73,7 +74,7 @@ def _changed(changes: Sequence[Change]) -> RenderableType:
         mark, style = KINDS[change.kind]
         hidden = Text(f"{change.hidden} hidden character(s)", "hidden") if change.hidden else Text()
         table.add_row(Text(mark, style), change.path, *_counts(change), hidden)
-    return Group(Text(f"Changed since the last approval: {files}, +{added} -{removed}", "name"), _indented(table))
+    return Group(Text(f"Changes {view.compared}: {files}, +{added} -{removed}", "name"), _indented(table))
 
 
 def _counts(change: Change) -> tuple[Text, Text]:

@@ -160,6 +160,8 @@ class Gate(_Out):
     """How many different approvers must approve."""
     said: list[Said]
     """What people said so far and did not take back; more than one where the quorum is."""
+    compared: str
+    """What the changes are from: the last approval, the last release, or nothing yet."""
     changes: list[dict[str, Any]]
     findings: list[Finding]
     evidence: list[dict[str, Any]]
