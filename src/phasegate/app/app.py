@@ -349,11 +349,17 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
 
 def lint_files(files: Mapping[str, bytes], place: str) -> list[Finding]:
     """What is wrong with a spec's files, wherever they lie; a runbook must be among them."""
-    from phasegate.runbooks.lint import lint  # these load the compiler, which deciding needs none of
-    from phasegate.spec import lint_spec
+    from phasegate.runbooks import load  # these load the compiler, which deciding needs none of
+    from phasegate.runbooks.agreement import agreement
+    from phasegate.runbooks.lint import lint
+    from phasegate.spec import lint_spec, read_spec
 
-    runbook = files[f"{place}/{RUNBOOK}"].decode("utf-8", "replace")
-    return [*lint_spec(files, place), *lint(runbook, f"{place}/{RUNBOOK}")]
+    path = f"{place}/{RUNBOOK}"
+    runbook = files[path].decode("utf-8", "replace")
+    found = [*lint_spec(files, place), *lint(runbook, path)]
+    if any(finding.blocking for finding in found):
+        return found
+    return [*found, *agreement(read_spec(files, place), load(runbook, path))]
 
 
 def _can_be_passed(flow: Flow, config: Config) -> None:

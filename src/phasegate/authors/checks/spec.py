@@ -6,6 +6,7 @@ from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
 from phasegate.authors.record import without_record
 from phasegate.core import Finding, Severity
+from phasegate.runbooks.agreement import agreement
 from phasegate.spec import Spec, lint_spec, mentions, named_tests, planned_tests, read_spec
 
 _KEEPERS = {
@@ -21,6 +22,8 @@ async def spec_lint(subject: Subject) -> Report:
     """Whether the spec is whole, clear and harmless."""
     findings = lint_spec(subject.files, subject.facts.spec)
     spec = read_spec(subject.files, subject.facts.spec)
+    if not any(finding.blocking for finding in findings):
+        findings += agreement(spec, sources(subject.files, subject.facts).runbook)
     count = f"{len(spec.requirements)} requirements, {len(spec.criteria)} acceptance criteria"
     return Report(findings=tuple(findings), evidence=count)
 

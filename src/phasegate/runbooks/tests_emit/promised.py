@@ -19,7 +19,13 @@ _LEFT_OUT = re.compile(r"left out|\bskipped\b|excluded", re.IGNORECASE)
 _UNKNOWN = re.compile(r"\bunknown\b", re.IGNORECASE)
 _FOUND = re.compile(r"\b(found|reported|listed|flagged|finding)\b", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+) days?(?: and (\d+) hours?)?|(\d+) hours?")
+_WINDOW = re.compile(
+    r"\b(?:in|within|over|during|for|of|the|last|past|previous|next) (?=\d+ (?:day|hour)s?\b(?! ago| old))"
+)
+"""Stands before a duration that is no age: `in 14 days`, `over the last 7 days`."""
 _NUMBER = re.compile(r"(?<![\w./-])(\d+(?:\.\d+)?)(?= ?(?:percent|%))")
+_NUMBERED = re.compile(r"(?<![\w./-])`?(\d+(?:\.\d+)?)`?(?: \w+)?? (\w+)")
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
@@ -89,11 +95,20 @@ def _named(
         elif isinstance(now, Ago):
             found = _alone([Ago(days, now.form) for days in _days(given)])
         elif slot.path == (ELEMENT,) and isinstance(now, int | float):
-            found = _alone([float(text) if "." in text else int(text) for text in _NUMBER.findall(given)])
+            found = _alone(
+                [float(text) if "." in text else int(text) for text in _numbers(sources[slot.source], given)]
+            )
         else:
             found = [text for text in _QUOTED.findall(given) if text in values and text != now]
         if found:
             yield slot, found
+
+
+def _numbers(source: Source, given: str) -> list[str]:
+    """Read the numbers that a text gives a metric: percentages, and `2 connections` for `DatabaseConnections`."""
+    words = {word.lower().removesuffix("s") for word in _WORDS.findall(str(source.spec.get("name", "")))}
+    counted = [number for number, noun in _NUMBERED.findall(given) if noun.lower().removesuffix("s") in words]
+    return counted or _NUMBER.findall(given)
 
 
 def _alone(found: list[Any]) -> list[Any]:
@@ -121,5 +136,6 @@ def _tags(key: str, given: str) -> list[Any]:
 
 
 def _days(given: str) -> list[float]:
-    text = _QUOTED.sub("", given)
+    """Read the ages that a text names, in days; a window of time in which something is measured is none."""
+    text = re.sub(rf"{_WINDOW.pattern}(?:{_DURATION.pattern})", "", _QUOTED.sub("", given))
     return [float(days or 0) + float(more or alone or 0) / 24 for days, more, alone in _DURATION.findall(text)]

@@ -1,0 +1,88 @@
+"""The prose of a spec and its runbook.yaml say the same, or a finding names the line."""
+
+from pathlib import Path
+
+import pytest
+
+from phasegate.core.criteria import Criterion
+from phasegate.runbooks import load
+from phasegate.runbooks.agreement import agreement
+from phasegate.runbooks.tests_emit import test_names as names_of_tests
+from phasegate.spec import parse_spec
+
+SPECS = sorted((Path(__file__).parents[3] / "specs").glob("0*"))
+VOLUMES = next(path for path in SPECS if path.name.startswith("001"))
+
+
+def found(spec: str, runbook: str) -> list[tuple[str, str, int]]:
+    findings = agreement(parse_spec(spec, "specs/001-x"), load(runbook, "specs/001-x/runbook.yaml"))
+    assert not any(finding.blocking for finding in findings)
+    return [(finding.rule, finding.requirement, finding.line) for finding in findings]
+
+
+@pytest.mark.parametrize("folder", SPECS, ids=lambda path: path.name)
+def test_shipped_specs_agree_with_their_runbooks(folder: Path) -> None:
+    assert found((folder / "spec.md").read_text(), (folder / "runbook.yaml").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "requirement"),
+    [
+        ("max_changes: 25", "max_changes: 10", "prose-differs", "FR-007"),
+        ("  max_changes: 25\n", "", "prose-differs", "FR-007"),
+        ("min_age_days: 7", "min_age_days: 8", "prose-differs", "FR-002"),
+        ("min_age_days: 30", "min_age_days: 60", "prose-differs", "FR-002"),
+        ("severity: medium", "severity: high", "prose-differs", ""),
+    ],
+)
+def test_value_that_the_prose_contradicts_is_found(old: str, new: str, rule: str, requirement: str) -> None:
+    spec, runbook = (VOLUMES / "spec.md").read_text(), (VOLUMES / "runbook.yaml").read_text()
+    assert old in runbook
+    line = next(n for n, text in enumerate(spec.split("\n"), 1) if text.startswith(f"- **{requirement or 'Severity'}"))
+    assert (rule, requirement, line) in [
+        (r, q, n if q else line) for r, q, n in found(spec, runbook.replace(old, new, 1))
+    ]
+
+
+def test_criterion_that_no_test_can_show_is_found_at_once() -> None:
+    spec = (VOLUMES / "spec.md").read_text()
+    broken = spec.replace("created 29 days and 23 hours ago", "created 31 days ago", 1)  # the runbook finds that one
+    line = next(n for n, text in enumerate(broken.split("\n"), 1) if "created 31 days ago" in text)
+    assert ("untestable-criterion", "AC-002", line) in found(broken, (VOLUMES / "runbook.yaml").read_text())
+
+
+IDLE = """title: Databases without connections
+list: rds.DescribeDBInstances
+id: DBInstanceIdentifier
+where: "DBInstanceStatus == 'available'"
+scope: {params: {days: 14}}
+with:
+  - as: connections
+    metric:
+      namespace: AWS/RDS
+      name: DatabaseConnections
+      stat: Maximum
+      days: 14
+      dims: {DBInstanceIdentifier: "=DBInstanceIdentifier"}
+match: "max(connections) == `0` && age_days(InstanceCreateTime) > _params.days"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "then", "shown"),
+    [
+        ("an available instance with a maximum of 1 connection", "it is not found", True),
+        ("an available instance with 2 connections", "it is not found", True),
+        ("an available instance with `2` connections", "it is not found", True),
+        ("an available instance with 2 open connections", "it is not found", True),
+        ("an available instance with 2 connections", "it is found", False),
+        ("an available instance with 0 connections in the last 14 days", "it is found", True),
+        ("an instance without connections for 14 days", "it is found", True),
+        ("an instance created 14 days ago without connections", "it is found", False),
+        ("an instance created 15 days ago without connections", "it is found", True),
+    ],
+)
+def test_numbers_and_windows_of_a_criterion_are_read(given: str, then: str, shown: bool) -> None:
+    criterion = Criterion(id="AC-001", given=given, when="the runbook runs", then=then)
+    named = names_of_tests(load(IDLE, "runbook.yaml"), [criterion])
+    assert any(ids for _, ids in named) is shown
