@@ -1,6 +1,7 @@
 """Laying a new target repository, and writing its managers into it."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,10 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
         UsageError: a name cannot be one.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise InvalidInput(f"'{folder}' is not empty", fix="name a folder that is not there yet")
+        raise InvalidInput(
+            f"'{folder}' is not empty",
+            fix="name a folder that is not there yet, or add a spec to this repository: 'phasegate spec new NAME'",
+        )
     made = scaffold(
         plan.project,
         package=plan.package,
@@ -67,6 +71,33 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
     return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
 
 
+def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
+    """Add a spec to a repository: one of ours, or a template to fill in; commits nothing.
+
+    Args:
+        folder: the top of the repository.
+        name: the folder's name of one of ours, with or without its number, or a new name.
+        clock: tells the day that a template is dated.
+
+    Returns:
+        The files that were written, by path from the top.
+
+    Raises:
+        InvalidInput: the repository has a spec of that name.
+        UsageError: the name is of another form.
+    """
+    there = {path.relative_to(folder).as_posix(): b"" for path in folder.glob("specs/*/*")}
+    wanted = re.sub(r"^\d{3,}-", "", name)
+    known = next((path for path in there if path.split("/")[1].partition("-")[2] == wanted), "")
+    if known:
+        raise InvalidInput(f"there is a spec '{known.rpartition('/')[0]}' already", fix="take another name, or edit it")
+    written = _spec(name, there, clock)
+    for path, content in written.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return written
+
+
 def laid_in(name: str, specs: Sequence[str]) -> str:
     """Which of the folders that were laid is the spec that was asked for, by its folder's name or that without number.
 
@@ -82,12 +113,19 @@ def shipped_specs() -> list[str]:
     return sorted(entry.name for entry in files("phasegate.team.specs").iterdir() if entry.name[:3].isdigit())
 
 
-def _spec(name: str, made: Mapping[str, bytes], clock: Clock) -> dict[str, bytes]:
-    ours = [folder for folder in shipped_specs() if name in (folder, folder.partition("-")[2])]
+def _spec(name: str, there: Mapping[str, bytes], clock: Clock) -> dict[str, bytes]:
+    ours = next((folder for folder in shipped_specs() if name in (folder, folder.partition("-")[2])), "")
     if not ours:
-        return starter_spec(next_folder(name, made), today=clock.now().date().isoformat())
-    source = files("phasegate.team.specs").joinpath(ours[0])
-    return {f"specs/{ours[0]}/{file.name}": file.read_bytes() for file in source.iterdir() if file.is_file()}
+        return starter_spec(next_folder(name, there), today=clock.now().date().isoformat())
+    taken = any(path.startswith(f"specs/{ours.partition('-')[0]}-") for path in there)
+    folder = next_folder(ours.partition("-")[2], there) if taken else f"specs/{ours}"
+    source = files("phasegate.team.specs").joinpath(ours)
+    number = folder.rpartition("/")[2].encode()
+    return {
+        f"{folder}/{file.name}": file.read_bytes().replace(ours.encode(), number)
+        for file in source.iterdir()
+        if file.is_file()
+    }
 
 
 def _ejected() -> dict[str, bytes]:

@@ -107,7 +107,10 @@ class Folder:
         if not folder.is_relative_to(self.path.resolve()):
             raise InvalidInput(f"'{spec}' lies outside '{self.path}'", fix="keep specs in specs/NNN-name/ of it")
         if not (folder / SPEC).is_file():
-            raise InvalidInput(f"there is no spec '{spec}'", fix="write one: specs/NNN-name/spec.md, or name another")
+            place = folder.relative_to(self.path.resolve()).as_posix()
+            raise InvalidInput(
+                f"'{place}' has no {SPEC}", fix="add one: 'phasegate spec new NAME', or name another spec"
+            )
         return folder.relative_to(self.path.resolve()).as_posix()
 
 

@@ -16,6 +16,7 @@ from phasegate.cli.mirror import mirror
 from phasegate.cli.release import bundle, verify
 from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
+from phasegate.cli.spec import spec
 from phasegate.cli.start import init, lint, manager
 from phasegate.cli.token import token
 from phasegate.cli.tools import tools
@@ -23,7 +24,7 @@ from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
 
 HEADINGS = {
-    "Start": [demo, init, manager, lint, doctor],
+    "Start": [demo, init, manager, spec, lint, doctor],
     "Work": [run, status, worker],
     "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],

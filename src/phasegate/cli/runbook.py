@@ -43,9 +43,11 @@ def check(
     from phasegate.runbooks.check import check as run
     from phasegate.runbooks.runtime.errors import RunbookError
 
+    text = _read(file)
+    _refuse_what_lint_refuses(text, file)
     where = Where(regions=regions, endpoint=endpoint_url, params=dict(map(_param, params)), prices=prices)
     try:
-        report = run(_read(file), str(file), as_of=_moment(as_of), where=where)
+        report = run(text, str(file), as_of=_moment(as_of), where=where)
     except RunbookError as error:
         raise PhasegateError(str(error), fix="see 'phasegate runbook check --help'") from error
     if as_json:
@@ -103,6 +105,24 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
     command = released_command(report, config.project.name, str(target))
     console.print(f"→ {command}", soft_wrap=True, markup=False)
+
+
+def _refuse_what_lint_refuses(text: str, file: Path) -> None:
+    """Refuse a runbook that lint calls wrong: what it would find, or not find, is not what it says.
+
+    Raises:
+        InvalidInput: with the findings that block.
+    """
+    from phasegate.core import InvalidInput
+    from phasegate.runbooks.lint import lint
+
+    findings = [finding for finding in lint(text, str(file)) if finding.blocking]
+    if findings:
+        raise InvalidInput(
+            f"'{file}' has {len(findings)} finding(s) that must be mended first",
+            fix="mend the lines that they name, then check again",
+            findings=findings,
+        )
 
 
 def _read(file: Path) -> str:

@@ -87,17 +87,23 @@ def lint(specs: tuple[Path, ...]) -> None:
 async def _lint(specs: tuple[Path, ...]) -> int:
     from phasegate.app import open_app
     from phasegate.cli.console import output
+    from phasegate.cli.views.failure import failure
     from phasegate.cli.views.findings import findings_list, tally
     from phasegate.core import InvalidInput
 
     console, blocked = output(), False
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        places = specs or tuple(sorted(path.parent for path in app.folder.path.glob("specs/*/spec.md")))
+        places = specs or tuple(path for path in sorted(app.folder.path.glob("specs/*")) if path.is_dir())
         if not places:
-            raise InvalidInput("there is no spec here", fix="write one: specs/001-NAME/spec.md")
+            raise InvalidInput("there is no spec here", fix="write one: 'phasegate spec new NAME'")
         for place in places:
-            name = app.folder.locate(place)
-            findings = app.lint(name)
+            try:
+                name = app.folder.locate(place)
+                findings = app.lint(name)
+            except InvalidInput as error:  # the other specs are linted all the same
+                console.print(failure(error))
+                blocked = True
+                continue
             console.print(f"[name]{name}[/]  {tally(findings)}", soft_wrap=True)
             console.print(findings_list(findings))
             blocked = blocked or any(finding.blocking for finding in findings)

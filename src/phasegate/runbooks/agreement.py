@@ -88,7 +88,7 @@ def _days_of(runbook: Runbook) -> dict[str, float]:
 
 
 def _other_risk(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
-    declared = spec.risk.severity.strip().lower() if spec.risk else ""
+    declared = re.split(r"[,;. ]", spec.risk.severity.strip().lower())[0] if spec.risk else ""
     if declared in set(Severity) and declared != runbook.severity:
         passage = _Passage("", spec.risk.line if spec.risk else 0, "")
         yield _differs(spec, passage, f"severity is {runbook.severity}", declared)

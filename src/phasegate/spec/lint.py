@@ -216,7 +216,7 @@ def _name(scenario: Scenario) -> str:
 def _open(judged: _Judged) -> Iterator[Finding]:
     for question in judged.spec.open_questions:
         message = f"an open question: {_shown(question.text)}"
-        fix = "Answer it under ## Clarifications, and write the answer where the mark stands."
+        fix = "write the answer in place of the mark"
         yield judged.finding("needs-clarification", Severity.high, question.line, message, fix)
 
 

@@ -24,7 +24,7 @@ def commands(group: click.Group, prefix: str = "") -> list[str]:
 def test_help_is_short_and_groups_every_command() -> None:
     said = CliRunner().invoke(root, ["--help"]).output
     assert [line[:-1] for line in said.splitlines() if line.endswith(":")][1:-1] == list(HEADINGS)
-    assert len(said.splitlines()) <= 55
+    assert len(said.splitlines()) <= 60
     assert all(len(line) <= 80 for line in said.splitlines())
 
 

@@ -1,9 +1,10 @@
 """The lint of a runbook: what would be read otherwise than it was meant, each with its line and its fix."""
 
+import re
 from collections.abc import Iterator
 
 from phasegate.core.errors import InvalidInput
-from phasegate.core.findings import Finding
+from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.lint import expressions
 from phasegate.runbooks.lint.actions import check_actions
 from phasegate.runbooks.lint.frame import check_frame
@@ -11,6 +12,8 @@ from phasegate.runbooks.lint.item import item
 from phasegate.runbooks.lint.report import CHECK, Report
 from phasegate.runbooks.lint.source import Node, nodes
 from phasegate.runbooks.model import load
+
+_OPEN = re.compile(r"\[NEEDS CLARIFICATION:?\s*([^\]\n]*)")
 
 __all__ = ["lint", "readable"]
 
@@ -37,8 +40,24 @@ def lint(text: str, path: str) -> list[Finding]:
     except InvalidInput as error:
         return list(error.findings)
     _check(report, root)
+    report.findings.extend(_open(text, path))
     report.findings.extend(_not_said_yet(report, _of_the_grammar(text, path)))
     return sorted(report.findings, key=lambda finding: (finding.line, finding.rule, finding.message))
+
+
+def _open(text: str, path: str) -> Iterator[Finding]:
+    """Find the marks that a template leaves where its author has to write."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for question in _OPEN.findall(line):
+            yield Finding(
+                check=CHECK,
+                rule="needs-clarification",
+                severity=Severity.high,
+                path=path,
+                line=number,
+                message=f"an open question: {question}",
+                fix="write the answer in place of the mark",
+            )
 
 
 def _of_the_grammar(text: str, path: str) -> tuple[Finding, ...]:
