@@ -19,6 +19,7 @@ from phasegate.ledger import (
     Delegation,
     GateRecord,
     Ledger,
+    Mirrors,
     PrivateKey,
     Revocation,
     Run,
@@ -139,6 +140,7 @@ class App:
             started_at=self.clock.now(),
         )
         self.workspace.mark(f"intake/{run_id}/0", run.base)
+        await Mirrors(self.database).switch_on(self.config.mirror.places, run.started_at)
         await self.ledger.add_run(run, (await self.queue.opened()).dispatch)
         return run
 

@@ -24,20 +24,22 @@ def status(as_json: bool) -> None:
 
 async def _status(as_json: bool) -> None:
     from phasegate.app import open_app
+    from phasegate.app.mirror.delivery import channels, is_attended
+    from phasegate.app.mirror.seen import remarks
     from phasegate.cli.console import output
-    from phasegate.cli.views.mirror import places_json, places_table
-    from phasegate.ledger import Mirrors
+    from phasegate.cli.views.mirror import channels_json, channels_table
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        mirrors, names = Mirrors(app.database), app.config.mirror.places
-        rows = {name: await mirrors.of(name) for name in names}
-        now = app.clock.now()
+        found, left, now = await channels(app), await remarks(app), app.clock.now()
+        attended = is_attended(app)
     if as_json:
-        click.echo(json.dumps(places_json(rows), indent=2))
-    elif not names:
+        click.echo(json.dumps(channels_json(found, left), indent=2))
+    elif not found:
         output().print("Runs are told of nowhere.\n→ add [mirror] to phasegate.toml: docs/mirror.md")
     else:
-        output().print(places_table(rows, now))
+        output().print(channels_table(found, left, now), soft_wrap=True)
+        if any(channel.behind for channel in found) and not attended:
+            output().print("Nobody tells them now.\n→ phasegate worker")
 
 
 @mirror.command()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from phasegate.app.app import App
     from phasegate.ledger import Event, Run
 
+DELIVERY_S = 20.0
+"""How long a command waits at its end for the channels."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -108,11 +110,40 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None], b
     console = output()
     attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
     try:
-        async with hosted(app):
+        async with hosted(app), delivering(app, run_id):
             return await attendance.until_the_end(run_id)
     except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
         console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
         raise
+
+
+@asynccontextmanager
+async def delivering(app: "App", run_id: str) -> "AsyncIterator[None]":
+    """Waits at the end, for a while, until the channels were told of the run; says in a line what they were not."""
+    from phasegate.core import PhasegateError
+
+    try:
+        yield
+    except PhasegateError:
+        await _deliver(app, run_id)
+        raise
+    await _deliver(app, run_id)
+
+
+async def _deliver(app: "App", run_id: str) -> None:
+    from phasegate.app.mirror.delivery import delivered
+    from phasegate.cli.console import errors_to
+
+    names = ", ".join(app.config.mirror.places)
+    if not names:
+        return
+    console = errors_to()
+    with console.status(f"telling {names}"):
+        left = await delivered(app, run_id, DELIVERY_S)
+    if left:
+        troubles = [f"{each.mirrored.place} ({each.mirrored.trouble or 'not in time'})" for each in left]
+        console.print(f"Not told yet: {'; '.join(troubles)}", style="wait", soft_wrap=True, markup=False)
+        console.print("→ phasegate mirror status", soft_wrap=True)
 
 
 @asynccontextmanager

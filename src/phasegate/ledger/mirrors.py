@@ -4,8 +4,8 @@ What happens in a run and what is to be told of it are one row, so that nothing 
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,8 +52,26 @@ class Mirrors:
         """Notes how far it is now."""
         await self._database.write(keep, mirrored)
 
-    async def behind(self, place: str, since: datetime, now: datetime) -> list[Mirrored]:
-        """Runs begun since then of which something is still to be told, and due; at most a hundred."""
+    async def switch_on(self, places: Sequence[str], now: datetime) -> None:
+        """Note that the places follow the runs that begin from now on; one that follows already keeps its time.
+
+        After a clock was set back, the time moves back with it, so that a run that begins now is followed.
+        """
+        await self._database.write(_switch_on, places, int(now.timestamp()))
+
+    async def since(self, place: str) -> datetime | None:
+        """From when on the place follows runs; None where it does not yet."""
+        found = (await self.find("", place)).holds.get("since")
+        return datetime.fromisoformat(found) if found else None
+
+    async def behind(self, place: str, since: datetime, now: datetime | None = None) -> list[Mirrored]:
+        """Runs begun since then with events that the place has not looked at, the oldest first.
+
+        Args:
+            place: which.
+            since: when it was switched on.
+            now: leave out what is not due by then, and stop at a hundred; None: all.
+        """
         return await self._database.read(_behind, place, since, now)
 
     async def of(self, place: str) -> list[Mirrored]:
@@ -63,6 +81,10 @@ class Mirrors:
     async def of_run(self, run: str) -> list[Mirrored]:
         """Every place that follows the run."""
         return await self._database.read(_of, mirrors.c.run == run)
+
+    async def remarks(self, most: int) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """What was left untold or as people have it, the newest first: run, event key and body."""
+        return await self._database.read(_remarks, most)
 
     async def troubled(self) -> list[Mirrored]:
         """Those of which something could not be told so far."""
@@ -75,23 +97,40 @@ def _find(connection: sa.Connection, run: str, place: str) -> Mirrored:
     return _mirrored(row) if row else Mirrored(run=run, place=place)
 
 
+def _remarks(connection: sa.Connection, most: int) -> list[tuple[str, str, Mapping[str, Any]]]:
+    query = (
+        sa.select(events).where(events.c.key.startswith("mirror:")).order_by(events.c.at.desc(), events.c.seq.desc())
+    )
+    rows = connection.execute(query.limit(most)).mappings()
+    return [(row["run"], row["key"], json.loads(row["body"])) for row in rows]
+
+
 def _of(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Mirrored]:
     query = sa.select(mirrors).where(which, mirrors.c.run != "").order_by(mirrors.c.run, mirrors.c.place)
     return [_mirrored(row) for row in connection.execute(query).mappings()]
 
 
-def _behind(connection: sa.Connection, place: str, since: datetime, now: datetime) -> list[Mirrored]:
+def _switch_on(connection: sa.Connection, places: Sequence[str], now: int) -> None:
+    for place in places:
+        found = _find(connection, "", place)
+        since = found.holds.get("since")
+        if since is None or datetime.fromisoformat(since).timestamp() > now:
+            began = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+            keep(connection, replace(found, holds={**found.holds, "since": began}))
+
+
+def _behind(connection: sa.Connection, place: str, since: datetime, now: datetime | None) -> list[Mirrored]:
     last = sa.select(sa.func.max(events.c.seq)).where(events.c.run == runs.c.id).scalar_subquery()
     here = sa.and_(mirrors.c.run == runs.c.id, mirrors.c.place == place)
     query = (
         sa.select(runs.c.id, mirrors)
         .select_from(runs.outerjoin(mirrors, here))
         .where(runs.c.started_at >= int(since.timestamp()))
-        .where(sa.func.coalesce(mirrors.c.due_at, 0) <= int(now.timestamp()))
         .where(sa.func.coalesce(mirrors.c.seq, 0) < last)
         .order_by(runs.c.started_at, runs.c.id)
-        .limit(_MOST)
     )
+    if now is not None:
+        query = query.where(sa.func.coalesce(mirrors.c.due_at, 0) <= int(now.timestamp())).limit(_MOST)
     rows = connection.execute(query).mappings().all()
     return [_mirrored(row) if row["place"] else Mirrored(run=row["id"], place=place) for row in rows]
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from requests import RequestException
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown, UsageError
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown
 
 T = TypeVar("T")
 
@@ -61,8 +61,18 @@ class BadAnswer(Exception):
         self.text = " ".join(text.split())[:_LONGEST]
 
 
-class Absent(UsageError):
+class Absent(Refused):
     """There is no such thing, or the account may not see it."""
+
+    def __init__(self, message: str, *, reason: str = "not-found", fix: str = "") -> None:
+        super().__init__(message, reason=reason, fix=fix)
+
+
+class Invalid(Refused):
+    """The service does not take what was sent, and will not take it later."""
+
+    def __init__(self, message: str, *, reason: str = "invalid", fix: str = "") -> None:
+        super().__init__(message, reason=reason, fix=fix)
 
 
 class Unclear(PhasegateError):
@@ -149,13 +159,13 @@ class Calls:
         if bad.status == 403:
             fix = "ask an administrator for the permission"
             return Refused(f"the account may not {what}{said}", reason="forbidden", fix=fix)
-        if bad.status == 404:
+        if bad.status in (404, 410):
             return Absent(f"cannot {what}: not found{said}", fix="check the name; the account may not see it")
         if bad.status == 409:
             return Refused(f"cannot {what}: changed meanwhile{said}", reason="conflict", fix="read it again")
         if bad.status >= 500:
             return Unclear(f"{self.service} failed ({bad.status})", fix=_LATER)
-        return UsageError(f"{self.service} refuses to {what} ({bad.status}){said}", fix="mend what it names")
+        return Invalid(f"{self.service} refuses to {what} ({bad.status}){said}", fix="mend what it names")
 
 
 _LATER = "call again later"

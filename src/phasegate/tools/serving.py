@@ -31,6 +31,9 @@ OPTIONS: Mapping[str, Any] = {"log_level": "WARNING", "stateless_http": True, "j
 _FINDINGS = 20
 """How many an error tells."""
 
+_REASONS = {Unknown: "unknown", InvalidInput: "invalid"}
+"""The reasons of errors that carry none of their own."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -92,10 +95,11 @@ def _told() -> Iterator[None]:
 def told(error: PhasegateError) -> str:
     """What happened, what to do next, and the first findings of what does not hold; nothing hidden in it.
 
-    For programs the reason of a refusal stands at the end: `… (reason: conflict)`; `unknown` where nobody knows.
+    For programs the reason stands at the end: `… (reason: conflict)`; `unknown` where nobody knows whether it was done,
+    `invalid` where the arguments are refused.
     """
     findings = error.findings if isinstance(error, InvalidInput) else ()
-    reason = error.reason if isinstance(error, Refused) else "unknown" if isinstance(error, Unknown) else ""
+    reason = error.reason if isinstance(error, Refused) else _REASONS.get(type(error), "")
     lines = [f"{error}; {error.fix}" if error.fix else str(error)]
     lines += [f"{finding.where}: {finding.message} → {finding.fix}" for finding in findings[:_FINDINGS]]
     return clean("\n".join(lines)) + (f" (reason: {reason})" if reason else "")

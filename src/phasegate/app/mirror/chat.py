@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.app.config import SlackMirror
-from phasegate.app.mirror.news import What
+from phasegate.app.mirror.news import HEEDS, What
 from phasegate.app.mirror.telling import Telling, Unseen
 from phasegate.ledger import GateKey
 
@@ -25,7 +25,7 @@ class SlackChannel:
 
     name = "slack"
     settles = timedelta(seconds=3)
-    heeds = frozenset(What) - {What.started}
+    heeds = HEEDS[name]
 
     def __init__(self, config: SlackMirror) -> None:
         self._channel = config.channel
@@ -89,7 +89,7 @@ class TeamsChannel:
 
     name = "teams"
     settles = timedelta(0)
-    heeds = frozenset(What) - {What.started}
+    heeds = HEEDS[name]
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
         """See `Place`."""

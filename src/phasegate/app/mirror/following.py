@@ -5,13 +5,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from phasegate.app.app import App
 from phasegate.app.inbox import Inbox
+from phasegate.app.mirror.calling import Never
 from phasegate.app.mirror.news import News, news_of
+from phasegate.app.mirror.notices import Notices
 from phasegate.app.mirror.story import Story, story_of
 from phasegate.app.mirror.telling import Place, Telling, Unseen
 from phasegate.core import PhasegateError, Unknown
@@ -33,6 +35,7 @@ class Follower:
     def __init__(self, app: App, sessions: Sessions, places: Sequence[Place]) -> None:
         self._app = app
         self._places = places
+        self._notices = Notices()
         self._mirrors = Mirrors(app.database)
         self._inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
         self._sessions = sessions
@@ -56,25 +59,19 @@ class Follower:
         return self._busy[place, run_id]
 
     async def _up_to_date(self, place: Place) -> None:
-        since = await self._since(place)
+        since = await self._mirrors.since(place.name)
+        if since is None:
+            await self._mirrors.switch_on([place.name], self._app.clock.now())
+            return
         behind = await self._mirrors.behind(place.name, since, self._app.clock.now())
         await asyncio.gather(*(self._follow(place, mirrored) for mirrored in behind))
-
-    async def _since(self, place: Place) -> datetime:
-        """When the place was switched on: of runs before it hears nothing."""
-        found = await self._mirrors.find("", place.name)
-        if "since" not in found.holds:
-            found = replace(found, holds={"since": self._app.clock.now().isoformat(timespec="seconds")})
-            await self._mirrors.keep(found)
-        return datetime.fromisoformat(found.holds["since"])
 
     async def _follow(self, place: Place, mirrored: Mirrored) -> None:
         async with self._turns, self.busy(place.name, mirrored.run):
             try:
                 await self._told(place, mirrored)
-            except Exception:
-                _log.exception("a run cannot be told of", extra={"action": "mirror", "run": mirrored.run})
-                await self._later(mirrored, place, "see .phasegate/worker.log")
+            except Exception as error:
+                await self._later(mirrored, place, error, "our own failure; the worker's log says more")
 
     async def _told(self, place: Place, mirrored: Mirrored) -> None:
         story = await story_of(self._app, self._inbox, mirrored.run)
@@ -104,19 +101,25 @@ class Follower:
             holds = await place.tell(telling)
         except Unseen as error:
             what = {"outcome": "unknown", "why": str(error)}
+        except Never as error:
+            what = {"outcome": "never", "why": str(error)}
         except Unknown as error:
-            return await self._later(mirrored, place, str(error))
+            return await self._later(mirrored, place, error, str(error))
         except PhasegateError as error:
             await self._app.ledger.effect_failed(mirrored.run, label)
-            return await self._later(mirrored, place, f"{error}; {error.fix}" if error.fix else str(error))
+            return await self._later(mirrored, place, error, f"{error}; {error.fix}" if error.fix else str(error))
         if telling.remarks:
             what["left"] = telling.remarks
+        for text in (*telling.remarks, *filter(None, [what.get("why")])):
+            self._notices.left(place.name, mirrored.run, text)
+        self._notices.worked(place.name, mirrored.run)
         told = replace(mirrored, seq=telling.news.event.seq, tries=0, trouble="", holds=holds)
         entries = [(f"mirror:{place.name}/{telling.news.key}", what)] if what else []
         await self._app.ledger.told(told, label, *entries)
         return told
 
-    async def _later(self, mirrored: Mirrored, place: Place, trouble: str) -> Mirrored:
+    async def _later(self, mirrored: Mirrored, place: Place, error: Exception, trouble: str) -> Mirrored:
+        self._notices.failed(place.name, mirrored.run, error)
         wait = max(min(timedelta(seconds=2 ** min(mirrored.tries + 1, 10)), LONGEST), place.settles)
         due = self._app.clock.now() + wait
         later = replace(mirrored, tries=mirrored.tries + 1, due_at=due, trouble=trouble)

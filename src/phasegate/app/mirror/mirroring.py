@@ -1,20 +1,19 @@
 """Has the places follow as long as a worker is hosted here; of several processes one does it."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
 from phasegate.app.app import App
+from phasegate.app.mirror.delivery import LOCK
+from phasegate.app.mirror.notices import Notices
 from phasegate.workflow.liveness import lock
 
 EVERY = 1.0
 """Seconds between looks at what is to be told."""
 LOOK_EVERY = 60.0
 """Seconds between looks at what people did to tickets, and at the time of the digest."""
-LOCK = "mirror"
-_log = logging.getLogger("phasegate.mirror")
 
 
 @asynccontextmanager
@@ -39,9 +38,9 @@ async def _mirror(app: App, every: float, look_every: float) -> None:
     with await _turn(app, every):
         sessions = sessions_of(app)
         try:
-            follower = follower_of(app, sessions)
-            looks = [(follower.step, every), *((look, look_every) for look in looks_of(app, follower))]
-            await asyncio.gather(*(_again(look, pace) for look, pace in looks))
+            follower, notices = follower_of(app, sessions), Notices()
+            looks = [(look, look_every) for look in looks_of(app, follower)]
+            await asyncio.gather(*(_again(look, pace, notices) for look, pace in [(follower.step, every), *looks]))
         finally:
             await sessions.close()
 
@@ -55,10 +54,13 @@ async def _turn(app: App, every: float) -> TextIO:
         await asyncio.sleep(every)
 
 
-async def _again(look: Callable[[], Awaitable[None]], every: float) -> None:
+async def _again(look: Callable[[], Awaitable[None]], every: float, notices: Notices) -> None:
+    name = getattr(look, "__qualname__", "look").partition(".")[0]
     while True:
         await asyncio.sleep(every)
         try:
             await look()
-        except Exception:
-            _log.exception("mirroring failed", extra={"action": "mirror"})
+        except Exception as error:
+            notices.failed(name, "", error)
+        else:
+            notices.worked(name, "")

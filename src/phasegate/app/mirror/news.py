@@ -1,6 +1,6 @@
 """Which events of a run are told outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +37,15 @@ _KINDS = {
     "lapsed": What.lapsed,
 }
 _OF_GATES = (What.gate, What.decided, What.void, What.reminder, What.escalated, What.lapsed)
+
+
+HEEDS: Mapping[str, frozenset[What]] = {
+    "jira": frozenset(What) - {What.reminder, What.escalated},
+    "confluence": frozenset({What.released}),
+    "slack": frozenset(What) - {What.started},
+    "teams": frozenset(What) - {What.started},
+}
+"""What is told in each channel."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from phasegate.app.config import ConfluenceMirror
 from phasegate.app.mirror.calling import Kept
-from phasegate.app.mirror.news import What
+from phasegate.app.mirror.news import HEEDS
 from phasegate.app.mirror.story import Story
 from phasegate.app.mirror.telling import Telling
 
@@ -24,7 +24,7 @@ class Pages:
     name = "confluence"
     settles = timedelta(seconds=20)
     """Its search lags behind by some seconds."""
-    heeds = frozenset({What.released})
+    heeds = HEEDS[name]
 
     def __init__(self, config: ConfluenceMirror) -> None:
         self._config = config

@@ -1,6 +1,6 @@
 """What a person is shown of a run outside: where it is to be found, what people did there, what is in the way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,18 @@ async def outside(app: App, run: str, events: Sequence[Event]) -> list[Outside]:
     rows = await Mirrors(app.database).of_run(run)
     made = [found for row in rows for found in _made(row)]
     late = [Outside(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
-    return [*made, *_left(events), *late]
+    left = [each for event in events if event.kind == "mirror" for each in _left(event.place[0], event.body)]
+    return [*made, *dict.fromkeys(left), *late]
+
+
+async def remarks(app: App, most: int = 10) -> dict[str, list[Outside]]:
+    """What the channels were not told for good, and what was left as people have it, by run; the newest first."""
+    found: dict[str, list[Outside]] = {}
+    for run, key, body in await Mirrors(app.database).remarks(most):
+        known = found.setdefault(run, [])
+        place = key.removeprefix("mirror:").partition("/")[0]
+        known += [each for each in _left(place, body) if each not in known]
+    return found
 
 
 def _made(row: Mirrored) -> Iterator[Outside]:
@@ -60,8 +71,7 @@ def _made(row: Mirrored) -> Iterator[Outside]:
         yield Outside(place=row.place, says=f"{count(len(row.holds['cards']), 'card')} of gates")
 
 
-def _left(events: Sequence[Event]) -> Iterator[Outside]:
-    for event in (each for each in events if each.kind == "mirror"):
-        why: list[Any] = [*event.body.get("left", []), *([event.body["why"]] if "why" in event.body else [])]
-        for each in why:
-            yield Outside(place=event.place[0], says=str(each), trouble="why" in event.body)
+def _left(place: str, body: Mapping[str, Any]) -> Iterator[Outside]:
+    why: list[Any] = [*body.get("left", []), *([body["why"]] if "why" in body else [])]
+    for each in why:
+        yield Outside(place=place, says=str(each), trouble="why" in body)

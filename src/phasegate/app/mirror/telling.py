@@ -65,6 +65,7 @@ class Place(Protocol):
             What was made there for the run, with what was made now.
 
         Raises:
+            Never: it cannot be told; the next news is.
             Unseen: it was tried before, and cannot be looked for.
             Unknown: it may or may not have been told.
             PhasegateError: it could not be told now.

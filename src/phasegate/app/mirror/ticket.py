@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.app.config import JiraMirror
-from phasegate.app.mirror.calling import Kept
-from phasegate.app.mirror.news import News, What
+from phasegate.app.mirror.calling import Gone, Never
+from phasegate.app.mirror.news import HEEDS, News, What
 from phasegate.app.mirror.story import Story
 from phasegate.app.mirror.telling import Telling
 from phasegate.ledger import DecisionKind, GateKey, GateRecord, Waiver
@@ -32,17 +32,38 @@ class Ticket:
     name = "jira"
     settles = timedelta(seconds=20)
     """The Cloud's search lags behind by some seconds."""
-    heeds = frozenset(What) - {What.reminder, What.escalated}
+    heeds = HEEDS[name]
 
     def __init__(self, config: JiraMirror) -> None:
         self._config = config
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """See `Place`."""
+        """See `Place`; a step that Jira refuses for good is a remark, and the others are taken all the same."""
         holds: dict[str, Any] = {"comments": [], "subtasks": {}, "exceptions": {}, **telling.holds}
-        news = telling.news
         if "issue" not in holds:
             holds |= await self._created(telling)
+        try:
+            return await self._told(telling, holds)
+        except Gone as error:
+            telling.remarks.append(f"{holds['issue']} is gone: {error}")
+        return holds if "replaces" in holds else await self._anew(telling, {**holds, "replaces": holds["issue"]})
+
+    async def _anew(self, telling: Telling, holds: dict[str, Any]) -> Mapping[str, Any]:
+        """Makes another ticket in place of one that is gone: once, for an account may have lost the sight of all."""
+        try:
+            holds |= {"subtasks": {}, **await self._created(telling, holds["replaces"])}
+            return await self._told(telling, holds)
+        except Never as error:
+            telling.remarks.append(f"nothing takes the place of {holds['replaces']}: {error}")
+            return holds
+
+    async def _told(self, telling: Telling, holds: dict[str, Any]) -> Mapping[str, Any]:
+        """What the news brings with it, step by step.
+
+        Raises:
+            Gone: the ticket is not there any more.
+        """
+        news = telling.news
         if news.what is What.lapsed:
             return await self._lapsed(telling, holds)
         if news.what in _SAID:
@@ -51,13 +72,13 @@ class Ticket:
             await self._follows(telling, holds)
         return {**holds, **await self._moved(telling, holds)}
 
-    async def _created(self, telling: Telling) -> Mapping[str, Any]:
+    async def _created(self, telling: Telling, replaces: str = "") -> Mapping[str, Any]:
         story = telling.story
         text = "\n\n".join([*filter(None, _first(story)), story.link()])
         made = await telling.call(
             self.name,
             "create_issue",
-            key=f"{story.run.id}/ticket",
+            key=f"{story.run.id}/ticket{f'/instead-of/{replaces}' if replaces else ''}",
             project=self._config.project,
             type=self._config.type,
             summary=line(story.title),
@@ -81,7 +102,9 @@ class Ticket:
         key = f"{telling.key}/status"
         try:
             moved = await telling.call(self.name, "transition_issue", issue=holds["issue"], status=wanted, key=key)
-        except Kept as error:  # its workflow does not lead there
+        except Gone:
+            raise
+        except Never as error:  # its workflow does not lead there
             telling.remarks.append(str(error))
             return {}
         return {"status": moved["status"], "ours": [*holds.get("ours", []), moved["status"]]}
@@ -91,15 +114,20 @@ class Ticket:
         gate, statement = telling.news.gate, telling.story.said(telling.news)
         decision = telling.news.event.body["decision"]
         if gate and DecisionKind(decision).passes and self._config.subtasks:
-            holds["subtasks"] = await self._subtasks(telling, holds, gate)
+            try:
+                await self._subtasks(telling, holds, gate)
+            except Never as error:
+                telling.remarks.append(f"not every task has its sub-task: {error}")
         if gate and statement and statement.waiver:
-            holds["exceptions"] = {
-                **holds["exceptions"],
-                _of(gate): await self._exception(telling, holds, statement.waiver),
-            }
+            try:
+                exception = await self._exception(telling, holds, statement.waiver)
+            except Never as error:
+                telling.remarks.append(f"the exception has no ticket: {error}")
+            else:
+                holds["exceptions"] = {**holds["exceptions"], _of(gate): exception}
 
-    async def _subtasks(self, telling: Telling, holds: Mapping[str, Any], gate: GateKey) -> Mapping[str, str]:
-        story, made = telling.story, dict(holds["subtasks"])
+    async def _subtasks(self, telling: Telling, holds: dict[str, Any], gate: GateKey) -> None:
+        story = telling.story
         for task in _approved(story, story.gates[gate]):
             answer = await telling.call(
                 self.name,
@@ -111,8 +139,7 @@ class Ticket:
                 description=task.text,
                 parent=holds["issue"],
             )
-            made[task.id] = answer["issue"]["key"]
-        return made
+            holds["subtasks"] = {**holds["subtasks"], task.id: answer["issue"]["key"]}
 
     async def _exception(self, telling: Telling, holds: Mapping[str, Any], waiver: Waiver) -> str:
         made = await telling.call(
@@ -134,8 +161,14 @@ class Ticket:
     async def _lapsed(self, telling: Telling, holds: dict[str, Any]) -> Mapping[str, Any]:
         assert telling.news.gate
         issue = holds["exceptions"].get(_of(telling.news.gate), holds["issue"])
-        holds["comments"] = [*holds["comments"], await _commented(telling, issue)]
-        return holds
+        try:
+            comment = await _commented(telling, issue)
+        except Gone as error:
+            if issue == holds["issue"]:
+                raise
+            telling.remarks.append(f"{issue} is gone: {error}")
+            comment = await _commented(telling, holds["issue"])
+        return {**holds, "comments": [*holds["comments"], comment]}
 
 
 def _approved(story: Story, gate: GateRecord) -> list[Task]:

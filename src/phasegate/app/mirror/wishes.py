@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from phasegate.app.app import App
 from phasegate.app.config import Mirror
 from phasegate.app.tools import Tools
-from phasegate.ledger import Grants, PrivateKey, ToolGrant
+from phasegate.ledger import Grants, Mirrors, PrivateKey, ToolGrant
 from phasegate.tools.hands import Sessions
 
 USUAL = timedelta(days=90)
@@ -49,9 +49,10 @@ def wishes(config: Mirror) -> list[Wish]:
 async def grant_all(
     app: App, sessions: Sessions, by: str, key: PrivateKey, ends: datetime | None = None
 ) -> list[ToolGrant]:
-    """Grants all of them, signed by the manager; see `Tools.grant` for what is refused."""
+    """Grant all of them, signed by the manager, and switch the channels on; see `Tools.grant` for refusals."""
     tools = Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
     last = ends or app.clock.now() + USUAL
+    await Mirrors(app.database).switch_on(app.config.mirror.places, app.clock.now())
     return [
         await tools.grant(tools.server(wish.server), by, key, last, wish.writes, wish.only)
         for wish in wishes(app.config.mirror)

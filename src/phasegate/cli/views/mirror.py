@@ -1,4 +1,4 @@
-"""The places where runs are told of."""
+"""The channels where runs are told of."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,38 +8,60 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from phasegate.app.mirror.delivery import Channel, Undelivered
+from phasegate.app.mirror.seen import Outside
 from phasegate.app.words import age, count
 from phasegate.core import visible
-from phasegate.ledger import Mirrored
 
 
-def places_table(rows: Mapping[str, Sequence[Mirrored]], now: datetime) -> RenderableType:
-    """A line for each place, and one for each run of which something could not be told."""
+def channels_table(
+    channels: Sequence[Channel], remarks: Mapping[str, Sequence[Outside]], now: datetime
+) -> RenderableType:
+    """A line for each channel, one for each run that it is behind with, and what it was not told for good."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, mirrored in rows.items():
-        late = [row for row in mirrored if row.trouble]
-        says = Text(f"{len(late)} behind", "wait") if late else Text("up to date", "good")
-        table.add_row(Text(name, "name"), count(len(mirrored), "run"), says)
-    troubles = [_trouble(row, now) for mirrored in rows.values() for row in mirrored if row.trouble]
-    return Group(table, *troubles)
+    for channel in channels:
+        says = Text(f"{count(len(channel.behind), 'run')} behind", "wait") if channel.behind else _well(channel)
+        table.add_row(Text(channel.name, "name"), count(channel.runs, "run"), says)
+    late = [_late(each, now) for channel in channels for each in channel.behind]
+    left = [_left(run, each) for run, found in remarks.items() for each in found]
+    return Group(table, *late, *([Text("Left", "name"), *left] if left else []))
 
 
-def _trouble(row: Mirrored, now: datetime) -> Text:
-    again = f"again in {age(now, row.due_at)}" if row.due_at > now else "again at once"
-    return Text.assemble((f"  {row.run} {row.place}: ", "quiet"), (visible(row.trouble), "wait"), f" ({again})")
+def _well(channel: Channel) -> Text:
+    return Text("up to date", "good") if channel.since else Text("no run was begun since it was configured", "quiet")
 
 
-def places_json(rows: Mapping[str, Sequence[Mirrored]]) -> list[dict[str, Any]]:
+def _late(each: Undelivered, now: datetime) -> Text:
+    row, news = each.mirrored, f"{each.news} untold"
+    again = f"again in {age(now, row.due_at)}" if row.due_at > now else "due now"
+    why = Text(f"{visible(row.trouble)} ", "wait") if row.trouble else Text()
+    return Text.assemble((f"  {row.run} {row.place}: ", "quiet"), why, f"({news}, {again})")
+
+
+def _left(run: str, each: Outside) -> Text:
+    return Text.assemble((f"  {run} {each.place}: ", "quiet"), (visible(each.says), "wait" if each.trouble else ""))
+
+
+def channels_json(channels: Sequence[Channel], remarks: Mapping[str, Sequence[Outside]]) -> list[dict[str, Any]]:
     """The same for programs."""
     return [
         {
-            "place": name,
-            "runs": len(mirrored),
-            "behind": [
-                {"run": row.run, "trouble": row.trouble, "tries": row.tries, "due_at": row.due_at.isoformat()}
-                for row in mirrored
-                if row.trouble
+            "place": channel.name,
+            "runs": channel.runs,
+            "since": channel.since.isoformat() if channel.since else None,
+            "behind": [_behind(each) for each in channel.behind],
+            "left": [
+                {"run": run, "says": each.says}
+                for run, found in remarks.items()
+                for each in found
+                if each.place == channel.name
             ],
         }
-        for name, mirrored in rows.items()
+        for channel in channels
     ]
+
+
+def _behind(each: Undelivered) -> dict[str, Any]:
+    row = each.mirrored
+    due = row.due_at.isoformat()
+    return {"run": row.run, "news": each.news, "trouble": row.trouble, "tries": row.tries, "due_at": due}

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import jira
 from requests import Response
 
-from phasegate.core import InvalidInput, Refused, UsageError
+from phasegate.core import InvalidInput, Refused
 from phasegate.tools.jira import results, wire
 from phasegate.tools.jira.wiki import wiki
-from phasegate.tools.service import MARK, Absent, BadAnswer, Calls, Patience, mark_of
+from phasegate.tools.service import MARK, Absent, BadAnswer, Calls, Invalid, Patience, mark_of
 
 T = TypeVar("T")
 
@@ -227,9 +227,7 @@ class JiraClient:
 
         try:
             self._calls.write(f"move {issue} to {wanted}", _asking(send), there)
-        except Absent:
-            raise
-        except UsageError as error:
+        except Invalid as error:
             raise self._illegal(issue, status, wanted) from error
 
     def _illegal(self, issue: str, status: str, wanted: str) -> Refused:

@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, UsageError
-from phasegate.tools.service import Absent, Calls, Patience, Unclear
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused
+from phasegate.tools.service import Absent, Calls, Invalid, Patience, Unclear
 
 T = TypeVar("T")
 
@@ -24,22 +24,29 @@ _CREDENTIALS = {
     "account_inactive", "invalid_auth", "not_authed", "org_login_required", "token_expired", "token_revoked",
 }  # fmt: skip
 _ABSENT = {
-    "channel_not_found", "message_not_found", "thread_not_found", "user_not_found", "user_not_visible",
-    "users_not_found",
+    "message_not_found", "thread_not_found", "user_not_found", "user_not_visible", "users_not_found",
 }  # fmt: skip
+_CLOSED = {
+    "cannot_reply_to_message": "post outside of this thread",
+    "edit_window_closed": "post a new message: the workspace does not let old ones be edited",
+    "is_archived": "choose a channel that is not archived",
+    "restricted_action_thread_locked": "post outside of this thread",
+}
+"""What is there, and takes nothing any more."""
 _REFUSED = {
     "access_denied": "ask an administrator of the workspace",
     "cant_update_message": "only what this bot posted can be updated",
     "channel_is_limited_access": "ask who may post there",
     "ekm_access_denied": "ask an administrator of the workspace",
-    "is_archived": "choose a channel that is not archived",
+    "channel_not_found": "check the id; a private channel shows only once the bot is invited: /invite @its-name",
     "not_allowed_token_type": "set SLACK_BOT_TOKEN to a bot's token (xoxb-…)",
     "not_in_channel": "invite the bot to the channel: /invite @its-name",
     "restricted_action": "ask an administrator of the workspace",
     "restricted_action_read_only_channel": "choose a channel that is not read-only",
-    "restricted_action_thread_locked": "post outside of this thread",
     "team_access_not_granted": "ask an administrator of the workspace",
 }
+_MISFIT = re.compile("invalid_(?!auth)|no_text|msg_|too_many_|metadata_|block|markdown_")
+"""Codes for content that Slack never takes; what other codes say may be mended in Slack."""
 _UNCLEAR = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 """Slack says of these that some of what was asked may have happened."""
 
@@ -122,9 +129,12 @@ def _refusal(what: str, code: str, data: Mapping[str, Any]) -> PhasegateError:
         return Refused(f"the bot may not {what}: it lacks the scope {needed}", reason="forbidden", fix=fix)
     if code in _ABSENT:
         return Absent(f"cannot {what}: {code}", fix="check the id; the bot may not see it, if it was not invited")
+    if code in _CLOSED:
+        return Refused(f"cannot {what}: {code}", reason="archived", fix=_CLOSED[code])
     if code in _REFUSED:
         return Refused(f"cannot {what}: {code}", reason="forbidden", fix=_REFUSED[code])
-    return UsageError(f"Slack refuses to {what}: {code}{_details(data)}", fix="mend what it names")
+    refused = Invalid if _MISFIT.match(code) else PhasegateError
+    return refused(f"Slack refuses to {what}: {code}{_details(data)}", fix="mend what it names")
 
 
 def _details(data: Mapping[str, Any]) -> str:

@@ -174,7 +174,7 @@ class SlackClient:
             ),
         )
         for message in page.messages:
-            if message.ts == timestamp:
+            if message.ts == timestamp and message.subtype != wire.DELETED:
                 return message
         raise Absent(f"there is no message {timestamp} in {channel}", fix="check channel and timestamp")
 

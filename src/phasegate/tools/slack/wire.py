@@ -8,6 +8,8 @@ from phasegate.tools.slack import results
 
 EVENT = "phasegate"
 """The event type of our messages' metadata."""
+DELETED = "tombstone"
+"""The subtype of what is left of a deleted message that has replies."""
 _LONGEST = 4000
 
 
@@ -37,6 +39,7 @@ class Message(Wire):
     """A message."""
 
     ts: str
+    subtype: str = ""
     text: str = ""
     user: str = ""
     bot_id: str = ""

@@ -16,7 +16,7 @@ from typing import Literal
 
 import httpx
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown, UsageError
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown
 from phasegate.tools.addresses import safe_address
 from phasegate.tools.teams.cards import Card, message
 
@@ -114,8 +114,10 @@ class TeamsClient:
             fix = "see whether it is on and whose it is; set TEAMS_WEBHOOK_URL to the address that it shows now"
             raise Missing(says, fix=fix)
         says = f"Teams refuses the card ({status}): it was not posted"
-        raise UsageError(
-            says, fix="shorten it" if status == 413 else "see the workflow's run history for what is wrong"
+        raise Refused(
+            says,
+            reason="invalid",
+            fix="shorten it" if status == 413 else "see the workflow's run history for what is wrong",
         )
 
 
