@@ -22,6 +22,7 @@ from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
 from phasegate.runbooks.runtime.scan import Scan
 from phasegate.team import Team, eject, load_team
+from phasegate.team.launch import from_workspace
 from phasegate.team.servers import read_server
 from phasegate.workflow import EFFECTS
 
@@ -177,4 +178,4 @@ def test_servers_of_the_guide_plug_in_as_they_stand(text: str) -> None:
     server = read_server(text, f"tools/{yaml.safe_load(text)['name']}.yaml", agents=agents)
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 6
     assert server.roles
-    assert not server.ours
+    assert from_workspace(server, Path(), {}).definition

@@ -59,8 +59,8 @@ def granted(
 ) -> ToolGrant:
     """A manager's grant of tools as they are described."""
     pins = {name: fingerprint(tool) for name, tool in shown.items()}
-    window = {"begins": NOW, "ends": NOW + timedelta(days=1)}
-    return ToolGrant(by="ada", server=server, pins=pins, writes=writes, only=only or {}, **window)
+    ends = NOW + timedelta(days=1)
+    return ToolGrant(by="ada", server=server, pins=pins, writes=writes, only=only or {}, begins=NOW, ends=ends)
 
 
 async def came(hands: Hands, server: str, tool: str, **arguments: Any) -> Answer | str:

@@ -1,9 +1,10 @@
 """The composition root: builds the parts once, and offers what the faces call."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from phasegate.ledger import (
 from phasegate.sandbox import find_sandbox
 from phasegate.store import Database
 from phasegate.team import Flow, Gate, Team, load_team
+from phasegate.team.launch import pointed
 from phasegate.workflow import (
     EFFECTS,
     Channel,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
 
 DATABASE = "phasegate.db"
+ENDPOINT = "AWS_ENDPOINT_URL"
 AT_ONCE = timedelta(minutes=5)
 """How long a one-time token holds that is used at once."""
 
@@ -306,7 +309,7 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
     config = read_config(folder)
     if config.work.model != COMPILER:
         raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
-    team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS)
+    team = _pointed(load_team(folder, known_checks=CHECKS, known_effects=EFFECTS), config, folder)
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
     path = workspace.state / DATABASE
@@ -362,6 +365,21 @@ def lint_files(files: Mapping[str, bytes], place: str) -> list[Finding]:
     if any(finding.blocking for finding in found):
         return found
     return [*found, *agreement(read_spec(files, place), load(runbook, path))]
+
+
+def _pointed(team: Team, config: Config, folder: Path) -> Team:
+    """Return the team, each server that is sent to an AWS of phasegate.toml's with that as a part of its definition.
+
+    An address on this machine gets nothing that its user could not read, so it needs no grant.
+    """
+    if not config.aws.endpoint_url or config.loopback_endpoint:
+        return team
+    sent = {
+        name: pointed(server, ENDPOINT, config.aws.endpoint_url, folder, os.environ)
+        for name, server in team.servers.items()
+        if ENDPOINT in server.env
+    }
+    return replace(team, servers={**team.servers, **sent})
 
 
 def _can_be_passed(flow: Flow, config: Config) -> None:

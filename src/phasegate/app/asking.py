@@ -1,14 +1,15 @@
 """Tools that a run met and that wait for a manager: what they are, what changed in them, and until when they wait."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
-from phasegate.team.servers import Effect
+from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.granting import standing_grants
 from phasegate.workspace import Change, changes
 
@@ -54,8 +55,12 @@ class Wait:
     """A server some of whose tools wait."""
 
     server: str
-    tools: tuple[Asked, ...]
+    tools: tuple[Asked, ...] = ()
     """Each once, however many runs met it."""
+    definition: str = ""
+    """The digest of what the repository's own file starts or contacts; empty where that is granted, or ours."""
+    runs: str = ""
+    """What that is, in words."""
     changes: tuple[Change, ...] = field(default=())
     """What each tool says of itself, against what was granted; without those whose words are not known."""
     only: str = ""
@@ -63,7 +68,9 @@ class Wait:
 
     @property
     def says(self) -> str:
-        """`tools of jira wait for you: …`."""
+        """`tools of jira wait for you: …`, or `server costs waits for you: it runs …`."""
+        if self.definition:
+            return f"server {self.server} waits for you: it {self.runs}"
         return f"tools of {self.server} wait for you: {'; '.join(asked.says for asked in self.tools)}"
 
     @property
@@ -77,16 +84,27 @@ async def waits(app: App, run: str = "", phase: str = "") -> list[Wait]:
     """Servers that wait for a manager, by name.
 
     Args:
-        app: where.
+        app: where; its own definitions that wait come first, whichever run is looked at.
         run: met by this run; empty: by any that has not ended.
         phase: met in this phase; empty: in any.
     """
     grants = await standing_grants(app.keeper, Grants(app.database, app.clock))
+    undefined = [_waiting(server) for _, server in sorted(app.team.servers.items()) if _is_undefined(server, grants)]
     found: dict[str, dict[tuple[str, ...], Asked]] = {}
     for asked in _standing(app, await app.ledger.asked(run), grants):
         if phase in ("", asked.phase):
             found.setdefault(asked.server, {})[asked.tool, asked.mark, asked.reason] = asked
-    return [_wait(server, tuple(tools.values()), grants) for server, tools in sorted(found.items())]
+    return undefined + [_wait(server, tuple(tools.values()), grants) for server, tools in sorted(found.items())]
+
+
+def _is_undefined(server: ToolServer, grants: Sequence[ToolGrant]) -> bool:
+    """Return whether a server would be started or contacted, if a manager granted its definition."""
+    granted = any(grant.is_for(server.name, server.definition) for grant in grants)
+    return bool(server.definition) and not granted and not server.missing(os.environ)
+
+
+def _waiting(server: ToolServer) -> Wait:
+    return Wait(server=server.name, definition=server.definition, runs=server.runs)
 
 
 async def with_changes(app: App, wait: Wait) -> Wait:
@@ -96,7 +114,7 @@ async def with_changes(app: App, wait: Wait) -> Wait:
     )
     before = {asked.tool: readable(told[asked.old]) for asked in wait.tools if asked.old in told}
     after = {asked.tool: readable(told[asked.mark]) for asked in wait.tools if asked.mark in told}
-    return Wait(server=wait.server, tools=wait.tools, changes=tuple(changes(before, after)), only=wait.only)
+    return replace(wait, changes=tuple(changes(before, after)))
 
 
 def readable(told: str) -> bytes:
@@ -117,9 +135,9 @@ def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> Asked | None:
     server, phase, attempt, tool = event.place[:4]
     described = app.team.servers.get(server)
     rule = described.rule(tool) if described else None
-    if rule is None or rule.effect is Effect.destructive:
+    if described is None or rule is None or rule.effect is Effect.destructive:
         return None
-    pins = [grant.pins[tool] for grant in grants if grant.server == server and tool in grant.pins]
+    pins = [grant.pins[tool] for grant in _of(described, grants) if tool in grant.pins]
     return Asked(
         run=event.run,
         phase=phase,
@@ -137,11 +155,15 @@ def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> Asked | None:
 
 def _still(app: App, asked: Asked, grants: Sequence[ToolGrant]) -> bool:
     """Whether the same call would be refused for the same reason now."""
-    pinned = [grant for grant in grants if grant.server == asked.server and asked.tool in grant.pins]
+    pinned = [grant for grant in _of(app.team.servers[asked.server], grants) if asked.tool in grant.pins]
     same = [grant for grant in pinned if grant.pins[asked.tool] == asked.mark]
     if asked.reason == "needs_grant":
         return not any(asked.tool in grant.writes and grant.begins >= asked.at for grant in same)
     return not same and (bool(pinned) or not app.team.servers[asked.server].ours)
+
+
+def _of(server: ToolServer, grants: Sequence[ToolGrant]) -> list[ToolGrant]:
+    return [grant for grant in grants if grant.is_for(server.name, server.definition)]
 
 
 def _wait(server: str, tools: tuple[Asked, ...], grants: Sequence[ToolGrant]) -> Wait:

@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from mcp.types import Tool
 
 from phasegate.app.app import App
 from phasegate.app.asking import readable
 from phasegate.app.effects import credentials
-from phasegate.core import InvalidInput, Missing, PhasegateError, UsageError, canonical
+from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
+from phasegate.team.launch import moved
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.tools.hands import WAITS, Sessions, fingerprint, told
 from phasegate.tools.hands.bounds import check
@@ -21,6 +23,8 @@ from phasegate.workflow.granting import grant_tools, may_write, standing_grants
 from phasegate.workspace import Change, changes
 
 LOG = "tools.log"
+NOT_GRANTED = "server_not_granted"
+"""Why a server of a repository's own is neither started nor contacted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,8 @@ class Offered:
     fix: str = ""
     skipped: bool = False
     """Whether it is not configured, and so left out."""
+    waits: bool = False
+    """Whether it was not started, because a manager has yet to grant its definition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +85,54 @@ class Tools:
         try:
             shown = await self.sessions.tools(server)
         except PhasegateError as error:
-            return Offered(server=server, offers=(), trouble=str(error), fix=error.fix)
-        granted = [g for g in await standing_grants(self.app.keeper, self.grants) if g.server == server.name]
+            waits = isinstance(error, Refused) and error.reason == NOT_GRANTED
+            return Offered(server=server, offers=(), trouble=str(error), fix=error.fix, waits=waits)
+        granted = await self.granted(server)
         return Offered(server=server, offers=tuple(_offer(server, tool, granted) for tool in shown.values()))
+
+    async def granted(self, server: ToolServer) -> list[ToolGrant]:
+        """Return the grants that hold now for a server as it is defined now."""
+        found = await standing_grants(self.app.keeper, self.grants)
+        return [grant for grant in found if grant.is_for(server.name, server.definition)]
+
+    async def let_start(
+        self,
+        server: ToolServer,
+        by: str,
+        key: PrivateKey,
+        ends: datetime,
+        who: Credentials | None = None,
+        shown: str | None = None,
+    ) -> None:
+        """Grant that exactly this definition is started or contacted; of its tools, nothing yet.
+
+        Args:
+            server: as its file describes it.
+            by: the manager.
+            key: theirs, unlocked.
+            ends: when it is over.
+            who: how they came; left out: at the terminal, where the key was unlocked just now.
+            shown: the digest of the definition that they were shown; None: this one.
+
+        Raises:
+            Missing: they were shown another one.
+        """
+        if shown not in (None, server.definition):
+            fix = f"read what it starts now: phasegate tools grant {server.name}"
+            raise Missing(f"'{server.name}' is defined otherwise than it was shown", fix=fix)
+        may_start = ToolGrant(
+            by=by,
+            server=server.name,
+            definition=server.definition,
+            pins={},
+            begins=self.app.clock.now(),
+            ends=ends,
+        )
+        await grant_tools(self.app.keeper, self.grants, may_start, key, who or self._at_terminal(by))
 
     async def changes(self, server: ToolServer) -> list[Change]:
         """What tools say of themselves otherwise than when they were granted, as far as those words are known."""
-        granted = [g for g in await standing_grants(self.app.keeper, self.grants) if g.server == server.name]
+        granted = await self.granted(server)
         shown = await self.sessions.tools(server)
         pins = {name: [g.pins[name] for g in granted if name in g.pins] for name in shown}
         moved = {name: held[-1] for name, held in pins.items() if held and fingerprint(shown[name]) not in held}
@@ -134,6 +181,7 @@ class Tools:
         made = ToolGrant(
             by=by,
             server=server.name,
+            definition=server.definition,
             pins=pins,
             writes=tuple(writes),
             only={name: tuple(values) for name, values in (only or {}).items()},
@@ -195,7 +243,22 @@ def sessions_of(app: App, waits: Sequence[float] = WAITS) -> Sessions:
     """Sessions with the servers of a repository, as it is configured to reach AWS; nothing is started."""
     aws = app.config.aws
     reach = {**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}
-    return Sessions({**os.environ, **reach}, app.state / LOG, waits)
+    return Sessions({**os.environ, **reach}, app.state / LOG, waits, trusts=partial(trust, app))
+
+
+async def trust(app: App, server: ToolServer) -> None:
+    """Let a server of the repository's own be started or contacted, where a manager granted exactly its definition.
+
+    Raises:
+        Refused: nobody did, or a file that it starts is another one now.
+    """
+    granted = await standing_grants(app.keeper, Grants(app.database, app.clock))
+    fix = f"read it, and grant it: phasegate tools grant {server.name}"
+    if not any(grant.is_for(server.name, server.definition) for grant in granted):
+        raise Refused(f"'{server.name}' waits for a manager: it {server.runs}", reason=NOT_GRANTED, fix=fix)
+    if moved(server, os.environ):
+        message = f"'{server.name}' waits for a manager: a file that it starts is another one now; it {server.runs}"
+        raise Refused(message, reason=NOT_GRANTED, fix=f"start Phasegate again, then {fix}")
 
 
 @asynccontextmanager

@@ -13,7 +13,9 @@ from phasegate.cli import options
 from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
-    pass
+    from phasegate.app.tools import Offered, Tools
+    from phasegate.cli.keys import Keyring
+    from phasegate.team.servers import ToolServer
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _USUAL = timedelta(days=90)
@@ -69,13 +71,16 @@ def grant(
 ) -> None:
     """Let agents call a server's tools, as they describe themselves today.
 
-    A tool that describes itself otherwise later is off until it is granted again. Calls that write are covered where
-    --write names the tool and their arguments have the values of --only. What is destructive is never granted.
+    A server of the repository's own is started only once you granted what its file starts or contacts; you are asked
+    for that first. A tool that describes itself otherwise later is off until it is granted again. Calls that write are
+    covered where --write names the tool and their arguments have the values of --only. What is destructive is never
+    granted.
     """
     asyncio.run(_grant(name, writes, only, ends, (manager, passphrase_file)))
 
 
 async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: datetime | None, who: Who) -> None:
+
     from phasegate.app import open_app
     from phasegate.app.tools import bounds, open_tools
     from phasegate.cli.console import output
@@ -87,21 +92,45 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
     bounded = bounds(only)
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
-        with console.status(f"asking {name}"):
-            seen = await opened.look(server)
+        last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
+        ring = keyring(app.state, app.config, *who)
+        seen = await _looked_at(opened, server)
+        if seen.waits:
+            await _let_start(opened, server, ring, last)
+            seen = await _looked_at(opened, server)
         if seen.trouble:
             raise PhasegateError(seen.trouble, fix=seen.fix)
         show(console, seen, words=True)
         console.print(difference(await opened.changes(server), whole=True), soft_wrap=True)
-        ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
-        last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
         marks = {offer.name: offer.fingerprint for offer in seen.offers}
         made = await opened.grant(server, ring.manager, key, last, writes=writes, only=bounded, seen=marks)
     wrote = f", writing with {', '.join(made.writes)}" if made.writes else ", reading alone"
     console.print(f"[good]✓[/] {len(made.pins)} tools of {name} are granted{wrote}, until {made.ends:%Y-%m-%d}, signed")
     console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)
+
+
+async def _looked_at(opened: "Tools", server: "ToolServer") -> "Offered":
+    from phasegate.cli.console import output
+
+    with output().status(f"asking {server.name}"):
+        return await opened.look(server)
+
+
+async def _let_start(opened: "Tools", server: "ToolServer", ring: "Keyring", last: datetime) -> None:
+    """Show what a server of the repository's own starts or contacts, and sign that it may."""
+    from rich.markup import escape
+
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interruptible
+
+    said, console = escape(server.runs), output()
+    console.print(f"[wait]●[/] {server.name} is of this repository's own: it {said}", soft_wrap=True)
+    with interruptible():
+        key = ring.unlock()
+    await opened.let_start(server, ring.manager, key, last)
+    console.print(f"[good]✓[/] it may, as it is defined now, until {last:%Y-%m-%d}, signed")
 
 
 @tools.command()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from phasegate.core import Clock, digest
 from phasegate.ledger.dsse import Envelope
@@ -20,6 +20,8 @@ class ToolGrant:
 
     by: str
     server: str
+    definition: str = ""
+    """The digest of what may be started or contacted under it; empty: the definition that this installation ships."""
     pins: Mapping[str, str]
     """Tool to the digest of its description and schemas; a tool that is described otherwise is not covered."""
     writes: tuple[str, ...] = ()
@@ -31,7 +33,7 @@ class ToolGrant:
 
     def encoded(self) -> bytes:
         """The in-toto statement: the payload of the envelope."""
-        predicate = {
+        predicate: dict[str, Any] = {
             "by": self.by,
             "server": self.server,
             "pins": dict(sorted(self.pins.items())),
@@ -39,6 +41,7 @@ class ToolGrant:
             "only": {name: list(values) for name, values in sorted(self.only.items())},
             "window": [int(moment.timestamp()) for moment in (self.begins, self.ends)],
         }
+        predicate |= {"definition": self.definition} if self.definition else {}
         return statement(TOOL_GRANT, {f"tools/{self.server}": {"sha256": digest(predicate)}}, predicate)
 
     @classmethod
@@ -49,12 +52,17 @@ class ToolGrant:
         return cls(
             by=said["by"],
             server=said["server"],
+            definition=said.get("definition", ""),
             pins=said["pins"],
             writes=tuple(said["writes"]),
             only={name: tuple(values) for name, values in said["only"].items()},
             begins=begins,
             ends=ends,
         )
+
+    def is_for(self, server: str, definition: str) -> bool:
+        """Return whether it is about this server, as it is defined now."""
+        return (self.server, self.definition) == (server, definition)
 
     def stands(self, now: datetime) -> bool:
         """Whether its time has come and is not over."""

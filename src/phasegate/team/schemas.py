@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from phasegate.team.cards import Front
 from phasegate.team.flow import Flow
 from phasegate.team.policy import GatePolicy
-from phasegate.team.servers import ToolServer
+from phasegate.team.servers import ServerFile
 
 _MODELS: dict[str, type[BaseModel]] = {
     "agents/card.schema.json": Front,
     "graphs/sdlc.schema.json": Flow,
     "graphs/policies/policy.schema.json": GatePolicy,
-    "tools/server.schema.json": ToolServer,
+    "tools/server.schema.json": ServerFile,
 }
 
 

@@ -1,14 +1,17 @@
 """A server of tools: how it is reached, what each of its tools may do, and which roles may call it."""
 
+import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from phasegate.core import visible
 from phasegate.team.documents import read_yaml, refused, validated
 from phasegate.team.flow import Name
 
@@ -49,7 +52,23 @@ def _short(value: Any) -> Any:
     return {"effect": value} if isinstance(value, str) else value
 
 
-class ToolServer(_Strict):
+def _variables(value: Any) -> Any:
+    """Return variables as a mapping: a list holds names, and mappings of names to fixed values."""
+    if not isinstance(value, list | tuple):
+        return value
+    return {name: item for each in value for name, item in (each if isinstance(each, dict) else {each: None}).items()}
+
+
+Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+Variables = Annotated[
+    Mapping[Variable, str | None],
+    BeforeValidator(
+        _variables, json_schema_input_type=list[Variable | dict[Variable, str]] | dict[Variable, str | None]
+    ),
+]
+
+
+class ServerFile(_Strict):
     """An MCP server, as `tools/<name>.yaml` describes it."""
 
     name: Name
@@ -62,9 +81,14 @@ class ToolServer(_Strict):
     """Or its address, spoken to over streamable HTTP; without TLS on this machine alone."""
     token: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
     """The variable that holds the bearer token for the address."""
-    env: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
-    """Variables that the program is given; it sees no other of ours."""
-    needs: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], ...] = ()
+    headers: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], Variable] = {}
+    """Headers that the address is shown, each with the variable that holds its value."""
+    env: Variables = {}
+    """Variables that the program is given, and it sees no other of ours: names, or `NAME: value` where the value is
+    fixed."""
+    cwd: str = ""
+    """The folder that the program starts in, from the top of the repository; left out: one outside of it."""
+    needs: tuple[Variable, ...] = ()
     """Variables without which the server is left out."""
     roles: tuple[Name, ...] = ()
     """Who may call its tools; `phasegate` is the engine itself."""
@@ -81,16 +105,13 @@ class ToolServer(_Strict):
         parts = urlsplit(self.url)
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("an address on another machine begins with https://")
-        if self.token and not self.url:
-            raise ValueError("a 'token' goes to a 'url'; a program finds its own in 'env'")
+        if (self.token or self.headers) and not self.url:
+            raise ValueError("a 'token' goes to a 'url', and so do 'headers'; a program finds its own in 'env'")
+        if self.cwd and not self.command:
+            raise ValueError("a 'cwd' is for a 'command'")
         if parts.username or parts.password:
             raise ValueError("no password in the address: name the variable of a 'token'")
         return self
-
-    @property
-    def ours(self) -> bool:
-        """Whether it comes with this installation."""
-        return self.command[:2] == OURS
 
     @property
     def has_aws(self) -> bool:
@@ -99,8 +120,8 @@ class ToolServer(_Strict):
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:
         """Variables that it needs and that are not set."""
-        wanted = dict.fromkeys((*self.needs, *([self.token] if self.token else [])))
-        return [name for name in wanted if not environ.get(name, "").strip()]
+        wanted = dict.fromkeys((*self.needs, *([self.token] if self.token else []), *self.headers.values()))
+        return [name for name in wanted if not (self.env.get(name) or environ.get(name, "")).strip()]
 
     def rule(self, tool: str) -> Rule | None:
         """What holds for that tool; None where nothing names it."""
@@ -118,12 +139,43 @@ class ToolServer(_Strict):
         return [pattern for pattern in self.tools if _GLOB & set(pattern)]
 
 
+class ToolServer(ServerFile):
+    """A server, and whether this installation vouches for what it starts or contacts."""
+
+    definition: str = ""
+    """The digest of what a manager has to grant before anything is started or contacted, files of the repository that
+    are started included; empty: shipped with this installation, byte for byte."""
+    top: Path | None = None
+    """The repository whose file describes it."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it comes with this installation."""
+        return self.command[:2] == OURS and not self.definition
+
+    @property
+    def runs(self) -> str:
+        """What starting it does, in words: `runs 'npx evil', is given AWS_PROFILE, with READ_ONLY=true`."""
+        words = f"contacts {self.url}" if self.url else f"runs '{shlex.join(self.command)}'"
+        given = [*(name for name, value in self.env.items() if value is None), *([self.token] if self.token else [])]
+        fixed = [f"{name}={value}" for name, value in self.env.items() if value is not None]
+        parts = [
+            words,
+            f"in {self.cwd}" if self.cwd else "",
+            f"{'shows it' if self.url else 'is given'} {', '.join([*given, *self.headers.values()])}"
+            if given or self.headers
+            else "",
+            f"with {', '.join(fixed)}" if fixed else "",
+        ]
+        return visible(", ".join(filter(None, parts)))
+
+
 ENGINE = "phasegate"
 """The engine itself, where `roles` names it: what mirrors a run is called by no agent. No card has this name."""
 
 
-def read_server(text: str, path: str, *, agents: list[str]) -> ToolServer:
-    """Reads a server's file.
+def read_server(text: str, path: str, *, agents: list[str]) -> ServerFile:
+    """Read a server's file.
 
     Args:
         text: YAML.
@@ -134,7 +186,7 @@ def read_server(text: str, path: str, *, agents: list[str]) -> ToolServer:
         InvalidInput: with file, line and fix for each thing that does not hold.
     """
     document = read_yaml(text, path, check="tools-lint")
-    server = validated(document, ToolServer)
+    server = validated(document, ServerFile)
     expected = path.rsplit("/", 1)[-1].removesuffix(".yaml")
     if server.name != expected:
         message = f"the server is named {server.name!r} and its file {expected!r}"

@@ -24,6 +24,11 @@ class Surface:
     def __init__(self, workspace: Path | None = None) -> None:
         self._workspace = workspace
 
+    @property
+    def workspace(self) -> Path | None:
+        """The user's repository; None where ours alone is read."""
+        return self._workspace
+
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names in a folder that end in the suffix, ours and the user's, sorted."""
         ours = {item.name for item in files(f"phasegate.team.{folder}").iterdir()}
@@ -37,6 +42,14 @@ class Surface:
             return Source(f"{folder}/{name}", _text(theirs, f"{folder}/{name}"))
         ours = files(f"phasegate.team.{folder}").joinpath(name)
         return Source(f"{folder}/{name}", _text(ours, f"{folder}/{name}")) if ours.is_file() else None
+
+    def is_ours(self, folder: str, name: str) -> bool:
+        """Return whether the file is what this installation ships, byte for byte, wherever it lies."""
+        ours = files(f"phasegate.team.{folder}").joinpath(name)
+        theirs = self._workspace / folder / name if self._workspace else None
+        if theirs is None or not theirs.is_file():
+            return ours.is_file()
+        return ours.is_file() and theirs.read_bytes() == ours.read_bytes()
 
     def read(self, folder: str, name: str) -> Source:
         """As `find`.

@@ -1,5 +1,6 @@
 """The team: its cards, prompts, workflows and policies, held against each other."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.team.cards import Card, Kind, read_card
 from phasegate.team.documents import refused
 from phasegate.team.flow import Flow, read_flow
+from phasegate.team.launch import from_workspace
 from phasegate.team.policy import GatePolicy, read_policy
-from phasegate.team.servers import ToolServer, read_server
+from phasegate.team.servers import ServerFile, ToolServer, read_server
 from phasegate.team.surface import Surface
 from phasegate.team.templates import REVIEW, SUFFIX, Prompts
 
@@ -117,8 +119,16 @@ def _flows(
 
 def _servers(surface: Surface, cards: Mapping[str, Card]) -> dict[str, ToolServer]:
     agents = [card.name for card in cards.values() if card.kind is Kind.agent]
-    sources = [surface.read("tools", name) for name in surface.names("tools", ".yaml")]
-    return {server.name: server for server in (read_server(s.text, s.path, agents=agents) for s in sources)}
+    found = (_server(surface, name, agents) for name in surface.names("tools", ".yaml"))
+    return {server.name: server for server in found}
+
+
+def _server(surface: Surface, name: str, agents: list[str]) -> ToolServer:
+    source = surface.read("tools", name)
+    server = read_server(source.text, source.path, agents=agents)
+    if surface.workspace is None or surface.is_ours("tools", name):
+        return ToolServer(**{field: getattr(server, field) for field in ServerFile.model_fields})
+    return from_workspace(server, surface.workspace, os.environ)
 
 
 def _parts(flow: Flow) -> Iterator[tuple[str, str, str]]:

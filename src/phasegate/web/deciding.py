@@ -82,7 +82,7 @@ async def end(parts: Parts, form: Form, address: str) -> None:
 
 
 async def grant(parts: Parts, server: str, form: Form, address: str) -> None:
-    """Grants tools of a server as they were shown to a signed-in manager, signed with their key.
+    """Grants a server's definition, or its tools, as they were shown to a signed-in manager, signed with their key.
 
     Raises:
         Refused: see `phasegate.workflow.granting`; besides `wrong_passphrase`.
@@ -97,17 +97,22 @@ async def grant(parts: Parts, server: str, form: Form, address: str) -> None:
     only = bounds(form.text("only").splitlines())
     session = await _proved(parts, form, address)
     proved_at = session.proved_at if form.secret("passphrase") else None  # asked for each time
+    who = Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at)
+    ends = datetime.combine(last, time(23, 59, 59), UTC)
     async with open_tools(parts.app) as tools:
+        if shown := form.text("definition"):
+            await tools.let_start(tools.server(server), session.account, session.key, ends, who, shown=shown)
+            return
         await tools.grant(
             tools.server(server),
             session.account,
             session.key,
-            datetime.combine(last, time(23, 59, 59), UTC),
+            ends,
             writes=form.texts("write"),
             only=only,
             seen=dict(zip(form.texts("tool"), form.texts("mark"), strict=False)),
             all_tools=False,
-            who=Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at),
+            who=who,
         )
 
 

@@ -189,6 +189,12 @@ async def test_aws_is_asked_in_each_account_and_region(tmp_path: Path) -> None:
     assert (gone.state, "AWS_ENDPOINT_URL" in gone.fix) == (State.trouble, True)
 
 
+async def lets_start(folder: Path) -> None:
+    """Grants the definition of the server, as its file has it now."""
+    async with open_app(folder) as app, open_tools(app) as tools:
+        await tools.let_start(tools.server("strange"), "ada", ADA, app.clock.now() + timedelta(days=30))
+
+
 @pytest.mark.slow
 async def test_a_server_of_others_is_held_against_its_file_and_grants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -206,8 +212,12 @@ async def test_a_server_of_others_is_held_against_its_file_and_grants(
         return (await told(folder, "server strange", environ=environ))["server strange"]
 
     fresh = await strange()
-    assert (fresh.state, "nothing of it is granted" in fresh.says) == (State.trouble, True)
+    assert (fresh.state, "waits for a manager: it runs" in fresh.says) == (State.trouble, True)
     assert "phasegate tools grant strange" in fresh.fix
+    assert not (tmp_path / "pid").exists()  # nothing was started
+    await lets_start(folder)
+    started = await strange()
+    assert (started.state, "nothing of it is granted" in started.says) == (State.trouble, True)
     async with open_app(folder) as app, open_tools(app) as tools:
         until = app.clock.now() + timedelta(days=30)
         await tools.grant(tools.server("strange"), "ada", ADA, until, writes=("store",))
@@ -219,9 +229,11 @@ async def test_a_server_of_others_is_held_against_its_file_and_grants(
     assert (changed.state, "echo" in changed.says) == (State.trouble, True)
     monkeypatch.delenv("STRANGE_WAYS")
     file.write_text(FILE.replace("store: write", "store: write, unheard_of: read"))
+    await lets_start(folder)
     lacking = await strange()
     assert (lacking.state, "'unheard_of'" in lacking.says) == (State.trouble, True)
     file.write_text(FILE.replace(str(STRANGE), str(tmp_path / "none.py")))
+    await lets_start(folder)
     gone = await strange()
     assert (gone.state, "does not start" in gone.says) == (State.trouble, True)
 

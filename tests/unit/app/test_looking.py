@@ -26,9 +26,9 @@ REGIONS = ["eu-west-1", "us-east-1"]
 def account() -> Iterator[str]:
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
+    _, port = server.get_host_and_port()
     try:
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.stop()
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -39,14 +40,47 @@ def say(*words: str) -> Result:
     return CliRunner().invoke(root, words)
 
 
-def states() -> dict[str, str]:
+def listed() -> dict[str, Any]:
     (server,) = json.loads(say("tools", "list", "strange", "--json").output)
-    return {tool["name"]: tool["state"] for tool in server["tools"]}
+    return dict(server)
+
+
+def states() -> dict[str, str]:
+    return {tool["name"]: tool["state"] for tool in listed()["tools"]}
+
+
+def test_nothing_of_a_repository_is_started_before_a_manager_granted_it(here: Path) -> None:
+    waiting = listed()
+    assert (waiting["waits"], waiting["tools"]) == (True, [])
+    assert f"it runs '{sys.executable} {STRANGE}', is given STRANGE_STATE, STRANGE_WAYS" in waiting["trouble"]
+    assert f"server strange waits for you: it runs '{sys.executable}" in " ".join(say("gates").output.split())
+    report = {check["name"]: check for check in json.loads(say("doctor", "--json").output)["checks"]}
+    assert "waits for a manager" in json.dumps(report["server strange"])
+    assert not (here / "pid").exists()
+
+
+@pytest.mark.slow
+def test_a_definition_that_changes_waits_again(here: Path) -> None:
+    assert say("tools", "grant", "strange", "--passphrase-file", "../passphrase").exit_code == 0
+    assert states()["echo"] == "callable"
+    (here / "pid").unlink()
+    file = here / "target" / "tools" / "strange.yaml"
+    for changed in (
+        FILE.replace("STRANGE_WAYS]", "STRANGE_WAYS, AWS_PROFILE]"),
+        FILE.replace(str(STRANGE), f"{STRANGE}, --more"),
+        FILE.replace("store: write", "store: read"),
+        FILE.replace("name: strange", "name: strange\ncwd: ."),
+    ):
+        file.write_text(changed)
+        assert listed()["waits"], changed
+    assert not (here / "pid").exists()
+    file.write_text(f"# a remark\n{FILE}")
+    assert states()["echo"] == "callable"
 
 
 @pytest.mark.slow
 def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(states().values()) == {"not granted", "never granted"}
+    assert listed()["waits"]
     given = say("tools", "grant", "strange", "--write", "store", "--passphrase-file", "../passphrase")
     assert given.exit_code == 0, given.output
     assert "writing with store" in given.output
@@ -61,7 +95,7 @@ def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.delenv("STRANGE_WAYS")
     assert say("tools", "end", "strange").exit_code == 0
-    assert set(states().values()) == {"not granted", "never granted"}
+    assert listed()["waits"]
 
 
 @pytest.mark.slow
@@ -77,7 +111,7 @@ def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_granted(here: Path, words: tuple[str, ...], reason: str) -> None:
     said = say("tools", "grant", "strange", *words, "--passphrase-file", "../passphrase")
     assert getattr(said.exception, "reason", "") == reason
-    assert set(states().values()) == {"not granted", "never granted"}
+    assert "callable" not in states().values()
 
 
 def test_a_server_that_is_not_configured_is_left_out(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +135,4 @@ def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) 
     insert = "insert into grants (digest, payload, key_id, signature) values (:digest, :payload, :key_id, :signature)"
     with engine.begin() as connection:
         connection.execute(text(insert), row)
-    assert "callable" not in states().values()
+    assert listed()["waits"]

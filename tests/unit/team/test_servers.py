@@ -43,7 +43,7 @@ def test_five_lines_describe_a_server() -> None:
     effects = [getattr(server.rule(name), "effect", None) for name in ("get_metric", "put_alarm", "other")]
     assert effects == [Effect.read, Effect.write, Effect.destructive]
     assert server.callers("put_alarm") == ("product-owner",)
-    assert not server.ours
+    assert server.rule("get_metric")
 
 
 @pytest.mark.parametrize(

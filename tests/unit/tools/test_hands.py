@@ -17,6 +17,7 @@ from mcp.types import Tool
 
 from phasegate.core import FixedClock, Missing, PhasegateError, Refused, Unknown
 from phasegate.ledger import ToolGrant
+from phasegate.team import load_team
 from phasegate.team.servers import ToolServer
 from phasegate.tools.hands import Answer, Hands, Policy, Sessions, fingerprint
 
@@ -283,3 +284,32 @@ async def test_a_server_without_its_variable_is_left_out(bench: Bench) -> None:
         with pytest.raises(Missing, match="STRANGE_STATE is not set"):
             await h.call("strange", "echo")
         assert await h.tools() == []
+
+
+async def test_a_repository_s_own_server_is_not_started_by_whoever_asks_nobody(bench: Bench) -> None:
+    server = bench.server.model_copy(update={"definition": "0" * 64})
+    sessions = Sessions({"STRANGE_STATE": str(bench.folder)}, waits=())
+    with pytest.raises(Refused, match="waits for a manager: it runs '") as refused:
+        await sessions.tools(server)
+    assert refused.value.reason == "server_not_granted"
+    assert not (bench.folder / "pid").exists()
+
+
+@pytest.mark.slow
+async def test_files_of_a_repository_do_not_reach_a_server_of_this_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()"
+    for name in ("mcp.py", "click.py", "sitecustomize.py", "usercustomize.py", "phasegate/__init__.py", "python"):
+        file = tmp_path / "here" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(evil)
+        file.chmod(0o755)
+    (tmp_path / "here" / ".env").write_text("FASTMCP_LOG_LEVEL=nonsense\n")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "here"))
+    sessions = Sessions({**os.environ, "TEAMS_WEBHOOK_URL": "https://example.org/x"}, waits=())
+    assert set(await sessions.tools(load_team().servers["teams"])) == {"post_card"}
+    await sessions.close()
+    assert not (tmp_path / "ran").exists()

@@ -58,17 +58,23 @@ class Desk:
         async with self.here.browser(name) as browser:
             page = (await browser.client.get("/tools")).text
             fields = {**await browser.form("/tools"), "until": IN_A_MONTH, "passphrase": PASSPHRASES[name], **more}
-            assert name != "ada" or "Sign and grant" in page
+            assert name != "ada" or "Sign and grant" in page, page
             answer = await browser.client.post("/tools/aws/grant", data=fields)
         return answer.status_code, answer.text
 
+    async def lets_start(self) -> None:
+        """A manager grants what the repository's file starts."""
+        status, said = await self.grants()
+        assert status == 303, said
+
     async def granted(self) -> int:
-        """How many grants there are."""
-        return len(await Grants(self.here.app.database, self.here.app.clock).all())
+        """How many grants of tools there are."""
+        found = await Grants(self.here.app.database, self.here.app.clock).all()
+        return sum(bool(grant.pins) for grant, _ in found)
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
     state = tmp_path / "state"
     state.mkdir()
     server = SERVER.format(python=sys.executable, program=rough.__file__, state=state)
@@ -76,7 +82,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         app = here.app
         aws = app.config.aws.model_copy(update={"inventory": ("eu-west-1",)})
         object.__setattr__(app, "config", app.config.model_copy(update={"aws": aws}))
-        yield Desk(here, state)
+        made = Desk(here, state)
+        if getattr(request, "param", True):
+            await made.lets_start()
+        yield made
 
 
 async def pages(here: Office, run: str) -> list[str]:
@@ -102,6 +111,18 @@ async def test_what_a_run_could_not_call_is_said_once_everywhere_and_granted_on_
         "count_resources" in page.partition("Everything that happened")[0] for page in await pages(desk.here, run)
     )
     assert [row.count for row in (await desk.counts(run, "specify/2/1")).counted] == [7]
+
+
+@pytest.mark.parametrize("desk", [False], indirect=True)
+async def test_a_definition_of_the_repository_s_waits_on_every_page_and_is_granted_there(desk: Desk) -> None:
+    run = await desk.here.start()
+    assert "waits for a manager: it runs" in (await desk.counts(run)).trouble
+    assert not list(desk.state.iterdir())  # nothing was started
+    said = f"it runs &#39;{sys.executable} {rough.__file__}"
+    assert all(said in page for page in await pages(desk.here, run))
+    assert (await desk.grants(definition="0" * 64))[0] == 503
+    assert await desk.grants() == (303, "")
+    assert "no manager has seen" in (await desk.counts(run)).trouble
 
 
 async def test_what_changed_is_shown_beside_what_was_granted(desk: Desk) -> None:

@@ -11,7 +11,6 @@ from phasegate.app.tools import Offered, Tools
 from phasegate.core import Missing, PhasegateError, Refused
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import Effect, ToolServer
-from phasegate.workflow.granting import standing_grants
 
 _GLOB = set("*?[")
 
@@ -30,11 +29,13 @@ async def _server(tools: Tools, server: ToolServer, environ: Mapping[str, str]) 
         names = ", ".join(missing)
         raise Skipped(f"{names} {'is' if len(missing) == 1 else 'are'} not set", fix=f"set {names} (docs/tools.md)")
     offered = await tools.look(server)
+    if offered.waits:
+        raise Refused(offered.trouble, reason="server_not_granted", fix=offered.fix)
     if offered.trouble:
         raise Missing(offered.trouble, fix=offered.fix)
     _has_what_is_named(offered)
     _is_granted(offered)
-    granted = [g for g in await standing_grants(tools.app.keeper, tools.grants) if g.server == server.name]
+    granted = await tools.granted(server)
     reached = await _reached(server, granted, environ)
     states = Counter(offer.state for offer in offered.offers)
     told = ", ".join(f"{number} {state}" for state, number in states.items())

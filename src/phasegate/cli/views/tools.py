@@ -17,7 +17,7 @@ def show(console: Console, offered: Offered, *, words: bool = False) -> None:
     server = offered.server
     console.print(Text(server.name, style="name"), Text(server.title, style="quiet"))
     if offered.trouble:
-        mark = "–" if offered.skipped else "✗"
+        mark = "–" if offered.skipped else "●" if offered.waits else "✗"
         left_out = " (left out)" if offered.skipped else ""
         console.print(Text(f"  {mark} {one_line(offered.trouble)}{left_out}; {offered.fix}"), soft_wrap=True)
         return
@@ -37,6 +37,7 @@ def offered_json(offered: Offered) -> dict[str, Any]:
         "trouble": offered.trouble,
         "fix": offered.fix,
         "skipped": offered.skipped,
+        "waits": offered.waits,
         "tools": [
             {
                 "name": offer.name,

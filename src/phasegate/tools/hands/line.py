@@ -24,8 +24,9 @@ from mcp.types import (
     ToolListChangedNotification,
 )
 
-from phasegate.team.servers import ToolServer
-from phasegate.tools.hands.stdio import MOST_BYTES, program
+from phasegate.team.launch import program_of
+from phasegate.team.servers import OURS, ToolServer
+from phasegate.tools.hands.stdio import MOST_BYTES, neutral_folder, program
 
 MOST_TOOLS, MOST_PAGES = 1_000, 100
 """What a server's list of tools may have."""
@@ -196,8 +197,7 @@ class Line:
     @asynccontextmanager
     async def _streams(self) -> AsyncIterator[tuple[Any, Any]]:
         if not self._server.url:
-            given = {name: self._environ[name] for name in self._server.env if name in self._environ}
-            async with program(self._words(), given, self._log) as streams:
+            async with program(self._words(), self._given(), self._log, self._folder()) as streams:
                 yield streams
             return
         async with AsyncExitStack() as stack:
@@ -205,19 +205,30 @@ class Line:
             opened = await stack.enter_async_context(streamable_http_client(self._server.url, http_client=client))
             yield opened[:2]
 
+    def _given(self) -> dict[str, str]:
+        held = {name: value or self._environ.get(name) for name, value in self._server.env.items()}
+        return {name: value for name, value in held.items() if value is not None}
+
+    def _folder(self) -> Path:
+        """Return where the program starts: outside of the repository, whose files would be found before others."""
+        server = self._server
+        return server.top / server.cwd if server.top and server.cwd else neutral_folder(self._environ)
+
     def _client(self) -> httpx.AsyncClient:
         token = {"Authorization": f"Bearer {self._environ[self._server.token]}"} if self._server.token else {}
+        more = {name: self._environ[variable] for name, variable in self._server.headers.items()}
         return httpx.AsyncClient(
-            headers={"Accept-Encoding": "identity", **token},
+            headers={"Accept-Encoding": "identity", **token, **more},
             follow_redirects=False,  # the token is for this address alone
             timeout=httpx.Timeout(self._seconds, read=LONGEST_SECONDS),
             event_hooks={"response": [_bounded]},
         )
 
     def _words(self) -> list[str]:
-        if self._server.ours:
-            return [sys.executable, "-m", "phasegate.cli", *self._server.command[1:]]
-        return list(self._server.command)
+        server = self._server
+        if server.command[:2] == OURS:  # -P: nothing is imported from the folder that it starts in
+            return [sys.executable, "-P", "-m", "phasegate.cli", *server.command[1:]]
+        return [program_of(server, server.top, self._environ), *server.command[1:]]
 
 
 class _Bounded(httpx.AsyncByteStream):

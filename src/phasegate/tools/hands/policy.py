@@ -84,7 +84,8 @@ class Policy:
         return server, rule
 
     def _standing(self, call: Call, grants: Sequence[ToolGrant]) -> list[ToolGrant]:
-        return [grant for grant in grants if grant.server == call.server and grant.stands(self.now())]
+        definition = self.servers[call.server].definition
+        return [grant for grant in grants if grant.is_for(call.server, definition) and grant.stands(self.now())]
 
     def _is_pinned(self, call: Call, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> None:
         pins = [grant.pins[call.tool] for grant in grants if call.tool in grant.pins]

@@ -1,7 +1,7 @@
 """Sessions with MCP servers: begun at the first call, kept, and begun anew where a server died."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from mcp import McpError
 from mcp.types import CONNECTION_CLOSED, CallToolResult, TextContent, Tool
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
-from phasegate.core import Missing, PhasegateError, Unknown
+from phasegate.core import Missing, PhasegateError, Refused, Unknown
 from phasegate.team.servers import ToolServer
 from phasegate.tools.cleaning import clean
 from phasegate.tools.hands.line import Line, root
@@ -27,6 +27,10 @@ _LONGEST = 400
 """Characters of an error that are kept."""
 
 
+Trusts = Callable[[ToolServer], Awaitable[None]]
+"""Raises where a server must not be started or contacted."""
+
+
 class Sessions:
     """One session with each server that is used; for one event loop."""
 
@@ -36,6 +40,7 @@ class Sessions:
         log: Path | None = None,
         waits: Sequence[float] = WAITS,
         start_seconds: float = START_SECONDS,
+        trusts: Trusts | None = None,
     ) -> None:
         """Prepares it; nothing is started.
 
@@ -44,11 +49,13 @@ class Sessions:
             log: what servers write to their standard error is added to this file; None throws it away.
             waits: seconds before each further attempt.
             start_seconds: how long a server may take until it answers for the first time.
+            trusts: asked before a server of a repository's own is started or contacted; None: none is.
         """
         self._environ = environ
         self._log = log
         self._waits = waits
         self._start_seconds = start_seconds
+        self._trusts = trusts
         self._lines: dict[str, Line] = {}
         self._retired: list[Line] = []
         """Sessions that no further call uses, with calls still under way."""
@@ -145,7 +152,14 @@ class Sessions:
         missing = server.missing(self._environ)
         if missing:
             raise Missing(f"server '{server.name}' is not configured: {missing[0]} is not set", fix=f"set {missing[0]}")
+        if server.definition:
+            await self._is_trusted(server)
         return await self._again(_Unready)(self._start, server)
+
+    async def _is_trusted(self, server: ToolServer) -> None:
+        if self._trusts is None:
+            raise Refused(f"'{server.name}' waits for a manager: it {server.runs}", reason="server_not_granted")
+        await self._trusts(server)
 
     async def _start(self, server: ToolServer) -> Line:
         line = Line(server, self._environ, self._log, self._start_seconds)

@@ -14,6 +14,8 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 
+from phasegate.team.launch import safe_path
+
 MOST_BYTES = 16 * 2**20
 """Of one message; a server that says more at once is ended."""
 LOGGED_BYTES = 2**20
@@ -25,7 +27,7 @@ Write = MemoryObjectSendStream[SessionMessage]
 
 @asynccontextmanager
 async def program(
-    words: Sequence[str], environ: Mapping[str, str], log: Path | None
+    words: Sequence[str], environ: Mapping[str, str], log: Path | None, folder: Path
 ) -> AsyncIterator[tuple[Read, Write]]:
     """Starts a program and speaks with it, until it ends or the context does; then all that it started ends, too.
 
@@ -33,12 +35,13 @@ async def program(
         words: the program, and its arguments.
         environ: what it sees besides what every program needs (`PATH`, `HOME`, …).
         log: what it writes to its standard error is added to this file; None throws it away.
+        folder: where it starts.
     """
     said, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, told = anyio.create_memory_object_stream[SessionMessage](0)
-    sees = {**get_default_environment(), **environ}
+    sees = {**get_default_environment(), "PATH": safe_path(os.environ), **environ}
     process = await asyncio.create_subprocess_exec(
-        *words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=sees, limit=MOST_BYTES, start_new_session=True
+        *words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=sees, cwd=folder, limit=MOST_BYTES, start_new_session=True
     )
     try:
         async with anyio.create_task_group() as group, said, told:
@@ -57,6 +60,17 @@ async def program(
     finally:
         with anyio.CancelScope(shield=True):
             await _end(process)
+
+
+def neutral_folder(environ: Mapping[str, str]) -> Path:
+    """Return a folder of the person's own that no repository holds, made where it is missing."""
+    base = Path(environ.get("XDG_CACHE_HOME") or "")
+    folder = (base if base.is_absolute() else Path.home() / ".cache") / "phasegate" / "servers"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written
+        return Path("/")
+    return folder
 
 
 async def _hear(process: Process, said: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
