@@ -15,7 +15,7 @@ from bench.empty import EmptyNodes
 from bench.latency import Latency
 from phasegate.authors import Brief, Draft, Facts, Report, ScriptedAuthor, Subject
 from phasegate.core import Severity, SystemClock
-from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, Statement
+from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, RunStatus, Statement
 from phasegate.store import Database
 from phasegate.store.database import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
@@ -113,6 +113,13 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
         yield Desk(path=path, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue, key=key)
     queue.close()
     await database.close()
+
+
+async def advance(d: Desk, run_id: str) -> RunStatus:
+    """Advance a run as a worker does, which forgets the rows of the segments before."""
+    status = await d.segments.advance(run_id)
+    d.queue.forget(run_id, (await d.ledger.run(run_id)).segments - 1)
+    return status
 
 
 def sdlc() -> Flow:

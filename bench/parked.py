@@ -8,10 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.desk import Desk, desk
+from bench.desk import Desk, advance, desk
 from bench.measure import Row
 from phasegate.app.inbox import Inbox
-from phasegate.workflow.worker import guarded
 
 PARKED = 5_000
 RESUMED = 40
@@ -53,7 +52,7 @@ async def _measured(runs: int) -> tuple[list[float], float]:
         async with desk(Path(folder)) as d:
             for name in ("parked", *names):
                 await d.start(name, "")
-                await guarded(d.segments, name, d.queue)
+                await advance(d, name)
             _copy(d.path, runs - 1)
             seconds = [await _resume(d, name) for name in names]
             return seconds[5:], statistics.median([await _listed(d) for _ in range(7)])
@@ -62,7 +61,7 @@ async def _measured(runs: int) -> tuple[list[float], float]:
 async def _resume(d: Desk, name: str) -> float:
     began = time.perf_counter()
     await d.approve(name)
-    await guarded(d.segments, name, d.queue)
+    await advance(d, name)
     return time.perf_counter() - began
 
 

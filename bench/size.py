@@ -5,9 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.desk import Desk, desk, sdlc
+from bench.desk import Desk, advance, desk, sdlc
 from bench.measure import Row
-from phasegate.workflow.worker import guarded
 
 RUNS = 24
 KILO = 1024
@@ -34,7 +33,7 @@ async def sizes(runs: int = RUNS) -> list[Row]:
 async def _advance(d: Desk, names: list[str]) -> None:
     """As a worker does, which marks the queue's row as done and forgets those before."""
     for name in names:
-        await guarded(d.segments, name, d.queue)
+        await advance(d, name)
         _mark_done(d.path, name)
 
 

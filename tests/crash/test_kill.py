@@ -27,7 +27,7 @@ from crash.parts import (
 )
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
-from phasegate.workflow.liveness import is_dead
+from phasegate.workflow.lease import read_leases
 from unit.workflow.parts import Desk, desk
 
 pytestmark = pytest.mark.slow
@@ -136,7 +136,7 @@ async def test_a_worker_that_lives_is_not_robbed_and_one_that_stops_is_followed(
             await until("it stands", lambda: _made(found, "in-draft.0"))
             holder = await asyncio.to_thread(d.queue.holder, "in-draft")
             assert holder
-            assert not is_dead(d.team.database.parent / "workers", holder)
+            assert await _is_live(d, holder)
             with worker(tmp_path, 1) as second:
                 assert second.stdout
                 await asyncio.to_thread(second.stdout.readline)
@@ -147,11 +147,19 @@ async def test_a_worker_that_lives_is_not_robbed_and_one_that_stops_is_followed(
                 assert found.calls("in-draft.draft-first-text") == 1
                 first.send_signal(signal.SIGTERM)
                 assert await asyncio.to_thread(first.wait, 30) == 0
-                assert is_dead(d.team.database.parent / "workers", holder)
+                assert not await _is_live(d, holder)
                 await until("it was taken over", lambda: _ended(d, 3))
         assert found.made("overlaps") == set()
         assert found.calls("in-draft.draft-first-text") == 2
         assert (await d.ledger.run("in-draft")).status is RunStatus.released
+
+
+async def _is_live(d: Desk, executor: str) -> bool:
+    database = await Database.open(d.team.database)
+    try:
+        return any(lease.live for lease in await database.read(read_leases) if lease.executor == executor)
+    finally:
+        await database.close()
 
 
 async def _made(found: Marks, name: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crash.parts import SYSTEM, Watched, marks, team
 from phasegate.core import Missing
+from phasegate.workflow.lease import Fence
 from phasegate.workflow.segment import Segments
 from phasegate.workflow.worker import Worker
 from unit.workflow.parts import desk
@@ -19,15 +20,15 @@ def main(folder: Path, stops: int) -> None:
     found = marks(folder, stops)
 
     @asynccontextmanager
-    async def parts() -> AsyncIterator[Segments]:
+    async def parts(fence: Fence) -> AsyncIterator[Segments]:
         if stops < 0:
             raise Missing("there is no sandbox", fix="install bubblewrap")
-        async with desk(team(folder, found)) as built:
+        async with desk(team(folder, found), fence) as built:
             yield Watched(**vars(built.segments), found=found)
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM)
+    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM, limit=100)
     worker.start()
     print(worker.executor, flush=True)
     ended.wait()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.authors import CHECKS
-from phasegate.core import Clock, Finding, Held, InvalidInput, SystemClock, new_id
+from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
 from phasegate.ledger import (
     Comment,
     Decision,
@@ -30,7 +30,7 @@ from phasegate.ledger import (
     unlock_key,
 )
 from phasegate.sandbox import find_sandbox
-from phasegate.store import Database
+from phasegate.store import Database, Guard
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
@@ -47,7 +47,7 @@ from phasegate.workflow import (
     signed,
 )
 from phasegate.workflow.approvers import may_approve
-from phasegate.workflow.liveness import is_dead
+from phasegate.workflow.freeing import free
 from phasegate.workflow.tokens import give_token
 from phasegate.workspace import Workspace, link_state
 
@@ -169,13 +169,8 @@ class App:
         """
         run = await self.ledger.run(run_id)
         queue = await self.queue.opened()
-        holder = await asyncio.to_thread(queue.holder, run.id)
-        if holder and not is_dead(self.state / "workers", holder):
-            raise Held(
-                f"run '{run.id}' is being worked on by process {holder.partition('-')[0]}",
-                fix=f"follow it with 'phasegate status {run.id}', or stop that process",
-            )
-        if holder is None and not run.status.ended:
+        await free(self.database, queue, run.id)
+        if not run.status.ended and not await asyncio.to_thread(queue.goes_on, run.id):
             await self.ledger.redispatch(run.id, queue.dispatch)
         return await self.ledger.run(run.id)
 
@@ -296,8 +291,13 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[App]:
+async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lambda _: None) -> AsyncIterator[App]:
     """Opens the target repository that the path is in.
+
+    Args:
+        path: of the repository, or in it.
+        clock: tells the time.
+        guard: checks at the start of each transaction that writes whether it may.
 
     Raises:
         InvalidInput: it is none, or its configuration, cards or workflow do not hold.
@@ -313,7 +313,7 @@ async def open_app(path: Path, *, clock: Clock | None = None) -> AsyncIterator[A
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
     path = workspace.state / DATABASE
-    database = await Database.open(path)
+    database = await Database.open(path, guard)
     link_state(folder, workspace.state)
     queue = LazyQueue(path)
     system = _system_key(workspace.state / "system.key")

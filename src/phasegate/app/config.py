@@ -48,6 +48,8 @@ class Work(_Strict):
     """The workflow: `graphs/NAME.yaml`."""
     model: str = COMPILER
     """Who writes: the embedded compiler."""
+    concurrency: int = Field(default=0, ge=0, le=1000)
+    """Segments that each worker works on at a time; 0: as many as it may use cores."""
 
 
 class Index(_Strict):

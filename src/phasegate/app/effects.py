@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Releaser:
                 approved tree (`wheel_contents`), or the index holds other bytes (`index_conflict`).
         """
         built = await self._approved(outcome)
+        await self._folder.ledger.confirm()
         receipt = await self._index.publish(built.files)
         files = {file.name: file.sha256 for file in receipt.files}
         wheel = self._folder.index / receipt.project / built.project.wheel_name
@@ -51,6 +53,7 @@ class Releaser:
                 f"the index does not hold {built.project.name} {built.project.version} any more",
                 fix=f"put its folder back, then 'phasegate run --resume {outcome.facts.run}'",
             )
+        await self._folder.ledger.confirm()
         installation = await install(receipt, built.project, self._environment(outcome, built))
         return {"environment": self._folder.name(installation.folder)}
 
@@ -68,7 +71,8 @@ class Releaser:
     async def land(self, outcome: Outcome) -> dict[str, Any]:
         """Moves the user's branch to the release where nothing of theirs is in the way."""
         facts, workspace = outcome.facts, self._folder.workspace
-        landed = workspace.land(outcome.commit, workspace.marked(f"intake/{facts.run}/1") or outcome.commit)
+        intake = workspace.marked(f"intake/{facts.run}/1") or outcome.commit
+        landed = await self._folder.ledger.holding(partial(workspace.land, outcome.commit, intake))
         return {"landed": landed, "commit": outcome.commit}
 
     async def _approved(self, outcome: Outcome) -> Built:

@@ -1,13 +1,13 @@
-"""Puts the engine together: the team's nodes with their authors, checks and effects, and the worker that drives them.
+"""Puts the engine together: the team's nodes with their authors, checks and effects.
 
-Only what advances runs imports this: it loads LangGraph, the compiler and the queue, which takes seconds.
+Only what advances runs imports this: it loads LangGraph and the compiler, which takes seconds.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from phasegate.app.app import App, open_app
+from phasegate.app.app import App
 from phasegate.app.effects import effects
 from phasegate.authors.checks import checks
 from phasegate.authors.compiler import Compiler
@@ -17,7 +17,6 @@ from phasegate.sandbox import find_sandbox
 from phasegate.workflow.graph import build_graph
 from phasegate.workflow.nodes import Look, TeamNodes
 from phasegate.workflow.segment import Segments, segments
-from phasegate.workflow.worker import Worker
 
 
 @asynccontextmanager
@@ -56,14 +55,3 @@ def _look(app: App, stack: AsyncExitStack) -> Look | None:
     sessions = sessions_of(app)
     stack.push_async_callback(sessions.close)
     return Looker(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
-
-
-def worker(app: App) -> Worker:
-    """A worker for the app's repository, with parts of its own."""
-
-    @asynccontextmanager
-    async def parts() -> AsyncIterator[Segments]:
-        async with open_app(app.folder.path, clock=app.clock) as own, engine(own) as built:
-            yield built
-
-    return Worker(app.database.path, parts, app.keeper.system)

@@ -1,44 +1,62 @@
-"""Workers that live on this machine, and the one that outlives the terminal."""
+"""Workers that live, and the one that outlives the terminal."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
 
-from phasegate.workflow.liveness import is_dead, lock
+import sqlalchemy as sa
 
-STANDING = "standing"
+from phasegate.app.app import App
+from phasegate.core import new_id
+from phasegate.workflow import lease as leases
+from phasegate.workflow.lease import Lease
+
 LOG = "worker.log"
 
 
-def attended(state: Path) -> bool:
+async def living(app: App) -> list[Lease]:
+    """Leases of the workers that seem to live, the oldest first."""
+    return [lease for lease in await app.database.read(leases.read_leases) if lease.live]
+
+
+async def attended(app: App) -> bool:
     """Whether a worker of this repository lives, so that a decision is followed up at once."""
-    folder = state / "workers"
-    return folder.is_dir() and any(not is_dead(folder, file.name) for file in folder.iterdir())
+    return bool(await living(app))
 
 
-def stand(state: Path) -> TextIO | None:
-    """Has this process be the standing worker until it ends; None where another one is."""
-    return lock(state / "workers", STANDING)
-
-
-def detach(repository: Path, state: Path) -> int | None:
+async def detach(app: App) -> int | None:
     """Starts a worker that outlives this terminal.
+
+    The role is claimed before the process starts, so that of many who ask at once one starts it.
 
     Returns:
         Its process id; None where one stands already.
     """
-    folder = state / "workers"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not is_dead(folder, STANDING):
+    executor = f"{os.getpid()}-{new_id()}"
+    if not await app.database.write(_claim, executor):
         return None
-    with (state / LOG).open("a") as log:
+    process = _start(app.folder.path, app.state / LOG, executor)
+    await app.database.write(leases.hand_over, executor, process)
+    return process
+
+
+def _start(folder: Path, log: Path, executor: str) -> int:
+    with log.open("a") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "phasegate.cli", "worker"],
-            cwd=repository,
+            [sys.executable, "-m", "phasegate.cli", "worker", "--lease", executor],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=file,
+            stderr=file,
             start_new_session=True,
         )
     return process.pid
+
+
+def _claim(connection: sa.Connection, executor: str) -> bool:
+    leases.begin(connection, executor, beat=0)
+    if leases.claim_role(connection, executor, leases.STANDING):
+        return True
+    leases.end(connection, executor)
+    return False

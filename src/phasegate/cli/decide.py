@@ -155,7 +155,7 @@ async def _decide(
         taken = await app.decide(
             gate, DecisionKind(decision), ring.manager, key, digest=digest, comments=anchored, waiver=waiver
         )
-        followed = attended(app.state)
+        followed = await attended(app)
     if as_json:
         click.echo(json.dumps({**taken.statement.as_json(), "key_id": taken.key_id, "attended": followed}, indent=2))
         return

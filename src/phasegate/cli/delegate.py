@@ -161,7 +161,7 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
         with interruptible():
             key = ring.unlock()
         await app.revoke(gate, ring.manager, key)
-        followed = attended(app.state)
+        followed = await attended(app)
     if as_json:
         click.echo(json.dumps({"gate": str(gate.key), "by": ring.manager, "attended": followed}, indent=2))
         return

@@ -67,7 +67,7 @@ async def _run(
         if spec:
             warn(app)
         if detach:
-            process = leave(app.folder.path, app.state)
+            process = await leave(app)
             console.print(
                 f"run {started.id}: " + (f"worker {process} takes it" if process else "the standing worker takes it")
             )
@@ -110,7 +110,7 @@ async def attend(app: "App", run_id: str, who: tuple[str | None, Path | None], b
     console = output()
     attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
     try:
-        async with hosted(app), delivering(app, run_id):
+        async with hosted(app, run_id), delivering(app, run_id):
             return await attendance.until_the_end(run_id)
     except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
         console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
@@ -147,9 +147,18 @@ async def _deliver(app: "App", run_id: str) -> None:
 
 
 @asynccontextmanager
-async def hosted(app: "App") -> "AsyncIterator[None]":
-    """A worker in this process, with its log in the repository's state folder."""
-    from phasegate.app.engine import worker as worker_of
+async def hosted(app: "App", run_id: str = "") -> "AsyncIterator[None]":
+    """A worker in this process, with its log in the repository's state folder.
+
+    Args:
+        app: where.
+        run_id: the run that somebody attends here: it is taken first, and they are told when it cannot go on.
+
+    Raises:
+        Lost: others took over what the worker was at.
+        Exhausted: its files are gone; or, of an attended run, that nothing can be stored.
+    """
+    from phasegate.app.hosting import ending_with, worker_of
     from phasegate.app.mirror import mirroring
     from phasegate.app.standing import LOG
     from phasegate.app.watching import watching
@@ -157,12 +166,12 @@ async def hosted(app: "App") -> "AsyncIterator[None]":
     handler = logging.FileHandler(app.state / LOG, delay=True)
     _log_to(handler)
     worker = worker_of(app)
-    await asyncio.to_thread(worker.start)
+    await asyncio.to_thread(worker.start, run_id)
     try:
-        async with watching(app), mirroring(app):
+        async with ending_with(worker, run_id), watching(app), mirroring(app):
             yield
     finally:
-        worker.stop()
+        await asyncio.to_thread(worker.stop)
         handler.close()
 
 
@@ -204,16 +213,16 @@ def _unreleasable(app: "App", run: "Run") -> bool:
 
 
 @click.command()
-def worker() -> None:
+@click.option("--lease", default="", hidden=True, help="The lease that was begun for this process.")
+def worker(lease: str) -> None:
     """Take segments of runs until stopped."""
-    asyncio.run(_worker())
+    asyncio.run(_worker(lease))
 
 
-async def _worker() -> None:
+async def _worker(lease: str) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.engine import worker as worker_of
+    from phasegate.app.hosting import ending_with, worker_of
     from phasegate.app.mirror import mirroring
-    from phasegate.app.standing import stand
     from phasegate.app.watching import watching
 
     _log_to(logging.StreamHandler())
@@ -221,15 +230,14 @@ async def _worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        standing = stand(app.state)
-        taking = worker_of(app)
+        taking = worker_of(app, lease)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)
-        async with watching(app), mirroring(app):
-            await stopped.wait()
-        await asyncio.to_thread(taking.stop)
-        if standing:
-            standing.close()
+        try:
+            async with ending_with(taking), watching(app), mirroring(app):
+                await stopped.wait()
+        finally:
+            await asyncio.to_thread(taking.stop)
     click.echo("stopped; what it was at is taken up again by the next worker", err=True)
 
 

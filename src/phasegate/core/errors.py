@@ -7,6 +7,7 @@
     ├── Refused             5  a decision was refused; `reason` is a machine-readable code
     ├── Parked              6  the run waits for a person, or stopped and can be resumed
     ├── Held                7  another process holds the run
+    │   └── Lost               this process held it, and another has taken it over
     ├── Exhausted           8  disk, port, database or memory is not to be had
     └── Unknown             9  nobody knows whether it was done
 
@@ -76,6 +77,10 @@ class Held(PhasegateError):
     """Another process holds the run."""
 
     exit_code = 7
+
+
+class Lost(Held):
+    """This process held a run, and another has taken it over; nothing more can be written here."""
 
 
 class Exhausted(PhasegateError):

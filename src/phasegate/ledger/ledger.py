@@ -143,6 +143,22 @@ class Ledger:
 
         await self._database.write(send)
 
+    async def holding(self, work: Callable[[], T]) -> T:
+        """Do short work beside the database while nobody can take this process's runs over.
+
+        Raises:
+            Lost: they were taken over already; nothing was done.
+        """
+        return await self._database.write(lambda _: work())
+
+    async def confirm(self) -> None:
+        """Check that this process may still write, right before something outside is changed.
+
+        Raises:
+            Lost: another process has taken its runs over.
+        """
+        await self.holding(lambda: None)
+
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Appends events; one that is there already is left out."""
         await self._recorder.record(run_id, entries)

@@ -29,6 +29,8 @@ BUSY_SECONDS = 30
 READERS = 4
 PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 """Of every connection to the file."""
+Guard = Callable[[Any], None]
+"""Checks in a transaction that is about to write, on the driver's connection, that it may; it raises if not."""
 _WRITES = {"writes": True}
 
 _STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
@@ -40,15 +42,20 @@ T = TypeVar("T")
 class Database:
     """The workspace's database; everything that is stored goes through one of these."""
 
-    def __init__(self, path: Path, engine: sa.Engine) -> None:
+    def __init__(self, path: Path, engine: sa.Engine, guard: Guard = lambda _: None) -> None:
         self.path = path
+        self.guard = guard
         self._engine = engine
         self._readers = _Readers(engine)
         self._writer = _Writer(engine.execution_options(**_WRITES))
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, guard: Guard = lambda _: None) -> Self:
         """Opens the file, makes it and its tables where they are missing.
+
+        Args:
+            path: of the file.
+            guard: checks at the start of each transaction that writes whether it may.
 
         Raises:
             Exhausted: the disk is full, the file cannot be written, or somebody holds it for longer than 30 s.
@@ -62,7 +69,7 @@ class Database:
             except BaseException:
                 engine.dispose()
                 raise
-        return cls(path, engine)
+        return cls(path, engine, guard)
 
     async def close(self) -> None:
         """Closes all connections, after what was begun has ended."""
@@ -78,7 +85,7 @@ class Database:
     async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the function in one transaction that holds the write lock; commits unless it raises."""
         with storage_errors(self.path):
-            return await self._writer.run(partial(_call, body, args, kwargs))
+            return await self._writer.run(partial(_guarded, self.guard, body, args, kwargs))
 
     async def alone(self, work: Callable[[int], T]) -> T:
         """Runs work of a library that brings a connection and a transaction of its own, while no other writer writes.
@@ -185,6 +192,11 @@ def _is_locked(error: Exception) -> bool:
 
 
 def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
+    return body(connection, *args, **kwargs)
+
+
+def _guarded(guard: Guard, body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
+    guard(connection.connection.driver_connection)
     return body(connection, *args, **kwargs)
 
 

@@ -66,6 +66,8 @@ class Saver(SqliteSaver):
                 if transaction:
                     cursor.execute("BEGIN IMMEDIATE")
                 try:
+                    if transaction:
+                        self._database.guard(self.conn)
                     yield cursor
                 except BaseException:
                     self.conn.rollback()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Protocol
 
 from langgraph.types import Overwrite, interrupt
@@ -108,7 +109,7 @@ class TeamNodes:
                 when=(await self.facing.facts(state["run"])).started_at,
                 message=f"{phase.id}: {phase.title}",
             )
-            self.workspace.point(branch(state["run"]), commit)
+            await self.ledger.holding(partial(self.workspace.point, branch(state["run"]), commit))
             same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
             return {"commit": commit, "outcome": "unchanged" if same and state["round"] > 1 else "drafted"}
 

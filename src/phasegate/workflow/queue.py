@@ -14,7 +14,8 @@ QUEUE = "segments"
 ADVANCE = "advance"
 VERSION = "1"
 """Of the queue's rows, not of Phasegate: the library never takes up rows of another version."""
-POLL_SECONDS = 0.05
+LIMIT = 2
+"""Segments that a worker works on at a time, where nothing else is set."""
 
 
 class Queue:
@@ -32,9 +33,7 @@ class Queue:
             )
             if new:
                 self._client._sys_db.run_migrations()
-            self._client.register_queue(
-                QUEUE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS, on_conflict="never_update"
-            )
+            self._client.register_queue(QUEUE, partition_concurrency=1, on_conflict="never_update")
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -56,13 +55,22 @@ class Queue:
         }
         self._client.enqueue_in_transaction(connection, options, run_id)
 
-    def executors(self) -> set[str]:
-        """Workers that hold a segment."""
-        return {str(row.executor_id) for row in self._pending()}
+    def held(self) -> dict[str, str]:
+        """By segment, `RUN:NUMBER`, the worker that holds it."""
+        return {row.workflow_id: str(row.executor_id) for row in self._listed("PENDING")}
 
     def holder(self, run_id: str) -> str | None:
         """The worker that holds the run's segment, or None."""
-        return next((str(r.executor_id) for r in self._pending() if r.workflow_id.startswith(f"{run_id}:")), None)
+        return next((by for name, by in self.held().items() if run_of(name) == run_id), None)
+
+    def goes_on(self, run_id: str) -> bool:
+        """Whether a segment of the run waits to be taken or is held."""
+        rows = [*self._listed("ENQUEUED"), *self._listed("PENDING")]
+        return any(run_of(row.workflow_id) == run_id for row in rows)
+
+    def send_on(self, segment: str, executor: str) -> bool:
+        """Have a segment that this worker holds wait again; False where it does not hold it any more."""
+        return self._client._sys_db.reenqueue_for_recovery(segment, [executor], QUEUE)
 
     def forget(self, run_id: str, upto: int) -> None:
         """Deletes the rows of a run's segments that have ended, up to a number."""
@@ -87,5 +95,10 @@ class Queue:
         self._client.destroy()
         self._engine.dispose()
 
-    def _pending(self) -> list[Any]:
-        return self._client.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+    def _listed(self, status: str) -> list[Any]:
+        return self._client.list_workflows(status=status, queue_name=QUEUE, load_input=False, load_output=False)
+
+
+def run_of(segment: str) -> str:
+    """Name the run of a segment."""
+    return segment.rpartition(":")[0]

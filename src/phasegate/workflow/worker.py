@@ -1,58 +1,98 @@
-"""A worker: takes segments from the queue, one at a time of each run, and takes over those of workers that died."""
+"""A worker: takes segments from the queue, and takes over those of workers that died or fell silent."""
 
 import asyncio
 import gc
 import logging
 import os
-import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig
 
-from phasegate.core import Held, PhasegateError, SystemClock, UsageError, new_id
+from phasegate.core import Lost, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Database
 from phasegate.store.database import queue_engine
-from phasegate.workflow.liveness import lock
+from phasegate.workflow.guarding import Trouble, parked, patiently
+from phasegate.workflow.keeping import Keeper
+from phasegate.workflow.lease import Fence
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
-from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow
+from phasegate.workflow.queue_rows import SERIALIZER
 from phasegate.workflow.segment import Segments
+from phasegate.workflow.taking import Taker
 
-RECOVERY_SECONDS = 2.0
-LOG = "see .phasegate/worker.log"
 _log = logging.getLogger("phasegate.worker")
 
-Parts = Callable[[], AbstractAsyncContextManager[Segments]]
+Parts = Callable[[Fence], AbstractAsyncContextManager[Segments]]
 
 
 class Worker:
     """One process's worker; there is at most one in a process."""
 
-    def __init__(self, database: Path, parts: Parts, system: PrivateKey) -> None:
+    def __init__(self, database: Path, parts: Parts, system: PrivateKey, *, limit: int = 0, executor: str = "") -> None:
         """Prepares it.
 
         Args:
             database: the workspace's database file.
-            parts: builds what segments need, on the loop that they run on.
+            parts: builds what segments need, on the loop that they run on; what it writes is to be fenced.
             system: signs what is recorded where the parts cannot be built.
+            limit: how many segments it works on at a time; 0: as many as this process may use cores.
+            executor: its name, where whoever started it has begun its lease already.
         """
         self._database = database
-        self._locks = database.parent / "workers"
         self._parts = parts
         self._system = system
+        self._limit = limit or cores()
+        self._handed = bool(executor)
         self._segments: asyncio.Future[Segments] | None = None
-        self._stopped = threading.Event()
-        self.executor = f"{os.getpid()}-{new_id()}"
+        self._at_work: set[str] = set()
+        self.executor = executor or f"{os.getpid()}-{new_id()}"
+        self.fence = Fence(executor=self.executor)
+        self.trouble = Trouble()
+        self.ended: Future[PhasegateError] = Future()
+        """Done when the worker must end: its lease was lost, or its files are gone."""
 
-    def start(self) -> None:
-        """Begins to take segments."""
-        self._lock = lock(self._locks, self.executor)
-        if self._lock is None:
-            raise Held(f"worker '{self.executor}' runs already", fix="start it again")
+    def start(self, first: str = "") -> None:
+        """Begin to take segments.
+
+        Args:
+            first: a run that is taken before others.
+
+        Raises:
+            Lost: the lease that was begun for it is gone.
+            Exhausted: the database cannot be used.
+        """
         self._queue = Queue(self._database)
         self._engine = queue_engine(self._database)
+        self._keeper = Keeper(
+            executor=self.executor,
+            database=self._database,
+            queue=self._queue,
+            at_work=self._at_work,
+            system=self._system,
+            lost=self._end,
+        )
+        self._keeper.claim(handed=self._handed)
+        self._taker = self._launched()
+        self._taker.first = first
+        self._keeper.start()
+        self._taker.start()
+
+    def stop(self, patience: int = 0) -> None:
+        """Stop taking segments; one that works has `patience` seconds, and is handed back for others to take."""
+        self._taker.stop()
+        self._keeper.stop()
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
+        with suppress(Exception):  # the database may be gone or full: others see that this process has ended
+            self._keeper.release()
+        self._keeper.close()
+        self._queue.close()
+        self._engine.dispose()
+
+    def _launched(self) -> Taker:
         config: DBOSConfig = {
             "name": "phasegate",
             "system_database_engine": self._engine,
@@ -63,30 +103,55 @@ class Worker:
             "use_listen_notify": False,
             "enable_otlp": False,
         }
-        DBOS(config=config)
-        DBOS.workflow(name=ADVANCE)(_function(self._advance))
+        library = DBOS(config=config)
+        DBOS.workflow(name=ADVANCE, max_recovery_attempts=None)(_function(self._advance))
+        DBOS.listen_queues([])  # ours is taken from here
         DBOS.launch()
-        self._watch = threading.Thread(target=self._recover, name="recovery", daemon=True)
-        self._watch.start()
+        library._background_jobs_stop_event.set()  # nothing is delayed or has a deadline: two writes a second less
+        return Taker(
+            library=library,
+            executor=self.executor,
+            database=self._database,
+            limit=self._limit,
+            at_work=self._at_work,
+        )
 
-    def stop(self, patience: int = 0) -> None:
-        """Stops taking segments; one that works has `patience` seconds, and is taken up again at the next start."""
-        self._stopped.set()
-        self._watch.join()
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
-        self._queue.close()
-        self._engine.dispose()
-        if self._lock:
-            self._lock.close()
-            Path(self._lock.name).unlink(missing_ok=True)
+    def _end(self, error: PhasegateError) -> None:
+        if not self.ended.done():
+            self.ended.set_result(error)
 
     async def _advance(self, run_id: str) -> str:
+        self._at_work.add(run_id)
         try:
-            segments = await self._ready()
+            status = await patiently(partial(self._advanced, run_id), partial(self._park, run_id), self.trouble)
+        except Lost as error:
+            self._end(error)
+            await asyncio.Event().wait()  # until the process ends; to return would write what came of the segment
+            raise
+        finally:
+            self._at_work.discard(run_id)
+        await self._forget(DBOS.workflow_id or "")
+        return status.value
+
+    async def _advanced(self, run_id: str) -> RunStatus:
+        segments = await self._ready()
+        return await segments.advance(run_id)
+
+    async def _park(self, run_id: str, error: Exception) -> None:
+        """Parks the run without the parts, which may be what failed."""
+        database = await Database.open(self._database, self.fence)
+        try:
+            await parked(Ledger(database, SystemClock(), self._system), run_id, error)
+        finally:
+            await database.close()
+
+    async def _forget(self, segment: str) -> None:
+        """Deletes the rows of the segments before; what cannot be deleted now is, after the next one."""
+        run, _, number = segment.rpartition(":")
+        try:
+            await asyncio.to_thread(self._queue.forget, run, int(number) - 1)
         except Exception as error:
-            _log.exception("the worker's parts cannot be built", extra={"action": "park", "run": run_id})
-            return (await self._unready(run_id, error)).value
-        return (await guarded(segments, run_id, self._queue)).value
+            _log.warning("rows of run %s are left: %s", run, error, extra={"action": "forget", "run": run})
 
     async def _ready(self) -> Segments:
         """The parts, built once for all segments; a failure is tried again by the next."""
@@ -98,42 +163,20 @@ class Worker:
     async def _hold(self, built: asyncio.Future[Segments]) -> None:
         """Keeps the parts until the loop ends, which cancels this, and closes them there."""
         try:
-            async with self._parts() as segments:
+            async with self._parts(self.fence) as segments:
                 gc.freeze()  # what is loaded by now stays: looking through all of it takes 0.1 s each time
                 built.set_result(segments)
                 await asyncio.Event().wait()
         except Exception as error:
             built.set_exception(error)
 
-    async def _unready(self, run_id: str, error: Exception) -> RunStatus:
-        database = await Database.open(self._database)
-        try:
-            fix = error.fix if isinstance(error, PhasegateError) else LOG
-            await park(Ledger(database, SystemClock(), self._system), run_id, str(error), fix)
-        finally:
-            await database.close()
-        return RunStatus.parked
 
-    def _recover(self) -> None:
-        self._look()
-        while not self._stopped.wait(RECOVERY_SECONDS):
-            self._look()
-
-    def _look(self) -> None:
-        try:
-            asyncio.run(refuse_foreign(self._database, self._system, self._queue))
-            for name in self._queue.executors() - {self.executor}:
-                self._take_over(name)
-        except Exception:
-            _log.exception("looking for dead workers failed", extra={"action": "recover"})
-
-    def _take_over(self, executor: str) -> None:
-        """Holds the dead worker's lock meanwhile, so that two who see it dead do not both send its segments on."""
-        held = lock(self._locks, executor)
-        if held is not None:
-            with held:
-                DBOS._recover_pending_workflows([executor])
-                Path(held.name).unlink(missing_ok=True)
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def _function(advance: Callable[[str], Awaitable[str]]) -> Callable[[str], Awaitable[str]]:
@@ -143,56 +186,3 @@ def _function(advance: Callable[[str], Awaitable[str]]) -> Callable[[str], Await
         return await advance(run_id)
 
     return function
-
-
-async def guarded(segments: Segments, run_id: str, queue: Queue) -> RunStatus:
-    """Advances the run; whatever fails parks it for a person, and nothing is lost."""
-    try:
-        status = await segments.advance(run_id)
-    except PhasegateError as error:
-        await park(segments.ledger, run_id, str(error), error.fix)
-        status = RunStatus.parked
-    except Exception as error:
-        _log.exception("segment failed", extra={"action": "park", "run": run_id})
-        await park(segments.ledger, run_id, f"{type(error).__name__}: {error}", LOG)
-        status = RunStatus.parked
-    run = await segments.ledger.run(run_id)
-    await asyncio.to_thread(queue.forget, run_id, run.segments - 1)
-    return status
-
-
-async def refuse_foreign(path: Path, system: PrivateKey, queue: Queue) -> None:
-    """Parks the runs whose rows in the queue somebody else wrote, and deletes those rows.
-
-    The run goes on from its last checkpoint when a person resumes it: a row holds nothing but the run's name.
-    """
-    rows = await asyncio.to_thread(queue.foreign)
-    if not rows:
-        return
-    database = await Database.open(path)
-    try:
-        for row in rows:
-            await _park_foreign(Ledger(database, SystemClock(), system), row)
-            await asyncio.to_thread(queue.delete, row)
-    finally:
-        await database.close()
-
-
-async def _park_foreign(ledger: Ledger, row: ForeignRow) -> None:
-    message = f"the queue's row '{row.id}' was changed (serializer {row.serializer}); it was refused, and nothing ran"
-    _log.error(message, extra={"action": "refuse", "run": row.run})
-    try:
-        run = await ledger.run(row.run)
-    except UsageError:
-        return
-    if run.id == row.run and not run.status.ended:
-        fix = f"find out who writes the database, then go on: 'phasegate run --resume {run.id}'"
-        await park(ledger, run.id, message, fix)
-
-
-async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
-    """Has the run stand until a person sends it on."""
-    run = await ledger.run(run_id)
-    note = f"{message}\n{fix}" if fix else message
-    event = (f"parked:{run.segments}", {"why": message, "fix": fix})
-    await ledger.set_status(run_id, RunStatus.parked, note, event)

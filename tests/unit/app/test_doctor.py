@@ -19,13 +19,13 @@ from rich.console import Console
 from phasegate.app import open_app
 from phasegate.app.doctor import Check, Said, Skipped, State, ask, checks_of
 from phasegate.app.doctor.machine import git, python
-from phasegate.app.standing import stand
 from phasegate.app.tools import open_tools
 from phasegate.cli.root import root
 from phasegate.cli.views.doctor import show
 from phasegate.core import Missing, PhasegateError
 from phasegate.ledger import PrivateKey
 from phasegate.store.schema import backlog
+from phasegate.workflow.lease import begin
 from phasegate.workspace.scaffold import Approver
 from unit.authors.small import FOLDER, laid
 
@@ -145,10 +145,9 @@ async def test_a_run_that_waits_for_a_worker_is_trouble(tmp_path: Path) -> None:
     async with open_app(folder) as app:
         await app.start(folder / FOLDER)
     assert await state(folder, "worker") is State.trouble
-    held = stand(folder / ".git" / "phasegate")
-    assert held
+    async with open_app(folder) as app:
+        await app.database.write(begin, "1-abc")
     assert await state(folder, "worker") is State.ok
-    held.close()
 
 
 async def test_an_index_that_cannot_be_written_is_trouble(tmp_path: Path) -> None:

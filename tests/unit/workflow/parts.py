@@ -26,7 +26,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
-from phasegate.store import Database
+from phasegate.store import Database, Guard
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Nodes, build_graph
@@ -190,10 +190,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(team: Team) -> AsyncIterator[Desk]:
+async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]:
     workspace = _workspace(team.folder)
     await _migrated(team.database)
-    database = await Database.open(team.database)
+    database = await Database.open(team.database, guard)
     ledger = Ledger(database, team.clock, team.system)
     queue = await Queue.open(team.database)
     keeper = Gatekeeper(

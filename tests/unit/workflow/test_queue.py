@@ -37,7 +37,7 @@ async def test_a_segment_is_enqueued_with_what_it_follows_from_or_not_at_all(tmp
 async def test_nobody_holds_what_only_waits(tmp_path: Path) -> None:
     async with desk(Team(tmp_path)) as d:
         await d.start()
-        assert d.queue.executors() == set()
+        assert d.queue.held() == {}
         assert d.queue.holder("r1") is None
 
 

@@ -16,7 +16,7 @@ from phasegate.core import PhasegateError
 from phasegate.ledger import RunStatus
 from phasegate.store import Database
 from phasegate.workflow.checkpoints import Saver
-from phasegate.workflow.worker import refuse_foreign
+from phasegate.workflow.foreign import refuse_foreign
 from unit.workflow.parts import Team, desk
 
 

@@ -1,16 +1,19 @@
 """What a worker does when a segment fails, and how it knows who lives."""
 
 import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from phasegate.authors import Brief, Draft
-from phasegate.core import InvalidInput
+from phasegate.core import Exhausted, InvalidInput, Lost
 from phasegate.ledger import RunStatus
-from phasegate.workflow.liveness import is_dead, lock
-from phasegate.workflow.worker import guarded
-from unit.workflow.parts import Team, desk, write_item
+from phasegate.workflow.guarding import Trouble, parked, patiently
+from unit.workflow.parts import Desk, Team, desk, write_item
 
 
 @pytest.mark.parametrize(
@@ -19,10 +22,6 @@ from unit.workflow.parts import Team, desk, write_item
         (InvalidInput("'ebs' is no operation", fix="mend line 3"), "'ebs' is no operation\nmend line 3"),
         (InvalidInput("it does not hold"), "it does not hold"),  # with nothing to do about it
         (KeyError("volumes"), "KeyError: 'volumes'\nsee .phasegate/worker.log"),  # a fault of ours
-        (
-            OSError(28, "No space left on device"),
-            "OSError: [Errno 28] No space left on device\nsee .phasegate/worker.log",
-        ),
     ],
 )
 async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_there(
@@ -38,27 +37,101 @@ async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_th
     caplog.set_level(logging.CRITICAL, logger="phasegate")
     async with desk(Team(tmp_path, author=author)) as d:
         run = await d.start()
-        assert await guarded(d.segments, run, d.queue) is RunStatus.parked
+        assert await _guarded(d, run) is RunStatus.parked
         parked = await d.ledger.run(run)
         assert (parked.status, parked.note) == (RunStatus.parked, note)
         (event,) = await d.ledger.events(run, prefix="parked:")
         assert event.body["why"] == note.partition("\n")[0]
         failing = False
         await d.ledger.redispatch(run, d.queue.dispatch)
-        assert await guarded(d.segments, run, d.queue) is RunStatus.waiting
+        assert await _guarded(d, run) is RunStatus.waiting
         assert (await d.ledger.run(run)).note == ""
         assert (await d.open_gate()).key == (run, "first", 1)
 
 
-def test_a_lock_is_held_by_one_and_dropped_with_its_file(tmp_path: Path) -> None:
-    held = lock(tmp_path / "workers", "1-abc")
-    assert held
-    assert not is_dead(tmp_path / "workers", "1-abc")
-    assert lock(tmp_path / "workers", "1-abc") is None
-    held.close()
-    assert is_dead(tmp_path / "workers", "1-abc")
+async def _guarded(d: Desk, run: str, trouble: Trouble | None = None) -> RunStatus:
+    return await patiently(partial(d.segments.advance, run), partial(parked, d.ledger, run), trouble or Trouble())
 
 
-def test_who_left_no_lock_is_dead_and_gets_none(tmp_path: Path) -> None:
-    assert is_dead(tmp_path, "1-abc")
-    assert list(tmp_path.iterdir()) == []
+def _full() -> Exception:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def _caused(by: Exception) -> Exception:
+    error = InvalidInput("Git refuses the path 'a'", fix="take another name")
+    error.__cause__ = by
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (OSError(28, "No space left on device"), "free some disk space"),
+        (OSError(122, "Disk quota exceeded"), "free some disk space"),
+        (OSError(27, "File too large"), "free some disk space"),
+        (OSError(24, "Too many open files"), "allow more open files ('ulimit -n 1024')"),
+        (OSError(30, "Read-only file system"), "make the file system writable again"),
+        (OSError(5, "Input/output error"), "make the disk work again"),
+        (OperationalError("insert", {}, _full()), "free some disk space"),
+        (_caused(ValueError("failed to write object: No space left on device")), "free some disk space"),
+        (Exhausted("the database 'p' cannot be used", fix="x").with_traceback(None), None),
+    ],
+)
+async def test_what_storage_refuses_is_waited_out_and_parks_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception, fix: str | None
+) -> None:
+    failures, trouble = [error, error], Trouble()
+    noted: list[str] = []
+
+    async def author(brief: Brief) -> Draft:
+        if trouble.error:
+            noted.append(trouble.error.fix)
+        if failures:
+            raise failures.pop()
+        return await write_item(brief)
+
+    caplog.set_level(logging.CRITICAL, logger="phasegate")
+    async with desk(Team(tmp_path, author=author)) as d:
+        run = await d.start()
+        status = await _guarded(d, run, trouble)
+        if fix is None:  # exhausted, but not storage: a person has to look
+            assert status is RunStatus.parked
+            return
+        assert status is RunStatus.waiting
+        assert noted == [f"{fix}, then 'phasegate run --resume RUN'"] * 2
+        assert trouble.error is None
+        assert await d.ledger.events(run, prefix="parked:") == []
+
+
+async def test_a_run_that_was_taken_over_is_neither_parked_nor_tried_again(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    async def author(brief: Brief) -> Draft:
+        calls.append(brief.item)
+        raise Lost("taken over")
+
+    async with desk(Team(tmp_path, author=author)) as d:
+        run = await d.start()
+        with pytest.raises(Lost):
+            await _guarded(d, run)
+        assert (await d.ledger.run(run)).status is RunStatus.working
+        assert calls == ["text"]
+
+
+async def test_what_cannot_even_be_parked_is_tried_again(tmp_path: Path) -> None:
+    fails = [LookupError("a fault of ours")]
+    parks: list[Callable[[], Awaitable[None]]] = []
+
+    async def advance() -> RunStatus:
+        if fails:
+            raise fails.pop()
+        return RunStatus.waiting
+
+    async def park(error: Exception) -> None:
+        parks.append(partial(park, error))
+        raise OSError(28, "No space left on device")
+
+    assert await patiently(advance, park, Trouble()) is RunStatus.waiting
+    assert len(parks) == 1

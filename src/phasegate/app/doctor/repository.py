@@ -63,7 +63,7 @@ async def _managers(app: App, keys: Path) -> str:
 
 
 async def _worker(app: App) -> str:
-    if attended(app.state):
+    if await attended(app):
         return "one lives"
     fix = "phasegate worker, phasegate serve, or phasegate run --detach"
     standing = [run.id for run in await app.ledger.runs() if run.status is RunStatus.working]

@@ -1,0 +1,108 @@
+"""Advances a run whatever fails: a failure of the run parks it for a person, one of storage is waited out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from phasegate.core import Exhausted, Lost, PhasegateError
+from phasegate.ledger import Ledger, RunStatus
+from phasegate.store.failing import failing
+
+LOG = "see .phasegate/worker.log"
+_log = logging.getLogger("phasegate.worker")
+
+Advance = Callable[[], Awaitable[RunStatus]]
+Park = Callable[[Exception], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class Trouble:
+    """What keeps a worker from storing anything, for as long as it lasts."""
+
+    error: Exhausted | None = None
+    _since: float = 0.0
+
+    def note(self, error: Exhausted) -> None:
+        """Keep an error."""
+        if self.error is None:
+            self._since = time.monotonic()
+        self.error = error
+
+    def end(self) -> None:
+        """Forget it: something was stored."""
+        self.error = None
+
+    def lasts(self, seconds: float) -> Exhausted | None:
+        """Return the error, where it has lasted for so long."""
+        return self.error if self.error and time.monotonic() - self._since >= seconds else None
+
+
+async def patiently(advance: Advance, park: Park, trouble: Trouble) -> RunStatus:
+    """Advance a run, again and again as long as storage refuses it; whatever else fails parks the run.
+
+    Args:
+        advance: goes on from what was stored.
+        park: has the run stand.
+        trouble: is told what storage refuses.
+
+    Raises:
+        Lost: another worker took the run over.
+    """
+    pauses = _pauses()
+    while True:
+        try:
+            status = await _advanced(advance, park)
+        except Lost:
+            raise
+        except Exception as error:
+            trouble.note(_refused(error))
+            _log.warning("a segment waits for storage: %s", error, extra={"action": "wait"})
+            await asyncio.sleep(next(pauses))
+        else:
+            trouble.end()
+            return status
+
+
+async def _advanced(advance: Advance, park: Park) -> RunStatus:
+    try:
+        return await advance()
+    except Lost:
+        raise
+    except Exception as error:
+        if failing(error):
+            raise
+        await park(error)
+        return RunStatus.parked
+
+
+async def parked(ledger: Ledger, run_id: str, error: Exception) -> None:
+    """Have the run stand until a person sends it on, with what failed as the reason."""
+    if isinstance(error, PhasegateError):
+        await park(ledger, run_id, str(error), error.fix)
+    else:
+        _log.error("segment failed", exc_info=error, extra={"action": "park", "run": run_id})
+        await park(ledger, run_id, f"{type(error).__name__}: {error}", LOG)
+
+
+async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
+    """Have the run stand until a person sends it on."""
+    run = await ledger.run(run_id)
+    note = f"{message}\n{fix}" if fix else message
+    event = (f"parked:{run.segments}", {"why": message, "fix": fix})
+    await ledger.set_status(run_id, RunStatus.parked, note, event)
+
+
+def _refused(error: Exception) -> Exhausted:
+    """What storage refuses; where a failure cannot even be noted, it is counted as one of storage."""
+    return failing(error) or Exhausted(
+        f"nothing can be stored: {type(error).__name__}: {error}", fix="look at it, then 'phasegate run --resume RUN'"
+    )
+
+
+def _pauses() -> Iterator[float]:
+    pause = 0.5
+    while True:
+        yield pause
+        pause = min(pause * 2, 5.0)
