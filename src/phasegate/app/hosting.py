@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from phasegate.app.app import App, open_app
 from phasegate.core import PhasegateError
 from phasegate.workflow.lease import Fence
-from phasegate.workflow.segment import Segments
 from phasegate.workflow.worker import Worker
+
+if TYPE_CHECKING:
+    from phasegate.workflow.segment import Segments
 
 
 def worker_of(app: App, executor: str = "") -> Worker:
@@ -20,7 +23,7 @@ def worker_of(app: App, executor: str = "") -> Worker:
     """
 
     @asynccontextmanager
-    async def parts(fence: Fence) -> AsyncIterator[Segments]:
+    async def parts(fence: Fence) -> "AsyncIterator[Segments]":
         from phasegate.app.engine import engine
 
         async with open_app(app.folder.path, clock=app.clock, guard=fence) as own, engine(own) as built:

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from phasegate.core import Finding, identifier
-from phasegate.runbooks.inventory import Inventory
+
+if TYPE_CHECKING:
+    from phasegate.runbooks.inventory import Inventory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ class Brief:
     """What the round before left standing."""
     comments: tuple[str, ...] = ()
     """What the manager asked this author for; each wants an answer."""
-    inventory: Inventory | None = None
+    inventory: "Inventory | None" = None
     """What it looked at first; None: nobody looked."""
 
 

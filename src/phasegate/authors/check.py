@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from phasegate.authors.author import Facts
 from phasegate.core import Finding
-from phasegate.runbooks.inventory import Inventory
+
+if TYPE_CHECKING:
+    from phasegate.runbooks.inventory import Inventory
 
 CHECKS = (
     "spec-lint",
@@ -38,7 +40,7 @@ class Subject:
     files: Mapping[str, bytes]
     since: Mapping[str, bytes]
     """The files that were approved last."""
-    inventory: Inventory | None = None
+    inventory: "Inventory | None" = None
     """What the reviewer looked at first; None: nobody looked."""
 
 

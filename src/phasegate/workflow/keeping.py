@@ -112,7 +112,8 @@ class Keeper(threading.Thread):
                     "this process was silent for too long, and others took over what it was at", fix="start it again"
                 )
             known = leases.read_leases(connection)
-        asyncio.run(self._refuse())
+        if self._queue.foreign():
+            asyncio.run(self._refuse())
         held = self._queue.held()
         self._send_own_on({name for name, by in held.items() if by == self._executor})
         self._look_at_others(known, held)

@@ -1,6 +1,7 @@
 """The queue of segments: rows in the same database, enqueued in the same transaction as what they follow from."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,11 @@ VERSION = "1"
 """Of the queue's rows, not of Phasegate: the library never takes up rows of another version."""
 LIMIT = 2
 """Segments that a worker works on at a time, where nothing else is set."""
+
+_LISTED = sa.text(
+    "select workflow_uuid, executor_id from workflow_status where queue_name = :queue and status = :status"
+)
+_WAITS = sa.text("select 1 from workflow_status where queue_name = :queue and status = 'ENQUEUED' limit 1")
 
 
 class Queue:
@@ -57,7 +63,7 @@ class Queue:
 
     def held(self) -> dict[str, str]:
         """By segment, `RUN:NUMBER`, the worker that holds it."""
-        return {row.workflow_id: str(row.executor_id) for row in self._listed("PENDING")}
+        return {str(row.workflow_uuid): str(row.executor_id) for row in self._listed("PENDING")}
 
     def holder(self, run_id: str) -> str | None:
         """The worker that holds the run's segment, or None."""
@@ -66,7 +72,12 @@ class Queue:
     def goes_on(self, run_id: str) -> bool:
         """Whether a segment of the run waits to be taken or is held."""
         rows = [*self._listed("ENQUEUED"), *self._listed("PENDING")]
-        return any(run_of(row.workflow_id) == run_id for row in rows)
+        return any(run_of(row.workflow_uuid) == run_id for row in rows)
+
+    def any_waits(self) -> bool:
+        """Whether any segment waits to be taken."""
+        with self._engine.connect() as connection:
+            return connection.execute(_WAITS, {"queue": QUEUE}).first() is not None
 
     def send_on(self, segment: str, executor: str) -> bool:
         """Have a segment that this worker holds wait again; False where it does not hold it any more."""
@@ -95,8 +106,9 @@ class Queue:
         self._client.destroy()
         self._engine.dispose()
 
-    def _listed(self, status: str) -> list[Any]:
-        return self._client.list_workflows(status=status, queue_name=QUEUE, load_input=False, load_output=False)
+    def _listed(self, status: str) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(_LISTED, {"queue": QUEUE, "status": status}).all()
 
 
 def run_of(segment: str) -> str:

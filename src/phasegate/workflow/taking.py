@@ -12,9 +12,9 @@ from dbos._core import execute_dequeued_workflow
 from dbos._utils import generate_uuid
 
 from phasegate.store.changes import Changes
-from phasegate.workflow.queue import QUEUE, VERSION, run_of
+from phasegate.workflow.queue import QUEUE, VERSION, Queue, run_of
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.15
 """How often it is asked whether anything was written at all."""
 PATIENCE_SECONDS = 5.0
 """How often it is looked what waits though nothing was written."""
@@ -28,13 +28,23 @@ class Taker(threading.Thread):
     that waits of the runs that others attend.
     """
 
-    def __init__(self, *, library: DBOS, executor: str, database: Path, limit: int, at_work: Collection[str]) -> None:
+    def __init__(
+        self,
+        *,
+        library: DBOS,
+        executor: str,
+        database: Path,
+        queue: Queue,
+        limit: int,
+        at_work: Collection[str],
+    ) -> None:
         """Prepares it.
 
         Args:
             library: the queue's, launched.
             executor: the worker that takes.
             database: the workspace's database file.
+            queue: where segments wait.
             limit: how many segments the worker works on at a time.
             at_work: the runs that it works on.
         """
@@ -42,6 +52,7 @@ class Taker(threading.Thread):
         self._library = library
         self._executor = executor
         self._changes = Changes(database)
+        self._queue = queue
         self._limit = limit
         self._at_work = at_work
         self._stopped = threading.Event()
@@ -55,7 +66,8 @@ class Taker(threading.Thread):
             try:
                 if self._changes.any() or time.monotonic() - looked > PATIENCE_SECONDS:
                     looked = time.monotonic()
-                    self._take()
+                    if self._queue.any_waits():
+                        self._take()
             except Exception as error:
                 _log.warning("taking segments failed: %s", error, extra={"action": "take"})
                 self._stopped.wait(1)

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dbos import DBOS, DBOSConfig
 
@@ -21,12 +22,14 @@ from phasegate.workflow.keeping import Keeper
 from phasegate.workflow.lease import Fence
 from phasegate.workflow.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.queue_rows import SERIALIZER
-from phasegate.workflow.segment import Segments
 from phasegate.workflow.taking import Taker
+
+if TYPE_CHECKING:
+    from phasegate.workflow.segment import Segments
 
 _log = logging.getLogger("phasegate.worker")
 
-Parts = Callable[[Fence], AbstractAsyncContextManager[Segments]]
+Parts = Callable[[Fence], "AbstractAsyncContextManager[Segments]"]
 
 
 class Worker:
@@ -107,11 +110,13 @@ class Worker:
         DBOS.workflow(name=ADVANCE, max_recovery_attempts=None)(_function(self._advance))
         DBOS.listen_queues([])  # ours is taken from here
         DBOS.launch()
-        library._background_jobs_stop_event.set()  # nothing is delayed or has a deadline: two writes a second less
+        for event in (library._background_jobs_stop_event, *library.background_thread_stop_events):
+            event.set()  # the library's own polls, of queues, delays and deadlines that are not used here
         return Taker(
             library=library,
             executor=self.executor,
             database=self._database,
+            queue=self._queue,
             limit=self._limit,
             at_work=self._at_work,
         )
@@ -153,14 +158,14 @@ class Worker:
         except Exception as error:
             _log.warning("rows of run %s are left: %s", run, error, extra={"action": "forget", "run": run})
 
-    async def _ready(self) -> Segments:
+    async def _ready(self) -> "Segments":
         """The parts, built once for all segments; a failure is tried again by the next."""
         if self._segments is None or (self._segments.done() and self._segments.exception()):
             self._segments = asyncio.get_running_loop().create_future()
             self._holder = asyncio.create_task(self._hold(self._segments))
         return await asyncio.shield(self._segments)
 
-    async def _hold(self, built: asyncio.Future[Segments]) -> None:
+    async def _hold(self, built: "asyncio.Future[Segments]") -> None:
         """Keeps the parts until the loop ends, which cancels this, and closes them there."""
         try:
             async with self._parts(self.fence) as segments:
