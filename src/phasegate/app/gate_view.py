@@ -41,6 +41,17 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exemption:
+    """A waiver that an earlier gate of the run was passed with: what it excuses is still not mended."""
+
+    gate: str
+    rules: tuple[str, ...]
+    owner: str
+    reason: str
+    expires: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateView:
     """One gate, with everything that a decision needs."""
 
@@ -54,6 +65,8 @@ class GateView:
     findings: tuple[Finding, ...]
     evidence: tuple[Evidence, ...]
     answers: tuple[Answer, ...]
+    exemptions: tuple[Exemption, ...]
+    """Waivers of earlier gates, which this gate's findings need not show any more."""
     expires_at: datetime | None
     decision: Decision | None
     said: tuple[Decision, ...]
@@ -117,6 +130,7 @@ class GateView:
             "findings": [{**vars(f), "blocking": f.blocking} for f in self.findings],
             "evidence": [vars(row) for row in self.evidence],
             "answers": [vars(answer) for answer in self.answers],
+            "exemptions": [{**vars(each), "rules": list(each.rules)} for each in self.exemptions],
             "decision": self.decision.statement.as_json() if self.decision else None,
             "cost": self.cost.as_json(),
             "tools": [asked.as_json() for wait in self.tools for asked in wait.tools],
@@ -161,6 +175,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         findings=tuple(findings_of(events, key.phase, key.attempt)),
         evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
         answers=_answers(events, key),
+        exemptions=_exemptions(dossier),
         expires_at=gate.opened_at + expires if expires else None,
         decision=dossier.decision,
         said=dossier.taken,
@@ -195,6 +210,21 @@ def _answers(events: list[Event], key: GateKey) -> tuple[Answer, ...]:
         Answer(comment=comment, by=draft.body["by"], text=text)
         for draft in drafts
         for comment, text in draft.body.get("answers", [])
+    )
+
+
+def _exemptions(dossier: Dossier) -> tuple[Exemption, ...]:
+    said = (decision.statement for decision in dossier.passed if decision.statement.gate != dossier.key)
+    return tuple(
+        Exemption(
+            gate=f"{statement.gate.phase}/{statement.gate.attempt}",
+            rules=waiver.rules,
+            owner=waiver.owner,
+            reason=waiver.reason,
+            expires=waiver.expires,
+        )
+        for statement in said
+        if (waiver := statement.waiver)
     )
 
 

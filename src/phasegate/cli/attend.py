@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
@@ -162,8 +162,21 @@ class Attendance:
             rules=rules,
             owner=click.prompt("Owner", default=self.manager or self.app.workspace.user.name, err=True),
             reason=click.prompt("Reason", err=True),
-            expires=click.prompt("Expires", default=month, err=True),
+            expires=click.prompt("Expires", default=month, type=_Day(), err=True),
         )
+
+
+class _Day(click.ParamType):
+    """A date; asked for again where it is none, so that a slip loses nothing that was typed before it."""
+
+    name = "day"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the date as it was typed."""
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            self.fail(f"'{value}' is not a date; write YYYY-MM-DD", param, ctx)
 
 
 def waits(view: GateView) -> Parked:

@@ -27,6 +27,8 @@ class Notes:
     """By runbook: the grants gained, the grants lost."""
     requirements: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By spec, the ids that the release serves."""
+    untested: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By spec, the acceptance criteria that no test shows: somebody waived the finding."""
     index: str = ""
     """Address of the package index; empty for the one that pip is set up for."""
 
@@ -52,8 +54,14 @@ def release_notes(notes: Notes) -> str:
         "## Requirements served",
         "\n".join(f"- {plain(name)}: {', '.join(map(plain, ids))}" for name, ids in sorted(notes.requirements.items()))
         or "None: no spec has part in this release.",
+        *_untested(notes.untested),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _untested(untested: Mapping[str, Sequence[str]]) -> list[str]:
+    rows = [f"- {plain(name)}: {', '.join(map(plain, ids))}" for name, ids in sorted(untested.items()) if ids]
+    return ["## Not shown by a test", "\n".join(rows)] if rows else []
 
 
 def plain(text: str) -> str:

@@ -118,6 +118,7 @@ def _templates() -> Environment:
         "visible": visible,
         "stamp": stamp,
         "iso": words.iso,
+        "spans": words.spans,
         "count": count,
         "role": role,
         "marked": words.marked,

@@ -41,6 +41,10 @@ def build(parts: Parts) -> FastAPI:
     return web
 
 
+_UNROUTED = {404: "there is no page '{path}'", 405: "'{path}' does not answer {method}"}
+"""What the router's own refusals mean, where its phrase would only repeat the status."""
+
+
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, PhasegateError)
     return await _answer(request, problem_of(error))
@@ -49,7 +53,8 @@ async def _ours(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     reason = {404: "unknown", 405: "method_not_allowed"}.get(error.status_code, "not_understood")
-    answer = await _answer(request, Problem(status=error.status_code, reason=reason, detail=str(error.detail)))
+    detail = _UNROUTED.get(error.status_code, str(error.detail)).format(path=request.url.path, method=request.method)
+    answer = await _answer(request, Problem(status=error.status_code, reason=reason, detail=detail))
     answer.headers.update(error.headers or {})
     return answer
 

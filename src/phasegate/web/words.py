@@ -44,6 +44,15 @@ def marked(line: str) -> list[Piece]:
     return [Piece(text, bool(_HIDDEN.fullmatch(text))) for text in _HIDDEN.split(line) if text]
 
 
+def spans(text: str) -> list[str]:
+    """Split a text at its backticks: every second part is code.
+
+    >>> spans("call (`ec2:X`) on it")
+    ['call (', 'ec2:X', ') on it']
+    """
+    return text.split("`")
+
+
 def paragraphs(text: str) -> list[str]:
     """The text's lines, visible."""
     return [visible(line) for line in text.splitlines()]

@@ -182,7 +182,11 @@ def _not_lapsed(statement: Statement, dossier: Dossier, now: datetime) -> None:
 def _holds(statement: Statement, findings: Sequence[Finding], now: datetime) -> None:
     blocking = [finding for finding in findings if finding.blocking]
     if statement.kind is DecisionKind.request_changes and not statement.comments:
-        raise Refused("changes are requested without saying which", reason="comments_missing", fix="--comment TEXT")
+        raise Refused(
+            "changes are requested without saying which",
+            reason="comments_missing",
+            fix="write at least one comment (in the terminal: --comment TEXT)",
+        )
     if statement.kind is DecisionKind.approve and blocking:
         names = ", ".join(sorted({rule_of(finding) for finding in blocking}))
         raise Refused(
@@ -203,13 +207,13 @@ def _waivable(statement: Statement, blocking: set[str], today: date) -> None:
         raise Refused(
             f"the exception does not cover everything that blocks: {missing or 'owner or reason is missing'}",
             reason="waiver_incomplete",
-            fix="--waive RULE for each, with --owner, --reason and --expires",
+            fix="name each rule, an owner, a reason and an expiry (--waive, --owner, --reason, --expires)",
         )
     if _day(waiver.expires) <= today:
         raise Refused(
             f"an exception that expires on {waiver.expires} is over before it begins",
             reason="waiver_expired",
-            fix="--expires YYYY-MM-DD, a day to come",
+            fix="give a day to come, as YYYY-MM-DD",
         )
 
 
@@ -217,7 +221,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise Refused(f"'{text}' is not a date", reason="waiver_expired", fix="--expires YYYY-MM-DD") from error
+        raise Refused(f"'{text}' is not a date", reason="waiver_expired", fix="write it as YYYY-MM-DD") from error
 
 
 def rule_of(finding: Finding) -> str:

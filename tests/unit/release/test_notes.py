@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date
 
 from phasegate.release import Notes, permission_changes, propose, release_notes
@@ -6,7 +7,12 @@ from unit.release.acme import policy, tree
 _POLICY = "src/acme_runbooks/runbooks/unattached_ebs_volumes.iam-policy.json"
 
 
-def _notes(version: str = "1.1.0", previous: str = "1.0.0", title: str = "Unattached EBS volumes") -> str:
+def _notes(
+    version: str = "1.1.0",
+    previous: str = "1.0.0",
+    title: str = "Unattached EBS volumes",
+    untested: Sequence[str] = (),
+) -> str:
     base = tree()
     new = tree(
         {
@@ -24,6 +30,7 @@ def _notes(version: str = "1.1.0", previous: str = "1.0.0", title: str = "Unatta
             changes=propose(base, new).changes,
             permissions=permission_changes(base, new),
             requirements={"001-unattached-ebs-volumes": ["FR-001", "AC-002"]},
+            untested={"001-unattached-ebs-volumes": untested},
             index="file:///srv/index/",
         )
     )
@@ -39,6 +46,11 @@ def test_notes_say_what_users_ask() -> None:
     assert "'acme-runbooks==1.0.0'" in text
     assert "- 001-unattached-ebs-volumes: FR-001, AC-002" in text
     assert "demo" not in text
+
+
+def test_notes_say_what_no_test_shows() -> None:
+    assert "Not shown by a test" not in _notes()
+    assert _notes(untested=["AC-003"]).endswith("## Not shown by a test\n\n- 001-unattached-ebs-volumes: AC-003\n")
 
 
 def test_notes_of_a_demo_and_of_a_first_release() -> None:

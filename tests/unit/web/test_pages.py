@@ -1,14 +1,17 @@
 from datetime import timedelta
 
 import pytest
+from rich.console import Console
 
+from phasegate.app.gate_view import view_gate
 from phasegate.app.words import PAST
 from phasegate.authors import Report
+from phasegate.cli.views.gate import gate_summary
 from phasegate.core import Finding, Severity
-from phasegate.ledger import DecisionKind, GateKey
+from phasegate.ledger import DecisionKind, GateKey, RunStatus
 from phasegate.workflow.approvers import FRESH
 from unit.authors.small import FOLDER, NOW, SPEC
-from unit.web.parts import Browser, Office, hidden_fields
+from unit.web.parts import PASSPHRASES, Browser, Office, hidden_fields
 
 BLOCKS = Finding(check="spec-lint", rule="vague", severity=Severity.high, path=f"{FOLDER}/spec.md", message="vague")
 
@@ -162,6 +165,65 @@ async def test_waiver_needs_owner_reason_and_a_day_to_come(here: Office) -> None
         assert (refused.status_code, 'value="known"' in refused.text) == (422, True)
         assert (await ada.decide(key, "waive", **waiver)).status_code == 303
     assert await decided(here, key) == "waive by ada"
+
+
+async def test_waived_finding_is_shown_at_every_later_gate(here: Office) -> None:
+    here.script.reports["spec-lint"] = Report(findings=(BLOCKS,))
+    key = await here.gate()
+    waiver = {"rule": "spec-lint/vague", "owner": "mia", "reason": "known <b>", "expires": "2027-01-01"}
+    async with here.browser("ada") as ada:
+        assert "Waived at earlier gates" not in (await ada.client.get(f"/gates/{key}")).text
+        assert (await ada.decide(key, "waive", **waiver)).status_code == 303
+        here.script.reports.clear()
+        await here.segments.advance(key.run)
+        later = GateKey(key.run, "plan", 1)
+        page = (await ada.client.get(f"/gates/{later}")).text
+    assert "Waived at earlier gates, and not mended" in page
+    assert "known &lt;b&gt;" in page
+    view = await view_gate(here.app, await here.parts.gate(*later))
+    row = {"gate": "specify/1", "rules": ["spec-lint/vague"], "owner": "mia", "reason": "known <b>"}
+    assert view.as_json()["exemptions"] == [{**row, "expires": "2027-01-01"}]
+    told = Console(width=100)
+    with told.capture() as captured:
+        told.print(gate_summary(view, NOW))
+    assert "spec-lint/vague at specify/1, until 2027-01-01; mia: known <b>" in captured.get()
+
+
+async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since(here: Office) -> None:
+    key = await here.gate()
+    first = (await view_gate(here.app, await here.parts.gate(*key))).as_json()
+    assert first["compared"] == "to approve for the first time, shown whole"
+    whole = {change["path"]: [line[1:] for line in change["lines"][3:]] for change in first["changes"]}
+    tree = here.app.workspace.tree(first["commit"])
+    for path in (f"{FOLDER}/spec.md", f"{FOLDER}/runbook.yaml"):
+        assert whole[path] == tree[path].decode().splitlines()
+    async with here.browser("ada") as ada:
+        page = (await ada.client.get(f"/gates/{key}")).text
+        assert "Changes to approve for the first time, shown whole" in page
+        assert "State == " in page
+        await ada.decide(key, "approve")
+        await here.segments.advance(key.run)
+    later = (await view_gate(here.app, await here.parts.gate(key.run, "plan", 1))).as_json()
+    assert later["compared"] == "since the last approval"
+    assert f"{FOLDER}/spec.md" not in {change["path"] for change in later["changes"]}
+
+
+async def test_released_spec_is_compared_with_its_release(here: Office) -> None:
+    async with here.browser("ada") as ada:
+        key = await to_release(here, ada)
+        assert (await ada.decide(key, "approve", passphrase=PASSPHRASES["ada"])).status_code == 303
+        await here.segments.advance(key.run)
+    assert (await here.app.ledger.run(key.run)).status is RunStatus.released
+    again = await here.gate()
+    shown = (await view_gate(here.app, await here.parts.gate(*again))).as_json()
+    assert shown["compared"] == f"since run {key.run} was released"
+    assert f"{FOLDER}/runbook.yaml" not in {change["path"] for change in shown["changes"]}
+
+
+async def test_unknown_address_is_named_on_its_page(here: Office) -> None:
+    async with here.browser("ada") as ada:
+        page = await ada.client.get("/no/such/page")
+    assert (page.status_code, "there is no page &#39;/no/such/page&#39;" in page.text) == (404, True)
 
 
 async def test_release_asks_who_you_are_at_that_moment(here: Office) -> None:

@@ -18,6 +18,7 @@ from phasegate.release import (
     sbom,
     with_version,
 )
+from phasegate.spec import named_tests, read_spec
 
 CHANGELOG = "CHANGELOG.md"
 
@@ -37,6 +38,7 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
         log = brief.files.get(CHANGELOG, b"").decode()
         entry = add_entry(log, version=bump.version, on=facts.date, changes=bump.changes, note=note)
         changed[CHANGELOG] = entry.encode()
+        ids, untested = requirement_ids(brief.files, facts.spec), _untested(brief)
         notes = release_notes(
             Notes(
                 project=facts.project,
@@ -45,7 +47,8 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
                 on=facts.date,
                 changes=bump.changes,
                 permissions=permission_changes(brief.base, brief.files),
-                requirements={facts.spec: requirement_ids(brief.files, facts.spec)},
+                requirements={facts.spec: [name for name in ids if name not in untested]},
+                untested={facts.spec: untested},
             )
         )
         path = notes_path(bump.version)
@@ -58,6 +61,14 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
         return Draft(files=changed, message=f"{facts.project} {bump.version}", answers=answers)
 
     return release
+
+
+def _untested(brief: Brief) -> list[str]:
+    """Return the acceptance criteria that no test of the release names."""
+    facts = brief.facts
+    tests = named_tests(brief.files[f"tests/runbooks/test_{facts.module}.py"].decode())
+    shown = {name for test in tests for name in test.ids}
+    return [each.id for each in read_spec(brief.files, facts.spec).criteria if each.id not in shown]
 
 
 def sbom_path(version: str) -> str:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.gate_view import Answer, Evidence, GateView
+from phasegate.app.gate_view import Answer, Evidence, Exemption, GateView
 from phasegate.app.mirror.seen import ByHand
 from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
@@ -34,6 +34,12 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
     parts += [Text(), Text(f"Findings: {tally(view.findings)}", "name")]
     if view.findings:
         parts.append(_indented(findings_list(view.findings)))
+    if view.exemptions:
+        parts += [
+            Text(),
+            Text("Waived at earlier gates, and not mended", "name"),
+            _indented(_exemptions(view.exemptions)),
+        ]
     if view.tools:
         parts += [Text(), waiting_tools(view.tools)]
     parts += [Text(), Text("Evidence", "name"), _indented(_evidence(view.evidence))]
@@ -117,6 +123,15 @@ def _evidence(rows: Sequence[Evidence]) -> RenderableType:
         says = "; ".join(part for part in (found, visible(row.saw)) if part) or "nothing to object to"
         table.add_row(mark, row.by, Text(says, "quiet"), Text(duration(row.seconds), "quiet"))
     return table
+
+
+def _exemptions(rows: Sequence[Exemption]) -> RenderableType:
+    return Group(*map(_exemption, rows))
+
+
+def _exemption(row: Exemption) -> Text:
+    head = f"{visible(', '.join(row.rules))} at {row.gate}, until {row.expires}"
+    return Text.assemble((head, "wait"), f"; {visible(row.owner)}: {visible(row.reason)}")
 
 
 def hands(rows: Sequence[ByHand]) -> RenderableType:

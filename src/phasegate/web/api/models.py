@@ -166,6 +166,8 @@ class Gate(_Out):
     findings: list[Finding]
     evidence: list[dict[str, Any]]
     answers: list[dict[str, Any]]
+    exemptions: list[dict[str, Any]]
+    """Waivers that earlier gates of the run were passed with."""
     decision: dict[str, Any] | None
     cost: Cost
     by_hand: list[dict[str, Any]]
