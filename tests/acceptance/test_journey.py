@@ -191,3 +191,25 @@ def _until_open(target: Path) -> dict[str, str]:
         if rows:
             return dict(rows[0])
     raise AssertionError((target / ".phasegate" / "worker.log").read_text())
+
+
+def test_demonstration_that_was_left_goes_on_with_the_command_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    env = environment(tmp_path / "home")
+    with terminal(tmp_path, ["demo"], env) as person:
+        for asks in ("8 characters or more", "Once more"):
+            person.waits_for(asks)
+            person.types(PASSPHRASE)
+        person.waits_for("Decision: ")
+        person.types("q")
+        person.waits_for("nothing is lost")
+        *_, folder = person.waits_for("demo .demo/1\n").split()
+        assert person.leaves() == 0
+    with terminal(tmp_path, ["demo", folder], env) as person:
+        assert "spec review" in person.waits_for("Decision: ")
+        person.types("a")
+        person.waits_for("Passphrase")
+        person.types(PASSPHRASE)
+        assert "architecture review" in person.waits_for("Decision: ")
+        person.types("q")
+        assert person.leaves() == 0

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from phasegate.app.account import NOW, REGION, expected
 from phasegate.app.begin import Plan, lay
+from phasegate.app.config import NAME, read_config
 from phasegate.core import Clock
 from phasegate.workspace.scaffold import Approver, Aws
 
@@ -52,6 +54,18 @@ def fresh_folder(top: Path) -> Path:
     (top / ".gitignore").write_text("*\n")
     taken = [int(entry.name) for entry in top.iterdir() if entry.name.isdigit()]
     return top / str(max(taken, default=0) + 1)
+
+
+def port_of(folder: Path) -> int:
+    """Return the port of the account that a demonstration in this folder works with; 0 where there is none.
+
+    Raises:
+        InvalidInput: its configuration cannot be read.
+    """
+    if not (folder / NAME).is_file():
+        return 0
+    config = read_config(folder)
+    return (urlsplit(config.aws.endpoint_url).port or 0) if config.demo else 0
 
 
 def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: Clock) -> Path:

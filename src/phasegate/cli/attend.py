@@ -166,7 +166,7 @@ class Attendance:
         )
 
 
-class _Day(click.ParamType):
+class _Day(click.ParamType[str]):
     """A date; asked for again where it is none, so that a slip loses nothing that was typed before it."""
 
     name = "day"

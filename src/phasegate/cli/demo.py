@@ -10,9 +10,11 @@ import click
 from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from phasegate.app.account import Account
     from phasegate.app.app import App
-    from phasegate.ledger import PrivateKey, Run
+    from phasegate.ledger import Event, PrivateKey, Run
 
 
 @click.command()
@@ -23,28 +25,29 @@ def demo(folder: Path | None, port: int) -> None:
 
     Lays a workspace into DIR (default: a new folder in .demo/), serves a small AWS account on this machine, and takes
     specs/001-unattached-ebs-volumes from spec to wheel. In a terminal you decide at each gate; without one, a policy
-    named 'demo' does, and what it passes cannot be released.
+    named 'demo' does, and what it passes cannot be released. Where DIR holds a demonstration already, it goes on.
     """
     from phasegate.app.account import account
-    from phasegate.app.demo import fresh_folder
+    from phasegate.app.demo import fresh_folder, port_of
     from phasegate.cli.console import output
 
     console = output()
+    place = folder or fresh_folder(Path(".demo"))
+    earlier = port_of(place)
     with console.status("starting a small AWS account on this machine (moto)"):
-        served = account(port)
-        place = served.__enter__()
+        served = account(earlier or port)
+        account_ = served.__enter__()
     try:
-        asyncio.run(_demo(folder or fresh_folder(Path(".demo")), place))
+        asyncio.run(_resumed(place, account_) if earlier else _begun(place, account_))
     finally:
         served.__exit__(None, None, None)
 
 
-async def _demo(folder: Path, place: "Account") -> None:
+async def _begun(folder: Path, place: "Account") -> None:
     from phasegate.app import open_app
     from phasegate.app.demo import POLICY, lay_demo
     from phasegate.cli.console import output
     from phasegate.cli.keys import demo_keys, interactive
-    from phasegate.cli.work import attend
     from phasegate.ledger import write_key
     from phasegate.workspace import Workspace
     from phasegate.workspace.scaffold import Approver
@@ -64,8 +67,42 @@ async def _demo(folder: Path, place: "Account") -> None:
         write_key(demo_keys(Workspace.open(folder).state) / f"{getpass.getuser()}.key", key[1])
     async with open_app(folder, clock=given_clock()) as app:
         run = await app.start(spec.resolve(), "" if person else POLICY)
-        ended = await attend(app, run.id, (None, None))
-        await _ended(app, ended, place)
+        await _followed(app, run, place)
+
+
+async def _resumed(folder: Path, place: "Account") -> None:
+    from phasegate.app import open_app
+    from phasegate.core import InvalidInput
+
+    async with open_app(folder, clock=given_clock()) as app:
+        runs = await app.ledger.runs()
+        if not runs:
+            raise InvalidInput(f"the demonstration in '{folder}' has no run", fix="name a folder that is not there yet")
+        if runs[0].status.ended:
+            await _ended(app, runs[0], place)
+            return
+        before = await app.ledger.events(runs[0].id)
+        await _followed(app, await app.resume(runs[0].id), place, before)
+
+
+async def _followed(app: "App", run: "Run", place: "Account", before: "Sequence[Event]" = ()) -> None:
+    """Follow the run to its end, or until the person at the terminal leaves it at a gate."""
+    from phasegate.cli.console import output
+    from phasegate.cli.keys import interactive
+    from phasegate.cli.views.demo import left
+    from phasegate.cli.work import attend
+    from phasegate.core import Parked
+    from phasegate.ledger import RunStatus
+
+    try:
+        ended = await attend(app, run.id, (None, None), before)
+    except Parked:
+        stands = await app.ledger.run(run.id)
+        if not interactive() or stands.status is not RunStatus.waiting:
+            raise
+        output().print(left(app.folder.path, stands), soft_wrap=True)
+        return
+    await _ended(app, ended, place)
 
 
 def _key() -> "tuple[PrivateKey, bytes]":

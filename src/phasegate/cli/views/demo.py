@@ -9,6 +9,7 @@ from rich.text import Text
 
 from phasegate.app.demo import Result
 from phasegate.app.words import money
+from phasegate.cli.console import command
 from phasegate.ledger import Run
 
 
@@ -37,10 +38,19 @@ def onward(folder: Path, run: Run) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     rows = {
         f"cd {os.path.relpath(folder)}": "",
-        f"phasegate gate {run.id}/build/1": "what was decided on, to the byte",
-        f"phasegate verify {run.id}": "that what was released is what was approved",
+        f"{command(folder)} gate {run.id}/build/1": "what was decided on, to the byte",
+        f"{command(folder)} verify {run.id}": "that what was released is what was approved",
         "git log --stat": "who wrote what",
     }
-    for command, why in rows.items():
-        table.add_row(f"  {command}", Text(why, "quiet"))
+    for typed, why in rows.items():
+        table.add_row(f"  {typed}", Text(why, "quiet"))
     return Group(Text("\nLook further", "name"), table)
+
+
+def left(folder: Path, run: Run) -> RenderableType:
+    """Render how to come back to a demonstration that was left at a gate."""
+    return Group(
+        Text(f"\nLeft; nothing is lost. Run {run.id} waits for your decision.", "name"),
+        Text("The demonstration's AWS account ended with this command, and comes back with the next:", "quiet"),
+        Text(f"→ {command()} demo {os.path.relpath(folder)}"),
+    )
