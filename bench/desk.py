@@ -43,6 +43,9 @@ class Calm:
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         return {f"{SPEC}/spec.md": b"# A spec\n"}
 
+    async def versions(self) -> frozenset[str]:
+        return frozenset()
+
     async def facts(self, run_id: str) -> Facts:
         return Facts(run=run_id, spec=SPEC, project="acme-runbooks", package="acme_runbooks", started_at=NOW)
 
@@ -97,7 +100,8 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
     path, clock, flow = folder / ".phasegate" / "phasegate.db", SystemClock(), sdlc()
     database = await Database.open(path)
     key, system = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
-    queue, ledger = await Queue.open(path), Ledger(database, clock, system)
+    queue = await Queue.open(path)
+    ledger = Ledger(database, clock, system, queue.dispatch)
     keeper = Gatekeeper(
         flow=flow,
         ledger=ledger,

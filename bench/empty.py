@@ -43,6 +43,12 @@ class EmptyNodes:
     def settle(self, phase: Phase) -> Node:
         return _node({"outcome": "ask"} if self.gates else {"outcome": "approve", "since": "0" * 40})
 
+    def turn(self, phase: Phase) -> Node:
+        async def turn(state: Any) -> dict[str, Any]:
+            return {"turn": "held"} if state["phase"] == phase.id else {"turn": "held", "outcome": ""}
+
+        return turn
+
     def gate(self, phase: Phase) -> Node:
         async def gate(state: Any) -> dict[str, Any]:
             interrupt(phase.id)

@@ -146,6 +146,9 @@ class Stopping:
     def consume(self, phase: Phase) -> Node:
         return self._around(phase, "consume", self._nodes.consume(phase))
 
+    def turn(self, phase: Phase) -> Node:
+        return self._around(phase, "turn", self._nodes.turn(phase))
+
     def effects(self, phase: Phase) -> Mapping[str, Node]:
         return {name: self._around(phase, name, node) for name, node in self._nodes.effects(phase).items()}
 

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.authors import CHECKS
-from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
+from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
 from phasegate.ledger import (
     Comment,
     Decision,
@@ -82,6 +84,16 @@ class LazyQueue:
                 self._queue = await Queue.open(self._path)
             return self._queue
 
+    def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
+        """Enqueues a segment in the caller's transaction; the queue must have been opened before that began.
+
+        Raises:
+            PhasegateError: it was not.
+        """
+        if self._queue is None:
+            raise PhasegateError("the queue is not open", fix="open it before the transaction begins")
+        self._queue.dispatch(connection, run_id, number)
+
     def close(self) -> None:
         """Closes it, where it was opened."""
         if self._queue:
@@ -143,6 +155,7 @@ class App:
             started_at=self.clock.now(),
         )
         self.workspace.mark(f"intake/{run_id}/0", run.base)
+        self.workspace.aim(f"target/{run_id}")
         await Mirrors(self.database).switch_on(self.config.mirror.places, run.started_at)
         await self.ledger.add_run(run, (await self.queue.opened()).dispatch)
         return run
@@ -317,7 +330,7 @@ async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lam
     link_state(folder, workspace.state)
     queue = LazyQueue(path)
     system = _system_key(workspace.state / "system.key")
-    ledger = Ledger(database, clock, system)
+    ledger = Ledger(database, clock, system, queue.dispatch)
     try:
         yield App(
             folder=Folder(

@@ -69,10 +69,11 @@ class Releaser:
         return {"runbooks": len(tried.runbooks), **self._kept(outcome, tried)}
 
     async def land(self, outcome: Outcome) -> dict[str, Any]:
-        """Moves the user's branch to the release where nothing of theirs is in the way."""
+        """Moves the branch that the run began from to the release where nothing of the user's is in the way."""
         facts, workspace = outcome.facts, self._folder.workspace
         intake = workspace.marked(f"intake/{facts.run}/1") or outcome.commit
-        landed = await self._folder.ledger.holding(partial(workspace.land, outcome.commit, intake))
+        branch = workspace.aimed(f"target/{facts.run}")
+        landed = await self._folder.ledger.holding(partial(workspace.land, outcome.commit, intake, branch))
         return {"landed": landed, "commit": outcome.commit}
 
     async def _approved(self, outcome: Outcome) -> Built:

@@ -15,6 +15,7 @@ from phasegate.ledger import Grants
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
 from phasegate.workflow.graph import build_graph
+from phasegate.workflow.line import Line
 from phasegate.workflow.nodes import Look, TeamNodes
 from phasegate.workflow.segment import Segments, segments
 
@@ -27,6 +28,8 @@ async def engine(app: App) -> AsyncIterator[Segments]:
         Missing: there is no sandbox.
     """
     sandbox = await find_sandbox()
+    await app.queue.opened()  # the ledger dispatches whoever is next to release
+    await Line(workspace=app.workspace, ledger=app.ledger).remember()
     builder = Builder(sandbox)
     compiler = Compiler(builder)
     async with AsyncExitStack() as stack:

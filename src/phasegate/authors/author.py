@@ -72,7 +72,9 @@ class Brief:
     files: Mapping[str, bytes]
     """All artifacts so far, by path."""
     base: Mapping[str, bytes] = field(default_factory=dict)
-    """The files of the commit that the run began from."""
+    """The files of the newest release, or of the commit that the run began from where nothing was released."""
+    taken: frozenset[str] = frozenset()
+    """Versions that a release cannot have, since they were released or the index holds them; filled where it counts."""
     handed_in: Mapping[str, bytes] = field(default_factory=dict)
     """Files of the spec's folder that the user wrote since the attempt before; filled for the first phase alone."""
     findings: tuple[Finding, ...] = ()

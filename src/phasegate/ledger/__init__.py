@@ -6,7 +6,7 @@ from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
 from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key, write_key
-from phasegate.ledger.ledger import Dispatch, Ledger, Opened, Opening, Taken
+from phasegate.ledger.ledger import Ledger, Opened, Opening, Taken
 from phasegate.ledger.mirrors import Mirrored, Mirrors
 from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
@@ -26,6 +26,7 @@ from phasegate.ledger.records import (
     Statement,
     Waiver,
 )
+from phasegate.ledger.turns import Dispatch
 
 __all__ = [
     "EVENT",

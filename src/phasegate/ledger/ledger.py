@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from phasegate.core import Clock
 from phasegate.ledger import events as chain
-from phasegate.ledger import rows
+from phasegate.ledger import rows, turns
 from phasegate.ledger.dsse import Envelope
 from phasegate.ledger.keys import PrivateKey
 from phasegate.ledger.mirrors import Mirrored, keep
@@ -28,6 +28,7 @@ from phasegate.ledger.records import (
     RunStatus,
     Statement,
 )
+from phasegate.ledger.turns import Dispatch
 from phasegate.store import Database
 
 T = TypeVar("T")
@@ -75,21 +76,20 @@ class Taken(StrEnum):
     token_used = "token_used"  # noqa: S105 - not a secret
 
 
-Dispatch = Callable[[sa.Connection, str, int], None]
-"""Enqueues segment n of a run inside the caller's transaction."""
-
-
 class Ledger:
     """The one place that reads and writes runs, gates, decisions, events and effects."""
 
-    def __init__(self, database: Database, clock: Clock, system: PrivateKey) -> None:
+    def __init__(self, database: Database, clock: Clock, system: PrivateKey, dispatch: Dispatch | None = None) -> None:
         """Takes its parts.
 
         Args:
             database: where the rows lie.
             clock: tells when things happened.
             system: the key that signs events.
+            dispatch: enqueues the run that comes next when one leaves the line of those that want to release; None
+                where no run is advanced.
         """
+        self._dispatch = dispatch or _idle
         self._database = database
         self._clock = clock
         self._recorder = Recorder(database, clock, system)
@@ -128,12 +128,18 @@ class Ledger:
         def change(connection: sa.Connection, now: datetime) -> None:
             rows.set_status(connection, run_id, status, note)
             self._append(connection, run_id, now, entries)
+            if status.ended or status is RunStatus.parked:
+                turns.leave(connection, run_id, self._dispatch)
 
         await self._database.write(change, self._clock.now())
 
     async def wait(self, run_id: str) -> None:
-        """Has a run that works wait, if one of its gates is open; a decision that was faster has it work on."""
+        """Has a run that works wait, for a person or for its turn; what was faster has it work on."""
         await self._database.write(rows.wait, run_id)
+
+    async def claim_turn(self, run_id: str) -> str:
+        """The run whose turn it is to release: this one, or the one that it stands in line for and is sent on after."""
+        return await self._database.write(turns.claim, run_id, self._dispatch)
 
     async def redispatch(self, run_id: str, dispatch: Dispatch) -> None:
         """Dispatches one more segment of a run that stands."""
@@ -187,6 +193,7 @@ class Ledger:
                 rows.consume(connection, key, now)
             else:
                 rows.wait(connection, key.run)
+                turns.leave(connection, key.run, self._dispatch)
             self._append(connection, key.run, now, entries)
             return Opened.passed if passed else Opened.asks
 
@@ -340,6 +347,23 @@ class Ledger:
 
         return await self._database.write(use, self._clock.now())
 
+    async def void(self, key: GateKey, reason: str) -> None:
+        """Voids a gate with what was decided there, even though it was used: nothing has come of it."""
+
+        def voiding(connection: sa.Connection, now: datetime) -> None:
+            if rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
+                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
+
+        await self._database.write(voiding, self._clock.now())
+
+    async def releases(self) -> list[tuple[str, str]]:
+        """Version and commit of what runs published, the oldest first."""
+        return await self._database.read(rows.releases)
+
+    async def approved(self, commit: str) -> str:
+        """The run one of whose gates was passed for exactly that commit; empty where none was."""
+        return await self._database.read(rows.passed_by, commit)
+
     async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
         """Notes that an effect is about to be tried, unless it was done.
 
@@ -373,6 +397,29 @@ class Ledger:
 
         await self._database.write(over, self._clock.now())
 
+    async def published(self, gate: GateKey, key: str, receipt: Mapping[str, Any], reason: str, entry: Entry) -> None:
+        """Keeps the receipt of a publication; in the same transaction, what others were asked to release is void.
+
+        Args:
+            gate: where the publication was approved; open gates of that phase in other runs are voided.
+            key: of the effect.
+            receipt: of the effect.
+            reason: why the others' gates are void; their runs are sent on, to be asked anew.
+            entry: what happened.
+        """
+
+        def done(connection: sa.Connection, now: datetime) -> None:
+            rows.end_effect(connection, f"{gate.run}/{key}", receipt)
+            self._append(connection, gate.run, now, [entry])
+            for other in rows.find_gates(connection, None, GateStatus.open):
+                at = other.key
+                if at.phase == gate.phase and at.run != gate.run:
+                    rows.close_gate(connection, at, GateStatus.void, also=GateStatus.open)
+                    self._append(connection, at.run, now, [(f"void:{at.phase}/{at.attempt}", {"reason": reason})])
+                    self._dispatch(connection, at.run, rows.next_segment(connection, at.run))
+
+        await self._database.write(done, self._clock.now())
+
     async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *entries: Entry) -> None:
         """Keeps the receipt of an effect, and what happened, in one transaction."""
 
@@ -381,6 +428,10 @@ class Ledger:
             self._append(connection, run_id, now, entries)
 
         await self._database.write(done, self._clock.now())
+
+
+def _idle(connection: sa.Connection, run_id: str, number: int) -> None:
+    """Enqueues nothing: where no run is advanced, none is in the line to release."""
 
 
 def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:

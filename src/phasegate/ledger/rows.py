@@ -29,7 +29,7 @@ from phasegate.ledger.records import (
 )
 from phasegate.ledger.standing import end, keep, standing
 from phasegate.store import Statement
-from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, used_tokens
+from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, turns, used_tokens
 
 Row = sa.RowMapping | sqlite3.Row
 
@@ -50,10 +50,16 @@ _NEXT = Statement(
     .returning(runs.c.segments)
 )
 _STATUS = Statement(runs.update().where(runs.c.id == _OF).values(status=sa.bindparam("to"), note=sa.bindparam("why")))
+_FIRST_TURN = sa.select(sa.func.min(turns.c.number)).scalar_subquery()
 _WAIT = Statement(
     runs.update()
     .where(runs.c.id == _OF, runs.c.status == RunStatus.working.value)
-    .where(sa.exists().where(gates.c.run == _OF, gates.c.status == GateStatus.open.value))
+    .where(
+        sa.or_(
+            sa.exists().where(gates.c.run == _OF, gates.c.status == GateStatus.open.value),
+            sa.exists().where(turns.c.run == _OF, turns.c.number > _FIRST_TURN),
+        )
+    )
     .values(status=RunStatus.waiting.value)
 )
 _GATE = Statement(sa.select(gates).where(_at(gates)))
@@ -151,7 +157,7 @@ def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: 
 
 
 def wait(connection: sa.Connection, run_id: str) -> None:
-    """Has a run that works wait, if one of its gates is open."""
+    """Has a run that works wait, if one of its gates is open or others are before it in the line to release."""
     _WAIT(connection, of=run_id)
 
 
@@ -292,6 +298,32 @@ def find_receipt(connection: sa.Connection, key: str) -> dict[str, Any] | None:
 def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
     """Notes that an effect is about to be tried; True where it was tried before."""
     return not _BEGIN(connection, key=key, run=run_id, receipt=None).rowcount
+
+
+def releases(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Version and commit of what runs published, the oldest first."""
+    phase = sa.func.substr(events.c.key, len("effect:") + 1, sa.func.instr(events.c.key, "/") - len("effect:") - 1)
+    query = (
+        sa.select(events.c.body, gates.c.commit)
+        .join(gates, sa.and_(gates.c.run == events.c.run, gates.c.phase == phase))
+        .where(events.c.key.between("effect:", "effect:\uffff"), events.c.key.endswith("/publish"))
+        .where(gates.c.status == GateStatus.decided.value)
+        .order_by(events.c.at, events.c.run, gates.c.attempt)
+    )
+    found = ((json.loads(row["body"]), row["commit"]) for row in connection.execute(query).mappings())
+    return list({body["version"]: commit for body, commit in found if "version" in body}.items())
+
+
+def passed_by(connection: sa.Connection, commit: str) -> str:
+    """The run one of whose gates was passed for exactly that commit; empty where none was."""
+    passes = sa.and_(_OF_GATE, decisions.c.consumed_at.is_not(None), decisions.c.revoked_at.is_(None))
+    query = (
+        sa.select(gates.c.run)
+        .join(decisions, passes)
+        .where(gates.c.commit == commit, gates.c.status == GateStatus.decided.value)
+        .limit(1)
+    )
+    return str(connection.execute(query).scalar() or "")
 
 
 def undo_effect(connection: sa.Connection, key: str) -> None:

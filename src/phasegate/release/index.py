@@ -7,7 +7,7 @@ import html
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -72,6 +72,10 @@ class Publisher(Protocol):
         """What the index holds of a release now; None where it holds nothing."""
         ...
 
+    async def versions(self, project: str) -> frozenset[str]:
+        """The versions of which the index holds a file."""
+        ...
+
 
 class FolderIndex:
     """A folder that pip reads with `--index-url` or, below the project's name, with `--find-links`.
@@ -95,6 +99,15 @@ class FolderIndex:
         """What the folder holds of a release now, with the SHA-256 of the bytes that are there."""
         return await asyncio.to_thread(self._read, canonicalize_name(project), version)
 
+    async def versions(self, project: str) -> frozenset[str]:
+        """The versions of which the folder holds a file."""
+        return await asyncio.to_thread(self._versions, canonicalize_name(project))
+
+    def _versions(self, project: str) -> frozenset[str]:
+        place = self._folder / project
+        names = [path.name for path in place.iterdir()] if place.is_dir() else []
+        return frozenset(found[1] for name in names if (found := _parsed(name)) and found[0] == project)
+
     def _publish(self, files: Mapping[str, bytes]) -> Receipt:
         project, version = release_of(files)
         place = self._folder / project
@@ -103,10 +116,11 @@ class FolderIndex:
             with _locked(self._folder):
                 _remove_halves(self._folder, place)
                 self._refuse_conflict(files, place, version)
-                for name, content in sorted(files.items()):
-                    if not (place / name).exists():
-                        _write(place / name, content)
-                self._write_pages(project)
+                with _all_or_none([place / name for name in files]):
+                    for name, content in sorted(files.items()):
+                        if not (place / name).exists():
+                            _write(place / name, content)
+                    self._write_pages(project)
         return self._read_back(files, project, version)
 
     def _read_back(self, files: Mapping[str, bytes], project: str, version: str) -> Receipt:
@@ -208,6 +222,19 @@ def _write(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
+    """Takes away what was written of these where not all of it can be: half a release would use up its version."""
+    fresh = [path for path in paths if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in fresh:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

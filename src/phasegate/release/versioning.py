@@ -1,6 +1,6 @@
 """The next version of a package, from what changed in it and not from what anyone says of the change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -8,7 +8,7 @@ import tomlkit
 from packaging.version import Version
 
 from phasegate.core.errors import InvalidInput
-from phasegate.release.changes import Change, Level, changes
+from phasegate.release.changes import Change, Level, Section, changes
 from phasegate.release.project import PYPROJECT, read_project
 
 DEMO = "demo"
@@ -25,13 +25,20 @@ class Bump:
     changes: tuple[Change, ...]
 
 
-def propose(base: Mapping[str, bytes], new: Mapping[str, bytes], *, demo: bool = False) -> Bump:
+def propose(
+    base: Mapping[str, bytes],
+    new: Mapping[str, bytes],
+    *,
+    demo: bool = False,
+    taken: Collection[str] = (),
+) -> Bump:
     """The version that `new` has to get after the release that `base` was.
 
     Args:
         base: The tree of the last release, or of the branch that the run started from.
         new: The tree to be released.
         demo: The run is unreleasable; its version gets the local label `+demo`.
+        taken: Versions that are in use, whatever their label; the next free one is proposed instead.
 
     Raises:
         InvalidInput: A pyproject.toml, policy, contract or runbook.yaml cannot be read.
@@ -39,7 +46,13 @@ def propose(base: Mapping[str, bytes], new: Mapping[str, bytes], *, demo: bool =
     found = changes(base, new)
     level = max((change.level for change in found), default=Level.none)
     current = read_project(base if PYPROJECT in base else new).version
-    return Bump(current=current, version=next_version(current, level, demo=demo), level=level, changes=tuple(found))
+    used = {Version(version).public for version in taken}
+    version = next_version(current, level, demo=demo)
+    while Version(version).public in used:
+        version = next_version(version, max(level, Level.patch), demo=demo)
+    if used and level is Level.none:
+        found = [Change(level=Level.none, section=Section.changed, text=f"Nothing changed against {current}.")]
+    return Bump(current=current, version=version, level=level, changes=tuple(found))
 
 
 def next_version(current: str, level: Level, *, demo: bool = False) -> str:

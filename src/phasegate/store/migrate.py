@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0007"
+NEWEST = "0008"
 
 
 def upgrade(engine: sa.Engine) -> None:

@@ -104,6 +104,13 @@ effects = sa.Table(
     sqlite_with_rowid=False,
 )
 
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.Text, nullable=False, unique=True),
+)
+
 descriptions = sa.Table(
     "descriptions",
     metadata,

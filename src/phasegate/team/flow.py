@@ -121,6 +121,11 @@ class Phase(_Strict):
         return tuple(path for author in self.authors for path in author.artifacts)
 
     @property
+    def releases(self) -> bool:
+        """Whether it publishes: one run at a time goes through such a phase, on top of what was released before."""
+        return "publish" in self.effects
+
+    @property
     def all_checks(self) -> tuple[str, ...]:
         """The phase's own checks and its reviewers', each once."""
         return tuple(dict.fromkeys((*self.checks, *(name for review in self.reviews for name in review.checks))))

@@ -3,6 +3,9 @@
 begin → draft (one per author, side by side) → join → checks and reviews, side by side → settle (opens the gate)
       → begin again while a finding blocks and rounds are left, else
       → gate (waits for the person) → consume → begin again on request-changes, else effects → next phase
+
+A phase that publishes has a node more: turn, before begin and before the effects. It waits until no other run releases,
+and sends the run back to begin where another release came first.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,6 +54,10 @@ class Nodes(Protocol):
         """Reads the decision from the store; outcome `approve`, `waive`, `request-changes`, `reject`, `ask`, `void`."""
         ...
 
+    def turn(self, phase: Phase) -> Node:
+        """Waits for the run's turn; outcome `moved` where what was approved has to be drafted anew."""
+        ...
+
     def effects(self, phase: Phase) -> Mapping[str, Node]:
         """What is done after the approval, in order, by the name of its node."""
         ...
@@ -72,9 +79,10 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
     graph = StateGraph(RunState)
     judges, effects = nodes.judges(phase), nodes.effects(phase)
     steps = {name: getattr(nodes, name)(phase) for name in ("begin", "draft", "join", "settle", "gate", "consume")}
-    for name, node in {**steps, **judges, **effects}.items():
+    turn = {"turn": nodes.turn(phase)} if phase.releases else {}
+    for name, node in {**steps, **judges, **effects, **turn}.items():
         graph.add_node(name, node)
-    graph.add_edge(START, "begin")
+    graph.add_edge(START, "turn" if turn else "begin")
     graph.add_conditional_edges("begin", _fan_out(phase), ["draft"])
     graph.add_edge("draft", "join")
     graph.add_conditional_edges("join", _judged(list(judges)), [*judges, "settle"])
@@ -82,14 +90,20 @@ def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
         graph.add_edge(list(judges), "settle")
     graph.add_edge("gate", "consume")
     after = [*effects, END]
+    on, again, anew = ("turn", "turn", "turn") if turn else (after[0], "begin", "settle")
+    graph.add_conditional_edges("settle", _settled, {"rework": "begin", "ask": "gate", "decided": "consume", "on": on})
     graph.add_conditional_edges(
-        "settle", _settled, {"rework": "begin", "ask": "gate", "decided": "consume", "on": after[0]}
+        "consume", _decided, {"on": on, "begin": again, "end": END, "ask": "gate", "settle": anew}
     )
-    graph.add_conditional_edges(
-        "consume", _decided, {"on": after[0], "begin": "begin", "end": END, "ask": "gate", "settle": "settle"}
-    )
+    if turn:
+        graph.add_conditional_edges(
+            "turn", _turned, {"wait": "turn", "on": after[0], "begin": "begin", "settle": "settle"}
+        )
     for name, following in zip(effects, after[1:], strict=True):
-        graph.add_edge(name, following)
+        if turn:
+            graph.add_conditional_edges(name, _done, {"turn": "turn", "on": following})
+        else:
+            graph.add_edge(name, following)
     return graph.compile()
 
 
@@ -133,6 +147,22 @@ async def _decided(state: RunState) -> Literal["on", "begin", "end", "ask", "set
             return "settle"
         case _:
             return "end"
+
+
+async def _turned(state: RunState) -> Literal["wait", "on", "begin", "settle"]:
+    if state.get("turn") == "wait":
+        return "wait"
+    match state["outcome"]:
+        case "approve" | "waive":
+            return "on"
+        case "void":
+            return "settle"
+        case _:
+            return "begin"
+
+
+async def _done(state: RunState) -> Literal["turn", "on"]:
+    return "on" if state.get("turn") == "held" else "turn"
 
 
 async def _onward(state: RunState) -> Literal["on", "end"]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from langgraph.types import Overwrite, interrupt
 
 from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
-from phasegate.core import Clock, Finding, PhasegateError
+from phasegate.core import Clock, Finding, PhasegateError, Refused
 from phasegate.ledger import Comment, GateKey, Ledger, Opened
 from phasegate.runbooks.inventory import Inventory
 from phasegate.team import Flow, Phase
@@ -20,6 +20,7 @@ from phasegate.team.flow import Looks
 from phasegate.workflow.effect import Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper
 from phasegate.workflow.graph import Node
+from phasegate.workflow.releasing import CHECK, STALE, Releasing
 from phasegate.workflow.reports import finding_json, findings_of
 from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Signature, Workspace
@@ -34,6 +35,10 @@ class Facing(Protocol):
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""
+        ...
+
+    async def versions(self) -> frozenset[str]:
+        """The versions that the package index holds files of."""
         ...
 
 
@@ -119,7 +124,8 @@ class TeamNodes:
         """The phase's checks, and a node for each reviewer."""
         checks = {f"check-{name}": self._judge("check", name, [name]) for name in phase.checks}
         reviews = {f"review-{r.role}": self._judge("review", r.role, r.checks, r.looks) for r in phase.reviews}
-        return {**checks, **reviews}
+        line = {f"check-{CHECK}": self._line(phase)} if phase.releases else {}
+        return {**checks, **reviews, **line}
 
     def settle(self, phase: Phase) -> Node:
         """Asks for another round, or opens the gate on the tree as it is now; a policy may pass it at once."""
@@ -160,9 +166,36 @@ class TeamNodes:
 
         return consume
 
+    def turn(self, phase: Phase) -> Node:
+        """Waits until no other run releases; whatever the resume said, the line is looked at again."""
+
+        async def turn(state: RunState) -> dict[str, Any]:
+            holder = await self._releasing.holds(state)
+            if holder != state["run"]:
+                interrupt(f"turn/{holder}")
+                return {"turn": "wait"}
+            return {"turn": "held", **await self._releasing.settle(state, phase)}
+
+        return turn
+
     def effects(self, phase: Phase) -> Mapping[str, Node]:
         """A node for each effect."""
         return {f"effect-{name}": self._effect(name) for name in phase.effects}
+
+    @property
+    def _releasing(self) -> Releasing:
+        return Releasing(flow=self.flow, ledger=self.ledger, workspace=self.workspace, facts=self.facing.facts)
+
+    def _line(self, phase: Phase) -> Node:
+        async def line(state: RunState) -> dict[str, Any]:
+            began, report = time.monotonic(), await self._releasing.report(state, phase)
+            tree = self.workspace.tree_id(state["commit"])
+            body = {"tree": tree, **_report_body([report], report.findings, began)}
+            await self.ledger.record(state["run"], (f"check:{_place(state)}/{CHECK}", body))
+            blocking = sum(finding.blocking for finding in report.findings)
+            return {"blocking": {f"check-{CHECK}": str(blocking)} if blocking else {}}
+
+        return line
 
     def _judge(self, kind: str, name: str, checks: Sequence[str], looks: Looks = ()) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
@@ -179,19 +212,38 @@ class TeamNodes:
 
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
-            run, began = state["run"], time.monotonic()
-            names = self.flow.phase(state["phase"]).effects
+            phase = self.flow.phase(state["phase"])
+            if phase.releases and await self._releasing.holds(state) != state["run"]:
+                return {"turn": "wait"}
+            run, began, names = state["run"], time.monotonic(), phase.effects
             before = names[: names.index(name)]
             key, *earlier = (_effect_key(state, each) for each in (name, *before))
             start = await self.ledger.begin_effect(run, key, earlier)
-            if start.done is None:
-                receipts = {name: receipt or {} for name, receipt in zip(before, start.before, strict=True)}
-                receipt = await self.effect_bodies[name](await self._outcome(state, receipts))
-                event = (f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt})
-                await self.ledger.effect_done(run, key, receipt, event)
-            return {}
+            if start.done is not None:
+                return {"turn": "held"}
+            receipts = {name: receipt or {} for name, receipt in zip(before, start.before, strict=True)}
+            if name == "publish":
+                return await self._publish(state, phase, key, receipts)
+            receipt = await self.effect_bodies[name](await self._outcome(state, receipts))
+            await self.ledger.effect_done(run, key, receipt, _effect_event(state, name, receipt, began))
+            return {"turn": "held"}
 
         return effect
+
+    async def _publish(
+        self, state: RunState, phase: Phase, key: str, receipts: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        if self._releasing.ahead(state):
+            return {"turn": "wait"}
+        began = time.monotonic()
+        try:
+            receipt = await self.effect_bodies["publish"](await self._outcome(state, receipts))
+        except Refused as refused:
+            if refused.reason not in STALE:
+                raise
+            return await self._releasing.refused(state, phase, str(refused))
+        await self._releasing.published(state, key, receipt, _effect_event(state, "publish", receipt, began))
+        return {"turn": "held"}
 
     async def _brief(self, state: dict[str, Any], phase: Phase, row: AuthorRow) -> Brief:
         facts = await self.facing.facts(state["run"])
@@ -203,7 +255,8 @@ class TeamNodes:
             item=row.item,
             round=state["round"],
             files=self.workspace.tree(state["commit"]),
-            base=self.workspace.tree(state["base"]),
+            base=self.workspace.tree(state.get("line") or state["base"]),
+            taken=await self._taken(phase),
             handed_in=await self.facing.handed_in(state["run"], state["attempt"])
             if first and state["round"] == 1
             else {},
@@ -211,6 +264,9 @@ class TeamNodes:
             comments=await self._comments(state, phase, row, facts),
             inventory=await self._counted(state, row.role, row.looks),
         )
+
+    async def _taken(self, phase: Phase) -> frozenset[str]:
+        return self._releasing.line.versions | await self.facing.versions() if phase.releases else frozenset()
 
     async def _counted(self, state: Mapping[str, Any], role: str, looks: Looks) -> Inventory | None:
         """Each role counts once an attempt, and that is kept: after a crash it reads what it read before."""
@@ -251,11 +307,12 @@ class TeamNodes:
         return tuple(findings_of(events, state["phase"], state["attempt"]))
 
     async def _comments(self, state: dict[str, Any], phase: Phase, row: AuthorRow, facts: Facts) -> tuple[str, ...]:
-        if state["attempt"] == 1:
-            return ()
-        decision = await self.ledger.decision(GateKey(state["run"], phase.id, state["attempt"] - 1))
-        comments = decision.statement.comments if decision else ()
-        return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
+        for attempt in range(state["attempt"] - 1, 0, -1):
+            decision = await self.ledger.decision(GateKey(state["run"], phase.id, attempt))
+            if decision:  # a gate that was void has none: what was asked for before it still is
+                comments = decision.statement.comments
+                return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
+        return ()
 
 
 def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
@@ -263,6 +320,8 @@ def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
         return {"attempt": 1, "round": 1}
     if state["outcome"] == "request-changes":
         return {"attempt": state["attempt"] + 1, "round": 1}
+    if state["outcome"] == "moved":
+        return {"attempt": state["attempt"], "round": 1}
     return {"attempt": state["attempt"], "round": state["round"] + 1}
 
 
@@ -311,6 +370,12 @@ def _signature(role: str) -> Signature:
 
 def _place(state: Mapping[str, Any]) -> str:
     return f"{state['phase']}/{state['attempt']}/{state['round']}"
+
+
+def _effect_event(
+    state: RunState, name: str, receipt: Mapping[str, Any], began: float
+) -> tuple[str, Mapping[str, Any]]:
+    return f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt}
 
 
 def _effect_key(state: RunState, name: str) -> str:

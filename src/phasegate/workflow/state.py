@@ -31,6 +31,10 @@ class RunState(TypedDict, total=False):
     """Check or reviewer to how many findings of theirs block, as text; those without any are left out."""
     outcome: str
     """What the last gate or join came to."""
+    turn: str
+    """`held` or `wait`: whether the run's turn to release has come."""
+    line: str
+    """The commit of the newest release when the run's own was drafted; empty: there was none."""
 
 
 def branch(run_id: str) -> str:

@@ -5,7 +5,8 @@ Written straight into the object database, without a working directory, so that 
 
 from phasegate.core import visible
 from phasegate.workspace.changes import Change, changes
+from phasegate.workspace.merging import Merged, Rule, Side
 from phasegate.workspace.repository import Signature, Workspace
 from phasegate.workspace.state import LINK, link_state
 
-__all__ = ["LINK", "Change", "Signature", "Workspace", "changes", "link_state", "visible"]
+__all__ = ["LINK", "Change", "Merged", "Rule", "Side", "Signature", "Workspace", "changes", "link_state", "visible"]

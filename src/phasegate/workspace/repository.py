@@ -10,6 +10,7 @@ import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
 from phasegate.core import InvalidInput, PhasegateError, visible
+from phasegate.workspace.merging import Merged, Rule, merge_trees
 from phasegate.workspace.state import state_directory
 
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
@@ -140,7 +141,7 @@ class Workspace:
             return drafts[0]
         files: dict[str, bytes | pygit2.Oid | None] = {}
         for draft in drafts:
-            for path, blob in self._written(base, draft):
+            for path, blob in self.difference(base, draft):
                 if path in files:
                     raise PhasegateError(
                         f"two authors wrote '{path}'", fix="give each author of the phase artifacts of its own"
@@ -148,6 +149,26 @@ class Workspace:
                 files[path] = blob
         staged = self._staged(self._repository[base].peel(pygit2.Tree), files)
         return self._write(staged, drafts, author, when, message)
+
+    def merge(
+        self, own: str, other: str, rule: Rule, *, author: Signature, when: datetime, message: str
+    ) -> tuple[str, Merged]:
+        """One commit of what two commits changed since they parted, with both as its parents, and how it came about.
+
+        Args:
+            own: the first parent.
+            other: the second parent.
+            rule: settles the files that both changed.
+            author: of the commit.
+            when: its time.
+            message: what it says.
+        """
+        merged = merge_trees(self._repository, own, other, rule)
+        return self._write(merged.staged, [own, other], author, when, message), merged
+
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Whether a commit is another one or has it in its history."""
+        return commit == ancestor or self._repository.descendant_of(pygit2.Oid(hex=commit), pygit2.Oid(hex=ancestor))
 
     def point(self, branch: str, commit: str) -> None:
         """Points a branch at a commit, whatever it pointed at before.
@@ -177,28 +198,59 @@ class Workspace:
         reference = self._repository.references.get(f"refs/phasegate/{name}")
         return str(reference.target) if reference else None
 
-    def land(self, commit: str, intake: str) -> bool:
-        """Moves the branch that is checked out forward to the commit, and the working directory with it.
+    def marks(self, prefix: str) -> dict[str, str]:
+        """The commits that were kept under names that begin so, by the rest of their names."""
+        begin = f"refs/phasegate/{prefix}"
+        found = self._repository.references.iterator()
+        return {each.name.removeprefix(begin): str(each.target) for each in found if each.name.startswith(begin)}
+
+    def aim(self, name: str) -> None:
+        """Keeps under a name of ours which branch is checked out; nothing where none is."""
+        head = self._repository.references["HEAD"]
+        if isinstance(head.target, str):
+            self._repository.references.create(f"refs/phasegate/{name}", head.target, force=True)
+
+    def aimed(self, name: str) -> str:
+        """The full name of the branch that was kept under that name; empty where none was."""
+        reference = self._repository.references.get(f"refs/phasegate/{name}")
+        return str(reference.target) if reference and isinstance(reference.target, str) else ""
+
+    def land(self, commit: str, intake: str, branch: str = "") -> bool:
+        """Moves a branch forward to the commit, and the working directory with it where the branch is checked out.
 
         Args:
             commit: where to.
             intake: the commit of what the user handed in; a file that is still as they handed it in may be replaced.
+            branch: its full name; empty: the one that is checked out here.
 
         Returns:
-            False, with nothing moved, where the branch went elsewhere in the meantime or a file would be overwritten.
+            False, with nothing moved, where the branch is gone or went elsewhere in the meantime, a file would be
+            overwritten, or the branch is checked out in another working directory.
         """
         repository = self._repository
-        head = self.head()
-        if head == commit:
-            return True
-        if not repository.descendant_of(pygit2.Oid(hex=commit), pygit2.Oid(hex=head)):
+        target = branch or repository.head.name
+        reference = repository.references.get(target)
+        if reference is None:
             return False
-        paths = [path for path, _ in self._written(head, commit)]
+        head = str(reference.target)
+        if self.contains(head, commit):
+            return True
+        if not self.contains(commit, head):
+            return False
+        if target != repository.head.name:
+            return self._advance(reference, commit)
+        paths = [path for path, _ in self.difference(head, commit)]
         if not all(self._replaceable(path, [self.tree(head), self.tree(intake), self.tree(commit)]) for path in paths):
             return False
         tree = repository[commit].peel(pygit2.Tree)
         repository.checkout_tree(tree, strategy=_EXACTLY, paths=paths)  # type: ignore[no-untyped-call]
-        repository.references[repository.head.name].set_target(pygit2.Oid(hex=commit))
+        reference.set_target(pygit2.Oid(hex=commit))  # refused where somebody else moved it since it was read
+        return True
+
+    def _advance(self, reference: pygit2.Reference, commit: str) -> bool:
+        if self._repository.lookup_branch(reference.shorthand).is_checked_out():
+            return False
+        reference.set_target(pygit2.Oid(hex=commit))
         return True
 
     def _setting(self, name: str) -> str:
@@ -213,7 +265,8 @@ class Workspace:
             return not file.is_symlink()
         return file.is_file() and any(tree.get(path) == file.read_bytes() for tree in known)
 
-    def _written(self, base: str, draft: str) -> Iterator[tuple[str, pygit2.Oid | None]]:
+    def difference(self, base: str, draft: str) -> Iterator[tuple[str, pygit2.Oid | None]]:
+        """Each path in which two commits differ, with what the second one has there; None where it has nothing."""
         for delta in self._repository.diff(self.tree_id(base), self.tree_id(draft)).deltas:
             removed = delta.status == pygit2.enums.DeltaStatus.DELETED
             yield (delta.old_file.path, None) if removed else (delta.new_file.path, delta.new_file.id)

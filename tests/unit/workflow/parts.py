@@ -75,6 +75,9 @@ class Plainly:
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         return {"specs/001-thing/spec.md": b"# A spec\n"}
 
+    async def versions(self) -> frozenset[str]:
+        return frozenset()
+
     async def facts(self, run_id: str) -> Facts:
         return Facts(run=run_id, spec="specs/001-thing", project="acme", package="acme", started_at=NOW)
 
@@ -194,8 +197,8 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
     workspace = _workspace(team.folder)
     await _migrated(team.database)
     database = await Database.open(team.database, guard)
-    ledger = Ledger(database, team.clock, team.system)
     queue = await Queue.open(team.database)
+    ledger = Ledger(database, team.clock, team.system, queue.dispatch)
     keeper = Gatekeeper(
         flow=team.flow,
         ledger=ledger,

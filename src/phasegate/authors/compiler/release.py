@@ -28,7 +28,7 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
 
     async def release(brief: Brief) -> Draft:
         facts = brief.facts
-        bump = propose(brief.base, brief.files, demo=facts.unreleasable)
+        bump = propose(brief.base, brief.files, demo=facts.unreleasable, taken=brief.taken)
         changed: dict[str, bytes | None] = {
             path: content
             for path, content in with_version(brief.files, bump.version).items()
