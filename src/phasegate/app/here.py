@@ -62,7 +62,7 @@ class Folder:
         """The versions that the package index holds files of."""
         from phasegate.release import FolderIndex  # what builds and signs is needed by none that only reads
 
-        return await FolderIndex(self.path / self.config.index.path).versions(self.config.project.name)
+        return await FolderIndex(self.index).versions(self.config.project.name)
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""

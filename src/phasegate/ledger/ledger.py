@@ -356,8 +356,8 @@ class Ledger:
 
         await self._database.write(voiding, self._clock.now())
 
-    async def releases(self) -> list[tuple[str, str]]:
-        """Version and commit of what runs published, the oldest first."""
+    async def releases(self) -> list[tuple[str, str, str]]:
+        """Version, commit and run of what was published, the oldest first."""
         return await self._database.read(rows.releases)
 
     async def approved(self, commit: str) -> str:

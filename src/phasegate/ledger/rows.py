@@ -300,18 +300,18 @@ def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
     return not _BEGIN(connection, key=key, run=run_id, receipt=None).rowcount
 
 
-def releases(connection: sa.Connection) -> list[tuple[str, str]]:
-    """Version and commit of what runs published, the oldest first."""
+def releases(connection: sa.Connection) -> list[tuple[str, str, str]]:
+    """Version, commit and run of what was published, the oldest first."""
     phase = sa.func.substr(events.c.key, len("effect:") + 1, sa.func.instr(events.c.key, "/") - len("effect:") - 1)
     query = (
-        sa.select(events.c.body, gates.c.commit)
+        sa.select(events.c.body, gates.c.commit, gates.c.run)
         .join(gates, sa.and_(gates.c.run == events.c.run, gates.c.phase == phase))
         .where(events.c.key.between("effect:", "effect:\uffff"), events.c.key.endswith("/publish"))
         .where(gates.c.status == GateStatus.decided.value)
         .order_by(events.c.at, events.c.run, gates.c.attempt)
     )
-    found = ((json.loads(row["body"]), row["commit"]) for row in connection.execute(query).mappings())
-    return list({body["version"]: commit for body, commit in found if "version" in body}.items())
+    found = ((json.loads(row["body"]), row["commit"], row["run"]) for row in connection.execute(query).mappings())
+    return [(body["version"], commit, run) for body, commit, run in found if "version" in body]
 
 
 def passed_by(connection: sa.Connection, commit: str) -> str:

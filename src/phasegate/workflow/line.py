@@ -59,7 +59,7 @@ class Line:
     async def remember(self) -> None:
         """Names the commits of releases that were made before releases had names."""
         if not self.workspace.marks(_RELEASED):
-            for version, commit in await self.ledger.releases():
+            for version, commit, _ in await self.ledger.releases():
                 self.lengthen(version, commit)
 
     def lengthen(self, version: str, commit: str) -> None:
@@ -82,13 +82,18 @@ class Line:
             tips.append(Tip(str(raised), branch, by_hand=True))
         return tips
 
-    def ahead(self, run_id: str, base: str, commit: str) -> Tip | None:
+    async def ahead(self, run_id: str, base: str, commit: str) -> Tip | None:
         """The release that came before what was approved, and that it does not contain; None where it may go out."""
         newest = self._newest()
         if newest and self.workspace.contains(newest.commit, commit):
-            return None
+            return newest if await self._is_anothers(run_id, commit) else None
         missing = [tip for tip in self.tips(run_id, base) if not self.workspace.contains(commit, tip.commit)]
         return missing[-1] if missing else None
+
+    async def _is_anothers(self, run_id: str, commit: str) -> bool:
+        """Whether another run released that very commit: two runs of one spec that begin together write the same."""
+        by = {run for _, released, run in await self.ledger.releases() if released == commit}
+        return bool(by - {run_id}) and run_id not in by
 
     async def place(self, run_id: str, base: str, own: str, owned: Sequence[str], when: datetime) -> Placed:
         """Puts what was approved in a run on top of the releases that it does not contain.

@@ -233,7 +233,7 @@ class TeamNodes:
     async def _publish(
         self, state: RunState, phase: Phase, key: str, receipts: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, Any]:
-        if self._releasing.ahead(state):
+        if await self._releasing.ahead(state):
             return {"turn": "wait"}
         began = time.monotonic()
         try:

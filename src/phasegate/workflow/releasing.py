@@ -36,15 +36,15 @@ class Releasing:
         """The run whose turn it is, once this one has joined the line."""
         return await self.ledger.claim_turn(state["run"])
 
-    def ahead(self, state: RunState) -> str:
+    async def ahead(self, state: RunState) -> str:
         """The release that came before what the run would publish, in words; empty where nothing did."""
-        return str(self.line.ahead(state["run"], state["base"], state["commit"]) or "")
+        return str(await self.line.ahead(state["run"], state["base"], state["commit"]) or "")
 
     async def settle(self, state: RunState, phase: Phase) -> dict[str, Any]:
         """What the run does with its turn: drafts, drafts anew on top of what came first, or goes on."""
         if state["phase"] != phase.id:
             return {**await self._place(state, phase, 1), "outcome": ""}
-        outcome, first = state["outcome"], self.ahead(state)
+        outcome, first = state["outcome"], await self.ahead(state)
         if not first and outcome != "moved":
             return {}
         attempt = state["attempt"]

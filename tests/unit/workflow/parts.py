@@ -30,7 +30,7 @@ from phasegate.store import Database, Guard
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Nodes, build_graph
-from phasegate.workflow.nodes import Look, TeamNodes
+from phasegate.workflow.nodes import Facing, Look, TeamNodes
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.segment import Segments, segments
 from phasegate.workflow.tokens import give_token
@@ -114,6 +114,9 @@ class Team:
     checks: dict[str, Check] = field(default_factory=lambda: {"content": content})
     effects: dict[str, Effect] = field(default_factory=lambda: {"shake": shake_hands})
     look: Look | None = None
+    facing: Facing = field(default_factory=Plainly)
+    files: Mapping[str, bytes] = field(default_factory=lambda: {"README.md": b"# Ours\n"})
+    """Of the first commit."""
     here: Here = field(default_factory=Here)
     policy: GatePolicy = field(default_factory=policy)
     clock: Clock = field(default_factory=lambda: FixedClock(NOW))
@@ -145,17 +148,18 @@ class Desk:
     segments: Segments
     queue: Queue
 
-    async def start(self, policy: str = "", run_id: str = "r1", by: str = "") -> str:
+    async def start(self, policy: str = "", run_id: str = "r1", by: str = "", spec: str = "specs/001-thing") -> str:
         run = Run(
             id=run_id,
-            spec="specs/001-thing",
+            spec=spec,
             flow=self.team.flow.name,
             branch=branch(run_id),
             base=self.workspace.head(),
             policy=policy,
             by=by,
-            started_at=NOW,
+            started_at=self.team.clock.now(),
         )
+        self.workspace.aim(f"target/{run_id}")
         await self.ledger.add_run(run, self.queue.dispatch)
         return run_id
 
@@ -194,7 +198,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]:
-    workspace = _workspace(team.folder)
+    workspace = _workspace(team)
     await _migrated(team.database)
     database = await Database.open(team.database, guard)
     queue = await Queue.open(team.database)
@@ -219,7 +223,7 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
         checks=team.checks,
         effect_bodies=team.effects,
         gatekeeper=keeper,
-        facing=Plainly(),
+        facing=team.facing,
         clock=team.clock,
         look=team.look,
     )
@@ -231,10 +235,10 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
     await database.close()
 
 
-def _workspace(folder: Path) -> Workspace:
-    if (folder / ".git").exists():
-        return Workspace.open(folder)
-    return Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
+def _workspace(team: Team) -> Workspace:
+    if (team.folder / ".git").exists():
+        return Workspace.open(team.folder)
+    return Workspace.create(team.folder, team.files, author=ADA, when=NOW, message="The first commit")
 
 
 _templates = TemporaryDirectory()
