@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from phasegate.core import Clock
+from phasegate.core import Clock, PhasegateError
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows, turns
 from phasegate.ledger.dsse import Envelope
@@ -89,7 +89,7 @@ class Ledger:
             dispatch: enqueues the run that comes next when one leaves the line of those that want to release; None
                 where no run is advanced.
         """
-        self._dispatch = dispatch or _idle
+        self._dispatch = dispatch
         self._database = database
         self._clock = clock
         self._recorder = Recorder(database, clock, system)
@@ -139,7 +139,7 @@ class Ledger:
 
     async def claim_turn(self, run_id: str) -> str:
         """The run whose turn it is to release: this one, or the one that it stands in line for and is sent on after."""
-        return await self._database.write(turns.claim, run_id, self._dispatch)
+        return await self._database.write(turns.claim, run_id, self._sends())
 
     async def redispatch(self, run_id: str, dispatch: Dispatch) -> None:
         """Dispatches one more segment of a run that stands."""
@@ -164,6 +164,11 @@ class Ledger:
             Lost: another process has taken its runs over.
         """
         await self.holding(lambda: None)
+
+    def _sends(self) -> Dispatch:
+        if self._dispatch is None:
+            raise PhasegateError("this ledger has no queue", fix="give it one where runs are advanced")
+        return self._dispatch
 
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Appends events; one that is there already is left out."""
@@ -411,12 +416,13 @@ class Ledger:
         def done(connection: sa.Connection, now: datetime) -> None:
             rows.end_effect(connection, f"{gate.run}/{key}", receipt)
             self._append(connection, gate.run, now, [entry])
+            dispatch = self._sends()
             for other in rows.find_gates(connection, None, GateStatus.open):
                 at = other.key
                 if at.phase == gate.phase and at.run != gate.run:
                     rows.close_gate(connection, at, GateStatus.void, also=GateStatus.open)
                     self._append(connection, at.run, now, [(f"void:{at.phase}/{at.attempt}", {"reason": reason})])
-                    self._dispatch(connection, at.run, rows.next_segment(connection, at.run))
+                    dispatch(connection, at.run, rows.next_segment(connection, at.run))
 
         await self._database.write(done, self._clock.now())
 
@@ -428,10 +434,6 @@ class Ledger:
             self._append(connection, run_id, now, entries)
 
         await self._database.write(done, self._clock.now())
-
-
-def _idle(connection: sa.Connection, run_id: str, number: int) -> None:
-    """Enqueues nothing: where no run is advanced, none is in the line to release."""
 
 
 def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:

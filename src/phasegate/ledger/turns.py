@@ -28,30 +28,34 @@ _IDLE = Statement(
         turns.c.run != _RUN,
     )
 )
+_WAITS = Statement(sa.select(runs.c.id).where(runs.c.id == _RUN, runs.c.status == RunStatus.waiting.value))
 _NOTE = Statement(runs.update().where(runs.c.id == _RUN).values(note=sa.bindparam("why")))
 
 
 def claim(connection: sa.Connection, run_id: str, dispatch: Dispatch) -> str:
     """Puts a run into the line, once, and gives the run that has the turn.
 
-    Whoever stands in the line though it is parked, has ended or waits for a person, is taken out of it.
+    Whoever stands in the line though it is parked, has ended or waits for a person, is taken out of it. A run whose
+    turn has come, and that nobody sent on, is sent on now.
     """
     for row in _IDLE(connection, run=run_id).fetchall():
         leave(connection, row["run"], dispatch)
     _JOIN(connection, number=None, run=run_id)
     holder = _first(connection)
     if holder != run_id:
+        if _WAITS(connection, run=holder).fetchone():
+            dispatch(connection, holder, next_segment(connection, holder))
         why = f"it waits for its turn to release: run '{holder}' is at it\nfollow that: 'phasegate status {holder}'"
         _NOTE(connection, run=run_id, why=why)
     return holder
 
 
-def leave(connection: sa.Connection, run_id: str, dispatch: Dispatch) -> None:
-    """Takes a run out of the line; where it had the turn, the next one is sent on."""
+def leave(connection: sa.Connection, run_id: str, dispatch: Dispatch | None) -> None:
+    """Takes a run out of the line; where it had the turn, the next one is sent on, if there is a queue."""
     had_turn = _first(connection) == run_id
     _LEAVE(connection, run=run_id)
     following = _first(connection) if had_turn else ""
-    if following:
+    if following and dispatch:
         dispatch(connection, following, next_segment(connection, following))
 
 

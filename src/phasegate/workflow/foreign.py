@@ -25,7 +25,7 @@ async def refuse_foreign(path: Path, system: PrivateKey, queue: Queue) -> None:
     database = await Database.open(path)
     try:
         for row in rows:
-            await _park_foreign(Ledger(database, SystemClock(), system), row)
+            await _park_foreign(Ledger(database, SystemClock(), system, queue.dispatch), row)
             await asyncio.to_thread(queue.delete, row)
     finally:
         await database.close()

@@ -146,7 +146,8 @@ class Worker:
         """Parks the run without the parts, which may be what failed."""
         database = await Database.open(self._database, self.fence)
         try:
-            await parked(Ledger(database, SystemClock(), self._system), run_id, error)
+            ledger = Ledger(database, SystemClock(), self._system, self._queue.dispatch)
+            await parked(ledger, run_id, error)
         finally:
             await database.close()
 

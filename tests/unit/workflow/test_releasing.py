@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phasegate.core import Parked, PhasegateError, Refused
-from phasegate.ledger import DecisionKind, GateKey, GateStatus, RunStatus
+from phasegate.ledger import DecisionKind, GateKey, GateStatus, Ledger, RunStatus
+from phasegate.store import Database
 from phasegate.workflow.line import Line
 from phasegate.workspace import Signature
 from unit.workflow.parts import NOW, Desk, desk
@@ -300,3 +301,19 @@ async def test_segments_of_several_runs_at_once_release_each_version_once(tmp_pa
         await asyncio.gather(*(until_released((d, e)[n % 2], run) for n, run in enumerate(runs)))
     assert house.index.order == ["0.1.0", "0.2.0", "0.3.0", "0.4.0"]
     assert len({path for path in house.index.held["0.4.0"] if path.startswith("src/")}) == 4
+
+
+async def test_a_turn_that_came_unseen_is_seen_by_whoever_comes_next(tmp_path: Path) -> None:
+    """As where a process that has no queue parked the run before it."""
+    house = House(tmp_path)
+    async with desk(house.team) as d:
+        for run in ("a", "b", "c"):
+            await house.start(d, run, "demo")
+        await d.ledger.claim_turn("a")
+        assert await d.segments.advance("b") is RunStatus.waiting
+        database = await Database.open(house.team.database)
+        await Ledger(database, house.clock, house.team.system).set_status("a", RunStatus.parked)
+        await database.close()
+        assert (await d.ledger.run("b")).status is RunStatus.waiting
+        assert await d.segments.advance("c") is RunStatus.waiting
+        assert (await d.ledger.run("b")).status is RunStatus.working
