@@ -197,6 +197,9 @@ def test_demonstration_that_was_left_goes_on_with_the_command_that_it_names(tmp_
     (tmp_path / "home").mkdir()
     env = environment(tmp_path / "home")
     with terminal(tmp_path, ["demo"], env) as person:
+        person.waits_for("8 characters or more")
+        person.types("short")
+        person.waits_for("take at least 8")
         for asks in ("8 characters or more", "Once more"):
             person.waits_for(asks)
             person.types(PASSPHRASE)

@@ -16,7 +16,7 @@ import click
 
 from phasegate.app.config import Config
 from phasegate.core import Missing, Refused, UsageError
-from phasegate.ledger import PrivateKey, create_key, unlock_key
+from phasegate.ledger import MIN_PASSPHRASE, PrivateKey, create_key, unlock_key
 
 TRIES = 3
 
@@ -151,7 +151,14 @@ def new_passphrase(file: Path | None) -> str:
         return read_passphrase(file)
     _must_be_person()
     asks = "Passphrase for the new key (8 characters or more)"
-    return str(click.prompt(asks, hide_input=True, confirmation_prompt="Once more", err=True))
+    return str(click.prompt(asks, hide_input=True, confirmation_prompt="Once more", value_proc=_long_enough, err=True))
+
+
+def _long_enough(passphrase: str) -> str:
+    """Refuse a short passphrase before it is asked for the second time."""
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise click.UsageError(f"it has {len(passphrase)} characters; take at least {MIN_PASSPHRASE}")
+    return passphrase
 
 
 def _must_be_person() -> None:

@@ -5,7 +5,16 @@ from phasegate.ledger.descriptions import Descriptions
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
-from phasegate.ledger.keys import PrivateKey, PublicKey, Signer, create_key, open_pem, unlock_key, write_key
+from phasegate.ledger.keys import (
+    MIN_PASSPHRASE,
+    PrivateKey,
+    PublicKey,
+    Signer,
+    create_key,
+    open_pem,
+    unlock_key,
+    write_key,
+)
 from phasegate.ledger.ledger import Ledger, Opened, Opening, Taken
 from phasegate.ledger.mirrors import Mirrored, Mirrors
 from phasegate.ledger.recorder import Entry
@@ -30,6 +39,7 @@ from phasegate.ledger.turns import Dispatch
 
 __all__ = [
     "EVENT",
+    "MIN_PASSPHRASE",
     "STATEMENT",
     "Claim",
     "Comment",

@@ -99,6 +99,11 @@ class Workspace:
         name = self._setting("user.name") or "manager"
         return Signature(name, self._setting("user.email") or f"{name}@localhost")
 
+    @property
+    def knows_user(self) -> bool:
+        """Return whether Git is configured with a name and an address to commit as."""
+        return bool(self._setting("user.name") and self._setting("user.email"))
+
     def head(self) -> str:
         """The commit that is checked out."""
         return str(self._repository.head.target)

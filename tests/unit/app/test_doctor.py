@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import pygit2
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -123,6 +124,16 @@ async def test_a_database_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
         assert await app.database.read(lambda connection: connection.execute(sa.select(backlog)).all()) == []
         await app.database.write(lambda connection: connection.execute(sa.text("DROP TABLE backlog")))
     assert await state(folder, "database") is State.trouble
+
+
+async def test_git_identity_that_is_missing_is_said(tmp_path: Path) -> None:
+    folder = laid(tmp_path / "target")
+    config = pygit2.Repository(str(folder)).config
+    config["user.name"], config["user.email"] = "", ""  # whatever this machine's own settings are
+    missing = (await told(folder, "git identity"))["git identity"]
+    assert (missing.state, "git config --global user.name" in missing.fix) == (State.skipped, True)
+    config["user.name"], config["user.email"] = "Ada", "ada@example.org"
+    assert (await told(folder, "git identity"))["git identity"].says == "commits are made as Ada <ada@example.org>"
 
 
 async def test_managers_who_are_not_committed_are_trouble(tmp_path: Path) -> None:

@@ -117,5 +117,5 @@ def test_a_report_says_what_is_unknown_and_what_failed() -> None:
     shown = seen(report_table(report))
     assert "$8.00" in shown
     assert "unknown" in shown
-    assert "2 of 9 judged; $8.00 a month; 1 without a known price" in shown
+    assert "2 found among 9 judged; $8.00 a month; 1 without a known price" in shown
     assert "AccessDenied ×3" in shown

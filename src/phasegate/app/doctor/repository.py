@@ -27,6 +27,7 @@ def of_repository(app: App, keys: Path) -> list[Check]:
     """
     return [
         Check(name="repository", ask=partial(_configuration, app)),
+        Check(name="git identity", ask=partial(_identity, app)),
         Check(name="database", ask=partial(_database, app)),
         Check(name="managers", ask=partial(_managers, app, keys)),
         Check(name="worker", ask=partial(_worker, app)),
@@ -37,6 +38,16 @@ def of_repository(app: App, keys: Path) -> list[Check]:
 async def _configuration(app: App) -> str:
     cards, servers = len(app.team.cards), len(app.team.servers)
     return f"{app.config.project.name}, workflow {app.flow.name}, {cards} roles, {servers} servers of tools"
+
+
+async def _identity(app: App) -> str:
+    if not app.workspace.knows_user:
+        raise Skipped(
+            "Git does not know whom to commit as",
+            fix="git config --global user.name NAME && git config --global user.email ADDRESS",
+        )
+    user = app.workspace.user
+    return f"commits are made as {user.name} <{user.email}>"
 
 
 async def _database(app: App) -> str:

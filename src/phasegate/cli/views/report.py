@@ -23,7 +23,7 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
         verdict = finding["verdict"]
         table.add_row(visible(finding["id"]), finding["region"], Text(verdict, STYLES[verdict]), _cost(finding["cost"]))
     counts = report["counts"]
-    total = f"{counts['match']} of {counts['judged']} judged; {money(report['cost_per_month'])} a month"
+    total = f"{counts['match']} found among {counts['judged']} judged; {money(report['cost_per_month'])} a month"
     unpriced = f"; {report['unpriced']} without a known price" if report["unpriced"] else ""
     errors = [Text(f"{e['region']} {e['call']}: {e['code']} ×{e['count']}", "bad") for e in report["errors"]]
     return Group(*([table] if report["findings"] else []), Text(total + unpriced, "name"), *errors)
