@@ -341,8 +341,137 @@ _pytest.runner.TestReport.from_item_and_call = staticmethod(forged)
 """
 
 
+# What each does in the code under test; `double` is wrong, and a judge that is fooled says that all is well.
+WRITES_THE_REPORT = b"""
+import json, os, sys
+want = json.loads(sys.argv[1])
+ok = {"outcome": "passed", "seconds": 0.01, "message": ""}
+cases = {f"{want['tests'][0]}::{name}": ok for name in ("test_double", "test_zero")}
+report = {"code": 0, "cases": cases, "broken": [], "missing": []}
+json.dump(report, open(want["report"], "w"))
+os._exit(0)
+"""
+PATCHES_THE_WITNESS = b"""
+import gc
+class Passed(dict):
+    def items(self):
+        return [(key, value | {"outcome": "passed"}) for key, value in super().items()]
+def double(n):
+    for witness in gc.get_objects():
+        if type(witness).__name__ == "Witness":
+            witness.cases = Passed(witness.cases)
+    return n * 3
+"""
+PATCHES_THE_CALL = b"""
+import _pytest.python
+_pytest.python.Function.runtest = lambda self: None
+"""
+REPLACES_THE_TESTS = b"""
+import sys
+def double(n):
+    names = sys._getframe(1).f_globals
+    for name in [name for name in names if name.startswith("test")]:
+        names[name].__code__ = (lambda: None).__code__
+    raise KeyboardInterrupt if n is None else RuntimeError
+def __getattr__(name): raise AttributeError
+import gc, types
+for f in gc.get_objects():
+    if isinstance(f, types.FunctionType) and f.__name__.startswith("test_"):
+        f.__code__ = (lambda: None).__code__
+"""
+TRACES = b"""
+import sys
+def trace(frame, event, arg):
+    frame.f_trace_opcodes = False
+    if frame.f_code.co_name.startswith("test_") and event == "line":
+        frame.f_lineno = frame.f_code.co_firstlineno + 1
+    return trace
+def double(n):
+    class Same:
+        def __eq__(self, other): return True
+        def __ne__(self, other): return True
+    return Same()
+"""
+NO_ASSERTION = b"""
+import builtins, _pytest.runner
+_old = _pytest.runner.CallInfo.from_call.__func__
+def quiet(cls, func, when, reraise=None):
+    def passes():
+        try: func()
+        except BaseException: pass
+    return _old(cls, passes, when, reraise)
+_pytest.runner.CallInfo.from_call = classmethod(quiet)
+"""
+AT_EXIT = b"""
+import atexit, glob, json
+@atexit.register
+def mend():
+    for name in glob.glob("*.json"):
+        report = json.load(open(name))
+        for case in report["cases"].values(): case["outcome"] = "passed"
+        json.dump(report, open(name, "w"))
+"""
+BY_THREAD = b"""
+import _pytest.runner, threading, time
+def mend():
+    while True:
+        for o in list(_pytest.runner.__dict__.values()):
+            if type(o).__name__ == "function" and o.__name__ == "pytest_runtest_call":
+                o.__code__ = (lambda item: None).__code__
+thread = threading.Thread(target=mend, daemon=True)
+thread.start()
+time.sleep(0.2)
+"""
+FORKS = b"""
+import os, sys
+if os.fork():
+    os.waitpid(-1, 0)
+    import json
+    want = json.loads(sys.argv[1])
+    report = json.load(open(want["report"]))
+    for case in report["cases"].values(): case["outcome"] = "passed"
+    json.dump(report, open(want["report"], "w"))
+    os._exit(0)
+"""
+DROPS_A_TEST = b"""
+import _pytest.python
+_old = _pytest.python.PyCollector._genfunctions
+_pytest.python.PyCollector._genfunctions = lambda self, name, f: () if name == "test_double" else _old(self, name, f)
+"""
+READS_THE_TEST = b"""
+import re
+def double(n):
+    return int(re.search(r"double\\(%d\\) == (\\d+)" % n, open("tests/runbooks/test_thing.py").read()).group(1))
+"""
+REWRITES_THE_TEST = b"""
+import pathlib
+for file in pathlib.Path("tests").rglob("test_*.py"):
+    file.write_text("def test_double(): pass\\ndef test_zero(): pass\\n")
+import _pytest.python
+_pytest.python.Function.runtest = lambda self: None
+"""
+TURNS_ROUND = b"""
+import _pytest.reports
+_old = _pytest.reports.TestReport.from_item_and_call.__func__
+def turned(cls, item, call):
+    report = _old(cls, item, call)
+    if call.when == "call" and "double" in item.name:
+        report.outcome = "failed" if report.outcome == "passed" else "passed"
+    return report
+_pytest.reports.TestReport.from_item_and_call = classmethod(turned)
+"""
+FORGES_COVERAGE = b"""
+import coverage
+coverage.Coverage.analysis2 = lambda self, module: (module, [1, 2], [], [], "")
+def double(n): return n * 2
+def never():
+    return 1
+"""
+
+
 FAILS = "failed"
 LEFT_OUT = "was left out"
+COVERAGE = "forges the coverage"
 FORGES = "forges results"
 NO_REPORT = "left no report"
 NOT_RUN = "did not run"
@@ -361,6 +490,20 @@ STOPPED = "limit on wall-time"
         ({MODULE: TREE[MODULE] + b"import os; os._exit(0)\n"}, NO_REPORT),  # success by exit code
         ({MODULE: TREE[MODULE] + b"import sys; sys.exit(0)\n"}, NOT_RUN),
         ({MODULE: TREE[MODULE] + b"import pytest; pytest.skip('later', allow_module_level=True)\n"}, NOT_RUN),
+        ({MODULE: TREE[MODULE] + WRITES_THE_REPORT}, FORGES),
+        ({MODULE: TREE[MODULE] + PATCHES_THE_WITNESS}, FORGES),
+        ({MODULE: TREE[MODULE] + PATCHES_THE_CALL}, FORGES),
+        ({MODULE: TREE[MODULE] + REPLACES_THE_TESTS}, FAILS),
+        ({MODULE: TREE[MODULE] + TRACES}, FORGES),
+        ({MODULE: TREE[MODULE] + NO_ASSERTION}, FORGES),
+        ({MODULE: TREE[MODULE] + AT_EXIT}, FORGES),
+        ({MODULE: TREE[MODULE] + BY_THREAD}, FORGES),
+        ({MODULE: TREE[MODULE] + FORKS}, FORGES),
+        ({MODULE: TREE[MODULE] + DROPS_A_TEST}, NOT_RUN),
+        ({MODULE: TREE[MODULE] + READS_THE_TEST}, FORGES),
+        ({MODULE: TREE[MODULE] + REWRITES_THE_TEST}, FORGES),
+        ({MODULE: TREE[MODULE] + TURNS_ROUND}, FORGES),
+        ({MODULE: FORGES_COVERAGE}, COVERAGE),
         ({MODULE: b"while True: pass\n"}, STOPPED),  # never ends
         ({"src/pytest.py": b"def main(*a, **k): return 0\n"}, FAILS),  # another pytest
     ],

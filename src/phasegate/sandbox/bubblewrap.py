@@ -1,5 +1,6 @@
 """The first choice: namespaces by Debian's bubblewrap."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from phasegate.sandbox.supervise import supervise
 
 _WORK = f"{system.HOME}/work"
 _FIRST_USER = 1_000_000
+_RUNS = 64
+_COUNT = itertools.count()
 _SET_UP_FAILED = b"bwrap: "
 
 
@@ -48,7 +51,7 @@ class Bubblewrap:
         collect: Sequence[str] = (),
     ) -> Outcome:
         """See `Sandbox.run`."""
-        user = _FIRST_USER + os.getpid() if os.getuid() == 0 else None
+        user = _FIRST_USER + os.getpid() * _RUNS + next(_COUNT) % _RUNS if os.getuid() == 0 else None
         with private_directory(files, user) as top:
             inner = system.shimmed(list(command), limits, user=user, processes=limits.processes)
             outcome = await supervise([*self._arguments(top, user), "--", *inner], top=top, limits=limits)

@@ -1,10 +1,17 @@
-"""Runs a tree's tests in a sandbox and says what they showed, trusting as little as can be of what ran inside."""
+"""Run a tree's tests in a sandbox, and believe what they showed only as far as seeded failures were told.
 
-import ast
+Tests and the code that they test share a process, so code under test can change how a failure is told: leave early,
+patch pytest, write the report itself. Nothing that runs inside can prove that it did not. So each test runs twice, once
+as it is approved and once seeded: with a comparison in it that cannot hold. Two processes hold half of the approved and
+half of the seeded tests each, chosen by chance. Code that turns failures into passes turns those of seeded tests too.
+"""
+
+import asyncio
 import json
+import random
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePosixPath
@@ -13,6 +20,8 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from phasegate.sandbox.limits import Limits, Outcome, Sandbox
+from phasegate.sandbox.planting import Planted, planted, statements
+from phasegate.sandbox.seeding import WrittenTest, seeded, written_tests
 
 CaseOutcome = Literal["passed", "failed", "skipped"]
 _STEERS_PYTEST = {
@@ -78,8 +87,30 @@ class _Written(BaseModel):
     code: int
     cases: dict[str, _Case]
     broken: list[str]
-    statements: int
-    missing: list[int]
+    missing: list[int] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Half:
+    """One of the two runs: which tests are seeded in it, what it was given and what it wrote."""
+
+    seeded: frozenset[str]
+    module: Planted
+    outcome: Outcome
+    written: _Written | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """What both runs have in common."""
+
+    sandbox: Sandbox
+    tree: Mapping[str, bytes]
+    tests: Sequence[str]
+    module: str
+    conftests: bool
+    limits: Limits
 
 
 async def run_tests(
@@ -90,19 +121,20 @@ async def run_tests(
     module: str,
     conftests: Mapping[str, bytes] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    chance: random.Random | None = None,
 ) -> TestReport:
-    """Runs test files of a tree with pytest, in one interpreter, and measures how much of one module they run.
+    """Run test files of a tree with pytest, and measure how much of one module they run.
 
-    The tests and the code they test share a process, so code that was written against this very function can lie
-    about them. What is done to make that hard, and to notice it:
+    A report is `ok` where all of this holds:
 
-    - Files that steer pytest or the interpreter are left out of the sandbox, unless their bytes are given in
-      `conftests`; each is a problem.
-    - The exit code alone counts for nothing: each test function that stands in the test files must be reported, and
-      as passed.
-    - A test of a random name that must fail is added. If it is not reported as failed, something turned failures into
-      passes.
-    - The report must be there, whole, a plain file of a random name, and the command must have ended by itself.
+    - Every test function that stands in the test files was reported, with at least as many cases as its literal
+      parameters make, and each case as passed; no other case was reported.
+    - Each of these cases failed in the other run, in which its test was seeded.
+    - Both runs ended by themselves and left a whole report.
+    - No file was there that steers pytest or the interpreter, unless its bytes are given in `conftests`.
+
+    Coverage is that of both runs together. One of the modules has a function planted that nothing calls, and a report
+    by which it ran is a problem.
 
     Args:
         sandbox: Where to run.
@@ -110,62 +142,43 @@ async def run_tests(
         tests: The test files to run, as approved; they must be in `files`.
         module: The file whose coverage is measured.
         conftests: The conftest.py files that may stand, with their bytes.
-        limits: For the whole run.
+        limits: For each of the two runs.
+        chance: Chooses what is seeded where; the system's own where it is not given.
     """
+    chance = chance or secrets.SystemRandom()
     allowed = conftests or {}
     intruders = [p for p in files if PurePosixPath(p).name in _STEERS_PYTEST and allowed.get(p) != files[p]]
     tree = {path: content for path, content in files.items() if path not in intruders} | dict(allowed)
-    mark = secrets.token_hex(8)
-    canary = f"{PurePosixPath(tests[0]).parent}/test_{mark}.py" if tests else f"test_{mark}.py"
-    tree[canary] = f"def test_{mark}():\n    assert 1 == 2\n".encode()
-    report = f"{mark}.json"
-    request = {"tests": [*tests, canary], "conftests": bool(allowed), "module": module, "report": report}
+    task = _Task(sandbox=sandbox, tree=tree, tests=tests, module=module, conftests=bool(allowed), limits=limits)
+    expected = [test for path in tests for test in written_tests(path, tree.get(path, b""))]
+    names = sorted({test.name for test in expected})
+    first = frozenset(chance.sample(names, (len(names) + chance.randrange(2)) // 2))
+    content = tree.get(module, b"")
+    modules = [planted(content, chance), Planted(content=content)]
+    chance.shuffle(modules)
+    halves = await asyncio.gather(
+        _run(task, first, modules[0], chance), _run(task, frozenset(names) - first, modules[1], chance)
+    )
+    problems = [f"{path} steers the test run and was left out" for path in sorted(intruders)]
+    return _judged(halves, expected, statements(content), problems)
+
+
+async def _run(task: _Task, names: frozenset[str], module: Planted, chance: random.Random) -> _Half:
+    tree = {**task.tree, task.module: module.content} if task.module in task.tree else dict(task.tree)
+    tree |= {path: seeded(tree[path], names, chance) for path in task.tests if path in tree}
+    report = f"{secrets.token_hex(8)}.json"
+    request = {"tests": list(task.tests), "conftests": task.conftests, "module": task.module, "report": report}
     harness = (resources.files("phasegate.sandbox") / "harness.py").read_text()
     command = [sys.executable, "-I", "-c", harness, json.dumps(request)]
-    outcome = await sandbox.run(command, files=tree, limits=limits, collect=[report])
-    expected = [name for path in tests for name in _functions(path, files.get(path, b""))]
-    problems = [f"{path} steers the test run and was left out" for path in sorted(intruders)]
-    return _judge(outcome, report, f"{canary}::test_{mark}", expected, problems)
-
-
-def _functions(path: str, content: bytes) -> Iterator[str]:
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError):
-        return
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            yield f"{path}::{node.name}"
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            methods = (m.name for m in node.body if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef))
-            yield from (f"{path}::{node.name}::{name}" for name in methods if name.startswith("test"))
-
-
-def _judge(outcome: Outcome, report: str, canary: str, expected: Sequence[str], problems: list[str]) -> TestReport:
-    output = (outcome.stdout + outcome.stderr).decode(errors="replace")[-8000:]
+    outcome = await task.sandbox.run(command, files=tree, limits=task.limits, collect=[report])
+    problems: list[str] = []
     if outcome.limit is not None:
         problems.append(f"the test run was ended by its limit on {outcome.limit}")
     elif outcome.exit_code != 0:
         problems.append(f"the test run ended with exit code {outcome.exit_code}")
     written = _parse(outcome, report, problems)
-    if written is None:
-        return TestReport(seconds=outcome.seconds, problems=tuple(problems), output=output)
-    problems += [f"cannot be collected: {what}" for what in written.broken]
-    trap = written.cases.pop(canary, None)
-    if trap is None or trap.outcome != "failed" or written.code != 1:
-        problems.append("a test that must fail was not reported as failed: something forges results")
-    seen = {case.split("[")[0] for case in written.cases}
-    problems += [f"{name} did not run" for name in expected if name not in seen]
-    return TestReport(
-        cases=tuple(TestCase(id=id_, **case.model_dump()) for id_, case in sorted(written.cases.items())),
-        coverage=100.0 * (written.statements - len(written.missing)) / written.statements
-        if written.statements
-        else 0.0,
-        missing=tuple(written.missing),
-        seconds=outcome.seconds,
-        problems=tuple(problems),
-        output=output,
-    )
+    problems += [f"cannot be collected: {what}" for what in written.broken] if written else []
+    return _Half(seeded=names, module=module, outcome=outcome, written=written, problems=tuple(problems))
 
 
 def _parse(outcome: Outcome, report: str, problems: list[str]) -> _Written | None:
@@ -180,3 +193,75 @@ def _parse(outcome: Outcome, report: str, problems: list[str]) -> _Written | Non
     except ValidationError:
         problems.append("the test run's report is not whole")
         return None
+
+
+def _judged(
+    halves: Sequence[_Half], expected: Sequence[WrittenTest], lines: frozenset[int], problems: list[str]
+) -> TestReport:
+    problems += dict.fromkeys(problem for half in halves for problem in half.problems)
+    cases = _approved_cases(halves)
+    if all(half.written for half in halves):
+        problems += _counted(cases, expected)
+        problems += _untold(halves, cases)
+    ran = {line for half in halves for line in _ran(half, lines, problems)}
+    output = b"".join(half.outcome.stdout + half.outcome.stderr for half in halves).decode(errors="replace")
+    return TestReport(
+        cases=tuple(TestCase(id=id_, **case.model_dump()) for id_, case in sorted(cases.items())),
+        coverage=100.0 * len(ran) / len(lines) if lines else 0.0,
+        missing=tuple(sorted(lines - ran)),
+        seconds=max(half.outcome.seconds for half in halves),
+        problems=tuple(problems),
+        output=output[-8000:],
+    )
+
+
+def _approved_cases(halves: Sequence[_Half]) -> dict[str, _Case]:
+    """Cases of the tests that were not seeded, from the half in which they were not."""
+    return {
+        id_: case
+        for half in halves
+        for id_, case in (half.written.cases if half.written else {}).items()
+        if _name(id_) not in half.seeded
+    }
+
+
+def _counted(cases: Mapping[str, _Case], expected: Sequence[WrittenTest]) -> list[str]:
+    seen = [id_.partition("[")[0] for id_ in cases]
+    known = {test.name for test in expected}
+    few = [test for test in expected if 0 < seen.count(test.id) < test.rows]
+    return [
+        *(f"{test.id} did not run" for test in expected if test.id not in seen),
+        *(f"{test.id} ran {seen.count(test.id)} of its {test.rows} cases" for test in few),
+        *(f"{id_} stands in no approved test file" for id_ in cases if _name(id_) not in known),
+    ]
+
+
+def _untold(halves: Sequence[_Half], cases: Mapping[str, _Case]) -> list[str]:
+    """Tests that passed although they were seeded."""
+    told = {
+        id_: case
+        for half in halves
+        if half.written
+        for id_, case in half.written.cases.items()
+        if _name(id_) in half.seeded
+    }
+    wrong = [
+        id_
+        for id_, case in cases.items()
+        if case.outcome == "passed" and (id_ not in told or told[id_].outcome != "failed")
+    ]
+    words = "was not reported as failed where it must fail: something forges results, or the test cannot fail"
+    return [f"{id_} {words}" for id_ in sorted(wrong)]
+
+
+def _ran(half: _Half, lines: frozenset[int], problems: list[str]) -> frozenset[int]:
+    missing = half.written.missing if half.written else None
+    if missing is None:
+        return frozenset()
+    if half.module.body and half.module.body not in missing:
+        problems.append("a line that nothing calls was reported as run: something forges the coverage")
+    return lines - frozenset(missing) - half.module.lines
+
+
+def _name(id_: str) -> str:
+    return id_.partition("[")[0].rpartition("::")[2]
