@@ -135,7 +135,7 @@ def sdlc() -> Flow:
 async def bare(folder: Path, *, gates: bool) -> AsyncIterator[Graph]:
     """The same nodes and edges with empty bodies, in bare LangGraph over its SQLite saver for async code."""
     async with AsyncSqliteSaver.from_conn_string(str(folder / "bare.db")) as saver:
-        for pragma in PRAGMAS:
+        for pragma in (*PRAGMAS, "synchronous=FULL"):  # as the library ships: its commits are on disk, as ours are
             await saver.conn.execute(f"PRAGMA {pragma}")
         yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
 

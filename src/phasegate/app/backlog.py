@@ -1,18 +1,18 @@
 """Specs in the working directory that no run has taken yet, ranked by the manager."""
 
 import asyncio
-import fcntl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import sqlalchemy as sa
 
 from phasegate.app.app import App
 from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
+from phasegate.core.files import open_owned, take_lock
 from phasegate.ledger import Run
 from phasegate.store.schema import backlog
 
@@ -131,18 +131,10 @@ class Backlog:
 @asynccontextmanager
 async def _alone(path: Path) -> AsyncIterator[None]:
     """Nobody else begins a run meanwhile, on this machine; waiting holds no thread, for who begins needs one."""
-    with path.open("w") as file:
-        while not _locked(file):  # noqa: ASYNC110 - another process may hold it, which sets no event here
+    with open_owned(path, "w") as file:
+        while not take_lock(file):  # noqa: ASYNC110 - another process may hold it, which sets no event here
             await asyncio.sleep(_TURN_SECONDS)
         yield
-
-
-def _locked(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _ranks(connection: sa.Connection) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Laying a new target repository, and writing its managers into it."""
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import tomlkit
 
 from phasegate.app.config import NAME, Config, read_config
 from phasegate.core import Clock, InvalidInput
+from phasegate.core.files import write_whole
 from phasegate.ledger import PublicKey
 from phasegate.runbooks.emit import runtime_files
 from phasegate.runbooks.prices import price_table
@@ -155,18 +155,12 @@ def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
     row = tomlkit.table()
     row.update({"name": name, "public_key": str(key)})
     document.setdefault("managers", tomlkit.aot()).append(row)
-    _replace(folder / NAME, tomlkit.dumps(document).encode())
+    write_whole(folder / NAME, tomlkit.dumps(document).encode())
     return [NAME, _list_approvers(folder, read_config(folder))]
 
 
 def _list_approvers(folder: Path, config: Config) -> str:
     path = f"src/{config.project.package}/approvers.json"
     listed = [Approver(name=row.name, public_key=row.public_key, card=row.card) for row in config.managers]
-    _replace(folder / path, approvers(listed))
+    write_whole(folder / path, approvers(listed))
     return path
-
-
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(content)
-    os.replace(beside, path)

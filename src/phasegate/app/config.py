@@ -179,7 +179,7 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / NAME
     try:
-        return Config.model_validate(tomllib.loads(path.read_text()))
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise InvalidInput(
             f"'{folder}' is not a target repository: it has no {NAME}", fix="make one: 'phasegate init DIR'"

@@ -11,6 +11,7 @@ from typing import Any
 from phasegate.app.here import Folder
 from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, PhasegateError, Refused
+from phasegate.core.files import OWNER_FILE, write_whole
 from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, verify_wheel
 from phasegate.workflow import EFFECTS, Effect, Outcome
 
@@ -106,7 +107,7 @@ class Releaser:
             return {}
         path = self._folder.workspace.state / "runs" / outcome.facts.run / "report.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(tried.report, indent=1, sort_keys=True))
+        write_whole(path, json.dumps(tried.report, indent=1, sort_keys=True).encode(), OWNER_FILE)
         return {"findings": len(tried.findings), "report": self._folder.name(path)}
 
     def _environment(self, outcome: Outcome, built: Built) -> Path:

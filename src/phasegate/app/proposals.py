@@ -1,7 +1,6 @@
 """Specs that others hand in: each becomes a folder of its own among the backlog, and none is ever overwritten."""
 
 import asyncio
-import fcntl
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from phasegate.app.app import App, lint_files
 from phasegate.app.here import RUNBOOK, SPEC
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
+from phasegate.core.files import open_owned, take_lock
 from phasegate.workspace import LINK
 from phasegate.workspace.scaffold import next_folder
 
@@ -165,6 +165,6 @@ def _findings(files: Mapping[str, bytes], place: str) -> Sequence[Finding]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Nobody else hands in meanwhile, on this machine."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open_owned(path, "w") as file:
+        take_lock(file, wait=True)
         yield

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from phasegate.app.app import App
 from phasegate.core import new_id
+from phasegate.core.files import open_owned
 from phasegate.workflow import lease as leases
 from phasegate.workflow.lease import Lease
 
@@ -42,7 +43,7 @@ async def detach(app: App) -> int | None:
 
 
 def _start(folder: Path, log: Path, executor: str) -> int:
-    with log.open("a") as file:
+    with open_owned(log, "a") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "phasegate.cli", "worker", "--lease", executor],
             cwd=folder,

@@ -162,17 +162,18 @@ async def hosted(app: "App", run_id: str = "") -> "AsyncIterator[None]":
     from phasegate.app.mirror import mirroring
     from phasegate.app.standing import LOG
     from phasegate.app.watching import watching
+    from phasegate.core.files import open_owned
 
-    handler = logging.FileHandler(app.state / LOG, delay=True)
-    _log_to(handler)
-    worker = worker_of(app)
-    await asyncio.to_thread(worker.start, run_id)
-    try:
-        async with ending_with(worker, run_id), watching(app), mirroring(app):
-            yield
-    finally:
-        await asyncio.to_thread(worker.stop)
-        handler.close()
+    with open_owned(app.state / LOG, "a") as log:
+        _log_to(logging.StreamHandler(log))
+        worker = worker_of(app)
+        await asyncio.to_thread(worker.start, run_id)
+        try:
+            async with ending_with(worker, run_id), watching(app), mirroring(app):
+                yield
+        finally:
+            await asyncio.to_thread(worker.stop)
+            _log_to(logging.NullHandler())
 
 
 def _log_to(handler: logging.Handler) -> None:

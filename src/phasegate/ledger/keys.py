@@ -6,7 +6,6 @@ without the passphrase, and what the system's key signs is never taken for a per
 
 import base64
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from phasegate.core import InvalidInput, Missing, Refused
+from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 
 MIN_PASSPHRASE = 8
 
@@ -130,15 +130,12 @@ def write_key(path: Path, pem: bytes) -> None:
     Raises:
         InvalidInput: there is a key already.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
+    if path.exists():
         raise InvalidInput(
             f"there is a key already: '{path}'", fix="use it, or move it away; what it signed stays valid"
-        ) from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
+        )
+    owner_folder(path.parent)
+    write_whole(path, pem, OWNER_FILE)
 
 
 def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:

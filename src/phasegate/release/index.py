@@ -2,11 +2,8 @@
 
 import asyncio
 import contextlib
-import fcntl
 import html
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +19,8 @@ from packaging.utils import (
 
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
+from phasegate.core.files import UNFINISHED, sync_folder, take_lock, write_whole
 
-_HALF = ".publishing-"
 _PAGE = (
     "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{title}</title></head><body>\n{links}</body></html>\n"
 )
@@ -119,8 +116,9 @@ class FolderIndex:
                 with _all_or_none([place / name for name in files]):
                     for name, content in sorted(files.items()):
                         if not (place / name).exists():
-                            _write(place / name, content)
+                            write_whole(place / name, content)
                     self._write_pages(project)
+                sync_folder(self._folder)
         return self._read_back(files, project, version)
 
     def _read_back(self, files: Mapping[str, bytes], project: str, version: str) -> Receipt:
@@ -159,14 +157,14 @@ class FolderIndex:
     def _write_pages(self, project: str) -> None:
         listed = [(path.name, digest(path.read_bytes())) for path in self._files(project)]
         links = "".join(f"<a href='{html.escape(n)}#sha256={sha}'>{html.escape(n)}</a><br>\n" for n, sha in listed)
-        _write(self._folder / project / "index.html", _page(project, links))
+        write_whole(self._folder / project / "index.html", _page(project, links))
         files = [{"filename": name, "url": name, "hashes": {"sha256": sha}} for name, sha in listed]
         versions = sorted({parsed[1] for name, _ in listed if (parsed := _parsed(name))})
         page = {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files}
-        _write(self._folder / project / "index.json", json.dumps(page, indent=1).encode())
+        write_whole(self._folder / project / "index.json", json.dumps(page, indent=1).encode())
         projects = sorted(path.name for path in self._folder.iterdir() if path.is_dir() and self._files(path.name))
         links = "".join(f"<a href='{html.escape(name)}/'>{html.escape(name)}</a><br>\n" for name in projects)
-        _write(self._folder / "index.html", _page("Packages", links))
+        write_whole(self._folder / "index.html", _page("Packages", links))
 
 
 def release_of(files: Mapping[str, bytes]) -> tuple[str, str]:
@@ -204,24 +202,8 @@ def _page(title: str, links: str) -> bytes:
 def _remove_halves(*folders: Path) -> None:
     """Removes what publishers left who were killed; only for who holds the lock."""
     for folder in folders:
-        for half in folder.glob(f"{_HALF}*"):
+        for half in folder.glob(f"{UNFINISHED}*"):
             half.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Puts the file there whole or not at all, also when the machine stops in the middle."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_HALF)
-    try:
-        with open(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A private mode would keep every other user of the index out.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
 
 
 @contextlib.contextmanager
@@ -240,8 +222,8 @@ def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One publisher at a time, across processes; the lock goes with the process that held it."""
-    with open(folder / ".lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(folder / ".lock", "ab") as lock:
+        take_lock(lock, wait=True)
         yield
 
 

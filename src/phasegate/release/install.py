@@ -6,6 +6,7 @@ without declaring it is not there to be imported.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 import sysconfig
@@ -100,7 +101,9 @@ def _link(into: Path, needed: Iterable[Resolved]) -> None:
     for distribution in needed:
         for root in distribution.roots:
             (linked / root.name).symlink_to(root)
-    (_site_packages(into) / "dependencies.pth").write_text(f"{linked.absolute()}\n")
+    site = _site_packages(into)
+    # Relative, so it is plain ASCII, whatever the locale of who reads it, and holds where the folder is moved to.
+    (site / "dependencies.pth").write_text(f"{os.path.relpath(linked, site)}\n", encoding="ascii")
 
 
 async def _pip(receipt: Receipt, into: Path) -> None:

@@ -22,13 +22,16 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import sqlalchemy as sa
 
 from phasegate.core import Exhausted
+from phasegate.store import files
 from phasegate.store.migrate import upgrade
 from phasegate.store.moments import add_unixepoch
 
 BUSY_SECONDS = 30
 READERS = 4
 PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-"""Of every connection to the file."""
+"""Of every connection to the file, but that commits of `Database.write` are on disk when it returns."""
+_DURABLE = "PRAGMA synchronous=FULL"
+"""It puts on disk what was committed before, too: a checkpoint that is not synced itself is never newer than a row."""
 Guard = Callable[[Any], None]
 """Checks in a transaction that is about to write, on the driver's connection, that it may; it raises if not."""
 _WRITES = {"writes": True}
@@ -51,7 +54,7 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path, guard: Guard = lambda _: None) -> Self:
-        """Opens the file, makes it and its tables where they are missing.
+        """Opens the file, makes it and its tables where they are missing; nobody but its owner can read it.
 
         Args:
             path: of the file.
@@ -59,10 +62,13 @@ class Database:
 
         Raises:
             Exhausted: the disk is full, the file cannot be written, or somebody holds it for longer than 30 s.
-            InvalidInput: a newer Phasegate made it.
+            InvalidInput: a newer Phasegate made it, or its path is one that cannot be used.
         """
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(files.prepare, path)
+            if not await asyncio.to_thread(path.exists):
+                await asyncio.to_thread(files.create, path, _migrated)
+            await asyncio.to_thread(files.refuse_lost, path)
             engine = sync_engine(path)
             try:
                 await asyncio.to_thread(upgrade, engine.execution_options(**_WRITES))
@@ -126,6 +132,7 @@ class _Connections:
         connection = self._engine.connect()
         plain: Any = connection.connection.driver_connection
         plain.execute(f"PRAGMA busy_timeout={self._busy_ms}")  # whoever had it before may have been less patient
+        plain.execute(_DURABLE)
         return connection
 
 
@@ -200,9 +207,22 @@ def _guarded(guard: Guard, body: Callable[..., T], args: Any, kwargs: Any, conne
     return body(connection, *args, **kwargs)
 
 
+def address(path: Path) -> sa.URL:
+    """The address of the file for SQLAlchemy; text put together by hand is read otherwise where the path has a '?'."""
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def _migrated(path: Path) -> None:
+    engine = sync_engine(path)
+    try:
+        upgrade(engine.execution_options(**_WRITES))
+    finally:
+        engine.dispose()
+
+
 def sync_engine(path: Path) -> sa.Engine:
     """An engine on the file, with its pragmas, that begins transactions as they must."""
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = sa.create_engine(address(path))
     sa.event.listen(engine, "connect", _connected)
     sa.event.listen(engine, "begin", _begin)
     return engine
@@ -214,7 +234,7 @@ def queue_engine(path: Path) -> sa.Engine:
     It reads before it writes. In a transaction that began as a reader's, SQLite refuses the write at once where anybody
     has written since, and the library tries again after a second; so its transactions begin with their first write.
     """
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": "IMMEDIATE"}, pool_size=20)
+    engine = sa.create_engine(address(path), connect_args={"isolation_level": "IMMEDIATE"}, pool_size=20)
     sa.event.listen(engine, "connect", _set_pragmas)
     return engine
 

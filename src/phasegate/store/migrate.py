@@ -1,10 +1,12 @@
 """Brings a database file to the newest schema."""
 
 from importlib import resources
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
+from phasegate.store.copies import keep_copy
 
 NEWEST = "0008"
 
@@ -22,6 +24,8 @@ def upgrade(engine: sa.Engine) -> None:
         seen = _version(connection)
         if seen is not None and seen > NEWEST:
             raise InvalidInput(f"the database is of a newer Phasegate (schema {seen})", fix="update Phasegate")
+        if seen not in (None, NEWEST):
+            keep_copy(Path(str(engine.url.database)), f"schema-{seen}")
         if seen != NEWEST:
             _upgrade(connection)
 

@@ -1,17 +1,21 @@
 """Which workers live: each holds a lock on a file of its name, and the kernel drops it when the process dies."""
 
-import fcntl
 from pathlib import Path
 from typing import TextIO
+
+from phasegate.core.files import open_owned, take_lock
 
 
 def lock(folder: Path, executor: str) -> TextIO | None:
     """Takes the worker's liveness lock, which the kernel drops when its process dies; None where it is held."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / executor).open("w")
+    file = open_owned(folder / executor, "w")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        taken = take_lock(file)
+    except BaseException:
+        file.close()
+        raise
+    if not taken:
         file.close()
         return None
     return file

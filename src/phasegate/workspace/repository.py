@@ -10,9 +10,11 @@ import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
 from phasegate.core import InvalidInput, PhasegateError, visible
+from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
 from phasegate.workspace.state import state_directory
 
+pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 """A path such as `a[1].md` is a name here, not a pattern that matches others."""
 
@@ -182,7 +184,7 @@ class Workspace:
             PhasegateError: there is a branch whose name is the first part of this one's.
         """
         try:
-            self._repository.references.create(f"refs/heads/{branch}", pygit2.Oid(hex=commit), force=True)
+            self._point(f"refs/heads/{branch}", commit)
         except (OSError, ValueError, pygit2.GitError) as error:
             raise PhasegateError(
                 f"the branch '{branch}' cannot be made: {error}",
@@ -196,7 +198,7 @@ class Workspace:
 
     def mark(self, name: str, commit: str) -> None:
         """Keeps a commit under a name of ours, out of the branches."""
-        self._repository.references.create(f"refs/phasegate/{name}", pygit2.Oid(hex=commit), force=True)
+        self._point(f"refs/phasegate/{name}", commit)
 
     def marked(self, name: str) -> str | None:
         """The commit that was kept under that name, or None."""
@@ -258,6 +260,12 @@ class Workspace:
         reference.set_target(pygit2.Oid(hex=commit))
         return True
 
+    def _point(self, name: str, commit: str) -> None:
+        new = [folder for folder in Path(name).parents if not (self.state.parent / folder).exists()]
+        self._repository.references.create(name, pygit2.Oid(hex=commit), force=True)
+        for folder in new:
+            sync_folder((self.state.parent / folder).parent)
+
     def _setting(self, name: str) -> str:
         try:
             return self._repository.config[name] or ""
@@ -290,7 +298,9 @@ class Workspace:
     ) -> str:
         who = pygit2.Signature(author.name, author.email, int(when.timestamp()), 0)
         tree = index.write_tree(self._repository)
-        return str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
+        commit = str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
+        sync_folder(self.state.parent / "objects")  # the library puts an object's folder on disk, not the one above
+        return commit
 
 
 def _listing(tree: pygit2.Tree, folder: str) -> Iterator[tuple[str, str, str]]:

@@ -53,7 +53,7 @@ async def test_other_bytes_for_a_version_are_refused(tmp_path: Path, other: dict
 async def test_a_release_cut_short_is_completed(tmp_path: Path) -> None:
     index = FolderIndex(tmp_path)
     await index.publish({_WHEEL: b"wheel"})
-    halves = [tmp_path / "acme-runbooks" / ".publishing-left", tmp_path / ".publishing-left"]
+    halves = [tmp_path / "acme-runbooks" / ".unfinished-left", tmp_path / ".unfinished-left"]
     for half in halves:
         half.write_bytes(b"half")
 

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import resource
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 import phasegate.store.database as module
 from phasegate.core import Exhausted, InvalidInput
 from phasegate.store import Database
+from phasegate.store.database import queue_engine
 
 TEXT = "x" * 4000
 
@@ -163,7 +165,7 @@ async def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "p.db").write_bytes(b"certainly not a database" * 100)
     with pytest.raises(Exhausted, match="not a database") as refused:
         await Database.open(tmp_path / "p.db")
-    assert "put a copy of it back" in refused.value.fix
+    assert "phasegate restore" in refused.value.fix
 
 
 async def test_a_statement_of_ours_that_is_wrong_is_not_blamed_on_the_disk(database: Database) -> None:
@@ -175,3 +177,84 @@ async def test_a_newer_database_is_left_alone(tmp_path: Path, database: Database
     await database.write(_run, "update alembic_version set version_num = '9999'")
     with pytest.raises(InvalidInput, match="newer Phasegate"):
         await Database.open(tmp_path / "state" / "p.db")
+
+
+async def test_what_is_written_is_on_disk_when_it_is_said_to_be(database: Database) -> None:
+    levels = [await database.write(_level) for _ in range(2)]
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        waits = asyncio.create_task(database.write(_level))  # in the thread that waits, on a connection of its own
+        await asyncio.sleep(0.05)
+        holder.execute("rollback")
+    assert [*levels, await waits] == [2, 2, 2]  # FULL
+
+
+def _level(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("pragma synchronous").scalar_one())
+
+
+async def test_nobody_but_its_owner_reads_it(tmp_path: Path, database: Database) -> None:
+    files = list((tmp_path / "state").iterdir())
+    assert {file.name for file in files} >= {"p.db", "p.db-wal", "p.db-shm"}
+    assert {file.stat().st_mode & 0o077 for file in [tmp_path / "state", *files]} == {0}
+
+
+async def test_one_that_others_could_read_is_closed_to_them(tmp_path: Path, database: Database) -> None:
+    for file in (tmp_path / "state").iterdir():
+        file.chmod(0o644)
+    (tmp_path / "state").chmod(0o755)
+    other = await Database.open(database.path)
+    await other.close()
+    assert {file.stat().st_mode & 0o077 for file in [tmp_path / "state", *(tmp_path / "state").glob("p.db*")]} == {0}
+
+
+@pytest.mark.parametrize("name", ["what?now", "a%41b", "a#b", "a b", "ä-ü", "a&b=c", "'q\"", "file:x", "a;b", "[x]*"])
+async def test_the_file_is_the_one_of_that_path(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name / "p.db"
+    opened = await Database.open(path)
+    await opened.close()
+    queue = queue_engine(path)
+    with queue.connect() as connection:
+        assert connection.exec_driver_sql("select version_num from alembic_version").scalar_one()
+    queue.dispose()
+    assert os.listdir(tmp_path) == [name]
+
+
+async def test_a_path_that_is_too_long_is_told_so(tmp_path: Path) -> None:
+    longest = tmp_path.joinpath(*["y" * 100] * 4)
+    longest /= "z" * (488 - len(str(longest / "p.db")) - 1)
+    opened = await Database.open(longest / "p.db")
+    await opened.close()
+    with pytest.raises(InvalidInput, match="has 489 bytes") as refused:
+        await Database.open(longest / "pp.db")
+    assert "shorter path" in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("content", "left", "words"),
+    [
+        pytest.param(b"", (), "is empty", id="cut to nothing"),
+        pytest.param(b"\0" * 4096, (), "is not a database", id="zeros"),
+        pytest.param(None, ("-wal",), "a part of it is left", id="gone, but for its log"),
+    ],
+)
+async def test_nothing_begins_anew_in_place_of_what_was_lost(
+    tmp_path: Path, content: bytes | None, left: tuple[str, ...], words: str
+) -> None:
+    path = tmp_path / "p.db"
+    for ending in left:
+        path.with_name(f"p.db{ending}").write_bytes(b"x")
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Exhausted, match=words) as refused:
+        await Database.open(path)
+    assert "phasegate restore" in refused.value.fix
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
+async def test_a_database_that_is_being_made_is_not_there_yet(tmp_path: Path) -> None:
+    """A process that is killed leaves a half, which the next does not take for the whole."""
+    (tmp_path / ".unfinished-p.db").write_bytes(b"")
+    opened = await Database.open(tmp_path / "p.db")
+    await opened.close()
+    assert sorted(os.listdir(tmp_path)) == [".creating", "p.db"]

@@ -1,13 +1,23 @@
+import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import phasegate.store
 from phasegate.store import Database
+from phasegate.store.database import sync_engine
+from phasegate.store.files import siblings
 from phasegate.store.migrate import NEWEST
 from phasegate.store.schema import metadata
+
+FOLDER = Path(phasegate.store.__file__).parent / "migrations"
 
 
 def _differences(connection: sa.Connection) -> object:
@@ -44,8 +54,36 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
         await database.close()
 
 
-def test_the_newest_is_the_head_of_the_scripts() -> None:
-    import phasegate.store
+def _made(path: Path, revision: str) -> None:
+    """Makes a database as an earlier Phasegate left it."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    engine = sync_engine(path)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.exec_driver_sql("create table kept (n)")
+    engine.dispose()
 
-    folder = Path(phasegate.store.__file__).parent / "migrations"
-    assert ScriptDirectory(str(folder)).get_heads() == [NEWEST]
+
+async def _opened(path: Path) -> None:
+    database = await Database.open(path)
+    await database.close()
+
+
+def test_a_copy_is_kept_before_a_migration_and_the_newest_copies_stay(tmp_path: Path) -> None:
+    for old in ("0002", "0003", "0004", "0005"):
+        for file in siblings(tmp_path / "p.db"):
+            file.unlink()
+        _made(tmp_path / "p.db", old)
+        asyncio.run(_opened(tmp_path / "p.db"))
+    kept = sorted(tmp_path.glob("p.db.before-*"))
+    assert [file.name[-4:] for file in kept] == ["0003", "0004", "0005"]
+    with closing(sqlite3.connect(kept[-1])) as copy:
+        assert copy.execute("select version_num from alembic_version").fetchone() == ("0005",)
+        assert copy.execute("select count(*) from kept").fetchone() == (0,)
+    assert kept[-1].stat().st_mode & 0o077 == 0
+
+
+def test_the_newest_is_the_head_of_the_scripts() -> None:
+    assert ScriptDirectory(str(FOLDER)).get_heads() == [NEWEST]

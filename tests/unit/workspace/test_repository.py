@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,14 +180,20 @@ def _dangle(folder: Path) -> None:
     (folder / "b.md").symlink_to(folder / "nowhere")
 
 
+def _written(folder: Path) -> dict[str, tuple[int, int]]:
+    """What each entry is, without when it was last read."""
+    entries = {path.name: path.lstat() for path in folder.iterdir()}
+    return {name: (about.st_ino, about.st_mtime_ns) for name, about in entries.items()}
+
+
 @pytest.mark.parametrize("touch", [_edit, _put, _folder, _dangle])
 def test_what_the_user_has_there_is_not_overwritten(workspace: Workspace, touch: Callable[[Path], None]) -> None:
     commit, head = _commit(workspace, {"README.md": b"# Released\n", "b.md": b"b"}), workspace.head()
     touch(workspace.folder)
-    before = {path: os.readlink(path) if path.is_symlink() else path.stat() for path in workspace.folder.iterdir()}
+    before = _written(workspace.folder)
     assert not workspace.land(commit, head)
     assert workspace.head() == head
-    assert {p: os.readlink(p) if p.is_symlink() else p.stat() for p in workspace.folder.iterdir()} == before
+    assert _written(workspace.folder) == before
 
 
 def test_what_the_user_has_elsewhere_stays(workspace: Workspace) -> None:

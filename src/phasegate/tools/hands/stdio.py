@@ -14,6 +14,7 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 
+from phasegate.core.files import open_owned
 from phasegate.team.launch import safe_path
 
 MOST_BYTES = 16 * 2**20
@@ -103,7 +104,7 @@ async def _log(process: Process, log: Path | None) -> None:
     left = LOGGED_BYTES if log else 0
     while chunk := await process.stderr.read(65_536):
         if log and left:
-            with log.open("ab") as file:
+            with open_owned(log, "ab") as file:
                 file.write(chunk[:left])
             left -= len(chunk[:left])
 

@@ -1,0 +1,88 @@
+"""Files that are on disk once they are written, and that belong to their owner alone."""
+
+import errno
+import fcntl
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, TextIO, overload
+
+from phasegate.core.errors import Exhausted
+
+OWNER_FOLDER, OWNER_FILE = 0o700, 0o600
+"""Modes that let nobody but the owner in."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+UNFINISHED = ".unfinished-"
+"""Prefix of a file that is not whole yet; a process that was killed leaves one behind."""
+
+
+@overload
+def open_owned(path: Path, mode: Literal["w", "a"]) -> TextIO: ...
+@overload
+def open_owned(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO: ...
+def open_owned(path: Path, mode: Literal["w", "a", "wb", "ab"]) -> IO[Any]:
+    """Open a file; one that is made cannot be read by anybody but its owner."""
+    return open(path, mode, encoding=None if "b" in mode else "utf-8", opener=_owner_only)
+
+
+def owner_folder(path: Path) -> None:
+    """Make a folder that nobody but its owner can enter, or make that so of one that is there."""
+    path.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
+    if path.stat().st_mode & 0o077:
+        path.chmod(OWNER_FOLDER)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put a file there whole or not at all, also when the machine stops in the middle; it is on disk then."""
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.replace(unfinished, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
+    sync_folder(path.parent)
+
+
+def take_lock(file: IO[Any], *, wait: bool = False) -> bool:
+    """Take the lock of an open file, which the kernel drops when its process dies; False where another has it.
+
+    Raises:
+        Exhausted: The file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise Exhausted(
+            f"'{file.name}' cannot be locked: {error.strerror}",
+            fix="keep the repository on a disk with file locks, such as one of this machine",
+        ) from error
+    return True
+
+
+def sync_file(path: Path) -> None:
+    """Put the content of a file on disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Put the entries of a folder on disk: a file that was made or renamed is lost without."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_FILE)

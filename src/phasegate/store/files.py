@@ -1,0 +1,79 @@
+"""The database as files: made whole or not at all, readable by its owner alone, and never begun anew by accident."""
+
+import glob
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from phasegate.core import Exhausted, InvalidInput
+from phasegate.core.files import OWNER_FILE, UNFINISHED, open_owned, owner_folder, sync_file, sync_folder, take_lock
+
+_LONGEST_PATH = 488
+"""Bytes; SQLite takes 511, with our prefix of a file that is not whole and its own endings."""
+_HEADER = b"SQLite format 3\0"
+_LOST = "put a backup back: 'phasegate restore FILE'"
+
+
+def prepare(path: Path) -> None:
+    """Make the folder of a database, and let nobody but their owner into what is there.
+
+    Raises:
+        InvalidInput: The path cannot be used.
+    """
+    length = len(os.fsencode(path))
+    if length > _LONGEST_PATH:
+        raise InvalidInput(
+            f"the path of the database has {length} bytes, and {_LONGEST_PATH} are the most: '{path}'",
+            fix="move the repository to a shorter path",
+        )
+    owner_folder(path.parent)
+    if path.exists() and path.stat().st_mode & 0o077:
+        for file in siblings(path):
+            file.chmod(OWNER_FILE)
+
+
+def create(path: Path, migrate: Callable[[Path], None]) -> None:
+    """Make a new database; of several who do at once, one does.
+
+    Args:
+        path: Where; nothing is there until it is complete.
+        migrate: Makes the tables in the file of that path.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    with open_owned(path.with_name(".creating"), "ab") as lock:
+        take_lock(lock, wait=True)
+        if path.exists():
+            return
+        if siblings(path):
+            raise Exhausted(
+                f"the database '{path}' is gone, and a part of it is left: '{siblings(path)[0]}'", fix=_LOST
+            )
+        for file in siblings(unfinished):
+            file.unlink()
+        open_owned(unfinished, "wb").close()
+        migrate(unfinished)
+        sync_file(unfinished)
+        os.rename(unfinished, path)
+        sync_folder(path.parent)
+
+
+def refuse_lost(path: Path) -> None:
+    """Refuse a file that holds no database: to begin anew in its place would lose what it held.
+
+    Raises:
+        Exhausted: It is empty, or something else.
+    """
+    with path.open("rb") as file:
+        header = file.read(len(_HEADER))
+    if not header:
+        raise Exhausted(f"the database '{path}' is empty (0 bytes)", fix=_LOST)
+    if header != _HEADER:
+        raise Exhausted(f"the file '{path}' is not a database", fix=_LOST)
+
+
+def siblings(path: Path) -> list[Path]:
+    """The files that make up a database, as far as they are there."""
+    return [file for file in path.parent.glob(f"{glob.escape(path.name)}*") if file.name[len(path.name) :] in _ENDINGS]
+
+
+_ENDINGS = ("", "-wal", "-shm", "-journal")
