@@ -244,31 +244,43 @@ async def _worker(lease: str) -> None:
 
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
+@options.limit
+@options.everything
 @options.as_json
-def status(name: str | None, as_json: bool) -> None:
-    """Show runs, or one run's phases."""
-    asyncio.run(_status(name, as_json))
+def status(name: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
+    """Show runs, or one run's phases.
+
+    The newest runs come first, 20 at most; for programs all of them, where no limit is given.
+    """
+    asyncio.run(_status(name, options.most(limit, everything or as_json), as_json))
 
 
-async def _status(name: str | None, as_json: bool) -> None:
+async def _status(name: str | None, most: int, as_json: bool) -> None:
     from phasegate.app.app import open_app
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        await (_one(app, name, as_json) if name else _all(app, as_json))
+        await (_one(app, name, as_json) if name else _all(app, most, as_json))
 
 
-async def _all(app: "App", as_json: bool) -> None:
+async def _all(app: "App", most: int, as_json: bool) -> None:
     from phasegate.app.run_view import run_json
+    from phasegate.app.standing import attended, nobody_works, unattended
     from phasegate.cli.console import output
-    from phasegate.cli.views.lists import runs_table
+    from phasegate.cli.views.lists import more, runs_table
 
-    runs = await app.ledger.runs()
+    runs, lives, console = await app.ledger.runs(limit=most), await attended(app), output()
     if as_json:
-        click.echo(json.dumps([run_json(run) for run in runs], indent=2))
-    elif not runs:
-        output().print("No run yet.\n→ phasegate run specs/NNN-name")
-    else:
-        output().print(runs_table(runs, app.clock.now()))
+        click.echo(json.dumps([run_json(run, attended=lives) for run in runs], indent=2))
+        return
+    if not runs:
+        console.print("No run yet.\n→ phasegate run specs/NNN-name")
+        return
+    console.print(runs_table(runs, app.clock.now(), attended=lives))
+    left = await app.ledger.count_runs() - len(runs)
+    if left:
+        console.print(more(left, f"phasegate status --limit {len(runs) * 10}"), soft_wrap=True)
+    if idle := await unattended(app):
+        console.print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
@@ -276,6 +288,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     from phasegate.app.made import made
     from phasegate.app.progress import progress
     from phasegate.app.run_view import whole_run_json
+    from phasegate.app.standing import is_unattended, nobody_works
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import waiting_tools
     from phasegate.cli.views.progress import status_view
@@ -294,5 +307,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
     if asking := await waits(app, run.id):
         console.print(waiting_tools(asking), soft_wrap=True)
+    if await is_unattended(app, run):
+        console.print(nobody_works([run]), style="wait", soft_wrap=True)
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")
