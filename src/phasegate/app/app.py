@@ -15,6 +15,7 @@ from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
+from phasegate.core.secrets import also_secret
 from phasegate.ledger import (
     Comment,
     Decision,
@@ -323,6 +324,8 @@ async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lam
     if config.work.model != COMPILER:
         raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
     team = _pointed(load_team(folder, known_checks=CHECKS, known_effects=EFFECTS), config, folder)
+    for server in team.servers.values():
+        also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
     path = workspace.state / DATABASE

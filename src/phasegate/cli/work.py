@@ -65,6 +65,7 @@ async def _run(
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
         if spec:
+            name_left_out(app, started.spec)
             warn(app)
         if detach:
             process = await leave(app)
@@ -75,6 +76,17 @@ async def _run(
             return
         ended = await attend(app, started.id, who, before)
         await summary(app, ended)
+
+
+def name_left_out(app: "App", spec: str) -> None:
+    """Say which files of the spec's folder the run does not take in, and why."""
+    from rich.text import Text
+
+    from phasegate.cli.console import errors_to
+    from phasegate.core import visible
+
+    for path, why in app.folder.left_out(spec).items():
+        errors_to().print(Text(visible(f"Left out: {path}; {why}."), "wait"), soft_wrap=True)
 
 
 def warn(app: "App") -> None:
@@ -176,9 +188,19 @@ async def hosted(app: "App", run_id: str = "") -> "AsyncIterator[None]":
             _log_to(logging.NullHandler())
 
 
+class _Formatter(logging.Formatter):
+    """Writes no secret into a log, whoever logged it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without secrets."""
+        from phasegate.core.secrets import without_secrets
+
+        return without_secrets(super().format(record))
+
+
 def _log_to(handler: logging.Handler) -> None:
     """Sends the log of ours and of the queue's library there, and nowhere else."""
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    handler.setFormatter(_Formatter(LOG_FORMAT))
     for name in ("phasegate", "dbos"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from phasegate.core import Clock, PhasegateError
+from phasegate.core.secrets import take_out, without_secrets
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows, turns
 from phasegate.ledger.dsse import Envelope
@@ -130,7 +131,7 @@ class Ledger:
         """Where the run is now, why, and what happened, in one transaction."""
 
         def change(connection: sa.Connection, now: datetime) -> None:
-            rows.set_status(connection, run_id, status, note)
+            rows.set_status(connection, run_id, status, without_secrets(note))
             self._append(connection, run_id, now, entries)
             if status.ended or status is RunStatus.parked:
                 turns.leave(connection, run_id, self._dispatch)
@@ -175,8 +176,8 @@ class Ledger:
         return self._dispatch
 
     async def record(self, run_id: str, *entries: Entry) -> None:
-        """Appends events; one that is there already is left out."""
-        await self._recorder.record(run_id, entries)
+        """Append events without the secrets in their texts; one that is there already is left out."""
+        await self._recorder.record(run_id, [(key, take_out(body)) for key, body in entries])
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""

@@ -106,6 +106,10 @@ class Workspace:
         """Return whether Git is configured with a name and an address to commit as."""
         return bool(self._setting("user.name") and self._setting("user.email"))
 
+    def is_ignored(self, path: str) -> bool:
+        """Return whether Git leaves a file out by its ignore rules; one that is tracked it does not."""
+        return path not in self._repository.index and self._repository.path_is_ignored(path)
+
     def head(self) -> str:
         """The commit that is checked out."""
         return str(self._repository.head.target)
