@@ -99,10 +99,15 @@ async def test_it_does_not_move_while_a_worker_is_at_it(folder: Path) -> None:
 async def test_what_git_tracks_is_never_taken_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     as_before(folder)
     git(folder, "add", "--force", ".phasegate/phasegate.db")
-    with pytest.raises(Exhausted, match="record .* is gone"):
+    with pytest.raises(Exhausted, match=r"record .* is gone"):
         await runs(folder)
     assert "is tracked by Git" in capsys.readouterr().err
     assert (folder / ".phasegate" / "phasegate.db").is_file()
+
+
+def do(fix: str) -> None:
+    """What it says, as a person would paste it."""
+    subprocess.run(fix.partition(": ")[2], shell=True, check=True)
 
 
 async def test_a_link_to_a_record_is_never_followed(folder: Path, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ async def test_a_link_to_a_record_is_never_followed(folder: Path, tmp_path: Path
     (folder / ".phasegate").symlink_to(tmp_path / "big")
     with pytest.raises(Exhausted, match="leads to a record") as refused:
         await runs(folder)
-    subprocess.run(refused.value.fix.partition(": ")[2], shell=True, check=True)
+    do(refused.value.fix)
     assert await runs(folder) == 1
 
 
@@ -118,15 +123,11 @@ async def test_of_two_records_the_one_in_the_state_directory_is_used(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / ".phasegate").unlink()
-    shutil.copytree(laid_with_two_runs(folder), folder / ".phasegate")
+    shutil.copytree(state(folder), folder / ".phasegate")
     assert await runs(folder) == 1
     assert "another record, which is not used" in capsys.readouterr().err
     shutil.move(state(folder), folder.parent / "aside")
     assert await runs(folder) == 1
-
-
-def laid_with_two_runs(folder: Path) -> Path:
-    return state(folder)
 
 
 def remove(folder: Path) -> None:
@@ -159,7 +160,7 @@ def rename_main(folder: Path) -> None:
 async def test_no_record_is_begun_in_place_of_a_lost_one(folder: Path, lose: Callable[[Path], None]) -> None:
     lose(folder)
     for _ in range(2):
-        with pytest.raises(Exhausted, match="gone|empty|not a database") as refused:
+        with pytest.raises(Exhausted, match=r"gone|empty|not a database") as refused:
             await runs(folder)
         assert "phasegate restore FILE" in refused.value.fix
     assert not (state(folder) / "phasegate.db").exists() or lose in (empty, overwrite, remove_key)
@@ -195,7 +196,7 @@ async def test_a_copied_and_a_renamed_repository_have_their_own_record(folder: P
     git(folder, "worktree", "add", str(tmp_path / "linked"))
     assert await runs(tmp_path / "linked") == 1
     shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    folder.rename(tmp_path / "renamed")
+    os.rename(folder, tmp_path / "renamed")
     for place in ("copy", "renamed"):
         assert await runs(tmp_path / place) == 1
         assert (tmp_path / place / ".phasegate").resolve() == state(tmp_path / place)
