@@ -1,4 +1,4 @@
-"""A manager's approval of a runbook's findings: signed, for exactly these, good for one use."""
+"""A manager's approval of a runbook's findings: signed, for these alone, good for one use."""
 
 import json
 import shlex
@@ -8,10 +8,21 @@ from typing import Any
 
 from phasegate.core import Clock, InvalidInput, new_id
 from phasegate.ledger import PrivateKey
-from phasegate.runbooks.runtime.approvals import envelope
-from phasegate.runbooks.runtime.runbook import digest
+from phasegate.runbooks.runtime.approvals import envelope, statement
+from phasegate.runbooks.runtime.runbook import item_digest, set_digest
 
-_NEEDED = ("runbook", "digest", "params", "actions", "findings", "counts", "errors", "cost_per_month", "unpriced")
+_NEEDED = (
+    "runbook",
+    "digest",
+    "params",
+    "actions",
+    "changing",
+    "findings",
+    "counts",
+    "errors",
+    "cost_per_month",
+    "unpriced",
+)
 
 
 def read_findings(text: str, path: str) -> dict[str, Any]:
@@ -46,14 +57,8 @@ def approval(report: Mapping[str, Any], by: str, key: PrivateKey, *, hours: int,
         hours: how long it holds.
         clock: tells from when.
     """
-    statement = {
-        "id": new_id(16),
-        "runbook": report["runbook"],
-        "digest": report["digest"],
-        "approver": by,
-        "expires": (clock.now() + timedelta(hours=hours)).isoformat(),
-    }
-    return envelope(statement, key.sign)
+    expires = clock.now() + timedelta(hours=hours)
+    return envelope(statement(report, id_=new_id(16), approver=by, expires=expires), key.sign)
 
 
 def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
@@ -90,5 +95,12 @@ def _is_json(text: str) -> bool:
 
 
 def _digest(report: Mapping[str, Any], matches: list[dict[str, Any]]) -> str:
-    found = sorted([finding["account"], finding["region"], finding["id"]] for finding in matches)
-    return digest([report["runbook"], report["params"], report["actions"], found])
+    items = [_item_digest(report, finding) for finding in matches]
+    if items != [finding.get("digest") for finding in matches]:
+        return ""
+    return set_digest(report["runbook"], report["params"], report["actions"], items)
+
+
+def _item_digest(report: Mapping[str, Any], finding: Mapping[str, Any]) -> str:
+    fixed = {name: value for name, value in finding["evidence"].items() if name not in report["changing"]}
+    return item_digest(report["runbook"], finding["account"], finding["region"], finding["id"], fixed)

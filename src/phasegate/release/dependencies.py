@@ -13,7 +13,7 @@ from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity, worst_first
 from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project
 
-ALLOWED = ("boto3", "botocore", "jmespath", "s3transfer")
+ALLOWED = ("boto3", "botocore", "jmespath", "s3transfer", "tzdata")
 """The distributions that a runbook may use; each is imported under its own name."""
 ALLOWED_EXTRA = ("cryptography",)
 """What it may use beside them under `[project.optional-dependencies]`: it verifies the approval of a change."""

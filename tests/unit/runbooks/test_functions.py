@@ -1,12 +1,17 @@
 """The functions of the language, with the values that AWS gives and those that it leaves out."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from phasegate.runbooks.runtime import functions, hours, network
+from phasegate.runbooks.runtime.changes import Guard
 from phasegate.runbooks.runtime.dates import days_between, first_of_month, moment
+from phasegate.runbooks.runtime.zones import UnknownZone
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 
@@ -177,3 +182,60 @@ def test_off_hours(tag: str | None, off: bool) -> None:
 )
 def test_windows(window: str, is_open: bool) -> None:
     assert hours.Window.read(window).is_open(NOW) is is_open
+
+
+@pytest.mark.parametrize(
+    ("time", "zone", "off"),
+    [
+        ("2026-07-15T23:30Z", "est", True),  # New York's summer time, not five hours west all year
+        ("2026-07-16T00:30Z", "EST", False),
+        ("2026-07-16T02:30Z", "pt", True),
+        ("2026-07-15T18:30Z", "ist", True),
+        ("2026-07-15T13:30Z", "it", True),
+        ("2026-07-15T17:30Z", "europe/berlin", True),
+        ("2026-07-15T16:30Z", "america/argentina/comodrivadavia", False),
+        ("2026-07-15T22:30Z", "america/port_of_spain", False),
+        ("2026-07-15T23:30Z", "america/port-au-prince", True),
+    ],
+)
+def test_off_hours_in_zones_as_people_write_them(time: str, zone: str, off: bool) -> None:
+    assert hours.off_now(datetime.fromisoformat(time), f"off=(M-F,19);tz={zone}", 20) is off
+
+
+@pytest.mark.parametrize("tag", ["off=(M-F,19);tz=Europe/Berln", "off=(M-F,19);tz=mars", "on;tz=nowhere"])
+def test_an_unknown_zone_is_no_utc(tag: str) -> None:
+    with pytest.raises(UnknownZone, match="there is no time zone"):
+        hours.off_now(NOW, tag, 20)
+
+
+@pytest.mark.parametrize(
+    ("tag", "times"),
+    [
+        ("off=(U,2);tz=Europe/Berlin", ["2026-03-29T01:10Z"]),  # 02:00 to 03:00 is left out that night
+        ("off=(U,2);tz=Europe/Berlin", ["2026-10-25T00:10Z"]),  # 02:00 to 03:00 comes twice that night
+        ("off=(U,24)", []),
+    ],
+)
+def test_an_off_hour_comes_once_on_the_nights_when_clocks_change(tag: str, times: list[str]) -> None:
+    day = datetime.fromisoformat(times[0]) if times else NOW
+    hits = [at for h in range(24) if hours.off_now(at := day.replace(hour=h), tag, 20)]
+    assert [f"{at:%Y-%m-%dT%H:%MZ}" for at in hits] == times
+
+
+def test_a_window_in_an_unknown_zone_is_closed_and_says_why() -> None:
+    window = "Mon-Sun 00:00-23:59 Europe/Berln"
+    assert not hours.Window.read(window).is_open(NOW)
+    assert "there is no time zone 'Europe/Berln'" in Guard(window=window).refuses(1, NOW)
+
+
+def test_without_time_zone_data_no_window_is_open() -> None:
+    code = (
+        "import sys; sys.modules['tzdata'] = None\n"
+        "from datetime import datetime, UTC\n"
+        "from phasegate.runbooks.runtime.changes import Guard\n"
+        "guard = Guard(window='Mon-Fri 22:00-04:00 America/Los_Angeles')\n"
+        "print(guard.refuses(1, datetime(2026, 7, 15, 22, 30, tzinfo=UTC)))"
+    )
+    env = {**os.environ, "PYTHONTZPATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert "this machine has no time zone data; install the package tzdata" in done.stdout

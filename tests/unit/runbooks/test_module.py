@@ -115,15 +115,10 @@ class Approver:
         self.list.write_text(json.dumps({"approvers": [{"name": "ann", "public_key": public}]}))
 
     def sign(self, runtime: ModuleType, report: Any, **changed: Any) -> bytes:
-        statement = {
-            "id": new_id(8),
-            "runbook": report.runbook,
-            "digest": report.digest,
-            "approver": "ann",
-            "expires": (NOW + timedelta(hours=1)).isoformat(),
-        }
         approvals = importlib.import_module(f"{runtime.__name__}.approvals")
-        return bytes(approvals.envelope({**statement, **changed}, self.key.sign))
+        expires = NOW + timedelta(hours=1)
+        signed = approvals.statement(report.document(), id_=new_id(8), approver="ann", expires=expires)
+        return bytes(approvals.envelope({**signed, **changed}, self.key.sign))
 
 
 @pytest.fixture
@@ -229,6 +224,7 @@ def test_an_approval_is_good_for_one_use(aws: Any, package: Callable[..., Module
     ("changed", "reason"),
     [
         ({"digest": "0" * 64}, "stale"),
+        ({"digest": "0" * 64, "items": []}, "stale"),
         ({"runbook": "another"}, "stale"),
         ({"approver": "bob"}, "unknown-approver"),
         ({"expires": (NOW - timedelta(seconds=1)).isoformat()}, "expired"),

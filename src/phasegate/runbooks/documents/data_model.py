@@ -86,7 +86,9 @@ def _finding(context: Context) -> list[list[str]]:
         ["account, region", "string", "where it is"],
         ["verdict", "string", "match, warn, skip or unknown"],
         ["severity", "string", f"{code(context.runbook.severity)} for a match"],
+        ["digest", "string", "of the place, the id and the evidence that time does not change: what is approved"],
         ["reason", "string", "why it is skipped or unknown"],
+        ["held_back", "string", "why an approved change would leave it alone, where it would"],
         ["evidence", "map", "as above"],
         ["cost", "map or null", "as below" if context.runbook.cost else "always null here"],
     ]
@@ -124,11 +126,13 @@ def _finding_schema(context: Context) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "id": {"type": "string", "description": f"JMESPath: {runbook.id}"},
         "fingerprint": {"type": "string"},
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "account": {"type": "string"},
         "region": {"type": "string"},
         "verdict": {"enum": ["match", "warn", "skip", "unknown"]},
         "severity": {"enum": ["low", "medium", "high", "critical"]},
         "reason": {"type": "string"},
+        "held_back": {"type": "string"},
         "evidence": {"type": "object", "properties": evidence, "additionalProperties": False},
         "cost": _cost_schema() if runbook.cost else {"type": "null"},
     }
@@ -165,15 +169,20 @@ def _report_schema(context: Context, finding: dict[str, Any]) -> dict[str, Any]:
         "params": {"type": "object"},
         "regions": {"type": "array", "items": text},
         "actions": {"type": "array", "items": text},
+        "changing": {"type": "array", "items": text},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "counts": {"type": "object", "additionalProperties": count},
+        "currency": text,
         "cost_per_month": number,
+        "cost_held_back": number,
+        "refusal": text,
         "unpriced": count,
         "findings": {"type": "array", "items": {key: value for key, value in finding.items() if key != "$schema"}},
         "errors": {
             "type": "array",
             "items": {"type": "object", "properties": {**dict.fromkeys(error, text), "count": count}},
         },
+        "left_out": {"type": "object", "additionalProperties": text},
     }
     return {
         "$schema": _DIALECT,

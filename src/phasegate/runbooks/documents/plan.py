@@ -54,7 +54,7 @@ def _technical(context: Context) -> str:
     services = sorted({prose.service(call.operation) for call in calls(runbook)})
     facts = {
         "Language/Version": "Python 3.11 or newer",
-        "Primary Dependencies": "boto3 and jmespath; the runtime is a copy in the package",
+        "Primary Dependencies": "boto3, jmespath and tzdata; the runtime is a copy in the package",
         "Storage": "none for findings; the action log and used approvals are files of the machine that applies",
         "Testing": "pytest with moto, without network",
         "Target Platform": f"the AWS API: {listing(services)}",

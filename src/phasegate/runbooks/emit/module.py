@@ -2,8 +2,9 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from phasegate.core.criteria import Criterion
 from phasegate.runbooks.emit import actions
@@ -13,7 +14,7 @@ from phasegate.runbooks.emit.formatting import formatted
 from phasegate.runbooks.emit.listing import Lister, noun
 from phasegate.runbooks.emit.translate import Translator
 from phasegate.runbooks.expressions import NAMES, Node, names, parse, unparse
-from phasegate.runbooks.model import Runbook
+from phasegate.runbooks.model import Metric, Runbook
 from phasegate.runbooks.moments import Moment, is_of_cost, moment
 
 _PLAIN = re.compile(r"[\w /:.,|@-]*")
@@ -99,6 +100,7 @@ class _Functions:
             "evidence": self._evidence(runbook.evidence),
             "cost": self._cost(),
             **self._action(),
+            "changing": _changing(runbook),
             "whole_listing": "True" if _names_items(runbook) else "",
         }
         return ", ".join(f"{name}={value}" for name, value in given.items() if value)
@@ -225,6 +227,35 @@ def _unit(template: str, code: Translator) -> str:
         return f"{_BRACES.sub('{}', template)!r}.format({', '.join(values)})"
     filled = iter(values)
     return 'f"' + _BRACES.sub(lambda found: "{" + next(filled) + "}", template) + '"'
+
+
+_TELLS_TIME = re.compile(r"\b(?:age_days|days_until|off_now|month)\(|\b_now\b")
+
+
+def _changing(runbook: Runbook) -> str:
+    """The evidence that time changes by itself, as a tuple: what tells the time, or reads what does."""
+    found = set[str]()
+    for entry in runbook.with_:
+        texts = list(_texts(entry.model_dump(exclude={"as_"})))
+        if isinstance(entry, Metric) or any(_tells_time(text, found) for text in texts):
+            found.add(entry.as_)
+    changing = [text for text in runbook.evidence if _tells_time(text, found)] if runbook.action else []
+    return f"({', '.join(map(repr, changing))},)" if changing else ""
+
+
+def _tells_time(text: str, changing: set[str]) -> bool:
+    return bool(_TELLS_TIME.search(text)) or any(re.search(rf"\b{re.escape(name)}\b", text) for name in changing)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _texts(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _texts(entry)
 
 
 def _names_items(runbook: Runbook) -> bool:

@@ -1,7 +1,6 @@
 """Everything around the detection: scope, evidence, cost, guard, schedule."""
 
 import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from phasegate.core.findings import Severity
 from phasegate.runbooks import aws
@@ -11,6 +10,7 @@ from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node, misread_boolean
 from phasegate.runbooks.lint.types import Record, Type
 from phasegate.runbooks.runtime.hours import Window
+from phasegate.runbooks.runtime.zones import UnknownZone, zone
 from phasegate.runbooks.shapes import CREATED
 
 _ACCOUNT = re.compile(r"\d{12}")
@@ -117,8 +117,8 @@ def _window(report: Report, root: Node) -> None:
 
 def _is_zone(name: str) -> bool:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone(name)
+    except UnknownZone:
         return False
     return True
 

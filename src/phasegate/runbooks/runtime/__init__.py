@@ -1,11 +1,12 @@
 """What the runbooks of this package stand on: pages, regions and accounts, verdicts, prices, approvals, the action log.
 
-Written by Phasegate and laid in as it is; it needs boto3 and jmespath, and imports nothing from outside this folder.
+Written by Phasegate and laid in as it is; it needs boto3, jmespath and tzdata, and imports nothing else from outside
+this folder.
 """
 
 from .changes import Change, Guard
 from .cli import main
-from .engine import Order, run
+from .engine import run
 from .errors import CallError, Prerequisite, Refused, RunbookError, Unanswered, WrongUse
 from .expressions import expression
 from .functions import (
@@ -37,6 +38,7 @@ from .functions import (
 )
 from .joins import Index, batches, chunks, distinct
 from .network import in_cidr, opens_port
+from .places import Order
 from .prices import Cost, PriceTable
 from .remediation import Changed, Outcome, apply
 from .runbook import Detail, Finding, PageDetail, Report, Runbook, Verdict

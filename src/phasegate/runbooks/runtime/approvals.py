@@ -1,7 +1,7 @@
-"""Approvals: signed by a person, bound to the exact findings, good for one use.
+"""Approvals: signed by a person, bound to single findings as they were, good for one use.
 
-An approval is a DSSE envelope (payload and Ed25519 signature) over `id`, `runbook`, `digest`, `approver` and
-`expires`.
+An approval is a DSSE envelope (payload and Ed25519 signature) over what `statement` gives: the runbook, its parameters
+and actions, each approved finding with the digest of its evidence, and the failed calls that were known and accepted.
 """
 
 import base64
@@ -22,15 +22,42 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{4,100}")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """An approved finding."""
+
+    account: str
+    region: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Approval:
     """What a person approved."""
 
     id: str
     runbook: str
     digest: str
-    """Of the report, as `Report.digest` gives it."""
+    """Of the set, as `Report.digest` gives it: of runbook, parameters, actions and items."""
+    items: Mapping[str, Item]
+    """By the digest of the finding, as `Finding.digest` gives it; empty where it is for the set as a whole."""
+    gaps: frozenset[tuple[str, str, str, str]]
+    """Account, region, call and code of the failed calls that the approver knew of."""
     approver: str
     expires: datetime
+
+
+def statement(report: Mapping[str, Any], *, id_: str, approver: str, expires: datetime) -> dict[str, Any]:
+    """What is signed to approve all matches of a report, given as `Report.document` writes it."""
+    matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
+    return {
+        "id": id_,
+        "runbook": report["runbook"],
+        "digest": report["digest"],
+        "items": [{name: finding[name] for name in ("account", "region", "id", "digest")} for finding in matches],
+        "gaps": [{name: error[name] for name in ("account", "region", "call", "code")} for error in report["errors"]],
+        "approver": approver,
+        "expires": expires.isoformat(),
+    }
 
 
 def pae(payload: bytes) -> bytes:
@@ -38,10 +65,10 @@ def pae(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
 
 
-def envelope(statement: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes:
+def envelope(signed: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes:
     """The approval file for a statement; `sign` gives the raw Ed25519 signature of the approver's key."""
-    payload = json.dumps(statement, sort_keys=True).encode()
-    signature = {"keyid": statement["approver"], "sig": base64.b64encode(sign(pae(payload))).decode()}
+    payload = json.dumps(signed, sort_keys=True, default=str).encode()
+    signature = {"keyid": signed["approver"], "sig": base64.b64encode(sign(pae(payload))).decode()}
     document = {"payloadType": PAYLOAD_TYPE, "payload": base64.b64encode(payload).decode(), "signatures": [signature]}
     return json.dumps(document, indent=2).encode()
 
@@ -86,15 +113,19 @@ def consume(approval: Approval, state: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _approval(statement: Mapping[str, Any]) -> Approval:
-    expires = moment(statement["expires"])
-    if expires is None or not _SAFE_ID.fullmatch(statement["id"]):
+def _approval(signed: Mapping[str, Any]) -> Approval:
+    expires = moment(signed["expires"])
+    if expires is None or not _SAFE_ID.fullmatch(signed["id"]):
         raise ValueError("its id or its expiry is not well-formed")
+    listed = signed.get("items", ())
+    items = {str(e["digest"]): Item(account=e["account"], region=e["region"], id=e["id"]) for e in listed}
     return Approval(
-        id=statement["id"],
-        runbook=str(statement["runbook"]),
-        digest=str(statement["digest"]),
-        approver=str(statement["approver"]),
+        id=signed["id"],
+        runbook=str(signed["runbook"]),
+        digest=str(signed["digest"]),
+        items=items,
+        gaps=frozenset((e["account"], e["region"], e["call"], e["code"]) for e in signed.get("gaps", ())),
+        approver=str(signed["approver"]),
         expires=expires,
     )
 

@@ -9,7 +9,9 @@ from .dates import days_between
 from .functions import tag
 from .hours import Window
 from .log import ActionLog
+from .parameters import problems
 from .scan import Row, Scan
+from .zones import UnknownZone, zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +44,14 @@ class Guard:
         """Why no change is made at all; empty where changes may be made."""
         if self.max_changes is not None and changes > self.max_changes:
             return f"{changes} changes are more than the {self.max_changes} that the guard allows"
-        if self.window and not Window.read(self.window).is_open(now):
-            return f"changes are made only in the window {self.window}"
-        return ""
+        return self._closed(Window.read(self.window), now) if self.window else ""
+
+    def _closed(self, window: Window, now: datetime) -> str:
+        try:
+            zone(window.zone)
+        except UnknownZone as error:
+            return f"the window {self.window} is never open: {error}"
+        return "" if window.is_open(now) else f"changes are made only in the window {self.window}"
 
 
 class Change(Protocol):
@@ -74,10 +81,11 @@ class Change(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A dry run: notes what would be called, and calls nothing."""
+    """A dry run: notes what would be called and what AWS would refuse of it, and calls nothing."""
 
     scan: Scan
     calls: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
         """Notes the call."""
@@ -87,12 +95,18 @@ class Planned:
         """Nothing to wait for."""
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
-        """Nothing to undo."""
+        """Checks the call that would undo the change; what a snapshot answers is not known yet."""
+        self._check(service, operation, params, "the undo, ")
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
         """Notes the call."""
         self.calls.append(_call(service, operation, params))
+        self._check(service, operation, params, "")
         return {}
+
+    def _check(self, service: str, operation: str, params: Mapping[str, Any], which: str) -> None:
+        wrong = problems(self.scan.client(service), operation, _given(params))
+        self.problems.extend(f"{which}{service}.{operation} would be refused: {problem}" for problem in wrong)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,31 +6,35 @@ Exit codes: 0 the scan is complete, findings or none; the others are in `errors`
 import argparse
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .dates import moment
-from .engine import DEFAULT_ROLE, Order, run
-from .errors import Incomplete, Refused, RunbookError, Unfinished, WrongUse
-from .prices import PriceTable
+from .engine import run
+from .errors import Found, Incomplete, Refused, RunbookError, Unfinished, WrongUse
+from .log import ActionLog
+from .options import log_level, order, parser
+from .places import Order
 from .remediation import apply, summary
 from .runbook import Report, Runbook
-from .text import list_text, outcome_text, report_text
+from .tables import csv_text, html_text
+from .text import list_text, outcome_text, report_text, unfinished_text
 
 
 def main(package: str, argv: Sequence[str] | None = None) -> int:
     """Runs the command of the package; gives the exit code, and prints what went wrong without a traceback."""
     try:
         runbooks = discover(package)
-        options = _parser(package, runbooks).parse_args(argv)
+        options = parser(package, runbooks).parse_args(argv)
         if options.command == "list":
             return _list(runbooks, as_json=options.json)
-        return _one(package, runbooks[options.command], options)
+        with _logging(log_level(options, terminal=sys.stderr.isatty())):
+            return _one(package, runbooks[options.command], options)
     except RunbookError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -48,44 +52,24 @@ def discover(package: str) -> dict[str, Runbook]:
     return {runbook.name: runbook for runbook in sorted(runbooks, key=lambda runbook: runbook.name)}
 
 
-def _parser(package: str, runbooks: Mapping[str, Runbook]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=package.replace("_", "-"),
-        description="Runbooks for AWS: each scans and reports; a change needs an approval.",
-        epilog="exit codes: 0 complete, 1 failed, 2 wrong use, 3 scan incomplete, 4 credentials or package missing, "
-        "5 refused, 6 change failed or not verified",
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="RUNBOOK")
-    listing = commands.add_parser("list", help="list the runbooks")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    for runbook in runbooks.values():
-        _add_options(commands.add_parser(runbook.name, help=runbook.title.replace("%", "%%")), runbook)
-    return parser
-
-
-def _add_options(parser: argparse.ArgumentParser, runbook: Runbook) -> None:
-    parser.add_argument("--region", action="append", default=[], help="look here instead; may be given again")
-    parser.add_argument("--as-of", metavar="TIME", help="the time to judge by, ISO 8601 (default: now)")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help=_params_help(runbook))
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--prices", type=Path, metavar="FILE", help="a price table of your own")
-    parser.add_argument(
-        "--role", default=DEFAULT_ROLE, help="the role to assume in other accounts (default: %(default)s)"
-    )
-    if runbook.remediate:
-        parser.add_argument("--apply", action="store_true", help="change what was approved (default: dry run)")
-        parser.add_argument("--approval", type=Path, metavar="FILE", help="the signed approval of these findings")
-        parser.add_argument("--log", type=Path, metavar="FILE", help="the action log")
-        parser.add_argument("--state", type=Path, metavar="DIR", help="where used approvals are remembered")
-
-
-def _params_help(runbook: Runbook) -> str:
-    known = ", ".join(f"{name}={json.dumps(value)}" for name, value in runbook.params.items())
-    return f"override a parameter ({known or 'it has none'})".replace("%", "%%")
+@contextmanager
+def _logging(level: int) -> Iterator[None]:
+    """Says on standard error what is done, while the command runs."""
+    logger, handler = logging.getLogger(__package__), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
 
 
 def _list(runbooks: Mapping[str, Runbook], *, as_json: bool) -> int:
-    _show([_about(runbook) for runbook in runbooks.values()], list_text(runbooks.values()), as_json=as_json)
+    about = [_about(runbook) for runbook in runbooks.values()]
+    print(_as_json(about) if as_json else list_text(runbooks.values()))
     return 0
 
 
@@ -101,68 +85,59 @@ def _about(runbook: Runbook) -> dict[str, Any]:
 
 
 def _one(package: str, runbook: Runbook, options: argparse.Namespace) -> int:
-    order = _order(package, options)
+    asked = order(options, _package_folder(package) / "prices.json")
     if getattr(options, "apply", False):
-        return _apply(package, runbook, order, options)
-    report = run(runbook, order)
-    _show(report.document(), report_text(report), as_json=options.json)
-    return _exit_code(report)
+        return _apply(package, runbook, asked, options)
+    if runbook.remediate:
+        _tell_unfinished(_log(package, options).unfinished())
+    report = run(runbook, asked)
+    print(_REPORTS[options.output](report))
+    return _exit_code(report, options.fail_on)
 
 
-def _apply(package: str, runbook: Runbook, order: Order, options: argparse.Namespace) -> int:
+_REPORTS = {
+    "table": lambda report: report_text(report),
+    "json": lambda report: _as_json(report.document()),
+    "csv": lambda report: csv_text(report),
+    "html": lambda report: html_text(report),
+}
+
+
+def _apply(package: str, runbook: Runbook, asked: Order, options: argparse.Namespace) -> int:
     if options.approval is None:
-        raise Refused("--apply needs --approval FILE, signed for exactly these findings", reason="no-approval")
+        raise Refused("--apply needs --approval FILE, signed for these findings", reason="no-approval")
     if options.as_of:
         raise WrongUse("--apply judges by the clock; leave --as-of out")
-    state = options.state or _state_folder(package)
+    if options.output not in ("table", "json"):
+        raise WrongUse("--apply prints a table or JSON")
     outcome = apply(
         runbook,
-        order,
+        asked,
         approval=_read(options.approval),
         approvers=_package_folder(package) / "approvers.json",
-        log=options.log or state / "actions.jsonl",
-        state=state / "approvals",
+        log=_log(package, options).path,
+        state=_state(package, options) / "approvals",
     )
-    _show(summary(outcome), outcome_text(outcome), as_json=options.json)
-    return _exit_code(outcome.report) if outcome.finished else Unfinished.exit_code
+    _tell_unfinished(outcome.unfinished)
+    print(_as_json(summary(outcome)) if options.output == "json" else outcome_text(outcome))
+    if not outcome.finished:
+        return Unfinished.exit_code
+    return Incomplete.exit_code if outcome.gaps else 0
 
 
-def _exit_code(report: Report) -> int:
-    return Incomplete.exit_code if report.errors else 0
+def _tell_unfinished(lines: Sequence[Mapping[str, Any]]) -> None:
+    if lines:
+        print(unfinished_text(lines), file=sys.stderr)
 
 
-def _show(document: Any, text: str, *, as_json: bool) -> None:
-    print(json.dumps(document, indent=2, default=str) if as_json else text)
+def _exit_code(report: Report, fail_on: Sequence[str]) -> int:
+    if report.errors:
+        return Incomplete.exit_code
+    return Found.exit_code if any(str(finding.verdict) in fail_on for finding in report.findings) else 0
 
 
-def _order(package: str, options: argparse.Namespace) -> Order:
-    table = options.prices or _package_folder(package) / "prices.json"
-    return Order(
-        now=_time(options.as_of),
-        regions=tuple(options.region),
-        params=dict(_param(text) for text in options.param),
-        prices=PriceTable.read(table) if options.prices or table.exists() else PriceTable(),
-        role=options.role,
-    )
-
-
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    found = moment(text)
-    if found is None:
-        raise WrongUse(f"--as-of {text!r} is no time; write it like 2026-11-18T20:10:00Z")
-    return found
-
-
-def _param(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise WrongUse(f"--param {text!r} is not of the form NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+def _as_json(document: Any) -> str:
+    return json.dumps(document, indent=2, default=str)
 
 
 def _read(path: Path) -> bytes:
@@ -176,6 +151,10 @@ def _package_folder(package: str) -> Path:
     return Path(str(importlib.import_module(package).__file__)).parent
 
 
-def _state_folder(package: str) -> Path:
+def _log(package: str, options: argparse.Namespace) -> ActionLog:
+    return ActionLog(options.log or _state(package, options) / "actions.jsonl")
+
+
+def _state(package: str, options: argparse.Namespace) -> Path:
     home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / package
+    return options.state or (Path(home) if home else Path.home() / ".local" / "state") / package

@@ -5,7 +5,8 @@
     ├── Incomplete    3  the scan could not look everywhere
     ├── Prerequisite  4  credentials or a package are missing
     ├── Refused       5  the approval or the guard says no; nothing was changed
-    └── Unfinished    6  a change failed, or could not be verified
+    ├── Unfinished    6  a change failed, or could not be verified
+    └── Found         7  there is a finding that was asked to fail on
 
 The number is the exit code of the command.
 """
@@ -55,6 +56,12 @@ class Unfinished(RunbookError):
     exit_code = 6
 
 
+class Found(RunbookError):
+    """There is a finding that was asked to fail on."""
+
+    exit_code = 7
+
+
 class Unanswered(Exception):
     """A call failed, and has been counted; what depends on it is unknown."""
 
@@ -73,10 +80,11 @@ class CallError:
 
 
 class CallErrors:
-    """Counts failed calls by account, region, call and code."""
+    """Counts failed calls by account, region, call and code, and notes the accounts that are left out on purpose."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._left_out: dict[str, str] = {}
         self._seen: dict[tuple[str, str, str, str], tuple[str, int]] = {}
 
     def count(self, account: str, region: str, call: str, error: Exception) -> str:
@@ -86,6 +94,17 @@ class CallErrors:
             message, seen = self._seen.get((account, region, call, code), (str(error), 0))
             self._seen[account, region, call, code] = (message, seen + 1)
         return f"{call} failed: {code}"
+
+    def leave_out(self, account: str, reason: str) -> None:
+        """Notes an account that is not looked at, which is no error."""
+        with self._lock:
+            self._left_out[account] = reason
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Accounts that are left out, with the reason."""
+        with self._lock:
+            return dict(sorted(self._left_out.items()))
 
     @property
     def total(self) -> int:

@@ -1,9 +1,10 @@
 """Hours of the week: off-hours tags, and the window in which changes are allowed."""
 
 import re
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from .zones import UnknownZone, zone
 
 _LETTERS = "MTWHFSU"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -13,46 +14,46 @@ _PART = re.compile(r"\(([a-z])(?:-([a-z]))?,(\d{1,2})\)")
 _WINDOW = re.compile(r"(\w{3})(?:-(\w{3}))?\s+(\d\d:\d\d)-(\d\d:\d\d)(?:\s+(\S+))?")
 
 
-def off_now(now: datetime, tag: str | None, hour: int, zone: str = "utc") -> bool:
+def off_now(now: datetime, tag: str | None, hour: int, zone_name: str = "utc") -> bool:
     """Whether an off-hours tag stops the resource in the current hour.
 
     No tag, or the values `''`, `on` and `true`: at `hour`, Monday to Friday. `off` and `false`: never. Else the value
-    holds `off=(M-F,20)`, days by the letters M T W H F S U, and may hold `tz=`; one that cannot be read stops nothing.
+    holds `off=(M-F,20)`, days by the letters M T W H F S U, and may hold `tz=`; hours that cannot be read stop nothing.
+    An hour that the clock skips in spring is the one after it; one that comes twice in autumn is the first.
+
+    Raises:
+        UnknownZone: there is no time zone of that name.
     """
     text = re.sub(r"\s", "", (tag or "").lower())
     if text in ("off", "false"):
         return False
-    here = now.astimezone(_zone(_part_of(text, "tz") or zone))
+    place = zone(_part_of(text, "tz") or zone_name)
     if text in ("", "on", "true"):
-        return here.weekday() in _WEEKDAYS and here.hour == hour
+        return now.astimezone(place).weekday() in _WEEKDAYS and _is_hour(now, hour, place)
     found = _OFF.search(text)
-    return found is not None and any(_falls_on(here, *part) for part in _PART.findall(found.group(1)))
+    return found is not None and any(_falls_on(now, place, *part) for part in _PART.findall(found.group(1)))
 
 
 def _part_of(text: str, name: str) -> str | None:
     return next((part.removeprefix(f"{name}=") for part in text.split(";") if part.startswith(f"{name}=")), None)
 
 
-def _falls_on(here: datetime, first: str, last: str, hour: str) -> bool:
+def _falls_on(now: datetime, place: tzinfo, first: str, last: str, hour: str) -> bool:
     begin, end = _LETTERS.find(first.upper()), _LETTERS.find((last or first).upper())
     if begin < 0 or end < 0:
         return False
-    return _day_within(here.weekday(), begin, end) and here.hour == int(hour)
+    return _day_within(now.astimezone(place).weekday(), begin, end) and _is_hour(now, int(hour), place)
+
+
+def _is_hour(now: datetime, hour: int, place: tzinfo) -> bool:
+    if hour not in range(24):
+        return False
+    begin = datetime.combine(now.astimezone(place).date(), time(hour), place).astimezone(UTC)
+    return begin <= now < begin + timedelta(hours=1)
 
 
 def _day_within(day: int, begin: int, end: int) -> bool:
     return begin <= day <= end if begin <= end else day >= begin or day <= end
-
-
-def _zone(name: str) -> tzinfo:
-    if name.lower() in ("utc", "gmt", "z"):
-        return UTC
-    for spelling in (name, "/".join(part.title() for part in name.split("/")), name.upper()):
-        try:
-            return ZoneInfo(spelling)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    return UTC
 
 
 class Window(NamedTuple):
@@ -79,8 +80,14 @@ class Window(NamedTuple):
         return cls(days[0], days[1], time.fromisoformat(begin), time.fromisoformat(end), zone or "UTC")
 
     def is_open(self, now: datetime) -> bool:
-        """Whether a change may be made now; a window over midnight belongs to the day on which it opens."""
-        here = now.astimezone(_zone(self.zone))
+        """Whether a change may be made now; a window over midnight belongs to the day on which it opens.
+
+        A window in a time zone that is not known is closed.
+        """
+        try:
+            here = now.astimezone(zone(self.zone))
+        except UnknownZone:
+            return False
         clock = here.time().replace(tzinfo=None)
         if self.begin <= self.end:
             return _day_within(here.weekday(), self.first_day, self.last_day) and self.begin <= clock < self.end

@@ -37,9 +37,11 @@ def datapoints(
             EndTime=last,
             Period=seconds,
             **wanted,
-        )["Datapoints"]
+        ).get("Datapoints")
+        or ()
     ]
-    return [_value(point, statistic) for point in sorted(found, key=lambda point: str(point["Timestamp"]))]
+    values = (_value(point, statistic) for point in sorted(found, key=lambda point: str(point.get("Timestamp"))))
+    return [value for value in values if value is not None]
 
 
 def _allowed(seconds: float, days: float) -> int:
@@ -55,6 +57,6 @@ def _spans(begin: datetime, end: datetime, period: int) -> Iterator[tuple[dateti
         begin += step
 
 
-def _value(point: Mapping[str, Any], statistic: str) -> float:
-    value: float = point[statistic] if statistic in _STATISTICS else point["ExtendedStatistics"][statistic]
+def _value(point: Mapping[str, Any], statistic: str) -> float | None:
+    value: float | None = (point if statistic in _STATISTICS else point.get("ExtendedStatistics") or {}).get(statistic)
     return value

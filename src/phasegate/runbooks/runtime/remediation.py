@@ -1,23 +1,26 @@
-"""Applies a remediation: only what was approved, guarded, logged, and verified by reading again."""
+"""Applies a remediation: what was approved and is still so, guarded, logged, and verified by reading again."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .approvals import Approval, consume, verified
+from .approvals import Approval, Item, consume, verified
 from .changes import Made
-from .engine import Order, merged, open_scan, places, reread, run
-from .errors import CallErrors, Refused, code_of
+from .engine import merged, open_scan, run
+from .errors import CallError, CallErrors, Refused, Unanswered, code_of
+from .judging import judge_again, reread
 from .log import ActionLog
-from .runbook import Finding, Report, Runbook
+from .places import CHANGE_ROLE, Order, places
+from .runbook import Finding, Report, Runbook, Verdict, set_digest
 from .scan import Row, Scan
 
 _READINGS = 6
 _FIRST_PAUSE = 1.0
+_LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,8 @@ class Changed:
     account: str
     region: str
     state: str
-    """`done`, `held back`, `failed`, or `unverified` where the change does not show when the item is read again."""
+    """`done`, `held back` by the guard, `left out`, `failed`, or `unverified` where the change does not show when the
+    item is read again."""
     detail: str = ""
 
 
@@ -38,11 +42,15 @@ class Outcome:
 
     report: Report
     changes: Sequence[Changed] = ()
+    gaps: Sequence[CallError] = ()
+    """Calls that failed and that the approval does not name: something was not looked at that should have been."""
+    unfinished: Sequence[Mapping[str, Any]] = ()
+    """Lines of the action log: changes that an earlier run began, and whose end it did not log."""
 
     @property
     def finished(self) -> bool:
-        """Whether every change was made and verified, or held back by the guard."""
-        return all(changed.state in ("done", "held back") for changed in self.changes)
+        """Whether every change was made and verified, held back by the guard, or left out."""
+        return all(changed.state in ("done", "held back", _LEFT_OUT) for changed in self.changes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,9 @@ def apply(
     state: Path,
     pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """Scans, holds what it finds against the approval, consumes that, and changes what the guard lets through.
+    """Scans, and changes what was approved, is still found, and is still the same when it is read just before.
+
+    Everything else is left out, and the outcome says why.
 
     Args:
         runbook: With a remediation.
@@ -80,32 +90,110 @@ def apply(
     if runbook.remediate is None:
         raise Refused(f"{runbook.name} only reports; it has no action", reason="no-action")
     signed = verified(approval, approvers, order.now)
-    report = run(runbook, order)
-    _hold_against(signed, report, runbook, order)
+    entered = replace(order, role=order.role or CHANGE_ROLE)
+    report = run(runbook, entered)
+    chosen, left = _held_against(signed, report, runbook, order)
     consume(signed, state)
-    work = _Work(runbook=runbook, approval=signed, log=ActionLog(log), pause=pause)
-    return Outcome(report=report, changes=_change_all(work, report, order))
+    actions = ActionLog(log)
+    unfinished = actions.unfinished()
+    actions.report(unfinished)
+    work = _Work(runbook=runbook, approval=signed, log=actions, pause=pause)
+    changes = [*_change_all(work, chosen, entered), *left]
+    gaps = [error for error in report.errors if _gap(error) not in signed.gaps]
+    return Outcome(report=report, changes=changes, gaps=gaps, unfinished=unfinished)
 
 
-def _hold_against(approval: Approval, report: Report, runbook: Runbook, order: Order) -> None:
-    if report.errors:
-        raise Refused("the scan could not look everywhere; nothing is changed on half a picture", reason="incomplete")
-    if (approval.runbook, approval.digest) != (report.runbook, report.digest):
-        raise Refused("the findings are not those that were approved; look again, and ask again", reason="stale")
-    reason = runbook.guard.refuses(len(report.matches), order.now)
-    if reason:
-        raise Refused(reason, reason="guard")
+def _held_against(
+    approval: Approval, report: Report, runbook: Runbook, order: Order
+) -> tuple[list[Finding], list[Changed]]:
+    """What may be changed, and what is left out."""
+    if approval.runbook != report.runbook:
+        raise Refused(f"the approval is for {approval.runbook}, not for {report.runbook}", reason="stale")
+    approved: Mapping[str, Item | Finding] = approval.items or (
+        {f.digest: f for f in report.matches} if approval.digest == report.digest else {}
+    )
+    chosen = [finding for finding in report.matches if finding.digest in approved]
+    left = [*_missing(approved, report, {finding.digest for finding in chosen}), *_new(approved, report)]
+    if not chosen:
+        reason = "incomplete" if report.errors and approved else "stale"
+        said = "; ".join(f"{each.id}: {each.detail}" for each in left[:5])
+        raise Refused(f"nothing that was approved can be changed{f' ({said})' if said else ''}", reason=reason)
+    asked = set_digest(report.runbook, report.params, report.actions, approved)
+    if asked != approval.digest:
+        raise Refused("the parameters or the actions are not those that were approved; approve again", reason="stale")
+    refused = runbook.guard.refuses(len(chosen), order.now)
+    if refused:
+        raise Refused(refused, reason="guard")
+    return chosen, left
 
 
-def _change_all(work: _Work, report: Report, order: Order) -> list[Changed]:
+def _new(approved: Mapping[str, Item | Finding], report: Report) -> list[Changed]:
+    known = {(item.account, item.region, item.id) for item in approved.values()}
+    return [
+        _changed(finding, _LEFT_OUT, "new since the approval")
+        for finding in report.matches
+        if (finding.account, finding.region, finding.id) not in known
+    ]
+
+
+def _missing(approved: Mapping[str, Item | Finding], report: Report, found: set[str]) -> list[Changed]:
+    """Approved items that are not found as they were approved, each with the reason."""
+    now = {(finding.account, finding.region, finding.id): finding for finding in report.findings}
+    return [
+        Changed(
+            id=item.id,
+            account=item.account,
+            region=item.region,
+            state=_LEFT_OUT,
+            detail=_why(now.get((item.account, item.region, item.id)), _failed_near(report, item.account, item.region)),
+        )
+        for digest, item in approved.items()
+        if digest not in found
+    ]
+
+
+def _why(finding: Finding | None, failed: CallError | None) -> str:
+    if finding is None:
+        return f"not looked at: {failed.call} failed: {failed.code}" if failed else "gone, or no match any more"
+    if finding.verdict is Verdict.match:
+        return f"changed since the approval; it is now {dict(finding.evidence)}"
+    return f"{finding.verdict} now{f': {finding.reason}' if finding.reason else ''}"
+
+
+def _failed_near(report: Report, account: str, region: str) -> CallError | None:
+    """A failed call that may be why an item is missing: of its region, or one that its account was to be entered by."""
+    entering = {"sts.assume_role", "ec2.describe_regions", "organizations.list_accounts"}
+    near = (
+        error
+        for error in report.errors
+        if (error.account, error.region) == (account, region)
+        or (error.call in entering and (error.account == account or error.call.startswith("organizations")))
+    )
+    return next(near, None)
+
+
+def _gap(error: CallError) -> tuple[str, str, str, str]:
+    return error.account, error.region, error.call, error.code
+
+
+def _change_all(work: _Work, chosen: Sequence[Finding], order: Order) -> list[Changed]:
     errors = CallErrors()
     params = merged(work.runbook, order.params)
+    where = replace(
+        order,
+        accounts=tuple(dict.fromkeys(finding.account for finding in chosen)),
+        regions=tuple(dict.fromkeys(finding.region for finding in chosen)),
+    )
     changes: list[Changed] = []
-    for place in places(work.runbook, order, errors):
-        mine = [f for f in report.matches if (f.account, f.region) == (place.account, place.region)]
+    waiting = list(chosen)
+    for place in places(work.runbook, where, errors):
+        mine = [f for f in waiting if (f.account, f.region) == (place.account, place.region)]
+        waiting = [finding for finding in waiting if finding not in mine]
         if mine:
             changes += _change_place(work, open_scan(place, order, params, errors), mine)
-    return changes
+            place.clients.let_go(place.region)
+    failed = ", ".join(f"{error.call}: {error.code}" for error in errors.all())
+    return [*changes, *(_changed(finding, _LEFT_OUT, f"not reached: {failed}") for finding in waiting)]
 
 
 def _change_place(work: _Work, scan: Scan, findings: Sequence[Finding]) -> list[Changed]:
@@ -121,17 +209,31 @@ def _change_place(work: _Work, scan: Scan, findings: Sequence[Finding]) -> list[
 
 def _change(work: _Work, scan: Scan, finding: Finding) -> Changed:
     about = _about(work, finding)
-    reason = work.runbook.guard.holds_back(finding.row, scan.now)
-    if reason:
-        work.log.write({**about, "step": "guard", "state": "held back", "reason": reason})
-        return _changed(finding, "held back", reason)
+    now, reason = _as_it_is(work, scan, finding)
+    if now is None:
+        work.log.write({**about, "step": "read", "state": _LEFT_OUT, "reason": reason})
+        return _changed(finding, _LEFT_OUT, reason)
+    if now.held_back:
+        work.log.write({**about, "step": "guard", "state": "held back", "reason": now.held_back})
+        return _changed(finding, "held back", now.held_back)
     made = Made(scan=scan, log=work.log, about=about)
     try:
         assert work.runbook.remediate is not None
-        work.runbook.remediate(made, finding.row)
+        work.runbook.remediate(made, now.row)
     except (ClientError, BotoCoreError, LookupError, TypeError, ValueError) as error:
         return _changed(finding, "failed", f"{code_of(error)}: {error}")
     return _changed(finding, "done")
+
+
+def _as_it_is(work: _Work, scan: Scan, approved: Finding) -> tuple[Finding | None, str]:
+    """The item just before its change, if it is still what was approved; else why it is not."""
+    try:
+        now = judge_again(work.runbook, scan, approved.id)
+    except Unanswered as error:
+        return None, f"it could not be read again: {error}"
+    if now is not None and now.digest == approved.digest and now.verdict is Verdict.match:
+        return now, ""
+    return None, _why(now, None)
 
 
 def _about(work: _Work, finding: Finding) -> dict[str, str]:
@@ -184,4 +286,6 @@ def summary(outcome: Outcome) -> dict[str, Any]:
             {"id": c.id, "account": c.account, "region": c.region, "state": c.state, "detail": c.detail}
             for c in outcome.changes
         ],
+        "gaps": [{"account": e.account, "region": e.region, "call": e.call, "code": e.code} for e in outcome.gaps],
+        "unfinished": [dict(line) for line in outcome.unfinished],
     }

@@ -76,6 +76,8 @@ class Runbook:
     has_worked: Callable[[Scan, Row | None], bool] | None = None
     """Whether the change shows when the item is read again; the row is None where the item is gone."""
     guard: Guard = field(default_factory=Guard)
+    changing: Sequence[str] = ()
+    """Evidence that time changes by itself, such as an age: an approval is not bound to it."""
     whole_listing: bool = False
     """Whether an expression names `_items`, so that the listing is held in memory."""
 
@@ -93,7 +95,13 @@ class Finding:
     reason: str = ""
     """Why it is skipped or unknown."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    changing: Sequence[str] = ()
+    """Names of evidence that time changes by itself."""
     cost: Cost | None = None
+    planned: Sequence[str] = ()
+    """What a change would call, in order: `ec2.create_snapshot`."""
+    held_back: str = ""
+    """Why a change would leave the item alone; empty where it would not."""
     row: Row = field(default_factory=dict, repr=False, compare=False)
     """The item itself, for the remediation; not part of the report."""
 
@@ -102,16 +110,29 @@ class Finding:
         """The same in every scan for the same runbook, account, region and id; 16 hexadecimal digits."""
         return digest([self.runbook, self.account, self.region, self.id])[:16]
 
+    @property
+    def digest(self) -> str:
+        """What an approval of the item is bound to: its place, its id, and the evidence that time does not change."""
+        fixed = {name: value for name, value in self.evidence.items() if name not in self.changing}
+        return item_digest(self.runbook, self.account, self.region, self.id, fixed)
+
+    @property
+    def will_change(self) -> bool:
+        """Whether a change, once approved, would touch the item."""
+        return self.verdict is Verdict.match and not self.held_back
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "id": self.id,
             "fingerprint": self.fingerprint,
+            "digest": self.digest,
             "account": self.account,
             "region": self.region,
             "verdict": str(self.verdict),
             "severity": self.severity,
             "reason": self.reason,
+            "held_back": self.held_back,
             "evidence": dict(self.evidence),
             "cost": None if self.cost is None else asdict(self.cost),
         }
@@ -130,8 +151,14 @@ class Report:
     """Items that were listed and passed the prefilter."""
     findings: Sequence[Finding]
     errors: Sequence[CallError]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Accounts that were not looked at on purpose, with the reason: a suspended one."""
     actions: Sequence[str] = ()
-    """What a remediation would call, in order: `ec2.CreateSnapshot`."""
+    """What a change would call, in order: `ec2.create_snapshot`."""
+    changing: Sequence[str] = ()
+    """Names of evidence that time changes by itself."""
+    refusal: str = ""
+    """Why no change would be made at all, were all of this approved now: too many, or a closed window."""
 
     @property
     def matches(self) -> list[Finding]:
@@ -145,21 +172,35 @@ class Report:
         return {"judged": self.judged, **counted}
 
     @property
+    def currency(self) -> str:
+        """Of the sums: that of most matches."""
+        priced = [f.cost.currency for f in self.matches if f.cost and f.cost.amount is not None]
+        return max(sorted(set(priced)), key=priced.count, default="USD")
+
+    @property
     def monthly_cost(self) -> float:
-        """Of all matches whose cost is known."""
-        known = (finding.cost.monthly for finding in self.matches if finding.cost and finding.cost.monthly)
-        return round(sum(known), 2)
+        """Of all matches whose cost is known, in the report's currency."""
+        return self._sum(self.matches)
+
+    @property
+    def held_back_cost(self) -> float:
+        """Of those among them that the guard would hold back."""
+        return self._sum([finding for finding in self.matches if finding.held_back])
+
+    def _sum(self, findings: Sequence[Finding]) -> float:
+        costs = [finding.cost for finding in findings if finding.cost and finding.cost.currency == self.currency]
+        return round(sum(cost.monthly for cost in costs if cost.monthly), 2)
 
     @property
     def unpriced(self) -> int:
-        """Matches that should have a cost, but whose cost is unknown."""
-        return sum(1 for finding in self.matches if finding.cost is not None and finding.cost.amount is None)
+        """Matches that should have a cost, but whose cost is unknown, or in another currency than the sum."""
+        costs = [finding.cost for finding in self.matches if finding.cost is not None]
+        return sum(1 for cost in costs if cost.amount is None or cost.currency != self.currency)
 
     @property
     def digest(self) -> str:
-        """What an approval is bound to: the runbook, its parameters, its actions, and exactly these matches."""
-        found = sorted([finding.account, finding.region, finding.id] for finding in self.matches)
-        return digest([self.runbook, dict(self.params), list(self.actions), found])
+        """What an approval is bound to: the runbook, its parameters, its actions, and these matches."""
+        return set_digest(self.runbook, self.params, self.actions, [finding.digest for finding in self.matches])
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -170,12 +211,17 @@ class Report:
             "params": dict(self.params),
             "regions": list(self.regions),
             "actions": list(self.actions),
+            "changing": list(self.changing),
             "digest": self.digest,
             "counts": self.counts,
+            "currency": self.currency,
             "cost_per_month": self.monthly_cost,
+            "cost_held_back": self.held_back_cost,
+            "refusal": self.refusal,
             "unpriced": self.unpriced,
             "findings": [finding.document() for finding in self.findings],
             "errors": [asdict(error) for error in self.errors],
+            "left_out": dict(self.left_out),
         }
 
 
@@ -183,3 +229,13 @@ def digest(value: Any) -> str:
     """SHA-256 over the value as sorted, compact JSON; 64 hexadecimal digits."""
     written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(written.encode()).hexdigest()
+
+
+def item_digest(runbook: str, account: str, region: str, id_: str, fixed: Mapping[str, Any]) -> str:
+    """The digest of one match, from the evidence that time does not change."""
+    return digest([runbook, account, region, id_, dict(fixed)])
+
+
+def set_digest(runbook: str, params: Mapping[str, Any], actions: Sequence[str], items: Iterable[str]) -> str:
+    """The digest of a set of matches, from theirs."""
+    return digest([runbook, dict(params), list(actions), sorted(items)])

@@ -1,5 +1,6 @@
 """What a runbook module asks of one account and region while it scans."""
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,20 +16,23 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import dates, hours, network
-from .clients import Clients, pages, whole
+from .clients import Clients
 from .errors import CallErrors, Unanswered, code_of, same_code
 from .expressions import Expression, RunbookFunctions
 from .metrics import datapoints
+from .paging import pages, whole
 from .prices import Cost, PriceTable
 
 Row = dict[str, Any]
 S = TypeVar("S")
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
 _WORKERS = 8
 _WINDOW = 64
 _NOT_READY = {"ReportInProgress", "CredentialReportNotReadyException"}
-_PATIENCE = 10
+_PATIENCE = 300.0
+_LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class Scan:
         params: Mapping[str, Any],
         prices: PriceTable,
         errors: CallErrors,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self.account = account
         self.region = region
@@ -67,6 +72,7 @@ class Scan:
         self._clients = clients
         self._prices = prices
         self._errors = errors
+        self._pause = pause
         self._kept: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"scan-{region}")
@@ -238,11 +244,14 @@ class Scan:
             noted.append(trouble)
 
     def _retried(self, call: Callable[[], T]) -> T:
-        """Calls again while AWS is still writing the report that was asked for."""
-        for _ in range(_PATIENCE):
+        """Calls again while AWS is still writing the report that was asked for, for up to five minutes."""
+        waited, pause = 0.0, 1.0
+        while waited < _PATIENCE:
             with suppress(_StillWriting):
                 return _unless_writing(call)
-            sleep(1)
+            _LOG.warning("AWS is still writing the report for %s; waited %.0f seconds", self.account, waited)
+            self._pause(pause)
+            waited, pause = waited + pause, min(pause * 1.5, _LONGEST_PAUSE)
         return call()
 
     def _patiently(self, read: Callable[[], Iterator[Row]]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """A report as text that people read in any terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .prices import Cost
@@ -32,13 +32,28 @@ def list_text(runbooks: Iterable[Runbook]) -> str:
     return "\n".join(_table(("RUNBOOK", "KIND", "SEVERITY", "DOES", "TITLE"), rows))
 
 
-_HEAD = ("VERDICT", "SEVERITY", "REGION", "ID", "COST/MONTH", "EVIDENCE")
+def unfinished_text(lines: Iterable[Mapping[str, Any]]) -> str:
+    """What an earlier run began, and what to do about it."""
+    rows = ((e.get("time"), e.get("account"), e.get("region"), e.get("id"), e.get("call")) for e in lines)
+    return "\n".join(
+        [
+            "An earlier run was cut off: these calls were begun, and their end is not in the action log.",
+            *_table(("BEGUN", "ACCOUNT", "REGION", "ID", "CALL"), rows),
+            "Look at each item in AWS. What is still to be changed is found by the next scan; what was changed and "
+            "should not be is undone by the call that the log records with the step 'undo'.",
+        ]
+    )
+
+
+_HEAD = ("VERDICT", "SEVERITY", "ACCOUNT", "REGION", "ID", "COST/MONTH", "EVIDENCE")
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
     evidence = ", ".join(f"{name}={value}" for name, value in finding.evidence.items())
-    told = "; ".join(part for part in (finding.reason, evidence) if part)
-    return str(finding.verdict), finding.severity, finding.region, finding.id, _money(finding.cost), told
+    held = f"held back: {finding.held_back}" if finding.held_back else ""
+    told = "; ".join(part for part in (finding.reason, held, evidence) if part)
+    place = (finding.account, finding.region, finding.id)
+    return str(finding.verdict), finding.severity, *place, _money(finding.cost), told
 
 
 def _money(cost: Cost | None) -> str:
@@ -55,18 +70,24 @@ def _totals(report: Report) -> list[str]:
     if priced:
         dates = sorted({cost.date for cost in priced})
         sources = ", ".join(sorted({cost.source for cost in priced}))
-        total = f"{report.monthly_cost:.2f} {priced[0].currency}"
+        total = f"{report.monthly_cost:.2f} {report.currency}"
         lines.append(f"Cost of the matches: {total} a month (prices of {dates[0]}, {sources}).")
     if report.unpriced:
         lines.append(f"{report.unpriced} matches have no known price and are not in the sum.")
-    return lines
+    left = ", ".join(f"{account} ({reason})" for account, reason in report.left_out.items())
+    return [*lines, *([f"Accounts that were left out: {left}."] if left else [])]
 
 
 def _planned(report: Report) -> list[str]:
     if not report.actions:
         return []
     calls = ", ".join(report.actions)
-    return [f"Nothing was changed. With an approval of {report.digest}, each match would take: {calls}."]
+    lines = [f"Nothing was changed. With an approval of {report.digest}, each match would take: {calls}."]
+    held = [finding for finding in report.matches if finding.held_back]
+    if held:
+        money = f"{report.held_back_cost:.2f} of {report.monthly_cost:.2f} {report.currency} a month"
+        lines.append(f"{len(held)} of {len(report.matches)} matches would be held back, {money}; the table says why.")
+    return [*lines, *([f"As it stands no change would be made: {report.refusal}."] if report.refusal else [])]
 
 
 def _errors(report: Report) -> list[str]:

@@ -1,9 +1,11 @@
 """Texts that match a regular expression, made from its own parse."""
 
 import re
-from re import _constants as codes
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
+
+codes: Any = import_module("re._constants")  # typeshed knows neither
+parser: Any = import_module("re._parser")
 
 _CATEGORY = {codes.CATEGORY_DIGIT: "1", codes.CATEGORY_WORD: "w", codes.CATEGORY_SPACE: " "}
 _NOT_CATEGORY = {codes.CATEGORY_NOT_DIGIT: "x", codes.CATEGORY_NOT_WORD: "-", codes.CATEGORY_NOT_SPACE: "x"}

@@ -1,0 +1,206 @@
+"""Judges what is listed in one place, and reads single items again."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from jmespath.exceptions import JMESPathError
+
+from .changes import Planned
+from .errors import CallErrors, Unanswered
+from .runbook import Detail, Finding, PageDetail, Runbook, Verdict
+from .scan import Row, Scan, Trouble, watched
+
+T = TypeVar("T")
+
+_PAGE = 200
+_CANNOT_JUDGE = (JMESPathError, TypeError, ValueError, LookupError, AttributeError)
+
+
+@dataclass(kw_only=True)
+class _Judged:
+    row: Row
+    troubles: list[Trouble]
+
+
+def survey(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tuple[int, list[Finding]]]:
+    """How many items of a page were judged, and what was found, page by page."""
+    seen = set[str]()
+    for page in _pages_of(runbook, scan):
+        found = list[Finding]()
+        for finding in _judge_page(runbook, scan, page, errors):
+            if finding.id in seen:
+                errors.count(scan.account, scan.region, "identify", ValueError(f"two items have the id {finding.id!r}"))
+            else:
+                seen.add(finding.id)
+                found.append(finding)
+        yield len(page), found
+
+
+def reread(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, Row]:
+    """The items of these ids as they are now, with their details; an item that is gone is missing."""
+    return {id_: item.row for id_, item in _read_again(runbook, scan, wanted).items()}
+
+
+def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
+    """What is said of one item as it is now; None where it is gone, or no finding any more.
+
+    Raises:
+        Unanswered: a call failed, so that nothing can be said.
+    """
+    before = scan.failures
+    scan.forget()
+    item = _read_again(runbook, scan, {wanted}).get(wanted)
+    verdict, reason = _verdict(runbook, scan, item) if item else (None, "")
+    if scan.failures != before:
+        raise Unanswered(reason or "a call failed")
+    return _finding(runbook, scan, item, verdict, reason) if item and verdict else None
+
+
+def _read_again(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, _Judged]:
+    found: dict[str, _Judged] = {}
+    listed = iter(_listing(runbook, scan)[0])
+    while len(found) < len(wanted) and (page := list(islice(listed, _PAGE))):
+        kept = [_Judged(row=row, troubles=[]) for row in page if _id_of(runbook, scan, row) in wanted]
+        _detail(runbook, scan, kept)
+        found.update((str(_id_of(runbook, scan, item.row)), item) for item in kept)
+    return found
+
+
+def _id_of(runbook: Runbook, scan: Scan, row: Row) -> str | None:
+    """The item's id; None where the row lacks it, which the scan has counted."""
+    try:
+        return str(runbook.identify(scan, row))
+    except _CANNOT_JUDGE:
+        return None
+
+
+def _listing(runbook: Runbook, scan: Scan) -> tuple[Iterable[Row], list[Trouble]]:
+    """The items, and where all of them are asked for at once, what stood in the way of listing them."""
+    if not runbook.whole_listing:
+        return runbook.list_items(scan), []
+    items, troubles = watched(lambda: list(runbook.list_items(scan)))
+    scan.items = items
+    return items, troubles
+
+
+def _pages_of(runbook: Runbook, scan: Scan) -> Iterator[list[_Judged]]:
+    listed, troubles = _listing(runbook, scan)
+    items = (_Judged(row=row, troubles=list(troubles)) for row in listed)
+    kept = (item for item in items if _is_candidate(runbook, scan, item))
+    # `_items` shows what the details add, so that nothing may be judged before all of it is there
+    size = None if runbook.whole_listing else _PAGE
+    while page := list(islice(kept, size)):
+        _detail(runbook, scan, page)
+        yield page
+
+
+def _is_candidate(runbook: Runbook, scan: Scan, item: _Judged) -> bool:
+    test = runbook.is_candidate
+    return test is None or bool(_attempt(item, "where", lambda: test(scan, item.row), True))
+
+
+def _detail(runbook: Runbook, scan: Scan, page: Sequence[_Judged]) -> None:
+    for detail in runbook.details:
+        if isinstance(detail, PageDetail):
+            _detail_page(detail, scan, page)
+        elif detail.calls:
+            values = list(scan.together(page, partial(_find, detail, scan)))
+            for item, value in zip(page, values, strict=True):
+                item.row[detail.name] = value
+        else:
+            for item in page:
+                item.row[detail.name] = _find(detail, scan, item)
+
+
+def _find(detail: Detail, scan: Scan, item: _Judged) -> Any:
+    return _attempt(item, detail.name, lambda: detail.find(scan, item.row), None)
+
+
+def _detail_page(detail: PageDetail, scan: Scan, page: Sequence[_Judged]) -> None:
+    shared = _Judged(row={}, troubles=[])
+    nothing: Sequence[Any] = [None] * len(page)
+    values = _attempt(shared, detail.name, lambda: detail.find(scan, [item.row for item in page]), nothing)
+    for item, value in zip(page, values, strict=True):
+        item.row[detail.name] = value
+        item.troubles.extend(shared.troubles)
+
+
+def _attempt(item: _Judged, name: str, work: Callable[[], T], otherwise: T) -> T:
+    """What the work gives; what stands in its way is noted with the item, for which it makes the verdict unknown."""
+    try:
+        value, troubles = watched(work)
+    except Unanswered as error:
+        item.troubles.append(Trouble(reason=f"{name}: {error}", certain=True))
+        return otherwise
+    except _CANNOT_JUDGE as error:
+        item.troubles.append(Trouble(reason=f"{name} cannot be worked out: {error}", certain=True))
+        return otherwise
+    item.troubles.extend(Trouble(reason=f"{name}: {met.reason}", certain=met.certain) for met in troubles)
+    return value
+
+
+def _judge_page(runbook: Runbook, scan: Scan, page: Sequence[_Judged], errors: CallErrors) -> Iterator[Finding]:
+    for item in page:
+        verdict, reason = _verdict(runbook, scan, item)
+        if verdict is not None:
+            try:
+                yield _finding(runbook, scan, item, verdict, reason)
+            except _CANNOT_JUDGE as error:
+                errors.count(scan.account, scan.region, "identify", error)
+
+
+def _verdict(runbook: Runbook, scan: Scan, item: _Judged) -> tuple[Verdict | None, str]:
+    verdict = _attempt(item, "match", lambda: _level(runbook, scan, item.row), None)
+    reason = _attempt(item, "skip", lambda: _skipped(runbook, scan, item.row), None) if verdict else None
+    certain = next((trouble.reason for trouble in item.troubles if trouble.certain), None)
+    if certain is not None:
+        return Verdict.unknown, certain
+    if verdict is not None:
+        return (verdict, "") if reason is None else (Verdict.skip, reason)
+    return (Verdict.unknown, item.troubles[0].reason) if item.troubles else (None, "")
+
+
+def _level(runbook: Runbook, scan: Scan, row: Row) -> Verdict | None:
+    if runbook.is_match(scan, row):
+        return Verdict.match
+    return Verdict.warn if runbook.is_warning and runbook.is_warning(scan, row) else None
+
+
+def _skipped(runbook: Runbook, scan: Scan, row: Row) -> str | None:
+    return runbook.skip_reason(scan, row) if runbook.skip_reason else None
+
+
+def _finding(runbook: Runbook, scan: Scan, item: _Judged, verdict: Verdict, reason: str) -> Finding:
+    row = item.row
+    nothing: Mapping[str, Any] = {}
+    evidence = _attempt(item, "evidence", lambda: runbook.evidence(scan, row) if runbook.evidence else nothing, nothing)
+    cost = _attempt(item, "cost", lambda: runbook.cost(scan, row) if runbook.cost else None, None)
+    found = Finding(
+        runbook=runbook.name,
+        id=str(runbook.identify(scan, row)),
+        account=scan.account,
+        region=scan.region,
+        verdict=verdict,
+        severity="low" if verdict is Verdict.warn else runbook.severity,
+        reason=reason,
+        evidence=evidence,
+        changing=runbook.changing,
+        cost=cost,
+    )
+    return _with_plan(runbook, scan, found, row) if runbook.remediate and verdict is Verdict.match else found
+
+
+def _with_plan(runbook: Runbook, scan: Scan, finding: Finding, row: Row) -> Finding:
+    """A match with what its change would call, and why the guard would hold it back."""
+    planned = Planned(scan=scan)
+    refused = runbook.guard.holds_back(row, scan.now)
+    try:
+        assert runbook.remediate is not None
+        runbook.remediate(planned, row)
+    except _CANNOT_JUDGE as error:
+        refused = refused or f"what to call cannot be worked out: {error}"
+    calls = [call["call"] for call in planned.calls]
+    return replace(finding, row=row, planned=calls, held_back=refused or "; ".join(planned.problems))

@@ -1,0 +1,79 @@
+"""All pages of an operation: by botocore's paginator, or else by the token of the answer, or else the one."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_TOKEN_IN = re.compile(r"(next|page|continuation|nextpage)?(token|marker)", re.IGNORECASE)
+_TOKEN_OUT = re.compile(r"next(page|continuation)?(token|marker)|pagetoken|marker", re.IGNORECASE)
+_EC2_PAGE = 500
+_NARROWS = {"Filters", "Filter", "Owners", "OwnerIds", "ExecutableUsers", "RestorableByUserIds"}
+
+
+def pages(client: Any, operation: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every page of an operation."""
+    if client.can_paginate(operation):
+        paginator = client.get_paginator(operation)
+        yield from paginator.paginate(**params, **_page_size(client, paginator, operation, params))
+        return
+    tokens = _tokens(client, operation)
+    answer = getattr(client, operation)(**params)
+    yield answer
+    while tokens and answer.get(tokens.answered):
+        answer = getattr(client, operation)(**{**params, tokens.given: answer[tokens.answered]})
+        yield answer
+
+
+def whole(client: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """One answer, all its pages joined; a single page where the caller sets how many rows there may be."""
+    if not client.can_paginate(operation):
+        return dict(getattr(client, operation)(**params))
+    paginator = client.get_paginator(operation)
+    if _limit_key(paginator) in params:
+        return dict(getattr(client, operation)(**params))
+    return dict(paginator.paginate(**params).build_full_result())
+
+
+def _page_size(client: Any, paginator: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """EC2 alone answers a listing without a page size as a whole, and gives up on a large one.
+
+    It takes no page size beside ids.
+    """
+    key = _limit_key(paginator)
+    if client.meta.service_model.service_name != "ec2" or not key or key in params:
+        return {}
+    members = _model(client, operation).input_shape.members
+    if any(isinstance(value, list) and name not in _NARROWS for name, value in params.items()):
+        return {}
+    most = members[key].metadata.get("max") if key in members else None
+    return {"PaginationConfig": {"PageSize": min(_EC2_PAGE, most or _EC2_PAGE)}}
+
+
+def _limit_key(paginator: Any) -> str | None:
+    key: str | None = paginator._pagination_cfg.get("limit_key")
+    return key
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokens:
+    """The members that carry the next page of an operation without a paginator."""
+
+    given: str
+    answered: str
+
+
+def _tokens(client: Any, operation: str) -> _Tokens | None:
+    model = _model(client, operation)
+    given = _like(_TOKEN_IN, model.input_shape)
+    answered = _like(_TOKEN_OUT, model.output_shape)
+    return _Tokens(given=given, answered=answered) if given and answered else None
+
+
+def _model(client: Any, operation: str) -> Any:
+    return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
+
+
+def _like(pattern: re.Pattern[str], shape: Any) -> str | None:
+    names: Sequence[str] = list(getattr(shape, "members", {}))
+    return next((name for name in names if pattern.fullmatch(name)), None)

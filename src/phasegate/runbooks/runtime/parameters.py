@@ -1,0 +1,54 @@
+"""What AWS would refuse of a call's parameters, as far as botocore's models tell."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.validate import ParamValidator
+
+_NEEDS_IOPS = {"io1", "io2"}
+_TAKES_IOPS = {*_NEEDS_IOPS, "gp3"}
+_TAKES_THROUGHPUT = {"gp3"}
+
+
+def problems(client: Any, operation: str, params: Mapping[str, Any]) -> list[str]:
+    """Each parameter that is of the wrong type, outside its values or its range, or that another one rules out.
+
+    A missing one is none: it may come of a snapshot that is not taken yet.
+    """
+    name = client.meta.method_to_api_mapping[operation]
+    shape = client.meta.service_model.operation_model(name).input_shape
+    if shape is None:
+        return []
+    report = ParamValidator().validate(dict(params), shape).generate_report()
+    wrong = [line for line in report.splitlines() if line and "Missing required parameter" not in line]
+    return [*wrong, *_outside(shape, params, ""), *_unlike(name, params)]
+
+
+def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
+    """Values that are not in their enumeration; numbers and lengths are botocore's own to check."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        for name, member in shape.members.items():
+            if name in value:
+                yield from _outside(member, value[name], f"{path}.{name}" if path else name)
+    elif shape.type_name == "list" and isinstance(value, list):
+        for entry in value:
+            yield from _outside(shape.member, entry, path)
+    elif shape.type_name == "string" and getattr(shape, "enum", ()) and value not in shape.enum:
+        yield f"{path} is {value!r}, which is not among {', '.join(shape.enum[:6])}"
+    elif shape.type_name in ("integer", "long", "float", "double"):
+        most = shape.metadata.get("max")
+        if most is not None and isinstance(value, int | float) and value > most:
+            yield f"{path} is {value}, and at most {most}"
+
+
+def _unlike(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
+    """Pairs that the service refuses and no model tells."""
+    if operation != "CreateVolume":
+        return
+    kind = params.get("VolumeType", "gp2")
+    if "Iops" in params and kind not in _TAKES_IOPS:
+        yield f"a volume of type {kind} takes no Iops"
+    if "Iops" not in params and kind in _NEEDS_IOPS:
+        yield f"a volume of type {kind} needs Iops"
+    if "Throughput" in params and kind not in _TAKES_THROUGHPUT:
+        yield f"a volume of type {kind} takes no Throughput"
