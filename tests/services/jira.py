@@ -9,19 +9,23 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from services.faults import Faults
-from services.jira_routes import routes
+from services.jira_routes import offered, routes
 from services.jira_state import (
     ISSUE_TYPES,
+    MOST,
+    SCREEN,
     STATUSES,
-    WORKFLOW,
+    SUBTASK,
     Comment,
     Issue,
     Link,
     Person,
     Refusal,
     Ticking,
+    Transition,
     change,
     checked,
+    long,
 )
 from services.query import QueryError, select
 from services.shapes import Shapes
@@ -40,6 +44,16 @@ class JiraService:
         """Issues that search does not know yet, as on a Cloud that has just made them."""
         self.forbidden: set[str] = set()
         """Permissions that nobody has, in any project."""
+        self.types = ISSUE_TYPES
+        """Issue types, and their ids."""
+        self.workflow: tuple[Transition, ...] = ()
+        """Instead of the usual one."""
+        self.screen, self.required = SCREEN, set[str]()
+        """Fields of the screen for creating and editing, and those that are required besides the summary."""
+        self.accounts: set[str] = set()
+        """Account ids that can be assigned."""
+        self.blocks_closing = True
+        """Whether open sub-tasks keep their parent from a status of the category Done."""
         self.people = [BOT]
         self.faults = Faults()
         self.shapes = Shapes("jira")
@@ -78,6 +92,8 @@ class JiraService:
 
     def say(self, key: str, by: Person, body: Any, properties: list[dict[str, Any]] | None = None) -> Comment:
         """Adds a comment."""
+        if long(body):
+            raise Refusal(400, comment=f"The entered text is too long. It exceeds the allowed limit of {MOST:,}.")
         issue, now = self.find(key), self._clock.read()
         comment = Comment(id=str(next(self._ids)), author=by, body=body, created=now, properties=properties or [])
         issue.comments.append(comment)
@@ -132,24 +148,55 @@ class JiraService:
         project, kind = fields.get("project", {}).get("key", ""), fields.get("issuetype", {}).get("name", "")
         if project not in self.projects:
             raise Refusal(400, project="valid project is required")
-        if kind not in ISSUE_TYPES:
+        if kind not in self.types:
             raise Refusal(400, issuetype="Specify a valid issue type")
         parent = fields.get("parent", {}).get("key", "")
-        if (kind == "Sub-task") != bool(parent) and kind != "Task":
-            raise Refusal(400, parent="Issue type is a sub-task but parent issue key or id not specified.")
-        if parent:
-            self.find(parent)
-        good = checked(
-            {name: value for name, value in fields.items() if name not in ("project", "issuetype", "parent")}
-        )
+        self._parent(project, kind, parent)
+        given = {name: value for name, value in fields.items() if name not in ("project", "issuetype", "parent")}
+        good = dict(checked(given, self.screen))
         if not good.get("summary", "").strip():
             raise Refusal(400, summary="You must specify a summary of the issue.")
-        return self.add(good.pop("summary"), project=project, by=by, type=kind, parent=parent, **good)
+        if lacking := sorted(self.required - set(good)):
+            raise Refusal(400, **{name: f"{name} is required." for name in lacking})
+        person = self._assigned(good.pop("assignee", None))
+        own = {name: good.pop(name) for name in ("description", "labels", "duedate") if name in good}
+        return self.add(
+            good.pop("summary"),
+            project=project,
+            by=by,
+            type=kind,
+            parent=parent,
+            assignee=person,
+            more=good,
+            **own,
+        )
+
+    def _parent(self, project: str, kind: str, parent: str) -> None:
+        if self.types[kind] == SUBTASK and not parent:
+            raise Refusal(400, parent="Issue type is a sub-task but parent issue key or id not specified.")
+        if not parent:
+            return
+        above = self.find(parent)
+        if above.project != project:
+            raise Refusal(400, parent="The parent is in another project.")
+        if self.types[kind] == SUBTASK:
+            if self.types.get(above.type) in (SUBTASK, self.types.get("Epic")):
+                raise Refusal(400, parent="Given parent issue does not belong to the appropriate hierarchy.")
+        elif above.type != "Epic":
+            raise Refusal(400, parent="Given parent issue does not belong to the appropriate hierarchy.")
+
+    def _assigned(self, given: Any) -> Person | None:
+        if given is None:
+            return None
+        account = str(given.get("accountId") or given.get("id") or given.get("name") or "")
+        if account not in self.accounts:
+            raise Refusal(400, assignee=f"User '{account}' cannot be assigned issues.")
+        return Person(name=account, email=f"{account}@example.com")
 
     def transit(self, issue: Issue, id: str, by: Person) -> None:
         """What POST transitions does."""
-        for way in WORKFLOW:
-            if way.id == id and way.start == issue.status:
+        for way in offered(self, issue):
+            if way.id == id:
                 return self.edit(issue.key, by, status=way.to)
         raise Refusal(400, f"It seems that you have tried to perform an illegal workflow operation ({id}).")
 

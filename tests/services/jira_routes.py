@@ -5,17 +5,38 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
-from services.jira_state import LINK_TYPES, WORKFLOW, Person, Refusal, checked, status
+from services.jira_state import (
+    FIELDS,
+    LINK_TYPES,
+    STATUSES,
+    SUBTASK,
+    WORKFLOW,
+    Issue,
+    Person,
+    Refusal,
+    Transition,
+    checked,
+    status,
+)
 from services.jira_views import Views
 
 if TYPE_CHECKING:
     from services.jira import JiraService
 
 
+def offered(jira: "JiraService", issue: Issue) -> list[Transition]:
+    """The transitions from where an issue is; open sub-tasks hide those that close it."""
+    below = [other for other in jira.issues.values() if other.parent == issue.key]
+    opened = jira.blocks_closing and any(STATUSES[other.status] != "Done" for other in below)
+    ways = [way for way in jira.workflow or WORKFLOW if way.start == issue.status]
+    return [way for way in ways if not (opened and STATUSES[way.to] == "Done")]
+
+
 def routes(jira: "JiraService") -> APIRouter:
     """All paths, below /rest/api/<version>."""
     router, views = APIRouter(), Views(jira)
     _about(jira, router)
+    _meta_routes(jira, router)
     _search(jira, router, views)
     _issues(jira, router, views)
     _comments(jira, router, views)
@@ -58,6 +79,44 @@ def _about(jira: "JiraService", router: APIRouter) -> None:
     async def link_types(request: Request) -> Response:
         jira.person(request)
         return jira.shapes.answer("linkTypes", {"issueLinkTypes": [dict(kind) for kind in LINK_TYPES]})
+
+
+def _meta(name: str, *, required: bool) -> dict[str, Any]:
+    """A field of a screen, as the API describes it."""
+    shown = {"key": name, "name": "Team" if name.startswith("custom") else name.title(), "operations": ["set"]}
+    items = {"items": "string"} if FIELDS[name] == "array" else {}
+    schema = {"type": FIELDS[name], **items, "system": name}
+    return {**shown, "required": required, "hasDefaultValue": False, "fieldId": name, "schema": schema}
+
+
+def _meta_routes(jira: "JiraService", router: APIRouter) -> None:
+    def known(project: str) -> None:
+        if project not in jira.projects:
+            raise Refusal(404, f"No project could be found with key '{project}'.")
+
+    @router.get("/issue/createmeta/{project}/issuetypes")
+    async def types(request: Request, project: str) -> Response:
+        jira.person(request)
+        known(project)
+        shown = [{"id": id, "name": name, "subtask": id == SUBTASK} for name, id in jira.types.items()]
+        name = "issueTypes" if jira.deployment == "Cloud" else "values"
+        return JSONResponse({"startAt": 0, "maxResults": 50, "total": len(shown), name: shown})
+
+    @router.get("/issue/createmeta/{project}/issuetypes/{id}")
+    async def create_fields(request: Request, project: str, id: str) -> Response:
+        jira.person(request)
+        known(project)
+        shown = [_meta(name, required=name in {*jira.required, "summary"}) for name in FIELDS if name in jira.screen]
+        name = "fields" if jira.deployment == "Cloud" else "values"
+        return JSONResponse({"startAt": 0, "maxResults": 50, "total": len(shown), name: shown})
+
+    @router.get("/project/{project}/statuses")
+    async def statuses(request: Request, project: str) -> Response:
+        jira.person(request)
+        known(project)
+        names = [status(name) for name in STATUSES]
+        rows = [{"id": i, "name": n, "subtask": i == SUBTASK, "statuses": names} for n, i in jira.types.items()]
+        return JSONResponse(rows)
 
 
 def _permission(name: str, *, have: bool) -> dict[str, Any]:
@@ -116,24 +175,35 @@ def _issues(jira: "JiraService", router: APIRouter, views: Views) -> None:
     @router.put("/issue/{key}")
     async def update(request: Request, key: str) -> Response:
         by, body = jira.person(request), await request.json()
-        jira.edit(jira.find(key).key, by, **checked(body.get("fields", {})))
+        jira.edit(jira.find(key).key, by, **checked(body.get("fields", {}), jira.screen))
         return Response(status_code=204)
 
     @router.get("/issue/{key}/transitions")
-    async def transitions(request: Request, key: str) -> Response:
+    async def transitions(request: Request, key: str, expand: str = "") -> Response:
         jira.person(request)
-        issue = jira.find(key)
         ways = [
-            {"id": way.id, "name": way.name, "to": status(way.to), "isAvailable": True}
-            for way in WORKFLOW
-            if way.start == issue.status
+            {
+                "id": way.id,
+                "name": way.name,
+                "to": status(way.to),
+                "isAvailable": True,
+                **({"fields": {name: _meta(name, required=True) for name in way.requires}} if expand else {}),
+            }
+            for way in offered(jira, jira.find(key))
         ]
         return jira.shapes.answer("transitions", {"expand": "transitions", "transitions": ways})
 
     @router.post("/issue/{key}/transitions")
     async def transit(request: Request, key: str) -> Response:
         by, body = jira.person(request), await request.json()
-        jira.transit(jira.find(key), str(body["transition"]["id"]), by)
+        issue, id, given = jira.find(key), str(body["transition"]["id"]), body.get("fields") or {}
+        way = next((each for each in offered(jira, issue) if each.id == id), None)
+        if way is not None:
+            checked(given, frozenset(way.requires))
+            if lacking := [name for name in way.requires if name not in given]:
+                raise Refusal(400, **{name: f"{name.title()} is required." for name in lacking})
+        jira.transit(issue, id, by)
+        issue.more |= given
         return Response(status_code=204)
 
 

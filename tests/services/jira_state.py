@@ -16,6 +16,8 @@ class Transition(NamedTuple):
     name: str
     start: str
     to: str
+    requires: tuple[str, ...] = ()
+    """Fields of its screen without which it is refused."""
 
 
 WORKFLOW = (
@@ -31,6 +33,22 @@ LINK_TYPES = (
     {"id": "2", "name": "Relates", "inward": "relates to", "outward": "relates to"},
 )
 ISSUE_TYPES = {"Epic": "10000", "Task": "10001", "Bug": "10002", "Sub-task": "10003"}
+SUBTASK = "10003"
+"""The id of the type of sub-tasks, whatever its name is."""
+FIELDS = {
+    "summary": "string",
+    "description": "string",
+    "labels": "array",
+    "duedate": "date",
+    "assignee": "user",
+    "priority": "priority",
+    "resolution": "resolution",
+    "customfield_10010": "option",
+}
+"""Every field and the type of its values."""
+SCREEN = frozenset(FIELDS) - {"resolution"}
+"""The fields that can be set when an issue is created or edited."""
+MOST = 32_767
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +107,8 @@ class Issue:
     assignee: Person | None = None
     duedate: str | None = None
     parent: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+    """Other fields."""
     comments: list[Comment] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
     histories: list[dict[str, Any]] = field(default_factory=list)
@@ -173,15 +193,28 @@ class Refusal(Exception):
         self.status, self.messages, self.errors = status, list(messages), errors
 
 
-def checked(fields: dict[str, Any]) -> dict[str, Any]:
+def long(text: Any) -> bool:
+    """Whether a text is longer than Jira takes."""
+    return len(str(plain(text) or "")) > MOST
+
+
+def checked(fields: dict[str, Any], screen: frozenset[str] = SCREEN) -> dict[str, Any]:
     """The fields, when Jira takes them."""
-    for name in fields:
-        if name not in ("summary", "description", "labels", "duedate"):
+    for name, value in fields.items():
+        if name not in screen:
             raise Refusal(
                 400, **{name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."}
             )
-    if any(" " in label for label in fields.get("labels", [])):
+        if FIELDS[name] in ("priority", "resolution") and not (isinstance(value, dict) and value.get("name")):
+            raise Refusal(400, **{name: "Specify the name or the id as an object."})
+        if FIELDS[name] == "option" and not (isinstance(value, dict) and value.get("value")):
+            raise Refusal(400, **{name: "Option value is not valid."})
+    if any(" " in label or len(label) > 255 for label in fields.get("labels", [])):
         raise Refusal(400, labels="The label contains spaces which is invalid.")
     if "\n" in fields.get("summary", ""):
         raise Refusal(400, summary="The summary is invalid because it contains newline characters.")
+    if len(fields.get("summary", "")) > 255:
+        raise Refusal(400, summary="Summary must be less than 255 characters.")
+    if long(fields.get("description")):
+        raise Refusal(400, description=f"The entered text is too long. It exceeds the allowed limit of {MOST:,}.")
     return fields

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
-from services.jira_state import ISSUE_TYPES, LINK_TYPES, Comment, Issue, document, plain, status
+from services.jira_state import LINK_TYPES, SUBTASK, Comment, Issue, document, plain, status
 
 if TYPE_CHECKING:
     from services.jira import JiraService
@@ -81,6 +81,7 @@ class Views:
             "created": issue.created,
             "updated": issue.updated,
             "duedate": issue.duedate,
+            **issue.more,
             "subtasks": [self._brief(other) for other in self._jira.issues.values() if other.parent == issue.key],
             "issuelinks": self._links(issue),
             **({"parent": self._brief(self._jira.issues[issue.parent])} if issue.parent else {}),
@@ -101,7 +102,11 @@ class Views:
         return {"id": issue.id, "key": issue.key, "self": self.self(issue), "fields": fields}
 
     def _type(self, issue: Issue) -> dict[str, Any]:
-        return {"id": ISSUE_TYPES[issue.type], "name": issue.type, "subtask": issue.type == "Sub-task"}
+        return {
+            "id": self._jira.types[issue.type],
+            "name": issue.type,
+            "subtask": self._jira.types[issue.type] == SUBTASK,
+        }
 
 
 def _text(body: Any, version: str) -> Any:

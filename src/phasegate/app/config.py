@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -38,7 +39,11 @@ class ManagerRow(_Strict):
     card: str = "manager"
     """The card under which a workflow lists them as approver."""
     slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
-    """Their user's id in Slack, such as U012A3CDE, where they decide from there too."""
+    """Their user's id in Slack, such as U012A3CDE: they are mentioned there, and may decide there."""
+    jira: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9:._@-]*$")
+    """Their account's id in Jira (on a Data Center: their user name), to whom tickets are assigned."""
+    teams: str = Field(default="", max_length=320, pattern=r"^([^\s<>@]+@[^\s<>@]+)?$")
+    """Their user principal name in Teams, such as ada@example.com, by which cards mention them."""
 
 
 class Work(_Strict):
@@ -81,8 +86,11 @@ class JiraMirror(_Strict):
     type: str = "Task"
     """The type of a run's ticket, and of an exception's."""
     subtasks: bool = False
-    """Whether each task of the plan becomes a sub-task."""
+    """Whether each task of the plan becomes a sub-task, closed at the end; else they are a list in the description."""
     subtask_type: str = "Sub-task"
+    """Where the project has no such type, its own type of sub-tasks is taken."""
+    fields: dict[str, str | int | float | list[str] | dict[str, str]] = {}
+    """More fields by id or name, set where a ticket is created or moved on a screen that has them."""
     statuses: dict[Literal["working", "waiting", "parked", "released", "rejected"], str] = {}
     """The ticket's status by where its run is; what is left out moves nothing."""
 
@@ -113,11 +121,27 @@ class Mirror(_Strict):
     link: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     """The page's address as people reach it; empty: messages have no link."""
     digest_at: str = Field(default="", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
-    """When the day's digest is sent, UTC, such as `07:00`; empty: none."""
+    """When the day's digest is sent, such as `07:00`, in `timezone`; empty: none."""
+    timezone: str = "UTC"
+    """The team's time zone, such as `Europe/Berlin`: times in messages are of it, and name it."""
     jira: JiraMirror | None = None
     confluence: ConfluenceMirror | None = None
     slack: SlackMirror | None = None
     teams: TeamsMirror | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError) as error:
+            raise ValueError(f"there is no time zone '{name}'; name one such as Europe/Berlin") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The team's time zone."""
+        return ZoneInfo(self.timezone)
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class TicketWatch:
         issue = await called(hands, PLACE, "get_issue", issue=brief["key"])
         comments = await _all(hands, "list_comments", "comments", issue=brief["key"])
         known = {*ticket.holds.get("comments", ()), *before.holds.get("heard", ())}
-        did = [*_changes(issue, seen, ticket.holds.get("ours", ())), *_comments(comments, known)]
+        did = [*_changes(issue, seen, ticket.holds), *_comments(comments, known)]
         if did:
             body = {"issue": issue["key"], "url": issue["url"], "status": issue["status"], "did": did[-_MOST:]}
             await self._app.ledger.record(run, (f"ticket:{issue['key']}/{issue['updated']}", body))
@@ -65,12 +65,23 @@ class TicketWatch:
         await self._mirrors.keep(replace(before, holds={"seen": issue["updated"], "heard": heard}))
 
 
-def _changes(issue: Mapping[str, Any], since: str, ours: Sequence[str]) -> list[dict[str, str]]:
-    """Its history since then, without the moves and links that we made."""
+def _changes(issue: Mapping[str, Any], since: str, holds: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Its history since then, without the moves, links and descriptions that we made."""
     last = datetime.fromisoformat(since)
     fresh = sorted((change for change in issue["last_changes"] if _at(change) > last), key=_at)
-    theirs = [c for c in fresh if c["field"].lower() != "link" and not (c["field"] == "status" and c["after"] in ours)]
-    return [{"by": c["by"], "at": c["at"], "did": _did(c)} for c in theirs]
+    return [{"by": c["by"], "at": c["at"], "did": _did(c)} for c in fresh if not _is_ours(c, holds)]
+
+
+def _is_ours(change: Mapping[str, str], holds: Mapping[str, Any]) -> bool:
+    match change["field"].lower():
+        case "link":
+            return True
+        case "status":
+            return change["after"] in holds.get("ours", ())
+        case "description":
+            return change["by"] == holds.get("me")
+        case _:
+            return False
 
 
 def _at(change: Mapping[str, str]) -> datetime:

@@ -1,6 +1,6 @@
 """A run's ticket in Jira: it follows the phases, and what people do to it by hand stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +9,18 @@ from phasegate.app.mirror.calling import Gone, Never
 from phasegate.app.mirror.news import HEEDS, News, What
 from phasegate.app.mirror.story import Story
 from phasegate.app.mirror.telling import Telling
+from phasegate.core import digest
 from phasegate.ledger import DecisionKind, GateKey, GateRecord, Waiver
 from phasegate.spec import Task, tasks_of
+from phasegate.tools.jira.wiki import plain_text, wiki
+from phasegate.tools.texts import shown
+from phasegate.workflow.approvers import may_approve
 
 LABEL = "phasegate-run"
 _SUMMARY = 255
+_SHOWN = 8000
+"""Characters of a description that `get_issue` shows."""
+_ENDS = (What.released, What.rejected)
 _SAID = (What.gate, What.decided, What.void, What.parked, What.released, What.rejected)
 """What becomes a comment."""
 _WHERE = {
@@ -67,17 +74,27 @@ class Ticket:
         if news.what is What.lapsed:
             return await self._lapsed(telling, holds)
         if news.what in _SAID:
-            holds["comments"] = [*holds["comments"], await _commented(telling, holds["issue"])]
+            comment = await _commented(telling, holds["issue"])
+            holds |= {"comments": [*holds["comments"], str(comment["id"])], "me": comment["by"]}
         if news.what is What.decided:
             await self._follows(telling, holds)
+        if news.what is What.released and not self._config.subtasks:
+            holds |= await self._tasks_listed(telling, holds, done=True)
         return {**holds, **await self._moved(telling, holds)}
 
+    async def _tasks_listed(self, telling: Telling, holds: dict[str, Any], *, done: bool) -> Mapping[str, Any]:
+        try:
+            return await self._listed(telling, holds, done=done)
+        except Gone:
+            raise
+        except Never as error:
+            telling.remarks.append(f"the tasks are not in the description: {error}")
+            return {}
+
     async def _created(self, telling: Telling, replaces: str = "") -> Mapping[str, Any]:
-        story = telling.story
-        text = "\n\n".join([*filter(None, _first(story)), story.link()])
-        made = await telling.call(
-            self.name,
-            "create_issue",
+        story, text = telling.story, _description(telling.story)
+        made = await self._made(
+            telling,
             key=f"{story.run.id}/ticket{f'/instead-of/{replaces}' if replaces else ''}",
             project=self._config.project,
             type=self._config.type,
@@ -86,7 +103,26 @@ class Ticket:
             labels=[LABEL],
         )
         issue = made["issue"]
-        return {"issue": issue["key"], "url": issue["url"], "status": issue["status"], "seen": issue["updated"]}
+        return {
+            "issue": issue["key"],
+            "url": issue["url"],
+            "status": issue["status"],
+            "seen": issue["updated"],
+            "described": _mark(wiki(text)),
+        }
+
+    async def _made(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
+        """The ticket, assigned to a manager where that is possible."""
+        fields, assigned = dict(self._config.fields), _assignee(telling.story)
+        if assigned:
+            try:
+                return await self._create(telling, fields={**fields, "assignee": assigned}, **arguments)
+            except Never as error:
+                telling.remarks.append(f"the ticket is not assigned to {assigned}: {error}")
+        return await self._create(telling, fields=fields, **arguments)
+
+    async def _create(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
+        return await telling.call(self.name, "create_issue", **arguments)
 
     async def _moved(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
         """The ticket's status, moved along unless a person moved it elsewhere meanwhile."""
@@ -96,24 +132,72 @@ class Ticket:
         now = await telling.call(self.name, "get_issue", issue=holds["issue"])
         if now["status"].lower() == wanted.lower():
             return {"status": now["status"]}
-        if now["status"] != holds["status"]:
+        if now["status"] != holds["status"] and not _ours(now, holds):
             telling.remarks.append(f"{holds['issue']} stays in {now['status']}, where somebody moved it")
             return {}
-        key = f"{telling.key}/status"
+        if telling.news.what in _ENDS:
+            await self._close(telling, now["sub_tasks"], wanted)
         try:
-            moved = await telling.call(self.name, "transition_issue", issue=holds["issue"], status=wanted, key=key)
+            moved = await self._transition(telling, holds["issue"], wanted)
         except Gone:
             raise
         except Never as error:  # its workflow does not lead there
             telling.remarks.append(str(error))
             return {}
-        return {"status": moved["status"], "ours": [*holds.get("ours", []), moved["status"]]}
+        return {"status": moved["status"], "ours": [*holds.get("ours", []), *moved["through"]]}
+
+    async def _transition(self, telling: Telling, issue: str, wanted: str) -> Mapping[str, Any]:
+        key = f"{telling.key}/status/{issue}"
+        fields = dict(self._config.fields)
+        moved = await telling.call(self.name, "transition_issue", issue=issue, status=wanted, key=key, fields=fields)
+        if moved["left"]:
+            telling.remarks.append(moved["left"])
+        return moved
+
+    async def _close(self, telling: Telling, tasks: Sequence[Mapping[str, Any]], wanted: str) -> None:
+        """Sub-tasks end with their ticket; one that somebody closed otherwise stays."""
+        for task in (each for each in tasks if not each["done"]):
+            try:
+                await self._transition(telling, task["key"], wanted)
+            except Never as error:
+                telling.remarks.append(f"the sub-task {task['key']} stays open: {error}")
+
+    async def _listed(self, telling: Telling, holds: dict[str, Any], *, done: bool) -> Mapping[str, Any]:
+        """The tasks as one list in the description; in a comment, where somebody wrote into the description."""
+        story = telling.story
+        tasks = _tasks(story)
+        if not tasks:
+            return {}
+        listed = "\n".join(f"- {'☑' if done else '☐'} {_plain(f'{task.id} {plain_text(task.text)}')}" for task in tasks)
+        text = f"{_description(story)}\n\n**Tasks**\n\n{listed}"
+        now = await telling.call(self.name, "get_issue", issue=holds["issue"])
+        if _mark(now["description"]) == _mark(wiki(text)):
+            return {"described": _mark(wiki(text))}
+        if _mark(now["description"]) == holds.get("described"):
+            changed = {"issue": holds["issue"], "expected_updated": now["updated"], "description": text}
+            await telling.call(self.name, "update_issue", **changed)
+            return {"described": _mark(wiki(text))}
+        if not done:
+            telling.remarks.append(f"the description of {holds['issue']} is somebody's: its tasks are a comment")
+            body = f"**Tasks**\n\n{listed}"
+            made = await telling.call(
+                self.name, "add_comment", key=f"{telling.key}/tasks", issue=holds["issue"], body=body
+            )
+            return {"comments": [*holds["comments"], str(made["comment"]["id"])]}
+        return {}
 
     async def _follows(self, telling: Telling, holds: dict[str, Any]) -> None:
         """What a decision brings with it: sub-tasks once the tasks are approved, a ticket for an exception."""
         gate, statement = telling.news.gate, telling.story.said(telling.news)
         decision = telling.news.event.body["decision"]
-        if gate and DecisionKind(decision).passes and self._config.subtasks:
+        passes = (
+            gate is not None
+            and DecisionKind(decision).passes
+            and bool(_approved(telling.story, telling.story.gates[gate]))
+        )
+        if gate and passes and not self._config.subtasks:
+            holds |= await self._tasks_listed(telling, holds, done=False)
+        if gate and passes and self._config.subtasks:
             try:
                 await self._subtasks(telling, holds, gate)
             except Never as error:
@@ -135,8 +219,9 @@ class Ticket:
                 key=f"{story.run.id}/task/{task.id}",
                 project=self._config.project,
                 type=self._config.subtask_type,
-                summary=line(f"{task.id} {task.text}"),
+                summary=line(f"{task.id} {plain_text(task.text)}"),
                 description=task.text,
+                fields=dict(self._config.fields),
                 parent=holds["issue"],
             )
             holds["subtasks"] = {**holds["subtasks"], task.id: answer["issue"]["key"]}
@@ -168,7 +253,7 @@ class Ticket:
                 raise
             telling.remarks.append(f"{issue} is gone: {error}")
             comment = await _commented(telling, holds["issue"])
-        return {**holds, "comments": [*holds["comments"], comment]}
+        return {**holds, "comments": [*holds["comments"], str(comment["id"])]}
 
 
 def _approved(story: Story, gate: GateRecord) -> list[Task]:
@@ -178,16 +263,47 @@ def _approved(story: Story, gate: GateRecord) -> list[Task]:
     return [] if before == now else tasks_of(now.decode("utf-8", "replace"))
 
 
-async def _commented(telling: Telling, issue: str) -> str:
+async def _commented(telling: Telling, issue: str) -> Mapping[str, Any]:
     story, news = telling.story, telling.news
     body = "\n\n".join(_plain(text) for text in (story.headline(news), *story.details(news)))
     made = await telling.call("jira", "add_comment", key=telling.key, issue=issue, body=body)
-    return str(made["comment"]["id"])
+    found: Mapping[str, Any] = made["comment"]
+    return found
 
 
-def _first(story: Story) -> list[str]:
+def _description(story: Story) -> str:
+    """The ticket's text, as long as there are no tasks."""
     started = next(event for event in story.events if event.kind == "run")
-    return [_plain(text) for text in story.details(News(what=What.started, event=started))]
+    said = [_plain(text) for text in story.details(News(what=What.started, event=started))]
+    return "\n\n".join([*filter(None, said), story.link()]).strip()
+
+
+def _tasks(story: Story) -> list[Task]:
+    """The tasks as they were approved last."""
+    passed = [d.statement.gate for d in story.decisions if d.statement.kind.passes]
+    for key in reversed(passed):
+        text = story.app.workspace.tree(story.gates[key].commit).get(f"{story.run.spec}/tasks.md")
+        if text is not None:
+            return tasks_of(text.decode("utf-8", "replace"))
+    return []
+
+
+def _assignee(story: Story) -> str:
+    """The account in Jira of a manager who may decide at the first gate; empty: nobody is mapped."""
+    gate, people = story.app.flow.phases[0].gate, story.app.config.people()
+    mapped = [row for row in story.app.config.managers if row.jira and may_approve(gate, people[row.name])]
+    return mapped[0].jira if mapped else ""
+
+
+def _ours(issue: Mapping[str, Any], holds: Mapping[str, Any]) -> bool:
+    """Whether the ticket's status was set by our own account: by an attempt that did not come to its end."""
+    moves = [change for change in issue["last_changes"] if change["field"].lower() == "status"]
+    return bool(moves) and moves[0]["by"] == holds.get("me")
+
+
+def _mark(text: str) -> str:
+    """What tells one description from another, as far as Jira shows it; it may change spaces and ends of lines."""
+    return digest(" ".join(text[:_SHOWN].split()).encode())[:16]
 
 
 def _of(gate: GateKey) -> str:
@@ -195,11 +311,11 @@ def _of(gate: GateKey) -> str:
 
 
 def _plain(text: str) -> str:
-    """What others wrote, as Markdown that shows it as it stands."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>~" else char for char in text)
+    """What others wrote, as Markdown that shows it as it is."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>~" else char for char in shown(text))
 
 
 def line(text: str) -> str:
     """One line that a summary can hold."""
-    flat = " ".join(text.split())
+    flat = " ".join(shown(text).split())
     return flat if len(flat) <= _SUMMARY else f"{flat[: _SUMMARY - 1]}…"

@@ -34,7 +34,9 @@ def wishes(config: Mirror) -> list[Wish]:
     if config.jira:
         project, issues = (config.jira.project,), (f"{config.jira.project}-*",)
         found.append(Wish(server="jira", writes=("create_issue", "create_exception"), only={"project": project}))
-        found.append(Wish(server="jira", writes=("add_comment", "transition_issue"), only={"issue": issues}))
+        found.append(
+            Wish(server="jira", writes=("add_comment", "transition_issue", "update_issue"), only={"issue": issues})
+        )
         found.append(Wish(server="jira", writes=("link_issues",), only={"start": issues, "to": issues}))
     if config.confluence:
         found.append(Wish(server="confluence", writes=("publish_page",), only={"space": (config.confluence.space,)}))

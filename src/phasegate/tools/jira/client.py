@@ -10,7 +10,7 @@ write it by quoting, and comments are listed without an index.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,13 +19,17 @@ from requests import Response
 
 from phasegate.core import InvalidInput, Refused
 from phasegate.tools.jira import results, wire
-from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.jira.moving import Walk
+from phasegate.tools.jira.screens import fitting
+from phasegate.tools.jira.wiki import fitted
 from phasegate.tools.service import MARK, Absent, BadAnswer, Calls, Invalid, Patience, mark_of
 
 T = TypeVar("T")
 
 KEY_PROPERTY = "phasegate.key"
 _COMMENT_PAGE = 100
+_SCREEN_PAGES = 20
+_ILLEGAL = "mend what it names, or choose another status"
 _COMMENT_PAGES = 51
 """The Cloud holds 5,000 comments an issue; the last page is empty."""
 
@@ -119,28 +123,64 @@ class JiraClient:
         """The transitions that the workflow allows from where an issue is."""
         return self._read(
             f"list the transitions of {key}",
-            lambda: [wire.Way.model_validate(way) for way in self._jira.transitions(key)],
+            lambda: [wire.Way.model_validate(way) for way in self._jira.transitions(key, expand="transitions.fields")],
         )
 
-    def move(self, issue: str, status: str, key: str) -> results.Moved:
-        """Takes an issue to a status, once for a key.
+    def kinds(self, project: str) -> list[wire.Kind]:
+        """A project's issue types, each with its statuses."""
+        found = self._ask(f"list the statuses of {project}", f"project/{project}/statuses")
+        return [wire.Kind.model_validate(each) for each in found]
+
+    def screen(self, project: str, kind: str) -> list[wire.Screened]:
+        """The fields that can be set when an issue of that type is created."""
+        what = f"list the fields of {kind} in {project}"
+        named = next((each for each in self.kinds(project) if each.name.lower() == kind.lower()), None)
+        if named is None:
+            raise Invalid(f"cannot {what}: there is no such type", fix="name a type of the project")
+        path, found = f"issue/createmeta/{project}/issuetypes/{named.id}", list[Any]()
+        for _ in range(_SCREEN_PAGES):
+            page = self._ask(what, path, {"startAt": len(found), "maxResults": 50})
+            rows = page.get("fields") or page.get("values") or []
+            found += rows
+            if not rows or len(found) >= page.get("total", 0):
+                break
+        return [wire.Screened.model_validate(each) for each in found]
+
+    def sub_task_type(self, project: str, kind: str) -> str:
+        """The type of a child: that one, or the project's own type of sub-tasks where it has none of that name."""
+        kinds = self.kinds(project)
+        if any(each.name.lower() == kind.lower() for each in kinds):
+            return kind
+        return next((each.name for each in kinds if each.subtask), kind)
+
+    def fitting(self, project: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the fields that are on the screen on which such an issue is created, as Jira takes them."""
+        return fitting(fields, self.screen(project, kind), cloud=self._cloud) if fields else {}
+
+    def move(self, issue: str, status: str, key: str, fields: Mapping[str, Any] | None = None) -> results.Moved:
+        """Takes an issue to a status, once for a key, through others where there is no direct transition.
 
         Raises:
-            Refused: the workflow does not lead there from here (`illegal-transition`).
+            Refused: nothing leads there from where it is (`illegal-transition`).
         """
-        before = self.issue(issue)
+        before, given = self.issue(issue), fields or {}
         done = self._property(issue, mark_of(key)) is not None
-        moves = not done and before.fields.status.name.lower() != status.lower()
-        if moves:
-            self._transit(issue, before.fields.status.name, status)
-        if not done:
+        through, left = list[str](), ""
+        if not done and before.fields.status.name.lower() != status.lower():
+            through, left = self._walk(before, status, given)
+            if left and not through:
+                raise Refused(left, reason="illegal-transition", fix=_ILLEGAL)
+        if not done and not left:
             # Setting a property again changes nothing, so this write may be repeated like a read.
             self._read(
                 f"note the transition of {issue}",
                 lambda: self._jira.add_issue_property(issue, mark_of(key), {"status": status}),
             )
         after = self.issue(issue)
-        return results.Moved(key=after.key, status=after.fields.status.name, moved=moves, updated=after.fields.updated)
+        now = after.fields
+        return results.Moved(
+            key=after.key, status=now.status.name, moved=bool(through), through=through, left=left, updated=now.updated
+        )
 
     def comments(self, issue: str, start: int, limit: int, order: str = "created") -> list[wire.Comment]:
         """Some of an issue's comments."""
@@ -169,7 +209,7 @@ class JiraClient:
         found = self.comment_for(key, issue)
         if found is not None:
             return found, False
-        said = {"body": wiki(body), "properties": [{"key": KEY_PROPERTY, "value": mark_of(key)}]}
+        said = {"body": fitted(body), "properties": [{"key": KEY_PROPERTY, "value": mark_of(key)}]}
 
         def send() -> wire.Comment:
             return wire.Comment.model_validate(self._send("POST", f"issue/{issue}/comment", said).json())
@@ -213,27 +253,36 @@ class JiraClient:
             )
         return self._jira.search_issues(jql, _number(cursor), limit, fields=fields, properties=named, json_result=True)
 
-    def _transit(self, issue: str, status: str, wanted: str) -> None:
-        way = next((way for way in self.ways(issue) if way.to.name.lower() == wanted.lower()), None)
-        if way is None:
-            raise self._illegal(issue, status, wanted)
+    def _walk(self, before: wire.Issue, status: str, fields: Mapping[str, Any]) -> tuple[list[str], str]:
+        """Which statuses it was taken through, and why it did not get there; empty where it did."""
+        issue, kinds = before.key, self.kinds(before.key.rpartition("-")[0])
+        own = [kind for kind in kinds if kind.name == before.fields.type.name] or kinds
+        known = {each.name.lower(): each for kind in own for each in kind.statuses}
+        if status.lower() not in known:
+            names = ", ".join(sorted(each.name for each in known.values()))
+            says = f"{issue} cannot go to {status}: its project has no such status"
+            raise Refused(says, reason="illegal-transition", fix=f"use one of: {names}")
+        walk = Walk(
+            issue=issue,
+            start=before.fields.status,
+            wanted=known[status.lower()],
+            ways=lambda: self.ways(issue),
+            take=lambda way: self._take(issue, way, fields),
+            fields=fields,
+        )
+        return walk.through, walk.go()
+
+    def _take(self, issue: str, way: wire.Way, fields: Mapping[str, Any]) -> None:
+        given = fitting(fields, [each.named(id) for id, each in way.fields.items()], cloud=self._cloud)
 
         def there() -> bool | None:
-            return self.issue(issue).fields.status.name.lower() == wanted.lower() or None
+            return self.issue(issue).fields.status.name == way.to.name or None
 
         def send() -> bool:
-            self._jira.transition_issue(issue, way.id)
+            self._jira.transition_issue(issue, way.id, fields=given or None)
             return True
 
-        try:
-            self._calls.write(f"move {issue} to {wanted}", _asking(send), there)
-        except Invalid as error:
-            raise self._illegal(issue, status, wanted) from error
-
-    def _illegal(self, issue: str, status: str, wanted: str) -> Refused:
-        legal = ", ".join(sorted({way.to.name for way in self.ways(issue)})) or "nowhere"
-        says = f"{issue} cannot go from {status} to {wanted}: the workflow leads to {legal}"
-        return Refused(says, reason="illegal-transition", fix="choose one of those, one after the other if need be")
+        self._calls.write(f"move {issue} to {way.to.name}", _asking(send), there)
 
     def _property(self, issue: str, name: str) -> Any:
         try:
@@ -265,6 +314,10 @@ class JiraClient:
     def _send(self, method: str, path: str, body: dict[str, Any]) -> Response:
         """What the library cannot: its comments have no properties, its updates follow the `self` links of answers."""
         return self._jira._session.request(method, self._jira._get_url(path), data=json.dumps(body))
+
+    def _ask(self, what: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """What the library has no method for, or asks for in a way that not every Jira answers."""
+        return self._read(what, lambda: self._jira._get_json(path, params=dict(params or {})))
 
     def _read(self, what: str, send: Callable[[], T]) -> T:
         return self._calls.read(what, _asking(send))

@@ -13,7 +13,7 @@ from pydantic import Field
 from phasegate.tools.jira import results, wire
 from phasegate.tools.jira.client import JiraClient
 from phasegate.tools.jira.params import Cursor, Key, Limit, Line, Project
-from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.jira.wiki import fitted
 from phasegate.tools.service import quoted
 from phasegate.tools.serving import KEYED_WRITE, READ, tool
 
@@ -68,7 +68,7 @@ def _fields(project: str, type: str, summary: str, expires_on: date, waiver: dic
         "project": {"key": project},
         "issuetype": {"name": type},
         "summary": summary,
-        "description": wiki(text),
+        "description": fitted(text),
         "labels": [LABEL, f"phasegate-expires-{expires_on}"],
         "duedate": expires_on.isoformat(),
     }

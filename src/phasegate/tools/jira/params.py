@@ -1,6 +1,6 @@
 """What the tools are called with."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,3 +16,10 @@ Cursor = Annotated[str, Field(description="next_cursor of the page before; empty
 Labels = Annotated[list[str], Field(description="without spaces", max_length=30)]
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\r\n]*$")]
 Markdown = Annotated[str, Field(description="Markdown; HTML and macros stay text", max_length=30_000)]
+Fields = Annotated[
+    dict[str, Any],
+    Field(
+        description="more fields by id or name, e.g. resolution: Done; one that the screen does not have is left out",
+        max_length=50,
+    ),
+]

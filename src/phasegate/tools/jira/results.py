@@ -21,6 +21,7 @@ class Linked(Result):
     key: str
     summary: str
     status: str
+    done: bool = Field(description="whether that status is of the category Done")
     relation: str = Field(description="as a sentence from this issue's side, e.g. 'is blocked by'; 'sub-task'")
 
 
@@ -84,11 +85,13 @@ class Transitions(Result):
 
 
 class Moved(Result):
-    """An issue after a transition; `moved` is false when nothing had to be done."""
+    """An issue after a transition; `moved` is false when nothing had to be done, or nothing could be."""
 
     key: str
     status: str
     moved: bool
+    through: list[str] = Field(description="the statuses that it was taken to, in order")
+    left: str = Field(description="why it did not get to the status wanted; empty where it did")
     updated: str
 
 

@@ -11,8 +11,9 @@ from phasegate.core import InvalidInput
 from phasegate.tools.jira import results
 from phasegate.tools.jira.client import JiraClient
 from phasegate.tools.jira.exceptions import add_exceptions
-from phasegate.tools.jira.params import Cursor, IssueKey, Key, Labels, Limit, Line, Markdown, Project
-from phasegate.tools.jira.wiki import wiki
+from phasegate.tools.jira.params import Cursor, Fields, IssueKey, Key, Labels, Limit, Line, Markdown, Project
+from phasegate.tools.jira.screens import foreign
+from phasegate.tools.jira.wiki import fitted
 from phasegate.tools.service import Patience
 from phasegate.tools.serving import KEYED_WRITE, READ, WRITE, new_server, setting, tool
 
@@ -87,15 +88,20 @@ def _add_issue_writes(server: FastMCP, client: JiraClient) -> None:
         parent: Annotated[
             str, Field(description="an issue's key, for a sub-task", pattern=r"^$|^[A-Za-z][A-Za-z0-9_]*-[0-9]+$")
         ] = "",
+        fields: Fields | None = None,
     ) -> results.CreatedIssue:
         """Creates an issue once for a key.
 
         The key is kept as a label (phasegate- and 16 characters of its SHA-256), because JQL finds labels on every
-        Jira. Whoever removes that label by hand makes the issue unknown to us.
+        Jira. Whoever removes that label by hand makes the issue unknown to us. A child of a type that the project does
+        not have gets its own type of sub-tasks.
         """
-        fields: dict[str, Any] = {"project": {"key": project}, "issuetype": {"name": type}, "summary": summary}
-        fields |= {"description": wiki(description), "labels": labels or []}
-        issue, created = client.create(key, fields | ({"parent": {"key": parent}} if parent else {}))
+        extra = foreign(fields)
+        kind = client.sub_task_type(project, type) if parent else type
+        made: dict[str, Any] = {"project": {"key": project}, "issuetype": {"name": kind}, "summary": summary}
+        made |= {"description": fitted(description), "labels": labels or []}
+        more = client.fitting(project, kind, extra)
+        issue, created = client.create(key, {**more, **made} | ({"parent": {"key": parent}} if parent else {}))
         return results.CreatedIssue(created=created, issue=issue.brief(client.site))
 
     @tool(server, WRITE)
@@ -115,7 +121,7 @@ def _add_issue_writes(server: FastMCP, client: JiraClient) -> None:
         """
         given = {
             "summary": summary,
-            "description": None if description is None else wiki(description),
+            "description": None if description is None else fitted(description),
             "labels": labels,
             "duedate": due_on.isoformat() if due_on else None,
         }
@@ -126,14 +132,18 @@ def _add_issue_writes(server: FastMCP, client: JiraClient) -> None:
 
     @tool(server, KEYED_WRITE)
     def transition_issue(
-        issue: IssueKey, status: Annotated[str, Field(description="the status to go to", max_length=60)], key: Key
+        issue: IssueKey,
+        status: Annotated[str, Field(description="the status to go to", max_length=60)],
+        key: Key,
+        fields: Fields | None = None,
     ) -> results.Moved:
-        """Moves an issue to a status, once for a key; nothing happens when it is there.
+        """Moves an issue to a status, once for a key, through others where there is no direct transition.
 
         The key is noted in a property of the issue: called again, the issue stays where somebody may have moved it
-        since. Refused with the legal ones when the workflow has no such transition from here.
+        since. Refused with Jira's own words, or the legal statuses, when nothing leads there from where it is; `left`
+        says so where it got some of the way.
         """
-        return client.move(issue, status, key)
+        return client.move(issue, status, key, foreign(fields))
 
     @tool(server, KEYED_WRITE)
     def link_issues(

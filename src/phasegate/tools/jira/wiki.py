@@ -5,11 +5,16 @@ whoever reads the issue) become characters or plain links.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from phasegate.tools.texts import cut_note
+
+MOST = 32_767
+"""Characters that a description or comment may have."""
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _SPECIAL = re.compile(r"\\|&(?=#?\w+;)|[{}\[\]*_+^~?!|#@]|(?<!\w)-(?=\S)|(?<=\S)-(?!\w)")
 _ENTITIES = {"\\": "&#92;", "&": "&amp;"}
@@ -19,6 +24,36 @@ _INLINE = {"strong_open": "*", "strong_close": "*", "em_open": "_", "em_close": 
 def wiki(markdown: str) -> str:
     """The text as wiki markup."""
     return _Writer().blocks(_MARKDOWN.parse(markdown)).strip()
+
+
+def plain_text(markdown: str) -> str:
+    """A line of Markdown without its marks: what it says.
+
+    >>> plain_text("Write `src/a.py` *well*")
+    'Write src/a.py well'
+    """
+    (inline,) = _MARKDOWN.parseInline(markdown)
+    kept = [" " if t.type.endswith("break") else t.content for t in inline.children or []]
+    return "".join(kept)
+
+
+def fitted(markdown: str) -> str:
+    """The text as wiki markup that Jira takes; what is too long is cut, with a note at its end."""
+    whole = wiki(markdown)
+    if _length(whole) <= MOST:
+        return whole
+    note = cut_note(len(markdown))
+
+    def made(end: int) -> str:
+        return f"{wiki(markdown[:end])}\n{note}"
+
+    kept = bisect_right(range(len(markdown)), MOST, key=lambda end: _length(made(end))) - 1
+    return made(max(kept, 0))
+
+
+def _length(text: str) -> int:
+    """As Jira counts: in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def escaped(text: str) -> str:

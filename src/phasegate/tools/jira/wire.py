@@ -26,6 +26,54 @@ class Named(Wire):
     name: str
 
 
+class Category(Wire):
+    """What a status means for a board."""
+
+    key: str = ""
+    """`new`, `indeterminate` or `done`."""
+
+
+class Status(Named):
+    """A status."""
+
+    category: Category = Field(alias="statusCategory", default=Category())
+
+    @property
+    def rank(self) -> int:
+        """How far it is on the way from open to done."""
+        return {"new": 0, "done": 2}.get(self.category.key, 1)
+
+
+class Kind(Named):
+    """An issue type of a project, with its statuses where they were asked for."""
+
+    id: str = ""
+    subtask: bool = False
+    statuses: list[Status] = []
+
+
+class Schema(Wire):
+    """The form of a field's values."""
+
+    type: str = ""
+    items: str = ""
+
+
+class Screened(Wire):
+    """A field of a screen."""
+
+    id: str = Field(alias="fieldId", default="")
+    key: str = ""
+    name: str = ""
+    required: bool = False
+    default: bool = Field(alias="hasDefaultValue", default=False)
+    form: Schema = Field(alias="schema", default=Schema())
+
+    def named(self, id: str) -> "Screened":
+        """The same with its id, which Jira does not repeat where fields are listed by it."""
+        return self.model_copy(update={"id": self.id or id})
+
+
 class Person(Wire):
     """Who did something."""
 
@@ -52,7 +100,7 @@ class NeighbourFields(Wire):
     """What an issue shows of another."""
 
     summary: str = ""
-    status: Named
+    status: Status
 
 
 class Neighbour(Wire):
@@ -64,7 +112,11 @@ class Neighbour(Wire):
     def shown(self, relation: str) -> results.Linked:
         """As the tools answer it."""
         return results.Linked(
-            key=self.key, summary=self.fields.summary, status=self.fields.status.name, relation=relation
+            key=self.key,
+            summary=self.fields.summary,
+            status=self.fields.status.name,
+            done=self.fields.status.category.key == "done",
+            relation=relation,
         )
 
 
@@ -132,7 +184,7 @@ class Fields(Wire):
     """An issue's fields, when they were asked for."""
 
     summary: str
-    status: Named
+    status: Status
     type: Named = Field(alias="issuetype")
     labels: list[str] = []
     assignee: Person | None = None
@@ -234,7 +286,9 @@ class Way(Wire):
 
     id: str
     name: str
-    to: Named
+    to: Status
+    fields: dict[str, Screened] = {}
+    """Of its screen, by id."""
 
 
 class Property(Wire):

@@ -17,7 +17,6 @@ from phasegate.app.mirror.wishes import grant_all
 from phasegate.core import FixedClock
 from phasegate.ledger import DecisionKind, Mirrors
 from phasegate.workspace.scaffold import Approver
-from services import jira_state
 from unit.app.mirror.parts import EVERYTHING, KEY, RELEASED, TASKS, Desk, Inside, Outside, mirrored, outside
 from unit.authors.small import FOLDER, NOW, laid
 
@@ -146,10 +145,8 @@ async def test_a_bot_that_was_removed_is_waited_for(tmp_path: Path, there: Outsi
         assert len(there.slack.ops.messages) == 1
 
 
-async def test_a_wrong_sub_task_type_leaves_the_rest_of_the_ticket(
-    tmp_path: Path, there: Outside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(jira_state.ISSUE_TYPES, "Sub-task")
+async def test_a_wrong_sub_task_type_leaves_the_rest_of_the_ticket(tmp_path: Path, there: Outside) -> None:
+    there.jira.types = {"Task": "10001"}
     async with mirrored(tmp_path / "target", there) as d:
         await d.approved("tasks", {f"{FOLDER}/tasks.md": TASKS})
         await d.opens("build")
@@ -183,12 +180,9 @@ async def test_a_release_is_told_after_everything_before_it_was_refused_for_good
         await d.approved("plan")
         await d.step()
         assert not there.jira.issues
-        jira_state.ISSUE_TYPES["Story"] = "10009"
-        try:
-            await d.approved("release", RELEASED)
-            await d.ends()
-            await d.step()
-        finally:
-            del jira_state.ISSUE_TYPES["Story"]
+        there.jira.types = {"Story": "10009"}
+        await d.approved("release", RELEASED)
+        await d.ends()
+        await d.step()
         (issue,) = there.jira.issues.values()
         assert str(issue.comments[-1].body).startswith("Free volumes: released")

@@ -10,6 +10,7 @@ from phasegate.tools.service import mark_of
 from phasegate.tools.serving import KEYED_WRITE, READ, WRITE
 from services.calling import called, called_by_command, listed, refused
 from services.jira import BOT
+from services.jira_state import SUBTASK, WORKFLOW, Transition
 from unit.tools.jira.desk import ISSUE, MIA, Desk, desk
 
 READS = {
@@ -99,8 +100,12 @@ async def test_an_issue_shows_its_neighbours_and_history(at: Desk) -> None:
     at.jira.edit("PG-1", MIA, status="In Progress", summary="Find them")
     shown = await called(server, "get_issue", issue="PG-1")
     assert (shown["status"], shown["summary"]) == ("In Progress", "Find them")
-    assert shown["sub_tasks"] == [{"key": "PG-2", "summary": "Count", "status": "To Do", "relation": "sub-task"}]
-    assert shown["links"] == [{"key": "PG-2", "summary": "Count", "status": "To Do", "relation": "is blocked by"}]
+    assert shown["sub_tasks"] == [
+        {"key": "PG-2", "summary": "Count", "status": "To Do", "done": False, "relation": "sub-task"}
+    ]
+    assert shown["links"] == [
+        {"key": "PG-2", "summary": "Count", "status": "To Do", "done": False, "relation": "is blocked by"}
+    ]
     change = shown["last_changes"][0]
     assert (change["by"], change["field"], change["before"], change["after"]) == (
         "Mia Chen",
@@ -168,8 +173,104 @@ async def test_an_issue_moves_as_the_workflow_allows(at: Desk) -> None:
     moved = await called(server, "transition_issue", issue="PG-1", status="in progress", key="r-1/start")
     there = await called(server, "transition_issue", issue="PG-1", status="In Progress", key="r-1/other")
     assert (moved["status"], moved["moved"], there["moved"]) == ("In Progress", True, False)
-    said = await refused(server, "transition_issue", issue="PG-1", status="Done", key="r-1/end")
-    assert "cannot go from In Progress to Done: the workflow leads to In Review, To Do" in said
+    said = await refused(server, "transition_issue", issue="PG-1", status="Nirvana", key="r-1/end")
+    assert "PG-1 cannot go to Nirvana: its project has no such status; use one of: Done, In Progress" in said
+    ended = await called(server, "transition_issue", issue="PG-1", status="Done", key="r-1/end")
+    assert (ended["status"], ended["through"], ended["left"]) == ("Done", ["In Review", "Done"], "")
+
+
+async def test_a_transition_with_a_required_field_is_taken_with_the_field(at: Desk) -> None:
+    close = Transition("50", "Close", "In Review", "Done", ("resolution",))
+    at.jira.workflow = (close, *(way for way in WORKFLOW if way.to != "Done"))
+    server = at.server()
+    at.jira.add("One", status="In Review")
+    said = await refused(server, "transition_issue", issue="PG-1", status="Done", key="k")
+    assert "does not go from In Review to Done: Jira refuses" in said
+    assert "Resolution is required." in said
+    assert "leads to" not in said
+    moved = await called(
+        server,
+        "transition_issue",
+        issue="PG-1",
+        status="Done",
+        key="k",
+        fields={"Resolution": "Fixed", "priority": "Low"},
+    )
+    assert (moved["status"], at.jira.issues["PG-1"].more) == ("Done", {"resolution": {"name": "Fixed"}})
+
+
+async def test_of_two_ways_to_a_status_the_one_that_is_taken_counts(at: Desk) -> None:
+    close = Transition("50", "Close", "In Review", "Done", ("resolution",))
+    at.jira.workflow = (close, *WORKFLOW)
+    at.jira.add("One", status="In Review")
+    moved = await called(at.server(), "transition_issue", issue="PG-1", status="Done", key="k")
+    assert (moved["status"], moved["through"]) == ("Done", ["Done"])
+
+
+@pytest.mark.parametrize(
+    ("start", "ways", "wanted", "ends", "through"),
+    [
+        ("To Do", ["To Do>In Progress", "In Progress>To Do"], "Done", "To Do", ["In Progress", "To Do"]),
+        ("Done", ["Done>To Do", "To Do>In Progress"], "In Progress", "In Progress", ["To Do", "In Progress"]),
+        (
+            "To Do",
+            ["To Do>In Review", "In Review>To Do", "To Do>In Progress", "In Progress>Done"],
+            "Done",
+            "Done",
+            ["In Review", "To Do", "In Progress", "Done"],
+        ),
+        ("In Progress", ["In Progress>Done", "Done>In Review"], "In Review", "In Review", ["Done", "In Review"]),
+    ],
+    ids=["no way, so it goes back", "over open", "out of a dead end", "over done where there is no other way"],
+)
+async def test_a_way_is_searched_step_by_step(
+    at: Desk,
+    start: str,
+    ways: list[str],
+    wanted: str,
+    ends: str,
+    through: list[str],
+) -> None:
+    at.jira.workflow = tuple(
+        Transition(str(n), way, way.partition(">")[0], way.partition(">")[2]) for n, way in enumerate(ways, 1)
+    )
+    at.jira.add("One", status=start)
+    moved = await called(at.server(), "transition_issue", issue="PG-1", status=wanted, key="k")
+    assert (moved["status"], moved["through"]) == (ends, through)
+    assert bool(moved["left"]) == (ends != wanted)
+
+
+async def test_fields_of_the_create_screen_are_set_and_others_left_out(at: Desk) -> None:
+    at.jira.required = {"customfield_10010", "priority"}
+    server = at.server()
+    said = await refused(server, "create_issue", key="a", **ISSUE)
+    assert "is required." in said
+    fields = {"Team": "FinOps", "priority": "Low", "Resolution": "Done"}
+    made = await called(server, "create_issue", key="a", fields=fields, **ISSUE)
+    more = at.jira.issues[made["issue"]["key"]].more
+    assert more == {"customfield_10010": {"value": "FinOps"}, "priority": {"name": "Low"}}
+    for ours in ("project", "Issue Type", "labels", "parent"):
+        assert "has an argument of its own" in await refused(
+            server, "create_issue", key="b", fields={ours: "OPS"}, **ISSUE
+        )
+
+
+@pytest.mark.parametrize("size", [40_000, 29_000])
+async def test_a_text_that_is_too_long_for_jira_is_cut_with_a_note(at: Desk, size: int) -> None:
+    server = at.server()
+    at.jira.add("One")
+    text = ("{code} [x] *y* 😀 " * 4000)[: min(size, 30_000)]
+    await called(server, "add_comment", key="r-1", issue="PG-1", body=text)
+    body = str(at.jira.issues["PG-1"].comments[0].body)
+    assert len(body) <= 32_767
+    assert "(cut; it had" in body
+
+
+async def test_a_child_gets_the_projects_own_type_of_sub_tasks(at: Desk) -> None:
+    at.jira.types = {"Task": "10001", "Unteraufgabe": SUBTASK}
+    at.jira.add("One")
+    made = await called(at.server(), "create_issue", key="a", **{**ISSUE, "type": "Sub-task", "parent": "PG-1"})
+    assert made["issue"]["type"] == "Unteraufgabe"
 
 
 async def test_what_a_person_moved_stays(at: Desk) -> None:
@@ -185,7 +286,7 @@ async def test_a_transition_that_became_illegal_meanwhile_is_told(at: Desk) -> N
     at.jira.add("One")
     at.jira.faults.meanwhile("POST", "/transitions", lambda: at.jira.edit("PG-1", MIA, status="Done"))
     said = await refused(at.server(), "transition_issue", issue="PG-1", status="In Progress", key="k")
-    assert "the workflow leads to To Do" in said
+    assert "illegal workflow operation" in said
     assert at.jira.issues["PG-1"].status == "Done"
 
 
