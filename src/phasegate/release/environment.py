@@ -8,7 +8,20 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from phasegate.core.canonical import digest
 from phasegate.core.errors import Missing
+
+_SPDX = {
+    "Apache License 2.0": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+}
+_INSTALLERS = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +35,10 @@ class Resolved:
     """The normalised names of what it depends on here, sorted."""
     roots: tuple[Path, ...]
     """Its own files and folders at the top of site-packages, metadata included."""
+    licences: tuple[str, ...] = ()
+    """As its metadata names them: one SPDX expression, else what its classifiers say, else its own words."""
+    sha256: str = ""
+    """Of the names and hashes of its files in RECORD, without what an installer adds; empty where it has none."""
 
 
 def resolve(requirements: Iterable[Requirement]) -> dict[str, Resolved]:
@@ -55,6 +72,8 @@ def resolve(requirements: Iterable[Requirement]) -> dict[str, Resolved]:
             version=installed.version,
             needs=tuple(sorted({*known, *(canonicalize_name(need.name) for need in needs)})),
             roots=_roots(installed),
+            licences=_licences(installed),
+            sha256=_contents(installed),
         )
         waiting += [(need, frozenset(need.extras)) for need in needs]
     return dict(sorted(found.items()))
@@ -93,3 +112,22 @@ def _roots(installed: Distribution) -> tuple[Path, ...]:
     # Scripts are recorded as `../../../bin/…`, and are no part of what can be imported.
     tops = {file.parts[0] for file in installed.files or [] if file.parts[0] not in ("..", "__pycache__")}
     return tuple(Path(str(installed.locate_file(top))) for top in sorted(tops))
+
+
+def _licences(installed: Distribution) -> tuple[str, ...]:
+    said = installed.metadata
+    for expression in said.get_all("License-Expression") or ():
+        return (str(expression),)
+    listed = (name.rpartition(" :: ")[2] for name in said.get_all("Classifier") or [] if name.startswith("License ::"))
+    found = tuple(sorted({_SPDX.get(name, name) for name in listed}))
+    lines = next(iter(said.get_all("License") or ()), "").strip().splitlines()
+    return found or tuple(_SPDX.get(line, line) for line in lines[:1])
+
+
+def _contents(installed: Distribution) -> str:
+    rows = [
+        f"{file} {file.hash.mode}={file.hash.value}"
+        for file in installed.files or []
+        if file.hash and file.parts[0] != ".." and file.name not in _INSTALLERS and file.suffix != ".pyc"
+    ]
+    return digest("\n".join(sorted(rows)).encode()) if rows else ""

@@ -6,15 +6,18 @@ without declaring it is not there to be imported.
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -28,6 +31,8 @@ from phasegate.release.process import Ran, run
 from phasegate.release.project import Project
 
 _SECONDS = 120
+_WHOLE = "phasegate-installed"
+"""Written last: what the environment was made of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,10 @@ class Installation:
 
 
 async def install(receipt: Receipt, project: Project, into: Path) -> Installation:
-    """Installs a release from the index that a receipt names; an environment that stands there is made anew.
+    """Installs a release from the index that a receipt names, once: whoever comes second finds it.
+
+    One process at a time works on a folder. An environment that is whole stays as it is, since somebody may run it;
+    what a killed process left is made anew.
 
     Args:
         receipt: Of the release; the index must still hold the bytes that it tells of.
@@ -67,10 +75,45 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
     """
     needed = resolve(project.requirements)
     _refuse_changed(receipt)
-    await asyncio.to_thread(_prepare, into, needed.values())
-    await _pip(receipt, into)
-    _check_installed(receipt, into)
+    wanted = _mark(receipt, needed)
+    lock = await asyncio.to_thread(_locked, into)
+    with lock:
+        if not _is_whole(into, wanted):
+            await asyncio.to_thread(_prepare, into, needed.values())
+            await _pip(receipt, into)
+            _check_installed(receipt, into)
+            with _written(into):
+                (into / _WHOLE).write_text(wanted)
     return Installation(project=receipt.project, version=receipt.version, folder=into)
+
+
+def _mark(receipt: Receipt, needed: Mapping[str, Resolved]) -> str:
+    """Says what an environment was made of."""
+    versions = {name: resolved.version for name, resolved in needed.items()}
+    return digest([sys.executable, sys.version, {file.name: file.sha256 for file in receipt.files}, versions])
+
+
+def _locked(into: Path) -> IO[str]:
+    """The folder's lock; it goes with the process that held it."""
+    with _written(into):
+        into.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(into.with_name(f".{into.name}.lock"), "a")  # noqa: SIM115 - closed by who holds it
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _is_whole(into: Path, wanted: str) -> bool:
+    mark = into / _WHOLE
+    return mark.is_file() and mark.read_text() == wanted
+
+
+@contextmanager
+def _written(into: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        fix = "make room, or give the right to write there"
+        raise Exhausted(f"the environment {into} cannot be made: {error.strerror}", fix=fix) from error
 
 
 def _refuse_changed(receipt: Receipt) -> None:
@@ -84,13 +127,10 @@ def _refuse_changed(receipt: Receipt) -> None:
 def _prepare(into: Path, needed: Iterable[Resolved]) -> None:
     if into.exists() and any(into.iterdir()) and not (into / "pyvenv.cfg").is_file():
         raise InvalidInput(f"{into} holds something that is no virtual environment", fix="name another folder")
-    try:
+    with _written(into):
         shutil.rmtree(into, ignore_errors=True)
         venv.EnvBuilder(symlinks=True, with_pip=False).create(into)
         _link(into, needed)
-    except OSError as error:
-        fix = "make room, or give the right to write there"
-        raise Exhausted(f"the environment {into} cannot be made: {error.strerror}", fix=fix) from error
 
 
 def _link(into: Path, needed: Iterable[Resolved]) -> None:

@@ -58,6 +58,12 @@ class Project:
         return self.table.name
 
     @property
+    def licence(self) -> str:
+        """The SPDX expression or the words that pyproject.toml has for it; empty where it has none, or names a file."""
+        said = self.table.license
+        return said if isinstance(said, str) else (said or {}).get("text", "")
+
+    @property
     def folder(self) -> str:
         """The name as indexes normalise it: lower case, words joined by `-`."""
         return canonicalize_name(self.table.name)

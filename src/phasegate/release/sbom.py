@@ -2,14 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.bom_ref import BomRef
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.dependency import Dependency
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
@@ -23,6 +25,8 @@ from phasegate.release.wheel import read_wheel
 
 def sbom(built: Built, *, at: datetime) -> bytes:
     """The package with the SHA-256 of each of its files, and all that it needs as resolved in the running environment.
+
+    Both with their licences; a hash of a library is that of its files' names and hashes.
 
     Its serial number follows from the wheel, its time from `at`: the same release gives the same bytes.
 
@@ -52,6 +56,7 @@ def _package(built: Built) -> Component:
         description=project.table.description or None,
         hashes=[_sha256(built.wheel)],
         components=[_file(name, content) for name, content in sorted(read_wheel(built.wheel).files.items())],
+        licenses=_licences((project.licence,)),
         properties=[Property(name="phasegate:releasable", value=str(not unreleasable(project.version)).lower())],
     )
 
@@ -61,8 +66,31 @@ def _file(name: str, content: bytes) -> Component:
 
 
 def _library(found: Resolved) -> Component:
-    purl = PackageURL("pypi", name=found.name, version=found.version)
-    return Component(name=found.name, version=found.version, type=ComponentType.LIBRARY, purl=purl, bom_ref=found.name)
+    return Component(
+        name=found.name,
+        version=found.version,
+        type=ComponentType.LIBRARY,
+        purl=PackageURL("pypi", name=found.name, version=found.version),
+        bom_ref=found.name,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=found.sha256)] if found.sha256 else [],
+        licenses=_licences(found.licences),
+        properties=[
+            Property(name="phasegate:hash-of", value="names and hashes of its files, sorted, as RECORD has them")
+        ]
+        if found.sha256
+        else [],
+    )
+
+
+def _licences(said: Sequence[str]) -> list[License]:
+    """Each as SPDX's id or expression where it is one, else by its name."""
+    make = LicenseFactory()
+    made = [make.make_from_string(text) for text in said if text]
+    alone = len(made) == 1
+    # CycloneDX takes one expression alone, or any number of licences.
+    return [
+        one if alone or not isinstance(one, LicenseExpression) else DisjunctiveLicense(name=one.value) for one in made
+    ]
 
 
 def _dependencies(built: Built, resolved: dict[str, Resolved]) -> list[Dependency]:

@@ -104,6 +104,18 @@ async def test_a_demo_release_replaces_the_environment_of_an_earlier_one(
     assert not (tmp_path / "env" / "left").exists()
 
 
+async def test_who_installs_a_release_that_is_being_installed_takes_what_the_other_made(
+    built: Built, receipt: Receipt, tmp_path: Path
+) -> None:
+    made = [asyncio.create_task(install(receipt, built.project, tmp_path / "env")) for _ in range(3)]
+    await asyncio.wait(made[:1])
+    before = (tmp_path / "env" / "pyvenv.cfg").stat().st_ino
+
+    assert {(await each).folder for each in made} == {tmp_path / "env"}
+    assert (tmp_path / "env" / "pyvenv.cfg").stat().st_ino == before
+    assert _imports(await made[0], "acme_runbooks.cli")
+
+
 async def test_an_index_that_changed_since_is_refused(built: Built, tmp_path: Path) -> None:
     receipt = await FolderIndex(tmp_path).publish(built.files)
     (tmp_path / "acme-runbooks" / built.project.wheel_name).write_bytes(b"other")

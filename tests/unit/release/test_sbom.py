@@ -59,3 +59,18 @@ def test_a_dependency_that_is_not_here_is_missing(text: str) -> None:
         resolve([Requirement(text)])
 
     assert missing.value.fix
+
+
+def test_every_library_has_a_licence_and_a_hash_of_its_files(built: Built, at: datetime) -> None:
+    libraries = {component["name"]: component for component in json.loads(sbom(built, at=at))["components"]}
+
+    assert [name for name, each in libraries.items() if not (each.get("licenses") and each.get("hashes"))] == []
+    assert libraries["boto3"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    said = {each["license"].get("id") for each in libraries["python-dateutil"]["licenses"]}
+    assert "Apache-2.0" in said
+
+
+def test_the_package_names_its_licence(built: Built, at: datetime) -> None:
+    package = json.loads(sbom(built, at=at))["metadata"]["component"]
+
+    assert package["licenses"] == [{"license": {"id": "Apache-2.0"}}]
