@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
+from phasegate.app.opening import DATABASE, has_runs, prepare, system_key
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
+from phasegate.core.secrets import also_secret
 from phasegate.ledger import (
     Comment,
     Decision,
@@ -28,8 +30,6 @@ from phasegate.ledger import (
     Run,
     Statement,
     Waiver,
-    create_key,
-    unlock_key,
 )
 from phasegate.sandbox import find_sandbox
 from phasegate.store import Database, Guard
@@ -51,13 +51,12 @@ from phasegate.workflow import (
 from phasegate.workflow.approvers import may_approve
 from phasegate.workflow.freeing import free
 from phasegate.workflow.tokens import give_token
-from phasegate.workspace import Workspace, link_state
+from phasegate.workspace import Workspace
 
 if TYPE_CHECKING:
     from phasegate.workflow.queue import Queue
 
 
-DATABASE = "phasegate.db"
 ENDPOINT = "AWS_ENDPOINT_URL"
 AT_ONCE = timedelta(minutes=5)
 """How long a one-time token holds that is used at once."""
@@ -323,13 +322,16 @@ async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lam
     if config.work.model != COMPILER:
         raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
     team = _pointed(load_team(folder, known_checks=CHECKS, known_effects=EFFECTS), config, folder)
+    for server in team.servers.values():
+        also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
     path = workspace.state / DATABASE
+    await asyncio.to_thread(prepare, workspace)
     database = await Database.open(path, guard)
-    link_state(folder, workspace.state)
+    workspace.link_state()
     queue = LazyQueue(path)
-    system = _system_key(workspace.state / "system.key")
+    system = system_key(workspace.state, in_use=await database.read(has_runs))
     ledger = Ledger(database, clock, system, queue.dispatch)
     try:
         yield App(
@@ -416,7 +418,3 @@ def _is_known(gate: Gate, config: Config) -> None:
                 f"gate '{gate.name}' names {kind} '{name}', and {NAME} has none of that name",
                 fix="add them under [[managers]] or [groups], or name another",
             )
-
-
-def _system_key(path: Path) -> PrivateKey:
-    return unlock_key(path, None) if path.exists() else create_key(path, None)

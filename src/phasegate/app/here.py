@@ -7,6 +7,7 @@ from pathlib import Path
 from phasegate.app.config import Config
 from phasegate.authors import Facts
 from phasegate.core import InvalidInput, Severity
+from phasegate.core.secret_kinds import is_secret_file
 from phasegate.ledger import Ledger
 from phasegate.workspace import LINK, Workspace
 
@@ -82,9 +83,11 @@ class Folder:
             return taken
         if attempt == 0:
             return self.workspace.head()
+        before, files = self.intake(facts, attempt - 1), self.read(facts.spec)
+        _hold_no_secret(files, facts.spec, self.workspace.tree(before))
         commit = self.workspace.commit(
-            [self.intake(facts, attempt - 1)],
-            self.read(facts.spec),
+            [before],
+            files,
             author=self.workspace.user,
             when=facts.started_at,
             message=f"{facts.spec}: as it was handed in",
@@ -93,14 +96,29 @@ class Folder:
         return commit
 
     def read(self, spec: str) -> dict[str, bytes]:
-        """The spec's folder as it lies in the working directory, by path from the top of the repository.
+        """Return the spec's folder as it lies in the working directory, by path from the top of the repository.
+
+        What Git ignores there, and files that hold secrets by their name, are left out: see `left_out`.
 
         Raises:
             InvalidInput: a file is larger than 1 MiB, or is a link out of the folder.
         """
         top = self.path / spec
-        files = [file for file in sorted(top.rglob("*")) if not file.is_dir()]
-        return {file.relative_to(self.path).as_posix(): _content(file, top) for file in files}
+        files = {file.relative_to(self.path).as_posix(): file for file in self._files(spec)}
+        return {path: _content(file, top) for path, file in files.items() if not self._why_left_out(path)}
+
+    def left_out(self, spec: str) -> dict[str, str]:
+        """Return the files of the spec's folder that no run takes in, by path, each with the reason."""
+        paths = [file.relative_to(self.path).as_posix() for file in self._files(spec)]
+        return {path: why for path in paths if (why := self._why_left_out(path))}
+
+    def _files(self, spec: str) -> list[Path]:
+        return [file for file in sorted((self.path / spec).rglob("*")) if not file.is_dir()]
+
+    def _why_left_out(self, path: str) -> str:
+        if is_secret_file(path.rpartition("/")[2]):
+            return "files of this name hold secrets"
+        return "Git ignores it" if self.workspace.is_ignored(path) else ""
 
     def locate(self, spec: Path) -> str:
         """The spec's folder from the top of the repository, for a path to it or to its spec.md.
@@ -117,7 +135,10 @@ class Folder:
             raise InvalidInput(
                 f"'{place}' has no {SPEC}", fix="add one: 'phasegate spec new NAME', or name another spec"
             )
-        return folder.relative_to(self.path.resolve()).as_posix()
+        place = folder.relative_to(self.path.resolve()).as_posix()
+        if why := self._why_left_out(f"{place}/{SPEC}"):
+            raise InvalidInput(f"'{place}/{SPEC}' is left out: {why}", fix="take it out of .gitignore")
+        return place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +170,17 @@ class World:
 
         runbook = load(files[path].decode(), path)
         return Severity(runbook.severity), any(is_destructive(action.op) for action in runbook.action)
+
+
+def _hold_no_secret(files: Mapping[str, bytes], spec: str, before: Mapping[str, bytes]) -> None:
+    from phasegate.spec.lint import lint_secrets
+
+    new = {path: content for path, content in files.items() if before.get(path) != content}
+    findings = lint_secrets(new, spec)
+    if findings:
+        first = findings[0]
+        message = f"'{spec}' is not taken in: {first.path}:{first.line} looks like a secret"
+        raise InvalidInput(message, fix="take it out, and have whoever issued it replace it", findings=findings)
 
 
 def _content(file: Path, top: Path) -> bytes:

@@ -57,7 +57,7 @@ class Waiting:
     def as_json(self) -> dict[str, Any]:
         """The row for programs; times in ISO 8601."""
         return {
-            **gate_json(self.gate, self.run),
+            **gate_json(self.gate, self.run.spec),
             "name": self.phase.gate.name,
             "title": self.subject.title,
             "risk": self.subject.risk,
@@ -72,11 +72,11 @@ class Waiting:
         }
 
 
-def gate_json(gate: GateRecord, run: Run) -> dict[str, Any]:
+def gate_json(gate: GateRecord, spec: str) -> dict[str, Any]:
     """A gate in a list, for programs."""
     return {
         "gate": str(gate.key),
-        "spec": run.spec,
+        "spec": spec,
         "digest": gate.digest,
         "opened_at": gate.opened_at.isoformat(),
     }

@@ -7,19 +7,30 @@ from phasegate.app.asking import waits
 from phasegate.app.made import made
 from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import progress
-from phasegate.ledger import Event, Run
+from phasegate.app.standing import attended
+from phasegate.ledger import Event, Run, RunStatus
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """A run in a list."""
-    return {**vars(run), "status": run.status.value, "started_at": run.started_at.isoformat()}
+def run_json(run: Run, *, attended: bool) -> dict[str, Any]:
+    """A run in a list.
+
+    Args:
+        run: which one.
+        attended: whether a worker lives.
+    """
+    return {
+        **vars(run),
+        "status": run.status.value,
+        "started_at": run.started_at.isoformat(),
+        "unattended": run.status is RunStatus.working and not attended,
+    }
 
 
 async def whole_run_json(app: App, run: Run) -> dict[str, Any]:
     """A run with its phases, and with what it made."""
     events = await app.ledger.events(run.id)
     return {
-        **run_json(run),
+        **run_json(run, attended=await attended(app)),
         "phases": [phase.as_json() for phase in progress(app.flow, events)],
         "tools": [asked.as_json() for wait in await waits(app, run.id) for asked in wait.tools],
         "artifacts": [vars(thing) for thing in await made(app, run, events)],

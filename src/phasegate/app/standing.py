@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from phasegate.app.app import App
 from phasegate.core import new_id
 from phasegate.core.files import open_owned
+from phasegate.ledger import Run, RunStatus
 from phasegate.workflow import lease as leases
 from phasegate.workflow.lease import Lease
 
@@ -24,6 +26,22 @@ async def living(app: App) -> list[Lease]:
 async def attended(app: App) -> bool:
     """Whether a worker of this repository lives, so that a decision is followed up at once."""
     return bool(await living(app))
+
+
+async def is_unattended(app: App, run: Run) -> bool:
+    """Whether a run would work if a worker lived."""
+    return run.status is RunStatus.working and not await attended(app)
+
+
+async def unattended(app: App) -> list[Run]:
+    """Runs that would work if a worker lived, the newest first."""
+    return [] if await attended(app) else await app.ledger.runs(status=RunStatus.working)
+
+
+def nobody_works(runs: Sequence[Run]) -> str:
+    """Say in a sentence that nobody works on these runs."""
+    which = f"run {runs[0].id}" if len(runs) == 1 else f"{len(runs)} runs, such as {runs[0].id}"
+    return f"Nobody works on {which}: start 'phasegate worker', or 'phasegate run --resume {runs[0].id}'"
 
 
 async def detach(app: App) -> int | None:

@@ -23,38 +23,6 @@ _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re
 
 
 @click.command()
-@options.as_json
-def gates(as_json: bool) -> None:
-    """List the gates that wait for a decision."""
-    asyncio.run(_gates(as_json))
-
-
-async def _gates(as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.app.asking import waits
-    from phasegate.app.inbox import gate_json, quorum_of
-    from phasegate.cli.console import output
-    from phasegate.cli.views.lists import gates_table, waiting_tools
-    from phasegate.ledger import GateStatus
-
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
-        runs = {run.id: run for run in await app.ledger.runs()}
-        waiting = await app.ledger.gates(status=GateStatus.open)
-        so_far = {gate.key: await quorum_of(app, gate) for gate in waiting}
-        if as_json:
-            rows = [{**gate_json(g, runs[g.key.run]), **so_far[g.key]._asdict()} for g in waiting]
-            click.echo(json.dumps(rows, indent=2))
-        elif not waiting:
-            output().print("No gate waits for a decision.")
-        else:
-            output().print(
-                gates_table([(g, runs[g.key.run], so_far[g.key].says) for g in waiting], app.flow, app.clock.now())
-            )
-        if not as_json and (asking := await waits(app)):
-            output().print(waiting_tools(asking), soft_wrap=True)
-
-
-@click.command()
 @click.argument("name", metavar="GATE")
 @click.option("--full", is_flag=True, help="Show every line of the difference.")
 @options.as_json

@@ -66,7 +66,9 @@ def _say(error: PhasegateError) -> int:
 
 def as_json(error: PhasegateError) -> dict[str, Any]:
     """The error for programs."""
-    body: dict[str, Any] = {"message": str(error), "fix": error.fix, "exit_code": error.exit_code}
+    from phasegate.core.secrets import without_secrets  # a command that does not fail needs none of it
+
+    body: dict[str, Any] = {"message": without_secrets(str(error)), "fix": error.fix, "exit_code": error.exit_code}
     if isinstance(error, Refused):
         body["reason"] = error.reason
     if isinstance(error, InvalidInput):
@@ -75,8 +77,10 @@ def as_json(error: PhasegateError) -> dict[str, Any]:
 
 
 def _unexpected(error: BaseException) -> int:
+    from phasegate.core.secrets import without_secrets
+
     with tempfile.NamedTemporaryFile("w", prefix="phasegate-", suffix=".log", delete=False, encoding="utf-8") as file:
-        file.writelines(traceback.format_exception(error))
-    click.echo(f"phasegate failed: {type(error).__name__}: {error}", err=True)
+        file.write(without_secrets("".join(traceback.format_exception(error))))
+    click.echo(without_secrets(f"phasegate failed: {type(error).__name__}: {error}"), err=True)
     click.echo(f"→ the traceback is in {Path(file.name)}; please report it", err=True)
     return 1

@@ -12,3 +12,13 @@ passphrase_file = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Read the passphrase from FILE, for scripts of the manager's own.",
 )
+
+SCREEN = 20
+"""Rows of a list that is shown a screen at a time."""
+limit = click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Show N rows; default: {SCREEN}.")
+everything = click.option("--all", "everything", is_flag=True, help="Show every row.")
+
+
+def most(limit: int | None, everything: bool) -> int:
+    """How many rows to read; -1: all."""
+    return limit or (-1 if everything else SCREEN)

@@ -5,11 +5,12 @@ import sys
 import click
 
 from phasegate.cli.account import account
-from phasegate.cli.decide import decide, gate, gates
+from phasegate.cli.decide import decide, gate
 from phasegate.cli.delegate import delegate, revoke
 from phasegate.cli.demo import demo
 from phasegate.cli.doctor import doctor
 from phasegate.cli.errors import EXIT_CODES, report
+from phasegate.cli.gates import gates
 from phasegate.cli.group import Headed
 from phasegate.cli.mcp import mcp
 from phasegate.cli.mirror import mirror

@@ -65,6 +65,7 @@ async def _run(
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
         if spec:
+            name_left_out(app, started.spec)
             warn(app)
         if detach:
             process = await leave(app)
@@ -75,6 +76,17 @@ async def _run(
             return
         ended = await attend(app, started.id, who, before)
         await summary(app, ended)
+
+
+def name_left_out(app: "App", spec: str) -> None:
+    """Say which files of the spec's folder the run does not take in, and why."""
+    from rich.text import Text
+
+    from phasegate.cli.console import errors_to
+    from phasegate.core import visible
+
+    for path, why in app.folder.left_out(spec).items():
+        errors_to().print(Text(visible(f"Left out: {path}; {why}."), "wait"), soft_wrap=True)
 
 
 def warn(app: "App") -> None:
@@ -176,9 +188,19 @@ async def hosted(app: "App", run_id: str = "") -> "AsyncIterator[None]":
             _log_to(logging.NullHandler())
 
 
+class _Formatter(logging.Formatter):
+    """Writes no secret into a log, whoever logged it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without secrets."""
+        from phasegate.core.secrets import without_secrets
+
+        return without_secrets(super().format(record))
+
+
 def _log_to(handler: logging.Handler) -> None:
     """Sends the log of ours and of the queue's library there, and nowhere else."""
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    handler.setFormatter(_Formatter(LOG_FORMAT))
     for name in ("phasegate", "dbos"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
@@ -244,31 +266,43 @@ async def _worker(lease: str) -> None:
 
 @click.command()
 @click.argument("name", metavar="[RUN]", required=False)
+@options.limit
+@options.everything
 @options.as_json
-def status(name: str | None, as_json: bool) -> None:
-    """Show runs, or one run's phases."""
-    asyncio.run(_status(name, as_json))
+def status(name: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
+    """Show runs, or one run's phases.
+
+    The newest runs come first, 20 at most; for programs all of them, where no limit is given.
+    """
+    asyncio.run(_status(name, options.most(limit, everything or as_json), as_json))
 
 
-async def _status(name: str | None, as_json: bool) -> None:
+async def _status(name: str | None, most: int, as_json: bool) -> None:
     from phasegate.app.app import open_app
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
-        await (_one(app, name, as_json) if name else _all(app, as_json))
+        await (_one(app, name, as_json) if name else _all(app, most, as_json))
 
 
-async def _all(app: "App", as_json: bool) -> None:
+async def _all(app: "App", most: int, as_json: bool) -> None:
     from phasegate.app.run_view import run_json
+    from phasegate.app.standing import attended, nobody_works, unattended
     from phasegate.cli.console import output
-    from phasegate.cli.views.lists import runs_table
+    from phasegate.cli.views.lists import more, runs_table
 
-    runs = await app.ledger.runs()
+    runs, lives, console = await app.ledger.runs(limit=most), await attended(app), output()
     if as_json:
-        click.echo(json.dumps([run_json(run) for run in runs], indent=2))
-    elif not runs:
-        output().print("No run yet.\n→ phasegate run specs/NNN-name")
-    else:
-        output().print(runs_table(runs, app.clock.now()))
+        click.echo(json.dumps([run_json(run, attended=lives) for run in runs], indent=2))
+        return
+    if not runs:
+        console.print("No run yet.\n→ phasegate run specs/NNN-name")
+        return
+    console.print(runs_table(runs, app.clock.now(), attended=lives))
+    left = await app.ledger.count_runs() - len(runs)
+    if left:
+        console.print(more(left, f"phasegate status --limit {len(runs) * 10}"), soft_wrap=True)
+    if idle := await unattended(app):
+        console.print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
@@ -276,6 +310,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     from phasegate.app.made import made
     from phasegate.app.progress import progress
     from phasegate.app.run_view import whole_run_json
+    from phasegate.app.standing import is_unattended, nobody_works
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import waiting_tools
     from phasegate.cli.views.progress import status_view
@@ -294,5 +329,7 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
     if asking := await waits(app, run.id):
         console.print(waiting_tools(asking), soft_wrap=True)
+    if await is_unattended(app, run):
+        console.print(nobody_works([run]), style="wait", soft_wrap=True)
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")

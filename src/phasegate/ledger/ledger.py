@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from phasegate.core import Clock, PhasegateError
+from phasegate.core.secrets import take_out, without_secrets
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows, turns
 from phasegate.ledger.dsse import Envelope
@@ -114,19 +115,23 @@ class Ledger:
         """
         return await self._database.read(rows.find_run, run_id)
 
-    async def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return await self._database.read(rows.all_runs)
+    async def runs(self, *, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
+        """Runs, the newest first; those in one status, and so many at most, where these are given."""
+        return await self._database.read(rows.all_runs, status, limit)
 
     async def last_released(self, spec: str) -> Run | None:
         """Return the newest released run of a spec's folder in which people decided, or None."""
         return await self._database.read(rows.last_released, spec)
 
+    async def count_runs(self) -> int:
+        """How many runs there are."""
+        return await self._database.read(rows.count_runs)
+
     async def set_status(self, run_id: str, status: RunStatus, note: str = "", *entries: Entry) -> None:
         """Where the run is now, why, and what happened, in one transaction."""
 
         def change(connection: sa.Connection, now: datetime) -> None:
-            rows.set_status(connection, run_id, status, note)
+            rows.set_status(connection, run_id, status, without_secrets(note))
             self._append(connection, run_id, now, entries)
             if status.ended or status is RunStatus.parked:
                 turns.leave(connection, run_id, self._dispatch)
@@ -171,8 +176,8 @@ class Ledger:
         return self._dispatch
 
     async def record(self, run_id: str, *entries: Entry) -> None:
-        """Appends events; one that is there already is left out."""
-        await self._recorder.record(run_id, entries)
+        """Append events without the secrets in their texts; one that is there already is left out."""
+        await self._recorder.record(run_id, [(key, take_out(body)) for key, body in entries])
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
         """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
@@ -227,6 +232,19 @@ class Ledger:
     async def gates(self, run_id: str | None = None, status: GateStatus | None = None) -> list[GateRecord]:
         """Gates, the oldest first; of one run, or in one status, where these are given."""
         return await self._database.read(rows.find_gates, run_id, status)
+
+    async def open_gates(self, after: GateKey | None, limit: int) -> list[tuple[GateRecord, str]]:
+        """Gates that wait, the oldest first, each with its run's spec.
+
+        Args:
+            after: a gate that those follow; None: from the first.
+            limit: how many at most; -1: all.
+        """
+        return await self._database.read(rows.open_gates, after, limit)
+
+    async def count_open_gates(self, after: GateKey | None = None) -> int:
+        """How many gates wait, or wait and follow that one."""
+        return await self._database.read(rows.count_open_gates, after)
 
     async def waiting(self, offset: int, limit: int) -> tuple[list[Look], int]:
         """Some of the gates that wait, the oldest first, as of one moment; and how many there are in all."""

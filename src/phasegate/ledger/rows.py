@@ -70,6 +70,7 @@ _WAITING = Statement(
     .limit(sa.bindparam("most"))
     .offset(sa.bindparam("first"))
 )
+_ORDER = (gates.c.opened_at, gates.c.run, gates.c.phase, gates.c.attempt)
 _HOW_MANY = Statement(sa.select(sa.func.count().label("n")).where(gates.c.status == GateStatus.open.value))
 _OPEN = Statement(gates.insert())
 _CLOSE = Statement(
@@ -133,9 +134,11 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
     raise UsageError(f"there is {known} '{run_id}'", fix="list them: 'phasegate status'")
 
 
-def all_runs(connection: sa.Connection) -> list[Run]:
-    """All runs, the newest first."""
-    query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id)
+def all_runs(connection: sa.Connection, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
+    """Runs, the newest first; those in one status, and so many at most, where these are given."""
+    query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
+    if status:
+        query = query.where(runs.c.status == status.value)
     return [_run(row) for row in connection.execute(query).mappings()]
 
 
@@ -149,6 +152,11 @@ def last_released(connection: sa.Connection, spec: str) -> Run | None:
     )
     row = connection.execute(query).mappings().first()
     return _run(row) if row else None
+
+
+def count_runs(connection: sa.Connection) -> int:
+    """How many runs there are."""
+    return connection.execute(sa.select(sa.func.count()).select_from(runs)).scalar_one()
 
 
 def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: str) -> None:
@@ -193,6 +201,26 @@ def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus
     if status:
         query = query.where(gates.c.status == status)
     return [_gate(row) for row in connection.execute(query).mappings()]
+
+
+def open_gates(connection: sa.Connection, after: GateKey | None, limit: int) -> list[tuple[GateRecord, str]]:
+    """Gates that wait and follow that one, the oldest first, each with its run's spec."""
+    query = sa.select(gates, runs.c.spec).join(runs, runs.c.id == gates.c.run)
+    query = query.where(_follows(after)).order_by(*_ORDER).limit(limit)
+    return [(_gate(row), str(row["spec"])) for row in connection.execute(query).mappings()]
+
+
+def count_open_gates(connection: sa.Connection, after: GateKey | None) -> int:
+    """How many gates wait and follow that one."""
+    return connection.execute(sa.select(sa.func.count()).select_from(gates).where(_follows(after))).scalar_one()
+
+
+def _follows(after: GateKey | None) -> sa.ColumnElement[bool]:
+    waits = gates.c.status == GateStatus.open.value
+    if after is None:
+        return waits
+    opened = sa.select(gates.c.opened_at).where(*(gates.c[name] == value for name, value in after._asdict().items()))
+    return sa.and_(waits, sa.tuple_(*_ORDER) > sa.tuple_(opened.scalar_subquery(), *after))
 
 
 def waiting(connection: sa.Connection, offset: int, limit: int) -> tuple[list[GateRecord], int]:

@@ -10,6 +10,7 @@ from phasegate.app.cursor import part
 from phasegate.app.gate_view import view_gate
 from phasegate.app.inbox import Inbox
 from phasegate.app.run_view import run_json, whole_run_json
+from phasegate.app.standing import attended
 from phasegate.app.trace import trace_of
 from phasegate.core import UsageError, worst_first
 from phasegate.ledger import GateRecord, GateStatus, Run
@@ -41,7 +42,9 @@ class Reading:
     async def runs(self, limit: int, cursor: str) -> results.RunPage:
         """Runs, the newest first."""
         shown, following = part(await self.app.ledger.runs(), _place, cursor, limit)
-        return results.RunPage.of({"runs": [run_json(run) for run in shown], "next_cursor": following or ""})
+        lives = await attended(self.app)
+        rows = [run_json(run, attended=lives) for run in shown]
+        return results.RunPage.of({"runs": rows, "next_cursor": following or ""})
 
     async def gates(self, limit: int, cursor: str) -> results.GatePage:
         """Gates that wait, the oldest first."""

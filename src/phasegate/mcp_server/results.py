@@ -80,6 +80,8 @@ class Run(Shown):
     note: str
     by: str
     started_at: str
+    unattended: bool
+    """Whether nobody works on it though it is to work: a person has to start a worker."""
 
 
 class Begun(Run):

@@ -64,7 +64,8 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         Refused with the findings where the spec does not hold. A spec that a run has taken is not in the backlog.
         """
         run = await Backlog(app).begin(spec, by=by())
-        return results.Begun.of({**run_json(run), "next": _WORKED if await attended(app) else _ALONE})
+        lives = await attended(app)
+        return results.Begun.of({**run_json(run, attended=lives), "next": _WORKED if lives else _ALONE})
 
 
 def _submitted(proposal: Proposal, *, dry_run: bool) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.core import Finding, Severity
+from phasegate.core.secrets import find_secrets
 from phasegate.spec.blocks import Block, blocks
 from phasegate.spec.hostile import lint_text
 from phasegate.spec.model import Requirement, Scenario, Spec, Story
@@ -80,8 +81,28 @@ def lint_spec(files: Mapping[str, bytes], folder: str) -> list[Finding]:
         *_open(judged),
         *_risk(judged),
         *lint_text(text, judged.spec.path),
+        *lint_secrets(files, folder),
     ]
     return sorted(found, key=lambda finding: (finding.line, finding.rule))
+
+
+def lint_secrets(files: Mapping[str, bytes], folder: str) -> list[Finding]:
+    """Return a finding for each secret in a file of the folder: its kind, file and line, and never its value."""
+    return [
+        Finding(
+            check=CHECK,
+            rule="secret",
+            severity=Severity.high,
+            path=path,
+            line=text.count("\n", 0, secret.start) + 1,
+            message=f"this looks like a secret ({secret.kind}); what is committed is read by everybody, for ever",
+            fix="Take it out, name a variable in its place, and have whoever issued it replace it.",
+        )
+        for path, content in sorted(files.items())
+        if path.startswith(f"{folder}/")
+        for text in [content.decode(errors="replace")]
+        for secret in find_secrets(text)
+    ]
 
 
 def _folder(judged: _Judged) -> Iterator[Finding]:

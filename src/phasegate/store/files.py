@@ -11,7 +11,8 @@ from phasegate.core.files import OWNER_FILE, UNFINISHED, open_owned, owner_folde
 _LONGEST_PATH = 488
 """Bytes; SQLite takes 511, with our prefix of a file that is not whole and its own endings."""
 _HEADER = b"SQLite format 3\0"
-_LOST = "put a backup back: 'phasegate restore FILE'"
+LOST = "put a backup back: 'phasegate restore FILE'; or begin without its runs: 'phasegate restore --forget-runs'"
+"""What to do where a record is gone."""
 
 
 def prepare(path: Path) -> None:
@@ -45,9 +46,7 @@ def create(path: Path, migrate: Callable[[Path], None]) -> None:
         if path.exists():
             return
         if siblings(path):
-            raise Exhausted(
-                f"the database '{path}' is gone, and a part of it is left: '{siblings(path)[0]}'", fix=_LOST
-            )
+            raise Exhausted(f"the database '{path}' is gone, and a part of it is left: '{siblings(path)[0]}'", fix=LOST)
         for file in siblings(unfinished):
             file.unlink()
         open_owned(unfinished, "wb").close()
@@ -66,9 +65,17 @@ def refuse_lost(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(len(_HEADER))
     if not header:
-        raise Exhausted(f"the database '{path}' is empty (0 bytes)", fix=_LOST)
+        raise Exhausted(f"the database '{path}' is empty (0 bytes)", fix=LOST)
     if header != _HEADER:
-        raise Exhausted(f"the file '{path}' is not a database", fix=_LOST)
+        raise Exhausted(f"the file '{path}' is not a database", fix=LOST)
+
+
+def is_database(path: Path) -> bool:
+    """Tell whether a database is there, by how the file begins."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_HEADER)) == _HEADER
 
 
 def siblings(path: Path) -> list[Path]:

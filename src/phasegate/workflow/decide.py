@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from phasegate.core import Finding, Refused, UsageError
+from phasegate.core.secrets import find_secrets
 from phasegate.ledger import (
     Decision,
     DecisionKind,
@@ -39,11 +40,13 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
         Refused: with one of the reasons `unknown_gate`, `agent_identity`, `service_identity`, `not_yourself`,
             `not_an_approver`, `bad_signature`, `no_delegation`, `author_may_not_approve`, `already_decided`,
             `gate_void`, `gate_expired`, `stale_digest`, `reauthentication_required`, `token_used`,
-            `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`, `waiver_expired`.
+            `secret_in_comment`, `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`,
+            `waiver_expired`.
     """
     statement = decision.statement
     gate, dossier = await _found(keeper, statement.gate)
     is_person(keeper, who, statement.by)
+    _keeps_no_secret(statement)
     _may(keeper, decision, dossier)
     if gate.status is GateStatus.void:
         raise _void(gate.key)
@@ -73,6 +76,19 @@ def is_person(keeper: Gatekeeper, who: Credentials, name: str) -> None:
         raise Refused(f"'{who.name}' is a service, and services never decide", reason="service_identity", fix="sign in")
     if who.name != name:
         raise Refused(f"'{who.name}' cannot decide as '{name}'", reason="not_yourself", fix="sign in as yourself")
+
+
+def _keeps_no_secret(statement: Statement) -> None:
+    """Refuse words that hold a secret: what is signed is kept for ever, and handed out in the bundle."""
+    words = [comment.text for comment in statement.comments]
+    words += [statement.waiver.owner, statement.waiver.reason] if statement.waiver else []
+    found = [secret for text in words for secret in find_secrets(text)]
+    if found:
+        raise Refused(
+            f"your words hold what looks like a secret ({found[0].kind}); nothing of them was kept",
+            reason="secret_in_comment",
+            fix="say it without the secret, and have whoever issued it replace it",
+        )
 
 
 async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]:

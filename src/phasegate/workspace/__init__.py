@@ -7,6 +7,6 @@ from phasegate.core import visible
 from phasegate.workspace.changes import Change, changes
 from phasegate.workspace.merging import Merged, Rule, Side
 from phasegate.workspace.repository import Signature, Workspace
-from phasegate.workspace.state import LINK, link_state
+from phasegate.workspace.state import LINK
 
-__all__ = ["LINK", "Change", "Merged", "Rule", "Side", "Signature", "Workspace", "changes", "link_state", "visible"]
+__all__ = ["LINK", "Change", "Merged", "Rule", "Side", "Signature", "Workspace", "changes", "visible"]

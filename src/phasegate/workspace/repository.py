@@ -1,6 +1,7 @@
 """A Git repository as trees and commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 from phasegate.core import InvalidInput, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
-from phasegate.workspace.state import state_directory
+from phasegate.workspace.state import link_state, state_directory
 
 pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
@@ -105,6 +106,10 @@ class Workspace:
     def knows_user(self) -> bool:
         """Return whether Git is configured with a name and an address to commit as."""
         return bool(self._setting("user.name") and self._setting("user.email"))
+
+    def is_ignored(self, path: str) -> bool:
+        """Return whether Git leaves a file out by its ignore rules; one that is tracked it does not."""
+        return path not in self._repository.index and self._repository.path_is_ignored(path)
 
     def head(self) -> str:
         """The commit that is checked out."""
@@ -210,6 +215,25 @@ class Workspace:
         begin = f"refs/phasegate/{prefix}"
         found = self._repository.references.iterator()
         return {each.name.removeprefix(begin): str(each.target) for each in found if each.name.startswith(begin)}
+
+    def runs_in_refs(self) -> list[str]:
+        """The runs that began here, as refs show; a branch that a remote has of that name may be of another place."""
+        names = [each.name.split("/") for each in self._repository.references.iterator()]
+        began = {name[3] for name in names if name[:3] == ["refs", "phasegate", "intake"]}
+        branches = {name[3] for name in names if name[:3] == ["refs", "heads", "phasegate"] and len(name) == 4}
+        fetched = {name[4] for name in names if name[:2] == ["refs", "remotes"] and name[3:4] == ["phasegate"]}
+        return sorted(began | (branches - fetched))
+
+    def tracks(self, path: str) -> bool:
+        """Whether Git tracks a file of that path, or files below it."""
+        tree = self._repository[self.head()].peel(pygit2.Tree)
+        staged = (entry.path for entry in self._repository.index)
+        return path in tree or any(name == path or name.startswith(f"{path}/") for name in staged)
+
+    def link_state(self) -> None:
+        """Make the link to the state directory, or mend one that leads elsewhere; a failure is ignored."""
+        with suppress(OSError):
+            link_state(self.folder, self.state, is_tracked=self.tracks)
 
     def aim(self, name: str) -> None:
         """Keeps under a name of ours which branch is checked out; nothing where none is."""

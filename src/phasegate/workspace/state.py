@@ -1,7 +1,7 @@
 """Where the state of a repository lies: beside Git's own data, where commands on the work tree do not reach."""
 
 import os
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 LINK = ".phasegate"
@@ -23,13 +23,20 @@ def state_directory(git_directory: Path) -> Path:
     return common_directory(git_directory) / _NAME
 
 
-def link_state(work_tree: Path, state: Path) -> None:
-    """Makes the link to the state directory where nothing has its name; a failure is ignored."""
+def link_state(work_tree: Path, state: Path, *, is_tracked: Callable[[str], bool]) -> None:
+    """Make the link to the state directory; one of ours that leads elsewhere is made anew, and all else left alone."""
     link = work_tree / LINK
-    with suppress(OSError):
-        if not os.path.lexists(link):
-            _exclude(state.parent / "info" / "exclude")
-            link.symlink_to(os.path.relpath(state, os.path.realpath(work_tree)))
+    if os.path.lexists(link):
+        if not _is_stale(link, state) or is_tracked(LINK):
+            return
+        link.unlink()
+    _exclude(state.parent / "info" / "exclude")
+    link.symlink_to(os.path.relpath(state, os.path.realpath(work_tree)))
+
+
+def _is_stale(link: Path, state: Path) -> bool:
+    """Whether it is one of ours that was made where the repository was before, or in the one that it is a copy of."""
+    return link.is_symlink() and link.readlink().name == _NAME and os.path.realpath(link) != os.path.realpath(state)
 
 
 def _exclude(file: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_long_reason_never_takes_the_runs_id_away(width: int) -> None:
         note="the disk is full: " + "x" * 200,
         started_at=NOW,
     )
-    shown = seen(runs_table([run], NOW), width)
+    shown = seen(runs_table([run], NOW, attended=True), width)
     assert "k3f9ab" in shown
     assert "parked: the disk is full" in shown
     assert all(len(line) <= width for line in shown.splitlines())

@@ -76,6 +76,24 @@ def test_a_fault_is_found_at_its_line(old: str, new: str, rule: str, blocking: b
         assert text.splitlines()[found[0].line - 1].startswith(at)
 
 
+def test_a_secret_is_found_in_any_file_of_the_folder_and_not_repeated() -> None:
+    secret = "xoxb-" + "1234567890-abcdefgh"
+    files = {
+        f"{FOLDER}/spec.md": f"{GOOD}\n\nUse {secret}.\n".encode(),
+        f"{FOLDER}/notes/data.csv": b"a,b\n\xff,password=S3cret" + b"!pass\n",
+        "elsewhere.md": secret.encode(),
+    }
+    found = [finding for finding in lint_spec(files, FOLDER) if finding.rule == "secret"]
+    lines = GOOD.count("\n") + 3
+    assert {(finding.path, finding.line) for finding in found} == {
+        (f"{FOLDER}/spec.md", lines),
+        (f"{FOLDER}/notes/data.csv", 2),
+    }
+    assert all(finding.blocking and finding.severity is Severity.high for finding in found)
+    assert secret not in str(found)
+    assert "S3cret" not in str(found)
+
+
 def test_plain_prose_is_told_all_that_is_missing() -> None:
     text = "# Idle things\n\nFind things that idle.\n"
     assert rules(text) >= {

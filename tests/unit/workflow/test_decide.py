@@ -138,6 +138,20 @@ async def test_changes_are_not_requested_without_saying_which(tmp_path: Path) ->
         assert await _reason(d, gate, DecisionKind.request_changes) == "comments_missing"
 
 
+@pytest.mark.parametrize(
+    "text", ["use xoxb-" + "1234567890-abcdefgh", "password=" + "S3cret!pass", "AKIA" + "IOSFODNN7\nEXAMPLE"]
+)
+async def test_words_with_a_secret_are_refused_and_never_kept(tmp_path: Path, text: str) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        with pytest.raises(Refused, match="looks like a secret") as refused:
+            await d.decide(DecisionKind.request_changes, gate, text)
+        assert refused.value.reason == "secret_in_comment"
+        assert not [part for part in text.split() if part in str(refused.value)]
+        assert await d.ledger.decisions(gate.key.run) == []
+        for waiver in (replace(WAIVER, owner=text), replace(WAIVER, reason=text)):
+            assert await _reason(d, gate, DecisionKind.waive, waiver=waiver) == "secret_in_comment"
+
+
 async def test_what_blocks_is_not_approved_over(tmp_path: Path) -> None:
     async with at_gate(tmp_path, "guard", "undo") as (d, gate):
         assert await _reason(d, gate) == "blocking_findings"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.workspace import Signature, Workspace, link_state
+from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def keep(folder: Path) -> Path:
     """Puts a file into the state of the repository, as every command that opens it does."""
     workspace = Workspace.open(folder)
     workspace.state.mkdir(exist_ok=True)
-    link_state(workspace.folder, workspace.state)
+    workspace.link_state()
     (workspace.state / "kept").write_text("kept")
     return workspace.state
 

@@ -22,24 +22,31 @@ STYLES = {
 }
 
 
-def runs_table(runs: Sequence[Run], now: datetime) -> Table:
+def runs_table(runs: Sequence[Run], now: datetime, *, attended: bool) -> Table:
     """Every run, with where it is and why."""
     table = _table("run", "started", "spec", "status", wide="status")
     for run in runs:
         status = Text(run.status.value, STYLES[run.status])
-        note = run.note.partition("\n")[0]
+        idle = "nobody works on it" if run.status is RunStatus.working and not attended else ""
+        note = idle or run.note.partition("\n")[0]
         if note:
             status.append(f": {note}", "quiet")
         table.add_row(run.id, Text(f"{age(run.started_at, now)} ago", "quiet"), PurePosixPath(run.spec).name, status)
     return table
 
 
-def gates_table(rows: Sequence[tuple[GateRecord, Run, str]], flow: Flow, now: datetime) -> Table:
+def more(left: int, command: str) -> Text:
+    """Say how many rows a list has left, and how they are shown."""
+    every = command.partition(" --")[0]
+    return Text(f"… and {left:,} more: '{command}', or '{every} --all'", "quiet")
+
+
+def gates_table(rows: Sequence[tuple[GateRecord, str, str]], flow: Flow, now: datetime) -> Table:
     """Gates that wait, the oldest first, each with how many approvals it has where it takes several."""
     table = _table("gate", "what", "waits", "spec", wide="spec")
-    for gate, run, approvals in rows:
+    for gate, spec, approvals in rows:
         name = ", ".join(filter(None, (flow.phase(gate.key.phase).gate.name, approvals)))
-        table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(run.spec).name)
+        table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(spec).name)
     return table
 
 

@@ -4,12 +4,22 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent, Tool
+from mcp.types import (
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+    Tool,
+)
 
 from phasegate.tools.cleaning import clean, cleaned
 
 LONGEST = 60_000
 """Characters of an answer that are kept."""
+_BEYOND = 4_096
+"""Characters more that are looked at, so that a secret that is cut in two is still seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +35,33 @@ class Answer:
 
 
 def answer_of(result: CallToolResult) -> Answer:
-    """What is kept of a result."""
-    texts = [part.text if isinstance(part, TextContent) else f"({part.type}, not shown)" for part in result.content]
-    text = clean("\n".join(texts))
-    shown = (
-        text if len(text) <= LONGEST else f"{text[:LONGEST]}\n({len(text) - LONGEST:,} more characters were cut off)"
-    )
-    data, left_out = _data(result) if len(text) <= LONGEST else (None, "")
-    return Answer(text=shown + left_out, data=data, failed=bool(result.isError))
+    """Return what is kept of a result: its texts, those of resources too; pictures, sounds and files are named."""
+    whole = "\n".join(map(_text, result.content))
+    text = clean(whole[: LONGEST + _BEYOND])
+    cut = len(text) > LONGEST
+    more = f"\n({len(whole) - LONGEST:,} more characters were cut off)" if cut else ""
+    data, left_out = _data(result) if not cut else (None, "")
+    return Answer(text=text[:LONGEST] + more + left_out, data=data, failed=bool(result.isError))
+
+
+def _text(part: ContentBlock) -> str:
+    if isinstance(part, TextContent):
+        return part.text
+    if isinstance(part, EmbeddedResource) and isinstance(part.resource, TextResourceContents):
+        return f"{part.resource.uri}:\n{part.resource.text}"
+    if isinstance(part, ResourceLink):
+        return f"({part.name}: {part.uri}, not fetched)"
+    return f"({part.type}, not shown)"
 
 
 def _data(result: CallToolResult) -> tuple[Any, str]:
-    """The structured content, or that it was left out."""
+    """Return the structured content, or that it was left out."""
     if result.structuredContent is None:
         return None, ""
-    data = cleaned(result.structuredContent)
-    size = len(json.dumps(data, ensure_ascii=False))
-    return (data, "") if size <= LONGEST else (None, f"\n({size:,} characters of structured content were left out)")
+    size = len(json.dumps(result.structuredContent, ensure_ascii=False))
+    if size <= LONGEST:
+        return cleaned(result.structuredContent), ""
+    return None, f"\n({size:,} characters of structured content were left out)"
 
 
 def cleaned_tool(tool: Tool) -> Tool:

@@ -9,8 +9,9 @@ from langchain_core.tools import BaseTool
 from mcp.types import Tool
 
 from phasegate.core import PhasegateError, Refused, Unknown, new_id
+from phasegate.core.secrets import take_out
 from phasegate.ledger import ToolGrant
-from phasegate.team.servers import Effect
+from phasegate.team.servers import ENGINE, Effect
 from phasegate.tools.hands.answer import Answer, answer_of, cleaned_tool
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.offered import OfferedTool
@@ -101,7 +102,8 @@ class Hands:
             raise
         assert server
         reads = rule.effect is Effect.read
-        result = await self.sessions.call(server, call.tool, call.arguments, seconds=rule.seconds, reads=reads)
+        arguments = take_out(call.arguments) if self.role == ENGINE else call.arguments
+        result = await self.sessions.call(server, call.tool, arguments, seconds=rule.seconds, reads=reads)
         return answer_of(result)
 
     async def _ask(self, server: str, shown: Tool, reason: str) -> None:

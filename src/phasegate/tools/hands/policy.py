@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from mcp.types import Tool
 
 from phasegate.core import Refused, visible
+from phasegate.core.secrets import find_secrets
 from phasegate.ledger import ToolGrant
-from phasegate.team.servers import Effect, Rule, ToolServer
+from phasegate.team.servers import ENGINE, Effect, Rule, ToolServer
 from phasegate.tools.hands.bounds import covered, stray
 from phasegate.tools.hands.call import Call, is_name
 from phasegate.tools.hands.pins import fingerprint
-from phasegate.tools.hands.scope import MOST_DEPTH, Scope, depth
+from phasegate.tools.hands.scope import MOST_DEPTH, Scope, depth, texts
 
 _MINUTE = timedelta(minutes=1)
 
@@ -58,7 +59,7 @@ class Policy:
 
         Raises:
             Refused: reason `tool_not_listed`, `role_not_allowed`, `tool_unknown`, `never_granted`, `not_pinned`,
-                `tool_changed`, `outside_scope`, `needs_grant`, or `too_many_calls`.
+                `tool_changed`, `outside_scope`, `secret_in_arguments`, `needs_grant`, or `too_many_calls`.
         """
         server, rule = self._is_listed(call)
         if shown is None:
@@ -103,6 +104,9 @@ class Policy:
             raise _refused(call, "outside_scope", why, "say it in a flatter way")
         if beyond := stray(call.arguments, server.only):
             raise _outside(call, *beyond, ", ".join(sorted(server.only[beyond[0]])))
+        if call.role != ENGINE and any(map(find_secrets, texts(call.arguments))):
+            why = "its arguments hold what looks like a secret"
+            raise _refused(call, "secret_in_arguments", why, "say it without the secret")
         found = self.scope.stray(call.arguments, reads_text=server.has_aws)
         if found:
             raise _outside(call, *found, self.scope.within(found[0]))

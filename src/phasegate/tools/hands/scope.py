@@ -70,6 +70,13 @@ def pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += value
 
 
+def texts(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every text in the arguments, at any depth, names too."""
+    for name, value in pairs(arguments):
+        yield name
+        yield from (item for item in items(value) if isinstance(item, str))
+
+
 def depth(arguments: Mapping[str, Any]) -> int:
     """How deep they are nested; counting stops one after what may be.
 

@@ -15,6 +15,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 
 from phasegate.core.files import open_owned
+from phasegate.core.secrets import without_secrets
 from phasegate.team.launch import safe_path
 
 MOST_BYTES = 16 * 2**20
@@ -105,7 +106,7 @@ async def _log(process: Process, log: Path | None) -> None:
     while chunk := await process.stderr.read(65_536):
         if log and left:
             with open_owned(log, "ab") as file:
-                file.write(chunk[:left])
+                file.write(without_secrets(chunk[:left].decode(errors="replace")).encode())
             left -= len(chunk[:left])
 
 

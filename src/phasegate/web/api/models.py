@@ -53,6 +53,8 @@ class Run(_Out):
     note: str
     segments: int
     started_at: str
+    unattended: bool
+    """Whether it would work if a worker lived: nobody works on it."""
 
 
 class WholeRun(Run):

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 from phasegate.app.backlog import Backlog
 from phasegate.app.cursor import part
 from phasegate.app.run_view import event_json, run_json, whole_run_json
+from phasegate.app.standing import attended
 from phasegate.app.trace import trace_of
 from phasegate.core import canonical
 from phasegate.ledger import Run
@@ -35,13 +36,15 @@ async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 5
 async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Runs, the newest first."""
     shown, following = part(await parts.app.ledger.runs(), _place, after, limit)
-    return {"items": [run_json(run) for run in shown], "next": following}
+    lives = await attended(parts.app)
+    return {"items": [run_json(run, attended=lives) for run in shown], "next": following}
 
 
 @router.post("/runs", status_code=201, response_model=models.Run)
 async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
-    return run_json(await Backlog(parts.app).begin(wish.spec, by=token.account or token.name))
+    begun = await Backlog(parts.app).begin(wish.spec, by=token.account or token.name)
+    return run_json(begun, attended=await attended(parts.app))
 
 
 @router.get("/runs/{run}", response_model=models.WholeRun)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from phasegate.app.asking import waits
+from phasegate.app.standing import unattended
 from phasegate.web.parts import Served
 from phasegate.web.who import Person
 
@@ -22,6 +23,7 @@ async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0
         "inbox.html",
         session,
         asking=await waits(parts.app),
+        idle=await unattended(parts.app),
         rows=rows,
         total=total,
         start=start,

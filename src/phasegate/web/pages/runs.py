@@ -11,6 +11,7 @@ from phasegate.app.asking import waits
 from phasegate.app.made import made
 from phasegate.app.mirror.seen import by_hand, outside
 from phasegate.app.progress import State, progress
+from phasegate.app.standing import attended, is_unattended
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Event, GateRecord, Run
 from phasegate.web.live import POLL_SECONDS, frame, streaming
@@ -19,6 +20,8 @@ from phasegate.web.picture import draw
 from phasegate.web.who import Filled, Person, session_of
 
 router = APIRouter()
+SHOWN = 200
+"""Runs on the page that lists them."""
 MARKS = {
     State.waiting: "·",
     State.working: "●",
@@ -33,9 +36,10 @@ MARKS = {
 async def runs(parts: Served, session: Person) -> Response:
     """Every run, the newest first."""
     rows = [
-        (run, parts.inbox.subject(run.base, run.base, run.spec).title) for run in (await parts.app.ledger.runs())[:200]
+        (run, parts.inbox.subject(run.base, run.base, run.spec).title)
+        for run in await parts.app.ledger.runs(limit=SHOWN)
     ]
-    return parts.page("runs.html", session, rows=rows)
+    return parts.page("runs.html", session, rows=rows, attended=await attended(parts.app))
 
 
 @router.get("/runs/{run}")
@@ -89,6 +93,7 @@ async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]
         "by_hand": by_hand(events),
         "events": events,
         "asking": await waits(parts.app, run.id),
+        "idle": [run] if await is_unattended(parts.app, run) else [],
     }
 
 
