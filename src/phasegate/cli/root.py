@@ -5,6 +5,7 @@ import sys
 import click
 
 from phasegate.cli.account import account
+from phasegate.cli.backup import backup, restore
 from phasegate.cli.decide import decide, gate
 from phasegate.cli.delegate import delegate, revoke
 from phasegate.cli.demo import demo
@@ -30,6 +31,7 @@ HEADINGS = {
     "Decide": [gates, gate, decide, revoke, delegate],
     "Page and API": [serve, account, token],
     "Tools": [tools, mirror, mcp],
+    "Record": [backup, restore],
     "Release and runbooks": [trace, bundle, verify, runbook],
 }
 

@@ -224,6 +224,24 @@ class Workspace:
         fetched = {name[4] for name in names if name[:2] == ["refs", "remotes"] and name[3:4] == ["phasegate"]}
         return sorted(began | (branches - fetched))
 
+    def refs(self) -> dict[str, str]:
+        """The refs of runs: their branches, and what is kept out of the branches."""
+        ours = ("refs/heads/phasegate/", "refs/phasegate/")
+        found = (each for each in self._repository.references.iterator() if each.name.startswith(ours))
+        return {each.name: str(each.target) for each in found if isinstance(each.target, pygit2.Oid)}
+
+    def restore_ref(self, name: str, commit: str) -> None:
+        """Make a ref of runs that is missing; one that is there stays where it is."""
+        if name.startswith(("refs/heads/phasegate/", "refs/phasegate/")) and name not in self._repository.references:
+            self._point(name, commit)
+
+    def tree_of(self, commit: str) -> str:
+        """The hash of a commit's tree; empty where the commit or a part of it is not there."""
+        try:
+            return self.tree_id(commit)
+        except (KeyError, ValueError, pygit2.GitError):
+            return ""
+
     def tracks(self, path: str) -> bool:
         """Whether Git tracks a file of that path, or files below it."""
         tree = self._repository[self.head()].peel(pygit2.Tree)
