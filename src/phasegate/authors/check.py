@@ -1,7 +1,7 @@
 """The seam between the workflow and whoever judges."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from phasegate.authors.author import Facts
@@ -42,6 +42,8 @@ class Subject:
     """The files that were approved last."""
     inventory: "Inventory | None" = None
     """What the reviewer looked at first; None: nobody looked."""
+    passed: Mapping[str, str] = field(default_factory=dict)
+    """Evidence of what this check passed earlier in the run, by the digest of what it depended on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Report:
     findings: tuple[Finding, ...] = ()
     evidence: str = ""
     """A short line for the gate, such as `24 tests passed in 2.1 s`."""
+    inputs: str = ""
+    """Digest of all that the report depends on, where it may be used again for another tree; empty: it may not."""
 
 
 class Check(Protocol):

@@ -12,7 +12,7 @@ from langgraph.types import Overwrite, interrupt
 
 from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
 from phasegate.core import Clock, Finding, PhasegateError, Refused
-from phasegate.ledger import Comment, GateKey, Ledger, Opened
+from phasegate.ledger import Comment, GateKey, Ledger, Opened, first_break
 from phasegate.runbooks.inventory import Inventory
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
@@ -200,7 +200,7 @@ class TeamNodes:
     def _judge(self, kind: str, name: str, checks: Sequence[str], looks: Looks = ()) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
             began = time.monotonic()
-            subject = await self._subject(state, name, looks)
+            subject = await self._subject(state, name, looks, await self._passed(state, kind, name))
             reports = await asyncio.gather(*(self.checks[check](subject) for check in checks))
             findings = [finding for report in reports for finding in report.findings]
             body = {"tree": subject.tree, **_report_body(reports, findings, began)}
@@ -282,7 +282,17 @@ class TeamNodes:
             return found
         return Inventory.from_json(start.done)
 
-    async def _subject(self, state: RunState, role: str, looks: Looks) -> Subject:
+    async def _passed(self, state: RunState, kind: str, name: str) -> Mapping[str, str]:
+        """What the check showed earlier in the run, from a chain that holds; asked for where a tree is released."""
+        if kind != "check" or not self.flow.phase(state["phase"]).releases:
+            return {}
+        events = await self.ledger.events(state["run"])
+        if first_break(events, self.ledger.key):
+            return {}
+        reports = [e.body for e in events if e.kind == "check" and e.place[-1] == name and not e.body.get("findings")]
+        return {body["inputs"]: "; ".join(body["evidence"]) for body in reports if "inputs" in body}
+
+    async def _subject(self, state: RunState, role: str, looks: Looks, passed: Mapping[str, str]) -> Subject:
         return Subject(
             facts=await self.facing.facts(state["run"]),
             phase=state["phase"],
@@ -290,6 +300,7 @@ class TeamNodes:
             files=self.workspace.tree(state["commit"]),
             since=self.workspace.tree(state["since"]),
             inventory=await self._counted(state, role, looks),
+            passed=passed,
         )
 
     async def _outcome(self, state: RunState, receipts: Mapping[str, Mapping[str, Any]]) -> Outcome:
@@ -354,6 +365,9 @@ def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: 
     evidence = [report.evidence for report in reports if report.evidence]
     if evidence:
         body["evidence"] = evidence
+    inputs = [report.inputs for report in reports]
+    if len(inputs) == 1 and inputs[0]:
+        body["inputs"] = inputs[0]
     if findings:
         body["findings"] = [finding_json(finding) for finding in findings]
     return body

@@ -1,6 +1,7 @@
 """Runs side by side: one release after another, each on top of those before it, and nothing asked twice in vain."""
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phasegate.authors import Report, Subject
 from phasegate.core import Parked, PhasegateError, Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, Ledger, RunStatus
 from phasegate.store import Database
@@ -258,6 +260,26 @@ async def test_an_older_state_of_a_spec_does_not_pass_unseen_over_a_newer_one(tm
             await approve(d, "new")
             assert await d.segments.advance("new") is RunStatus.released
             assert house.index.held["0.2.0"]["src/acme/one.py"] == b"as it is"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_path: Path, edited: bool) -> None:
+    house, seen = House(tmp_path), []
+
+    async def content(subject: Subject) -> Report:
+        seen.append((subject.phase, dict(subject.passed)))
+        return Report(evidence="3 of 3", inputs="of the code")
+
+    house.team.checks = {"content": content}
+    async with desk(house.team) as d:
+        run = await house.start(d, "a")
+        await d.segments.advance(run)
+        await approve(d, run)
+        if edited:
+            with sqlite3.connect(house.team.database) as database:
+                database.execute("update events set body = replace(body, '3 of 3', '4 of 4') where key like 'check:%'")
+        await d.segments.advance(run)
+    assert seen == [("build", {}), ("release", {} if edited else {"of the code": "3 of 3"})]
 
 
 @pytest.mark.slow

@@ -1,18 +1,26 @@
-"""Checks that run the generated tests, in the sandbox, once for each tree."""
+"""Checks that run the generated tests, in the sandbox, once for the same code, tests and environment."""
 
 import asyncio
+import sys
+from functools import cache
+from importlib.metadata import distributions
 
 from phasegate.authors.check import Report, Subject
-from phasegate.core import Finding, Severity
+from phasegate.core import Finding, Severity, digest
 from phasegate.sandbox import Sandbox, TestReport, run_tests
 
 WANTED = 90.0
 NEEDED = 75.0
 _KEPT = 4
+_AGAIN = "; not run again, since code, tests and environment are the same"
 
 
 class TestRuns:
-    """Runs the tests of a tree when the first check asks, and remembers."""
+    """Runs the tests of a tree when the first check asks, and remembers.
+
+    A report depends on the files below src and tests, on Python and on what is installed. Where an earlier report of
+    the run has the same digest of these and no finding, it is the evidence: release asks for what build has shown.
+    """
 
     __test__ = False
 
@@ -23,6 +31,8 @@ class TestRuns:
 
     async def tests_pass(self, subject: Subject) -> Report:
         """Whether every test of exactly this tree passed."""
+        if shown := self._shown(subject):
+            return shown
         report = await self._report(subject)
         path = _tests(subject)
         failed = [_failed(path, "test-failed", f"{case.id} {case.outcome}: {case.message}") for case in report.failed]
@@ -33,14 +43,17 @@ class TestRuns:
         return Report(
             findings=tuple(failed + problems),
             evidence=f"{passed} of {len(report.cases)} tests passed in {report.seconds:.1f} s, without network",
+            inputs=_inputs(subject),
         )
 
     async def coverage(self, subject: Subject) -> Report:
         """How much of the module the tests run."""
+        if shown := self._shown(subject):
+            return shown
         report = await self._report(subject)
         evidence = f"{report.coverage:.0f} % of the module's statements ran"
         if report.coverage >= WANTED:
-            return Report(evidence=evidence)
+            return Report(evidence=evidence, inputs=_inputs(subject))
         lines = ", ".join(map(str, report.missing[:12]))
         finding = Finding(
             check="coverage",
@@ -53,20 +66,41 @@ class TestRuns:
         )
         return Report(findings=(finding,), evidence=evidence)
 
+    def _shown(self, subject: Subject) -> Report | None:
+        inputs = _inputs(subject)
+        evidence = subject.passed.get(inputs)
+        return Report(evidence=evidence.removesuffix(_AGAIN) + _AGAIN, inputs=inputs) if evidence else None
+
     async def _report(self, subject: Subject) -> TestReport:
+        inputs = _inputs(subject)
         async with self._busy:
-            if subject.tree not in self._reports:
-                self._reports[subject.tree] = await self._run(subject)
+            if inputs not in self._reports:
+                self._reports[inputs] = await self._run(subject)
                 for old in list(self._reports)[:-_KEPT]:
                     del self._reports[old]
-            return self._reports[subject.tree]
+            return self._reports[inputs]
 
     async def _run(self, subject: Subject) -> TestReport:
-        files = {path: content for path, content in subject.files.items() if path.startswith(("src/", "tests/"))}
+        files = _files(subject)
         conftests = {path: content for path, content in files.items() if path == "tests/conftest.py"}
         return await run_tests(
             self._sandbox, files, tests=[_tests(subject)], module=_module(subject), conftests=conftests
         )
+
+
+def _files(subject: Subject) -> dict[str, bytes]:
+    return {path: content for path, content in subject.files.items() if path.startswith(("src/", "tests/"))}
+
+
+def _inputs(subject: Subject) -> str:
+    files = {path: digest(content) for path, content in _files(subject).items()}
+    return digest([files, _tests(subject), _module(subject), _environment()])
+
+
+@cache
+def _environment() -> str:
+    installed = {f"{found.name}=={found.version}" for found in distributions()}
+    return digest([sys.version, sorted(installed)])
 
 
 def _tests(subject: Subject) -> str:
