@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from phasegate.app.app import App
+from phasegate.core import SystemClock
 from phasegate.workflow import sweep
+from phasegate.workflow.lease import Watch, read_leases
+from phasegate.workflow.steadiness import STEADY, Steadiness
 
 EVERY = 30.0
 """Seconds."""
@@ -26,9 +29,11 @@ async def watching(app: App, every: float = EVERY) -> AsyncIterator[None]:
 
 
 async def _watch(app: App, every: float) -> None:
+    steadiness, watch = Steadiness(), Watch()
     while True:
         try:
-            await sweep(app.keeper)
+            apart = watch.apart(await app.database.read(read_leases))
+            await sweep(app.keeper, steadiness.look(apart) if isinstance(app.clock, SystemClock) else STEADY)
         except Exception:
             _log.exception("looking at the gates failed", extra={"action": "sweep"})
         await asyncio.sleep(every)

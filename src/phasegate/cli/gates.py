@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 @options.limit
 @options.everything
 @click.option("--after", default="", metavar="GATE", help="Go on after this gate of the list.")
+@click.option("--reopen", is_flag=True, help="Open every gate that expired anew.")
 @options.as_json
-def gates(limit: int | None, everything: bool, after: str, as_json: bool) -> None:
+def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json: bool) -> None:
     """List the gates that wait for a decision.
 
     The oldest come first, 20 at a time; for programs all of them, where no limit is given.
     """
+    if reopen:
+        asyncio.run(_reopen())
+        return
     asyncio.run(_gates(options.most(limit, everything or as_json), after, as_json))
 
 
@@ -39,6 +43,19 @@ async def _gates(most: int, after: str, as_json: bool) -> None:
             click.echo(json.dumps([await _row(app, gate, spec) for gate, spec in found], indent=2))
         else:
             await _show(app, found, place)
+
+
+async def _reopen() -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.reopening import reopen
+    from phasegate.app.standing import nobody_works, unattended
+    from phasegate.cli.console import output
+
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
+        sent = await reopen(app)
+        output().print(f"{len(sent)} expired gate(s) open anew." if sent else "No gate has expired.")
+        if idle := await unattended(app):
+            output().print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
 async def _row(app: "App", gate: "GateRecord", spec: str) -> dict[str, Any]:

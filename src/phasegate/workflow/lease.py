@@ -76,12 +76,19 @@ class Watch:
 
     def silent(self, lease: Lease) -> float:
         """Note how its beats stand; return for how many seconds they have stood still before this process's eyes."""
-        now, mark = time.monotonic(), (lease.epoch, lease.beat)
+        now, mark = time.monotonic(), _mark(lease)
         before, since = self._seen.get(lease.executor, (None, now))
         if before != mark:
             since = now
         self._seen[lease.executor] = (mark, since)
         return now - since
+
+    def apart(self, found: Collection[Lease]) -> float:
+        """Return by how many seconds the clock of a worker that beats differs most from this process's."""
+        beating = [lease.age for lease in found if self._seen.get(lease.executor, ("",))[0] != _mark(lease)]
+        for lease in found:
+            self.silent(lease)
+        return max(beating, key=abs, default=0.0)
 
     def is_over(self, lease: Lease, seconds: float = LEASE_SECONDS) -> bool:
         """Whether what its worker held may be taken over."""
@@ -159,6 +166,10 @@ class Fence:
                 "this process was silent for too long, and another may have taken over what it was at",
                 fix="start it again",
             )
+
+
+def _mark(lease: Lease) -> tuple[int, int]:
+    return lease.epoch, lease.beat
 
 
 def _lease(row: sa.RowMapping) -> Lease:

@@ -1,31 +1,44 @@
 """What happens as time goes by: reminders, escalation, expiry, exceptions that end; each once, whatever the clock."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from phasegate.ledger import Entry, GateKey, GateRecord, GateStatus, Waiver
 from phasegate.team import Phase
 from phasegate.workflow.approvers import escalated, expired
 from phasegate.workflow.gatekeeper import Gatekeeper
+from phasegate.workflow.steadiness import is_believed
 
 
-async def sweep(keeper: Gatekeeper) -> None:
-    """Looks at every open gate once; one that was open for too long is closed with nothing approved."""
+async def sweep(keeper: Gatekeeper, steady: timedelta) -> None:
+    """Looks at every open gate once; one that was open for too long is closed with nothing approved.
+
+    Args:
+        keeper: of the gates.
+        steady: for how long its clock has run evenly; what seems due by one that has just jumped waits.
+    """
     now, register = keeper.clock.now(), keeper.register()
     for gate in await keeper.ledger.gates(status=GateStatus.open):
         if gate.key.phase not in keeper.flow.phase_ids:
             continue
         phase = keeper.flow.phase(gate.key.phase)
         if expired(gate, phase, now):
-            note = f"gate '{gate.key}' expired\nopen it anew: 'phasegate run --resume {gate.key.run}'"
-            await keeper.ledger.expire(gate.key, note)
+            if not is_believed(steady, phase.gate.expires_after):
+                continue
+            await keeper.ledger.expire(gate.key, f"gate '{gate.key}' expired\n{_anew(gate.key.run)}")
         else:
-            due = list(_due(gate, phase, register.approvers(phase, gate, now), now))
+            due = list(_due(gate, phase, register.approvers(phase, gate, now), now, steady))
             if due:
                 await keeper.ledger.record(gate.key.run, *due)
+    if not is_believed(steady):
+        return
     for statement in await keeper.ledger.excused():
         if statement.waiver and date.fromisoformat(statement.waiver.expires) <= now.date():
             await keeper.ledger.record(statement.gate.run, _lapsed(statement.gate, statement.waiver))
+
+
+def _anew(run: str) -> str:
+    return f"open it anew: 'phasegate run --resume {run}'; all that expired: 'phasegate gates --reopen'"
 
 
 def _lapsed(gate: GateKey, waiver: Waiver) -> Entry:
@@ -33,10 +46,10 @@ def _lapsed(gate: GateKey, waiver: Waiver) -> Entry:
     return f"lapsed:{gate.phase}/{gate.attempt}", said
 
 
-def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime) -> Iterator[Entry]:
+def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime, steady: timedelta) -> Iterator[Entry]:
     place, age = f"{gate.key.phase}/{gate.key.attempt}", now - gate.opened_at
     every = phase.gate.remind_after
-    if every and age >= every:
+    if every and age >= every and is_believed(steady, every):
         yield f"reminder:{place}/{age // every}", {"to": approvers}
-    if escalated(gate, phase, now):
+    if escalated(gate, phase, now) and is_believed(steady, phase.gate.escalate_after):
         yield f"escalated:{place}", {"to": approvers}

@@ -102,3 +102,18 @@ def test_a_run_that_nobody_works_on_says_so_everywhere(target: Path, lives: bool
         assert (told in said(*words)) is not lives
     assert json.loads(said("status", "--json"))[0]["unattended"] is not lives
     assert json.loads(said("status", run, "--json"))["unattended"] is not lives
+
+
+def test_all_gates_that_expired_are_opened_anew_by_one_command(target: Path) -> None:
+    async def expired() -> None:
+        async with open_app(target) as app:
+            await app.database.write(_rows)
+            for name in ("r03", "r07"):
+                await app.ledger.expire(GateKey(name, "specify", 1), "expired")
+            await app.ledger.set_status("r09", RunStatus.parked, "of another kind")
+
+    asyncio.run(expired())
+    assert "2 expired gate(s) open anew." in said("gates", "--reopen")
+    rows = {row["id"]: row["status"] for row in json.loads(said("status", "--json"))}
+    assert {name for name, status in rows.items() if status == "working"} == {"r03", "r07"}
+    assert "No gate has expired." in said("gates", "--reopen")

@@ -7,6 +7,7 @@ from phasegate.app.gate_view import find_gate, view_gate
 from phasegate.ledger import DecisionKind, GateKey, Mirrored, Mirrors, RunStatus, Statement, Waiver
 from phasegate.workflow import signed, sweep
 from phasegate.workflow.gatekeeper import decision_event
+from phasegate.workflow.steadiness import STEADY
 from unit.authors.small import NOW
 from unit.web.parts import Office
 
@@ -63,10 +64,10 @@ async def test_an_exception_that_is_over_comes_back_to_the_inbox_until_the_spec_
         async with here.browser("ada") as ada:
             return (await ada.client.get("/")).text
 
-    await sweep(here.app.keeper)
+    await sweep(here.app.keeper, STEADY)
     assert "bandit/B105" not in await inbox()
     here.clock.move(NOW + timedelta(days=30))
-    await sweep(here.app.keeper)
+    await sweep(here.app.keeper, STEADY)
     assert "bandit/B105" in await inbox()
     await here.start()
     assert "bandit/B105" not in await inbox()

@@ -10,6 +10,7 @@ import pytest
 from phasegate.core import FixedClock
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.workflow import sweep
+from phasegate.workflow.steadiness import STEADY, Steadiness
 from unit.workflow.parts import NOW, Team, desk, flow, phase
 from unit.workflow.people import DAY, KEYS, Room, others, person, room
 
@@ -27,7 +28,7 @@ async def _swept(r: Room, *at: timedelta) -> list[str]:
     """What fired after a sweep at each of these times since NOW, in order."""
     for moment in at:
         r.clock.move(NOW + moment)
-        await sweep(r.desk.keeper)
+        await sweep(r.desk.keeper, STEADY)
     return await _fired(r)
 
 
@@ -103,6 +104,58 @@ async def test_who_decided_by_escalation_does_not_count_once_the_clock_is_put_ri
 
 
 @pytest.mark.parametrize(
+    ("looks", "steady"),
+    [
+        ([(0, 0)], 0),
+        ([(0, 0), (30, 30), (60, 60)], 60),
+        ([(0, 0), (30, 30), (60, 57)], 60),  # set by a few seconds
+        ([(0, 0), (30, 1_296_030), (60, 1_296_060)], 30),  # ahead by 15 days
+        ([(0, 1_296_000), (30, 1_296_030), (40, 40)], 0),  # and put right
+        ([(0, 0), (30, -86_370), (60, -86_340)], 30),  # back by a day
+        ([(0, 0), (30, 28_830), (60, 28_860)], 30),  # asleep for eight hours
+    ],
+)
+def test_a_clock_that_jumps_is_steady_from_then_on(looks: list[tuple[float, float]], steady: float) -> None:
+    clocks = iter(looks)
+    now = [0.0, 0.0]
+    steadiness = Steadiness(monotonic=lambda: now[0], wall=lambda: now[1])
+    for now[0], now[1] in clocks:
+        found = steadiness.look()
+    assert found == timedelta(seconds=steady)
+
+
+def test_a_clock_that_differs_from_those_of_others_at_work_is_not_steady() -> None:
+    now = [0.0]
+    steadiness = Steadiness(monotonic=lambda: now[0], wall=lambda: now[0])
+    found = []
+    for now[0], apart in ((0, 0), (30, 2), (60, 1_296_000), (90, 0)):
+        found.append(steadiness.look(apart).total_seconds())
+    assert found == [0, 30, 0, 30]
+
+
+@pytest.mark.parametrize(
+    ("steady", "fired"),
+    [
+        (timedelta(0), []),
+        (STEADY - SECOND, []),
+        (STEADY, ["void:first/1"]),
+    ],
+)
+async def test_nothing_is_recorded_by_a_clock_that_has_just_jumped(
+    tmp_path: Path, steady: timedelta, fired: list[str]
+) -> None:
+    async with room(tmp_path, expires_after="3d", remind_after="1d", **LATE) as r:
+        r.clock.move(NOW + 15 * DAY)
+        gate = await r.gate()
+        await sweep(r.desk.keeper, steady)
+        assert await _fired(r) == fired
+        assert await r.refused("ada", gate=gate) in ("gate_expired", "gate_void")  # whatever was recorded: nothing is approved that seems to be over
+        if not fired:
+            r.clock.move(NOW)
+            await r.says("ada")
+
+
+@pytest.mark.parametrize(
     ("at", "closed"),
     [
         ([3 * DAY], False),  # its last second
@@ -136,7 +189,7 @@ async def test_a_gate_that_opened_within_a_second_does_not_expire_before_its_tim
     async with desk(Team(tmp_path, flow=table, clock=clock, key=KEYS["ada"], others=others())) as d:
         await d.segments.advance(await d.start())
         clock.move(late + DAY - timedelta(milliseconds=1))
-        await sweep(d.keeper)
+        await sweep(d.keeper, STEADY)
         await d.decide(DecisionKind.approve, await d.open_gate())
 
 
@@ -173,14 +226,14 @@ async def test_summer_time_makes_no_span_longer_or_shorter(tmp_path: Path, opene
         await d.segments.advance(await d.start())
         for minutes in range(0, 24 * 60 + 1, 20):
             clock.move((opened + timedelta(minutes=minutes)).astimezone(zone))
-            await sweep(d.keeper)
+            await sweep(d.keeper, STEADY)
         reminders = [f"reminder:first/1/{number}" for number in range(1, 7)]
         assert await _fired(r) == [reminders[0], "escalated:first/1", *reminders[1:]]
         at = {e.key: e.at for e in await d.ledger.events("r1")}
         assert [at[key] - opened for key in reminders] == [timedelta(hours=4 * n) for n in range(1, 7)]
         assert at["escalated:first/1"] - opened == timedelta(hours=5)
         clock.move((opened + DAY + SECOND).astimezone(zone))
-        await sweep(d.keeper)
+        await sweep(d.keeper, STEADY)
         assert (await _fired(r))[-1] == "void:first/1"
 
 
@@ -189,7 +242,7 @@ async def test_a_gate_of_a_phase_that_the_workflow_lost_is_left_alone(tmp_path: 
         pass
     clock = FixedClock(NOW + 9 * DAY)
     async with desk(Team(tmp_path, flow=flow(phase("other")), clock=clock, key=KEYS["ada"])) as d:
-        await sweep(d.keeper)
+        await sweep(d.keeper, STEADY)
         assert (await d.open_gate()).key.phase == "first"
 
 

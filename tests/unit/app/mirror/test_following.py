@@ -15,6 +15,7 @@ from phasegate.app.mirror.wishes import grant_all
 from phasegate.ledger import Comment, DecisionKind, Mirrored, Mirrors, Waiver
 from phasegate.tools.service import mark_of
 from phasegate.workflow import sweep
+from phasegate.workflow.steadiness import STEADY
 from services.jira import JiraService
 from unit.app.mirror.parts import EVERYTHING, KEY, RELEASED, TASKS, Desk, Outside, mirrored, outside, rows
 from unit.authors.small import FOLDER, SPEC
@@ -122,11 +123,11 @@ async def test_an_exception_becomes_a_ticket_and_comes_back_when_it_is_over(tmp_
         (exception,) = [each for each in there.jira.issues.values() if "phasegate-exception" in each.labels]
         assert exception.duedate == "2026-12-01"
         assert [(link.start, link.to) for link in there.jira.links] == [(exception.key, ticket(there.jira))]
-        await sweep(d.app.keeper)
+        await sweep(d.app.keeper, STEADY)
         assert not await d.events("lapsed")
         d.passes(60 * 60 * 24 * 20)
         for _ in range(2):
-            await sweep(d.app.keeper)
+            await sweep(d.app.keeper, STEADY)
             await d.step()
         assert [event.body["owner"] for event in await d.events("lapsed")] == ["mia"]
         assert "it stands again" in str(exception.comments[-1].body)
