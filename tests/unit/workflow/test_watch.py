@@ -149,7 +149,10 @@ async def test_nothing_is_recorded_by_a_clock_that_has_just_jumped(
         gate = await r.gate()
         await sweep(r.desk.keeper, steady)
         assert await _fired(r) == fired
-        assert await r.refused("ada", gate=gate) in ("gate_expired", "gate_void")  # whatever was recorded: nothing is approved that seems to be over
+        assert await r.refused("ada", gate=gate) in (
+            "gate_expired",
+            "gate_void",
+        )
         if not fired:
             r.clock.move(NOW)
             await r.says("ada")
