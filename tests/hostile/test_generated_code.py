@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import secrets
 import socket
 import subprocess
@@ -215,6 +216,124 @@ print(made)
 async def test_endless_memory_ends(sandbox: Sandbox, code: str) -> None:
     outcome = await python(sandbox, code, SHORT)
     assert not outcome.ok
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "f = open('f', 'wb'); os.unlink('f')\nwhile True: f.truncate(0); f.seek(0); big(f, 4)",  # grows and shrinks
+        "kept = []\nfor n in range(60): f = open('f', 'wb'); os.unlink('f'); big(f, 4); kept.append(f)",  # held open
+        "kept = []\nfor n in range(60):\n    f = open('f', 'w+b'); os.unlink('f'); big(f, 4)\n"
+        "    kept.append(mmap.mmap(f.fileno(), 0)); f.close()",  # mapped and closed
+        "for n in range(40):\n    f = open('f', 'wb'); os.unlink('f'); big(f, 4)\n    if os.fork(): time.sleep(9)",
+    ],
+)
+async def test_files_without_a_name_count(sandbox: Sandbox, code: str) -> None:
+    head = "import mmap, os, time\ndef big(f, n):\n    f.write(b'x' * (n << 20)); f.flush(); time.sleep(0.05)\n"
+    outcome = await python(sandbox, f"{head}{code}\ntime.sleep(9)", LIMITS if "kept" in code else SHORT)
+    assert outcome.limit in ({Limit.disk} if "kept" in code else {Limit.disk, Limit.wall_time})
+
+
+CALLS = {
+    "memfd_create": (319, 279, "b'x', 0"),
+    "memfd_secret": (447, 447, "0"),
+    "shmget": (29, 194, "0, 4096, 0o1600"),
+    "keyctl": (250, 219, "0, -3, 1"),
+    "add_key": (248, 217, "b'user', b'x', b'y', 1, -3"),
+    "bpf": (321, 280, "0, None, 0"),
+    "perf_event_open": (298, 241, "None, 0, -1, -1, 0"),
+    "userfaultfd": (323, 282, "1"),
+    "io_uring_setup": (425, 425, "1, None"),
+    "unshare": (272, 97, "0x10000000"),
+    "unshare_mounts": (272, 97, "0x20000"),
+    "clone_user": (56, 220, "0x10000011, 0, 0, 0, 0"),
+    "setns": (308, 268, "0, 0"),
+    "mount": (165, 40, "b'none', b'/tmp', b'tmpfs', 0, None"),
+    "fsopen": (430, 430, "b'tmpfs', 0"),
+    "ptrace": (101, 117, "0, 0, 0, 0"),
+    "process_vm_readv": (310, 270, "1, None, 0, None, 0, 0"),
+    "sendmsg": (46, 211, "0, None, 0"),
+    "prctl_dumpable": (157, 167, "4, 0, 0, 0, 0"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_calls_into_the_kernel_are_refused(sandbox: Sandbox, name: str) -> None:
+    numbers, arguments = CALLS[name][:2], CALLS[name][2]
+    number = numbers[platform.machine() == "aarch64"]
+    code = f"""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+got = libc.syscall({number}, {arguments})
+if got == 0 and "clone" in {name!r}: os._exit(0)
+print(got, ctypes.get_errno())
+"""
+    outcome = await python(sandbox, code)
+    assert outcome.stdout.split() == [b"-1", b"1"], outcome
+
+
+async def test_namespaces_are_refused_to_programs_too(sandbox: Sandbox) -> None:
+    outcome = await sandbox.run(["unshare", "--user", "true"], files={}, limits=LIMITS)
+    assert not outcome.ok
+
+
+async def test_device_memory_is_closed(sandbox: Sandbox) -> None:
+    outcome = await python(sandbox, "open('/dev/shm/x', 'wb').write(b'x')")
+    assert not outcome.ok
+
+
+LEFT = {
+    "deep": "for n in range(3000): os.mkdir('d'); os.chdir('d')",
+    "deep, long names": "for n in range(300): os.mkdir('d' * 250); os.chdir('d' * 250)",
+    "deep, closed": "for n in range(50): os.mkdir('d'); os.chdir('d')\n"
+    "for n in range(50): os.chdir('..'); os.chmod('d', 0)",
+    "many files": "for n in range(10**6): open(str(n), 'w').close()",
+    "many folders": "for n in range(10**6): os.mkdir(str(n))",
+    "many links": "for n in range(10**6): os.symlink('x', str(n))",
+    "loops": "os.symlink('.', 'a'); os.symlink('b', 'c'); os.symlink('c', 'b'); os.symlink('left', 'left')",
+    "a pipe": "os.mkfifo('left')",
+    "a hole": "open('left', 'wb').truncate(1 << 40)",
+    "names": "os.mkdir('moved-1'); os.makedirs('x/moved-1/moved-1'); os.makedirs('moved-2/moved-3')",
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+async def test_whatever_is_left_behind_goes(sandbox: Sandbox, name: str, temporary: Path) -> None:
+    await python(sandbox, f"import os\n{LEFT[name]}", LIMITS, ("left", "d/" * 500 + "x", "a/a/a/kept.txt"))
+    assert await asyncio.to_thread(os.listdir, temporary) == []
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which sandboxes are made."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+async def test_what_a_killed_process_left_is_swept(sandbox: Sandbox, temporary: Path) -> None:
+    mark = f"left-{secrets.token_hex(4)}"
+    inner = f"import time  # {mark}\nprint('on', flush=True)\ntime.sleep(60)"
+    code = (
+        f"import asyncio, sys; from phasegate.sandbox import {type(sandbox).__name__} as Kind\n"
+        f"asyncio.run(Kind().run([sys.executable, '-c', {inner!r}], files={{}}))"
+    )
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    host = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment)
+    for _ in range(300):
+        await asyncio.sleep(0.1)
+        if await asyncio.to_thread(os.listdir, temporary):
+            break
+    await asyncio.sleep(2)
+    left = await asyncio.to_thread(os.listdir, temporary)
+    await sandbox.run(["true"], files={})
+    assert await asyncio.to_thread(os.listdir, temporary) == left  # it lives
+    host.kill()
+    await host.wait()
+    await asyncio.sleep(1.5)
+    assert not running(mark)
+    await sandbox.run(["true"], files={})
+    assert (len(left), await asyncio.to_thread(os.listdir, temporary)) == (1, [])
 
 
 async def test_endless_output_ends(sandbox: Sandbox) -> None:

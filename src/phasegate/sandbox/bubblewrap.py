@@ -25,8 +25,8 @@ class Bubblewrap:
     """Runs each command in namespaces of its own: no network, no other process, a read-only system, an empty home.
 
     Started by root, the command runs as a numeric user that nobody else is, so that the limit on processes counts its
-    own alone (the kernel never applies that limit to root). Started by anyone else it runs in a user namespace, in
-    which no further one can be made. The limit on processes counts per namespace from Linux 5.14 on.
+    own alone (the kernel never applies that limit to root). Started by anyone else it runs in a user namespace. The
+    shim's filter refuses to make further namespaces. The limit on processes counts per namespace from Linux 5.14 on.
     """
 
     name = "bubblewrap"
@@ -73,7 +73,8 @@ class Bubblewrap:
             *(word for path in (*system.folders(), *system.settings()) for word in ("--ro-bind", path, path)),
             *(word for path, target in system.links().items() for word in ("--symlink", target, path)),
             *(word for name in ("passwd", "hosts") for word in ("--ro-bind", str(top / "etc" / name), f"/etc/{name}")),
-            *("--proc", "/proc", "--dev", "/dev"),
+            # Its /dev/shm is memory that no limit counts.
+            *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
             *("--bind", str(top / "work"), _WORK, "--chdir", _WORK),
             *("--remount-ro", "/"),
         ]

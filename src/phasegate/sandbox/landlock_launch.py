@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import sandlock
 
 _ADOPT_ORPHANS = 36
 _SET_UP_FAILED = 97
+_LOOK_SECONDS = 0.5
 
 
 def _children() -> list[int]:
@@ -31,9 +34,18 @@ def _end_all() -> None:
             os.waitpid(-1, 0)
 
 
+def _end_with(parent: int) -> None:
+    """End all where the process that started this one is killed."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    _end_all()
+    os._exit(128 + signal.SIGKILL)
+
+
 def main() -> int:
     """Runs the command and returns its exit code, 97 if the rules cannot be set."""
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         code = sandlock.Sandbox(**json.loads(sys.argv[1])).run_interactive(sys.argv[2:])
     except sandlock.SandlockError as error:

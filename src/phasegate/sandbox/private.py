@@ -1,8 +1,8 @@
 """The private directory of one command: files are laid in, read back without following links, and removed."""
 
 import contextlib
+import fcntl
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from phasegate.core.errors import InvalidInput
 from phasegate.sandbox.system import HOME
+from phasegate.sandbox.tree import remove
+
+_PREFIX = "phasegate-sandbox-"
 
 
 class Uncollected(Exception):
@@ -24,7 +27,11 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
         files: Relative path to content.
         owner: The numeric user that everything but `etc` is given to; None leaves it with the present one.
     """
-    top = Path(tempfile.mkdtemp(prefix="phasegate-"))
+    sweep()
+    pid = os.getpid()
+    top = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{pid}-{_begun(pid)}-"))
+    held = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_EX)
     try:
         for name in ("work", "home", "tmp", "etc"):
             (top / name).mkdir()
@@ -37,7 +44,17 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
             _give(top, owner)
         yield top
     finally:
-        _remove(top)
+        remove(top)
+        os.close(held)
+
+
+def sweep() -> None:
+    """Remove the directories of processes that were killed before they could do so themselves."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
+        pid, begun, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
+        with contextlib.suppress(OSError, ValueError):
+            if folder.lstat().st_uid == os.getuid() and _begun(int(pid)) != begun and not _is_held(folder):
+                remove(folder)
 
 
 def checked(path: str) -> PurePosixPath:
@@ -111,17 +128,21 @@ def _demand_plain(file: int, cap: int) -> None:
         raise Uncollected(f"{status.st_size} bytes, more than the {cap} allowed")
 
 
-def _remove(top: Path) -> None:
-    def open_up(_call: object, path: str, _error: object) -> None:
-        # A command can take its own directories' permissions away.
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            shutil.rmtree(path, ignore_errors=True)
+def _begun(pid: int) -> str:
+    """When the process began, in ticks since the machine did; empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
-    for folder, folders, _ in os.walk(top):
-        for name in folders:
-            path = os.path.join(folder, name)
-            if not os.path.islink(path):
-                with contextlib.suppress(OSError):
-                    os.chmod(path, 0o700)
-    shutil.rmtree(top, onerror=open_up)
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process of another process namespace still works in the folder."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False

@@ -100,7 +100,7 @@ async def _watch(pid: int, top: Path, limits: Limits) -> Limit | None:
     while (left := ends - time.monotonic()) > 0:
         if usage.resident(pid) > limits.memory:
             return Limit.memory
-        if usage.disk(top, limits.disk) > limits.disk:
+        if usage.disk(pid, top, limits.disk) > limits.disk:
             return Limit.disk
         await asyncio.sleep(min(_LOOK_SECONDS, left))
     return Limit.wall_time

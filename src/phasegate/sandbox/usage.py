@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+import stat
 from pathlib import Path
 
-_MOST_FILES = 20_000
+from phasegate.sandbox import tree
+
 _ROUNDS = 50
+_DELETED = "(deleted)"
 
 
 def descendants(pid: int) -> list[int]:
@@ -36,14 +38,17 @@ async def end_tree(pid: int) -> None:
     _kill(pid)
 
 
-def disk(top: Path, most: int) -> int:
-    """Bytes of the files below `top`; `most` + 1 where there are more files than anyone needs."""
-    total = 0
-    for count, size in enumerate(_sizes(top)):
-        total += size
-        if count > _MOST_FILES or total > most:
-            return most + 1
-    return total
+def disk(pid: int, top: Path, most: int) -> int:
+    """Bytes of the files below `top`, and of those that only a process of the tree still holds, without a name.
+
+    Returns:
+        `most` + 1 where it is more than `most`.
+    """
+    total = tree.size(top, most)
+    if total <= most:
+        held = {key: size for one in descendants(pid) for key, size in (_held(one) | _mapped(one)).items()}
+        total += sum(held.values())
+    return min(total, most + 1)
 
 
 def _kill(pid: int) -> None:
@@ -68,10 +73,27 @@ def _resident(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon", "RssShmem")))
 
 
-def _sizes(top: Path) -> Iterator[int]:
-    for folder, _, names in os.walk(top):
-        for name in names:
-            try:
-                yield os.lstat(os.path.join(folder, name)).st_blocks * 512
-            except OSError:
-                yield 0
+def _held(pid: int) -> dict[tuple[int, int], int]:
+    """Files without a name that the process has open, by device and number."""
+    held: dict[tuple[int, int], int] = {}
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                status = os.stat(f"/proc/{pid}/fd/{name}")
+                if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
+                    held[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return held
+
+
+def _mapped(pid: int) -> dict[tuple[int, int], int]:
+    """Files without a name that the process has mapped, which it may have closed since."""
+    mapped: dict[tuple[int, int], int] = {}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+            if line.endswith(_DELETED):
+                span, _, offset, device, inode, *_ = line.split()
+                first, last = (int(number, 16) for number in span.split("-"))
+                major, minor = (int(number, 16) for number in device.split(":"))
+                key = os.makedev(major, minor), int(inode)
+                mapped[key] = max(mapped.get(key, 0), int(offset, 16) + last - first)
+    return mapped
