@@ -1,13 +1,15 @@
 """The hands with a server at an address: its token goes there, and nowhere else."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from phasegate.core import Missing
+from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
 from phasegate.tools.hands import Sessions
 from phasegate.tools.serving import READ, TOKEN, Result, http_app, new_server, tool
@@ -93,3 +95,60 @@ async def test_a_redirect_gets_no_token() -> None:
             await sessions.tools(described(address))
         await sessions.close()
     assert thief.shown == []
+
+
+class Fragile:
+    """A server one of whose tools answers slowly, and the others not as they should."""
+
+    def __init__(self) -> None:
+        self.app, self.faults = FastAPI(), Faults()
+        self.sessions = 0
+
+        @self.app.post("/mcp")
+        async def message(request: Request) -> Response:
+            said = await request.json()
+            result = await self._result(said["method"], said.get("params") or {})
+            if isinstance(result, Response):
+                return result
+            body = {"jsonrpc": "2.0", "id": said.get("id"), "result": result}
+            return JSONResponse(body, headers={"mcp-session-id": str(self.sessions)})
+
+    async def _result(self, method: str, params: dict[str, Any]) -> Any:
+        if method == "initialize":
+            self.sessions += 1
+            about = {"name": "fragile", "version": "1"}
+            return {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": about}
+        if method == "tools/list":
+            names = ("slow", "fails", "forgets", "page", "refuses")
+            return {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in names]}
+        return await self._called(params["name"]) if method == "tools/call" else Response(status_code=202)
+
+    async def _called(self, tool: str) -> Any:
+        if tool == "slow":
+            await asyncio.sleep(1)
+            return {"content": [{"type": "text", "text": "written"}]}
+        statuses = {"fails": 500, "forgets": 404, "page": 200, "refuses": 403}
+        return PlainTextResponse("no", statuses[tool])
+
+
+@pytest.mark.parametrize(
+    ("tool", "reads", "kind"),
+    [
+        ("fails", True, PhasegateError),
+        ("forgets", True, PhasegateError),
+        ("page", True, PhasegateError),
+        ("fails", False, Unknown),
+        ("refuses", False, PhasegateError),
+    ],
+)
+async def test_a_request_that_fails_cuts_nobody_else_off(tool: str, reads: bool, kind: type[Exception]) -> None:
+    with serve(Fragile()) as address:
+        sessions = Sessions({"FAR_TOKEN": "x"}, waits=())
+        write = asyncio.create_task(sessions.call(described(address), "slow", {}, seconds=5, reads=False))
+        await asyncio.sleep(0.3)
+        with pytest.raises(kind) as failed:
+            await sessions.call(described(address), tool, {}, seconds=5, reads=reads)
+        assert isinstance(failed.value, Unknown) is (kind is Unknown)
+        answer = await write
+        await sessions.close()
+    assert answer.content[0].text == "written"  # type: ignore[union-attr]

@@ -24,9 +24,11 @@ from mcp.types import (
     ToolListChangedNotification,
 )
 
-from phasegate.team.launch import program_of
+from phasegate.team.launch import program_of, safe_path
 from phasegate.team.servers import OURS, ToolServer
-from phasegate.tools.hands.stdio import MOST_BYTES, neutral_folder, program
+from phasegate.tools.hands.hints import Hint, hint
+from phasegate.tools.hands.remote import RemoteClient
+from phasegate.tools.hands.stdio import Transcript, neutral_folder, program
 
 MOST_TOOLS, MOST_PAGES = 1_000, 100
 """What a server's list of tools may have."""
@@ -87,6 +89,13 @@ class Line:
         self._over = asyncio.Event()
         self._tools: dict[str, Tool] | None = None
         self._under_way = 0
+        self._transcript = Transcript(is_ours=lambda: self._under_way <= 1)
+        self._remote: RemoteClient | None = None
+
+    def hint(self, error: BaseException) -> Hint:
+        """Return why the server does not start or answer, and what to do next."""
+        said, stray = self._transcript.said.decode(errors="replace"), self._transcript.stray
+        return hint(self._server, root(error), said, stray, self._log)
 
     @property
     def is_idle(self) -> bool:
@@ -153,6 +162,8 @@ class Line:
             if not asked.done():
                 raise ConnectionError("the server ended")
             return asked.result()
+        except McpError as error:
+            raise self._remote.failure(error) if self._remote else error from None
         finally:
             for task in (asked, over):
                 task.cancel()
@@ -180,7 +191,7 @@ class Line:
                 await self._over.wait()
         except BaseException as error:
             if not self._ready.done():
-                self._ready.set_exception(root(error))
+                self._ready.set_exception(self._cause(error))
                 self._ready.exception()  # seen, also where nobody waits any more
             if isinstance(error, asyncio.CancelledError) and not self._over.is_set():
                 raise
@@ -190,6 +201,10 @@ class Line:
                 self._ready.set_exception(ConnectionError("the server ended"))
                 self._ready.exception()
 
+    def _cause(self, error: BaseException) -> BaseException:
+        found = root(error)
+        return self._remote.failure(found) if self._remote and isinstance(found, Exception) else found
+
     async def _hear(self, message: Any) -> None:
         if isinstance(message, ServerNotification) and isinstance(message.root, ToolListChangedNotification):
             self._tools = None  # what was granted is held against what it says now
@@ -197,63 +212,34 @@ class Line:
     @asynccontextmanager
     async def _streams(self) -> AsyncIterator[tuple[Any, Any]]:
         if not self._server.url:
-            async with program(self._words(), self._given(), self._log, self._folder()) as streams:
+            async with program(self._words(), self._given(), self._log, self._folder(), self._transcript) as streams:
                 yield streams
             return
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(self._client())
-            opened = await stack.enter_async_context(streamable_http_client(self._server.url, http_client=client))
+            self._remote = await stack.enter_async_context(self._client())
+            opened = await stack.enter_async_context(streamable_http_client(self._server.url, http_client=self._remote))
             yield opened[:2]
 
     def _given(self) -> dict[str, str]:
         held = {name: value or self._environ.get(name) for name, value in self._server.env.items()}
-        return {name: value for name, value in held.items() if value is not None}
+        return {"PATH": safe_path(self._environ), **{name: value for name, value in held.items() if value is not None}}
 
     def _folder(self) -> Path:
         """Return where the program starts: outside of the repository, whose files would be found before others."""
         server = self._server
         return server.top / server.cwd if server.top and server.cwd else neutral_folder(self._environ)
 
-    def _client(self) -> httpx.AsyncClient:
-        token = {"Authorization": f"Bearer {self._environ[self._server.token]}"} if self._server.token else {}
-        more = {name: self._environ[variable] for name, variable in self._server.headers.items()}
-        return httpx.AsyncClient(
-            headers={"Accept-Encoding": "identity", **token, **more},
-            follow_redirects=False,  # the token is for this address alone
-            timeout=httpx.Timeout(self._seconds, read=LONGEST_SECONDS),
-            event_hooks={"response": [_bounded]},
-        )
+    def _client(self) -> RemoteClient:
+        server = self._server
+        token = {"Authorization": f"Bearer {self._environ[server.token]}"} if server.token else {}
+        more = {name: self._environ[variable] for name, variable in server.headers.items()}
+        return RemoteClient({**token, **more}, httpx.Timeout(self._seconds, read=LONGEST_SECONDS))
 
     def _words(self) -> list[str]:
         server = self._server
         if server.command[:2] == OURS:  # -P: nothing is imported from the folder that it starts in
             return [sys.executable, "-P", "-m", "phasegate.cli", *server.command[1:]]
         return [program_of(server, server.top, self._environ), *server.command[1:]]
-
-
-class _Bounded(httpx.AsyncByteStream):
-    """A body that ends where it becomes larger than a message may be."""
-
-    def __init__(self, body: httpx.AsyncByteStream) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        arrived = 0
-        async for chunk in self._body:
-            arrived += len(chunk)
-            if arrived > MOST_BYTES:
-                raise httpx.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-async def _bounded(response: httpx.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":  # what unpacks can become any size
-        raise httpx.DecodingError("the answer is packed, which was not asked for")
-    if isinstance(response.stream, httpx.AsyncByteStream):
-        response.stream = _Bounded(response.stream)
 
 
 async def _listed(session: ClientSession) -> dict[str, Tool]:

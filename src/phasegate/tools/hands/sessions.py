@@ -13,8 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from phasegate.core import Missing, PhasegateError, Refused, Unknown
 from phasegate.team.servers import ToolServer
-from phasegate.tools.cleaning import clean
-from phasegate.tools.hands.line import Line, root
+from phasegate.tools.hands.line import Line
 from phasegate.tools.hands.shape import misshapen
 
 START_SECONDS = 60.0
@@ -23,8 +22,6 @@ WAITS = (0.5, 2.0, 8.0)
 """Seconds before each further attempt to begin a session, or to read."""
 _GONE = ((CONNECTION_CLOSED, "Connection closed"), (32600, "Session terminated"))
 """What our own side says where the server is gone, or forgot our session; servers use these codes, too."""
-_LONGEST = 400
-"""Characters of an error that are kept."""
 
 
 Trusts = Callable[[ToolServer], Awaitable[None]]
@@ -72,7 +69,7 @@ class Sessions:
             return await line.tools()
         except Exception as error:
             await self._retire(server, line)
-            raise _unready(server, error) from error
+            raise _unready(server, line, error) from error
 
     async def call(
         self, server: ToolServer, tool: str, arguments: Mapping[str, Any], *, seconds: float, reads: bool
@@ -103,21 +100,26 @@ class Sessions:
             if (error.error.code, error.error.message) not in _GONE:  # the server said no, in its own words
                 return CallToolResult(content=[TextContent(type="text", text=error.error.message)], isError=True)
             await self._retire(server, line)
-            raise _lost(_Gone, server, tool, error) from error
+            raise _lost(_Gone, server, tool, line, error) from error
         except TimeoutError as error:
             if not await line.listens():
                 await self._retire(server, line)
-            raise _lost(_Lost, server, tool, TimeoutError(f"no answer within {seconds:g} s")) from error
+            raise _lost(_Lost, server, tool, line, TimeoutError(f"no answer within {seconds:g} s")) from error
+        except httpx.HTTPStatusError as error:
+            if error.response.is_client_error:  # it was refused, and nothing was done
+                why, fix = line.hint(error)
+                raise PhasegateError(f"{server.name}.{tool} was not answered: {why}", fix=fix) from error
+            raise _lost(_Gone, server, tool, line, error) from error
         except (httpx.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             await self._retire(server, line)
-            raise _lost(_Gone, server, tool, error) from error
+            raise _lost(_Gone, server, tool, line, error) from error
         except ValueError as error:  # it is no result
-            raise _lost(_Lost, server, tool, error) from error
+            raise _lost(_Lost, server, tool, line, error) from error
         finally:
             await self._end_retired()
         fault = _fault(shown, result)
         if fault:
-            raise _lost(_Lost, server, tool, ValueError(f"it does not keep to its own schema: {fault}"))
+            raise _lost(_Lost, server, tool, line, ValueError(f"it does not keep to its own schema: {fault}"))
         return result
 
     async def _retire(self, server: ToolServer, line: Line) -> None:
@@ -166,9 +168,11 @@ class Sessions:
         try:
             await line.begin()
         except TimeoutError as error:  # another attempt would take as long
-            raise Missing(f"server '{server.name}' does not answer", fix=_see(server)) from error
+            late = TimeoutError(f"no answer within {self._start_seconds:g} s")
+            why, fix = line.hint(late)
+            raise Missing(f"server '{server.name}' does not start: {why}", fix=fix) from error
         except Exception as error:
-            raise _unready(server, error) from error
+            raise _unready(server, line, error) from error
         return line
 
     def _again(self, error: type[Exception]) -> AsyncRetrying:
@@ -188,8 +192,9 @@ class _Gone(_Lost):
     """The server went away; another may answer."""
 
 
-def _lost(kind: type[_Lost], server: ToolServer, tool: str, error: Exception) -> _Lost:
-    return kind(f"{server.name}.{tool} was not answered: {_words(error)}", fix=_see(server))
+def _lost(kind: type[_Lost], server: ToolServer, tool: str, line: Line, error: Exception) -> _Lost:
+    why, fix = line.hint(error)
+    return kind(f"{server.name}.{tool} was not answered: {why}", fix=fix)
 
 
 def _fault(shown: Tool | None, result: CallToolResult) -> str:
@@ -201,18 +206,10 @@ def _fault(shown: Tool | None, result: CallToolResult) -> str:
     return misshapen(shown.outputSchema, result.structuredContent)
 
 
-def _unready(server: ToolServer, error: Exception) -> "_Unready":
-    return _Unready(f"server '{server.name}' does not start: {_words(error)}", fix=_see(server))
-
-
-def _see(server: ToolServer) -> str:
-    return f"see what the server says: phasegate tools list {server.name}"
+def _unready(server: ToolServer, line: Line, error: Exception) -> "_Unready":
+    why, fix = line.hint(error)
+    return _Unready(f"server '{server.name}' does not start: {why}", fix=fix)
 
 
 class _Unready(Missing):
     """A server that did not start, and may yet."""
-
-
-def _words(error: BaseException) -> str:
-    """What an error says: words of strangers, cut and cleaned as an answer is."""
-    return clean(str(root(error)) or type(error).__name__)[:_LONGEST]

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -16,20 +17,33 @@ from mcp.types import JSONRPCMessage
 
 from phasegate.core.files import open_owned
 from phasegate.core.secrets import without_secrets
-from phasegate.team.launch import safe_path
 
 MOST_BYTES = 16 * 2**20
 """Of one message; a server that says more at once is ended."""
 LOGGED_BYTES = 2**20
 """Of what one start of a server writes to its standard error; the rest is read, and thrown away."""
 _GRACE_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 0.5
+_TAIL_BYTES, _STRAY_BYTES = 4_096, 200
 Read = MemoryObjectReceiveStream[SessionMessage | Exception]
 Write = MemoryObjectSendStream[SessionMessage]
 
 
+@dataclass(kw_only=True)
+class Transcript:
+    """What a program says besides messages, as far as it explains why it does not work."""
+
+    said: bytes = b""
+    """The end of its standard error."""
+    stray: str = ""
+    """What it wrote to its standard output first that is no message."""
+    is_ours: Callable[[], bool] = lambda: True
+    """Whether nobody else's call would be cut off with the program."""
+
+
 @asynccontextmanager
 async def program(
-    words: Sequence[str], environ: Mapping[str, str], log: Path | None, folder: Path
+    words: Sequence[str], environ: Mapping[str, str], log: Path | None, folder: Path, transcript: Transcript
 ) -> AsyncIterator[tuple[Read, Write]]:
     """Starts a program and speaks with it, until it ends or the context does; then all that it started ends, too.
 
@@ -38,23 +52,31 @@ async def program(
         environ: what it sees besides what every program needs (`PATH`, `HOME`, …).
         log: what it writes to its standard error is added to this file; None throws it away.
         folder: where it starts.
+        transcript: takes the end of what it says besides messages.
     """
-    said, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    write, told = anyio.create_memory_object_stream[SessionMessage](0)
-    sees = {**get_default_environment(), "PATH": safe_path(os.environ), **environ}
+    sees = {**get_default_environment(), **environ}
     process = await asyncio.create_subprocess_exec(
         *words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=sees, cwd=folder, limit=MOST_BYTES, start_new_session=True
     )
+    said, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write, told = anyio.create_memory_object_stream[SessionMessage](0)
     try:
         async with anyio.create_task_group() as group, said, told:
+            silent = anyio.Event()
 
             async def hear() -> None:
-                await _hear(process, said)
+                await _hear(process, said, transcript)
+                with anyio.move_on_after(_LAST_WORDS_SECONDS):  # why it ends stands there
+                    await silent.wait()
                 group.cancel_scope.cancel()  # a server that says no more is over
+
+            async def note() -> None:
+                await _log(process, log, transcript)
+                silent.set()
 
             group.start_soon(hear)
             group.start_soon(_tell, process, told)
-            group.start_soon(_log, process, log)
+            group.start_soon(note)
             try:
                 yield read, write
             finally:
@@ -75,13 +97,27 @@ def neutral_folder(environ: Mapping[str, str]) -> Path:
     return folder
 
 
-async def _hear(process: Process, said: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
-    assert process.stdout
-    with suppress(ValueError, anyio.BrokenResourceError):  # ValueError: a line longer than it may be
-        while line := await process.stdout.readline():
+async def _hear(
+    process: Process, said: MemoryObjectSendStream[SessionMessage | Exception], transcript: Transcript
+) -> None:
+    with suppress(anyio.BrokenResourceError):
+        while line := await _line(process, transcript):
             message = _message(line)
             if message:
                 await said.send(SessionMessage(message))
+            elif not transcript.stray:
+                transcript.stray = line[:_STRAY_BYTES].decode(errors="replace").strip()
+
+
+async def _line(process: Process, transcript: Transcript) -> bytes:
+    """Return the next line; a server that says too much at once is over, unless others wait for it as well."""
+    assert process.stdout
+    while True:
+        try:
+            return await process.stdout.readline()
+        except ValueError:  # longer than a line may be: what was read of it is gone
+            if transcript.is_ours():
+                return b""
 
 
 def _message(line: bytes) -> JSONRPCMessage | None:
@@ -100,10 +136,11 @@ async def _tell(process: Process, told: MemoryObjectReceiveStream[SessionMessage
             await process.stdin.drain()
 
 
-async def _log(process: Process, log: Path | None) -> None:
+async def _log(process: Process, log: Path | None, transcript: Transcript) -> None:
     assert process.stderr
     left = LOGGED_BYTES if log else 0
     while chunk := await process.stderr.read(65_536):
+        transcript.said = (transcript.said + chunk)[-_TAIL_BYTES:]
         if log and left:
             with open_owned(log, "ab") as file:
                 file.write(without_secrets(chunk[:left].decode(errors="replace")).encode())
