@@ -40,9 +40,17 @@ def echo(text: str = "", region: str = "", options: dict[str, str] | None = None
 def store(text: str, project: str = "", key: str = "") -> str:
     """Says that it only reads, and writes."""
     note("store")
+    if key and key != "lost":
+        (STATE / f"stored-{key}").touch()
     if "dies" in WAYS:
         os._exit(1)
     return "stored"
+
+
+@server.tool()
+def find_stored(key: str) -> dict[str, Any]:
+    """Finds what was stored for a key."""
+    return {"found": (STATE / f"stored-{key}").exists(), "key": key}
 
 
 @server.tool(annotations=LIES)

@@ -8,13 +8,14 @@ from typing import Any
 from mcp.types import Tool
 
 from phasegate.app.app import App
+from phasegate.app.tools import scope_of
 from phasegate.authors import Facts
 from phasegate.authors.compiler.sources import sources
 from phasegate.core import PhasegateError
 from phasegate.ledger import Descriptions, Grants
 from phasegate.runbooks.inventory import Counted, Inventory
 from phasegate.runbooks.model import Step
-from phasegate.tools.hands import Hands, Policy, Scope, Sessions, fingerprint, told
+from phasegate.tools.hands import Hands, Policy, Sessions, fingerprint, told
 from phasegate.workflow.granting import standing_grants
 
 MOST = 10_000
@@ -31,9 +32,7 @@ class Looker:
 
     @cached_property
     def _policy(self) -> Policy:
-        aws = self.app.config.aws
-        scope = Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
-        return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope)
+        return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope_of(self.app))
 
     async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
         """Counts in every account and region that is configured; what cannot be counted says why.

@@ -1,11 +1,13 @@
 """The servers that agents reach, as this repository has them: what they offer, what was granted, what is missing."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from mcp.types import Tool
 
@@ -13,10 +15,11 @@ from phasegate.app.app import App
 from phasegate.app.asking import readable
 from phasegate.app.effects import credentials
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
+from phasegate.core.files import open_owned
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
 from phasegate.team.launch import moved
 from phasegate.team.servers import Effect, ToolServer
-from phasegate.tools.hands import WAITS, Sessions, fingerprint, told
+from phasegate.tools.hands import WAITS, Answer, Hands, Policy, Scope, Sessions, fingerprint, told
 from phasegate.tools.hands.bounds import check
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.granting import grant_tools, may_write, standing_grants
@@ -140,6 +143,49 @@ class Tools:
         before = {name: readable(known[mark]) for name, mark in moved.items() if mark in known}
         return changes(before, {name: readable(canonical(told(shown[name])).decode()) for name in before})
 
+    async def call(self, role: str, server: ToolServer, tool: str, arguments: Mapping[str, Any], run: str) -> Answer:
+        """Call one tool as a role, for a person who tries it: by the same policy, grants and bounds as in a run.
+
+        Args:
+            role: an agent's.
+            server: whose tool.
+            tool: its name.
+            arguments: as the tool takes them.
+            run: in whose record the call is an event; empty: a line of the servers' log.
+
+        Raises:
+            Refused: the policy does not let it through.
+            Missing: the server cannot be started or reached.
+            Unknown: it writes, and its answer was lost.
+        """
+        policy = Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope_of(self.app))
+        hands = Hands(
+            role=role,
+            policy=policy,
+            sessions=self.sessions,
+            grants=partial(standing_grants, self.app.keeper, self.grants),
+            record=partial(self._record, run),
+        )
+        return await hands.call(server.name, tool, **arguments)
+
+    async def arguments(self, server: ToolServer, tool: str, words: Sequence[str]) -> dict[str, Any]:
+        """Return arguments of a call from words such as `region=eu-west-1`, each as the tool's schema has it.
+
+        Raises:
+            UsageError: a word names no value, or no value of its type.
+        """
+        shown = (await self.sessions.tools(server)).get(tool)
+        properties = shown.inputSchema.get("properties", {}) if shown else {}
+        return dict(_argument(word, properties) for word in words)
+
+    async def _record(self, run: str, last: str, body: Mapping[str, Any]) -> None:
+        said = {**body, "for": self.app.workspace.user.name}
+        if run:
+            await self.app.ledger.record(run, (f"tool:by-hand/{last}", said))
+            return
+        with open_owned(self.app.state / LOG, "ab") as file:
+            file.write(f"{self.app.clock.now():%Y-%m-%d %H:%M:%S} {json.dumps(said)}\n".encode())
+
     async def grant(
         self,
         server: ToolServer,
@@ -211,6 +257,33 @@ def bounds(only: Sequence[str]) -> dict[str, list[str]]:
         found.setdefault(name, []).append(value)
     check(found)
     return found
+
+
+def scope_of(app: App) -> Scope:
+    """Return the accounts and regions of AWS that calls may be about."""
+    aws = app.config.aws
+    return Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
+
+
+def callers_of(app: App, server: ToolServer, tool: str) -> list[str]:
+    """Return the agents' roles that may call a tool."""
+    agents = [name for name, card in app.team.cards.items() if card.kind == "agent"]
+    return [role for role in server.callers(tool) if role in agents]
+
+
+def _argument(word: str, properties: Mapping[str, Any]) -> tuple[str, Any]:
+    name, equals, value = word.partition("=")
+    if not (name and equals):
+        raise UsageError(f"'{word}' names no value", fix="write ARGUMENT=VALUE, or all of them as --json")
+    kind = properties.get(name, {}).get("type", "string") if isinstance(properties.get(name), dict) else "string"
+    if kind == "string":
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise UsageError(
+            f"'{word}' is no {kind}", fix=f"write {name} as JSON, such as {name}=5 or {name}='[1]'"
+        ) from None
 
 
 def _offer(server: ToolServer, tool: Tool, granted: Sequence[ToolGrant]) -> Offer:

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -131,6 +132,56 @@ async def _let_start(opened: "Tools", server: "ToolServer", ring: "Keyring", las
         key = ring.unlock()
     await opened.let_start(server, ring.manager, key, last)
     console.print(f"[good]✓[/] it may, as it is defined now, until {last:%Y-%m-%d}, signed")
+
+
+@tools.command()
+@click.argument("name", metavar="SERVER")
+@click.argument("tool", metavar="TOOL")
+@click.argument("words", metavar="[ARGUMENT=VALUE]...", nargs=-1)
+@click.option("--role", metavar="ROLE", help="As which role; may be left out where one role alone may call it.")
+@click.option("--json", "given", metavar="JSON", help="All arguments as a JSON object; - reads them.")
+@click.option("--run", "run", metavar="RUN", default="", help="Have the call be an event of that run.")
+def call(name: str, tool: str, words: tuple[str, ...], role: str | None, given: str | None, run: str) -> None:
+    """Call one tool as a role would, and print what it answers.
+
+    The same rules hold as in a run: the server's file, its grants, the bounds of accounts, regions and arguments. What
+    writes needs a grant. A call of no run is a line of the servers' log.
+    """
+    asyncio.run(_call(name, tool, words, role, given, run))
+
+
+async def _call(name: str, tool: str, words: Sequence[str], role: str | None, given: str | None, run: str) -> None:
+    from phasegate.app import open_app
+    from phasegate.app.tools import callers_of, open_tools
+    from phasegate.core import PhasegateError, UsageError
+
+    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+        server = opened.server(name)
+        callers = callers_of(app, server, tool)
+        if role is None and len(callers) != 1:
+            fix = f"name one with --role: {', '.join(callers)}" if callers else f"name it in tools/{name}.yaml"
+            raise UsageError(f"{len(callers)} roles may call {name}.{tool}", fix=fix)
+        if role is not None and role not in app.team.cards:
+            raise UsageError(f"there is no role '{role}'", fix=f"name one of: {', '.join(callers)}")
+        of_run = (await app.ledger.run(run)).id if run else ""
+        arguments = _object(given) if given else {}
+        arguments |= await opened.arguments(server, tool, words) if words else {}
+        answer = await opened.call(role or callers[0], server, tool, arguments, of_run)
+    click.echo(answer.text if answer.data is None else json.dumps(answer.data, indent=2, ensure_ascii=False))
+    if answer.failed:
+        raise PhasegateError(f"{name}.{tool} says that it failed", fix="mend what it names")
+
+
+def _object(given: str) -> dict[str, Any]:
+    from phasegate.core import UsageError
+
+    try:
+        found = json.loads(sys.stdin.read() if given == "-" else given)
+    except ValueError as error:
+        raise UsageError(f"--json is no JSON: {error}", fix="""write an object: --json '{"key": "value"}'""") from None
+    if not isinstance(found, dict):
+        raise UsageError("--json is no object", fix="""write an object: --json '{"key": "value"}'""")
+    return found
 
 
 @tools.command()

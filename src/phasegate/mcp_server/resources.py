@@ -12,7 +12,7 @@ from pydantic import AnyUrl
 from phasegate.core import PhasegateError, UsageError, visible
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.results import Shown
-from phasegate.tools.serving import OPTIONS, told
+from phasegate.tools.serving import OPTIONS, told, versioned
 
 _RUNS = "phasegate://runs"
 _JSON = "application/json"
@@ -30,6 +30,7 @@ class Server(FastMCP):
 
     def __init__(self, instructions: str, reading: Reading) -> None:
         super().__init__("phasegate", instructions=instructions, **OPTIONS)
+        versioned(self)
         self._reading = reading
 
     async def list_resources(self) -> list[Resource]:

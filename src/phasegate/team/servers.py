@@ -46,6 +46,9 @@ class Rule(_Strict):
     """Calls a minute, of all roles and runs of a worker."""
     seconds: float = Field(default=30, gt=0, le=600)
     """How long a call may take."""
+    found_by: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
+    """The tool of the same server that finds what this one made, by those of its arguments that both take; it is asked
+    where the answer of a write was lost."""
 
 
 def _short(value: Any) -> Any:

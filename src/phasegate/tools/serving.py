@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any, ParamSpec, TypeVar
 
 from mcp.server.fastmcp import FastMCP
@@ -34,8 +36,21 @@ _FINDINGS = 20
 _REASONS = {Unknown: "unknown", InvalidInput: "invalid"}
 """The reasons of errors that carry none of their own."""
 
+_COMMAND = re.compile(r"\bphasegate ([a-z]+)")
+_TOOLS = {
+    "gates": "list_gates",
+    "status": "get_run",
+    "gate": "get_run",
+    "trace": "get_trace",
+    "lint": "submit_spec with dry_run",
+    "check": "submit_spec with dry_run",
+    "run": "start_run",
+}
+"""Commands, and the tools of the server `phasegate` that do the same."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
+Server = TypeVar("Server", bound=FastMCP)
 
 
 class Result(BaseModel):
@@ -46,7 +61,13 @@ class Result(BaseModel):
 
 def new_server(name: str, instructions: str) -> FastMCP:
     """An MCP server without tools yet."""
-    return FastMCP(name, instructions=instructions, **OPTIONS)
+    return versioned(FastMCP(name, instructions=instructions, **OPTIONS))
+
+
+def versioned(server: Server) -> Server:
+    """Return the server, which says Phasegate's version of itself and not that of the protocol's library."""
+    server._mcp_server.version = version("phasegate")
+    return server
 
 
 def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -102,7 +123,23 @@ def told(error: PhasegateError) -> str:
     reason = error.reason if isinstance(error, Refused) else _REASONS.get(type(error), "")
     lines = [f"{error}; {error.fix}" if error.fix else str(error)]
     lines += [f"{finding.where}: {finding.message} → {finding.fix}" for finding in findings[:_FINDINGS]]
+    lines = list(map(over_mcp, lines))
     return clean("\n".join(lines)) + (f" (reason: {reason})" if reason else "")
+
+
+def over_mcp(text: str) -> str:
+    """Return advice as a client of MCP can follow it: with the tool that does the same, and whose the terminal is.
+
+    >>> over_mcp("list them: 'phasegate gates'")
+    "list them: 'phasegate gates' (that is list_gates here)"
+    >>> over_mcp("set a key: phasegate manager init")
+    'set a key: phasegate manager init (a person does that, at a terminal)'
+    """
+    command = _COMMAND.search(text)
+    if command is None:
+        return text
+    tool = _TOOLS.get(command[1])
+    return f"{text} ({f'that is {tool} here' if tool else 'a person does that, at a terminal'})"
 
 
 def setting(environ: Mapping[str, str], name: str, what: str) -> str:

@@ -99,6 +99,33 @@ def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+def test_a_tool_is_called_as_a_role_by_the_same_rules(here: Path) -> None:
+    call = ("tools", "call", "strange")
+    assert getattr(say(*call, "echo", "text=x").exception, "reason", "") == "server_not_granted"
+    grant = ("tools", "grant", "strange", "--write", "store", "--only", "project=OPS")
+    assert say(*grant, "--passphrase-file", "../passphrase").exit_code == 0
+    answered = say(*call, "echo", "text=hello", 'options={"a": "b"}')
+    assert (answered.exit_code, json.loads(answered.output)) == (0, {"result": "hello"})
+    by_json = CliRunner().invoke(root, [*call, "echo", "--json", "-"], input='{"text": "from JSON"}')
+    assert json.loads(by_json.output) == {"result": "from JSON"}
+    assert json.loads(say(*call, "store", "text=x", "project=OPS").output) == {"result": "stored"}
+    for words, reason in (
+        (("store", "text=x", "project=PAY"), "needs_grant"),
+        (("drop", "name=x"), "never_granted"),
+        (("echo", "text=x", "--role", "cloud-architect"), "role_not_allowed"),
+        (("echo", "region=us-west-9"), "outside_scope"),
+        (("echo", "text=xoxb-" + "1234567890-abcdefgh"), "secret_in_arguments"),
+    ):
+        assert getattr(say(*call, *words).exception, "reason", "") == reason, words
+    assert say(*call, "refuses").exit_code == 1
+    assert "there is no role 'phasegate'" in str(say(*call, "echo", "--role", "phasegate").exception)
+    assert "names no value" in str(say(*call, "echo", "text").exception)
+    log = (here / "target" / ".git" / "phasegate" / "tools.log").read_text()
+    assert '"outcome": "refused: needs_grant"' in log
+    assert '"outcome": "answered"' in log
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -38,6 +38,7 @@ TOOLS: dict[str, Any] = {
     "store_slowly": "write",
     "refuses": "write",
     "sees": "read",
+    "find_stored": "read",
 }
 WRITES = ("store", "store_slowly", "refuses")
 READS = {name for name in TOOLS if name not in ("store", "store_slowly", "drop", "refuses")}
@@ -54,6 +55,7 @@ class Bench:
     clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
     waits: tuple[float, ...] = (0.01, 0.01)
     token: str = "hidden"
+    finder: str = ""
 
     @property
     def server(self) -> ToolServer:
@@ -64,7 +66,7 @@ class Bench:
                 "env": ["STRANGE_STATE", "STRANGE_WAYS"],
                 "needs": ["STRANGE_STATE"],
                 "roles": ["sre-automation"],
-                "tools": TOOLS,
+                "tools": {**TOOLS, "store": {"effect": "write", "found_by": self.finder}},
             }
         )
 
@@ -156,6 +158,17 @@ async def test_a_write_whose_answer_is_lost_is_never_made_again(bench: Bench) ->
             await h.call("strange", "store", text="x")
         assert (await h.call("strange", "echo", text="back")).text == "back"
     assert (bench.happened("store"), bench.outcomes) == (1, ["unknown", "answered"])
+
+
+async def test_a_write_whose_answer_is_lost_is_looked_for(bench: Bench) -> None:
+    bench.ways, bench.finder = "dies", "find_stored"
+    async with bench.hands() as h:
+        answer = await h.call("strange", "store", text="x", key="one")
+        assert answer.data == {"created": True, "key": "one"}
+        with pytest.raises(Unknown, match=r"strange\.find_stored does not find it") as lost:
+            await h.call("strange", "store", text="x", key="lost")
+    assert "in a minute" in lost.value.fix
+    assert (bench.happened("store"), bench.outcomes) == (2, ["answered", "unknown"])
 
 
 async def test_a_server_that_died_between_calls_is_started_again(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -14,8 +15,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.fastmcp import FastMCP
 from mcp.shared.memory import create_connected_server_and_client_session
 
-from phasegate.core import Exhausted, Missing
-from phasegate.tools.serving import READ, TOKEN, Result, http_app, new_server, setting, tool
+from phasegate.core import Exhausted, Missing, PhasegateError, Refused
+from phasegate.tools.serving import READ, TOKEN, Result, http_app, new_server, setting, told, tool
 
 
 class Counted(Result):
@@ -101,3 +102,22 @@ async def served(server: FastMCP) -> AsyncIterator[str]:
                 await anyio.sleep(0.01)
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
             web.should_exit = True
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (Refused("it is void", reason="gate_void", fix="list gates: 'phasegate gates'"), "(that is list_gates here)"),
+        (Missing("no key", fix="make one: 'phasegate manager init'"), "(a person does that, at a terminal)"),
+        (Missing("no key", fix="set JIRA_TOKEN"), "set JIRA_TOKEN"),
+    ],
+)
+def test_advice_can_be_followed_over_mcp(error: PhasegateError, says: str) -> None:
+    assert told(error).removesuffix(" (reason: gate_void)").endswith(says)
+
+
+async def test_a_server_says_the_version_of_phasegate() -> None:
+    made = new_server("x", "Says things.")
+    async with create_connected_server_and_client_session(made._mcp_server) as client:
+        about = (await client.initialize()).serverInfo
+    assert (about.name, about.version) == ("x", version("phasegate"))

@@ -1,5 +1,6 @@
 """The hands of one role in one run."""
 
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from mcp.types import Tool
 from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.core.secrets import take_out
 from phasegate.ledger import ToolGrant
-from phasegate.team.servers import ENGINE, Effect
+from phasegate.team.servers import ENGINE, Effect, ToolServer
 from phasegate.tools.hands.answer import Answer, answer_of, cleaned_tool
 from phasegate.tools.hands.call import Call
 from phasegate.tools.hands.offered import OfferedTool
+from phasegate.tools.hands.pins import fingerprint
 from phasegate.tools.hands.policy import Policy, waits
 from phasegate.tools.hands.sessions import Sessions
 
@@ -103,8 +105,37 @@ class Hands:
         assert server
         reads = rule.effect is Effect.read
         arguments = take_out(call.arguments) if self.role == ENGINE else call.arguments
-        result = await self.sessions.call(server, call.tool, arguments, seconds=rule.seconds, reads=reads)
+        try:
+            result = await self.sessions.call(server, call.tool, arguments, seconds=rule.seconds, reads=reads)
+        except Unknown as lost:
+            found = await self._read_back(server, rule.found_by, arguments)
+            if found is None:
+                raise lost if not rule.found_by else _not_found(lost, server.name, rule.found_by) from lost
+            return found
         return answer_of(result)
+
+    async def _is_pinned(self, server: ToolServer, shown: Tool) -> bool:
+        granted = [grant for grant in await self.grants() if grant.is_for(server.name, server.definition)]
+        return any(grant.pins.get(shown.name) == fingerprint(shown) for grant in granted)
+
+    async def _read_back(self, server: ToolServer, finder: str, arguments: Mapping[str, Any]) -> Answer | None:
+        """Return what a write made whose answer was lost; None where nothing finds it, or nobody may look."""
+        rule = server.rule(finder) if finder else None
+        try:
+            shown = (await self.sessions.tools(server)).get(finder)
+            if rule is None or rule.effect is not Effect.read or shown is None:
+                return None
+            if not (server.ours or await self._is_pinned(server, shown)):
+                return None
+            wish = {name: arguments[name] for name in shown.inputSchema.get("properties", {}) if name in arguments}
+            answer = answer_of(await self.sessions.call(server, finder, wish, seconds=rule.seconds, reads=True))
+        except PhasegateError:
+            return None
+        data = answer.data
+        if answer.failed or not isinstance(data, Mapping) or not data.get("found"):
+            return None
+        made = {"created": True, **{name: value for name, value in data.items() if name != "found"}}
+        return Answer(text=json.dumps(made, ensure_ascii=False), data=made)
 
     async def _ask(self, server: str, shown: Tool, reason: str) -> None:
         if self.ask and waits(reason):
@@ -119,6 +150,11 @@ class Hands:
             "s": round(time.monotonic() - began, 3),
         }
         await self.record(f"{call.name}/{new_id()}", body)
+
+
+def _not_found(lost: Unknown, server: str, finder: str) -> Unknown:
+    fix = f"ask {server}.{finder} again in a minute, and repeat the call only where it finds nothing then"
+    return Unknown(f"{lost}; {server}.{finder} does not find it", fix=fix)
 
 
 def _outcome(error: PhasegateError) -> str:
