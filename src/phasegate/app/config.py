@@ -42,8 +42,6 @@ class ManagerRow(_Strict):
     """Their user's id in Slack, such as U012A3CDE: they are mentioned there, and may decide there."""
     jira: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9:._@-]*$")
     """Their account's id in Jira (on a Data Center: their user name), to whom tickets are assigned."""
-    teams: str = Field(default="", max_length=320, pattern=r"^([^\s<>@]+@[^\s<>@]+)?$")
-    """Their user principal name in Teams, such as ada@example.com, by which cards mention them."""
 
 
 class Work(_Strict):

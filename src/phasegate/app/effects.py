@@ -108,7 +108,8 @@ class Releaser:
         path = self._folder.workspace.state / "runs" / outcome.facts.run / "report.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(tried.report, indent=1, sort_keys=True).encode(), OWNER_FILE)
-        return {"findings": len(tried.findings), "report": self._folder.name(path)}
+        cost = {name: tried.report[name] for name in ("cost_per_month", "unpriced") if name in tried.report}
+        return {"findings": len(tried.findings), **cost, "report": self._folder.name(path)}
 
     def _environment(self, outcome: Outcome, built: Built) -> Path:
         return self._folder.workspace.state / "installed" / f"{outcome.facts.project}-{built.project.version}"

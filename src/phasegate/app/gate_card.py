@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from phasegate.app.app import App
 from phasegate.app.gate_view import GateView, view_gate
 from phasegate.app.inbox import Inbox, Waiting
+from phasegate.app.mirror.seen import Outside, outside
 from phasegate.app.quorum import named
 from phasegate.app.said import asks, weighs
 from phasegate.app.words import PAST, count, stamp
-from phasegate.ledger import GateKey, GateRecord, GateStatus, Statement
+from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Statement
+from phasegate.runbooks.inventory import Counted, Inventory
 
 _VOID = "This gate is void. Nothing can be decided on it any more."
 
@@ -25,6 +28,10 @@ class GateCard:
     """Name and value of what to know before a decision."""
     link: str
     """To the gate, or to where the run is now; empty where nobody can reach the page."""
+    links: Sequence[tuple[str, str]] = ()
+    """Title and address of where the run is followed besides: its ticket, its pages."""
+    approvers: Sequence[str] = ()
+    """Names of the managers who may decide now."""
 
 
 async def gate_card(app: App, inbox: Inbox, gate: GateRecord, address: str, closed: str = "") -> GateCard:
@@ -39,11 +46,14 @@ async def gate_card(app: App, inbox: Inbox, gate: GateRecord, address: str, clos
     """
     view, row = await view_gate(app, gate), await inbox.look(gate)
     here = gate.status is not GateStatus.void and not closed
+    events = await app.ledger.events(gate.key.run, prefix="look:")
     return GateCard(
         title=title_of(row),
         summary=closed or _came(app, view, row),
-        facts=_facts(row),
+        facts=[*_found(events, gate.key), *_facts(row, app.config.mirror.zone)],
         link=(f"{address}/gates/{gate.key}" if here else await current(app, gate.key, address)) if address else "",
+        links=[(each.says, each.url) for each in await followed(app, gate.key.run)],
+        approvers=row.approvers if gate.status is GateStatus.open and not closed else (),
     )
 
 
@@ -66,14 +76,17 @@ def _came(app: App, view: GateView, row: Waiting) -> str:
             so_far = view.approvals(app.clock.now())
             return "\n".join(filter(None, [asks(view, row, asked=True), weighs(view), so_far]))
         case GateStatus.decided:
-            return "\n".join(line for decision in view.said for line in _said(decision.statement)) or _VOID
+            return (
+                "\n".join(line for decision in view.said for line in _said(decision.statement, app.config.mirror.zone))
+                or _VOID
+            )
         case GateStatus.void:
             return _VOID
 
 
-def _said(statement: Statement) -> list[str]:
+def _said(statement: Statement, zone: tzinfo) -> list[str]:
     """Who decided what, with what they asked for or excused."""
-    return [f"{PAST[statement.kind.value]} by {named(statement)} at {stamp(statement.at)}", *asked_for(statement)]
+    return [f"{PAST[statement.kind.value]} by {named(statement)} at {stamp(statement.at, zone)}", *asked_for(statement)]
 
 
 def asked_for(statement: Statement) -> list[str]:
@@ -91,11 +104,51 @@ def _where(path: str, line: int) -> str:
     return f"{place}: " if place else ""
 
 
-def _facts(row: Waiting) -> list[tuple[str, str]]:
-    found = count(len(row.findings), "finding")
+def _facts(row: Waiting, zone: tzinfo) -> list[tuple[str, str]]:
+    opened = row.gate.status is GateStatus.open
     return [
-        ("Phase", row.phase.title),
         ("Risk", f"{row.subject.risk}, destructive" if row.subject.destructive else row.subject.risk),
-        ("Findings", f"{found}, {row.blocking} blocking" if row.blocking else found),
-        ("Cost", row.cost.says),
+        ("Findings", _findings(row)),
+        *([("Open until", stamp(row.expires_at, zone))] if opened and row.expires_at else []),
+        *([("Asked by", row.run.by)] if row.run.by else []),
+        *([("May approve", ", ".join(row.approvers) or "nobody")] if opened else []),
+        *([("Cost", row.cost.says)] if row.cost.models or row.cost.paid else []),
+        ("Phase", row.phase.title),
     ]
+
+
+def _findings(row: Waiting) -> str:
+    """How many there are, and the first, one that blocks before others."""
+    found = count(len(row.findings), "finding")
+    if not row.findings:
+        return found
+    first = min(row.findings, key=lambda finding: not finding.blocking)
+    blocks = f", {row.blocking} blocking" if row.blocking else ""
+    return f"{found}{blocks}: {' '.join(first.message.split())}"
+
+
+def _found(events: Sequence[Event], key: GateKey) -> list[tuple[str, str]]:
+    """What was counted for the plan, and what it saves as far as that is known at a gate."""
+    looks = [event for event in events if event.place[2:3] == ["inventory"]]
+    own = [event for event in looks if event.place[0] == key.phase and event.place[1] == str(key.attempt)] or looks
+    counted = resources(Inventory.from_json(own[-1].body)) if own else "not counted"
+    return [("Resources", counted), ("Saves a month", "unknown until it is tried after the release")]
+
+
+def resources(seen: Inventory) -> str:
+    """`8 in eu-west-1 (ec2.DescribeVolumes)`."""
+    if seen.trouble:
+        return f"not counted: {seen.trouble}"
+    rows = [row for row in seen.counted if row.count is not None]
+    places = [f"{row.count:,}{' or more' if row.capped else ''} in {row.region}{_account(row)}" for row in rows]
+    lost = [f"unknown in {row.region}{_account(row)}" for row in seen.counted if row.count is None]
+    return f"{', '.join([*places, *lost]) or 'not counted'} ({seen.operation})"
+
+
+def _account(row: Counted) -> str:
+    return f" of {row.account}" if row.account else ""
+
+
+async def followed(app: App, run: str) -> list[Outside]:
+    """Where the run is followed that has an address: its ticket, its pages."""
+    return [each for each in await outside(app, run, ()) if each.url.startswith(("https://", "http://"))]

@@ -1,7 +1,7 @@
 """Times, amounts and names as people read them, the same everywhere."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 PAST = {
@@ -50,14 +50,15 @@ def money(amount: Decimal | float | None) -> str:
     return "unknown" if amount is None else f"${amount:,.2f}"
 
 
-def stamp(when: datetime) -> str:
+def stamp(when: datetime, zone: tzinfo = UTC) -> str:
     """`18 Nov 2026, 20:10 UTC`.
 
     >>> from datetime import UTC
     >>> stamp(datetime(2026, 11, 8, 20, 10, tzinfo=UTC))
     '8 Nov 2026, 20:10 UTC'
     """
-    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+    local = when.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def count(number: int, noun: str) -> str:

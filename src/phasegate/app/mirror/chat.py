@@ -5,11 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.app.config import SlackMirror
+from phasegate.app.gate_card import GateCard
+from phasegate.app.mirror.calling import Gone
 from phasegate.app.mirror.news import HEEDS, What
 from phasegate.app.mirror.telling import Telling, Unseen
 from phasegate.ledger import GateKey
 
-_IN_THREAD = (What.reminder, What.escalated)
+_ALOUD = frozenset(What) - {What.reminder, What.decided, What.void}
+"""What shows in the channel, too, when it is told in the run's thread."""
+_CALLS = (What.reminder, What.escalated)
 _SEVERITY = {
     What.gate: "warning",
     What.reminder: "warning",
@@ -18,10 +22,19 @@ _SEVERITY = {
     What.lapsed: "critical",
     What.released: "good",
 }
+_LABELS = {
+    What.gate: "To decide",
+    What.reminder: "Reminder",
+    What.escalated: "Urgent",
+    What.parked: "Needs a person",
+    What.lapsed: "Needs a person",
+    What.released: "Done",
+}
+_FACTS = 10
 
 
 class SlackChannel:
-    """A Slack channel: the card of a gate can be answered there, and shows afterwards what came of it."""
+    """A Slack channel: a run is a thread; a gate's card can be answered there, and shows afterwards what came of it."""
 
     name = "slack"
     settles = timedelta(seconds=3)
@@ -31,57 +44,84 @@ class SlackChannel:
         self._channel = config.channel
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """See `Place`."""
-        news, cards = telling.news, dict(telling.holds.get("cards", {}))
-        card = cards.get(_of(news.gate)) if news.gate else None
-        match news.what:
-            case What.gate if news.gate:
-                known = await self._asked(telling, news.gate) or await self._left(telling)
-                cards |= {_of(news.gate): known} if known else {}
-            case What.decided | What.void if card and news.gate:
-                if not telling.story.is_open(news.gate):  # one of several approvals leaves the card as it is
-                    await self._closed(telling, news.gate, card)
-            case _:
-                await self._said(telling, card if news.what in _IN_THREAD else None)
-        return {**telling.holds, "cards": cards}
+        """See `Place`; where a thread or card is gone, the news is a message of its own."""
+        holds = dict(telling.holds)
+        if holds.get("channel", self._channel) != self._channel:
+            telling.remarks.append(f"the channel is {self._channel} now: what is in {holds['channel']} stays as it is")
+            holds = {}
+        holds |= {"channel": self._channel}
+        try:
+            return await self._told(telling, holds)
+        except Gone as error:
+            if not (holds.get("thread") or holds.get("cards")):
+                raise
+            telling.remarks.append(str(error))
+        gone = _of(telling.news.gate) if telling.news.gate else ""
+        cards = {name: card for name, card in holds.get("cards", {}).items() if name != gone}
+        return await self._told(telling, {**holds, "cards": cards, "thread": ""})
 
-    async def _asked(self, telling: Telling, gate: GateKey) -> str:
+    async def _told(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is held afterwards.
+
+        Raises:
+            Gone: the thread, the card or the channel is not there any more.
+        """
+        news, cards, thread = telling.news, dict(holds.get("cards", {})), str(holds.get("thread", ""))
+        posted = ""
+        if news.what is What.gate and news.gate:
+            posted = await self._asked(telling, news.gate, thread) or await self._left(telling, thread)
+            cards |= {_of(news.gate): posted} if posted else {}
+        elif news.what in (What.decided, What.void) and news.gate and _of(news.gate) in cards:
+            if not telling.story.is_open(news.gate):  # one of several approvals leaves the card as it is
+                await self._closed(telling, news.gate, cards[_of(news.gate)])
+        else:
+            posted = await self._said(telling, thread)
+        return {**holds, "cards": cards, "thread": thread or posted}
+
+    async def _asked(self, telling: Telling, gate: GateKey, thread: str) -> str:
         """The card of an open gate; none where it was decided before it could be told: its outcome is the next news."""
         if not telling.story.is_open(gate):
             return ""
-        digest = telling.story.gates[gate].digest
-        shown = await self._shown(telling, gate)
+        digest, card = telling.story.gates[gate].digest, await telling.story.card(gate)
+        called = {"mention": telling.story.called(card.approvers), "thread": thread}
+        shown = {**self._shown(card, gate), **called}
         made = await telling.call(self.name, "post_gate_card", key=telling.key, digest=digest, **shown)
         return str(made["message"]["timestamp"])
 
-    async def _left(self, telling: Telling) -> str:
+    async def _left(self, telling: Telling, thread: str) -> str:
         """The card that an attempt of which nobody knows left there: its buttons go once the gate is decided."""
         if not telling.again:
             return ""
-        found = await telling.call(self.name, "find_message", key=telling.key, channel=self._channel)
+        found = await telling.call(self.name, "find_message", key=telling.key, channel=self._channel, thread=thread)
         return str(found["message"]["timestamp"]) if found["found"] else ""
 
-    async def _closed(self, telling: Telling, gate: GateKey, card: str) -> None:
-        shown = await self._shown(telling, gate)
-        await telling.call(self.name, "update_gate_card", timestamp=card, **shown)
+    async def _closed(self, telling: Telling, gate: GateKey, timestamp: str) -> None:
+        shown = self._shown(await telling.story.card(gate), gate)
+        await telling.call(self.name, "update_gate_card", timestamp=timestamp, **shown)
 
-    async def _shown(self, telling: Telling, gate: GateKey) -> dict[str, Any]:
-        card = await telling.story.card(gate)
+    def _shown(self, card: GateCard, gate: GateKey) -> dict[str, Any]:
         return {
             "gate": str(gate),
             "title": card.title,
             "summary": card.summary,
-            "facts": [{"title": title, "value": value} for title, value in card.facts],
+            "facts": [{"title": title, "value": value} for title, value in card.facts[:_FACTS]],
             "link": card.link,
+            "links": [{"title": title, "url": url} for title, url in card.links],
             "channel": self._channel,
         }
 
-    async def _said(self, telling: Telling, card: str | None) -> None:
+    async def _said(self, telling: Telling, thread: str) -> str:
         story, news = telling.story, telling.news
-        text = "\n".join([story.headline(news), *filter(None, story.details(news))])
-        await telling.call(
-            self.name, "post_message", key=telling.key, text=text, channel=self._channel, thread=card or ""
+        said = {
+            "text": "\n".join([story.headline(news), *filter(None, story.details(news)), story.where(news)]).strip(),
+            "links": [{"title": title, "url": url} for title, url in await story.links()],
+            "mention": story.called(news.event.body["to"]) if news.what in _CALLS else [],
+            "broadcast": news.what in _ALOUD,
+        }
+        made = await telling.call(
+            self.name, "post_run_message", key=telling.key, channel=self._channel, thread=thread, **said
         )
+        return str(made["message"]["timestamp"])
 
 
 class TeamsChannel:
@@ -100,14 +140,18 @@ class TeamsChannel:
             raise Unseen(f"'{story.headline(news)}' may or may not be in the channel; Teams cannot be read back")
         card = await story.card(news.gate) if news.what is What.gate and news.gate else None
         link = story.link(news.gate)
+        opens = link if link.startswith("https://") else ""
+        details = [*story.details(news), "" if opens else story.where(news)]
         await telling.call(
             self.name,
             "post_card",
             key=telling.key,
             title=story.headline(news),
-            text="\n".join(filter(None, story.details(news))) or story.title,
+            label=_LABELS.get(news.what, ""),
+            text="\n".join(filter(None, details)) or story.title,
             facts=[{"name": name, "value": value} for name, value in (card.facts if card else ())],
-            link=link if link.startswith("https://") else "",
+            link=opens,
+            links=[{"title": title, "url": url} for title, url in await story.links() if url.startswith("https://")],
             severity=_SEVERITY.get(news.what, "info"),
         )
         return telling.holds

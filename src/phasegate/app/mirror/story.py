@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.app.app import App
-from phasegate.app.gate_card import GateCard, asked_for, gate_card
+from phasegate.app.gate_card import GateCard, asked_for, followed, gate_card
 from phasegate.app.inbox import Inbox, Subject, Waiting
 from phasegate.app.mirror.news import News, What
-from phasegate.app.words import PAST, count
+from phasegate.app.words import PAST, count, money, stamp
 from phasegate.core import PhasegateError
 from phasegate.ledger import Decision, Event, GateKey, GateRecord, GateStatus, Run, Statement
 from phasegate.workflow import branch
@@ -108,7 +108,7 @@ class Story:
                 by = f" Begun by {self.run.by}." if self.run.by else ""
                 return [self.subject.what, f"Spec: {self.run.spec}. Run: {self.run.id}.{by}"]
             case What.gate:
-                return [*self._asks(), f"Decide: {self.how(news.gate)}"]
+                return self._asks()
             case What.decided:
                 statement = self.said(news)
                 return asked_for(statement) if statement else []
@@ -121,11 +121,29 @@ class Story:
                     f"{', '.join(body['rules'])}: excused until {body['expires']} by {body['owner']}; it stands again."
                 ]
             case What.reminder | What.escalated:
-                return [f"It waits for {', '.join(body['to']) or 'nobody'}. Decide: {self.how(news.gate)}"]
+                return self._waits_for(body["to"], news)
             case What.released:
                 return self._released()
             case What.rejected:
                 return [f"Its work stays on the branch {self.run.branch}."]
+
+    def where(self, news: News) -> str:
+        """Where a person decides, where there is something to decide."""
+        return f"Decide: {self.how(news.gate)}" if news.what in (What.gate, What.reminder, What.escalated) else ""
+
+    def called(self, names: Sequence[str]) -> list[str]:
+        """The users in Slack of these managers, as far as they are mapped."""
+        return [row.slack for row in self.app.config.managers if row.slack and row.name in names]
+
+    async def links(self) -> list[tuple[str, str]]:
+        """Title and address of the run's page, and of where it is followed besides."""
+        page = [("Open", self.link())] if self.link() else []
+        return [*page, *((each.says, each.url) for each in await followed(self.app, self.run.id))]
+
+    def _waits_for(self, names: Sequence[str], news: News) -> list[str]:
+        ends = self.waiting.expires_at if self.waiting and self.waiting.gate.key == news.gate else None
+        until = f" It is open until {stamp(ends, self.app.config.mirror.zone)}." if ends else ""
+        return [f"It waits for {', '.join(names) or 'nobody'}.{until}"]
 
     @property
     def version(self) -> str:
@@ -143,7 +161,8 @@ class Story:
             return []
         findings = f"{count(len(row.findings), 'finding')}, {row.blocking} blocking" if row.findings else "no findings"
         risk = f"{row.subject.risk} risk{', destructive' if row.subject.destructive else ''}"
-        return [f"{risk}; {findings}; {row.cost.says}."]
+        cost = f"; {row.cost.says}" if row.cost.models or row.cost.paid else ""
+        return [f"{risk}; {findings}{cost}."]
 
     async def card(self, gate: GateKey) -> GateCard:
         """One of its gates, for a channel."""
@@ -151,8 +170,13 @@ class Story:
 
     def _released(self) -> list[str]:
         found = self._effects.get("smoke", {})
-        seen = f"Tried once after installing: {found['findings']} findings." if "findings" in found else ""
-        return [line for line in (seen, f"See: {self.how()}") if line]
+        if "findings" not in found:
+            return [f"What it saves is unknown: it was not tried against an account. See: {self.how()}"]
+        saves = money(float(str(found["cost_per_month"]))) if "cost_per_month" in found else "unknown"
+        number = int(str(found["findings"]))
+        return [
+            f"Tried once after installing: {count(number, 'finding')}; they cost {saves} a month. See: {self.how()}"
+        ]
 
 
 async def story_of(app: App, inbox: Inbox, run_id: str) -> Story:

@@ -12,12 +12,14 @@ from phasegate.app.mirror.telling import Telling
 from phasegate.core import digest
 from phasegate.ledger import DecisionKind, GateKey, GateRecord, Waiver
 from phasegate.spec import Task, tasks_of
-from phasegate.tools.jira.wiki import plain_text, wiki
-from phasegate.tools.texts import shown
+from phasegate.tools.jira.wiki import fitted, plain_text
+from phasegate.tools.texts import cut_note, shown
 from phasegate.workflow.approvers import may_approve
 
 LABEL = "phasegate-run"
 _SUMMARY = 255
+_LONGEST = 30_000
+"""Characters of Markdown that the tools take."""
 _SHOWN = 8000
 """Characters of a description that `get_issue` shows."""
 _ENDS = (What.released, What.rejected)
@@ -108,7 +110,7 @@ class Ticket:
             "url": issue["url"],
             "status": issue["status"],
             "seen": issue["updated"],
-            "described": _mark(wiki(text)),
+            "described": _mark(fitted(text)),
         }
 
     async def _made(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
@@ -169,17 +171,17 @@ class Ticket:
         if not tasks:
             return {}
         listed = "\n".join(f"- {'☑' if done else '☐'} {_plain(f'{task.id} {plain_text(task.text)}')}" for task in tasks)
-        text = f"{_description(story)}\n\n**Tasks**\n\n{listed}"
+        text = _bounded(f"{_description(story)}\n\n**Tasks**\n\n{listed}")
         now = await telling.call(self.name, "get_issue", issue=holds["issue"])
-        if _mark(now["description"]) == _mark(wiki(text)):
-            return {"described": _mark(wiki(text))}
+        if _mark(now["description"]) == _mark(fitted(text)):
+            return {"described": _mark(fitted(text))}
         if _mark(now["description"]) == holds.get("described"):
             changed = {"issue": holds["issue"], "expected_updated": now["updated"], "description": text}
             await telling.call(self.name, "update_issue", **changed)
-            return {"described": _mark(wiki(text))}
+            return {"described": _mark(fitted(text))}
         if not done:
             telling.remarks.append(f"the description of {holds['issue']} is somebody's: its tasks are a comment")
-            body = f"**Tasks**\n\n{listed}"
+            body = _bounded(f"**Tasks**\n\n{listed}")
             made = await telling.call(
                 self.name, "add_comment", key=f"{telling.key}/tasks", issue=holds["issue"], body=body
             )
@@ -220,7 +222,7 @@ class Ticket:
                 project=self._config.project,
                 type=self._config.subtask_type,
                 summary=line(f"{task.id} {plain_text(task.text)}"),
-                description=task.text,
+                description=_bounded(task.text),
                 fields=dict(self._config.fields),
                 parent=holds["issue"],
             )
@@ -265,7 +267,11 @@ def _approved(story: Story, gate: GateRecord) -> list[Task]:
 
 async def _commented(telling: Telling, issue: str) -> Mapping[str, Any]:
     story, news = telling.story, telling.news
-    body = "\n\n".join(_plain(text) for text in (story.headline(news), *story.details(news)))
+    said = [_plain(text) for text in (story.headline(news), *story.details(news), story.where(news)) if text]
+    if news.what is What.gate and news.gate:
+        card = await story.card(news.gate)
+        said.append("\n".join(f"- **{_plain(name)}:** {_plain(value)}" for name, value in card.facts))
+    body = _bounded("\n\n".join(said))
     made = await telling.call("jira", "add_comment", key=telling.key, issue=issue, body=body)
     found: Mapping[str, Any] = made["comment"]
     return found
@@ -275,7 +281,7 @@ def _description(story: Story) -> str:
     """The ticket's text, as long as there are no tasks."""
     started = next(event for event in story.events if event.kind == "run")
     said = [_plain(text) for text in story.details(News(what=What.started, event=started))]
-    return "\n\n".join([*filter(None, said), story.link()]).strip()
+    return _bounded("\n\n".join([*filter(None, said), story.link()]).strip())
 
 
 def _tasks(story: Story) -> list[Task]:
@@ -313,6 +319,11 @@ def _of(gate: GateKey) -> str:
 def _plain(text: str) -> str:
     """What others wrote, as Markdown that shows it as it is."""
     return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>~" else char for char in shown(text))
+
+
+def _bounded(markdown: str) -> str:
+    """As much as the tools take; what is left is cut, with a note, where Jira's own limit ends too."""
+    return markdown if len(markdown) <= _LONGEST else f"{markdown[: _LONGEST - 100]}\n\n{cut_note(len(markdown))}"
 
 
 def line(text: str) -> str:

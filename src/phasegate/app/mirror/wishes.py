@@ -41,7 +41,7 @@ def wishes(config: Mirror) -> list[Wish]:
     if config.confluence:
         found.append(Wish(server="confluence", writes=("publish_page",), only={"space": (config.confluence.space,)}))
     if config.slack:
-        writes = ("post_gate_card", "update_gate_card", "post_message")
+        writes = ("post_gate_card", "update_gate_card", "post_run_message", "post_message")
         found.append(Wish(server="slack", writes=writes, only={"channel": (config.slack.channel,)}))
     if config.teams is not None:
         found.append(Wish(server="teams", writes=("post_card",)))

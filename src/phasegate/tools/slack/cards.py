@@ -25,8 +25,19 @@ GATE = r"[A-Za-z0-9_-]{1,64}/[a-z0-9][a-z0-9-]{0,62}/[1-9][0-9]{0,8}"
 DIGEST = "[0-9a-f]{64}"
 FACTS = 10
 LONGEST_REMARK = 3000
-_HEADER, _SECTION, _FIELD, _SMALL, _SHORT, _URL = 150, 3000, 2000, 500, 12, 3000
+USER = r"[UW][A-Z0-9]{2,30}"
+_HEADER, _SECTION, _FIELD, _SMALL, _SHORT, _URL, _BUTTON = 150, 3000, 2000, 500, 12, 3000, 75
+_LINKS, _CALLED = 5, 20
 _VALUE = re.compile(rf"({GATE})\|({DIGEST})")
+
+
+class Link(BaseModel):
+    """Where more is to be read, such as a ticket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: Annotated[str, Field(min_length=1, max_length=300)]
+    url: Annotated[str, Field(description="https:// or http://", min_length=1, max_length=3000)]
 
 
 class Fact(BaseModel):
@@ -50,6 +61,10 @@ class Card:
     facts: Sequence[Fact] = ()
     link: str = ""
     """To the gate's page; empty: none."""
+    links: Sequence[Link] = ()
+    """Where the run is followed besides."""
+    mention: Sequence[str] = ()
+    """Ids of those who are called to decide."""
 
     @property
     def text(self) -> str:
@@ -85,9 +100,10 @@ def asking(card: Card, digest: str) -> list[dict[str, Any]]:
         _button("Approve", APPROVE, value, style="primary", confirm=_confirm(card, digest)),
         _button("Request changes", CHANGES, value),
         _button("Reject", REJECT, value, style="danger"),
-        *_open(card.link),
+        *_open(card.link, card.links),
     ]
-    return checked([*_shown(card, f"digest {digest[:_SHORT]}"), {"type": "actions", "elements": buttons}])
+    shown, actions = _shown(card, f"digest {digest[:_SHORT]}"), {"type": "actions", "elements": buttons}
+    return checked([*shown, *calling(card.mention), actions])
 
 
 def answered(card: Card) -> list[dict[str, Any]]:
@@ -96,8 +112,28 @@ def answered(card: Card) -> list[dict[str, Any]]:
     Raises:
         InvalidInput: as `asking`.
     """
-    link = [{"type": "actions", "elements": _open(card.link)}] if card.link else []
-    return checked([*_shown(card), *link])
+    buttons = _open(card.link, card.links)
+    return checked([*_shown(card), *([{"type": "actions", "elements": buttons}] if buttons else [])])
+
+
+def calling(users: Sequence[str]) -> list[dict[str, Any]]:
+    """A line that calls people of the team, whose ids a manager configured; it holds nothing that others wrote."""
+    for user in users:
+        if not re.fullmatch(USER, user):
+            raise InvalidInput(f"'{user}' is not the id of a user", fix="give one such as U012A3CDE")
+    called = " ".join(f"<@{user}>" for user in users[:_CALLED])
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": f"For {called}", "verbatim": True}}] if users else []
+
+
+def message(text: str, links: Sequence[Link], mention: Sequence[str]) -> list[dict[str, Any]]:
+    """A message about a run: plain text, whom it calls, and buttons that lead somewhere.
+
+    Raises:
+        InvalidInput: a link is no web address.
+    """
+    buttons = _open("", links)
+    actions = [{"type": "actions", "elements": buttons}] if buttons else []
+    return checked([_section(text), *calling(mention), *actions])
 
 
 def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> dict[str, Any]:
@@ -152,10 +188,18 @@ def _confirm(card: Card, digest: str) -> dict[str, Any]:
     }
 
 
-def _open(link: str) -> list[dict[str, Any]]:
-    if not link:
-        return []
-    return [{"type": "button", "text": _plain("Open"), "action_id": OPEN, "url": _address(link)}]
+def _open(link: str, links: Sequence[Link] = ()) -> list[dict[str, Any]]:
+    """Buttons that lead somewhere; Slack has no use for more than a few."""
+    named = [*([("Open", link)] if link else []), *((each.title, each.url) for each in links[:_LINKS])]
+    return [
+        {
+            "type": "button",
+            "text": _plain(title, _BUTTON),
+            "action_id": OPEN if n == 0 else f"{OPEN}-{n}",
+            "url": _address(url),
+        }
+        for n, (title, url) in enumerate(named)
+    ]
 
 
 def _address(link: str) -> str:

@@ -69,6 +69,7 @@ class SlackClient:
         thread: str = "",
         *,
         mrkdwn: bool = True,
+        broadcast: bool = False,
     ) -> tuple[wire.Message, bool]:
         """The message of a key, and whether this call posted it.
 
@@ -79,6 +80,7 @@ class SlackClient:
             blocks: Written by us too, buttons included; what agents write goes through `blocks.AgentBlock`.
             thread: The timestamp of its first message.
             mrkdwn: Whether Slack formats the text.
+            broadcast: Whether a message in a thread shows in the channel too.
         """
         sent: dict[str, Any] = {"text": _short(text), "blocks": checked(blocks)}
         metadata = {"event_type": wire.EVENT, "event_payload": {"key": key, "content": digest(sent)}}
@@ -87,6 +89,7 @@ class SlackClient:
             answer = self._slack.chat_postMessage(
                 channel=channel,
                 thread_ts=thread or None,
+                reply_broadcast=(broadcast and bool(thread)) or None,
                 metadata=metadata,
                 mrkdwn=mrkdwn,
                 parse="none",

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from phasegate.tools.slack.blocks import AgentBlock
-from phasegate.tools.slack.cards import DIGEST, FACTS, GATE, Fact
+from phasegate.tools.slack.cards import DIGEST, FACTS, GATE, USER, Fact
+from phasegate.tools.slack.cards import Link as Where
 
 CHANNEL = r"[CDG][A-Z0-9]{2,30}"
 
@@ -35,7 +36,7 @@ Blocks = Annotated[
 ]
 Limit = Annotated[int, Field(description="how many at most", ge=1, le=100)]
 Cursor = Annotated[str, Field(description="next_cursor of the page before; empty for the first", max_length=1000)]
-UserId = Annotated[str, Field(description="e.g. U012A3CDE", pattern=r"^[UW][A-Z0-9]{2,30}$")]
+UserId = Annotated[str, Field(description="e.g. U012A3CDE", pattern=f"^{USER}$")]
 Email = Annotated[str, Field(description="an e-mail address", pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
 Gate = Annotated[str, Field(description="RUN/PHASE/ATTEMPT", pattern=f"^{GATE}$")]
 Digest = Annotated[str, Field(description="of what the gate shows, 64 hexadecimal digits", pattern=f"^{DIGEST}$")]
@@ -45,3 +46,7 @@ Summary = Annotated[
 ]
 Facts = Annotated[list[Fact], Field(description="risk, phase, findings, cost …", max_length=FACTS)]
 Link = Annotated[str, Field(description="https:// or http://, to the gate's page; empty: none", max_length=3000)]
+Links = Annotated[
+    list[Where], Field(description="more links, such as the ticket's; at most 5 are shown", max_length=20)
+]
+Mention = Annotated[list[UserId], Field(description="who is called, by id", max_length=20)]

@@ -11,6 +11,7 @@ from phasegate.tools.serving import KEYED_WRITE, READ, new_server, setting, tool
 from phasegate.tools.slack import results
 from phasegate.tools.slack.blocks import AgentBlock
 from phasegate.tools.slack.cards import Card, answered, asking
+from phasegate.tools.slack.cards import message as message_blocks
 from phasegate.tools.slack.client import SlackClient
 from phasegate.tools.slack.params import (
     CHANNEL,
@@ -24,6 +25,8 @@ from phasegate.tools.slack.params import (
     Key,
     Limit,
     Link,
+    Links,
+    Mention,
     Summary,
     Text,
     Thread,
@@ -64,6 +67,7 @@ def serving(client: SlackClient, default_channel: str = "") -> FastMCP:
 
     _add_writes(server, client, in_channel)
     _add_cards(server, client, in_channel)
+    _add_run_messages(server, client, in_channel)
     _add_message_reads(server, client, in_channel)
     _add_directory(server, client)
     return server
@@ -112,14 +116,28 @@ def _add_cards(server: FastMCP, client: SlackClient, in_channel: Callable[[str],
         facts: Facts,
         link: Link = "",
         channel: Channel = "",
+        links: Links | None = None,
+        mention: Mention | None = None,
+        thread: Thread = "",
     ) -> results.Posted:
         """Posts the card of an open gate, once for a key, with buttons by which a manager decides on this digest.
 
-        All texts are plain: nothing in them is formatted, and nobody is called. The key is kept and looked for as
-        post_message does. Whoever clicks is asked who they are; the card itself gives nobody a right.
+        All texts are plain: nothing in them is formatted, and nobody is called but those in `mention`. In a thread it
+        shows in the channel too. The key is kept and looked for as post_message does. Whoever clicks is asked who they
+        are; the card itself gives nobody a right.
         """
-        where, card = in_channel(channel), Card(gate=gate, title=title, summary=summary, facts=facts, link=link)
-        message, created = client.post(key, where, card.text, asking(card, digest), mrkdwn=False)
+        where = in_channel(channel)
+        card = Card(
+            gate=gate,
+            title=title,
+            summary=summary,
+            facts=facts,
+            link=link,
+            links=links or (),
+            mention=mention or (),
+        )
+        blocks = asking(card, digest)
+        message, created = client.post(key, where, card.text, blocks, thread, mrkdwn=False, broadcast=True)
         return results.Posted(created=created, channel=where, message=message.shown(client.myself()))
 
     @tool(server, KEYED_WRITE)
@@ -131,14 +149,36 @@ def _add_cards(server: FastMCP, client: SlackClient, in_channel: Callable[[str],
         facts: Facts,
         link: Link = "",
         channel: Channel = "",
+        links: Links | None = None,
     ) -> results.Updated:
         """Shows on a gate's card what came of the gate, in its summary, and takes its buttons away but for the link.
 
         Asked for twice, the card is the same. Nobody else's messages can be changed.
         """
-        where, card = in_channel(channel), Card(gate=gate, title=title, summary=summary, facts=facts, link=link)
+        where = in_channel(channel)
+        card = Card(gate=gate, title=title, summary=summary, facts=facts, link=link, links=links or ())
         message, changed = client.update(where, timestamp, card.text, answered(card))
         return results.Updated(changed=changed, channel=where, message=message.shown(client.myself()))
+
+
+def _add_run_messages(server: FastMCP, client: SlackClient, in_channel: Callable[[str], str]) -> None:
+    @tool(server, KEYED_WRITE)
+    def post_run_message(
+        key: Key,
+        text: Text,
+        channel: Channel = "",
+        thread: Thread = "",
+        broadcast: bool = False,
+        links: Links | None = None,
+        mention: Mention | None = None,
+    ) -> results.Posted:
+        """Posts what happened in a run, once for a key, in its thread; with `broadcast` it shows in the channel too.
+
+        The text is plain; nobody is called but those in `mention`.
+        """
+        where, blocks = in_channel(channel), message_blocks(text, links or (), mention or ())
+        posted, created = client.post(key, where, plain(text), blocks, thread, mrkdwn=False, broadcast=broadcast)
+        return results.Posted(created=created, channel=where, message=posted.shown(client.myself()))
 
 
 def _add_message_reads(server: FastMCP, client: SlackClient, in_channel: Callable[[str], str]) -> None:

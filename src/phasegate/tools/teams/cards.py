@@ -18,6 +18,7 @@ from phasegate.tools.texts import cut_note, shown
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 MOST_BYTES = 28_000
 """Teams refuses messages over 28 KB; we count a thousand bytes to the KB, in UTF-8."""
+_LINKS = 5
 _NAME, _VALUE, _TITLE = 120, 400, 800
 """Bytes of JSON that a fact's name and value and the title may take; the text has what is left."""
 
@@ -34,6 +35,15 @@ class Fact(BaseModel):
     value: str = Field(min_length=1, max_length=2000)
 
 
+class Link(BaseModel):
+    """Where more is to be read, such as a ticket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=1, max_length=300)
+    url: str = Field(description="https address", min_length=1, max_length=2000)
+
+
 class Card(BaseModel):
     """What a card says."""
 
@@ -43,7 +53,10 @@ class Card(BaseModel):
     title: str
     text: str
     facts: list[Fact] = []
+    label: str = ""
+    """What the colour means, in words: `To decide`."""
     link: str = ""
+    links: list[Link] = []
     severity: Severity = "info"
 
 
@@ -55,7 +68,8 @@ def message(card: Card) -> bytes:
     """
     text, title = literal(card.text), _title(card)
     rest = [*map(_fact, card.facts), _footer(card)]
-    actions = [_open(card.link)] if card.link else []
+    more = [_open(each.url, _cut(literal(each.title), _NAME)) for each in card.links[:_LINKS] if each.url != card.link]
+    actions = [*([_open(card.link)] if card.link else []), *more]
 
     def written(text: str) -> bytes:
         return _written([title, *_paragraphs(text), *rest], actions)
@@ -92,7 +106,8 @@ def _written(body: list[dict[str, Any]], actions: list[dict[str, Any]]) -> bytes
 
 def _title(card: Card) -> dict[str, Any]:
     title = _run(_cut(literal(card.title), _TITLE), weight="Bolder", size="Large")
-    return {"type": "Container", "style": _STYLES[card.severity], "bleed": True, "items": [_block(title)]}
+    label = [_block(_run(_cut(literal(card.label), _NAME), weight="Bolder"))] if card.label.strip() else []
+    return {"type": "Container", "style": _STYLES[card.severity], "bleed": True, "items": [_block(title), *label]}
 
 
 def _paragraphs(text: str) -> list[dict[str, Any]]:
@@ -109,8 +124,8 @@ def _footer(card: Card) -> dict[str, Any]:
     return _block(_run(_cut(literal(card.key), _VALUE), size="Small", isSubtle=True))
 
 
-def _open(link: str) -> dict[str, Any]:
-    """A button that names the host it leads to."""
+def _open(link: str, title: str = "") -> dict[str, Any]:
+    """A button that names the host it leads to, or what it opens."""
     try:
         parts = urlsplit(link)
         host = parts.hostname if parts.scheme == "https" and "@" not in parts.netloc else None
@@ -118,7 +133,7 @@ def _open(link: str) -> dict[str, Any]:
         host = None
     if not host or not link.isascii() or not link.isprintable() or re.search(r"[\s\\]", link):
         raise InvalidInput("the link is not an https address", fix="give an address such as https://host/path")
-    return {"type": "Action.OpenUrl", "title": f"Open {host}", "url": link}
+    return {"type": "Action.OpenUrl", "title": title or f"Open {host}", "url": link}
 
 
 def _block(*inlines: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
 from phasegate.tools.serving import WRITE, new_server, setting, tool
-from phasegate.tools.teams.cards import Card, Fact, Severity
+from phasegate.tools.teams.cards import Card, Fact, Link, Severity
 from phasegate.tools.teams.client import TeamsClient
 from phasegate.tools.teams.results import PostedCard
 
@@ -44,13 +44,17 @@ def serving(client: TeamsClient) -> FastMCP:
         facts: Annotated[list[Fact], Field(description="lines such as Risk: low", max_length=20)] = [],  # noqa: B006
         link: Annotated[str, Field(description="https address of the card's one button", max_length=2000)] = "",
         severity: Severity = "info",
+        label: Annotated[str, Field(description="the severity in words, below the title", max_length=100)] = "",
+        links: Annotated[list[Link], Field(description="more buttons, at most 5", max_length=20)] = [],  # noqa: B006
     ) -> PostedCard:
         """Posts a card into the channel.
 
         Not idempotent: only while this server runs does it know a key again. When an error says that the card may or
         may not have been posted, do not call again by yourself: somebody has to look into the channel.
         """
-        card = Card(key=key, title=title, text=text, facts=facts, link=link, severity=severity)
+        card = Card(
+            key=key, title=title, text=text, facts=facts, link=link, links=links, label=label, severity=severity
+        )
         return PostedCard(key=key, created=client.post(card))
 
     return server

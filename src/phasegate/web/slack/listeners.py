@@ -1,6 +1,7 @@
 """Bolt: which clicks there are. Messages, mentions and commands are none: no listener hears them."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -40,7 +41,7 @@ def listening(door: Door) -> AsyncApp:
     bolt.block_action(APPROVE)(_pressed(partial(door.decide, kind=DecisionKind.approve)))
     bolt.block_action(CHANGES)(_pressed(door.ask))
     bolt.block_action(REJECT)(_pressed(door.ask))
-    bolt.block_action(OPEN)(_pressed(_opened))
+    bolt.block_action(re.compile(rf"{OPEN}(-[0-9]+)?"))(_pressed(_opened))
     bolt.view_submission(CHANGES)(_submitted(partial(door.decide, kind=DecisionKind.request_changes)))
     bolt.view_submission(REJECT)(_submitted(partial(door.decide, kind=DecisionKind.reject)))
     return bolt

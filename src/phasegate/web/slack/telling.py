@@ -2,7 +2,7 @@
 
 from phasegate.app.gate_card import current, gate_card
 from phasegate.ledger import GateRecord, GateStatus
-from phasegate.tools.slack.cards import Card, Fact, answered, asking
+from phasegate.tools.slack.cards import FACTS, Card, Fact, Link, answered, asking
 from phasegate.web.parts import Parts
 from phasegate.web.problems import Problem
 from phasegate.web.slack.clicks import Click
@@ -47,8 +47,9 @@ async def show(parts: Parts, slack: Workspace, click: Click, reason: str = "") -
 async def card_of(parts: Parts, gate: GateRecord, closed: str = "") -> Card:
     """The gate's card as of now; `closed` is what it says in place of what the gate asks, or of what came of it."""
     card = await gate_card(parts.app, parts.inbox, gate, parts.settings.address, closed)
-    facts = [Fact(title=title, value=value) for title, value in card.facts]
-    return Card(gate=str(gate.key), title=card.title, summary=card.summary, facts=facts, link=card.link)
+    facts = [Fact(title=title, value=value) for title, value in card.facts[:FACTS]]
+    links = [Link(title=title, url=url) for title, url in card.links]
+    return Card(gate=str(gate.key), title=card.title, summary=card.summary, facts=facts, link=card.link, links=links)
 
 
 async def words_of(parts: Parts, click: Click, problem: Problem) -> str:

@@ -268,7 +268,7 @@ async def test_a_gate_that_was_decided_before_it_could_be_told_gets_no_buttons(t
         (message,) = there.slack.ops.messages
         assert "approved by ada" in message.text
         assert "phasegate-approve" not in str(message.blocks)
-        assert d.sessions.calls == ["slack.post_message"]
+        assert d.sessions.calls == ["slack.post_run_message"]
 
 
 async def test_a_card_that_a_dead_process_posted_is_closed_though_the_gate_was_decided_meanwhile(

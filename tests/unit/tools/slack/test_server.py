@@ -21,7 +21,13 @@ async def test_tools_say_what_they_do(at: Desk) -> None:
     reads = {"find_message", "read_thread", "list_channels", "look_up_user", "get_user"}
     assert {name for name, tool in tools.items() if tool.annotations == READ} == reads
     assert {name for name, tool in tools.items() if tool.annotations == KEYED_WRITE} == set(tools) - reads
-    assert set(tools) - reads == {"post_message", "update_message", "post_gate_card", "update_gate_card"}
+    assert set(tools) - reads == {
+        "post_message",
+        "update_message",
+        "post_gate_card",
+        "post_run_message",
+        "update_gate_card",
+    }
     assert all(tool.description and tool.outputSchema for tool in tools.values())
     assert "mrkdwn" not in tools["post_message"].inputSchema["properties"]
 
