@@ -22,9 +22,9 @@ def generated() -> dict[Path, str]:
     page = DOCS / "architecture.md"
     drawn = f"```mermaid\n{picture(load_team().flow('sdlc'))}```"
     commands = DOCS / "cli.md"
-    told = _between(commands.read_text(), "commands", "\n".join(_help(root, "phasegate")))
+    told = _between(commands.read_text(encoding="utf-8"), "commands", "\n".join(_help(root, "phasegate")))
     return {
-        page: _between(page.read_text(), "picture", drawn),
+        page: _between(page.read_text(encoding="utf-8"), "picture", drawn),
         commands: _between(told, "exit codes", _exit_codes()),
     }
 
@@ -51,4 +51,4 @@ def _between(text: str, name: str, content: str) -> str:
 
 if __name__ == "__main__":
     for path, content in generated().items():
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")

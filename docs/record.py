@@ -92,7 +92,7 @@ def draw(name: str, command: str, parts: Sequence[RenderableType]) -> None:
     picture = console.export_svg(title="phasegate", theme=SVG_EXPORT_THEME, unique_id=name)
     IMAGES.mkdir(exist_ok=True)
     # The font is the reader's own: a picture in the docs fetches nothing.
-    (IMAGES / f"{name}.svg").write_text(re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.S))
+    (IMAGES / f"{name}.svg").write_text(re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.S), encoding="utf-8")
 
 
 def main() -> None:

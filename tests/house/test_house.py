@@ -1,5 +1,6 @@
 """What the repository says of itself: packaging, dependencies, documents."""
 
+import ast
 import doctest
 import importlib
 import json
@@ -120,3 +121,30 @@ def test_the_lock_holds_what_is_declared() -> None:
 def test_examples_in_docstrings_hold(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
+
+
+def _without_encoding(call: ast.Call) -> bool:
+    """Whether it reads or writes text in whatever encoding the locale of the day has."""
+    given = {keyword.arg for keyword in call.keywords}
+    if given & {"encoding", None}:
+        return False
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name in {"read_text", "write_text"}:
+        return isinstance(call.func, ast.Attribute) and len(call.args) < {"read_text": 1, "write_text": 2}[name]
+    if name in {"run", "Popen", "check_output"}:
+        return bool(given & {"text", "universal_newlines"})
+    if name in {"open", "NamedTemporaryFile", "TemporaryFile"}:
+        modes = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        return any(set(mode) <= set("rwax+t") and mode for mode in modes)
+    return False
+
+
+@pytest.mark.parametrize("folder", ["src", "docs", "bench"])
+def test_text_is_read_and_written_in_a_named_encoding(folder: str) -> None:
+    found = [
+        f"{path.relative_to(TOP)}:{node.lineno}"
+        for path in sorted((TOP / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _without_encoding(node)
+    ]
+    assert found == []

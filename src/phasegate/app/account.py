@@ -91,8 +91,8 @@ def account(port: int = 0) -> Iterator[Account]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
+        encoding="utf-8",
     )
     with process:
         try:

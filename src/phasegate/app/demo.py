@@ -51,7 +51,7 @@ class Result:
 def fresh_folder(top: Path) -> Path:
     """The next numbered folder in there, which Git ignores as a whole."""
     top.mkdir(parents=True, exist_ok=True)
-    (top / ".gitignore").write_text("*\n")
+    (top / ".gitignore").write_text("*\n", encoding="utf-8")
     taken = [int(entry.name) for entry in top.iterdir() if entry.name.isdigit()]
     return top / str(max(taken, default=0) + 1)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from phasegate.app.app import App, open_app
+from phasegate.app.opening import require_locks
 from phasegate.core import PhasegateError
 from phasegate.workflow.lease import Fence
 from phasegate.workflow.worker import Worker
@@ -20,7 +21,11 @@ def worker_of(app: App, executor: str = "") -> Worker:
     Args:
         app: where.
         executor: its name, where its lease was begun already.
+
+    Raises:
+        Exhausted: The file system has no locks.
     """
+    require_locks(app.state)
 
     @asynccontextmanager
     async def parts(fence: Fence) -> "AsyncIterator[Segments]":

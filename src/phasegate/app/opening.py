@@ -56,6 +56,16 @@ def system_key(state: Path, *, in_use: bool) -> PrivateKey:
         return unlock_key(path, None) if path.exists() else create_key(path, None)
 
 
+def require_locks(state: Path) -> None:
+    """Refuse to work where files cannot be locked: a release, which publishes under a lock, would fail at its end.
+
+    Raises:
+        Exhausted: The file system has no locks.
+    """
+    with open_owned(state / ".locks", "ab") as file:
+        take_lock(file)
+
+
 def has_runs(connection: sa.Connection) -> bool:
     """Tell whether any run was begun here."""
     return connection.execute(sa.select(sa.literal(1)).select_from(runs).limit(1)).first() is not None

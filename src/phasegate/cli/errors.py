@@ -13,6 +13,16 @@ import click
 from phasegate.core import Exhausted, InvalidInput, PhasegateError, Refused
 
 INTERRUPTED = 130
+_UNUSABLE = {
+    errno.EACCES: "let yourself write there",
+    errno.EPERM: "let yourself write there",
+    errno.EROFS: "this file system is mounted read-only: work where it can be written",
+    errno.EDQUOT: "your quota is used up: free some space",
+    errno.ENOLCK: "keep the repository on a disk with file locks",
+    errno.ENAMETOOLONG: "move the repository to a shorter path",
+    errno.EMFILE: "allow more open files: ulimit -n 1024",
+}
+"""What to do where the machine refuses a file."""
 EXIT_CODES = {
     0: "done",
     1: "something failed that is not your fault",
@@ -51,6 +61,9 @@ def report(error: BaseException) -> int:
             )
         case OSError(errno=errno.EPIPE):
             return 1
+        case OSError() if error.errno in _UNUSABLE:
+            where = f"'{error.filename}'" if error.filename else "a file"
+            return _say(Exhausted(f"{where} cannot be used: {error.strerror}", fix=_UNUSABLE[error.errno]))
     return _unexpected(error)
 
 

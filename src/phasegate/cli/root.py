@@ -20,6 +20,7 @@ from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
 from phasegate.cli.spec import spec
 from phasegate.cli.start import init, lint, manager
+from phasegate.cli.streams import show_plainly
 from phasegate.cli.token import token
 from phasegate.cli.tools import tools
 from phasegate.cli.trace import trace
@@ -54,6 +55,7 @@ def root() -> None:
 
 def main() -> None:
     """Runs the command, and ends the process with its exit code."""
+    show_plainly()
     try:
         code = root.main(prog_name="phasegate", standalone_mode=False)
     except SystemExit:

@@ -98,7 +98,7 @@ def _hash(content: bytes) -> str:
 
 def _backend_text() -> str:
     # As text: below -I the backend sees the environment's packages, and neither ours nor the tree's on its path.
-    return Path(__file__).with_name("build_inside.py").read_text()
+    return Path(__file__).with_name("build_inside.py").read_text(encoding="utf-8")
 
 
 def _made(outcome: Outcome, path: str) -> bytes:

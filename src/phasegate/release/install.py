@@ -6,7 +6,6 @@ without declaring it is not there to be imported.
 """
 
 import asyncio
-import fcntl
 import os
 import shutil
 import sys
@@ -25,6 +24,7 @@ from packaging.utils import canonicalize_name
 
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
+from phasegate.core.files import open_owned, take_lock
 from phasegate.release.environment import Resolved, resolve
 from phasegate.release.index import Receipt
 from phasegate.release.process import Ran, run
@@ -83,7 +83,7 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
             await _pip(receipt, into)
             _check_installed(receipt, into)
             with _written(into):
-                (into / _WHOLE).write_text(wanted)
+                (into / _WHOLE).write_text(wanted, encoding="utf-8")
     return Installation(project=receipt.project, version=receipt.version, folder=into)
 
 
@@ -97,14 +97,14 @@ def _locked(into: Path) -> IO[str]:
     """The folder's lock; it goes with the process that held it."""
     with _written(into):
         into.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(into.with_name(f".{into.name}.lock"), "a")  # noqa: SIM115 - closed by who holds it
-    fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = open_owned(into.with_name(f".{into.name}.lock"), "a")
+    take_lock(lock, wait=True)
     return lock
 
 
 def _is_whole(into: Path, wanted: str) -> bool:
     mark = into / _WHOLE
-    return mark.is_file() and mark.read_text() == wanted
+    return mark.is_file() and mark.read_text(encoding="utf-8") == wanted
 
 
 @contextmanager

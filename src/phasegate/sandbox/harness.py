@@ -59,7 +59,7 @@ def main() -> None:
     measure.stop()
     missing = _missing(measure, want["module"])
     report = {"code": int(code), "cases": witness.cases, "broken": witness.broken, "missing": missing}
-    with open(want["report"], "w") as stream:
+    with open(want["report"], "w", encoding="utf-8") as stream:
         json.dump(report, stream)
 
 

@@ -168,7 +168,7 @@ async def _run(task: _Task, names: frozenset[str], module: Planted, chance: rand
     tree |= {path: seeded(tree[path], names, chance) for path in task.tests if path in tree}
     report = f"{secrets.token_hex(8)}.json"
     request = {"tests": list(task.tests), "conftests": task.conftests, "module": task.module, "report": report}
-    harness = (resources.files("phasegate.sandbox") / "harness.py").read_text()
+    harness = (resources.files("phasegate.sandbox") / "harness.py").read_text(encoding="utf-8")
     command = [sys.executable, "-I", "-c", harness, json.dumps(request)]
     outcome = await task.sandbox.run(command, files=tree, limits=task.limits, collect=[report])
     problems: list[str] = []

@@ -37,9 +37,9 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
             (top / name).mkdir()
         _lay(top / "work", files)
         (top / "etc" / "passwd").write_text(
-            f"sandboxed:x:{owner or os.getuid()}:{owner or os.getgid()}::{HOME}:/bin/sh\n"
+            f"sandboxed:x:{owner or os.getuid()}:{owner or os.getgid()}::{HOME}:/bin/sh\n", encoding="utf-8"
         )
-        (top / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+        (top / "etc" / "hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
         if owner is not None:
             _give(top, owner)
         yield top

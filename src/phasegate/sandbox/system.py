@@ -54,7 +54,7 @@ def shimmed(command: list[str], limits: Limits, *, user: int | None, processes: 
         "open_files": limits.open_files,
         "processes": processes,
     }
-    text = (resources.files("phasegate.sandbox") / "shim.py").read_text()
+    text = (resources.files("phasegate.sandbox") / "shim.py").read_text(encoding="utf-8")
     return [sys.executable, "-I", "-S", "-c", text, json.dumps(want), *command]
 
 

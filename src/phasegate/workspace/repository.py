@@ -1,5 +1,6 @@
 """A Git repository as trees and commits."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import NamedTuple, Self
 import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
-from phasegate.core import InvalidInput, PhasegateError, visible
+from phasegate.core import Held, InvalidInput, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
 from phasegate.workspace.state import link_state, state_directory
@@ -67,9 +68,7 @@ class Workspace:
         found = pygit2.discover_repository(str(path))
         if found is None:
             raise InvalidInput(f"'{path}' is not in a Git repository", fix="make one: 'phasegate init DIR'")
-        repository = pygit2.Repository(
-            str(path)
-        )  # not `found`: from there a `.git` file is not seen, nor its work tree
+        repository = _opened(path)  # not `found`: from there a `.git` file is not seen, nor its work tree
         if repository.is_bare:
             raise InvalidInput(f"the repository '{path}' has no working directory", fix="clone it, and work there")
         if repository.head_is_unborn:
@@ -286,6 +285,7 @@ class Workspace:
             return True
         if not self.contains(commit, head):
             return False
+        self.refuse_locked(target)
         if target != repository.head.name:
             return self._advance(reference, commit)
         paths = [path for path, _ in self.difference(head, commit)]
@@ -296,6 +296,15 @@ class Workspace:
         reference.set_target(pygit2.Oid(hex=commit))  # refused where somebody else moved it since it was read
         return True
 
+    def refuse_locked(self, branch: str) -> None:
+        """Refuse to land while Git's index or the branch is locked, before any file is written.
+
+        Raises:
+            Held: A Git command works there, or one that was killed left its lock.
+        """
+        _refuse_lock(Path(self._repository.path) / "index.lock")
+        self._refuse_ref_lock(branch)
+
     def _advance(self, reference: pygit2.Reference, commit: str) -> bool:
         if self._repository.lookup_branch(reference.shorthand).is_checked_out():
             return False
@@ -304,9 +313,13 @@ class Workspace:
 
     def _point(self, name: str, commit: str) -> None:
         new = [folder for folder in Path(name).parents if not (self.state.parent / folder).exists()]
+        self._refuse_ref_lock(name)
         self._repository.references.create(name, pygit2.Oid(hex=commit), force=True)
         for folder in new:
             sync_folder((self.state.parent / folder).parent)
+
+    def _refuse_ref_lock(self, name: str) -> None:
+        _refuse_lock(self.state.parent / f"{name}.lock")
 
     def _setting(self, name: str) -> str:
         try:
@@ -343,6 +356,34 @@ class Workspace:
         commit = str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
         sync_folder(self.state.parent / "objects")  # the library puts an object's folder on disk, not the one above
         return commit
+
+
+def _opened(path: Path) -> pygit2.Repository:
+    try:
+        return pygit2.Repository(str(path))
+    except pygit2.GitError as error:
+        message, fix = _unusable(path, str(error))
+        raise InvalidInput(message, fix=fix) from error
+
+
+def _refuse_lock(lock: Path) -> None:
+    if lock.exists():
+        raise Held(
+            f"a Git command has locked '{lock.with_suffix('')}'",
+            fix=f"let it end; if none runs, remove what it left: rm {shlex.quote(str(lock))}",
+        )
+
+
+def _unusable(path: Path, reason: str) -> tuple[str, str]:
+    """What to say of a repository that Git's library does not open, and what to do."""
+    if "not owned by current user" in reason:
+        # Whoever owns it writes its configuration, which names programs that Git runs: its own rule is followed.
+        top = reason.partition("'")[2].rpartition("'")[0] or str(path)
+        fix = f"git config --global --add safe.directory {shlex.quote(top)}"
+        return f"the repository '{top}' belongs to another user, and Git trusts only yours", fix
+    if "object format" in reason:
+        return f"the repository '{path}' names its objects by SHA-256", "use one that names them by SHA-1: 'git init'"
+    return f"the repository '{path}' cannot be opened: {reason}", "see what 'git status' says there"
 
 
 def _listing(tree: pygit2.Tree, folder: str) -> Iterator[tuple[str, str, str]]:

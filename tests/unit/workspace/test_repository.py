@@ -1,3 +1,5 @@
+import os
+import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +8,7 @@ import pygit2
 import pytest
 from pygit2.enums import FileMode, FileStatus
 
-from phasegate.core import InvalidInput, PhasegateError
+from phasegate.core import Held, InvalidInput, PhasegateError
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -249,3 +251,45 @@ def test_a_folder_that_is_in_no_repository_says_how_to_make_one(tmp_path: Path) 
     with pytest.raises(InvalidInput, match="not in a Git repository") as error:
         Workspace.open(tmp_path)
     assert "phasegate init" in error.value.fix
+
+
+@pytest.mark.parametrize("lock", ["index.lock", "refs/heads/main.lock"])
+def test_a_lock_of_git_is_found_before_a_file_is_written(workspace: Workspace, lock: str) -> None:
+    commit, head = _commit(workspace, {"README.md": b"# Released\n", "b.md": b"b"}), workspace.head()
+    (workspace.folder / ".git" / lock).touch()
+    with pytest.raises(Held, match="has locked") as refused:
+        workspace.land(commit, head)
+    assert (workspace.head(), (workspace.folder / "b.md").exists()) == (head, False)
+    subprocess.run(refused.value.fix.partition(": ")[2], shell=True, check=True)
+    assert workspace.land(commit, head)
+    assert workspace.head() == commit
+
+
+def test_a_lock_on_the_branch_of_a_run_is_told(workspace: Workspace) -> None:
+    workspace.point("phasegate/r1", workspace.head())
+    (workspace.folder / ".git" / "refs" / "heads" / "phasegate" / "r1.lock").touch()
+    with pytest.raises(Held, match="has locked") as refused:
+        workspace.point("phasegate/r1", _commit(workspace, {"b.md": b"b"}))
+    assert refused.value.fix.endswith("phasegate/r1.lock")
+
+
+def test_a_repository_of_somebody_else_is_told_as_git_tells_it(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.getuid():
+        pytest.skip("only root gives files away")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = [workspace.folder, *workspace.folder.rglob("*")]
+    for path in paths:
+        os.chown(path, 65534, 65534)
+    with pytest.raises(InvalidInput, match="belongs to another user") as refused:
+        Workspace.open(workspace.folder)
+    top = str(workspace.folder).rstrip("/")
+    assert refused.value.fix == f"git config --global --add safe.directory {top}"
+
+
+def test_a_repository_with_sha_256_is_told(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--object-format=sha256", str(tmp_path)], check=True)
+    with pytest.raises(InvalidInput, match="SHA-256") as refused:
+        Workspace.open(tmp_path)
+    assert "SHA-1" in refused.value.fix

@@ -21,7 +21,9 @@ def formatted(source: str) -> str:
         "--stdin-filename=module.py",
         "-",
     ]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, input=source, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8"
+    )
     if done.returncode:
         raise SyntaxError(f"{done.stderr.strip()} in\n{source}")
     return done.stdout

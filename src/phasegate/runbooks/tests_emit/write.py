@@ -61,7 +61,7 @@ def compile_tests(
 
 def support_files(package: str) -> dict[str, bytes]:
     """What the tests of every runbook of a package need beside themselves: `tests/conftest.py`."""
-    text = (resources.files("phasegate.runbooks.tests_emit") / "conftest.py.tmpl").read_text()
+    text = (resources.files("phasegate.runbooks.tests_emit") / "conftest.py.tmpl").read_text(encoding="utf-8")
     return {"tests/conftest.py": formatted(text.replace("@package@", package)).encode()}
 
 
