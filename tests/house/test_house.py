@@ -148,3 +148,9 @@ def test_text_is_read_and_written_in_a_named_encoding(folder: str) -> None:
         if isinstance(node, ast.Call) and _without_encoding(node)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("name", ["sandbox/shim.py", "sandbox/harness.py", "release/build_inside.py"])
+def test_a_program_that_is_given_as_an_argument_is_ascii(name: str) -> None:
+    """An argument is encoded as the locale of the day has it."""
+    assert (resources.files("phasegate") / name).read_bytes().isascii()

@@ -1,6 +1,6 @@
 """The process between Phasegate and a command under sandlock: sets the rules, adopts orphans, and ends them all.
 
-It runs by its path, apart from the package: `python -I landlock_launch.py POLICY program argument…`
+It runs by its path, apart from the package: `python -I landlock_launch.py POLICY program argument...`
 """
 
 import ctypes

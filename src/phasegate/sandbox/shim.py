@@ -1,7 +1,7 @@
 """Runs inside: takes the last rights away, sets the limits, and becomes the command.
 
 It is handed to the interpreter as text (`-c`), so it imports nothing of ours:
-`python -I -S -c TEXT '{"user": 61001, "memory": …}' program argument…`
+`python -I -S -c TEXT '{"user": 61001, "memory": ...}' program argument...`
 """
 
 import ctypes
