@@ -18,6 +18,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 
 from phasegate.core.errors import InvalidInput
 
+_UP_TO = re.compile(r"\b(?:up to|maximum of|at most) (\d{1,4})\b")
 _TOKEN = re.compile(r"(next|page|nextpage|continuation|nextcontinuation)?(token|marker)", re.IGNORECASE)
 
 
@@ -84,6 +85,15 @@ class Operation:
     def required(self) -> tuple[str, ...]:
         """Names of the parameters that a call cannot do without."""
         return tuple(getattr(self.model.input_shape, "required_members", ()))
+
+    def most_of(self, name: str) -> int | None:
+        """How many values a list parameter takes; None where neither its model nor its documentation tells."""
+        shape = self.inputs.get(name)
+        if not isinstance(shape, ListShape):
+            return None
+        most = shape.metadata.get("max")
+        said = _UP_TO.search(str(shape.documentation))
+        return int(most) if most else int(said[1]) if said else None
 
     @property
     def output(self) -> StructureShape | None:

@@ -199,3 +199,23 @@ def test_an_undo_cannot_read_what_the_change_answers() -> None:
         "guard: {max_changes: 1}\n"
     )
     assert "unknown-field" in [finding.rule for finding in found(text)]
+
+
+def test_calls_that_cannot_follow_at_once_are_named() -> None:
+    text = """\
+list: {op: ec2.DescribeInstances, items: "Reservations[].Instances[]"}
+id: InstanceId
+match: "InstanceType == 'm4.large'"
+action:
+  - {op: ec2.StopInstances, params: {InstanceIds: ["=InstanceId"]}}
+  - {op: ec2.ModifyInstanceAttribute, params: {InstanceId: "=InstanceId", InstanceType: {Value: m5.large}}}
+"""
+    (finding,) = found(text)
+    assert (finding.rule, finding.line, finding.blocking) == ("no-wait", 6, True)
+
+
+def test_a_date_that_what_was_never_used_lacks_is_named() -> None:
+    text = 'list: iam.ListUsers\nscope: {regions: global}\nid: UserName\nmatch: "age_days(PasswordLastUsed) > `90`"\n'
+    (finding,) = found(text)
+    assert (finding.rule, finding.blocking) == ("null-date", False)
+    assert found(text.replace("age_days", "PasswordLastUsed == null || age_days")) == []

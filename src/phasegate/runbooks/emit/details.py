@@ -128,7 +128,7 @@ class Detailer:
         # AWS limits how many values a filter takes; the same rows come back however the ids are grouped
         body = (
             f"    ids = distinct({left} for {self.item} in {self._items})\n"
-            f"    rows = ({row} for some in chunks(ids, {_IDS_A_CALL}) for {row} in {lister}(scan, some))\n"
+            f"    rows = ({row} for some in chunks(ids, {_ids_a_call(entry)}) for {row} in {lister}(scan, some))\n"
             f"    index = Index(rows, lambda {row}: {right})\n"
         )
         found = f"index.{'all' if entry.many else 'first'}({left})"
@@ -180,6 +180,14 @@ class Detailer:
         )
         told = f"{asked.stat} of {asked.name} in the last {asked.days:g} days."
         return self._each(entry.as_, told, body, calls=True)
+
+
+def _ids_a_call(entry: Join) -> int:
+    """How many ids the parameter that takes them may hold."""
+    listing = entry.list_[0]
+    taking = [name for name, value in listing.params.items() if value == "=_ids"]
+    limits = [aws.operation(listing.op).most_of(name) for name in taking]
+    return min([_IDS_A_CALL, *(limit for limit in limits if limit)])
 
 
 def _is_shared(entry: Get) -> bool:

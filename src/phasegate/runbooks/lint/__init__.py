@@ -9,6 +9,7 @@ from phasegate.runbooks.lint import expressions
 from phasegate.runbooks.lint.actions import check_actions
 from phasegate.runbooks.lint.frame import check_frame
 from phasegate.runbooks.lint.item import item
+from phasegate.runbooks.lint.meaning import check_meaning
 from phasegate.runbooks.lint.report import CHECK, Report
 from phasegate.runbooks.lint.source import Node, nodes
 from phasegate.runbooks.model import load
@@ -82,3 +83,4 @@ def _check(report: Report, root: Node) -> None:
             expressions.check(report, written, outer)
     check_frame(report, root, after)
     check_actions(report, root, after)
+    check_meaning(report, root)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from phasegate.core.findings import Severity
 from phasegate.runbooks import aws
-from phasegate.runbooks.lint import calls, expressions
+from phasegate.runbooks.lint import calls, expressions, meaning
 from phasegate.runbooks.lint.metrics import check_metric
 from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node, node_of
@@ -101,6 +101,7 @@ def _step(report: Report, step: Node, parent: Type) -> Type:
     ids = step.get("ids")
     if ids:
         expressions.check(report, ids, parent)
+    meaning.check_size(report, step, found, "batch")
     return _kept(report, step, _row(report, step, found), parent)
 
 
@@ -189,6 +190,7 @@ def _list(report: Report, entry: Node, current: Type, names: Record) -> Type:
         report.add("join", Severity.high, by or entry, "the join does not say on what", "add by: [left, right]")
     for side, outer in zip(sides, (current, joined(row, names, "the row")), strict=False):
         expressions.check(report, side, outer)
+    meaning.check_ids(report, entry.value["list"])
     many = entry.get("many")
     return _selected(report, entry, Many(element=row) if many and many.value else row)
 
@@ -199,6 +201,7 @@ def _set(report: Report, entry: Node, current: Type, names: Record) -> Type:
         source = listing.get("list")
         row = joined(rows(report, source, names), names, "the row") if source else ANYTHING
         value = _element(_selected(report, listing, row))
+        meaning.check_values(report, listing, value, has_row=source is not None)
         element = value if element is None else one_of(element, value)
     return Many(element=element or ANYTHING)
 
@@ -210,6 +213,8 @@ def _batch(report: Report, entry: Node, current: Type, names: Record) -> Type:
     ids = entry.get("ids")
     if ids:
         expressions.check(report, ids, current)
+    if found:
+        meaning.check_size(report, entry, found, "size")
     where = entry.get("rows")
     row = _element(expressions.check(report, where, of(found.output))) if where and found else ANYTHING
     by = entry.get("by")
