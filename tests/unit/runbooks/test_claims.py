@@ -18,6 +18,7 @@ SPECS = {path.name: path for path in sorted((Path(__file__).parents[3] / "specs"
 VOLUMES = "001-unattached-ebs-volumes"
 VERDICT, EVIDENCE, LEFT_OUT = "test_verdict", "test_evidence", "test_left_out_says_why"
 CHANGE, SNAPSHOT, UNDO = "test_change", "test_snapshot_comes_first", "test_undo_is_recorded"
+BACK = "test_undo_gives_back"
 AGAIN, HELD = "test_second_apply_changes_nothing", "test_protected_is_held_back"
 SHOWN = {
     VOLUMES: [
@@ -28,16 +29,16 @@ SHOWN = {
         {CHANGE, SNAPSHOT},
         {AGAIN},
         {HELD},
-        {UNDO},
+        {UNDO, BACK},
     ],
-    "002-snapshot-unreferenced": [*[{VERDICT}] * 7, {CHANGE}, {VERDICT, LEFT_OUT}, {UNDO}],
-    "003-service-idle": [{VERDICT, EVIDENCE}, *[{VERDICT}] * 5, {CHANGE}, {UNDO}, {HELD}],
+    "002-snapshot-unreferenced": [*[{VERDICT}] * 7, {CHANGE}, {VERDICT, LEFT_OUT}, {UNDO, BACK}],
+    "003-service-idle": [{VERDICT, EVIDENCE}, *[{VERDICT}] * 5, {CHANGE}, {UNDO, BACK}, {HELD}],
     "004-instance-termination-due": [
         *[{VERDICT}] * 7,
         {CHANGE, SNAPSHOT},
         {"test_failed_snapshot_stops_the_change"},
         {HELD},
-        {UNDO},
+        {UNDO, BACK},
     ],
 }
 

@@ -21,7 +21,7 @@ def problems(client: Any, operation: str, params: Mapping[str, Any]) -> list[str
         return []
     report = ParamValidator().validate(dict(params), shape).generate_report()
     wrong = [line for line in report.splitlines() if line and "Missing required parameter" not in line]
-    return [*wrong, *_outside(shape, params, ""), *_unlike(name, params)]
+    return [*wrong, *_outside(shape, params, ""), *_reserved(name, params), *_unlike(name, params)]
 
 
 def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
@@ -39,6 +39,16 @@ def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
         most = shape.metadata.get("max")
         if most is not None and isinstance(value, int | float) and value > most:
             yield f"{path} is {value}, and at most {most}"
+
+
+def _reserved(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
+    """Tags that AWS alone may set or take away."""
+    if not operation.startswith(("Add", "Copy", "Create", "Delete", "Put", "Remove", "Run", "Tag", "Untag")):
+        return
+    given = [params.get("Tags"), *(each.get("Tags") for each in params.get("TagSpecifications") or ())]
+    for tag in (entry for tags in given if isinstance(tags, list) for entry in tags if isinstance(entry, Mapping)):
+        if str(tag.get("Key", "")).startswith("aws:"):
+            yield f"the tag {tag['Key']} is one that AWS alone sets"
 
 
 def _unlike(operation: str, params: Mapping[str, Any]) -> Iterator[str]:

@@ -7,17 +7,19 @@ from typing import Any
 
 from phasegate.runbooks import aws
 from phasegate.runbooks.emit.actions import guard as guard_source
+from phasegate.runbooks.model import expressions_in
 from phasegate.runbooks.runtime.hours import Window
 from phasegate.runbooks.tests_emit.choose import Example
 from phasegate.runbooks.tests_emit.detection import Test, account
 from phasegate.runbooks.tests_emit.literal import script, source
 from phasegate.runbooks.tests_emit.places import TAG, Slot
 from phasegate.runbooks.tests_emit.plan import Plan
-from phasegate.runbooks.tests_emit.remedy import Remedy, Step, afterwards
+from phasegate.runbooks.tests_emit.remedy import Remedy, Step, afterwards, remedy
 from phasegate.runbooks.tests_emit.tables import Account, copies, tables
-from phasegate.runbooks.tests_emit.values import NOW
+from phasegate.runbooks.tests_emit.values import ABSENT, NOW
 
 _MOST_COPIES = 30
+_OWN_TAG = "a-tag-of-its-own"
 
 
 def prepared(plan: Plan) -> Iterator[str]:
@@ -41,6 +43,7 @@ def changes(plan: Plan) -> Iterator[Test]:
     yield _change(plan)
     yield from _snapshots(plan, plan.remedy)
     yield from _undo(plan.remedy)
+    yield from _gives_back(plan)
     yield _again()
     if any(a.get("verify") for a in plan.document["action"]):
         yield _unverified()
@@ -169,6 +172,46 @@ def _undo(remedy: Remedy) -> Iterator[Test]:
             f"    assert undo == {source(expected)}\n"
             '    steps = [line["step"] for line in log]\n    assert steps.index("undo") < steps.index("change")\n',
         )
+
+
+def _gives_back(plan: Plan) -> Iterator[Test]:
+    """A test over a match that has a tag and all fields that the undo reads: each must come back."""
+    if plan.remedy is None or not plan.remedy.undo:
+        return
+    full = plan.still_matches({**plan.usual.choice, **_undone(plan)}) or plan.one
+    found = remedy(plan.anatomy, full.cases[0])
+    told = "".join(
+        f"    {line}\n" for text in script(tables(plan.anatomy, full)) for line in text.splitlines()
+    ) + "".join(f"    {_told(step, last=False)}\n" for step in found.steps)
+    undo = [{"call": call, "params": params} for call, params in found.undo]
+    yield (
+        "test_undo_gives_back",
+        "The recorded undo gives back what a match with a tag of its own had, and AWS takes it.",
+        f"def test_undo_gives_back(answers: Any, approver: Any) -> None:\n{{doc}}{told}"
+        "    approver.apply(replace(OPEN, has_worked=None), order())\n"
+        '    undo = [line for line in approver.log() if line["step"] == "undo"]\n'
+        f'    assert [{{"call": line["call"], "params": line["params"]}} for line in undo] == {source(undo)}\n'
+        '    assert [answers.refused(line["call"], line["params"]) for line in undo] == [[]] * len(undo)\n',
+    )
+
+
+def _undone(plan: Plan) -> dict[Slot, Any]:
+    """A tag that no rule speaks of, and a value for each field that the undo reads and that may be missing."""
+    listing = plan.anatomy.listing
+    read = {name for a in plan.document["action"] if a.get("undo") for name in _read_by(a["undo"].get("params"))}
+    choice: dict[Slot, Any] = {}
+    for slot, known in plan.anatomy.space.slots.items():
+        name = str(slot.path[-1]) if slot.source == listing.name and slot.path else ""
+        values = [value for value in known if value is not ABSENT]
+        if name in read and plan.usual.choice.get(slot, known[0]) is ABSENT and values:
+            choice[slot] = values[0]
+    if "Tags" in read:
+        choice[Slot(source=listing.name, path=(*listing.at, f"{TAG}{_OWN_TAG}"))] = "of its own"
+    return choice
+
+
+def _read_by(params: Any) -> set[str]:
+    return {word for text in expressions_in(params) for word in re.findall(r"[A-Z]\w*", text)}
 
 
 def _again() -> Test:

@@ -55,7 +55,7 @@ def _needed(plan: Plan, criterion: Criterion) -> list[str]:
     """The tests that show it together; none where no kind of test does."""
     match moment(criterion):
         case Moment.undo:
-            return ["test_undo_is_recorded"]
+            return ["test_undo_is_recorded", "test_undo_gives_back"]
         case Moment.again:
             return ["test_second_apply_changes_nothing"]
         case Moment.unapproved:
