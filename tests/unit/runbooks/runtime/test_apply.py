@@ -1,0 +1,280 @@
+"""An apply changes what was approved, is still found and is unchanged when it is read just before; else it says why."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from moto import mock_aws
+
+from phasegate.core.ids import new_id
+from phasegate.runbooks.runtime import Change, Guard, Order, Outcome, Refused, Report, Runbook, Scan, apply, run
+from phasegate.runbooks.runtime.approvals import envelope, statement
+from phasegate.runbooks.runtime.log import ActionLog
+from phasegate.runbooks.runtime.scan import Row
+
+NOW = datetime.now(UTC)
+REGION, OTHER = "eu-west-1", "eu-central-1"
+
+
+def volumes(scan: Scan) -> Iterator[Row]:
+    return scan.rows("ec2", "describe_volumes", "Volumes")
+
+
+def mark(change: Change, row: Row) -> None:
+    change.undo_with("ec2", "delete_tags", Resources=[row["VolumeId"]], Tags=[{"Key": "seen"}])
+    change.make("ec2", "create_tags", Resources=[row["VolumeId"]], Tags=[{"Key": "seen", "Value": "yes"}])
+
+
+BOOK = Runbook(
+    name="volumes",
+    title="Volumes",
+    kind="waste",
+    severity="low",
+    regions=(REGION, OTHER),
+    list_items=volumes,
+    identify=lambda scan, row: str(row["VolumeId"]),
+    is_match=lambda scan, row: row["State"] == "available",
+    evidence=lambda scan, row: {"Size": row["Size"], "age": scan.now.isoformat()},
+    changing=("age",),
+    remediate=mark,
+    guard=Guard(protect_tags=["keep"], max_changes=9),
+)
+
+
+@dataclass
+class Office:
+    """An account and somebody who approves."""
+
+    folder: Path
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+
+    def __post_init__(self) -> None:
+        public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
+        listed = {"approvers": [{"name": "ann", "public_key": public}]}
+        (self.folder / "approvers.json").write_text(json.dumps(listed))
+
+    @property
+    def log(self) -> ActionLog:
+        return ActionLog(self.folder / "log")
+
+    def volume(self, region: str = REGION, size: int = 1) -> str:
+        made = ec2(region).create_volume(Size=size, AvailabilityZone=f"{region}a")
+        return str(made["VolumeId"])
+
+    def scan(self, book: Runbook = BOOK, **more: Any) -> Report:
+        return run(book, Order(now=NOW, **more))
+
+    def sign(self, report: Report, **changed: Any) -> bytes:
+        signed = statement(report.document(), id_=new_id(8), approver="ann", expires=NOW + timedelta(days=1))
+        return envelope({**signed, **changed}, self.key.sign)
+
+    def apply(self, approval: bytes, book: Runbook = BOOK, **more: Any) -> Outcome:
+        return apply(
+            book,
+            Order(now=NOW + timedelta(minutes=5), **more),
+            approval=approval,
+            approvers=self.folder / "approvers.json",
+            log=self.log.path,
+            state=self.folder / "state",
+            pause=lambda seconds: None,
+        )
+
+
+def ec2(region: str = REGION) -> Any:
+    session: Any = boto3.Session()
+    return session.client("ec2", region_name=region)
+
+
+def marked() -> set[str]:
+    """Volumes that were changed."""
+    found = (v for region in (REGION, OTHER) for v in ec2(region).describe_volumes()["Volumes"])
+    return {v["VolumeId"] for v in found if any(tag["Key"] == "seen" for tag in v.get("Tags", ()))}
+
+
+def said(outcome: Outcome) -> dict[str, tuple[str, str]]:
+    return {changed.id: (changed.state, changed.detail) for changed in outcome.changes}
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield Office(tmp_path)
+
+
+def test_a_new_finding_blocks_nothing_and_is_left_alone(office: Office) -> None:
+    approved = office.volume()
+    approval = office.sign(office.scan())
+    new = office.volume()
+    outcome = office.apply(approval)
+    assert marked() == {approved}
+    assert said(outcome) == {approved: ("done", ""), new: ("left out", "new since the approval")}
+    assert outcome.finished
+
+
+def gone(volume: str) -> None:
+    ec2().delete_volume(VolumeId=volume)
+
+
+def grown(volume: str) -> None:
+    ec2().modify_volume(VolumeId=volume, Size=9)
+
+
+def protected(volume: str) -> None:
+    ec2().create_tags(Resources=[volume], Tags=[{"Key": "keep", "Value": ""}])
+
+
+@pytest.mark.parametrize(
+    ("meddle", "state", "detail"),
+    [
+        (gone, "left out", "gone, or no match any more"),
+        (grown, "left out", "changed since the approval; it is now {'Size': 9"),
+        (protected, "held back", "it carries the tag keep"),
+    ],
+)
+@pytest.mark.parametrize("moment", ["before the scan", "just before its change"])
+def test_what_is_no_longer_as_approved_is_left_alone(
+    office: Office, meddle: Callable[[str], None], state: str, detail: str, moment: str
+) -> None:
+    first, second = sorted([office.volume(), office.volume()])
+    approval = office.sign(office.scan())
+    book = BOOK
+    if moment == "before the scan":
+        meddle(second)
+    else:
+
+        def marks(change: Change, row: Row) -> None:
+            mark(change, row)
+            if hasattr(change, "log"):
+                meddle(second)  # while the first is changed
+
+        book = replace(BOOK, remediate=marks)
+    outcome = office.apply(approval, book)
+    assert marked() == {first}
+    assert said(outcome)[first] == ("done", "")
+    assert said(outcome)[second][0] == state
+    assert said(outcome)[second][1].startswith(detail)
+
+
+def refusing(region: str) -> Callable[[Scan], Iterator[Row]]:
+    """A listing that AWS refuses in a region."""
+
+    def listing(scan: Scan) -> Iterator[Row]:
+        if scan.region == region:
+            return scan.rows("ec2", "describe_volumes", "Volumes", VolumeIds=["vol-00000000000000000"])
+        return volumes(scan)
+
+    return listing
+
+
+def test_a_region_that_fails_blocks_no_other(office: Office) -> None:
+    here, there = office.volume(), office.volume(OTHER)
+    approval = office.sign(office.scan())
+    outcome = office.apply(approval, replace(BOOK, list_items=refusing(OTHER)))
+    assert marked() == {here}
+    assert said(outcome)[there] == (
+        "left out",
+        "not looked at: ec2.describe_volumes failed: InvalidVolume.NotFound",
+    )
+    assert [(gap.region, gap.code) for gap in outcome.gaps] == [(OTHER, "InvalidVolume.NotFound")]
+
+
+def test_a_gap_that_the_approval_names_is_none(office: Office) -> None:
+    here = office.volume()
+    book = replace(BOOK, list_items=refusing(OTHER))
+    outcome = office.apply(office.sign(office.scan(book)), book)
+    assert (marked(), outcome.gaps) == ({here}, [])
+
+
+def test_a_region_that_is_left_out_is_no_gap(office: Office) -> None:
+    here = office.volume()
+    book = replace(BOOK, list_items=refusing(OTHER))
+    outcome = office.apply(office.sign(office.scan(book, except_regions=(OTHER,))), book, except_regions=(OTHER,))
+    assert (marked(), outcome.gaps, outcome.report.errors) == ({here}, [], [])
+
+
+def test_evidence_that_time_changes_by_itself_is_not_compared(office: Office) -> None:
+    volume = office.volume()
+    report = office.scan()
+    assert report.findings[0].evidence["age"] != office.scan(replace(BOOK)).as_of
+    assert said(office.apply(office.sign(report)))[volume] == ("done", "")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"items": [{"account": "1", "region": REGION, "id": "vol-1", "digest": "0" * 64}]}, {"digest": "0" * 64}],
+)
+def test_nothing_is_changed_where_nothing_approved_is_left(office: Office, changed: dict[str, Any]) -> None:
+    office.volume()
+    with pytest.raises(Refused) as caught:
+        office.apply(office.sign(office.scan(), **changed))
+    assert caught.value.reason == "stale"
+    assert marked() == set()
+
+
+def test_an_approval_without_items_is_for_the_whole_set(office: Office) -> None:
+    volume = office.volume()
+    whole = office.sign(office.scan(), items=[], gaps=[])
+    assert said(office.apply(whole))[volume] == ("done", "")
+    again = office.sign(office.scan(), items=[], gaps=[])
+    office.volume()
+    with pytest.raises(Refused) as caught:
+        office.apply(again)
+    assert caught.value.reason == "stale"
+
+
+def test_no_more_than_the_guard_allows_are_changed(office: Office) -> None:
+    for _ in range(3):
+        office.volume()
+    with pytest.raises(Refused) as caught:
+        office.apply(office.sign(office.scan()), replace(BOOK, guard=Guard(max_changes=2)))
+    assert (caught.value.reason, marked()) == ("guard", set())
+
+
+def test_a_dry_run_says_what_the_guard_would_hold_back(office: Office) -> None:
+    kept, free = office.volume(), office.volume()
+    protected(kept)
+    report = office.scan(replace(BOOK, guard=Guard(protect_tags=["keep"], max_changes=0)))
+    assert {f.id: f.held_back for f in report.findings} == {kept: "it carries the tag keep", free: ""}
+    assert report.refusal == "1 changes are more than the 0 that the guard allows"
+
+
+def test_a_change_that_aws_would_refuse_is_held_back(office: Office) -> None:
+    volume = office.volume()
+
+    def impossible(change: Change, row: Row) -> None:
+        change.undo_with("ec2", "create_volume", AvailabilityZone="a", VolumeType="standard", Throughput=1)
+        change.make("ec2", "delete_volume", VolumeId=row["VolumeId"])
+
+    book = replace(BOOK, remediate=impossible)
+    outcome = office.apply(office.sign(office.scan(book)), book)
+    assert said(outcome)[volume] == (
+        "held back",
+        "the undo, ec2.create_volume would be refused: a volume of type standard takes no Throughput",
+    )
+
+
+def test_a_change_whose_end_is_not_logged_is_told_at_the_next_start(office: Office) -> None:
+    first, second = office.volume(), office.volume()
+    about = {"approval": "old-1", "runbook": "volumes", "account": "1", "region": REGION}
+    for id_, states in ((first, ["begun", "done"]), (second, ["begun"])):
+        for state in states:
+            office.log.write({**about, "id": id_, "step": "change", "call": "ec2.create_tags", "state": state})
+    with office.log.path.open("a") as file:
+        file.write('{"half')
+    assert [line["id"] for line in office.log.unfinished()] == [second]
+    outcome = office.apply(office.sign(office.scan()))
+    assert [line["id"] for line in outcome.unfinished] == [second]
+    assert office.log.unfinished() == []
+    assert said(outcome) == {first: ("done", ""), second: ("done", "")}
