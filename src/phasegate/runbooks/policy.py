@@ -14,6 +14,8 @@ from phasegate.runbooks import aws
 from phasegate.runbooks.model import Action as Change
 from phasegate.runbooks.model import Batch, Get, Join, Metric, Runbook, Step, Union
 from phasegate.runbooks.policy_actions import Action, action, actions, arn_pattern, is_change, is_destructive
+from phasegate.runbooks.runtime.partitions import partition_of
+from phasegate.runbooks.runtime.places import CHANGE_ROLE, READ_ROLE
 
 __all__ = ["actions_alone", "calls", "explain", "is_change", "is_destructive", "policy"]
 
@@ -25,6 +27,15 @@ _EVERYWHERE = "*"
 _VARIABLE = re.compile(r"\$\{[^}]+\}")
 _ROLE = re.compile(r"(?i).*role(arn|name)?|iaminstanceprofile")
 _ID = re.compile(r"(ids?|arns?|names?|identifiers?|s)$")
+_OF_ENCRYPTED = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+"""What making a volume from an encrypted snapshot takes of its key."""
 _TAGGING = {
     "ec2": "ec2:CreateTags",
     "ecs": "ecs:TagResource",
@@ -60,7 +71,8 @@ class _Need:
 def policy(runbook: Runbook) -> dict[str, Any]:
     """The policy document that lets the runbook do what it says, and nothing else.
 
-    The same runbook gives the same document, to the byte of its JSON.
+    The same runbook gives the same document, to the byte of its JSON. Other accounts are entered through the two roles
+    that the runtime assumes unless it is told otherwise, and through no other.
     """
     statements: dict[tuple[int, tuple[str, ...], str, str], set[str]] = {}
     for need in _needs(runbook):
@@ -159,12 +171,17 @@ def _besides(call: Call) -> Iterator[str]:
         yield "iam:PassRole"
     if "finaldbsnapshotidentifier" in names:
         yield "rds:CreateDBSnapshot"
+    if "snapshotid" in names and call.operation == "ec2.CreateVolume":
+        yield from _OF_ENCRYPTED
 
 
 def _shared(runbook: Runbook, call: Call, beside: Action) -> tuple[str, ...]:
     """The kinds of a call that the action beside it can be limited to as well: what is tagged is what is made."""
+    if beside.prefix == "kms":
+        return ("key",)
     own = {kind for needed in actions(call.operation) for kind in _kinds(runbook, call, needed)}
-    return tuple(sorted(own & set(beside.resources)))
+    made = {kind for kind in own if call.operation.lower().endswith(_plain(kind))}
+    return tuple(sorted((made or own) & set(beside.resources)))
 
 
 def _own(call: Call) -> frozenset[str]:
@@ -210,6 +227,8 @@ def _is_regional(needed: Action) -> bool:
 
 
 def _bound(runbook: Runbook, needed: Action) -> str:
+    if needed.prefix == "kms" and str(needed) in _OF_ENCRYPTED:
+        return "ec2"
     return "region" if isinstance(runbook.scope.regions, tuple) and _is_regional(needed) else ""
 
 
@@ -224,7 +243,8 @@ def _arns(runbook: Runbook, need: _Need) -> tuple[str, ...]:
 def _role_arns(runbook: Runbook) -> tuple[str, ...]:
     accounts = runbook.scope.accounts
     ids = sorted(accounts) if isinstance(accounts, tuple) else [_EVERYWHERE]
-    return tuple(f"arn:{_partition(runbook)}:iam::{account}:role/*" for account in ids)
+    roles = [READ_ROLE, *([CHANGE_ROLE] if runbook.action else [])]
+    return tuple(f"arn:{_partition(runbook)}:iam::{account}:role/{role}" for account in ids for role in sorted(roles))
 
 
 def _arn(runbook: Runbook, prefix: str, kind: str) -> str:
@@ -236,8 +256,7 @@ def _arn(runbook: Runbook, prefix: str, kind: str) -> str:
 
 def _partition(runbook: Runbook) -> str:
     regions = runbook.scope.regions
-    first = regions[0] if isinstance(regions, tuple) and regions else ""
-    return "aws-cn" if first.startswith("cn-") else "aws-us-gov" if first.startswith("us-gov-") else "aws"
+    return partition_of(regions[0] if isinstance(regions, tuple) and regions else "")
 
 
 def _protected(runbook: Runbook, need: _Need) -> str:
@@ -267,7 +286,9 @@ def _condition(runbook: Runbook, bound: str, protected: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if protected:
         found["Null"] = {f"aws:ResourceTag/{tag}": "true" for tag in sorted(runbook.guard.protect_tags)}
-    if bound:
+    if bound == "ec2":
+        found["StringLike"] = {"kms:ViaService": "ec2.*"}
+    if bound == "region":
         found["StringEquals"] = {"aws:RequestedRegion": sorted(runbook.scope.regions)}
     return found
 
@@ -318,6 +339,8 @@ def _limits(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     regions = condition.get("StringEquals", {}).get("aws:RequestedRegion", [])
     if regions:
         yield f"in {_listing(regions)} only"
+    if "kms:ViaService" in condition.get("StringLike", {}):
+        yield "through EC2 alone, for encrypted volumes"
     tags = [f"`{key.removeprefix('aws:ResourceTag/')}`" for key in condition.get("Null", {})]
     if tags:
         yield f"never on what carries the tag {_listing(tags, 'or')}"

@@ -120,6 +120,20 @@ def test_reading_snapshot_change_and_undo_are_statements_of_their_own() -> None:
                 "Action": ["ec2:CreateVolume"],
                 "Resource": ["arn:aws:ec2:*:*:volume/*", "arn:aws:ec2:*::snapshot/*"],
             },
+            {
+                "Sid": "Undo2",
+                "Effect": "Allow",
+                "Action": [
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                "Resource": ["arn:aws:kms:*:*:key/*"],
+                "Condition": {"StringLike": {"kms:ViaService": "ec2.*"}},
+            },
         ],
     }
 
@@ -160,7 +174,10 @@ action:
 
     assert {"sts:AssumeRole", "iam:PassRole", "ec2:CreateTags", "ec2:DescribeSnapshots"} <= names
     (assume,) = [statement for statement in found if statement["Action"] == ["sts:AssumeRole"]]
-    assert assume["Resource"] == ["arn:aws:iam::123456789012:role/*"]
+    assert assume["Resource"] == [
+        "arn:aws:iam::123456789012:role/PhasegateChange",
+        "arn:aws:iam::123456789012:role/PhasegateReadOnly",
+    ]
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
@@ -178,10 +195,45 @@ def test_every_valid_runbook_has_a_policy_of_known_actions_and_unique_sids(path:
 
 
 def test_the_policy_is_said_in_plain_words() -> None:
-    read, snapshot, change, undo = explain(policy(runbook("unattached-ebs-volumes")))
+    read, snapshot, change, undo, key = explain(policy(runbook("unattached-ebs-volumes")))
 
     assert read.startswith("To look, it may ")
     assert "`ec2:DescribeVolumes`" in read
     assert "any EC2 volume" in snapshot
     assert "never on what carries the tag `aws:cloudformation:stack-name` or `keep`" in change
     assert undo.startswith("To undo it, it may create")
+    assert key.endswith("on any KMS key, through EC2 alone, for encrypted volumes.")
+
+
+def test_what_is_tagged_is_what_is_made_and_nothing_else() -> None:
+    text = """
+list: ec2.DescribeVolumes
+scope: {accounts: organization}
+id: VolumeId
+match: "State == 'available'"
+"""
+    (assume,) = [s for s in policy(written(text))["Statement"] if "sts:AssumeRole" in s["Action"]]
+    assert assume["Resource"] == ["arn:aws:iam::*:role/PhasegateReadOnly"]
+    acting = """
+action:
+  op: ec2.DeleteVolume
+  params: {VolumeId: "=VolumeId"}
+  undo: {op: ec2.CreateVolume, params: {SnapshotId: x, AvailabilityZone: x, TagSpecifications: []}}
+guard: {max_changes: 1}
+"""
+    tagging = [s for s in policy(written(text + acting))["Statement"] if "ec2:CreateTags" in s["Action"]]
+    assert [s["Resource"] for s in tagging] == [["arn:aws:ec2:*:*:volume/*"]]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("us-iso-east-1", "aws-iso")]
+)
+def test_arns_are_of_the_partition_of_the_regions(region: str, partition: str) -> None:
+    text = f"""
+list: ec2.DescribeVolumes
+scope: {{accounts: ["123456789012"], regions: [{region}]}}
+id: VolumeId
+match: "State == 'available'"
+"""
+    (assume,) = [s for s in policy(written(text))["Statement"] if s["Action"] == ["sts:AssumeRole"]]
+    assert assume["Resource"] == [f"arn:{partition}:iam::123456789012:role/PhasegateReadOnly"]
