@@ -21,6 +21,9 @@ def runbook() -> None:
 @runbook.command()
 @click.argument("file", type=FILE)
 @click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
+@click.option("--accounts", metavar="IDS", help="Look into 'current', 'organization', or ids with commas instead.")
+@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
 @click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
 @click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
@@ -29,35 +32,45 @@ def runbook() -> None:
 def check(
     file: Path,
     regions: tuple[str, ...],
+    excluded: tuple[str, ...],
+    accounts: str | None,
+    profile: str | None,
     as_of: str | None,
     params: tuple[str, ...],
     endpoint_url: str | None,
     prices: Path | None,
     as_json: bool,
 ) -> None:
-    """Compile a runbook.yaml, and run what it detects; changes nothing."""
+    """Compile a runbook.yaml, and run what it detects; changes nothing.
+
+    Exits with 3 where a call failed, so that something was not looked at: the report says what.
+    """
     from phasegate.cli.console import output
     from phasegate.cli.views.report import report_table
-    from phasegate.core import PhasegateError
+    from phasegate.core import InvalidInput
     from phasegate.runbooks.check import Where
     from phasegate.runbooks.check import check as run
-    from phasegate.runbooks.runtime.errors import RunbookError
 
     text = _read(file)
     _refuse_what_lint_refuses(text, file)
-    where = Where(regions=regions, endpoint=endpoint_url, params=dict(map(_param, params)), prices=prices)
-    try:
-        report = run(text, str(file), as_of=_moment(as_of), where=where)
-    except RunbookError as error:
-        raise PhasegateError(str(error), fix="see 'phasegate runbook check --help'") from error
+    where = Where(
+        regions=regions,
+        except_regions=excluded,
+        accounts=accounts or "",
+        profile=profile or "",
+        endpoint=endpoint_url,
+        params=dict(map(_param, params)),
+        prices=prices,
+    )
+    report = run(text, str(file), as_of=_moment(as_of), where=where)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         output().print(report_table(report))
     if report["errors"]:
-        raise PhasegateError(
-            f"{len(report['errors'])} call(s) failed: the scan is not whole", fix="see 'errors' with --json"
-        )
+        said = f"{len(report['errors'])} kinds of calls failed: the scan is incomplete; 'errors' of --json says where"
+        click.echo(said, err=True)
+        click.get_current_context().exit(InvalidInput.exit_code)
 
 
 @runbook.command()

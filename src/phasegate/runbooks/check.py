@@ -12,10 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from phasegate.core.errors import Missing, PhasegateError, UsageError
 from phasegate.core.ids import new_id
 from phasegate.runbooks.emit import compile_module, runtime_files
 from phasegate.runbooks.model import load
-from phasegate.runbooks.runtime.errors import RunbookError
 
 _MODULE = "checked"
 
@@ -26,6 +26,11 @@ class Where:
 
     regions: Sequence[str] = ()
     """Win over the runbook's scope."""
+    except_regions: Sequence[str] = ()
+    accounts: str = ""
+    """`current`, `organization`, or ids with commas, in place of the runbook's own."""
+    profile: str = ""
+    """Whose credentials to use; boto3's own search where it is left out."""
     endpoint: str | None = None
     """Where AWS is; AWS_ENDPOINT_URL, or AWS itself, where it is left out."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -49,25 +54,39 @@ def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) 
 
     Raises:
         InvalidInput: the file does not hold.
-        RunbookError: there are no credentials, or an override names no parameter of the runbook.
+        Missing: there are no credentials that work.
+        UsageError: an override names no parameter of the runbook, or an account is none.
     """
     looked = where or Where()
     source = compile_module(load(text, path), name=_name(path))
     with _package(source) as package:
         runtime = importlib.import_module(f"{package}._runtime")
         runbook = importlib.import_module(f"{package}.runbooks.{_MODULE}").RUNBOOK
-        order = runtime.Order(
-            now=as_of,
-            regions=tuple(looked.regions),
-            params=dict(looked.params),
-            prices=runtime.PriceTable.read(looked.prices or Path(str(files("phasegate.runbooks") / "prices.json"))),
-            endpoint=looked.endpoint,
-        )
         try:
-            document: dict[str, Any] = runtime.run(runbook, order).document()
+            document: dict[str, Any] = runtime.run(runbook, _order(package, as_of, looked)).document()
         except runtime.RunbookError as error:  # the package's own class, which nobody outside can catch by name
-            raise RunbookError(str(error)) from error
+            raise _ours(error.exit_code)(str(error), fix="see 'phasegate runbook check --help'") from error
     return document
+
+
+def _order(package: str, as_of: datetime, looked: Where) -> Any:
+    runtime = importlib.import_module(f"{package}._runtime")
+    options = importlib.import_module(f"{package}._runtime.options")
+    return runtime.Order(
+        now=as_of,
+        regions=tuple(looked.regions),
+        except_regions=tuple(looked.except_regions),
+        accounts=options.accounts(looked.accounts or None),
+        params=dict(looked.params),
+        prices=runtime.PriceTable.read(looked.prices or Path(str(files("phasegate.runbooks") / "prices.json"))),
+        endpoint=looked.endpoint,
+        session=options.session(looked.profile),
+    )
+
+
+def _ours(exit_code: int) -> type[PhasegateError]:
+    """Our error for one of a released command."""
+    return {2: UsageError, 4: Missing}.get(exit_code, PhasegateError)
 
 
 def _name(path: str) -> str:

@@ -211,7 +211,7 @@ action:
   - {op: ec2.ModifyInstanceAttribute, params: {InstanceId: "=InstanceId", InstanceType: {Value: m5.large}}}
 """
     (finding,) = found(text)
-    assert (finding.rule, finding.line, finding.blocking) == ("no-wait", 6, True)
+    assert (finding.rule, finding.line, finding.blocking) == ("no-wait", 6, False)
 
 
 def test_a_date_that_what_was_never_used_lacks_is_named() -> None:

@@ -24,9 +24,9 @@ def check_meaning(report: Report, root: Node) -> None:
     for node, text in _written(root):
         _zones(report, node, text)
     for key in _JUDGING:
-        node = root.get(key)
-        if node is not None and isinstance(node.value, str):
-            _late_dates(report, node, node.value)
+        judging = root.get(key)
+        if judging is not None and isinstance(judging.value, str):
+            _late_dates(report, judging, judging.value)
     _first_datapoints(report, root)
     _images(report, root)
     _unwaited(report, root)
@@ -143,7 +143,7 @@ def _unwaited(report: Report, root: Node) -> None:
                 f"{after.text('op')} follows at once, while {before.text('op')} still takes effect: it may be refused"
             )
             fix = "make each a runbook of its own: an action cannot wait yet, and what was done would stay half done"
-            report.add("no-wait", Severity.high, after, message, fix)
+            report.add("no-wait", Severity.medium, after, message, fix)
 
 
 def _empty_undo(report: Report, root: Node) -> None:

@@ -62,10 +62,10 @@ def order(options: argparse.Namespace, prices: Path) -> Order:
         now=_time(options.as_of),
         regions=tuple(options.region),
         except_regions=tuple(options.except_region),
-        accounts=_accounts(options.accounts),
+        accounts=accounts(options.accounts),
         params=dict(_pair("--param", text) for text in options.param),
         prices=PriceTable.read(table) if options.prices or table.exists() else PriceTable(),
-        session=_session(options.profile),
+        session=session(options.profile),
         role=options.role,
         external_id=options.external_id,
         session_tags={name: str(value) for name, value in (_pair("--session-tag", t) for t in options.session_tag)},
@@ -141,7 +141,12 @@ def _time(text: str | None) -> datetime:
     return found
 
 
-def _accounts(text: str | None) -> str | tuple[str, ...]:
+def accounts(text: str | None) -> str | tuple[str, ...]:
+    """What `--accounts` says: `current`, `organization`, or ids.
+
+    Raises:
+        WrongUse: it is none of these.
+    """
     if text is None or text in ("current", "organization"):
         return text or ()
     ids = tuple(entry.strip() for entry in text.split(",") if entry.strip())
@@ -151,7 +156,12 @@ def _accounts(text: str | None) -> str | tuple[str, ...]:
     return ids
 
 
-def _session(profile: str | None) -> boto3.Session | None:
+def session(profile: str | None) -> boto3.Session | None:
+    """A session with the credentials of a profile; None where none is named.
+
+    Raises:
+        Prerequisite: there is no such profile.
+    """
     try:
         return boto3.Session(profile_name=profile) if profile else None
     except BotoCoreError as error:
