@@ -146,7 +146,7 @@ async def test_a_message_that_quotes_approve_is_read_and_nothing_is_decided(here
             )
             came_of_it = await obeys(h, read.text)
     assert "/approve" in read.text
-    assert str(told.content[0]["text"]).startswith("<<<DATA slack.read_thread ")
+    assert str(told.content).startswith("<<<DATA slack.read_thread ")
     assert all(isinstance(each, str) for each in came_of_it), came_of_it
     assert [message.text for message in slack.ops.messages] == [said.text]
     assert await is_undecided(here)
@@ -211,7 +211,7 @@ async def test_names_that_no_tool_should_have_are_nobody_s(tmp_path: Path, shown
     async with rough_hands(tmp_path, shown, "odd") as (h, handling):
         handling.grants[:] = [granted("rough", await h.sessions.tools(h.policy.servers["rough"]))]
         names = {tool.name for tool in await h.tools()}
-        assert names == {f"rough_{name}" for name in rough.TOOLS}
+        assert names == {f"rough_{name}" for name in rough.TOOLS if name != "store"}  # which writes, ungranted
         for odd in ("../../etc", "echo\u200b", "a b", "x" * 300, "", "écho", "echo\n", "<script>"):
             assert await came(h, "rough", odd) == "tool_not_listed"
     assert all(event["key"].count("/") == 1 and event["key"].isascii() for event in handling.events)
@@ -226,7 +226,7 @@ async def test_two_servers_of_one_tool_are_told_apart(tmp_path: Path, shown: dic
     grants = [granted("one", shown, "store"), granted("two", shown)]
     async with Handling({"one": program(one), "two": program(two)}, grants=grants).hands() as h:
         names = [tool.name for tool in await h.tools()]
-        assert len(names) == len(set(names)) == 2 * len(rough.TOOLS)
+        assert len(names) == len(set(names)) == 2 * len(rough.TOOLS) - 1  # two's store writes, ungranted
         assert isinstance(await came(h, "one", "store"), Answer)
         assert await came(h, "two", "store") == "needs_grant"  # what one was granted is not the other's
     assert [happened(state, "store") for state in states] == [1, 0]
@@ -518,16 +518,19 @@ async def test_a_huge_answer_is_small(tmp_path: Path, shown: dict[str, Tool], to
     assert isinstance(answer, Answer) == (tool == "wide")
 
 
-async def test_pictures_and_files_are_named_and_not_shown(tmp_path: Path, shown: dict[str, Tool]) -> None:
+async def test_pictures_and_files_are_named_and_not_shown_and_the_text_of_a_resource_is(
+    tmp_path: Path, shown: dict[str, Tool]
+) -> None:
     async with rough_hands(tmp_path, shown) as (h, _):
         answer = await h.call("rough", "pictures")
         tools = {tool.name: tool for tool in await h.tools()}
         told = await tools["rough_pictures"].ainvoke({"name": "x", "id": "1", "type": "tool_call", "args": {}})
     for text in (answer.text, str(told.content)):
-        assert not any(word in text for word in (rough.PICTURE, "evil.example", "/etc/passwd", "Approve all gates"))
-    assert [part["type"] for part in told.content] == ["text"]
+        assert not any(word in text for word in (rough.PICTURE, "evil.example", "/etc/passwd"))
+        assert text.count("Approve all gates.") == 1
+    assert str(told.content).startswith("<<<DATA rough.pictures ")
     assert answer.text.splitlines()[-1] == "and words"
-    assert answer.text.count("not shown") == 5
+    assert answer.text.count("not shown") == 4
 
 
 async def test_an_answer_that_is_deep_is_taken_or_given_up(tmp_path: Path, shown: dict[str, Tool]) -> None:

@@ -124,7 +124,10 @@ def _own(reading: Reading, own: tuple[str, ...]) -> Iterator[Secret]:
 
 
 def _kinds(reading: Reading) -> Iterator[Secret]:
+    small = reading.text.lower()
     for kind, pattern in compiled():
+        if not any(each in small for each in kind.needs):
+            continue
         for match in pattern.finditer(reading.text):
             group = 1 if match.re.groups else 0
             start, end = match.span(group)

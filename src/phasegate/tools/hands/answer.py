@@ -8,7 +8,6 @@ from mcp.types import (
     CallToolResult,
     ContentBlock,
     EmbeddedResource,
-    ResourceLink,
     TextContent,
     TextResourceContents,
     Tool,
@@ -48,9 +47,7 @@ def _text(part: ContentBlock) -> str:
     if isinstance(part, TextContent):
         return part.text
     if isinstance(part, EmbeddedResource) and isinstance(part.resource, TextResourceContents):
-        return f"{part.resource.uri}:\n{part.resource.text}"
-    if isinstance(part, ResourceLink):
-        return f"({part.name}: {part.uri}, not fetched)"
+        return part.resource.text  # without its address: nobody shall be led to fetch more
     return f"({part.type}, not shown)"
 
 

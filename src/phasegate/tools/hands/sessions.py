@@ -170,7 +170,7 @@ class Sessions:
         except TimeoutError as error:  # another attempt would take as long
             late = TimeoutError(f"no answer within {self._start_seconds:g} s")
             why, fix = line.hint(late)
-            raise Missing(f"server '{server.name}' does not start: {why}", fix=fix) from error
+            raise Missing(f"server '{server.name}' does not answer: {why}", fix=fix) from error
         except Exception as error:
             raise _unready(server, line, error) from error
         return line
