@@ -1,6 +1,7 @@
 """The dated price table that a target repository starts with: public list prices of the common units.
 
-It is small on purpose: a price that is not in it is unknown and said so, never guessed. A team keeps its own table in
+Most lines are those of AWS's bulk price list as costwatch 1.0.4 (Apache-2.0) packs it. It is small on purpose: a price
+that is not in it is unknown and said so, never guessed. A team keeps its own table in
 its repository, or gives one with `--prices`.
 """
 
@@ -26,7 +27,7 @@ class Price:
     source: str
     """The public price list that it stands in."""
     date: str
-    """The day for which it is known to hold, `2025-01-01`."""
+    """The day for which it is known to hold, `2026-10-15`."""
 
 
 def price_table() -> bytes:

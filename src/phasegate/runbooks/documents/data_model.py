@@ -15,6 +15,7 @@ _COST = (
     ("monthly", "number or null", "the same per month of 730 hours"),
     ("price, currency, source, date", "number, strings", "the price, and where and when it comes from"),
     ("reason", "string", "why the cost is unknown, where it is"),
+    ("note", "string", "what the amount leaves out, where it does"),
 )
 
 
@@ -152,7 +153,7 @@ def _cost_schema() -> dict[str, Any]:
         "type": ["object", "null"],
         "properties": {
             **dict.fromkeys(("quantity", "amount", "monthly", "price"), number),
-            **dict.fromkeys(("unit", "per", "currency", "source", "date", "reason"), text),
+            **dict.fromkeys(("unit", "per", "currency", "source", "date", "reason", "note"), text),
         },
         "required": ["amount", "unit"],
         "additionalProperties": False,

@@ -1,17 +1,24 @@
 """What things cost: a dated table, and price times quantity with the price's source and date."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import WrongUse
+from .partitions import AWS, currency, partition_of
 from .values import is_number
 
 HOURS_A_MONTH = 730
 _A_MONTH = {"month": 1.0, "hour": float(HOURS_A_MONTH), "day": HOURS_A_MONTH / 24, "year": 1 / 12}
 _ANYWHERE = "*"
+_NOTES = (
+    (re.compile(r"ebs:(io1|io2|gp3):gb-month"), "storage only: provisioned IOPS and throughput come on top"),
+    (re.compile(r"ec2:.*:hour"), "Linux without a licence: Windows and others cost more"),
+    (re.compile(r"rds:.*:hour"), "one zone: Multi-AZ costs twice as much"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,8 @@ class Cost:
     """Of the price."""
     reason: str = ""
     """Why it is unknown."""
+    note: str = ""
+    """What the amount leaves out, so that the whole may be higher."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +74,10 @@ class PriceTable:
 
     def cost(self, unit: str, region: str, *, quantity: Any, per: str) -> Cost:
         """Price times quantity."""
-        price = self.prices.get((unit, region)) or self.prices.get((unit, _ANYWHERE))
+        price = self.prices.get((unit, region)) or self._common(unit, region)
         if price is None or not is_number(quantity):
-            reason = f"no price for {unit} in {region}" if price is None else "the quantity is not known"
+            missing = f"no price for {unit} in {region}, where AWS charges in {currency(region)}"
+            reason = missing if price is None else "the quantity is not known"
             known = quantity if is_number(quantity) else None
             return Cost(unit=unit, quantity=known, amount=None, monthly=None, per=per, reason=reason)
         amount = price.price * quantity
@@ -82,7 +92,12 @@ class PriceTable:
             price=price.price,
             source=price.source,
             date=price.date,
+            note=next((note for pattern, note in _NOTES if pattern.match(unit)), ""),
         )
+
+    def _common(self, unit: str, region: str) -> Price | None:
+        """The price of all regions; those of another partition have prices of their own."""
+        return self.prices.get((unit, _ANYWHERE)) if partition_of(region) == AWS else None
 
 
 def _price(entry: Mapping[str, Any]) -> Price:

@@ -59,7 +59,8 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 def _money(cost: Cost | None) -> str:
     if cost is None:
         return "-"
-    return "unknown" if cost.monthly is None else f"{cost.monthly:.2f} {cost.currency}"
+    more = "+" if cost.note else ""
+    return "unknown" if cost.monthly is None else f"{cost.monthly:.2f}{more} {cost.currency}"
 
 
 def _totals(report: Report) -> list[str]:
@@ -72,6 +73,9 @@ def _totals(report: Report) -> list[str]:
         sources = ", ".join(sorted({cost.source for cost in priced}))
         total = f"{report.monthly_cost:.2f} {report.currency}"
         lines.append(f"Cost of the matches: {total} a month (prices of {dates[0]}, {sources}).")
+    notes = sorted({cost.note for cost in priced if cost.note})
+    if notes:
+        lines.append(f"A + is at least: {'; '.join(notes)}.")
     if report.unpriced:
         lines.append(f"{report.unpriced} matches have no known price and are not in the sum.")
     left = ", ".join(f"{account} ({reason})" for account, reason in report.left_out.items())
