@@ -39,18 +39,28 @@ class Trouble:
         return self.error if self.error and time.monotonic() - self._since >= seconds else None
 
 
-async def patiently(advance: Advance, park: Park, trouble: Trouble) -> RunStatus:
+def _pauses() -> Iterator[float]:
+    pause = 0.5
+    while True:
+        yield pause
+        pause = min(pause * 2, 5.0)
+
+
+async def patiently(
+    advance: Advance, park: Park, trouble: Trouble, pauses: Callable[[], Iterator[float]] = _pauses
+) -> RunStatus:
     """Advance a run, again and again as long as storage refuses it; whatever else fails parks the run.
 
     Args:
         advance: goes on from what was stored.
         park: has the run stand.
         trouble: is told what storage refuses.
+        pauses: seconds to wait before each new try.
 
     Raises:
         Lost: another worker took the run over.
     """
-    pauses = _pauses()
+    waits = pauses()
     while True:
         try:
             status = await _advanced(advance, park)
@@ -59,7 +69,7 @@ async def patiently(advance: Advance, park: Park, trouble: Trouble) -> RunStatus
         except Exception as error:
             trouble.note(_refused(error))
             _log.warning("a segment waits for storage: %s", error, extra={"action": "wait"})
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(waits))
         else:
             trouble.end()
             return status
@@ -99,10 +109,3 @@ def _refused(error: Exception) -> Exhausted:
     return failing(error) or Exhausted(
         f"nothing can be stored: {type(error).__name__}: {error}", fix="look at it, then 'phasegate run --resume RUN'"
     )
-
-
-def _pauses() -> Iterator[float]:
-    pause = 0.5
-    while True:
-        yield pause
-        pause = min(pause * 2, 5.0)

@@ -125,6 +125,7 @@ class Team:
     key: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
     system: PrivateKey = field(default_factory=lambda: PrivateKey(Ed25519PrivateKey.generate()))
 
+    git: type[Workspace] = Workspace
     others: dict[str, Manager] = field(default_factory=dict)
     """Managers besides ada."""
 
@@ -237,8 +238,8 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
 
 def _workspace(team: Team) -> Workspace:
     if (team.folder / ".git").exists():
-        return Workspace.open(team.folder)
-    return Workspace.create(team.folder, team.files, author=ADA, when=NOW, message="The first commit")
+        return team.git.open(team.folder)
+    return team.git.create(team.folder, team.files, author=ADA, when=NOW, message="The first commit")
 
 
 _templates = TemporaryDirectory()
