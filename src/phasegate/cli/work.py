@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -237,9 +238,39 @@ def _unreleasable(app: "App", run: "Run") -> bool:
 
 @click.command()
 @click.option("--lease", default="", hidden=True, help="The lease that was begun for this process.")
-def worker(lease: str) -> None:
-    """Take segments of runs until stopped."""
-    asyncio.run(_worker(lease))
+@click.option("--install", is_flag=True, help="Write a systemd user unit that keeps a worker running, and stop.")
+@click.option("--uninstall", is_flag=True, help="Remove that unit, and stop.")
+def worker(lease: str, install: bool, uninstall: bool) -> None:
+    """Take segments of runs until stopped.
+
+    --install and --uninstall write and remove a file, and print the commands that systemd needs; they run none.
+    """
+    if install and uninstall:
+        raise click.UsageError("--install and --uninstall exclude each other.")
+    if install or uninstall:
+        asyncio.run(_unit(remove=uninstall))
+    else:
+        asyncio.run(_worker(lease))
+
+
+async def _unit(*, remove: bool) -> None:
+    from phasegate.app.app import open_app
+    from phasegate.app.supervisor import install, uninstall, unit_name
+    from phasegate.cli.console import output
+
+    console = output()
+    async with open_app(Path.cwd(), clock=given_clock()) as app:
+        folder, project = app.folder.path, app.config.project.name
+    name = unit_name(folder)
+    if not remove:
+        console.print(f"wrote {install(folder, project, os.environ)}", soft_wrap=True, markup=False)
+        console.print(f"→ systemctl --user daemon-reload && systemctl --user enable --now {name}", soft_wrap=True)
+        console.print("→ loginctl enable-linger    (so that it runs while you are logged out)", soft_wrap=True)
+    elif path := uninstall(folder, os.environ):
+        console.print(f"removed {path}", soft_wrap=True, markup=False)
+        console.print(f"→ systemctl --user disable --now {name}; systemctl --user daemon-reload", soft_wrap=True)
+    else:
+        console.print("There is no unit of this repository.")
 
 
 async def _worker(lease: str) -> None:

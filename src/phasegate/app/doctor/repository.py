@@ -1,5 +1,6 @@
 """Checks of the repository: its configuration, database, managers, worker and package index."""
 
+import asyncio
 import os
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,8 @@ from phasegate.app.app import App
 from phasegate.app.config import NAME
 from phasegate.app.doctor.check import Check, Skipped
 from phasegate.app.pending import not_committed
-from phasegate.app.standing import attended
+from phasegate.app.standing import living
+from phasegate.app.supervisor import unit_path, unit_state, unit_text
 from phasegate.core import Exhausted, InvalidInput, Parked
 from phasegate.ledger import RunStatus
 from phasegate.store.schema import backlog
@@ -31,6 +33,7 @@ def of_repository(app: App, keys: Path) -> list[Check]:
         Check(name="database", ask=partial(_database, app)),
         Check(name="managers", ask=partial(_managers, app, keys)),
         Check(name="worker", ask=partial(_worker, app)),
+        Check(name="worker's unit", ask=partial(_unit, app)),
         Check(name="package index", ask=partial(_index, app)),
     ]
 
@@ -74,13 +77,29 @@ async def _managers(app: App, keys: Path) -> str:
 
 
 async def _worker(app: App) -> str:
-    if await attended(app):
-        return "one lives"
+    found = await living(app)
+    if found:
+        return "; ".join(f"process {each.pid} lives, its lease renewed {max(each.age, 0):.0f} s ago" for each in found)
     fix = "phasegate worker, phasegate serve, or phasegate run --detach"
     standing = [run.id for run in await app.ledger.runs() if run.status is RunStatus.working]
     if standing:
         raise Parked(f"none lives, and run '{standing[0]}' waits for one", fix=fix)
     raise Skipped("none lives, and no run waits for one", fix=fix)
+
+
+async def _unit(app: App) -> str:
+    path = unit_path(app.folder.path, os.environ)
+    if not path.exists():
+        raise Skipped("none is installed", fix="phasegate worker --install")
+    if path.read_text(encoding="utf-8") != unit_text(app.folder.path, app.config.project.name):
+        raise InvalidInput(f"'{path}' is of another place or version", fix="phasegate worker --install")
+    enabled, active = await asyncio.to_thread(unit_state, path.name)
+    if not enabled:
+        raise Skipped(f"{path.name} is installed; systemd does not answer", fix=f"systemctl --user status {path.name}")
+    if (enabled, active) != ("enabled", "active"):
+        fix = f"systemctl --user enable --now {path.name}; why it failed: journalctl --user -u {path.name}"
+        raise Parked(f"{path.name} is {enabled} and {active or 'unknown'}", fix=fix)
+    return f"{path.name} is enabled and active"
 
 
 async def _index(app: App) -> str:
