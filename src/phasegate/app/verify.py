@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phasegate.app.app import App
 from phasegate.app.bundle import bundle, released_gate
+from phasegate.app.earlier import earlier
 from phasegate.authors import digests_path
 from phasegate.core import Parked, digest
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
@@ -34,6 +35,8 @@ async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
     yield await _kept(app, run)
     gate = await released_gate(app, run)
     if gate:
+        async for claim in earlier(app, run, gate):
+            yield claim
         for claim in _shipped(app, gate):
             yield claim
         yield await _alone(app, gate)

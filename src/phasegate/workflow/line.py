@@ -44,9 +44,8 @@ class Placed:
 
     @property
     def said(self) -> dict[str, Any]:
-        """What the ledger keeps."""
-        body: dict[str, Any] = {"onto": [tip._asdict() for tip in self.tips]}
-        return body | {name: list(paths) for name in ("kept", "mixed") if (paths := getattr(self, name))}
+        """What the ledger keeps beside the releases."""
+        return {name: list(paths) for name in ("kept", "mixed") if (paths := getattr(self, name))}
 
 
 @dataclass(frozen=True, kw_only=True)

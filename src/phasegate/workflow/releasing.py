@@ -9,7 +9,8 @@ from phasegate.authors import Facts, Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, GateStatus, Ledger
 from phasegate.team import Flow, Phase
-from phasegate.workflow.line import Line, Placed
+from phasegate.workflow.line import Line, Placed, Tip
+from phasegate.workflow.reports import onto
 from phasegate.workflow.state import RunState
 from phasegate.workspace import Workspace
 
@@ -72,18 +73,22 @@ class Releasing:
 
     async def report(self, state: RunState, phase: Phase) -> Report:
         """How the run's tree came to stand on the newest release, for the gate."""
-        said = await self._said(state, phase)
+        said = onto(await self.ledger.events(state["run"], prefix=f"onto:{phase.id}/"), state["attempt"])
         findings = [*self._nothing_new(state, phase), *await self._kept(state, said), *_mixed(said)]
-        onto = ", ".join(f"{tip['version']} ({tip['commit'][:12]})" for tip in said.get("onto", ()))
-        evidence = f"on top of {onto}, whose files are as they were released" if onto else "no release came between"
+        tips = ", ".join(f"{tip['version']} ({tip['commit'][:12]})" for tip in said.get("onto", ()))
+        evidence = f"on top of {tips}, whose files are as they were released" if tips else "no release came between"
         return Report(findings=tuple(findings), evidence=evidence)
 
     async def _place(self, state: RunState, phase: Phase, attempt: int) -> dict[str, Any]:
         facts, own = await self.facts(state["run"]), await self._own(state, phase)
         placed = await self.line.place(state["run"], state["base"], own, self._owned(phase, facts), facts.started_at)
         if placed.tips:
-            await self.ledger.record(state["run"], (f"onto:{phase.id}/{attempt}", placed.said))
+            body = {**placed.said, "onto": [{**tip._asdict(), "run": await self._by(tip)} for tip in placed.tips]}
+            await self.ledger.record(state["run"], (f"onto:{phase.id}/{attempt}", body))
         return {"commit": placed.commit, "since": placed.since, "line": self._tip(state, placed)}
+
+    async def _by(self, tip: Tip) -> str:
+        return "" if tip.by_hand else await self.ledger.approved(tip.commit)
 
     def _tip(self, state: RunState, placed: Placed) -> str:
         tips = self.line.tips(state["run"], state["base"]) if not placed.tips else placed.tips
@@ -104,10 +109,6 @@ class Releasing:
         earlier = self.flow.phases[: self.flow.phase_ids.index(phase.id)]
         return facts.paths(pattern for each in earlier for pattern in each.produces)
 
-    async def _said(self, state: RunState, phase: Phase) -> dict[str, Any]:
-        events = await self.ledger.events(state["run"], prefix=f"onto:{phase.id}/{state['attempt']}")
-        return next((event.body for event in events if event.place[1] == str(state["attempt"])), {})
-
     def _nothing_new(self, state: RunState, phase: Phase) -> list[Finding]:
         line = state.get("line", "")
         own = [path for path, _ in self.workspace.difference(line, state["commit"])] if line else []
@@ -123,8 +124,7 @@ class Releasing:
             return []
         run, newer = await self.ledger.run(state["run"]), ""
         for tip in said["onto"]:
-            by = await self.ledger.approved(tip["commit"])
-            other = await self.ledger.run(by) if by else None
+            other = await self.ledger.run(tip["run"]) if tip["run"] else None
             if other and other.spec == run.spec and (other.started_at, other.id) > (run.started_at, run.id):
                 newer = other.id
         message = f"{len(kept)} files that release {said['onto'][-1]['version']} has too are as in this run: {kept[0]}"

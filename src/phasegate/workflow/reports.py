@@ -34,6 +34,12 @@ def judged(events: Iterable[Event], phase: str, attempt: int) -> list[Event]:
     return [event for turn, event in turns if turn == last]
 
 
+def onto(events: Iterable[Event], attempt: int) -> dict[str, Any]:
+    """What the tree of that attempt at a release was put on top of, as the events of the phase say; empty: nothing."""
+    found = [event.body for event in events if int(event.place[1]) <= attempt]
+    return found[-1] if found else {}
+
+
 def _turn(event: Event) -> tuple[int, int]:
     _, attempt, number, *_ = event.place
     return int(attempt), int(number)

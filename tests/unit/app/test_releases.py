@@ -1,0 +1,57 @@
+"""Real releases of runs that began side by side: each is whole, proves itself, and holds those before it."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from phasegate.app import open_app
+from phasegate.app.account import account
+from phasegate.app.engine import engine
+from phasegate.app.verify import verify
+from phasegate.ledger import RunStatus
+from unit.authors.small import FOLDER, laid
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+AGAIN = "specs/002-again"
+
+
+def test_two_specs_and_one_of_them_again_are_released_one_after_another(tmp_path: Path) -> None:
+    with account(0) as served:
+        folder = laid(tmp_path / "target", endpoint=served.address)
+        shutil.copytree(folder / FOLDER, folder / AGAIN)
+        asyncio.run(_released(folder))
+
+
+async def _released(folder: Path) -> None:
+    async with open_app(folder) as app:
+        runs = [await app.start(folder / spec, "demo") for spec in (FOLDER, AGAIN, FOLDER)]
+        async with engine(app) as segments:
+            for run in reversed(runs):
+                assert await segments.advance(run.id) is RunStatus.released
+        receipts = [
+            event.body
+            for run in reversed(runs)
+            for event in await app.ledger.events(run.id, prefix="effect:")
+            if event.place[-1] in ("publish", "install", "land")
+        ]
+        assert [r["version"] for r in receipts if "version" in r] == ["0.1.0+demo", "0.2.0+demo", "0.2.1+demo"]
+        assert [r["landed"] for r in receipts if "landed" in r] == [True, True, True]
+        places = [folder / receipt["environment"] for receipt in receipts if "environment" in receipt]
+        assert ["again " in _listed(place) for place in places] == [False, True, True]
+        for run in runs:
+            claims = await verify(app, await app.ledger.run(run.id))
+            assert [claim.text for claim in claims if not claim.holds] == []
+        assert any("on which it stands" in claim.text for claim in await verify(app, await app.ledger.run(runs[1].id)))
+        again = await app.ledger.events(runs[0].id, prefix="check:release/")
+        found = [finding["rule"] for event in again for finding in event.body.get("findings", [])]
+        assert found == ["nothing-new"]
+
+
+def _listed(place: Path) -> str:
+    """What the installed command of this release lists."""
+    command = [place / "bin" / "acme-runbooks", "list"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
