@@ -53,5 +53,5 @@ async def _released(folder: Path) -> None:
 
 def _listed(place: Path) -> str:
     """What the installed command of this release lists."""
-    command = [place / "bin" / "acme-runbooks", "list"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = [str(place / "bin" / "acme-runbooks"), "list"]
+    return subprocess.check_output(command, text=True)
