@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys, venv, ensurepip; raise SystemExit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# uv is fast; where it cannot reach an index that pip is configured for, pip does the same work.
-INSTALL = ($(BIN)/uv pip install -q --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
+# uv is fast, and compiles only where it is told to: what runs in a sandbox can write no byte code. Where uv cannot reach an index that pip is configured for, pip does the same work.
+INSTALL = ($(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
 
 .PHONY: help demo test slow real check bench lock lock-real format
 

@@ -35,7 +35,7 @@ def planted(content: bytes, chance: random.Random) -> Planted:
 
 def statements(content: bytes) -> frozenset[int]:
     """Lines of a module's statements, as coverage counts them; none of a file that is not Python."""
-    with tempfile.TemporaryDirectory(prefix="phasegate-") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "module.py"
         file.write_bytes(content)
         try:

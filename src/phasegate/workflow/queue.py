@@ -30,16 +30,12 @@ class Queue:
     def __init__(self, path: Path) -> None:
         forbid_pickle()
         self._engine = queue_engine(path)
-        with storage_errors(path):
-            new = not sa.inspect(self._engine).has_table("queues")
-            self._client = DBOSClient(
-                system_database_engine=self._engine,
-                serializer=SERIALIZER,
-                application_name="phasegate",
-            )
-            if new:
-                self._client._sys_db.run_migrations()
-            self._client.register_queue(QUEUE, partition_concurrency=1, on_conflict="never_update")
+        try:
+            with storage_errors(path):
+                self._client = _client(self._engine)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -114,3 +110,12 @@ class Queue:
 def run_of(segment: str) -> str:
     """Name the run of a segment."""
     return segment.rpartition(":")[0]
+
+
+def _client(engine: sa.Engine) -> DBOSClient:
+    new = not sa.inspect(engine).has_table("queues")
+    client = DBOSClient(system_database_engine=engine, serializer=SERIALIZER, application_name="phasegate")
+    if new:
+        client._sys_db.run_migrations()
+    client.register_queue(QUEUE, partition_concurrency=1, on_conflict="never_update")
+    return client
