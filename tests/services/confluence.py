@@ -151,8 +151,11 @@ class ConfluenceService:
         return Version(number=number, title=title, body=_saved(body), author=by, at=at, message=message)
 
     def _unique(self, space: str, title: str, id: str) -> None:
+        if not 1 <= len(title) <= 255:
+            raise Refusal(400, "The title cannot be longer than 255 characters.")
         for page in self.pages.values():
-            if page.status == "current" and page.id != id and (page.space, page.now.title) == (space, title):
+            taken = (page.space, page.now.title.casefold()) == (space, title.casefold())
+            if page.status in ("current", "archived") and page.id != id and taken:
                 raise Refusal(
                     400,
                     "A page with this title already exists: A page already exists with the same TITLE in this space",
@@ -166,11 +169,16 @@ class ConfluenceService:
         return self.shapes.answer("error", {"statusCode": refusal.status, "message": refusal.title}, refusal.status)
 
 
+_KNOWN = {"nbsp": 160, "ndash": 8211, "mdash": 8212, "hellip": 8230, "rarr": 8594, "eacute": 233}
+_ENTITIES = "".join(f'<!ENTITY {name} "&#{code};">' for name, code in _KNOWN.items())
+"""Named characters of HTML, which storage format takes."""
+
+
 def _saved(body: str) -> str:
     """A body as Confluence saves it: well-formed, or refused; macros get a version and an id."""
     names = 'xmlns:ac="http://atlassian.com/content" xmlns:ri="http://atlassian.com/resource/identifier"'
     try:
-        ElementTree.fromstring(f"<page {names}>{body}</page>")
+        ElementTree.fromstring(f"<!DOCTYPE page [{_ENTITIES}]><page {names}>{body}</page>")
     except ElementTree.ParseError as error:
         raise Refusal(400, f"Error parsing xhtml: {error}") from error
     return re.sub(r"(<ac:structured-macro )(?!ac:schema)", r'\1ac:schema-version="1" ac:macro-id="4d1f" ', body)
@@ -210,7 +218,7 @@ def _pages(confluence: ConfluenceService, router: APIRouter) -> None:
     async def create(request: Request) -> Response:
         by, wanted = confluence.signed(request), await request.json()
         space = next((key for key, id in confluence.spaces.items() if id == wanted["spaceId"]), None)
-        if space is None or (wanted.get("parentId") and wanted["parentId"] not in confluence.pages):
+        if space is None or (wanted.get("parentId") and not _stands(confluence, wanted["parentId"])):
             raise Refusal(404, "Space or parent page not found")
         parent = wanted.get("parentId", "")
         page = confluence.write(space, wanted["title"], _body(wanted), by=by, parent=parent)
@@ -220,12 +228,18 @@ def _pages(confluence: ConfluenceService, router: APIRouter) -> None:
     async def update(request: Request, id: str) -> Response:
         by, wanted = confluence.signed(request), await request.json()
         page = confluence.find(id)
+        if page.status != "current":
+            raise Refusal(404, "Not Found")
         if (wanted["id"], wanted["version"]["number"]) != (id, page.now.number + 1):
             raise Refusal(409, "Version must be incremented on update. Current version is: " + str(page.now.number))
         message = wanted["version"].get("message", "")
         confluence.edit(id, by=by, title=wanted["title"], body=_body(wanted), message=message)
         page.parent = wanted.get("parentId", page.parent)
         return answer("page", confluence.shown(page, body=True))
+
+
+def _stands(confluence: ConfluenceService, id: str) -> bool:
+    return id in confluence.pages and confluence.pages[id].status == "current"
 
 
 def _body(wanted: dict[str, Any]) -> str:
@@ -244,7 +258,7 @@ def _lists(confluence: ConfluenceService, router: APIRouter) -> None:
         found = [
             {"id": id, "key": key, "name": key, "type": "global", "status": "current"}
             for key, id in confluence.spaces.items()
-            if key in keys
+            if not keys or key in keys
         ]
         return answer("spaces", {"results": found, "_links": {"base": "http://confluence.test/wiki"}})
 

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
@@ -32,10 +32,26 @@ SCOPES = {
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "conversations.list": "channels:read",
+    "conversations.info": "channels:read",
     "users.info": "users:read",
     "users.lookupByEmail": "users:read.email",
     "views.open": "",
 }
+
+
+TIERS = {
+    "auth.test": 600,
+    "chat.postMessage": 60,
+    "chat.update": 50,
+    "conversations.history": 50,
+    "conversations.replies": 50,
+    "conversations.list": 20,
+    "conversations.info": 50,
+    "users.info": 100,
+    "users.lookupByEmail": 50,
+    "views.open": 100,
+}
+"""Calls a minute that each method takes."""
 
 
 class Refusal(Exception):
@@ -78,9 +94,14 @@ class Message:
     edited: str = ""
     sent: dict[str, Any] = field(default_factory=dict)
     """What the request said, as it was."""
+    deleted: bool = False
+    """Whether it is what is left of a message that has replies."""
 
     def shown(self, *, metadata: bool) -> dict[str, Any]:
         """As the API shows it."""
+        if self.deleted:
+            gone = {"type": "message", "subtype": "tombstone", "ts": self.ts, "thread_ts": self.ts}
+            return {**gone, "user": "USLACKBOT", "text": "This message was deleted.", "hidden": True}
         return {
             "type": "message",
             "ts": self.ts,
@@ -124,7 +145,7 @@ class SlackService:
         self.now: Callable[[], datetime] = lambda: NOW
         self.app = FastAPI(openapi_url=None)
         self.app.add_exception_handler(Refusal, self._refused)
-        self.clicks = Clicks(shapes=self.shapes)
+        self.clicks = Clicks(shapes=self.shapes, now=lambda: self.now())
         self.clicks.serve(self.app)
         self.app.add_api_route("/api/{method}", self._called, methods=["POST"])
         self.clear()
@@ -146,6 +167,9 @@ class SlackService:
         self.channels = {channel.id: channel for channel in made}
         self.refusing: dict[str, str] = {}
         """Methods that answer with a code, such as token_expired, until it is taken out again."""
+        self.limited = False
+        """Whether the limits of Slack's tiers hold."""
+        self._made: dict[str, list[datetime]] = {}
         self.page = 1000
         """How many things are on a page at most."""
         self._numbers = count(1)
@@ -166,6 +190,13 @@ class SlackService:
         self.ops.messages.append(message)
         return message
 
+    def delete(self, message: Message) -> None:
+        """What a person does: with replies, something of it stays."""
+        if any(made.thread == message.ts for made in self.ops.messages):
+            message.deleted = True
+        else:
+            self.ops.messages.remove(message)
+
     def _ts(self, ago_s: float = 0.0) -> str:
         return f"{int(self.now().timestamp() - ago_s)}.{next(self._numbers):06d}"
 
@@ -184,6 +215,7 @@ class SlackService:
             raise Refusal("missing_scope", needed=needed, provided=",".join(sorted(user.scopes)))
         if method in self.refusing:
             raise Refusal(self.refusing[method])
+        self._slower(method)
         given = await _arguments(request)
         answers = {
             "auth.test": self._auth_test,
@@ -192,6 +224,7 @@ class SlackService:
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "conversations.list": self._list,
+            "conversations.info": self._info,
             "users.info": self._user,
             "users.lookupByEmail": self._user,
             "views.open": self._open,
@@ -199,6 +232,16 @@ class SlackService:
         shape, content = answers[method](given, user)
         granted = {"x-oauth-scopes": ",".join(sorted(filter(None, user.scopes)))}
         return self.shapes.answer(shape, {"ok": True, **content}, headers=granted)
+
+    def _slower(self, method: str) -> None:
+        """Refuses what is over the method's tier, in a minute of the service's clock; off unless a test turns it on."""
+        if not self.limited:
+            return
+        now, made = self.now(), self._made.setdefault(method, [])
+        made[:] = [at for at in made if now - at < timedelta(minutes=1)]
+        if len(made) >= TIERS[method]:
+            raise Refusal("ratelimited")
+        made.append(now)
 
     def _connection(self, request: Request) -> Response:
         """Socket mode asks with the app's own token."""
@@ -232,7 +275,7 @@ class SlackService:
     def _update(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
         channel = self._channel(given, user)
         message = next((made for made in channel.messages if made.ts == given["ts"]), None)
-        if message is None:
+        if message is None or message.deleted:
             raise Refusal("message_not_found")
         if message.by is not user:
             raise Refusal("cant_update_message")
@@ -244,7 +287,7 @@ class SlackService:
 
     def _history(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
         channel = self._channel(given, user)
-        first = [made for made in channel.messages if made.thread in ("", made.ts)]
+        first = [m for m in channel.messages if m.thread in ("", m.ts) or m.sent.get("reply_broadcast")]
         return self._messages(sorted(first, key=lambda made: made.ts, reverse=True), given)
 
     def _replies(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
@@ -276,18 +319,24 @@ class SlackService:
             if not (channel.archived and given.get("exclude_archived") == "1")
         ]
         page, following = self._paged(seen, given)
-        shown = [
-            {
-                "id": channel.id,
-                "name": channel.name,
-                "is_channel": True,
-                "is_private": channel.private,
-                "is_archived": channel.archived,
-                "is_member": user.id in channel.members,
-            }
-            for channel in page
-        ]
+        shown = [self._shown(channel, user) for channel in page]
         return "channels", {"channels": shown, "response_metadata": {"next_cursor": following}}
+
+    def _shown(self, channel: Channel, user: User) -> dict[str, Any]:
+        return {
+            "id": channel.id,
+            "name": channel.name,
+            "is_channel": True,
+            "is_private": channel.private,
+            "is_archived": channel.archived,
+            "is_member": user.id in channel.members,
+        }
+
+    def _info(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
+        channel = self.channels.get(given["channel"])
+        if channel is None or (channel.private and user.id not in channel.members):
+            raise Refusal("channel_not_found")
+        return "ok", {"channel": self._shown(channel, user)}
 
     def _user(self, given: dict[str, Any], user: User) -> tuple[str, dict[str, Any]]:
         for known in self.users.values():
@@ -333,6 +382,10 @@ def _take(message: Message, given: dict[str, Any]) -> None:
     message.text, message.blocks, message.sent = given.get("text", "")[:40_000], given.get("blocks", []), given
 
 
+_TEXTS = {"header": 150, "section": 3000}
+_PARTS = {"fields": (10, 2000), "elements": (25, 3000)}
+
+
 def _check(given: dict[str, Any], *also: str) -> None:
     if not given.get("text") and not given.get("blocks"):
         raise Refusal("no_text")
@@ -340,16 +393,29 @@ def _check(given: dict[str, Any], *also: str) -> None:
         raise Refusal("msg_too_long")
     problems = [] if len(given.get("blocks", [])) <= 50 else ["no more than 50 items allowed [json-pointer:/blocks]"]
     for number, block in enumerate(given.get("blocks", [])):
-        if block.get("type") not in ("header", "section", "context", "divider", "actions", "image", *also):
-            problems.append(f"unsupported type: {block.get('type')} [json-pointer:/blocks/{number}/type]")
-        for name, most in (("fields", 2000), ("elements", 3000)):
-            if any(len(_text_of(part)) > most for part in block.get(name, [])):
-                problems.append(f"must be less than {most + 1} characters [json-pointer:/blocks/{number}/{name}]")
-        most = 150 if block.get("type") == "header" else 3000
-        if len(_text_of(block.get("text", {"text": "-"}))) not in range(1, most + 1):
-            problems.append(f"must be less than {most + 1} characters [json-pointer:/blocks/{number}/text]")
+        problems += [f"{problem} [json-pointer:/blocks/{number}]" for problem in _problems(block, also)]
     if problems:
         raise Refusal("invalid_blocks", response_metadata={"messages": [f"[ERROR] {problem}" for problem in problems]})
+
+
+def _problems(block: dict[str, Any], also: tuple[str, ...]) -> Iterator[str]:
+    kind = block.get("type")
+    if kind not in ("header", "section", "context", "divider", "actions", "image", *also):
+        yield f"unsupported type: {kind}"
+    for name, (most, longest) in _PARTS.items():
+        parts = block.get(name, [])
+        if len(parts) > (10 if kind == "context" else most):
+            yield f"no more than {most} items allowed in {name}"
+        if any(len(_text_of(part)) > (75 if part.get("type") == "button" else longest) for part in parts):
+            yield f"must be less than {longest + 1} characters in {name}"
+        ids = [part["action_id"] for part in parts if "action_id" in part]
+        if len(ids) != len(set(ids)):
+            yield "action_id already exists in this block"
+    if any(len(part.get("value", "")) > 2000 or len(part.get("url", "")) > 3000 for part in block.get("elements", [])):
+        yield "a button's value or url is too long"
+    most = _TEXTS.get(str(kind), 3000)
+    if len(_text_of(block.get("text", {"text": "-"}))) not in range(1, most + 1):
+        yield f"must be less than {most + 1} characters"
 
 
 def _text_of(part: dict[str, Any]) -> str:

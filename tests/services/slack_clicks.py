@@ -4,8 +4,9 @@ Payloads, views and answers have the shapes that Slack publishes (slack.schema.j
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
@@ -18,8 +19,10 @@ from services.shapes import Shapes
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 TEAM = "T1"
-ANSWERS = 5
-"""How often a response_url can be used."""
+ANSWERS, ANSWERS_FOR = 5, timedelta(minutes=30)
+"""How often a response_url can be used, and for how long."""
+TRIGGERS_FOR = timedelta(seconds=3)
+"""How long a trigger can be exchanged."""
 
 
 def form(payload: dict[str, Any]) -> bytes:
@@ -66,11 +69,15 @@ class Clicks:
     """User by trigger that was not used yet."""
     used: dict[str, int] = field(default_factory=dict)
     """By response_url, how often."""
+    now: Callable[[], datetime] = lambda: datetime(2026, 11, 23, 9, tzinfo=UTC)
+    """The service's clock."""
+    made: dict[str, datetime] = field(default_factory=dict)
+    """When each trigger and response_url was given out."""
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def clear(self) -> None:
         """Nobody has clicked yet."""
-        for kept in (self.told, self.views, self.triggers, self.used):
+        for kept in (self.told, self.views, self.triggers, self.used, self.made):
             kept.clear()
 
     def serve(self, app: FastAPI) -> None:
@@ -91,6 +98,7 @@ class Clicks:
         number = next(self._numbers)
         trigger = f"{number}.{number}.aa"
         self.triggers[trigger] = user
+        self.made |= {trigger: self.now(), str(number): self.now()}
         payload: dict[str, Any] = {
             "type": "block_actions",
             "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": team},
@@ -154,9 +162,12 @@ class Clicks:
         Raises:
             Unknown: there is no such trigger.
         """
-        user = self.triggers.pop(given.get("trigger_id", ""), "")
+        trigger = given.get("trigger_id", "")
+        user = self.triggers.pop(trigger, "")
         if not user:
             raise Unknown("exchanged_trigger_id")
+        if self.now() - self.made.get(trigger, self.now()) > TRIGGERS_FOR:
+            raise Unknown("expired_trigger_id")
         self.shapes.check("view_given", given["view"])
         self.views.append(View(id=f"V{len(self.views) + 1}", user=user, given=given["view"]))
         return "view", {"view": self._shown(self.views[-1])}
@@ -178,5 +189,7 @@ class Clicks:
         self.used[name] = self.used.get(name, 0) + 1
         if self.used[name] > ANSWERS:
             return Response(json.dumps({"ok": False, "error": "used_url"}), 404)
+        if self.now() - self.made.get(name, self.now()) > ANSWERS_FOR:
+            return Response(json.dumps({"ok": False, "error": "expired_url"}), 404)
         self.told.append(body)
         return PlainTextResponse("ok")

@@ -30,6 +30,8 @@ class TeamsService:
         self.messages: list[dict[str, Any]] = []
         self.on = True
         """Whether its owner has the workflow turned on."""
+        self.takes_attachments = True
+        """Whether its flow posts each of `attachments`, as the template for webhook alerts does."""
         self.status = 202
         self.moved = ""
         """Where it sends those who call, by `status`."""
@@ -58,9 +60,11 @@ class TeamsService:
         body = await request.body()
         if len(body) > MOST_BYTES:
             return _refused(413, "RequestEntityTooLarge")
-        if request.headers.get("content-type") != "application/json; charset=utf-8":
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return _refused(415, "UnsupportedMediaType")
         message = json.loads(body.decode())
+        if "attachments" in message and not self.takes_attachments:
+            return _refused(400, "InvalidTemplate")  # a flow that posts the body itself as a card
         try:
             self.shapes.check("message", message)
         except ValidationError:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from phasegate.app.config import Mirror
 from phasegate.app.doctor.services import PROBES, Asked
 from phasegate.cli.root import root
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused
@@ -17,6 +18,7 @@ from services import serve
 from services.confluence import BOT as WRITER
 from services.confluence import ConfluenceService
 from services.jira import BOT, JiraService
+from services.jira_state import SCREEN
 from services.slack import TOKEN, SlackService
 from unit.authors.small import laid
 
@@ -30,9 +32,10 @@ class Town:
     slack: SlackService
     environ: Mapping[str, str]
 
-    def ask(self, service: str, *writes: str, **only: list[str]) -> str:
+    def ask(self, service: str, *writes: str, mirror: Mapping[str, Any] | None = None, **only: list[str]) -> str:
         """What the check of a service says."""
-        return PROBES[service](Asked(environ=self.environ, writes=frozenset(writes), only=only))
+        told = Mirror.model_validate(mirror or {})
+        return PROBES[service](Asked(environ=self.environ, writes=frozenset(writes), only=only, mirror=told))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,8 @@ def town(running: Town) -> Iterator[Town]:
     running.slack.clear()
     yield running
     running.jira.forbidden.clear()
+    running.jira.required.clear()
+    running.jira.screen = SCREEN
     running.jira.faults.clear()
     running.confluence.faults.clear()
 
@@ -119,6 +124,39 @@ def test_a_channel_that_the_bot_is_not_in_is_trouble(town: Town, channel: str, w
     with pytest.raises(PhasegateError) as told:
         town.ask("slack", channel=[channel])
     assert word in told.value.fix
+
+
+@pytest.mark.parametrize(
+    ("config", "says", "fix"),
+    [
+        ({"type": "Story"}, "no type 'Story'", "Epic, Task, Bug"),
+        ({"statuses": {"released": "Closed"}}, "no status 'Closed'", "To Do, In Progress, In Review, Done"),
+        ({"fields": {"priority": "Low"}}, "needs Team", "fields = {"),
+    ],
+)
+def test_a_project_that_does_not_take_such_tickets_is_trouble(
+    town: Town, config: dict[str, Any], says: str, fix: str
+) -> None:
+    town.jira.required = {"customfield_10010", "priority"}
+    with pytest.raises(InvalidInput, match=says) as told:
+        town.ask("jira", mirror={"jira": {"project": "OPS", **config}})
+    assert fix in told.value.fix
+
+
+def test_a_project_that_takes_such_tickets_is_well(town: Town) -> None:
+    town.jira.required = {"customfield_10010"}
+    fields = {"Team": "FinOps"}
+    town.ask("jira", mirror={"jira": {"project": "OPS", "fields": fields, "statuses": {"released": "done"}}})
+    town.jira.screen = SCREEN - {"labels"}
+    with pytest.raises(InvalidInput, match="takes no labels"):
+        town.ask("jira", mirror={"jira": {"project": "OPS", "fields": fields}})
+
+
+def test_an_archived_channel_and_a_page_that_is_gone_are_trouble(town: Town) -> None:
+    with pytest.raises(InvalidInput, match="C0OLD is archived"):
+        town.ask("slack", mirror={"slack": {"channel": "C0OLD"}})
+    with pytest.raises(InvalidInput, match="no page 17"):
+        town.ask("confluence", mirror={"confluence": {"space": "OPS", "parent": "17"}})
 
 
 def test_an_address_of_teams_must_be_https(town: Town) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from phasegate.app.config import Mirror
 from phasegate.app.doctor.check import Check, Skipped
 from phasegate.app.doctor.services import PROBES, Asked
 from phasegate.app.tools import Offered, Tools
@@ -36,7 +37,7 @@ async def _server(tools: Tools, server: ToolServer, environ: Mapping[str, str]) 
     _has_what_is_named(offered)
     _is_granted(offered)
     granted = await tools.granted(server)
-    reached = await _reached(server, granted, environ)
+    reached = await _reached(server, granted, environ, tools.app.config.mirror)
     states = Counter(offer.state for offer in offered.offers)
     told = ", ".join(f"{number} {state}" for state, number in states.items())
     return f"{told}; {reached}" if reached else told
@@ -61,7 +62,7 @@ def _is_granted(offered: Offered) -> None:
         raise Refused("it answers, and nothing of it is granted", reason="not_pinned", fix=fix)
 
 
-async def _reached(server: ToolServer, granted: Sequence[ToolGrant], environ: Mapping[str, str]) -> str:
+async def _reached(server: ToolServer, granted: Sequence[ToolGrant], environ: Mapping[str, str], mirror: Mirror) -> str:
     probe = PROBES.get(server.command[2]) if server.ours and len(server.command) > 2 else None
     if probe is None:
         return ""
@@ -69,6 +70,7 @@ async def _reached(server: ToolServer, granted: Sequence[ToolGrant], environ: Ma
         environ={name: environ[name] for name in server.env if environ.get(name)},
         writes=frozenset(name for grant in granted for name in grant.writes),
         only=_bounds([server.only, *(grant.only for grant in granted)]),
+        mirror=mirror,
     )
     try:
         return await asyncio.to_thread(probe, asked)

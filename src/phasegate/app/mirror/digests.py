@@ -13,7 +13,7 @@ from phasegate.app.words import age, count
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Mirrored, Mirrors, Run, RunStatus
 
-_SHOWN = 5
+_SHOWN = 20
 _log = logging.getLogger("phasegate.mirror")
 
 
@@ -28,9 +28,10 @@ class Digests:
     async def look(self) -> None:
         """Sends today's, if its time has come and it was not sent."""
         config, now = self._app.config.mirror, self._app.clock.now()
-        if now.strftime("%H:%M") < config.digest_at:
+        local = now.astimezone(config.zone)
+        if local.strftime("%H:%M") < config.digest_at:
             return
-        day = now.date().isoformat()
+        day = local.date().isoformat()
         for place in (name for name in ("slack", "teams") if name in config.places):
             row = await self._mirrors.find("", f"{place}/digest")
             if row.holds.get("day") != day:
@@ -65,7 +66,9 @@ async def digest_of(app: App, now: datetime) -> str:
     ended = [run for run in runs if run.status.ended and await _ended_at(app, run) >= now - timedelta(days=1)]
     lines = [
         f"Waiting for a decision: {count(total, 'gate')}." if total else "No gate waits.",
-        *_waits(waiting, now),
+        *_waits(waiting, now, app.config.mirror.link.rstrip("/")),
+        *([f"· and {total - len(waiting)} more"] if total > len(waiting) else []),
+        *([f"All: {app.config.mirror.link.rstrip('/')}/"] if app.config.mirror.link else []),
         *_named("released since yesterday", [run for run in ended if run.status is RunStatus.released]),
         *_named("rejected since yesterday", [run for run in ended if run.status is RunStatus.rejected]),
         *_named("standing, waiting for a person", [run for run in runs if run.status is RunStatus.parked]),
@@ -73,8 +76,16 @@ async def digest_of(app: App, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _waits(rows: Sequence[Waiting], now: datetime) -> list[str]:
-    return [f"· {row.subject.title}: {row.phase.gate.name}, {age(row.gate.opened_at, now)}" for row in rows]
+def _waits(rows: Sequence[Waiting], now: datetime, link: str) -> list[str]:
+    return [
+        f"· {row.subject.title}: {row.phase.gate.name}, {age(row.gate.opened_at, now)}{_until(row, now)}"
+        f"{f' {link}/gates/{row.gate.key}' if link else ''}"
+        for row in rows
+    ]
+
+
+def _until(row: Waiting, now: datetime) -> str:
+    return f", {age(now, row.expires_at)} left" if row.expires_at else ""
 
 
 def _named(what: str, runs: Sequence[Run]) -> list[str]:

@@ -7,14 +7,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from phasegate.app.config import ConfluenceMirror
-from phasegate.app.mirror.calling import Kept
+from phasegate.app.mirror.calling import Gone, Never
 from phasegate.app.mirror.news import HEEDS
 from phasegate.app.mirror.story import Story
 from phasegate.app.mirror.telling import Telling
+from phasegate.tools.texts import shown
 
 PUBLISHED = ("docs/decisions/*-{name}.md", "docs/runbooks/{name}.md", "docs/releases/*.md")
 LABEL = "phasegate"
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
+_PROPOSED = re.compile(r"^([*_ ]*Status[*_ :]*)proposed\b[^\n]*", re.MULTILINE | re.IGNORECASE)
 _TITLE = 255
 
 
@@ -35,12 +37,21 @@ class Pages:
         facts = await story.app.folder.facts(story.run.id)
         for path, markdown in _documents(story, facts.paths(PUBLISHED)):
             try:
-                pages[path] = await self._published(telling, path, markdown)
-            except Kept as error:
+                pages[path] = await self._published(telling, path, accepted(markdown, story))
+            except Never as error:
                 telling.remarks.append(str(error))
         return {**telling.holds, "pages": pages}
 
     async def _published(self, telling: Telling, path: str, markdown: str) -> str:
+        try:
+            return await self._page(telling, path, markdown, self._config.parent)
+        except Gone as error:
+            if not self._config.parent:
+                raise
+            telling.remarks.append(f"not below the page {self._config.parent}, but at the top of the space: {error}")
+            return await self._page(telling, path, markdown, "")
+
+    async def _page(self, telling: Telling, path: str, markdown: str, parent: str) -> str:
         project = telling.story.app.config.project.name
         made = await telling.call(
             self.name,
@@ -49,7 +60,7 @@ class Pages:
             space=self._config.space,
             title=_title(markdown, path, project),
             markdown=_HEADING.sub("", markdown, count=1).lstrip(),
-            parent=self._config.parent,
+            parent=parent,
             labels=[LABEL],
         )
         return str(made["page"]["url"])
@@ -65,8 +76,15 @@ def _documents(story: Story, patterns: Sequence[str]) -> Iterator[tuple[str, str
             yield path, after[path].decode("utf-8", "replace")
 
 
+def accepted(markdown: str, story: Story) -> str:
+    """A decision record as it stands once its run is released: no longer proposed."""
+    day, version = story.events[-1].at.date(), story.version
+    return _PROPOSED.sub(rf"\g<1>accepted; released{f' as {version}' if version else ''} on {day}", markdown, count=1)
+
+
 def _title(markdown: str, path: str, project: str) -> str:
     """Unique in its space: a space holds a title once."""
     heading = _HEADING.search(markdown)
     own = heading[1] if heading else path.rpartition("/")[2].removesuffix(".md")
-    return f"{project}: {own}"[:_TITLE]
+    title = shown(" ".join(f"{project}: {own}".split()))
+    return title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"

@@ -196,6 +196,13 @@ class SlackClient:
             ),
         )
 
+    def channel(self, id: str) -> wire.Channel:
+        """A channel that the bot can see."""
+        return self._calls.read(
+            "read the channel",
+            lambda: wire.Asked.model_validate(self._slack.conversations_info(channel=id).data).channel,
+        )
+
     def user(self, id: str) -> wire.User:
         """A user."""
         return self._calls.read(

@@ -109,10 +109,17 @@ class Channel(Wire):
     name: str = ""
     private: bool = Field(alias="is_private", default=False)
     member: bool = Field(alias="is_member", default=False)
+    archived: bool = Field(alias="is_archived", default=False)
 
     def shown(self) -> results.Channel:
         """As the tools answer it."""
         return results.Channel(id=self.id, name=self.name, private=self.private, member=self.member)
+
+
+class Asked(Wire):
+    """The answer to a question for a channel."""
+
+    channel: Channel
 
 
 class Channels(Page):
