@@ -114,11 +114,15 @@ class TeamNodes:
                 when=(await self.facing.facts(state["run"])).started_at,
                 message=f"{phase.id}: {phase.title}",
             )
-            await self.ledger.holding(partial(self.workspace.point, branch(state["run"]), commit))
+            await self.ledger.holding(partial(self._move, state["run"], commit))
             same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
             return {"commit": commit, "outcome": "unchanged" if same and state["round"] > 1 else "drafted"}
 
         return join
+
+    def _move(self, run: str, commit: str) -> None:
+        self.workspace.keep(run, commit)
+        self.workspace.point(branch(run), commit)
 
     def judges(self, phase: Phase) -> Mapping[str, Node]:
         """The phase's checks, and a node for each reviewer."""

@@ -204,6 +204,13 @@ class Workspace:
         """Keeps a commit under a name of ours, out of the branches."""
         self._point(f"refs/phasegate/{name}", commit)
 
+    def keep(self, run: str, commit: str) -> None:
+        """Keep a run's commit whatever becomes of its branch: what a gate showed is still there after `git gc`."""
+        number = 0
+        while (kept := self.marked(f"kept/{run}/{number}")) and not self.contains(commit, kept):
+            number += 1
+        self.mark(f"kept/{run}/{number}", commit)
+
     def marked(self, name: str) -> str | None:
         """The commit that was kept under that name, or None."""
         reference = self._repository.references.get(f"refs/phasegate/{name}")

@@ -1,6 +1,7 @@
 """Every way through a phase: from its first draft to the next phase, or to the end."""
 
 import asyncio
+import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from phasegate.authors import Brief, Check, Draft, Report, Subject
 from phasegate.core import Finding, Parked, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Waiver, first_break
 from phasegate.workflow import branch, findings_of
+from phasegate.workspace import Workspace
 from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase, write_item
 
 
@@ -274,3 +276,17 @@ async def test_many_runs_at_once_do_not_trample_each_other(tmp_path: Path) -> No
             events = await d.ledger.events(run)
             assert first_break(events, d.ledger.key) == 0
             assert len(events) == len({event.key for event in events}) == 13
+
+
+async def test_what_a_gate_shows_outlives_the_branch_and_a_collection_of_garbage(tmp_path: Path) -> None:
+    async with desk(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        gate = await d.open_gate()
+        _collect_garbage(d.workspace.folder, branch(run))
+        assert Workspace.open(d.workspace.folder).tree_of(gate.commit) == gate.tree  # anew: nothing it remembers
+
+
+def _collect_garbage(folder: Path, name: str) -> None:
+    for command in (f"branch -D {name}", "reflog expire --expire=now --all", "gc -q --prune=now"):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True, capture_output=True)

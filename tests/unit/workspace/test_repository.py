@@ -293,3 +293,17 @@ def test_a_repository_with_sha_256_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="SHA-256") as refused:
         Workspace.open(tmp_path)
     assert "SHA-1" in refused.value.fix
+
+
+def test_what_gates_showed_outlives_its_branch(workspace: Workspace) -> None:
+    first = _commit(workspace, {"b.md": b"b"})
+    second = _commit(workspace, {"c.md": b"c"}, first)
+    other = _commit(workspace, {"d.md": b"d"})
+    for commit in (first, second, second, other):
+        workspace.keep("r1", commit)
+        workspace.point("phasegate/r1", commit)
+    for command in ("branch -D phasegate/r1", "reflog expire --expire=now --all", "gc -q --prune=now"):
+        subprocess.run(["git", *command.split()], cwd=workspace.folder, check=True, capture_output=True)
+    again = Workspace.open(workspace.folder)
+    assert [bool(again.tree_of(commit)) for commit in (first, second, other)] == [True, True, True]
+    assert again.marks("kept/r1/") == {"0": second, "1": other}
