@@ -3,11 +3,14 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phasegate.cli import options
+
+if TYPE_CHECKING:
+    from phasegate.core.findings import Finding
 from phasegate.cli.clock import given_clock
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -52,7 +55,8 @@ def check(
     from phasegate.runbooks.check import check as run
 
     text = _read(file)
-    _refuse_what_lint_refuses(text, file)
+    for doubt in _refuse_what_lint_refuses(text, file):
+        click.echo(f"! {doubt.where}: {doubt.message} → {doubt.fix}", err=True)
     where = Where(
         regions=regions,
         except_regions=excluded,
@@ -120,8 +124,11 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     console.print(f"→ {command}", soft_wrap=True, markup=False)
 
 
-def _refuse_what_lint_refuses(text: str, file: Path) -> None:
+def _refuse_what_lint_refuses(text: str, file: Path) -> "list[Finding]":
     """Refuse a runbook that lint calls wrong: what it would find, or not find, is not what it says.
+
+    Returns:
+        The findings that are worth a look and block nothing.
 
     Raises:
         InvalidInput: with the findings that block.
@@ -129,13 +136,15 @@ def _refuse_what_lint_refuses(text: str, file: Path) -> None:
     from phasegate.core import InvalidInput
     from phasegate.runbooks.lint import lint
 
-    findings = [finding for finding in lint(text, str(file)) if finding.blocking]
-    if findings:
+    findings = lint(text, str(file))
+    blocking = [finding for finding in findings if finding.blocking]
+    if blocking:
         raise InvalidInput(
-            f"'{file}' has {len(findings)} finding(s) that must be mended first",
+            f"'{file}' has {len(blocking)} finding(s) that must be mended first",
             fix="mend the lines that they name, then check again",
-            findings=findings,
+            findings=blocking,
         )
+    return findings
 
 
 def _read(file: Path) -> str:

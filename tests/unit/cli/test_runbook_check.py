@@ -41,3 +41,12 @@ def test_a_misspelt_profile_is_said_in_words(book: str, monkeypatch: pytest.Monk
     done = CliRunner().invoke(root, ["runbook", "check", book], standalone_mode=False)
     assert isinstance(done.exception, Missing)
     assert "aws configure list-profiles" in str(done.exception)
+
+
+def test_what_lint_doubts_is_said_beside_the_report(book: str) -> None:
+    doubtful = BOOK + "with: [{as: used, set: [{list: ec2.DescribeImages, select: ImageId}]}]\n"
+    Path(book).write_text(doubtful)
+    with serving() as aws:
+        done = CliRunner().invoke(root, ["runbook", "check", book, "--json", "--endpoint-url", aws.url])
+    assert json.loads(done.stdout)["runbook"]
+    assert "leaves disabled images out" in done.stderr
