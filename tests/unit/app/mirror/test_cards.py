@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.ledger import Comment, DecisionKind
+from phasegate.ledger import Comment, DecisionKind, Mirrors
 from unit.app.mirror.parts import EVERYTHING, RELEASED, Desk, Outside, mirrored, outside
 from unit.authors.small import FOLDER, SPEC
 
@@ -104,6 +104,23 @@ async def test_a_thread_that_was_deleted_is_begun_anew(tmp_path: Path, there: Ou
         said, card = there.slack.ops.messages
         assert (said.thread, card.thread) == ("", said.ts)
         assert "approved by ada" in said.text
+
+
+async def test_a_deleted_card_with_replies_leaves_a_thread_that_goes_on(tmp_path: Path, there: Outside) -> None:
+    async with mirrored(tmp_path / "target", there, {"slack": {"channel": "C0OPS"}}) as d:
+        gate = await d.opens("plan")
+        await d.step()
+        await d.happens(("reminder:plan/1/1", {"to": ["ada"]}))
+        await d.step()
+        there.slack.delete(there.slack.ops.messages[0])
+        await d.says(gate, DecisionKind.approve)
+        await d.opens("tasks")
+        await d.step()
+        assert [m.text.split("\n")[0] for m in there.slack.ops.messages[2:3]] == [
+            "Free volumes: architecture review approved by ada"
+        ]
+        assert "Test planning" in there.slack.ops.messages[-1].text
+        assert not await Mirrors(d.app.database).troubled()
 
 
 async def test_nothing_that_others_wrote_pings_or_injects(tmp_path: Path, there: Outside) -> None:
