@@ -1,6 +1,8 @@
 """The command `phasegate`."""
 
+import os
 import sys
+import threading
 
 import click
 
@@ -25,6 +27,7 @@ from phasegate.cli.token import token
 from phasegate.cli.tools import tools
 from phasegate.cli.trace import trace
 from phasegate.cli.work import run, status, worker
+from phasegate.core import Exhausted, Lost
 
 HEADINGS = {
     "Start": [demo, init, manager, spec, lint, doctor],
@@ -62,4 +65,15 @@ def main() -> None:
         raise
     except BaseException as error:
         code = report(error)
+        if isinstance(error, Exhausted | Lost):
+            _leave_threads(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_threads(code: int) -> None:
+    """End the process at once where threads are left: they may wait for storage that takes nothing, and for ever."""
+    main = threading.main_thread()
+    if any(thread is not main and not thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
