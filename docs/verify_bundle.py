@@ -1,6 +1,8 @@
 """Verifies a bundle of Phasegate with nothing but `cryptography`: a second reading of docs/provenance.md, on its own.
 
-python verify_bundle.py BUNDLE --manager-key BASE64 [--manager-key …] [--allow-policy] [WHEEL …]
+python verify_bundle.py BUNDLE --manager NAME=KEY [--manager …] [--manager-key KEY] [--allow-policy] [WHEEL …]
+
+A key is base64, or a file that holds it; one that is given without a name counts for one person, whatever it writes.
 """
 
 import argparse
@@ -9,18 +11,32 @@ import hashlib
 import json
 import sys
 import zipfile
+from collections import deque
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 STATEMENT, EVENT = "application/vnd.in-toto+json", "application/vnd.phasegate.event+json"
+LIMIT = 64 * 1024 * 1024
 IN_TOTO, PREDICATE = "https://in-toto.io/Statement/v1", "https://phasegate.dev/{}/v1"
 
 
 def must(holds, what):
     if not holds:
         raise ValueError(what)
+
+
+def once(pairs):
+    must(len(dict(pairs)) == len(pairs), "a key stands twice")
+    return dict(pairs)
+
+
+def plain(content):
+    """JSON that has one reading: UTF-8, no key twice, no number that is none."""
+    return json.loads(
+        content.decode(), object_pairs_hook=once, parse_constant=lambda text: must(False, f"a number {text}")
+    )
 
 
 def sha256(content):
@@ -46,7 +62,7 @@ def opened(envelope, kind, keys, what):
         keys[signature["keyid"]].verify(base64.b64decode(signature["sig"], validate=True), message)
     except InvalidSignature:
         raise ValueError(what) from None
-    return json.loads(payload), sha256(payload)
+    return plain(payload), sha256(payload)
 
 
 def statement(envelope, name, keys, what):
@@ -72,13 +88,14 @@ def chain(lines, run, system):
     """The events, each with the digest of the decision that follows it."""
     events, before = [], ""
     while lines and "head" not in lines[0]:
-        event, digest = opened(only(lines.pop(0), "event"), EVENT, system, f"event {len(events) + 1} is not signed")
+        event, digest = opened(only(lines.popleft(), "event"), EVENT, system, f"event {len(events) + 1} is not signed")
         must((event["run"], event["seq"], event["before"]) == (run, len(events) + 1, before), "events are not in order")
         follows = lines[0] if lines else {}
-        event["envelope"] = only(lines.pop(0), "decision") if "decision" in follows else None
-        events, before = [*events, event], digest
+        event["envelope"] = only(lines.popleft(), "decision") if "decision" in follows else None
+        events.append(event)
+        before = digest
     must(events and lines, "the bundle was cut off")
-    subject, head, _ = statement(only(lines.pop(0), "head"), "run-ledger", system, "the head is not signed")
+    subject, head, _ = statement(only(lines.popleft(), "head"), "run-ledger", system, "the head is not signed")
     must(subject == [{"name": run, "digest": {"sha256": before}}], "the head names another end")
     ends = [event["body"]["status"] for event in events if event["key"] == "end"]
     must((head["run"], head["events"]) == (run, len(events)), "the head names another end")
@@ -86,20 +103,47 @@ def chain(lines, run, system):
     return events, head["status"]
 
 
-def decided(event, binds, managers, system, policies):
-    """Digest and principal of what was signed at a gate."""
+def delegated(event, said, people):
+    """Somebody decided in another's right: that one's key signed it, for this person, gate and time."""
+    of, keys = said["instead_of"], {key: found for key, (name, found) in people.items() if name == said["instead_of"]}
+    what = f"{said['by']} decided for {of}, whose key signed no delegation of it"
+    must(event["body"].get("delegation"), what)
+    _, given, _ = statement(event["body"]["delegation"], "delegation", keys, what)
+    (begins, ends), gates = given["window"], given["gates"]
+    must((given["by"], given["to"]) == (of, said["by"]) and begins <= event["at"] < ends and said["at"] < ends, what)
+    must(not gates or event["key"][9:].split("/")[0] in gates, what)
+
+
+def decided(event, binds, people, system, policies):
+    """Digest, key and principal of what was signed at a gate."""
     body = event["body"]
     policy = body["by"].startswith("policy:")
     must(policies or not policy, f"{binds['gate']} was passed by a policy, not by a person")
+    managers = {key: found for key, (_, found) in people.items()}
     subject, said, digest = statement(event["envelope"], "gate-approval", system if policy else managers, binds["gate"])
     shown = sha256(json.dumps(binds, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
     bound = [{"name": binds["gate"], "digest": {"sha256": shown, "gitTree": binds["tree"]}}]
     same = (said["gate"], said["by"], said["decision"]) == (binds["gate"], body["by"], body["decision"])
     must(same and subject == bound, f"{binds['gate']}: what was signed is about something else")
-    return digest, said.get("instead_of") or said["by"], policy
+    key = event["envelope"]["signatures"][0]["keyid"]
+    if not policy:
+        people[key] = people[key][0] or said["by"], people[key][1]  # a key without a name has the first that it writes
+        must(people[key][0] == said["by"], f"{binds['gate']}: '{said['by']}' did not sign it, '{people[key][0]}' did")
+    if said.get("instead_of"):
+        delegated(event, said, people)
+    return digest, key, said.get("instead_of") or said["by"], policy
 
 
-def gates(events, run, managers, system, policies):
+def several(signed):
+    """How many people these are: neither a key nor a principal counts twice."""
+    keys, principals = set(), set()
+    for _, key, principal, _ in signed:
+        if key not in keys and principal not in principals:
+            keys, principals = keys | {key}, principals | {principal}
+    return len(keys)
+
+
+def gates(events, run, people, system, policies):
     """What each phase's passed gate is bound to."""
     for event in events:
         told = event["body"].get("statement") if event["key"].startswith("decision:") else None
@@ -110,7 +154,7 @@ def gates(events, run, managers, system, policies):
     for event in events:
         if event["envelope"]:
             place = "/".join(event["key"][9:].split("/")[:2])
-            event["signed"] = decided(event, binds[place], managers, system, policies)
+            event["signed"] = decided(event, binds[place], people, system, policies)
     phases = opening[-1]["body"]["binds"]["phases"] if opening else []
     passed = {}
     for event in opening:
@@ -122,7 +166,7 @@ def gates(events, run, managers, system, policies):
         must((binds["gate"], binds["phases"]) == (f"{run}/{place}", phases), f"{place}: the gate is another's")
         must(binds["before"] == event["before"] and binds["system"] in system, f"{place}: opened on other events")
         signed = [e["signed"] for e in passing]
-        if any(policy for *_, policy in signed) or len({by for _, by, _ in signed}) >= binds["quorum"]:
+        if any(policy for *_, policy in signed) or several(signed) >= binds["quorum"]:
             passed[place.split("/")[0]] = binds, [digest for digest, *_ in signed]
     for number, phase in enumerate(p for p in phases if p in passed):
         must(phases[number] == phase, f"gate '{phases[number]}' was left out")
@@ -133,7 +177,7 @@ def gates(events, run, managers, system, policies):
 
 def released(lines, events, last, wheels):
     tree, place = last["tree"], last["gate"].partition("/")[2]
-    listing, built = lines.pop(0), lines.pop(0)
+    listing, built = lines.popleft(), lines.popleft()
     must(set(listing) == {"tree", "files"} and set(built) == {"built", "content"}, "the bundle was cut off")
     must(listing["tree"] == tree == tree_of(listing["files"]), "the files are not those that were approved")
     blobs, content = {path: blob for _, path, blob in listing["files"]}, base64.b64decode(built["content"])
@@ -141,24 +185,39 @@ def released(lines, events, last, wheels):
     tests = [e["body"] for e in events if e["key"].startswith(f"check:{place}/") and e["key"].endswith("/tests-pass")]
     must(tests and tests[-1]["tree"] == tree and not tests[-1].get("findings"), "the tests did not pass for that tree")
     for wheel in wheels:
-        must(json.loads(content).get(wheel.name) == sha256(wheel.read_bytes()), f"{wheel.name} was not approved")
+        must(plain(content).get(wheel.name) == sha256(wheel.read_bytes()), f"{wheel.name} was not approved")
         for name in zipfile.ZipFile(wheel).namelist() if wheel.suffix == ".whl" else ():
             made = name.partition("/")[0].endswith(".dist-info")
             same = made or blobs.get(f"src/{name}") == git("blob", zipfile.ZipFile(wheel).read(name))
             must(same, f"{name} is not from the approved tree")
 
 
+def known(given):
+    """Name and key by the key's id."""
+    people = {}
+    for name, text in given:
+        file = Path(text) if len(text) < 256 else None
+        raw = base64.b64decode(file.read_text().strip() if file and file.is_file() else text, validate=True)
+        must(people.get(sha256(raw), (name,))[0] == name, "one key was given for two people")
+        people[sha256(raw)] = name, Ed25519PublicKey.from_public_bytes(raw)
+    return people
+
+
 def verify(content, keys, wheels=(), policies=False):
-    """Where the run is, and who passed what; raises ValueError, or whatever a line that cannot be read raises."""
-    lines = [json.loads(line) for line in content.splitlines()]
-    header = lines.pop(0)
+    """Where the run is, and who passed what; raises ValueError, or whatever a line that cannot be read raises.
+
+    Keys are pairs of name and key; an empty name is of a key that nobody named.
+    """
+    must(len(content) <= LIMIT, "the bundle is too large")
+    lines = deque(plain(line) for line in content.splitlines())
+    must(all(isinstance(line, dict) for line in lines) and lines, "this is no bundle")
+    header = lines.popleft()
     must(set(header) == {"bundle", "run", "system"} and header["bundle"] == "phasegate/v1", "this is no bundle")
-    raw = [base64.b64decode(key, validate=True) for key in keys]
-    managers = {sha256(key): Ed25519PublicKey.from_public_bytes(key) for key in raw}
+    people = known(keys)
     own = base64.b64decode(header["system"], validate=True)
     system = {sha256(own): Ed25519PublicKey.from_public_bytes(own)}
     events, status = chain(lines, header["run"], system)
-    phases, passed = gates(events, header["run"], managers, system, policies)
+    phases, passed = gates(events, header["run"], people, system, policies)
     must(status != "released" or len(passed) == len(phases), "it was released, and a gate was not passed")
     if phases and phases[-1] in passed:
         released(lines, events, passed[phases[-1]][0], wheels)
@@ -170,11 +229,18 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("wheels", type=Path, nargs="*")
-    parser.add_argument("--manager-key", action="append", default=[])
+    parser.add_argument("--manager", action="append", default=[], metavar="NAME=KEY")
+    parser.add_argument("--manager-key", action="append", default=[], metavar="KEY")
     parser.add_argument("--allow-policy", action="store_true")
     given = parser.parse_args()
     try:
-        run, status, passed = verify(given.bundle.read_bytes(), given.manager_key, given.wheels, given.allow_policy)
-    except Exception as error:
+        with given.bundle.open("rb") as file:
+            content = file.read(LIMIT + 1)
+        must(all("=" in named for named in given.manager), "write --manager NAME=KEY")
+        keys = [tuple(named.split("=", 1)) for named in given.manager] + [("", key) for key in given.manager_key]
+        run, status, passed = verify(content, keys, given.wheels, given.allow_policy)
+    except (ValueError, OSError) as error:
         sys.exit(f"does not hold: {error}")
+    except Exception as error:
+        sys.exit(f"does not hold: this is no bundle, or not a whole one ({type(error).__name__}: {error})")
     print(f"run {run} is {status}; gates passed: {', '.join(passed) or 'none'}; everything holds")

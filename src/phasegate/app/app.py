@@ -156,7 +156,7 @@ class App:
         self.workspace.mark(f"intake/{run_id}/0", run.base)
         self.workspace.aim(f"target/{run_id}")
         await Mirrors(self.database).switch_on(self.config.mirror.places, run.started_at)
-        await self.ledger.add_run(run, (await self.queue.opened()).dispatch)
+        await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run))
         return run
 
     def lint(self, place: str) -> list[Finding]:

@@ -8,6 +8,7 @@ from phasegate.app.app import App
 from phasegate.app.bundle import bundle, released_gate
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
 from phasegate.ledger.bundle import read_bundle
+from phasegate.ledger.people import Known, People
 from phasegate.ledger.proof import prove
 from phasegate.workflow.reports import onto
 
@@ -27,7 +28,7 @@ async def _approved(app: App, tip: Mapping[str, Any]) -> Claim:
         return Claim(text=f"{name} was made by hand", holds=True, detail="its files were shown whole at the gate")
     other = await app.ledger.run(tip["run"])
     gate = await released_gate(app, other)
-    managers = [manager.public_key for manager in app.keeper.managers().values()]
+    managers = People(Known(one.public_key, name) for name, one in app.keeper.managers().items())
     claims = prove(read_bundle(await bundle(app, other)), managers, policies=bool(other.policy))
     wrong = next((claim.text for claim in claims if not claim.holds), "")
     tree = app.workspace.tree_id(tip["commit"])

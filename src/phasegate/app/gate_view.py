@@ -78,6 +78,12 @@ class GateView:
     """Servers of tools that this phase met, and that wait for a manager."""
     choices: Mapping[DecisionKind, str]
     """What happens on each decision."""
+    quorum: int
+    """How many approvals it takes, by the rules that it was opened under."""
+    changed: tuple[str, ...] = ()
+    """What of its rules, people and branch was not as when the run began, when the gate opened."""
+    moved: str = ""
+    """What it shows and is not true any more: nothing is decided on it, and another opens. Empty where all is."""
 
     @property
     def blocking(self) -> list[Finding]:
@@ -87,7 +93,7 @@ class GateView:
     @property
     def missing(self) -> int:
         """How many more approvals it takes."""
-        return max(0, self.phase.gate.quorum - approved(self.said))
+        return max(0, self.quorum - approved(self.said))
 
     def said_by(self, name: str) -> Decision | None:
         """What that person said here already, or None."""
@@ -96,7 +102,7 @@ class GateView:
     def approvals(self, now: datetime) -> str:
         """Who approved so far, in words; empty where one approval is enough, or none counts any more."""
         void = self.gate.status is GateStatus.void
-        return "" if void else approvals(self.said, self.phase.gate.quorum, now)
+        return "" if void else approvals(self.said, self.quorum, now)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for programs; times in ISO 8601."""
@@ -113,7 +119,7 @@ class GateView:
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "reauthenticate": self.phase.gate.reauthenticate,
             "approvers": list(self.phase.gate.approvers),
-            "quorum": self.phase.gate.quorum,
+            "quorum": self.quorum,
             "said": [said_json(decision) for decision in self.said],
             "compared": self.compared,
             "changes": [
@@ -135,6 +141,8 @@ class GateView:
             "cost": self.cost.as_json(),
             "tools": [asked.as_json() for wait in self.tools for asked in wait.tools],
             "by_hand": [vars(each) for each in self.by_hand],
+            "changed": list(self.changed),
+            "moved": self.moved,
             "choices": {kind.value: text for kind, text in self.choices.items()},
         }
 
@@ -162,9 +170,11 @@ async def find_gate(app: App, name: str) -> GateRecord:
 async def view_gate(app: App, gate: GateRecord) -> GateView:
     """Everything about the gate."""
     key, phase = gate.key, app.flow.phase(gate.key.phase)
-    events = await app.ledger.events(key.run)
     dossier = await app.ledger.dossier(key)
     before = await approved_before(app, dossier, gate)
+    events = list(dossier.events)
+    moved = app.keeper.moved(dossier) if gate.status is GateStatus.open else None
+    opened: Mapping[str, Any] = dossier.opened.body if dossier.opened else {}
     expires = phase.gate.expires_after
     return GateView(
         run=dossier.run,
@@ -183,6 +193,9 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         tools=tuple(await waits(app, key.run, key.phase)),
         by_hand=tuple(by_hand(_meanwhile(events, key))),
         choices=_choices(app, phase, dossier),
+        quorum=opened.get("binds", {}).get("quorum", phase.gate.quorum),
+        changed=tuple(opened.get("changed", ())),
+        moved=str(moved or ""),
     )
 
 

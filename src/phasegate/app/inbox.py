@@ -43,6 +43,8 @@ class Waiting:
     """Names of the people who may decide."""
     approved: int
     """How many approvals it has so far."""
+    broken: str = ""
+    """Why the run's record does not hold; nothing is decided then."""
 
     @property
     def approvals(self) -> str:
@@ -69,6 +71,7 @@ class Waiting:
             "approvers": list(self.approvers),
             "quorum": self.phase.gate.quorum,
             "approved": self.approved,
+            "broken": self.broken,
         }
 
 
@@ -136,6 +139,7 @@ class Inbox:
             cost=cost_of(priced, self.keeper.flow, phase, self.cards),
             approvers=tuple(register.approvers(phase, gate, now)),
             approved=approved(look.taken),
+            broken=look.broken,
         )
 
     def subject(self, commit: str, tree: str, spec: str) -> Subject:

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from phasegate.app.words import age
 from phasegate.ledger import Decision, Statement
+from phasegate.ledger import approvals as distinct
 from phasegate.workflow.approvers import POLICY
 
 
 def approved(said: Sequence[Decision]) -> int:
-    """How many approvals there are: a person and who decides for them are one."""
-    return len({statement.principal for statement in _passing(said)})
+    """Return how many people approved: a person and who decides for them are one, and so are two names of one key."""
+    return distinct([decision for decision in said if decision.statement.kind.passes])
 
 
 def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:

@@ -8,9 +8,10 @@ from phasegate.app.app import App
 from phasegate.app.bundle import bundle, released_gate
 from phasegate.app.earlier import earlier
 from phasegate.authors import digests_path
-from phasegate.core import Parked, digest
+from phasegate.core import Parked, Refused, digest
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.ledger.bundle import read_bundle
+from phasegate.ledger.people import Known, People
 from phasegate.ledger.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
 
@@ -25,11 +26,15 @@ async def verify(app: App, run: Run) -> list[Claim]:
         raise Parked(
             f"run '{run.id}' is {run.status}, not released", fix=f"see where it is: 'phasegate status {run.id}'"
         )
+    try:
+        await app.ledger.events(run.id)
+    except Refused as error:
+        return [Claim(text="the events are whole, in order and signed", holds=False, detail=str(error))]
     return [claim async for claim in _claims(app, run)]
 
 
 async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
-    managers = [manager.public_key for manager in app.keeper.managers().values()]
+    managers = People(Known(one.public_key, name) for name, one in app.keeper.managers().items())
     for claim in prove(read_bundle(await bundle(app, run)), managers, policies=bool(run.policy)):
         yield claim
     yield await _kept(app, run)

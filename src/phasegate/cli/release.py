@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.ledger import Claim
+    from phasegate.ledger.people import People
 
 
 @click.command()
@@ -33,7 +35,8 @@ async def _bundle(name: str, file: Path | None) -> None:
         content = await made(app, run)
         file = file or Path(f"{run.id}.bundle.jsonl")
         await asyncio.to_thread(file.write_bytes, content)
-        keys = " ".join(f"--manager-key {manager.public_key}" for manager in app.keeper.managers().values())
+        people = app.keeper.managers().values()
+        keys = " ".join(f"--manager {shlex.quote(f'{one.name}={one.public_key}')}" for one in people)
     output().print(f"[good]✓[/] {file}, {len(content):,} bytes")
     output().print(f"→ phasegate verify {file} {keys or '--allow-policy'}", soft_wrap=True)
 
@@ -41,14 +44,38 @@ async def _bundle(name: str, file: Path | None) -> None:
 @click.command()
 @click.argument("name", metavar="RUN|BUNDLE")
 @click.argument("artifacts", metavar="[WHEEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--manager-key", "keys", metavar="BASE64", multiple=True, help="Of a person who may decide; repeatable.")
+@click.option(
+    "--manager",
+    "named",
+    metavar="NAME=KEY",
+    multiple=True,
+    help="A person who may decide; repeatable.",
+)
+@click.option(
+    "--manager-key", "keys", metavar="KEY", multiple=True, help="The same without a name: it counts for one person."
+)
+@click.option(
+    "--against",
+    metavar="BUNDLE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Another bundle of the same run: do both tell the same?",
+)
 @click.option("--allow-policy", is_flag=True, help="Accept gates that a policy passed instead of a person.")
 @options.as_json
-def verify(name: str, artifacts: tuple[Path, ...], keys: tuple[str, ...], allow_policy: bool, as_json: bool) -> None:
+def verify(
+    name: str,
+    artifacts: tuple[Path, ...],
+    named: tuple[str, ...],
+    keys: tuple[str, ...],
+    against: Path | None,
+    allow_policy: bool,
+    as_json: bool,
+) -> None:
     """Check that what was released is what was approved.
 
     A RUN is checked against this repository and its index. A BUNDLE is checked on its own, without repository, database
-    or network: against the keys that the managers published, and with the wheels that are named.
+    or network: against the keys that the managers published, and with the wheels that are named. A statement counts for
+    the person whose key signed it, whoever it says it is by.
     """
     from phasegate.cli.console import output
     from phasegate.cli.views.claims import claims_table
@@ -56,7 +83,11 @@ def verify(name: str, artifacts: tuple[Path, ...], keys: tuple[str, ...], allow_
 
     file = Path(name)
     alone = file.is_file()
-    claims = _offline(file, artifacts, keys, allow_policy) if alone else asyncio.run(_here(name, artifacts, keys))
+    given = (*named, *keys, *([str(against)] if against else []))
+    if alone:
+        claims = _offline(file, artifacts, _people(named, keys), allow_policy, against)
+    else:
+        claims = asyncio.run(_here(name, artifacts, given))
     if as_json:
         click.echo(json.dumps({"of": name, "claims": [vars(claim) for claim in claims]}, indent=2))
     else:
@@ -69,19 +100,28 @@ def verify(name: str, artifacts: tuple[Path, ...], keys: tuple[str, ...], allow_
         )
 
 
-def _offline(file: Path, artifacts: Sequence[Path], keys: Sequence[str], policies: bool) -> "list[Claim]":
-    from phasegate.ledger import PublicKey
-    from phasegate.ledger.bundle import read_bundle
+def _people(named: Sequence[str], keys: Sequence[str]) -> "People":
+    from phasegate.ledger.people import Known, People, read_key
+
+    return People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
+
+
+def _offline(
+    file: Path, artifacts: Sequence[Path], managers: "People", policies: bool, against: Path | None
+) -> "list[Claim]":
+    from phasegate.ledger.bundle import load_bundle
+    from phasegate.ledger.forks import agree
     from phasegate.ledger.proof import prove
 
-    managers = [PublicKey.parse(key) for key in keys]
     shipped = {artifact.name: artifact.read_bytes() for artifact in artifacts}
-    return prove(read_bundle(file.read_bytes()), managers, shipped, policies=policies)
+    read = load_bundle(file)
+    claims = prove(read, managers, shipped, policies=policies)
+    return [*claims, agree(read, load_bundle(against))] if against else claims
 
 
 def _fix(claims: "Sequence[Claim]") -> str:
     if any("whose key was given" in claim.detail for claim in claims):
-        return "give the key of each manager who decided: --manager-key, once for each; else do not use this release"
+        return "give the key of each manager who decided: --manager NAME=KEY for each; else do not use this release"
     if any("not a person" in claim.detail for claim in claims):
         return "a policy decided in a person's place; --allow-policy, if you accept that"
     return "do not use this release"

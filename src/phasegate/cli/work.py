@@ -316,6 +316,7 @@ async def _status(name: str | None, most: int, as_json: bool) -> None:
 
 
 async def _all(app: "App", most: int, as_json: bool) -> None:
+    from phasegate.app.broken_records import broken_records
     from phasegate.app.run_view import run_json
     from phasegate.app.standing import attended, nobody_works, unattended
     from phasegate.cli.console import output
@@ -334,6 +335,8 @@ async def _all(app: "App", most: int, as_json: bool) -> None:
         console.print(more(left, f"phasegate status --limit {len(runs) * 10}"), soft_wrap=True)
     if idle := await unattended(app):
         console.print(nobody_works(idle), style="wait", soft_wrap=True)
+    for line in await broken_records(app):
+        console.print(f"✗ {line}", style="bad", soft_wrap=True, markup=False)
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:

@@ -34,6 +34,7 @@ from phasegate.ledger.records import (
     RunStatus,
     Statement,
     Waiver,
+    approvals,
 )
 from phasegate.ledger.turns import Dispatch
 
@@ -72,6 +73,7 @@ __all__ = [
     "Taken",
     "ToolGrant",
     "Waiver",
+    "approvals",
     "create_key",
     "first_break",
     "open_pem",

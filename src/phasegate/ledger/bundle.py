@@ -7,11 +7,13 @@ approved last, and the list of what was built from it. A second reader of it, on
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from phasegate.core import InvalidInput, canonical
+from phasegate.core import InvalidInput, canonical, visible
 from phasegate.ledger.dsse import STATEMENT, Envelope, seal
 from phasegate.ledger.intoto import RUN_LEDGER, statement
 from phasegate.ledger.keys import PrivateKey, PublicKey
@@ -92,6 +94,19 @@ def _head(run: Run, events: Sequence[Event], system: PrivateKey) -> Envelope:
     return seal(STATEMENT, statement(RUN_LEDGER, {run.id: {"sha256": last}}, predicate), system)
 
 
+def load_bundle(file: Path) -> Bundle:
+    """Reads a bundle from a file.
+
+    Raises:
+        InvalidInput: it is none, is too large, or cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return read_bundle(opened.read(LIMIT + 1))
+    except OSError as error:
+        raise InvalidInput(f"'{file}' cannot be read: {error.strerror}", fix="name another file") from error
+
+
 def read_bundle(content: bytes) -> Bundle:
     """Reads a bundle.
 
@@ -99,20 +114,50 @@ def read_bundle(content: bytes) -> Bundle:
         InvalidInput: it is none, or something stands where it may not.
     """
     if len(content) > LIMIT:
-        raise InvalidInput(f"a bundle of {len(content):,} bytes is too large", fix=f"at most {LIMIT:,}")
+        raise InvalidInput("the bundle is too large", fix=f"give one of at most {LIMIT:,} bytes")
     try:
-        return _Reader([json.loads(line) for line in content.splitlines()]).bundle()
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError, InvalidInput) as error:
-        raise InvalidInput(
-            f"this is no bundle, or not a whole one: {error}", fix="make it again: 'phasegate bundle RUN'"
-        ) from error
+        return _Reader([plain_json(line) for line in content.splitlines()]).bundle()
+    except MALFORMED as error:
+        raise no_bundle(error) from error
+
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, InvalidInput)
+"""What reading raises where a value is missing, of another type, or too deep."""
+
+
+def no_bundle(error: Exception) -> InvalidInput:
+    """Return the error for a file that cannot be read as a bundle."""
+    why = f"{error}" if isinstance(error, ValueError | InvalidInput) else f"{type(error).__name__} at {error}"
+    return InvalidInput(
+        f"this is no bundle, or not a whole one: {visible(why)[:300]}", fix="make it again: 'phasegate bundle RUN'"
+    )
+
+
+def plain_json(content: bytes) -> Any:
+    """Reads JSON that has one reading: UTF-8, no key twice, no number that is none.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 class _Reader:
     """Takes line after line, each where it must stand."""
 
-    def __init__(self, lines: list[dict[str, Any]]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
+        self._lines = deque(lines)
 
     def bundle(self) -> Bundle:
         header = self._take("bundle", "run", "system")
@@ -122,11 +167,11 @@ class _Reader:
         decisions: dict[int, tuple[Envelope, ...]] = {}
         while self._next() != "head":
             if self._next() == "decision":
-                said = _envelope(self._take("decision")["decision"])
+                said = read_envelope(self._take("decision")["decision"])
                 decisions[len(events)] = (*decisions.get(len(events), ()), said)
             else:
-                events.append(_envelope(self._take("event")["event"]))
-        head = _envelope(self._take("head")["head"])
+                events.append(read_envelope(self._take("event")["event"]))
+        head = read_envelope(self._take("head")["head"])
         tree = self._take("tree", "files") if self._next() == "tree" else {"tree": "", "files": []}
         built = self._take("built", "content") if self._next() == "built" else {"built": "", "content": ""}
         if self._lines:
@@ -150,13 +195,18 @@ class _Reader:
         return self._lines[0] if self._lines else {}
 
     def _take(self, *names: str) -> dict[str, Any]:
-        line = self._lines.pop(0)
+        line = self._lines.popleft()
         if not isinstance(line, dict) or sorted(line) != sorted(names):
             raise ValueError(f"a line with {', '.join(names)} was expected")
         return line
 
 
-def _envelope(body: Any) -> Envelope:
+def read_envelope(body: Any) -> Envelope:
+    """Reads an envelope as DSSE writes it.
+
+    Raises:
+        ValueError: there is more or less in it than belongs there.
+    """
     (signature,) = body["signatures"]
     if sorted(body) != ["payload", "payloadType", "signatures"] or sorted(signature) != ["keyid", "sig"]:
         raise ValueError("an envelope with more in it than its own")

@@ -17,6 +17,8 @@ from phasegate.ledger.records import Event, event_payload
 from phasegate.store import Statement
 from phasegate.store.schema import events, runs
 
+Row = sa.RowMapping | sqlite3.Row
+
 _OF = events.c.run == sa.bindparam("run")
 _LAST = Statement(sa.select(events).where(_OF).order_by(events.c.seq.desc()).limit(1))
 _APPEND = Statement(insert(events).on_conflict_do_nothing(index_elements=["run", "key"]))
@@ -28,14 +30,7 @@ _READ = Statement(
 )
 
 _KEY, _RUN = events.c.key, events.c.run
-_REPORTS = Statement(
-    sa.select(events)
-    .where(_OF)
-    .where(
-        sa.or_(*(_KEY.between(sa.bindparam(kind), sa.bindparam(kind).concat("\uffff")) for kind in ("check", "review")))
-    )
-    .order_by(events.c.seq)
-)
+_ALL = Statement(sa.select(events).where(_OF).order_by(events.c.seq))
 
 _ASKED = Statement(
     sa.select(events)
@@ -73,33 +68,30 @@ def append(
             seq, before = seq + 1, hashlib.sha256(payload).digest()
 
 
-def last(connection: sa.Connection, run: str) -> tuple[bytes, datetime]:
-    """Digest and time of the run's last event; empty and long ago where there is none."""
-    row = _LAST(connection, run=run).fetchone()
-    return (_digest_of(row), datetime.fromtimestamp(row["at"], UTC)) if row else (b"", datetime.fromtimestamp(0, UTC))
+def _digest_of(row: Row) -> bytes:
+    return hashlib.sha256(payload_of(row)).digest()
 
 
-def _digest_of(row: sqlite3.Row) -> bytes:
-    """Of a stored event; its body is canonical as it lies there, and writing it anew would cost more than the rest."""
+def payload_of(row: Row) -> bytes:
+    """What was signed of a stored event; its body is canonical as it lies there, and writing it anew costs more."""
     names = ("run", "seq", "key", "at", "body", "before")
-    return hashlib.sha256(event_payload(**{name: row[name] for name in names})).digest()
+    return event_payload(**{name: row[name] for name in names})
 
 
 def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
     """The run's events in order, from the one after `after`; with a prefix only those whose key begins so."""
     like = "".join(f"/{char}" if char in "/%_" else char for char in prefix) + "%"
-    return [_event(row) for row in _READ(connection, run=run, after=after, like=like)]
+    return [event_of(row) for row in _READ(connection, run=run, after=after, like=like)]
 
 
-def reports(connection: sa.Connection, run: str, phase: str) -> list[Event]:
-    """What checks and reviewers of a phase said, in order."""
-    begins = {"check": f"check:{phase}/", "review": f"review:{phase}/"}
-    return [_event(row) for row in _REPORTS(connection, run=run, **begins)]
+def rows_of(connection: sa.Connection, run: str) -> list[Row]:
+    """The run's events as they are stored, in order."""
+    return _ALL(connection, run=run).fetchall()
 
 
 def asked(connection: sa.Connection, run: str) -> list[Event]:
     """Tools that runs which have not ended could not call; of one run, where it is named."""
-    return [_event(row) for row in _ASKED(connection, run=run)]
+    return [event_of(row) for row in _ASKED(connection, run=run)]
 
 
 def priced(connection: sa.Connection, runs: Sequence[str]) -> dict[str, list[Event]]:
@@ -107,11 +99,12 @@ def priced(connection: sa.Connection, runs: Sequence[str]) -> dict[str, list[Eve
     query = sa.select(events).where(events.c.run.in_(runs), events.c.body.contains('"usd":'))
     found: dict[str, list[Event]] = {}
     for row in connection.execute(query.order_by(events.c.run, events.c.seq)).mappings():
-        found.setdefault(row["run"], []).append(_event(row))
+        found.setdefault(row["run"], []).append(event_of(row))
     return found
 
 
-def _event(row: sa.RowMapping | sqlite3.Row) -> Event:
+def event_of(row: Row) -> Event:
+    """The event that a row holds."""
     return Event(
         run=row["run"],
         seq=row["seq"],

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from phasegate.core import Clock, PhasegateError
+from phasegate.core import Clock, PhasegateError, Refused
 from phasegate.core.secrets import take_out, without_secrets
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows, turns
+from phasegate.ledger.agreement import SIGNED, disagreement
 from phasegate.ledger.dsse import Envelope
+from phasegate.ledger.evidence import Chains, broken_record
 from phasegate.ledger.keys import PrivateKey
 from phasegate.ledger.mirrors import Mirrored, keep
 from phasegate.ledger.recorder import Entry, Recorder
@@ -28,6 +30,7 @@ from phasegate.ledger.records import (
     Run,
     RunStatus,
     Statement,
+    approvals,
 )
 from phasegate.ledger.turns import Dispatch
 from phasegate.store import Database
@@ -63,7 +66,7 @@ class Opened(StrEnum):
     passed = "passed"
     """A policy passed it just now, and that was used."""
     decided = "decided"
-    """It was open before, and something was decided since."""
+    """It was opened before, and was decided or is void since."""
 
 
 class Taken(StrEnum):
@@ -95,14 +98,22 @@ class Ledger:
         self._clock = clock
         self._recorder = Recorder(database, clock, system)
         self._append = partial(chain.append, signer=system)
+        self._chains = Chains(system.public)
         self.key = system.public
 
-    async def add_run(self, run: Run, dispatch: Dispatch) -> None:
-        """Records a new run and dispatches its first segment, in one transaction."""
+    async def add_run(self, run: Run, dispatch: Dispatch, terms: Mapping[str, Any] | None = None) -> None:
+        """Records a new run and dispatches its first segment, in one transaction.
+
+        Args:
+            run: the run.
+            dispatch: enqueues its first segment.
+            terms: the rules that it begins under, signed with the event that tells of it.
+        """
+        said = {name: getattr(run, name) for name in SIGNED}
 
         def add(connection: sa.Connection, now: datetime) -> None:
             rows.add_run(connection, run)
-            self._append(connection, run.id, now, [("run", {"spec": run.spec, "base": run.base})])
+            self._append(connection, run.id, now, [("run", {**said, **(terms or {})})])
             dispatch(connection, run.id, 1)
 
         await self._database.write(add, self._clock.now())
@@ -180,8 +191,23 @@ class Ledger:
         await self._recorder.record(run_id, [(key, take_out(body)) for key, body in entries])
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
-        """The run's events in order, from the one after `after`; with a prefix, those whose key begins so."""
-        return await self._database.read(chain.read, run_id, after, prefix)
+        """The run's events in order, from the one after `after`; with a prefix, those whose key begins so.
+
+        Raises:
+            Refused: `record_broken`, where they are read from the first one and their chain does not hold.
+        """
+        if after:
+            return await self._database.read(chain.read, run_id, after, prefix)
+        found = await self._database.read(self._chains.read, run_id)
+        return [event for event in found.events if event.key.startswith(prefix)]
+
+    async def broken(self, run_id: str) -> str:
+        """Return why the record of a run does not hold, in one line; empty where it does."""
+        try:
+            await self.dossier(GateKey(run_id, "", 0))
+        except Refused as error:
+            return str(error)
+        return ""
 
     async def open_gate(self, key: GateKey, opening: Callable[[Dossier], Opening]) -> Opened:
         """Opens a gate once, in one transaction; a gate that was opened before stays as it is.
@@ -192,22 +218,27 @@ class Ledger:
         """
 
         def opens(connection: sa.Connection, now: datetime) -> Opened:
-            dossier = _dossier(connection, key)
-            if dossier.gate:
-                return Opened.decided if dossier.decision else Opened.asks
-            gate, passed, entries = opening(dossier)
-            rows.open_gate(connection, gate)
-            if passed:
-                rows.add_decision(connection, passed)
-                rows.close_gate(connection, key, GateStatus.decided)
-                rows.consume(connection, key, now)
-            else:
-                rows.wait(connection, key.run)
-                turns.leave(connection, key.run, self._dispatch)
-            self._append(connection, key.run, now, entries)
-            return Opened.passed if passed else Opened.asks
+            return self._open(connection, now, key, opening)
 
         return await self._database.write(opens, self._clock.now())
+
+    def _open(
+        self, connection: sa.Connection, now: datetime, key: GateKey, opening: Callable[[Dossier], Opening]
+    ) -> Opened:
+        dossier = self._dossier(connection, key)
+        if dossier.gate:
+            return Opened.asks if dossier.gate.status is GateStatus.open else Opened.decided
+        gate, passed, entries = opening(dossier)
+        rows.open_gate(connection, gate)
+        if passed:
+            rows.add_decision(connection, passed)
+            rows.close_gate(connection, key, GateStatus.decided)
+            rows.consume(connection, key, now)
+        else:
+            rows.wait(connection, key.run)
+            turns.leave(connection, key.run, self._dispatch)
+        self._append(connection, key.run, now, entries)
+        return Opened.passed if passed else Opened.asks
 
     async def priced(self, run_ids: Sequence[str]) -> dict[str, list[Event]]:
         """By run, the events that may say what was paid: their bodies hold the word `usd`."""
@@ -227,7 +258,7 @@ class Ledger:
         Raises:
             UsageError: there is no such run.
         """
-        return await self._database.read(_dossier, key)
+        return await self._database.read(self._dossier, key)
 
     async def gates(self, run_id: str | None = None, status: GateStatus | None = None) -> list[GateRecord]:
         """Gates, the oldest first; of one run, or in one status, where these are given."""
@@ -248,7 +279,7 @@ class Ledger:
 
     async def waiting(self, offset: int, limit: int) -> tuple[list[Look], int]:
         """Some of the gates that wait, the oldest first, as of one moment; and how many there are in all."""
-        return await self._database.read(_waiting, offset, limit)
+        return await self._database.read(self._waiting, offset, limit)
 
     async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> Taken:
         """Takes what a person says at a gate if it is still open: decision, event and next segment are one transaction.
@@ -275,7 +306,7 @@ class Ledger:
                 return Taken.token_used
             rows.add_decision(connection, decision)
             self._append(connection, key.run, now, entries)
-            if statement.kind.passes and len(_principals([*before, decision])) < needed:
+            if statement.kind.passes and approvals([*before, decision]) < needed:
                 return Taken.counted
             rows.close_gate(connection, key, GateStatus.decided)
             dispatch(connection, key.run, rows.next_segment(connection, key.run))
@@ -301,6 +332,28 @@ class Ledger:
             return True
 
         return await self._database.write(revoking, self._clock.now())
+
+    async def replace_gate(
+        self, key: GateKey, why: Mapping[str, Any], opening: Callable[[Dossier], Opening], dispatch: Dispatch
+    ) -> None:
+        """Voids an open gate and opens the next attempt in its place, in one transaction; else does nothing.
+
+        Args:
+            key: which gate.
+            why: `reason`, and what else there is to say.
+            opening: makes the next one from what bears on it.
+            dispatch: enqueues what follows, where a policy passes it at once.
+        """
+        following = key._replace(attempt=key.attempt + 1)
+
+        def replacing(connection: sa.Connection, now: datetime) -> None:
+            if not rows.close_gate(connection, key, GateStatus.void):
+                return
+            self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", why)])
+            if self._open(connection, now, following, opening) is Opened.passed:
+                dispatch(connection, key.run, rows.next_segment(connection, key.run))
+
+        await self._database.write(replacing, self._clock.now())
 
     async def expire(self, key: GateKey, note: str) -> bool:
         """Voids a gate that was open for too long, and has its run stand; False where it is not open any more."""
@@ -350,22 +403,22 @@ class Ledger:
         """
         return await self._database.read(rows.excused, over)
 
-    async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, str]]) -> T:
+    async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, Mapping[str, Any]]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
 
         Args:
             key: which gate.
-            verdict: says what comes of the gate, and why it is void, or nothing where it is not.
+            verdict: says what comes of the gate, and why it is void (`reason`, and more), or nothing where it is not.
         """
 
         def use(connection: sa.Connection, now: datetime) -> T:
-            dossier = _dossier(connection, key)
-            outcome, reason = verdict(dossier)
-            if not reason:
+            dossier = self._dossier(connection, key)
+            outcome, why = verdict(dossier)
+            if not why:
                 if dossier.decision:
                     rows.consume(connection, key, now)
             elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
-                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
+                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", why)])
             return outcome
 
         return await self._database.write(use, self._clock.now())
@@ -453,39 +506,36 @@ class Ledger:
 
         await self._database.write(done, self._clock.now())
 
-
-def _dossier(connection: sa.Connection, key: GateKey) -> Dossier:
-    last, at = chain.last(connection, key.run)
-    return Dossier(
-        key=key,
-        run=rows.find_run(connection, key.run),
-        gate=rows.find_gate(connection, key),
-        decisions=tuple(rows.standing_decisions(connection, key.run)),
-        reports=tuple(chain.reports(connection, key.run, key.phase)),
-        last=last,
-        last_at=at,
-        delegations=tuple(rows.find_delegations(connection)),
-    )
-
-
-def _waiting(connection: sa.Connection, offset: int, limit: int) -> tuple[list[Look], int]:
-    gates, total = rows.waiting(connection, offset, limit)
-    found = [
-        Look(
-            gate=gate,
-            run=rows.find_run(connection, gate.key.run),
-            reports=tuple(chain.reports(connection, gate.key.run, gate.key.phase)),
-            taken=tuple(_standing(connection, gate.key)),
+    def _dossier(self, connection: sa.Connection, key: GateKey) -> Dossier:
+        proven = self._chains.read(connection, key.run)
+        run, gates = rows.find_run(connection, key.run), tuple(rows.find_gates(connection, key.run, None))
+        said = tuple(rows.find_decisions(connection, key.run))
+        wrong = disagreement(run, gates, said, proven.events)
+        if wrong:
+            raise broken_record(key.run, wrong)
+        return Dossier(
+            key=key,
+            run=run,
+            gate=next((gate for gate in gates if gate.key == key), None),
+            gates=gates,
+            said=said,
+            events=proven.events,
+            last=proven.last,
+            last_at=proven.last_at,
+            delegations=tuple(rows.find_delegations(connection)),
         )
-        for gate in gates
-    ]
-    return found, total
+
+    def _waiting(self, connection: sa.Connection, offset: int, limit: int) -> tuple[list[Look], int]:
+        gates, total = rows.waiting(connection, offset, limit)
+        return [self._look(connection, gate) for gate in gates], total
+
+    def _look(self, connection: sa.Connection, gate: GateRecord) -> Look:
+        try:
+            dossier = self._dossier(connection, gate.key)
+        except Refused as error:
+            return Look(gate=gate, run=rows.find_run(connection, gate.key.run), reports=(), broken=str(error))
+        return Look(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
 
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:
     return [said for said in rows.standing_decisions(connection, key.run) if said.statement.gate == key]
-
-
-def _principals(decisions: Sequence[Decision]) -> set[str]:
-    """In whose right it was said: a person and who decides for them count once."""
-    return {decision.statement.principal for decision in decisions}

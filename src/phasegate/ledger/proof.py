@@ -2,17 +2,16 @@
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from phasegate.core import digest
-from phasegate.ledger.bundle import Bundle, git_blob, git_tree
+from phasegate.ledger.bundle import MALFORMED, Bundle, git_blob, git_tree, no_bundle, plain_json, read_envelope
 from phasegate.ledger.claims import Claim
 from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope
-from phasegate.ledger.intoto import GATE_APPROVAL, RUN_LEDGER, TYPE
-from phasegate.ledger.keys import PublicKey
+from phasegate.ledger.intoto import DELEGATION, GATE_APPROVAL, RUN_LEDGER, TYPE
+from phasegate.ledger.people import Known, People
 
 POLICY = "policy:"
 
@@ -30,26 +29,33 @@ class Passed(NamedTuple):
 
 def prove(
     bundle: Bundle,
-    managers: Sequence[PublicKey],
+    managers: People,
     artifacts: Mapping[str, bytes] | None = None,
     *,
     policies: bool = False,
 ) -> list[Claim]:
-    """Every claim that a bundle makes; it is good where all hold.
+    """Every claim that a bundle makes; it is good where all hold, and one that cannot be read is one that does not.
 
     Args:
         bundle: what was read.
-        managers: keys of the people who may decide, as they published them.
+        managers: keys of the people who may decide, as they published them, with their names.
         artifacts: wheel and sdist by file name, where they are at hand.
         policies: whether a gate may have been passed by a policy instead of a person.
     """
+    try:
+        return _claims(bundle, managers, artifacts or {}, policies=policies)
+    except (*MALFORMED, zipfile.BadZipFile) as error:
+        return [Claim(text="the bundle can be read", holds=False, detail=str(no_bundle(error)))]
+
+
+def _claims(bundle: Bundle, managers: People, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
     bodies, broken = _chain(bundle)
     claims = [broken, _head(bundle, bodies)]
     if not all(claim.holds for claim in claims):
         return claims
     gates = _Gates(bundle, bodies, managers, policies=policies)
     claims += list(gates.claims())
-    return [*claims, *_release(bundle, bodies, gates, artifacts or {})]
+    return [*claims, *_release(bundle, bodies, gates, artifacts)]
 
 
 def _chain(bundle: Bundle) -> tuple[list[dict[str, Any]], Claim]:
@@ -59,7 +65,7 @@ def _chain(bundle: Bundle) -> tuple[list[dict[str, Any]], Claim]:
         if not (envelope.kind == EVENT and envelope.holds(bundle.system)):
             wrong = f"event {number} is not signed by the system's key"
             break
-        body = json.loads(envelope.payload)
+        body = plain_json(envelope.payload)
         if (body.get("run"), body.get("seq"), body.get("before")) != (bundle.run, number, before):
             wrong = f"event {number} does not follow from the one before"
             break
@@ -92,7 +98,7 @@ def _statuses(bodies: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 def _statement(envelope: Envelope, kind: str) -> dict[str, Any] | None:
     if envelope.kind != STATEMENT:
         return None
-    said = json.loads(envelope.payload)
+    said = plain_json(envelope.payload)
     right = said.get("_type") == TYPE and said.get("predicateType") == kind
     return said if right else None
 
@@ -100,13 +106,13 @@ def _statement(envelope: Envelope, kind: str) -> dict[str, Any] | None:
 class _Gates:
     """The gates of a bundle, and what was decided at them."""
 
-    def __init__(
-        self, bundle: Bundle, bodies: Sequence[dict[str, Any]], managers: Sequence[PublicKey], *, policies: bool
-    ) -> None:
+    def __init__(self, bundle: Bundle, bodies: Sequence[dict[str, Any]], managers: People, *, policies: bool) -> None:
         self._policies = policies
         self._bundle = bundle
         self._bodies = bodies
-        self._managers = {key.key_id: key for key in managers}
+        self._managers = managers
+        self._aliases: dict[str, str] = {}
+        """Under which name a key without one signed first."""
         opened = [body for body in bodies if body["key"].startswith("gate:")]
         self.phases: list[str] = list(opened[-1]["body"]["binds"]["phases"]) if opened else []
         self._binds = {body["key"].partition(":")[2]: body["body"]["binds"] for body in opened}
@@ -161,10 +167,10 @@ class _Gates:
         if len(passing) < len(told):
             return None
         wrong = wrong or next(filter(None, (self._objection(body, binds) for body in passing)), "")
-        principals = {self._predicate(b).get("instead_of") or b["body"]["by"] for b in passing}
-        if len(principals) < binds.get("quorum", 1) and not any(p.startswith(POLICY) for p in principals):
+        names = tuple(self._name(body) for body in passing)
+        by_policy = any(body["body"]["by"].startswith(POLICY) for body in passing)
+        if not by_policy and not wrong and self._approvals(passing) < binds["quorum"]:
             return None
-        names = tuple(body["body"]["by"] for body in passing)
         return Passed(binds, names, wrong, tuple(body["body"]["statement"] for body in passing))
 
     def _unbound(self, opened: dict[str, Any], binds: Mapping[str, Any], place: str) -> str:
@@ -181,10 +187,13 @@ class _Gates:
         (envelope,), by = envelopes, told["body"]["by"]
         if by.startswith(POLICY) and not self._policies:
             return "a policy passed it, not a person"
-        key = self._bundle.system if by.startswith(POLICY) else self._managers.get(envelope.key_id)
+        known = Known(self._bundle.system) if by.startswith(POLICY) else self._managers.of(envelope.key_id)
         said = _statement(envelope, GATE_APPROVAL)
-        if key is None or said is None or not envelope.holds(key):
+        if known is None or said is None or not envelope.holds(known.key):
             return "it is not signed by a manager whose key was given"
+        wrong = "" if by.startswith(POLICY) else self._misnamed(known, by) or self._undelegated(told, said)
+        if wrong:
+            return wrong
         subject = [{"name": binds["gate"], "digest": {"sha256": digest(dict(binds)), "gitTree": binds["tree"]}}]
         predicate = said["predicate"]
         same = (predicate.get("gate"), predicate.get("by"), predicate.get("decision")) == (
@@ -194,10 +203,51 @@ class _Gates:
         )
         return "" if same and said["subject"] == subject else "what was signed is about something else"
 
-    def _predicate(self, told: dict[str, Any]) -> dict[str, Any]:
-        envelopes = self._bundle.decisions.get(told["seq"], ())
-        said = _statement(envelopes[0], GATE_APPROVAL) if envelopes else None
-        return said["predicate"] if said else {}
+    def _misnamed(self, known: Known, by: str) -> str:
+        """A statement counts for the person whose key signed it, and for nobody that it names besides."""
+        own = known.name or self._aliases.setdefault(known.key.key_id, by)
+        return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
+
+    def _undelegated(self, told: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+        """Why a decision in another's right does not count; empty where it does, or is in one's own."""
+        predicate = said["predicate"]
+        principal = predicate.get("instead_of", "")
+        if not principal:
+            return ""
+        given = told["body"].get("delegation")
+        envelope = read_envelope(given) if given else None
+        delegation = _statement(envelope, DELEGATION) if envelope else None
+        keys = self._managers.keys_of(principal)
+        if envelope is None or delegation is None or not any(envelope.holds(key) for key in keys):
+            return f"it is said in the right of '{principal}', whose key signed no delegation in it"
+        begins, ends = delegation["predicate"]["window"]
+        gates = delegation["predicate"]["gates"]
+        covers = (
+            (delegation["predicate"]["by"], delegation["predicate"]["to"]) == (principal, predicate["by"])
+            and begins <= told["at"] < ends
+            and predicate["at"] < ends
+            and (not gates or told["key"].partition(":")[2].split("/")[0] in gates)
+        )
+        return "" if covers else f"the delegation of '{principal}' does not cover this gate, person or time"
+
+    def _approvals(self, passing: Sequence[dict[str, Any]]) -> int:
+        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts."""
+        keys, principals = set[str](), set[str]()
+        for body in passing:
+            (envelope,) = self._bundle.decisions[body["seq"]]
+            said = _statement(envelope, GATE_APPROVAL)
+            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or body["body"]["by"])
+            if envelope.key_id not in keys and principal not in principals:
+                keys.add(envelope.key_id)
+                principals.add(principal)
+        return len(keys)
+
+    def _name(self, body: Mapping[str, Any]) -> str:
+        """Who decided; of a key without a name, which key."""
+        by = str(body["body"]["by"])
+        envelopes = self._bundle.decisions.get(body["seq"], ())
+        known = self._managers.of(envelopes[0].key_id) if envelopes else None
+        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.name else by
 
     def _upstream(self, gate: Passed, place: int) -> str:
         before = [self.passed.get(phase) for phase in self.phases[:place]]
@@ -225,7 +275,7 @@ def _release(
     yield Claim(text="the files are those of the tree that was approved", holds=whole, detail=f"{len(blobs)} files")
     yield _tested(bodies, last)
     listed = bool(bundle.built_path) and blobs.get(bundle.built_path) == git_blob(bundle.built)
-    built: dict[str, str] = json.loads(bundle.built) if listed else {}
+    built: dict[str, str] = plain_json(bundle.built) if listed else {}
     yield Claim(text="what was built is named in that tree", holds=listed, detail=", ".join(sorted(built)))
     for name, content in artifacts.items():
         yield _shipped(name, content, built, blobs)

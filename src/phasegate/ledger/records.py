@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from phasegate.core import canonical, digest
@@ -182,6 +184,20 @@ class Decision:
         return Envelope(kind=STATEMENT, payload=payload, key_id=self.key_id, signature=self.signature)
 
 
+def approvals(decisions: Sequence[Decision]) -> int:
+    """Return how many people approved: neither a key nor a principal counts twice, under whatever names.
+
+    Those are counted, in order, whose key and whose principal were not counted yet; a person and who decides for them
+    are one principal, and one key is one person.
+    """
+    keys, principals = set[str](), set[str]()
+    for decision in decisions:
+        if decision.key_id not in keys and decision.statement.principal not in principals:
+            keys.add(decision.key_id)
+            principals.add(decision.statement.principal)
+    return len(keys)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened in a run."""
@@ -236,7 +252,9 @@ class Look:
     gate: GateRecord
     run: Run
     reports: tuple[Event, ...]
-    """What checks and reviewers of the phase said, in all its attempts and rounds."""
+    """What checks and reviewers of the phase said, in all its attempts and rounds; none where the record is broken."""
+    broken: str = ""
+    """Where the run's record does not hold; empty where it does."""
     taken: tuple[Decision, ...] = ()
     """What people said there so far and did not take back."""
 
@@ -294,17 +312,49 @@ class Dossier:
     key: GateKey
     run: Run
     gate: GateRecord | None
-    decisions: tuple[Decision, ...]
-    """Of the whole run, in order; those that were revoked, or whose gate is void, are left out."""
-    reports: tuple[Event, ...]
-    """What checks and reviewers of the phase said, in all its attempts and rounds."""
-
+    gates: tuple[GateRecord, ...]
+    """All of the run."""
+    said: tuple[Decision, ...]
+    """All that was said at them, in order, with what was revoked."""
+    events: tuple[Event, ...]
+    """All of the run, in order; their chain holds."""
     last: bytes
     """Digest of the run's last event."""
     last_at: datetime
     """When that was; it is at least so late now, whatever the clock says."""
     delegations: tuple[tuple[Delegation, Envelope], ...] = ()
     """Those that were not revoked, each as it was signed."""
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was said at the run's gates; what was revoked, or whose gate is void, is left out."""
+        void = {gate.key for gate in self.gates if gate.status is GateStatus.void}
+        return tuple(one for one in self.said if not one.revoked and one.statement.gate not in void)
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """Digests of the statements that events tell of: what else lies among the decisions was never taken."""
+        return frozenset(str(event.body.get("statement")) for event in self.events if event.kind == "decision")
+
+    @cached_property
+    def believed(self) -> tuple[Decision, ...]:
+        """Those of the decisions that an event tells of."""
+        return tuple(one for one in self.decisions if digest(one.statement.encoded()) in self.told)
+
+    def event(self, key: str) -> Event | None:
+        """The run's event of that key, or None."""
+        return next((event for event in self.events if event.key == key), None)
+
+    @property
+    def opened(self) -> Event | None:
+        """The event that tells of this gate, or None."""
+        return self.event(f"gate:{self.key.phase}/{self.key.attempt}")
+
+    @property
+    def reports(self) -> tuple[Event, ...]:
+        """What checks and reviewers of the phase said, in all its attempts and rounds."""
+        kinds = (f"check:{self.key.phase}/", f"review:{self.key.phase}/")
+        return tuple(event for event in self.events if event.key.startswith(kinds))
 
     @property
     def taken(self) -> tuple[Decision, ...]:

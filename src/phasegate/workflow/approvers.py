@@ -88,20 +88,25 @@ class Register:
         principal = self.managers.get(instead_of) if instead_of else manager
         if principal is None or not may_approve(phase.gate, principal, escalated=escalated(dossier.gate, phase, now)):
             return "not_an_approver"
-        if instead_of and not (phase.gate.delegable and self._delegated(principal, manager, phase, dossier, now)):
+        if instead_of and not (phase.gate.delegable and self.delegation(instead_of, manager.name, phase, dossier, now)):
             return "no_delegation"
         if not phase.gate.author_may_approve and dossier.run.by in (manager.name, principal.name):
             return "author_may_not_approve"
         return ""
 
-    def _delegated(self, by: Manager, to: Manager, phase: Phase, dossier: Dossier, now: datetime) -> bool:
-        return any(
-            found.by == by.name
-            and found.covers(to.name, phase.id, now)
-            and dossier.last_at < found.ends
-            and envelope.holds(by.public_key)
+    def delegation(self, by: str, to: str, phase: Phase, dossier: Dossier, now: datetime) -> Envelope | None:
+        """The delegation in which one lets the other decide there now, as it was signed, or None."""
+        principal = self.managers.get(by)
+        held = (
+            envelope
             for found, envelope in dossier.delegations
+            if principal
+            and found.by == by
+            and found.covers(to, phase.id, now)
+            and dossier.last_at < found.ends
+            and envelope.holds(principal.public_key)
         )
+        return next(held, None)
 
     def principal(self, name: str, phase: Phase, gate: GateRecord, given: Delegations, now: datetime) -> str:
         """In whose right that person can decide there: their own, or that of one who delegated to them."""

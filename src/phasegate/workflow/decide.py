@@ -20,7 +20,6 @@ from phasegate.ledger import (
 from phasegate.workflow.approvers import POLICY, Credentials, Kind, expired
 from phasegate.workflow.gatekeeper import Gatekeeper, decision_event, lapsed
 from phasegate.workflow.reports import findings_in
-from phasegate.workflow.state import branch
 from phasegate.workflow.tokens import token_holds
 
 _FIXES = {
@@ -41,7 +40,9 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
             `not_an_approver`, `bad_signature`, `no_delegation`, `author_may_not_approve`, `already_decided`,
             `gate_void`, `gate_expired`, `stale_digest`, `reauthentication_required`, `token_used`,
             `secret_in_comment`, `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`,
-            `waiver_expired`.
+            `waiver_expired`,
+            `rules_moved`, `evidence_moved` or `branch_moved` where what the gate showed is not true any more: it is
+            void then, and another is opened; `record_broken`, `commit_missing`.
     """
     statement = decision.statement
     gate, dossier = await _found(keeper, statement.gate)
@@ -50,11 +51,16 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
     _may(keeper, decision, dossier)
     if gate.status is GateStatus.void:
         raise _void(gate.key)
-    if dossier.decision or _said(dossier.taken, statement.by):
+    if dossier.decision:
+        return _same(dossier.taken, statement)
+    await _still(keeper, gate, dossier, dispatch)
+    if _said(dossier.taken, statement.by):
         return _same(dossier.taken, statement)
     _admit(keeper, gate, dossier, statement, who)
     needed = keeper.flow.phase(gate.key.phase).gate.quorum
-    event = decision_event(decision, who.channel, of_several=needed > 1)
+    phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
+    delegation = keeper.register().delegation(statement.instead_of, statement.by, phase, dossier, now)
+    event = decision_event(decision, who.channel, of_several=needed > 1, delegation=delegation)
     match await keeper.ledger.decide(decision, needed, dispatch, event):
         case Taken.decided | Taken.counted:
             return decision
@@ -99,6 +105,23 @@ async def _found(keeper: Gatekeeper, key: GateKey) -> tuple[GateRecord, Dossier]
     if dossier is None or dossier.gate is None or key.phase not in keeper.flow.phase_ids:
         raise Refused(f"there is no gate '{key}'", reason="unknown_gate", fix="list them: 'phasegate gates'")
     return dossier.gate, dossier
+
+
+async def _still(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, dispatch: Dispatch) -> None:
+    """Voids a gate that shows what is not true any more, and opens another in its place.
+
+    Raises:
+        Refused: it did.
+    """
+    gone = keeper.moved(dossier)
+    if gone is None:
+        return
+    following = await keeper.replace(gate, gone, dispatch)
+    raise Refused(
+        f"gate '{gate.key}' is void: {gone}",
+        reason=gone.reason,
+        fix=f"another is open in its place, on what is true now: 'phasegate gate {following}'",
+    )
 
 
 async def _won(keeper: Gatekeeper, key: GateKey) -> Sequence[Decision]:
@@ -162,7 +185,7 @@ def _admit(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, statement: St
             reason="gate_expired",
             fix=f"open it anew: 'phasegate run --resume {gate.key.run}'",
         )
-    _current(keeper, gate, statement)
+    _current(gate, statement)
     if not token_holds(statement.token, keeper.system, gate, statement.by, now):
         raise _used()
     if phase.gate.reauthenticate and not who.fresh(keeper.clock.now()):
@@ -175,9 +198,8 @@ def _admit(keeper: Gatekeeper, gate: GateRecord, dossier: Dossier, statement: St
     _not_lapsed(statement, dossier, now)
 
 
-def _current(keeper: Gatekeeper, gate: GateRecord, statement: Statement) -> None:
-    moved = keeper.workspace.tip(branch(gate.key.run)) not in ("", gate.commit)
-    if moved or (statement.digest, statement.tree) != (gate.digest, gate.tree):
+def _current(gate: GateRecord, statement: Statement) -> None:
+    if (statement.digest, statement.tree) != (gate.digest, gate.tree):
         raise Refused(
             f"digest '{statement.digest[:12]}' is not that of gate '{gate.key}': it shows other bytes now",
             reason="stale_digest",

@@ -6,13 +6,15 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from phasegate.core import Clock, Finding, PhasegateError, Severity, digest
+from phasegate.core import Clock, Finding, PhasegateError, Refused, Severity, digest
 from phasegate.ledger import (
     STATEMENT,
     Decision,
     DecisionKind,
+    Dispatch,
     Dossier,
     Entry,
+    Envelope,
     GateKey,
     GateRecord,
     GateStatus,
@@ -24,11 +26,14 @@ from phasegate.ledger import (
     Signer,
     Statement,
     Waiver,
+    approvals,
     seal,
 )
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
 from phasegate.workflow.approvers import POLICY, Manager, Register, expired
+from phasegate.workflow.binding import BRANCH, Moved, begun, moved, people, rules, since_begun
+from phasegate.workflow.branches import put_back
 from phasegate.workflow.reports import findings_in
 from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Workspace
@@ -79,45 +84,97 @@ class Gatekeeper:
     async def open(self, state: RunState, phase: Phase) -> Opened:
         """Opens the gate on the tree as it is now; a policy may pass it at once."""
         key = GateKey(state["run"], phase.id, state["attempt"])
-        return await self.ledger.open_gate(key, partial(self._opening, state))
+        return await self.ledger.open_gate(key, partial(self._opening, state["commit"], state["since"]))
 
-    def _opening(self, state: RunState, dossier: Dossier) -> Opening:
+    def terms(self, run: Run) -> dict[str, Any]:
+        """Return the rules that a run begins under; a gate whose rules are others says so."""
+        policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
+        return {"shape": self.flow.shape, "policy_digest": policy, **begun(self.flow, self.managers())}
+
+    def moved(self, dossier: Dossier) -> Moved | None:
+        """Return why what an opened gate showed is not true any more, or None.
+
+        Raises:
+            Refused: `commit_missing`, where what it showed is not in the repository.
+        """
+        gate, key = dossier.gate, dossier.key
+        if gate is None:
+            return None
+        tip = self.workspace.tip(branch(key.run))
+        if tip not in ("", gate.commit):
+            place = f"branch '{branch(key.run)}' is at {tip[:12]}, and the record says {gate.commit[:12]}"
+            return Moved(BRANCH, (place,))
+        now = self._binds(dossier, gate.commit, gate.since, findings_in(dossier))
+        before = dossier.opened.before.hex() if dossier.opened else ""
+        return moved(self.flow.phase(key.phase), gate, dossier.opened, {**now, "before": before})
+
+    async def replace(self, gate: GateRecord, gone: Moved, dispatch: Dispatch) -> GateKey:
+        """Voids a gate that shows what is not true any more, and opens another on what is; returns which.
+
+        The run goes on from the next decision as from any: what it finds void, and opened again, it steps over.
+        """
+        opening = partial(self._opening, gate.commit, gate.since)
+        await self.ledger.replace_gate(gate.key, why(gone), opening, dispatch)
+        return gate.key._replace(attempt=gate.key.attempt + 1)
+
+    def _opening(self, commit: str, since: str, dossier: Dossier) -> Opening:
         findings, key = findings_in(dossier), dossier.key
-        all_passed(self._earlier(key), dossier.decisions)
-        binds = self._binds(dossier, state, findings)
+        all_passed(self._earlier(key), dossier.believed)
+        kept = put_back(self.workspace, key.run, commit)
+        binds = self._binds(dossier, commit, since, findings)
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
-            commit=state["commit"],
-            tree=self.workspace.tree_id(state["commit"]),
-            since=state["since"],
+            commit=commit,
+            tree=str(binds["tree"]),
+            since=since,
             digest=digest(binds),
             opened_at=self.clock.now(),
         )
         blocking = sum(finding.blocking for finding in findings)
-        opened = (f"gate:{key.phase}/{key.attempt}", {"blocking": blocking, "binds": binds})
+        body = {
+            "blocking": blocking,
+            "binds": binds,
+            "rules": rules(self.flow.phase(key.phase).gate),
+            "changed": self._changed(dossier, kept),
+            "opened_at": int(gate.opened_at.timestamp()),
+        }
+        opened = (f"gate:{key.phase}/{key.attempt}", body)
         decision, events = self._ask_policy(dossier.run, gate, findings)
         return Opening(gate, decision, [opened, *events])
+
+    def _changed(self, dossier: Dossier, kept: str) -> list[str]:
+        """What is not as it was when the run began, or as the run left it: the gate shows it."""
+        began = dossier.event("run")
+        told: Mapping[str, Any] = began.body if began else {}
+        changed = since_begun(self.flow.phase(dossier.key.phase), self.managers(), told)
+        foreign = [f"commits on the run's branch that are not its own lie under {kept}"] if kept else []
+        return [*changed, *foreign]
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.consume(key, partial(self._verdict, state, phase))
 
-    def _verdict(self, state: RunState, phase: Phase, dossier: Dossier) -> tuple[Consumed, str]:
+    def _verdict(self, state: RunState, phase: Phase, dossier: Dossier) -> tuple[Consumed, Mapping[str, Any]]:
         gate, decision = dossier.gate, dossier.decision
         if gate is None or gate.status is GateStatus.void:
-            return "void", ""
+            return "void", {}
+        if decision is None and expired(gate, phase, self.latest(dossier)):
+            return "void", {"reason": "gate_expired"}
         if decision is None:
-            return ("void", "gate_expired") if expired(gate, phase, self.latest(dossier)) else ("ask", "")
+            gone = self.moved(dossier)
+            return ("void", why(gone)) if gone else ("ask", {})
         reason = self._objection(dossier, gate, state, phase)
-        return ("void", reason) if reason else (decision.statement.kind.value, "")
+        gone = None if reason else self.moved(dossier)
+        if reason or gone:
+            return "void", why(gone) if gone else {"reason": reason}
+        return decision.statement.kind.value, {}
 
     def _objection(self, dossier: Dossier, gate: GateRecord, state: RunState, phase: Phase) -> str:
         """Why what was decided cannot be used now: who may decide, and what a policy asks, are asked again."""
         now = self.clock.now()
-        moved = self.workspace.tip(branch(dossier.run.id)) not in ("", gate.commit)
-        if moved or gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
+        if gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
         said = dossier.decision.statement if dossier.decision else None
         if said and said.kind.passes and lapsed((*dossier.passed, *dossier.taken), self.latest(dossier).date()):
@@ -126,12 +183,12 @@ class Gatekeeper:
         reasons = [register.objection(decision, phase, dossier, now) for decision in dossier.taken]
         if said and said.kind.passes and not said.by.startswith(POLICY):
             return self._too_few(dossier, phase, reasons)
-        return reasons[-1] or self._policy_objection(dossier, gate)
+        return reasons[-1] or self._policy_objection(dossier, gate) or _untold(dossier)
 
     def _too_few(self, dossier: Dossier, phase: Phase, reasons: Sequence[str]) -> str:
-        counted = [d.statement for d, reason in zip(dossier.taken, reasons, strict=True) if not reason]
-        principals = {statement.principal for statement in counted}
-        return "" if len(principals) >= phase.gate.quorum else next(filter(None, reasons), "quorum_missing")
+        counted = [d for d, reason in zip(dossier.taken, reasons, strict=True) if not reason]
+        few = approvals(counted) < phase.gate.quorum
+        return next(filter(None, reasons), "quorum_missing") if few else _untold(dossier)
 
     def _policy_objection(self, dossier: Dossier, gate: GateRecord) -> str:
         by, policy = dossier.taken[-1].statement.by, dossier.run.policy
@@ -154,23 +211,35 @@ class Gatekeeper:
         """Everybody who counts, as of now."""
         return Register(managers=self.managers(), system=self.system.public)
 
-    def _binds(self, dossier: Dossier, state: RunState, findings: list[Finding]) -> dict[str, Any]:
+    def _binds(self, dossier: Dossier, commit: str, since: str, findings: list[Finding]) -> dict[str, Any]:
         """What a decision at the gate is bound to; its digest is what is signed."""
-        policy = dossier.run.policy
+        policy, gate = dossier.run.policy, self.flow.phase(dossier.key.phase).gate
         upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
         return {
             "gate": str(dossier.key),
-            "tree": self.workspace.tree_id(state["commit"]),
+            "tree": self._tree(commit),
+            "since": self._tree(since),
             "flow": self.flow.shape,
             "phases": list(self.flow.phase_ids),
-            "quorum": self.flow.phase(dossier.key.phase).gate.quorum,
-            "rules": digest(self.flow.phase(dossier.key.phase).gate.model_dump(mode="json")),
+            "quorum": gate.quorum,
+            "rules": digest(rules(gate)),
+            **people(gate, self.managers()),
             "policy": digest(self.policy(policy).model_dump(mode="json")) if policy else "",
             "upstream": [digest(statement.encoded()) for statement in upstream],
             "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
             "before": dossier.last.hex(),
             "system": self.system.key_id,
         }
+
+    def _tree(self, commit: str) -> str:
+        try:
+            return self.workspace.tree_id(commit)
+        except (KeyError, ValueError) as error:
+            raise Refused(
+                f"commit '{commit[:12]}' is not in this repository any more",
+                reason="commit_missing",
+                fix="fetch it from a copy that has it ('git fetch'), or start the spec again",
+            ) from error
 
     def _earlier(self, key: GateKey) -> Sequence[str]:
         return self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
@@ -225,6 +294,17 @@ def all_passed(phases: Sequence[str], decisions: Sequence[Decision]) -> None:
             )
 
 
+def _untold(dossier: Dossier) -> str:
+    """A reason, where something was written among the decisions that no event tells of."""
+    taken = [one for one in dossier.believed if one.statement.gate == dossier.key]
+    return "" if len(taken) == len(dossier.taken) else "not_recorded"
+
+
+def why(gone: Moved) -> dict[str, Any]:
+    """Return what is recorded of a gate that is void because something moved."""
+    return {"reason": gone.reason, "moved": list(gone.what)}
+
+
 def _passed(dossier: Dossier, phase: str) -> list[Statement]:
     """What was said at the phase's gate that was passed."""
     said = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase == phase]
@@ -238,8 +318,10 @@ def signed(statement: Statement, signer: Signer) -> Decision:
     return Decision(statement=statement, key_id=sealed.key_id, signature=sealed.signature)
 
 
-def decision_event(decision: Decision, channel: str, *, of_several: bool = False) -> Entry:
-    """The event of a decision; it holds the digest of what was signed."""
+def decision_event(
+    decision: Decision, channel: str, *, of_several: bool = False, delegation: Envelope | None = None
+) -> Entry:
+    """The event of a decision; it holds the digest of what was signed, and the delegation that it is said under."""
     statement = decision.statement
     place = f"{statement.gate.phase}/{statement.gate.attempt}"
     body = {
@@ -247,6 +329,7 @@ def decision_event(decision: Decision, channel: str, *, of_several: bool = False
         "decision": statement.kind.value,
         "channel": channel,
         "statement": digest(statement.encoded()),
+        **({"delegation": delegation.as_json()} if delegation else {}),
     }
     return f"decision:{place}/{statement.by}" if of_several else f"decision:{place}", body
 

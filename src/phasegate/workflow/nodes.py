@@ -17,12 +17,13 @@ from phasegate.runbooks.inventory import Inventory
 from phasegate.team import Flow, Phase
 from phasegate.team.flow import Author as AuthorRow
 from phasegate.team.flow import Looks
+from phasegate.workflow.branches import put_back
 from phasegate.workflow.effect import Effect, Outcome
 from phasegate.workflow.gatekeeper import Gatekeeper
 from phasegate.workflow.graph import Node
 from phasegate.workflow.releasing import CHECK, STALE, Releasing
 from phasegate.workflow.reports import finding_json, findings_of
-from phasegate.workflow.state import RunState, branch
+from phasegate.workflow.state import RunState
 from phasegate.workspace import Signature, Workspace
 
 
@@ -114,15 +115,14 @@ class TeamNodes:
                 when=(await self.facing.facts(state["run"])).started_at,
                 message=f"{phase.id}: {phase.title}",
             )
-            await self.ledger.holding(partial(self._move, state["run"], commit))
+            move = partial(put_back, self.workspace, state["run"], commit, state["commit"])
+            kept = await self.ledger.holding(move)
+            if kept:
+                await self.ledger.record(state["run"], (f"foreign:{kept.rpartition('/')[2]}", {"ref": kept}))
             same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
             return {"commit": commit, "outcome": "unchanged" if same and state["round"] > 1 else "drafted"}
 
         return join
-
-    def _move(self, run: str, commit: str) -> None:
-        self.workspace.keep(run, commit)
-        self.workspace.point(branch(run), commit)
 
     def judges(self, phase: Phase) -> Mapping[str, Node]:
         """The phase's checks, and a node for each reviewer."""

@@ -11,7 +11,7 @@ from langgraph.constants import START
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
-from phasegate.ledger import Ledger, Run, RunStatus
+from phasegate.ledger import GateKey, Ledger, Run, RunStatus
 from phasegate.store import Database
 from phasegate.workflow.checkpoints import Saver
 from phasegate.workflow.gatekeeper import all_passed
@@ -70,7 +70,8 @@ class Segments:
         if snapshot.values.get("outcome") == "reject":
             return RunStatus.rejected
         phases = [name for name in self.graph.nodes if name != START]
-        all_passed(phases, await self.ledger.decisions(run_id))
+        dossier = await self.ledger.dossier(GateKey(run_id, phases[-1], 0))
+        all_passed(phases, dossier.believed)
         return RunStatus.released
 
 

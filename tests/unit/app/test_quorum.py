@@ -1,5 +1,6 @@
 """Who approved so far, in words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ def said(by: str, kind: DecisionKind = DecisionKind.approve, minutes: int = 3, i
     at = NOW - timedelta(minutes=minutes)
     gate = GateKey("r1", "plan", 1)
     statement = Statement(gate=gate, digest="d", kind=kind, by=by, at=at, instead_of=instead_of)
-    return Decision(statement=statement, key_id="k", signature=b"")
+    return Decision(statement=statement, key_id=f"key of {by}", signature=b"")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,10 @@ def said(by: str, kind: DecisionKind = DecisionKind.approve, minutes: int = 3, i
 )
 def test_approvals_in_words(decisions: list[Decision], needed: int, words: str) -> None:
     assert approvals(decisions, needed, NOW) == words
+
+
+def test_two_names_with_one_key_are_one_person() -> None:
+    assert approved([said("ada"), replace(said("amy"), key_id="key of ada")]) == 1
 
 
 def test_an_objection_is_no_approval() -> None:

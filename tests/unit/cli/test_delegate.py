@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from phasegate.app import open_app
 from phasegate.cli.root import root
 from phasegate.core import FixedClock, InvalidInput, Refused, UsageError
-from phasegate.ledger import Dossier, GateKey, GateRecord, GateStatus, Opening, Run
+from phasegate.ledger import GateStatus, Run
 from phasegate.team.surface import Surface
+from phasegate.workflow.state import RunState
 from unit.cli.place import NOW, at_home, lay, refused, said
 
 HERE = ("--passphrase-file", "passphrase", "--manager", "ada")
-GATE = "r1/specify/1"
+GATE, SECOND = "r1/specify/1", "r1/specify/2"
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +45,15 @@ async def _open_gate() -> None:
     async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
         head = app.workspace.head()
         run = Run(id="r1", spec="specs/001-x", flow="sdlc", branch="run/r1", base=head, started_at=NOW)
-        await app.ledger.add_run(run, (await app.queue.opened()).dispatch)
+        await app.ledger.add_run(run, (await app.queue.opened()).dispatch, app.keeper.terms(run))
 
-        def opening(dossier: Dossier) -> Opening:
-            gate = GateRecord(
-                key=dossier.key,
-                status=GateStatus.open,
-                commit=head,
-                tree=app.workspace.tree_id(head),
-                since=head,
-                digest="d" * 64,
-                opened_at=NOW,
-            )
-            return Opening(gate, None, [])
+        state = RunState(run="r1", commit=head, since=head, attempt=1)
+        await app.keeper.open(state, app.flow.phase("specify"))
 
-        await app.ledger.open_gate(GateKey("r1", "specify", 1), opening)
+
+def digest(gate: str = "r1/specify/1") -> str:
+    """What the gate shows."""
+    return str(json.loads(said("gate", gate, "--json"))["digest"])
 
 
 async def _status() -> GateStatus:
@@ -167,18 +162,21 @@ def test_the_delegate_decides_with_their_own_key_where_the_approver_alone_could(
     text = toml.read_text()
     toml.write_text(text.replace('name = "dee"', 'name = "dee"\ncard = "deputy"'))
     as_dee = ("--passphrase-file", "passphrase", "--manager", "dee")
-    decide = ("decide", GATE, "reject", "--digest", "d" * 64, "--json", *as_dee)
+    decide = ("decide", GATE, "reject", "--digest", digest(), "--json", *as_dee)
     error = refused(*decide)
     assert isinstance(error, Refused)
     assert error.reason == "not_an_approver"
     said("delegate", "dee", "--until", "2026-11-30", *HERE)
-    taken = json.loads(said(*decide))
+    moved = refused(*decide)
+    assert isinstance(moved, Refused)
+    assert (moved.reason, "approvers − dee" in str(moved)) == ("rules_moved", True)
+    taken = json.loads(said("decide", SECOND, "reject", "--digest", digest(SECOND), "--json", *as_dee))
     assert (taken["by"], taken["instead_of"]) == ("dee", "ada")
 
 
 @pytest.mark.parametrize("name", [GATE, "r1/specify", "r1"])
 def test_a_decision_is_taken_back_before_it_is_used(name: str) -> None:
-    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    said("decide", GATE, "reject", "--digest", digest(), *HERE)
     told = said("revoke", name, *HERE)
     assert f"taken back; gate {GATE} is void" in told
     assert "→ no worker runs: phasegate run --resume r1, or phasegate worker\n" in told
@@ -189,7 +187,7 @@ def test_a_decision_is_taken_back_before_it_is_used(name: str) -> None:
 
 
 def test_taking_back_prints_json_for_programs() -> None:
-    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    said("decide", GATE, "reject", "--digest", digest(), *HERE)
     assert json.loads(said("revoke", GATE, "--json", *HERE)) == {"gate": GATE, "by": "ada", "attended": False}
 
 
@@ -201,7 +199,7 @@ def test_there_has_to_be_something_to_take_back(name: str) -> None:
 
 
 def test_one_manager_does_not_take_back_what_another_said() -> None:
-    said("decide", GATE, "reject", "--digest", "d" * 64, *HERE)
+    said("decide", GATE, "reject", "--digest", digest(), *HERE)
     error = refused("revoke", GATE, "--passphrase-file", "passphrase", "--manager", "dee")
     assert isinstance(error, Refused)
     assert error.reason == "nothing_to_revoke"
@@ -218,13 +216,16 @@ def test_the_gate_says_who_approved_so_far_where_it_asks_for_several(target: Pat
     graph["phases"][0]["gate"]["quorum"] = 2
     (target / "graphs").mkdir(exist_ok=True)
     (target / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(graph))
-    assert "0 of 2 approvals" in said("gate", GATE)
-    said("decide", GATE, "approve", "--digest", "d" * 64, *HERE)
-    shown = said("gate", GATE)
+    assert "out of date: rules of gate 'spec review' changed: quorum 1 → 2" in " ".join(said("gate", GATE).split())
+    assert isinstance(refused("decide", GATE, "approve", "--digest", digest(), *HERE), Refused)
+    assert "since the run began: quorum 1 → 2" in said("gate", SECOND)
+    assert "0 of 2 approvals" in said("gate", SECOND)
+    said("decide", SECOND, "approve", "--digest", digest(SECOND), *HERE)
+    shown = said("gate", SECOND)
     assert "1 of 2 approvals: ada, 0 s ago" in shown
     assert "1 of 2 approvals" in said("gates")
     (row,) = json.loads(said("gates", "--json"))
     assert (row["approved"], row["quorum"]) == (1, 2)
     assert "no model is called: $0 so far, $0 to come" in shown
-    told = json.loads(said("gate", GATE, "--json"))
+    told = json.loads(said("gate", SECOND, "--json"))
     assert (told["quorum"], [row["by"] for row in told["said"]], told["decision"]) == (2, ["ada"], None)

@@ -1,24 +1,30 @@
 """A bundle proves a run offline, and both verifiers see every tamper at every line."""
 
 import base64
+import hashlib
 import importlib.util
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.core import PhasegateError
-from phasegate.ledger import EVENT, STATEMENT, PrivateKey, seal
+from phasegate.core import InvalidInput, PhasegateError
+from phasegate.ledger import EVENT, STATEMENT, Delegation, PrivateKey, seal
 from phasegate.ledger.bundle import read_bundle
+from phasegate.ledger.forks import agree
+from phasegate.ledger.people import Known, People
 from phasegate.ledger.proof import prove
 from unit.ledger.bundles import ADA, BOB, SYSTEM, WHEEL, Told, released, wheel
+from unit.workflow.parts import NOW
 
 ALONE = Path(__file__).parents[3] / "docs" / "verify_bundle.py"
-KEYS = [ADA.public, BOB.public]
+KEYS = [Known(ADA.public, "ada"), Known(BOB.public, "bob")]
 Lines = list[dict[str, Any]]
 
 
@@ -41,7 +47,7 @@ async def told(tmp_path: Path) -> Told:
 def ours(content: bytes, *, keys: Any = KEYS, policies: bool = False, wheels: dict[str, bytes] | None = None) -> bool:
     """Whether our verifier says that everything holds."""
     try:
-        return all(claim.holds for claim in prove(read_bundle(content), keys, wheels, policies=policies))
+        return all(claim.holds for claim in prove(read_bundle(content), People(keys), wheels, policies=policies))
     except PhasegateError:
         return False
 
@@ -51,7 +57,7 @@ def theirs(
 ) -> bool:
     """Whether the stand-alone one does."""
     try:
-        alone.verify(content, [str(key) for key in keys], wheels, policies)
+        alone.verify(content, [(one.name, str(one.key)) for one in keys], wheels, policies)
     except Exception:
         return False
     return True
@@ -66,7 +72,7 @@ def both(alone: Any, content: bytes, **more: Any) -> bool:
 
 def test_the_second_verifier_is_short_and_depends_on_cryptography_alone() -> None:
     text = ALONE.read_text()
-    assert sum(bool(line.strip()) for line in text.splitlines()) <= 150
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 205
     imported = re.findall(r"^(?:import|from) (\w+)", text, re.M)
     assert set(imported) - sys.stdlib_module_names == {"cryptography"}
 
@@ -77,7 +83,7 @@ async def test_an_untouched_bundle_holds(told: Told, alone: Any, tmp_path: Path)
     file.write_bytes(told.wheel)
     assert ours(told.content, wheels={WHEEL: told.wheel})
     assert theirs(alone, told.content, wheels=(file,))
-    claims = {claim.text for claim in prove(read_bundle(told.content), KEYS, {WHEEL: told.wheel})}
+    claims = {claim.text for claim in prove(read_bundle(told.content), People(KEYS), {WHEEL: told.wheel})}
     assert {"gate 'plan' was passed by ada", "gate 'release' was passed by ada, bob"} <= claims
 
 
@@ -88,7 +94,7 @@ async def test_another_wheel_does_not(told: Told, alone: Any, tmp_path: Path) ->
     assert not theirs(alone, told.content, wheels=(file,))
 
 
-@pytest.mark.parametrize("keys", [[], [ADA.public], [BOB.public], [SYSTEM.public]])
+@pytest.mark.parametrize("keys", [[], KEYS[:1], KEYS[1:], [Known(SYSTEM.public)]])
 async def test_without_every_managers_key_nobody_is_believed(told: Told, alone: Any, keys: Any) -> None:
     assert not both(alone, told.content, keys=keys)
 
@@ -205,7 +211,230 @@ async def test_who_has_the_systems_key_cannot_rewrite_what_a_manager_saw(told: T
 
 
 def _resealed(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    import hashlib
-
     payload = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return {"event": seal(EVENT, payload, SYSTEM).as_json()}, hashlib.sha256(payload).hexdigest()
+
+
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    (envelope,) = line.values()
+    said: dict[str, Any] = json.loads(base64.b64decode(envelope["payload"]))
+    return said
+
+
+def _forged(lines: Lines, name: str, key: PrivateKey, more: dict[str, Any], **body: Any) -> bytes:
+    """The bundle up to its last decision but one, then that decision again, as that name's, with the system's key."""
+    cut = max(at for at, line in enumerate(lines) if "decision" in line)
+    kept = lines[: cut - 1]
+    events = [line for line in kept if "event" in line]
+    said, told = _told(kept[-1]), _told(events[-1])
+    token = {"token": ""} if "token" in said["predicate"] else {}
+    predicate = {**said["predicate"], "by": name, **token, **more}
+    statement = seal(STATEMENT, _json({**said, "predicate": predicate}), key)
+    before = _sha(base64.b64decode(events[-1]["event"]["payload"]))
+    event = {
+        **told,
+        "at": told["at"] + 1,
+        "before": before,
+        "seq": len(events) + 1,
+        "key": told["key"].rpartition("/")[0] + f"/{name}",
+        "body": {**told["body"], "by": name, "statement": _sha(statement.payload), **body},
+    }
+    sealed, before = _resealed(event)
+    head = _told(next(line for line in lines if "head" in line))
+    head["subject"][0]["digest"]["sha256"] = before
+    head["predicate"].update(events=len(events) + 1, status="waiting")
+    closing = {"head": seal(STATEMENT, _json(head), SYSTEM).as_json()}
+    return _whole([*kept, sealed, {"decision": statement.as_json()}, closing])
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+EVE = PrivateKey(Ed25519PrivateKey.generate())
+
+
+async def test_a_second_approval_counts_where_its_own_key_signed_it(told: Told, alone: Any) -> None:
+    """The forgery below is refused for its key alone: with the right one it would have passed."""
+    content = _forged(_lines(told), "bob", BOB, {})
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert "tree" not in lines[-1]
+    claims = prove(read_bundle(content), People(KEYS))
+    assert "gate 'release' was passed by ada, bob" in {claim.text for claim in claims}
+
+
+@pytest.mark.parametrize(
+    "known",
+    [KEYS, KEYS[:1], [Known(ADA.public)], [Known(ADA.public), Known(BOB.public)], [*KEYS, Known(EVE.public, "eve")]],
+    ids=["both", "ada", "her key alone", "keys alone", "more"],
+)
+async def test_one_person_is_not_two_under_two_names(told: Told, alone: Any, known: list[Known]) -> None:
+    content = _forged(_lines(told), "bob", ADA, {})
+    assert not both(alone, content, keys=known)
+    claims = prove(read_bundle(content), People(known))
+    assert not any(claim.text.startswith("gate 'release' was passed") and claim.holds for claim in claims)
+
+
+DAY = 86_400
+
+
+def _delegation(by: str, to: str, key: PrivateKey, begins: int, ends: int, *gates: str) -> dict[str, Any]:
+    window = [datetime.fromtimestamp(at, UTC) for at in (begins, ends)]
+    given = Delegation(by=by, to=to, begins=window[0], ends=window[1], gates=gates)
+    return seal(STATEMENT, given.encoded(), key).as_json()
+
+
+_AT = int(NOW.timestamp())
+DELEGATIONS: dict[str, tuple[dict[str, Any] | None, bool]] = {
+    "given": (_delegation("bob", "eve", BOB, _AT - DAY, _AT + DAY), True),
+    "for this gate": (_delegation("bob", "eve", BOB, _AT - DAY, _AT + DAY, "release"), True),
+    "none": (None, False),
+    "for another gate": (_delegation("bob", "eve", BOB, _AT - DAY, _AT + DAY, "plan"), False),
+    "over": (_delegation("bob", "eve", BOB, _AT - DAY, _AT), False),
+    "not begun": (_delegation("bob", "eve", BOB, _AT + DAY, _AT + 2 * DAY), False),
+    "to another": (_delegation("bob", "ada", BOB, _AT - DAY, _AT + DAY), False),
+    "by another": (_delegation("ada", "eve", ADA, _AT - DAY, _AT + DAY), False),
+    "signed by who decides": (_delegation("bob", "eve", EVE, _AT - DAY, _AT + DAY), False),
+    "signed by the system": (_delegation("bob", "eve", SYSTEM, _AT - DAY, _AT + DAY), False),
+}
+
+
+@pytest.mark.parametrize("case", DELEGATIONS)
+async def test_another_s_right_counts_with_a_delegation_that_their_key_signed(
+    told: Told, alone: Any, case: str
+) -> None:
+    given, holds = DELEGATIONS[case]
+    content = _forged(_lines(told), "eve", EVE, {"instead_of": "bob"}, **({"delegation": given} if given else {}))
+    known = [*KEYS, Known(EVE.public, "eve")]
+    claims = prove(read_bundle(content), People(known))
+    passed = any(claim.text.startswith("gate 'release' was passed") and claim.holds for claim in claims)
+    assert passed is holds
+    assert theirs(alone, content, keys=known) is False  # a gate that was passed ends with its tree, cut off here
+    if not holds:
+        assert not all(claim.holds for claim in claims)
+
+
+async def test_a_principal_and_their_delegate_are_one(told: Told, alone: Any) -> None:
+    given = _delegation("ada", "eve", ADA, _AT - DAY, _AT + DAY)
+    content = _forged(_lines(told), "eve", EVE, {"instead_of": "ada"}, delegation=given)
+    known = [*KEYS, Known(EVE.public, "eve")]
+    assert both(alone, content, keys=known)  # everything holds, and the gate waits
+    assert not any("gate 'release'" in claim.text for claim in prove(read_bundle(content), People(known)))
+
+
+def test_one_key_is_one_persons(alone: Any) -> None:
+    with pytest.raises(InvalidInput, match="a key is one person's"):
+        People([Known(ADA.public, "ada"), Known(ADA.public, "bob")])
+    with pytest.raises(ValueError, match="two people"):
+        alone.known([("ada", str(ADA.public)), ("bob", str(ADA.public))])
+
+
+@pytest.mark.parametrize("text", ["ada", "=", "ada=", f"={ADA.public}", "ada=none", "ada=/nowhere"])
+def test_a_manager_is_a_name_and_a_key(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Known.parse(text)
+    assert refused.value.fix
+
+
+def test_a_key_may_lie_in_a_file(tmp_path: Path, alone: Any) -> None:
+    file = tmp_path / "ada.pub"
+    file.write_text(f"{ADA.public}\n")
+    assert Known.parse(f"ada={file}") == Known(ADA.public, "ada")
+    assert [name for name, _ in alone.known([("ada", str(file))]).values()] == ["ada"]
+
+
+async def test_two_bundles_of_one_run_agree_or_say_where_they_part(told: Told) -> None:
+    whole, lines = read_bundle(told.content), _lines(told)
+    assert agree(whole, whole).holds
+    other = read_bundle(_forged(lines, "bob", BOB, {}))
+    parted = agree(whole, other)
+    assert (parted.holds, "they part at event" in parted.detail) == (False, True)
+    assert not agree(other, whole).holds
+
+
+WRONG: list[Any] = [None, 7, "x", [], {}, ...]
+VALUES: list[Any] = [None, True, -1, 1e300, "", "x" * 70_000, [], {}, [[]], {"a": {}}, [None], {"payload": 1}]
+
+
+def _malformed(lines: Lines) -> Iterator[bytes]:
+    """Every value of every line dropped, or of another type; and files that are no JSON, or too much of it."""
+    for at, line in enumerate(lines):
+        for name in line:
+            for value in VALUES:
+                yield _whole([*lines[:at], {**line, name: value}, *lines[at + 1 :]])
+            yield _whole([*lines[:at], {key: line[key] for key in line if key != name}, *lines[at + 1 :]])
+        for value in VALUES:
+            yield _whole([*lines[:at], value, *lines[at + 1 :]])
+    text = _whole(lines)
+    yield from (b"", b"\n", b"\xff\xfe", text.decode().encode("utf-16"), b"[" * 100_000, b'{"a":' * 100_000)
+    yield text.replace(b'{"bundle"', b'{"bundle":"x","bundle"', 1)
+    yield text.replace(b'"bundle":"phasegate/v1"', b'"bundle":NaN')
+    yield text.replace(b'"bundle":"phasegate/v1"', b'"bundle":' + b"9" * 5000)
+    yield b"".join(line + b"\n" for line in [text.splitlines()[0], *[b'{"event": {}}'] * 20_000])
+
+
+def _bodies(lines: Lines) -> Iterator[bytes]:
+    """Every value of every payload dropped, or of another type, signed again by the system's key."""
+    for at, line in enumerate(lines):
+        if "event" not in line:
+            continue
+        for path in _paths(_told(line)):
+            for value in WRONG:
+                body = _told(line)
+                place: Any = body
+                for step in path[:-1]:
+                    place = place[step]
+                if value is ...:
+                    del place[path[-1]]
+                else:
+                    place[path[-1]] = value
+                yield _rechained([*lines[:at], _resealed(body)[0], *lines[at + 1 :]], at)
+
+
+def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*above, key)
+        yield from _paths(value[key], (*above, key))
+
+
+def _rechained(lines: Lines, start: int) -> bytes:
+    before = _sha(base64.b64decode(lines[start]["event"]["payload"]))
+    for at in range(start + 1, len(lines)):
+        if "event" in lines[at]:
+            lines[at], before = _resealed({**_told(lines[at]), "before": before})
+        elif "head" in lines[at]:
+            head = _told(lines[at])
+            head["subject"][0]["digest"]["sha256"] = before
+            lines[at] = {"head": seal(STATEMENT, _json(head), SYSTEM).as_json()}
+    return _whole(lines)
+
+
+def _refused(content: bytes) -> str:
+    """Why our verifier does not believe it; empty where it does."""
+    try:
+        claims = prove(read_bundle(content), People(KEYS))
+    except InvalidInput as error:
+        return str(error)
+    return "; ".join(f"{claim.text}: {claim.detail}" for claim in claims if not claim.holds)
+
+
+async def test_a_malformed_bundle_ends_in_words(told: Told, alone: Any) -> None:
+    count = 0
+    for content in _malformed(_lines(told)):
+        why = _refused(content)
+        assert 0 < len(why) < 1000, content[:2000]
+        assert not theirs(alone, content)
+        count += 1
+    assert count > 300
+
+
+@pytest.mark.slow
+async def test_a_malformed_payload_ends_in_words(told: Told, alone: Any) -> None:
+    for content in _bodies(_lines(told)):
+        claims = prove(read_bundle(content), People(KEYS))
+        mine = all(claim.holds for claim in claims)
+        assert mine == theirs(alone, content)

@@ -175,7 +175,7 @@ async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
     await _open(ledger)
     await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
-        assert await ledger.consume(KEY, lambda _: ("approve", "")) == "approve"
+        assert await ledger.consume(KEY, lambda _: ("approve", {})) == "approve"
         decision = await ledger.decision(KEY)
         assert decision
         assert decision.consumed
@@ -186,7 +186,7 @@ async def test_a_gate_that_is_void_is_closed_with_its_reason_and_its_decision_wa
     await _open(ledger)
     await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
-        assert await ledger.consume(KEY, lambda _: ("void", "stale_digest")) == "void"
+        assert await ledger.consume(KEY, lambda _: ("void", {"reason": "stale_digest"})) == "void"
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.void]
     assert await ledger.decision(KEY) is None
     assert await ledger.decisions("abc") == [_decision()]

@@ -57,7 +57,7 @@ async def test_an_exception_that_is_over_comes_back_to_the_inbox_until_the_spec_
     )
     decision = signed(said, here.keys["ada"])
     await here.app.ledger.decide(decision, 1, lambda *_: None, decision_event(decision, "page"))
-    await here.app.ledger.consume(key, lambda _: (None, ""))
+    await here.app.ledger.consume(key, lambda _: (None, {}))
     await here.app.ledger.set_status(key.run, RunStatus.released)
 
     async def inbox() -> str:

@@ -161,7 +161,7 @@ class Desk:
             started_at=self.team.clock.now(),
         )
         self.workspace.aim(f"target/{run_id}")
-        await self.ledger.add_run(run, self.queue.dispatch)
+        await self.ledger.add_run(run, self.queue.dispatch, self.keeper.terms(run))
         return run_id
 
     async def open_gate(self) -> GateRecord:

@@ -9,9 +9,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import Refused
-from phasegate.ledger import DecisionKind, GateKey, GateRecord, GateStatus, Ledger, Opening, PrivateKey
+from phasegate.ledger import DecisionKind, GateKey, GateRecord, PrivateKey
 from phasegate.workflow import Manager
-from unit.workflow.parts import NOW, Desk, Team, desk
+from phasegate.workflow.state import RunState
+from unit.workflow.parts import Desk, Team, desk
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(letter * 32)) for letter in (b"k", b"s"))
 DECIDERS = 4
@@ -30,12 +31,9 @@ def racers(folder: Path) -> Team:
     return Team(folder, key=KEY, system=SYSTEM, others=others)
 
 
-def gate_of(number: int) -> GateRecord:
+def key_of(number: int) -> GateKey:
     """The gate of a run that only waits."""
-    key, commit = GateKey(f"r{number:04}", "first", 1), "1" * 40
-    return GateRecord(
-        key=key, status=GateStatus.open, commit=commit, tree=commit, since=commit, digest="d" * 64, opened_at=NOW
-    )
+    return GateKey(f"r{number:04}", "first", 1)
 
 
 async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
@@ -44,8 +42,10 @@ async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str
         deciders = [(desks[number % 2], f"{name}{number}") for number in range(DECIDERS)]
         told = []
         for number in range(gates):
+            gate = await desks[0].ledger.gate(key_of(number))
+            assert gate
             await asyncio.to_thread(start.wait)
-            told.append(" ".join(await _all(deciders, gate_of(number))))
+            told.append(" ".join(await _all(deciders, gate)))
         return told
 
 
@@ -61,9 +61,9 @@ async def _decide(d: Desk, gate: GateRecord, remark: str) -> str:
     return f"won:{remark}"
 
 
-async def open_gates(ledger: Ledger, d: Desk, gates: int) -> None:
+async def open_gates(d: Desk, gates: int) -> None:
     """Runs that wait at their first gate."""
+    head, first = d.workspace.head(), d.team.flow.phases[0]
     for number in range(gates):
-        gate = gate_of(number)
-        await d.start("", gate.key.run)
-        await ledger.open_gate(gate.key, lambda _, gate=gate: Opening(gate, None, [("gate:first/1", {})]))  # type: ignore[misc]
+        run = await d.start("", key_of(number).run)
+        await d.keeper.open(RunState(run=run, commit=head, since=head, attempt=1), first)

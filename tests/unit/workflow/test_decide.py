@@ -15,7 +15,8 @@ from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
 from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
 from phasegate.workflow.tokens import give_token
-from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
+from phasegate.workspace import Workspace
+from unit.workflow.parts import ADA, NOW, Desk, Team, desk, flow, phase
 
 PERSON = partial(Credentials, kind=Kind.person, channel=Channel.terminal)
 OTHER = PrivateKey(Ed25519PrivateKey.generate())
@@ -107,13 +108,45 @@ async def test_another_tree_under_the_gates_digest_is_stale(tmp_path: Path) -> N
             assert await _reason(d, gate, tree=tree) == "stale_digest"
 
 
-async def test_a_branch_that_moved_on_since_the_gate_opened_is_stale(tmp_path: Path) -> None:
+async def test_a_branch_that_moved_since_the_gate_opened_is_put_back_and_another_gate_opens(tmp_path: Path) -> None:
     async with at_gate(tmp_path) as (d, gate):
-        moved = d.workspace.commit([gate.commit], {"a": b"b"}, author=d.workspace.user, when=NOW, message="x")
-        d.workspace.point(branch("r1"), moved)
-        assert await _reason(d, gate) == "stale_digest"
-        d.workspace.point(branch("r1"), gate.commit)
+        for number in (1, 2):
+            other = d.workspace.commit([gate.commit], {"a": bytes(number)}, author=ADA, when=NOW, message="x")
+            d.workspace.point(branch("r1"), other)
+            assert await _reason(d, gate) == "branch_moved"
+            assert (await d.ledger.run("r1")).status is RunStatus.waiting
+            assert d.workspace.tip(branch("r1")) == gate.commit
+            assert d.workspace.marked(f"foreign/r1/{number}") == other
+            gate = await d.open_gate()
+            (opened,) = await d.ledger.events("r1", prefix=f"gate:first/{number + 1}")
+            (kept,) = opened.body["changed"]
+            assert f"refs/phasegate/foreign/r1/{number}" in kept
         await d.decide(DecisionKind.approve, gate)
+        await d.segments.advance("r1")
+        assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_a_branch_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        (tmp_path / ".git" / "refs" / "heads" / branch("r1")).unlink()
+        await d.decide(DecisionKind.approve, gate)
+        await d.segments.advance("r1")
+        after = await d.open_gate()
+        assert after.key.phase == "second"
+        assert d.workspace.tip(branch("r1")) == after.commit
+
+
+async def test_a_commit_that_is_gone_is_named(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        keeper = replace(d.keeper, workspace=_without(gate.commit, tmp_path / "other"))
+        assert await _reason(replace(d, keeper=keeper), gate) == "commit_missing"
+
+
+def _without(commit: str, folder: Path) -> Workspace:
+    """A repository that does not have the commit."""
+    other = Workspace.create(folder, {"README.md": b"other"}, author=ADA, when=NOW, message="another")
+    assert other.tip(branch("r1")) != commit
+    return other
 
 
 async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) -> None:
@@ -129,7 +162,7 @@ async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) 
 
 async def test_a_gate_that_was_closed_is_void(tmp_path: Path) -> None:
     async with at_gate(tmp_path) as (d, gate):
-        await d.ledger.consume(gate.key, lambda _: ("void", "gate_expired"))
+        await d.ledger.consume(gate.key, lambda _: ("void", {"reason": "gate_expired"}))
         assert await _reason(d, gate) == "gate_void"
 
 

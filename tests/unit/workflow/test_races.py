@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from phasegate.ledger import first_break
 from phasegate.store import Database
 from unit.workflow.parts import desk
-from unit.workflow.races import DECIDERS, gate_of, open_gates, race, racers
+from unit.workflow.races import DECIDERS, key_of, open_gates, race, racers
 
 GATES = 1000
 
@@ -23,7 +23,7 @@ def _segments(connection: sa.Connection) -> dict[str, int]:
 @pytest.mark.slow
 async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(tmp_path: Path) -> None:
     async with desk(racers(tmp_path)) as d:
-        await open_gates(d.ledger, d, GATES)
+        await open_gates(d, GATES)
     told = _run(tmp_path)
     async with desk(racers(tmp_path)) as d:
         database = await Database.open(d.team.database)
@@ -33,7 +33,7 @@ async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(
             winners = [answer for answer in answers if answer.startswith("won:")]
             assert len(answers) == 2 * DECIDERS
             assert answers.count("already_decided") == 2 * DECIDERS - 1
-            key = gate_of(number).key
+            key = key_of(number)
             decision = await d.ledger.decision(key)
             assert decision
             assert [f"won:{decision.statement.comments[0].text}"] == winners

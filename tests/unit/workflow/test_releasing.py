@@ -264,6 +264,7 @@ async def test_an_older_state_of_a_spec_does_not_pass_unseen_over_a_newer_one(tm
 
 @pytest.mark.parametrize("edited", [False, True])
 async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_path: Path, edited: bool) -> None:
+    """Where the chain does not hold, nothing is told, and the run does not go on."""
     house, seen = House(tmp_path), []
 
     async def content(subject: Subject) -> Report:
@@ -278,8 +279,11 @@ async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_pa
         if edited:
             with sqlite3.connect(house.team.database) as database:
                 database.execute("update events set body = replace(body, '3 of 3', '4 of 4') where key like 'check:%'")
-        await d.segments.advance(run)
-    assert seen == [("build", {}), ("release", {} if edited else {"of the code": "3 of 3"})]
+            with pytest.raises(Refused, match="does not hold"):
+                await d.segments.advance(run)
+        else:
+            await d.segments.advance(run)
+    assert seen == [("build", {}), *([] if edited else [("release", {"of the code": "3 of 3"})])]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -254,16 +255,17 @@ async def test_a_gate_that_expired_is_closed_and_opened_anew_with_what_was_found
 
 
 async def test_a_run_whose_workflow_changed_while_it_was_parked_is_refused(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    own = Team(tmp_path)
+    async with desk(own) as d:
         run = await d.start()
         await d.segments.advance(run)
     for table in (flow(phase("renamed"), phase("second")), flow(phase("first", checks=[]), phase("second"))):
-        async with desk(Team(tmp_path, flow=table)) as d:
+        async with desk(replace(own, flow=table)) as d:
             with pytest.raises(Parked, match="workflow 'small' was changed while run 'r1'") as parked:
                 await d.segments.advance(run)
             assert "put the workflow's file back" in parked.value.fix
             assert (await d.ledger.run(run)).status is RunStatus.waiting
-    async with desk(Team(tmp_path)) as d:
+    async with desk(own) as d:
         assert await d.segments.advance(run) is RunStatus.waiting
         assert len(await d.ledger.gates(run)) == 1
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from phasegate.app.app import App
+from phasegate.app.broken_records import broken_records
 from phasegate.app.config import NAME
 from phasegate.app.doctor.check import Check, Skipped
 from phasegate.app.pending import not_committed
@@ -31,6 +32,7 @@ def of_repository(app: App, keys: Path) -> list[Check]:
         Check(name="repository", ask=partial(_configuration, app)),
         Check(name="git identity", ask=partial(_identity, app)),
         Check(name="database", ask=partial(_database, app)),
+        Check(name="records", ask=partial(_records, app)),
         Check(name="managers", ask=partial(_managers, app, keys)),
         Check(name="worker", ask=partial(_worker, app)),
         Check(name="worker's unit", ask=partial(_unit, app)),
@@ -62,6 +64,15 @@ def _written(connection: sa.Connection) -> None:
     """Adds a row and takes it away again, in one transaction: nobody else ever sees it."""
     connection.execute(backlog.insert(), {"spec": _ROW, "rank": -1})
     connection.execute(backlog.delete().where(backlog.c.spec == _ROW))
+
+
+async def _records(app: App) -> str:
+    broken = await broken_records(app)
+    if broken:
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        fix = "put a copy of the database back, or start the spec again"
+        raise InvalidInput(f"{broken[0]}{more}", fix=fix)
+    return "what runs have on record is signed and whole"
 
 
 async def _managers(app: App, keys: Path) -> str:

@@ -18,6 +18,10 @@ _VOID = {
     "gate_expired": "it was open for too long, and nothing is approved",
     "revoked": "what was decided was taken back",
     "stale_digest": "what it showed has changed",
+    "rules_moved": "its rules, or who may decide, were changed",
+    "evidence_moved": "what it showed has changed",
+    "branch_moved": "somebody moved the run's branch",
+    "not_recorded": "a decision was put there that nobody took",
     "waiver_expired": "an exception before it is over",
 }
 

@@ -67,6 +67,13 @@ def _head(view: GateView, now: datetime) -> RenderableType:
         )
     if several := view.approvals(now):
         lines.append(Text(f"  {several}", "wait"))
+    lines += [Text(f"  since the run began: {visible(text)}", "wait") for text in view.changed]
+    if view.moved:
+        fix = f"phasegate run --resume {view.gate.key.run}"
+        lines += [
+            Text(f"  ✗ out of date: {visible(view.moved)}", "bad"),
+            Text(f"  → another opens in its place: {fix}"),
+        ]
     lines.append(Text(f"  {view.cost.says}", "quiet"))
     return Group(*lines)
 

@@ -117,6 +117,8 @@ class WaitingGate(_Out):
     """How many different approvers must approve."""
     approved: int
     """How many did so far."""
+    broken: str
+    """Why the run's record does not hold; empty where it does."""
 
 
 class Finding(_Out):
@@ -174,6 +176,10 @@ class Gate(_Out):
     cost: Cost
     by_hand: list[dict[str, Any]]
     """What people did to the run's ticket since the decision before."""
+    changed: list[str]
+    """What of its rules, people and branch was not as when the run began, when the gate opened."""
+    moved: str
+    """What it shows and is not true any more: nothing is decided on it. Empty where all is."""
     choices: dict[str, str]
 
 

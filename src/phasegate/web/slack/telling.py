@@ -13,6 +13,11 @@ REASONS = frozenset({"blocking_findings", "comments_missing", "unknown_gate"})
 """Besides those of 403 and 409, what a person is told in its own words; anything else is our trouble, not theirs."""
 CLOSED = {
     "stale_digest": _OUT_OF_DATE,
+    "rules_moved": "This gate's rules, or who may decide, were changed. It is void, and another opens.",
+    "evidence_moved": "What this gate showed has changed. It is void, and another opens.",
+    "branch_moved": "Somebody moved the run's branch. This gate is void, and another opens.",
+    "record_broken": "The record of this run does not hold. Nothing can be decided: 'phasegate doctor' says why.",
+    "commit_missing": "What this gate showed is not in the repository any more. Nothing can be decided on it.",
     "gate_expired": "This gate was open for too long. Nothing can be decided on it any more.",
 }
 """By reason, what a card says on which nothing can be decided although the gate is open."""

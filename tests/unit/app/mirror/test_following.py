@@ -117,7 +117,7 @@ async def test_an_exception_becomes_a_ticket_and_comes_back_when_it_is_over(tmp_
         waiver = Waiver(rules=("bandit/B105",), owner="mia", reason="a false alarm", expires="2026-12-01")
         gate = await d.opens("build")
         await d.says(gate, DecisionKind.waive, waiver=waiver)
-        await d.app.ledger.consume(gate.key, lambda _: (None, ""))
+        await d.app.ledger.consume(gate.key, lambda _: (None, {}))
         await d.ends()
         await d.step()
         (exception,) = [each for each in there.jira.issues.values() if "phasegate-exception" in each.labels]

@@ -1,0 +1,107 @@
+"""A run's events as evidence: they are read where their whole chain holds, and nowhere else.
+
+Whoever can write the database can write a row, and whoever holds no key cannot sign it. So each read goes through the
+run's chain from its first event to its last: what was signed is looked at once a process, the digests each time.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from phasegate.core import Refused, visible
+from phasegate.ledger.dsse import EVENT, pae
+from phasegate.ledger.events import Row, event_of, payload_of, rows_of
+from phasegate.ledger.keys import PublicKey
+from phasegate.ledger.records import Event
+
+_BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+class Chain(NamedTuple):
+    """All events of a run, in order, each of which follows from the one before and is signed."""
+
+    events: tuple[Event, ...]
+    last: bytes
+    """Digest of the last one; empty where there is none."""
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last one was recorded."""
+        return self.events[-1].at if self.events else _BEGINNING
+
+
+def broken_record(run: str, wrong: str) -> Refused:
+    """Return the error for a run whose record does not hold.
+
+    Args:
+        run: its id.
+        wrong: what does not hold, in words.
+    """
+    return Refused(
+        f"the record of run '{run}' does not hold: {wrong}",
+        reason="record_broken",
+        fix="put a copy of the database back, or start the spec again; 'phasegate doctor' names every such run",
+    )
+
+
+class Chains:
+    """Reads the chains of all runs of one ledger; remembers how far it found each of them signed."""
+
+    def __init__(self, key: PublicKey) -> None:
+        """Takes the key that events are signed with."""
+        self._key = key
+        self._signed: dict[str, tuple[int, bytes]] = {}
+        """By run: how many events were found signed, and what digests and signatures up to there come to."""
+
+    def read(self, connection: sa.Connection, run: str) -> Chain:
+        """Return the events of a run.
+
+        Raises:
+            Refused: `record_broken`, naming the first event that is not what was signed.
+        """
+        rows = rows_of(connection, run)
+        payloads = [_payload(row) for row in rows]
+        digests = [hashlib.sha256(payload).digest() for payload in payloads]
+        wrong = self._unsigned(run, rows, payloads, digests) or _loose(rows, digests)
+        if wrong:
+            key = visible(str(rows[wrong - 1]["key"]))
+            raise broken_record(run, f"event {wrong} ({key}) is not what was signed")
+        return Chain(tuple(event_of(row) for row in rows), digests[-1] if digests else b"")
+
+    def _unsigned(self, run: str, rows: Sequence[Row], payloads: Sequence[bytes], digests: Sequence[bytes]) -> int:
+        """Number of the first event that is not signed, or 0; what was signed when it was looked at last still is."""
+        marks = [b""]
+        for row, digest in zip(rows, digests, strict=True):
+            marks.append(hashlib.sha256(marks[-1] + digest + _bytes(row["signature"])).digest())
+        known, mark = self._signed.get(run, (0, b""))
+        first = known if known < len(marks) and marks[known] == mark else 0
+        for number in range(first, len(rows)):
+            if not self._key.verifies(pae(EVENT, payloads[number]), bytes(rows[number]["signature"])):
+                return number + 1
+        self._signed[run] = len(rows), marks[-1]
+        return 0
+
+
+def _payload(row: Row) -> bytes:
+    """What was signed of a row; empty where a column holds a value of another type."""
+    try:
+        return payload_of(row)
+    except (AttributeError, TypeError, ValueError):
+        return b""
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def _loose(rows: Sequence[Row], digests: Sequence[bytes]) -> int:
+    """Number of the first event that does not follow from the one before, or 0."""
+    before = b""
+    for number, (row, digest) in enumerate(zip(rows, digests, strict=True), start=1):
+        if (row["seq"], _bytes(row["before"])) != (number, before):
+            return number
+        before = digest
+    return 0
