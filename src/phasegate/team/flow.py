@@ -13,6 +13,7 @@ from phasegate.core import Finding, digest
 from phasegate.team.documents import Document, Location, did_you_mean, read_yaml, refused, validated
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=3650)
 _PLACEHOLDERS = {"spec", "name", "module", "package"}
 _SEEN = frozenset({"inventory"})
 """Checks of what a reviewer looked at first, by the name of the look."""
@@ -24,6 +25,8 @@ def _duration(value: Any) -> Any:
     match = re.fullmatch(r"([1-9][0-9]*)([mhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration is a whole number and one of m, h, d, w, such as 14d")
+    if len(match[1]) > len(str(_LONGEST.days)) + 5 or timedelta(**{_UNITS[match[2]]: int(match[1])}) > _LONGEST:
+        raise ValueError(f"a duration is at most {_LONGEST.days}d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
