@@ -1,7 +1,7 @@
 """What the workflow asks of the user's folder, and of the world around it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phasegate.app.config import Config
@@ -83,7 +83,7 @@ class Folder:
             return taken
         if attempt == 0:
             return self.workspace.head()
-        before, files = self.intake(facts, attempt - 1), self.read(facts.spec)
+        before, files = self.intake(facts, attempt - 1), self._of(facts.run).read(facts.spec)
         _hold_no_secret(files, facts.spec, self.workspace.tree(before))
         commit = self.workspace.commit(
             [before],
@@ -94,6 +94,11 @@ class Folder:
         )
         self.workspace.mark(name, commit)
         return commit
+
+    def _of(self, run: str) -> "Folder":
+        """The work tree that a run was begun in: a worker in another one of the repository may take it up."""
+        top = self.workspace.work_tree(self.workspace.aimed(f"target/{run}"))
+        return self if top in (None, self.path) else replace(self, path=top, workspace=Workspace.open(top))
 
     def read(self, spec: str) -> dict[str, bytes]:
         """Return the spec's folder as it lies in the working directory, by path from the top of the repository.

@@ -14,7 +14,7 @@ from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 from phasegate.core import Held, InvalidInput, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
-from phasegate.workspace.state import link_state, state_directory
+from phasegate.workspace.state import checked_out, link_state, state_directory
 
 pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
@@ -269,6 +269,17 @@ class Workspace:
         """The full name of the branch that was kept under that name; empty where none was."""
         reference = self._repository.references.get(f"refs/phasegate/{name}")
         return str(reference.target) if reference and isinstance(reference.target, str) else ""
+
+    def work_tree(self, branch: str) -> Path | None:
+        """The top of the work tree that has the branch of that full name checked out; None where none has."""
+        common = self.state.parent
+        places = {Path(self._repository.path): self.folder}
+        if common.name == ".git":
+            places.setdefault(common, common.parent)
+        for linked in common.glob("worktrees/*/gitdir"):
+            places.setdefault(linked.parent, Path(linked.read_text(encoding="utf-8").strip()).parent)
+        here = (top for place, top in places.items() if branch and checked_out(place) == branch and top.is_dir())
+        return next(here, None)
 
     def land(self, commit: str, intake: str, branch: str = "") -> bool:
         """Moves a branch forward to the commit, and the working directory with it where the branch is checked out.

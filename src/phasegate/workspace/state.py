@@ -46,3 +46,10 @@ def _exclude(file: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         with file.open("a", encoding="utf-8") as stream:
             stream.write(f"{_EXCLUDED}\n")
+
+
+def checked_out(git_directory: Path) -> str:
+    """The full name of the branch that a work tree has checked out, from its Git directory; empty where none is."""
+    head = git_directory / "HEAD"
+    kind, _, name = head.read_text(encoding="utf-8").strip().partition(" ") if head.is_file() else ("", "", "")
+    return name if kind == "ref:" else ""

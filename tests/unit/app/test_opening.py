@@ -203,3 +203,14 @@ async def test_a_copied_and_a_renamed_repository_have_their_own_record(folder: P
     git(tmp_path / "renamed", "worktree", "repair", str(tmp_path / "linked"))
     assert await runs(tmp_path / "linked") == 1
     assert (tmp_path / "linked" / ".phasegate").resolve() == state(tmp_path / "renamed")
+
+
+async def test_a_spec_is_taken_from_the_work_tree_that_its_run_was_begun_in(folder: Path, tmp_path: Path) -> None:
+    git(folder, "worktree", "add", "-b", "other", str(tmp_path / "linked"))
+    shutil.copytree(folder / FOLDER, tmp_path / "linked" / FOLDER)
+    (tmp_path / "linked" / FOLDER / "notes.md").write_text("mine")
+    async with open_app(tmp_path / "linked") as app:
+        run = await app.start(tmp_path / "linked" / FOLDER)
+    async with open_app(folder) as app:
+        handed_in = await app.folder.handed_in(run.id, 1)
+    assert handed_in[f"{FOLDER}/notes.md"] == b"mine"
