@@ -2,7 +2,9 @@
 
 import glob
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from phasegate.core import Exhausted, InvalidInput
@@ -10,7 +12,6 @@ from phasegate.core.files import OWNER_FILE, UNFINISHED, open_owned, owner_folde
 
 _LONGEST_PATH = 488
 """Bytes; SQLite takes 511, with our prefix of a file that is not whole and its own endings."""
-_HEADER = b"SQLite format 3\0"
 LOST = "put a backup back: 'phasegate restore FILE'; or begin without its runs: 'phasegate restore --forget-runs'"
 """What to do where a record is gone."""
 
@@ -62,20 +63,24 @@ def refuse_lost(path: Path) -> None:
     Raises:
         Exhausted: It is empty, or something else.
     """
-    with path.open("rb") as file:
-        header = file.read(len(_HEADER))
-    if not header:
+    if not path.stat().st_size:
         raise Exhausted(f"the database '{path}' is empty (0 bytes)", fix=LOST)
-    if header != _HEADER:
+    if not is_database(path):
         raise Exhausted(f"the file '{path}' is not a database", fix=LOST)
 
 
 def is_database(path: Path) -> bool:
     """Tell whether a database is there, by how the file begins."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return False
-    with path.open("rb") as file:
-        return file.read(len(_HEADER)) == _HEADER
+    # Through SQLite: to open and close the file past it would drop the locks that this process holds on it, and the
+    # next process to close the database would take away the log under our connections.
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            return "not a database" not in str(error)
+    return True
 
 
 def siblings(path: Path) -> list[Path]:
