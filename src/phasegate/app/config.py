@@ -2,6 +2,7 @@
 
 import ipaddress
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
 COMPILER = "compiler"
+RESERVED = frozenset({"", "mcp", "system", "phasegate", "policy", "nobody"})
+"""Names that no manager can have, in whatever case or width they are written."""
 
 
 class _Strict(BaseModel):
@@ -160,6 +163,19 @@ class Config(_Strict):
     """Managers' names by the name of a group, which a gate can list as `group:NAME`."""
     demo: bool = False
     """Written by `phasegate demo` alone; a policy that is made for demonstrations works nowhere else."""
+
+    @field_validator("managers")
+    @classmethod
+    def _each_has_a_name_of_their_own(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        seen: dict[str, str] = {}
+        for row in managers:
+            alike = unicodedata.normalize("NFKC", row.name).casefold().strip()
+            if alike in RESERVED or ":" in alike or alike != unicodedata.normalize("NFKC", row.name.casefold()):
+                raise ValueError(f"no manager can be named '{row.name}': Phasegate speaks under that name itself")
+            if alike in seen:
+                raise ValueError(f"the names '{seen[alike]}' and '{row.name}' look alike, and each is one person's")
+            seen[alike] = row.name
+        return managers
 
     @field_validator("managers")
     @classmethod
