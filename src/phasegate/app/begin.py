@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tomlkit
 
-from phasegate.app.config import NAME, Config, read_config
+from phasegate.app.config import NAME, Config, parse_config, read_config
 from phasegate.core import Clock, InvalidInput
 from phasegate.core.files import write_whole
 from phasegate.ledger import PublicKey
@@ -155,7 +155,9 @@ def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
     row = tomlkit.table()
     row.update({"name": name, "public_key": str(key)})
     document.setdefault("managers", tomlkit.aot()).append(row)
-    write_whole(folder / NAME, tomlkit.dumps(document).encode())
+    text = tomlkit.dumps(document)
+    parse_config(text, folder / NAME)  # so that a name that is refused leaves the file as it was
+    write_whole(folder / NAME, text.encode())
     return [NAME, _list_approvers(folder, read_config(folder))]
 
 

@@ -217,12 +217,24 @@ def read_config(folder: Path) -> Config:
     """
     path = folder / NAME
     try:
-        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return parse_config(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
         raise InvalidInput(
             f"'{folder}' is not a target repository: it has no {NAME}", fix="make one: 'phasegate init DIR'"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"'{path}' is not TOML: {error}", fix="mend the line it names") from error
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Reads the text of the file.
+
+    Raises:
+        InvalidInput: it does not hold.
+    """
+    try:
+        return Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"'{path}' is not TOML: {error}", fix="mend the line it names") from error
     except ValidationError as error:
         first = error.errors()[0]
