@@ -26,6 +26,7 @@ class Dying:
 
     def __init__(self, database: Database, left: int) -> None:
         self.path = database.path
+        self.guard = database.guard
         self._database = database
         self.left = left
 
