@@ -197,7 +197,7 @@ def known(given):
     people = {}
     for name, text in given:
         file = Path(text) if len(text) < 256 else None
-        raw = base64.b64decode(file.read_text().strip() if file and file.is_file() else text, validate=True)
+        raw = base64.b64decode(file.read_text("utf-8").strip() if file and file.is_file() else text, validate=True)
         must(people.get(sha256(raw), (name,))[0] == name, "one key was given for two people")
         people[sha256(raw)] = name, Ed25519PublicKey.from_public_bytes(raw)
     return people

@@ -97,7 +97,7 @@ def unit_state(name: str) -> tuple[str, str]:
 def _asked(systemctl: str, question: str, name: str) -> str:
     try:
         said = subprocess.run(
-            [systemctl, "--user", question, name], capture_output=True, text=True, timeout=5, check=False
+            [systemctl, "--user", question, name], capture_output=True, encoding="utf-8", timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

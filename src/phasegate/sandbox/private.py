@@ -131,7 +131,7 @@ def _demand_plain(file: int, cap: int) -> None:
 def _begun(pid: int) -> str:
     """When the process began, in ticks since the machine did; empty where there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
     except OSError:
         return ""
 

@@ -89,7 +89,7 @@ def _mapped(pid: int) -> dict[tuple[int, int], int]:
     """Files without a name that the process has mapped, which it may have closed since."""
     mapped: dict[tuple[int, int], int] = {}
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+        for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.endswith(_DELETED):
                 span, _, offset, device, inode, *_ = line.split()
                 first, last = (int(number, 16) for number in span.split("-"))

@@ -81,11 +81,11 @@ def test_every_file_ends_with_one_line_end_and_no_blank_at_a_line_end() -> None:
         assert not [line for line in text.splitlines() if line != line.rstrip()], path
 
 
-def test_the_package_can_be_built_and_needs_two_dependencies() -> None:
+def test_package_can_be_built_and_needs_three_dependencies() -> None:
     tree = make()
     project = read_project(tree)
     assert (project.name, project.package, project.version) == ("acme-runbooks", "acme_runbooks", "0.0.0")
-    assert [requirement.name for requirement in project.requirements] == ["boto3", "jmespath"]
+    assert [requirement.name for requirement in project.requirements] == ["boto3", "jmespath", "tzdata"]
     assert project.table.scripts == {"acme-runbooks": "acme_runbooks.cli:main"}
     assert check_backend(tree) == []
 

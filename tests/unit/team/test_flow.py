@@ -115,11 +115,11 @@ def test_authors_of_one_phase_write_different_paths() -> None:
         # a check of what was seen, given to who does not look
         ("looks: [inventory], checks", "checks", "blind-check", "[snapshot-before-change, inv", "looks: [inventory]"),
         # it escalates, and to nobody
-        ("name: spec review,", "name: spec review, escalate_after: 2d,", "escalation", "spec review", "or neither"),
+        ("      escalate_to: [manager]\n", "", "escalation", "gate:", "or neither"),
         # an agent cannot be escalated to
         (
-            "name: spec review,",
-            "name: spec review, escalate_after: 2d, escalate_to: [devsec-engineer],",
+            "escalate_to: [manager]",
+            "escalate_to: [devsec-engineer]",
             "unknown-approver",
             "[devsec-engineer]",
             "Known: manager",
@@ -127,7 +127,13 @@ def test_authors_of_one_phase_write_different_paths() -> None:
         # neither a card, nor a user, nor a group
         ("approvers: [manager]", "approvers: ['team:finops']", "invalid-value", "team:finops", "pattern"),
         # a duration without a unit that we know
-        ("expires_after: 14d", "expires_after: 14", "invalid-value", "14}", "a whole number and one of m, h, d, w"),
+        (
+            "expires_after: 14d",
+            "expires_after: 14",
+            "invalid-value",
+            "expires_after: 14",
+            "a whole number and one of m, h, d, w",
+        ),
         # two authors that make one item
         ("item: tests", "item: code", "duplicate-item", "item: code", "an item of its own"),
         # a path that leaves the repository
