@@ -1,11 +1,13 @@
 import datetime
 import doctest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from phasegate.runbooks import aws, prices
 from phasegate.runbooks.runtime import PriceTable
+from phasegate.runbooks.runtime.prices import Price, cost_of
 
 
 def test_the_examples_hold() -> None:
@@ -36,19 +38,46 @@ def test_a_regions_own_price_wins_over_the_common_one_and_an_unknown_one_is_unkn
 
 
 @pytest.mark.parametrize(
-    ("unit", "region", "said"),
+    ("unit", "row", "said"),
     [
-        ("ebs:io2:gb-month", "eu-west-1", "storage only"),
-        ("ec2:m5.large:hour", "us-east-1", "Linux"),
-        ("rds:mysql:db.m5.large:hour", "us-east-1", "one zone"),
-        ("ebs:gp2:gb-month", "us-east-1", ""),
+        ("ebs:io2:gb-month", {}, "storage only"),
+        ("ec2:m5.large:hour", {}, "Linux"),
+        ("ec2:m5.large:hour", {"PlatformDetails": "Linux/UNIX", "Placement": {"Tenancy": "default"}}, ""),
+        ("rds:mysql:db.m5.large:hour", {}, "one zone"),
+        ("rds:mysql:db.m5.large:hour", {"MultiAZ": False}, ""),
+        ("ebs:gp2:gb-month", {}, ""),
     ],
 )
-def test_what_an_amount_leaves_out_is_said(unit: str, region: str, said: str) -> None:
-    cost = table().cost(unit, region, quantity=100, per="month")
+def test_what_an_amount_leaves_out_is_said_unless_the_item_tells(unit: str, row: dict[str, Any], said: str) -> None:
+    cost = cost_of(table().cost(unit, "us-east-1", quantity=100, per="month"), row)
     assert cost.amount
     assert said in cost.note
     assert bool(said) == bool(cost.note)
+
+
+@pytest.mark.parametrize(
+    ("unit", "row", "said"),
+    [
+        ("ec2:m5.large:hour", {"PlatformDetails": "Windows with SQL Server Standard"}, "Windows with SQL Server"),
+        ("ec2:m5.large:hour", {"PlatformDetails": "Red Hat Enterprise Linux"}, "Red Hat"),
+        ("ec2:m5.large:hour", {"Platform": "windows"}, "windows"),
+        ("ec2:m5.large:hour", {"PlatformDetails": "Linux/UNIX", "Placement": {"Tenancy": "dedicated"}}, "dedicated"),
+        ("rds:mysql:db.m5.large:hour", {"MultiAZ": True}, "Multi-AZ"),
+        ("rds:gp2:gb-month", {"MultiAZ": True}, "Multi-AZ"),
+    ],
+)
+def test_a_price_of_something_else_is_unknown_with_the_reason(unit: str, row: dict[str, Any], said: str) -> None:
+    region = "eu-west-1" if unit == "rds:gp2:gb-month" else "us-east-1"
+    cost = cost_of(table().cost(unit, region, quantity=1, per="hour"), row)
+    assert (cost.amount, cost.monthly, cost.price) == (None, None, None)
+    assert said in cost.reason
+
+
+@pytest.mark.parametrize("unit", ["ec2:Windows:m5.large:hour", "rds:multi-az:mysql:db.m5.large:hour"])
+def test_a_unit_of_a_teams_own_says_what_it_is_for(unit: str) -> None:
+    own = PriceTable(prices={(unit, "us-east-1"): Price(price=1.0, source="our contract", date="2026-11-01")})
+    cost = own.cost(unit, "us-east-1", quantity=1, per="hour")
+    assert cost_of(cost, {"PlatformDetails": "Windows", "MultiAZ": True}) == cost
 
 
 @pytest.mark.parametrize(("region", "currency"), [("cn-north-1", "CNY"), ("us-gov-west-1", "USD")])

@@ -212,11 +212,10 @@ def test_plan(context: Context, tests: Sequence[tuple[str, Sequence[str]]]) -> s
     others = [name for name, shown in tests if not set(shown) & matched.keys()]
     return page(
         f"# Test Plan: {plain(context.title)}",
-        f"Tests are in {code(context.tests)}. They run in a sandbox without network, against moto, with time "
-        f"standing still at "
-        "a fixed moment; nothing of the module is patched. Each criterion has a test, and each test can fail: "
-        "for every "
-        "mutant of the runbook (a comparison turned, a number moved, a tag's key changed) some test must.",
+        f"Tests are in {code(context.tests)}. They run in a sandbox without network, against a table of answers that "
+        "is held against botocore's models of AWS, with time standing still at a fixed moment; nothing of the module "
+        "is patched. Each criterion has a test, and each test can fail: for every mutant of the runbook (a comparison "
+        "turned, a number moved, a tag's key changed) some test must.",
         "## Criteria",
         table(["criterion", "says", "covers", "test"], _criteria(context, matched)),
         "## What must not happen, and what must be borne",
@@ -254,7 +253,12 @@ def _edges(context: Context) -> str:
 
 def _doubles(context: Context) -> list[list[str]]:
     asked = sorted({call.operation.partition(".")[0] for call in calls(context.runbook)})
-    rows = [[f"AWS ({', '.join(asked)})", "moto, seeded by each test with what it needs and near misses beside it"]]
+    rows = [
+        [
+            f"AWS ({', '.join(asked)})",
+            "a table of answers that each test fills with what it needs, and near misses beside it",
+        ]
+    ]
     rows.append(["the time", "a fixed moment, given as `--as-of` is"])
     if context.runbook.cost:
         rows.append(["the price table", "two lines: one unit with a price, and none for the others"])

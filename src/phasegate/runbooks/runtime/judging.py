@@ -10,6 +10,7 @@ from jmespath.exceptions import JMESPathError
 
 from .changes import Planned
 from .errors import CallErrors, Unanswered
+from .prices import cost_of
 from .runbook import Detail, Finding, PageDetail, Runbook, Verdict
 from .scan import Row, Scan, Trouble, watched
 
@@ -177,7 +178,7 @@ def _finding(runbook: Runbook, scan: Scan, item: _Judged, verdict: Verdict, reas
     row = item.row
     nothing: Mapping[str, Any] = {}
     evidence = _attempt(item, "evidence", lambda: runbook.evidence(scan, row) if runbook.evidence else nothing, nothing)
-    cost = _attempt(item, "cost", lambda: runbook.cost(scan, row) if runbook.cost else None, None)
+    cost = _attempt(item, "cost", lambda: cost_of(runbook.cost(scan, row), row) if runbook.cost else None, None)
     found = Finding(
         runbook=runbook.name,
         id=str(runbook.identify(scan, row)),

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,6 @@ from .values import is_number
 HOURS_A_MONTH = 730
 _A_MONTH = {"month": 1.0, "hour": float(HOURS_A_MONTH), "day": HOURS_A_MONTH / 24, "year": 1 / 12}
 _ANYWHERE = "*"
-_NOTES = (
-    (re.compile(r"ebs:(io1|io2|gp3):gb-month"), "storage only: provisioned IOPS and throughput come on top"),
-    (re.compile(r"ec2:.*:hour"), "Linux without a licence: Windows and others cost more"),
-    (re.compile(r"rds:.*:hour"), "one zone: Multi-AZ costs twice as much"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +36,54 @@ class Cost:
     """Why it is unknown."""
     note: str = ""
     """What the amount leaves out, so that the whole may be higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Limit:
+    """What a price of some units holds for."""
+
+    units: re.Pattern[str]
+    says: Callable[[Mapping[str, Any]], Any]
+    """What an item says of itself in this; None where it says nothing."""
+    covered: tuple[Any, ...]
+    note: str
+    """What the amount leaves out, where the item says nothing."""
+    reason: str
+    """Why the price is unknown where the item is something else, with `{}` for what it says."""
+
+
+_EC2 = re.compile(r"ec2:[^:]+:hour")
+_RDS = re.compile(r"rds:([^:]+:db\.[^:]+:hour|[^:]+:gb-month)")
+_LIMITS = (
+    _Limit(
+        units=re.compile(r"ebs:(io1|io2|gp3):gb-month"),
+        says=lambda row: None,
+        covered=(),
+        note="storage only: provisioned IOPS and throughput come on top",
+        reason="",
+    ),
+    _Limit(
+        units=_EC2,
+        says=lambda row: row.get("PlatformDetails") or row.get("Platform"),
+        covered=("Linux/UNIX",),
+        note="Linux without a licence: Windows and others cost more",
+        reason="the price is that of Linux without a licence, and this is {}",
+    ),
+    _Limit(
+        units=_EC2,
+        says=lambda row: row["Placement"].get("Tenancy") if isinstance(row.get("Placement"), dict) else None,
+        covered=("default",),
+        note="",
+        reason="the price is that of shared hardware, and the tenancy of this is {}",
+    ),
+    _Limit(
+        units=_RDS,
+        says=lambda row: row.get("MultiAZ"),
+        covered=(False,),
+        note="one zone: Multi-AZ costs twice as much",
+        reason="the price is that of one zone, and this is Multi-AZ",
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +135,26 @@ class PriceTable:
             price=price.price,
             source=price.source,
             date=price.date,
-            note=next((note for pattern, note in _NOTES if pattern.match(unit)), ""),
         )
 
     def _common(self, unit: str, region: str) -> Price | None:
         """The price of all regions; those of another partition have prices of their own."""
         return self.prices.get((unit, _ANYWHERE)) if partition_of(region) == AWS else None
+
+
+def cost_of(cost: Cost, row: Mapping[str, Any]) -> Cost:
+    """Hold a cost against what its item says of itself: unknown where the price is that of something else."""
+    notes = []
+    for limit in _LIMITS if cost.amount is not None else ():
+        if not limit.units.fullmatch(cost.unit):
+            continue
+        said = limit.says(row)
+        if said is None:
+            notes.append(limit.note)
+        elif said not in limit.covered:
+            reason = f"no price for {cost.unit} of this kind: {limit.reason.format(said)}"
+            return Cost(unit=cost.unit, quantity=cost.quantity, amount=None, monthly=None, per=cost.per, reason=reason)
+    return replace(cost, note="; ".join(filter(None, notes)))
 
 
 def _price(entry: Mapping[str, Any]) -> Price:

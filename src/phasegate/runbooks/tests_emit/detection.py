@@ -1,13 +1,16 @@
 """Tests of what is found."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from phasegate.runbooks import aws
+from phasegate.runbooks.runtime.prices import Price, PriceTable, cost_of
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.literal import script, source
 from phasegate.runbooks.tests_emit.plan import Plan
 from phasegate.runbooks.tests_emit.tables import Account, Table, copies, tables
+from phasegate.runbooks.tests_emit.values import REGION
 
 Test = tuple[str, str, str]
 """Name, what it shows, and its source with `{doc}` where the docstring goes."""
@@ -84,15 +87,8 @@ def _cost(plan: Plan) -> Iterator[Test]:
     if not isinstance(quantity, int | float) or isinstance(quantity, bool):
         return
     per = cost.get("per", "month")
-    yield (
-        "test_cost",
-        f"Price times quantity, per {per}, with the price's date and source.",
-        "def test_cost(answers: Any, prices: Any) -> None:\n{doc}    one_match(answers)\n"
-        f"    cost = run(RUNBOOK, order(prices=prices({unit!r}, 0.5))).matches[0].cost\n    assert cost is not None\n"
-        f"    assert (cost.unit, cost.quantity, cost.per) == ({unit!r}, {quantity!r}, {per!r})\n"
-        f"    assert cost.amount == {0.5 * quantity!r}\n"
-        '    assert (cost.source, cost.date) == ("test", "2026-11-01")\n',
-    )
+    if _is_covered(unit, row):
+        yield _priced(unit, quantity, per)
     yield (
         "test_unknown_price",
         "A price that is not in the table is unknown, never nothing.",
@@ -100,6 +96,25 @@ def _cost(plan: Plan) -> Iterator[Test]:
         "    report = run(RUNBOOK, order())\n"
         "    assert report.matches[0].cost is not None\n    assert report.matches[0].cost.amount is None\n"
         "    assert report.unpriced == 1\n",
+    )
+
+
+def _is_covered(unit: str, row: Mapping[str, Any]) -> bool:
+    """Whether a price of the unit holds for the match; one of another kind costs something that no table says."""
+    known = Price(price=1.0, source="test", date="2026-11-01")
+    cost = PriceTable(prices={(unit, REGION): known}).cost(unit, REGION, quantity=1, per="month")
+    return cost_of(cost, row).amount is not None
+
+
+def _priced(unit: str, quantity: float, per: str) -> Test:
+    return (
+        "test_cost",
+        f"Price times quantity, per {per}, with the price's date and source.",
+        "def test_cost(answers: Any, prices: Any) -> None:\n{doc}    one_match(answers)\n"
+        f"    cost = run(RUNBOOK, order(prices=prices({unit!r}, 0.5))).matches[0].cost\n    assert cost is not None\n"
+        f"    assert (cost.unit, cost.quantity, cost.per) == ({unit!r}, {quantity!r}, {per!r})\n"
+        f"    assert cost.amount == {0.5 * quantity!r}\n"
+        '    assert (cost.source, cost.date) == ("test", "2026-11-01")\n',
     )
 
 

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from phasegate.runbooks.tests_emit.tables import Table
-from phasegate.runbooks.tests_emit.values import Ago
+from phasegate.runbooks.tests_emit.values import NUMBER, Ago, numbered
+
+_MOST_WRITTEN = 3
+"""Rows that differ in their number alone are written one by one up to here."""
+
+
+class _OfEach(str):
+    """A text that holds the number of its row, as an f-string of `n`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"f{self.replace('{', '{{').replace('}', '}}')!r}".replace(NUMBER, "{n}")
 
 
 def source(value: Any) -> str:
@@ -42,9 +54,32 @@ def _statements(table: Table) -> list[str]:
         return [
             f"# {_comment(words)}\nanswers.gives({call}, {params}, {source(answer)})" for words, answer in table.content
         ]
-    rows = "".join(f"\n# {_comment(words)}\n{source(row)}," for words, row in table.content)
+    rows = _rows(table.content)
     ids = f"{table.ids!r}, " if table.kind == "batch" else ""
     return [f"answers.{table.kind}({call}, {params}, {ids}{table.key!r}, [{rows}\n])"]
+
+
+def _rows(content: Sequence[tuple[str, Any]]) -> str:
+    each = _of_each([row for _, row in content]) if len({words for words, _ in content}) == 1 else None
+    if each is None:
+        return "".join(f"\n# {_comment(words)}\n{source(row)}," for words, row in content)
+    return f"\n# {_comment(content[0][0])}\n{source(each)}\nfor n in range(1, {len(content) + 1})"
+
+
+def _of_each(rows: Sequence[Any]) -> Any:
+    """Return the row that all are, but for their numbers from 1 on; None where they differ in more, or are few."""
+    if len(rows) <= _MOST_WRITTEN:
+        return None
+    each = _unnumbered(rows[-1], str(len(rows)))
+    return each if all(numbered(each, n) == row for n, row in enumerate(rows, 1)) else None
+
+
+def _unnumbered(value: Any, number: str) -> Any:
+    if isinstance(value, str):
+        return _OfEach(value.replace(number, NUMBER)) if number in value else value
+    if isinstance(value, dict):
+        return {_unnumbered(key, number): _unnumbered(entry, number) for key, entry in value.items()}
+    return [_unnumbered(entry, number) for entry in value] if isinstance(value, list) else value
 
 
 def _metric(table: Table, values: Any) -> str:
