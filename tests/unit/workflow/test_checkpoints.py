@@ -13,7 +13,7 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from phasegate.core import Finding, Severity
+from phasegate.core import Finding, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.store import Database
 from phasegate.workflow.checkpoints import Saver
@@ -82,7 +82,7 @@ def test_code_in_a_checkpoint_does_not_run(
     serializer: JsonPlusSerializer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(PhasegateError, match="stored as 'pickle'"):
         serializer.loads_typed(("pickle", pickle.dumps(_Runs())))
     assert not (tmp_path / "ran").exists()
 
