@@ -28,7 +28,7 @@ def main(folder: Path, stops: int) -> None:
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM, limit=100)
+    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM, work_tree=folder, limit=100)
     worker.start()
     print(worker.executor, flush=True)
     ended.wait()

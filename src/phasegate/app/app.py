@@ -31,7 +31,6 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
-from phasegate.sandbox import find_sandbox
 from phasegate.store import Database, Guard
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
@@ -141,6 +140,8 @@ class App:
                 fix=f"mend them; 'phasegate lint {place}' shows all",
                 findings=findings,
             )
+        from phasegate.sandbox import find_sandbox  # these load what reads test reports, which listing needs none of
+
         await find_sandbox()
         run_id = new_id()
         run = Run(
@@ -303,13 +304,16 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lambda _: None) -> AsyncIterator[App]:
+async def open_app(
+    path: Path, *, clock: Clock | None = None, guard: Guard = lambda _: None, parse_prompts: bool = True
+) -> AsyncIterator[App]:
     """Opens the target repository that the path is in.
 
     Args:
         path: of the repository, or in it.
         clock: tells the time.
         guard: checks at the start of each transaction that writes whether it may.
+        parse_prompts: whether the team's templates are parsed; a list of runs or gates needs none.
 
     Raises:
         InvalidInput: it is none, or its configuration, cards or workflow do not hold.
@@ -321,7 +325,8 @@ async def open_app(path: Path, *, clock: Clock | None = None, guard: Guard = lam
     config = read_config(folder)
     if config.work.model != COMPILER:
         raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
-    team = _pointed(load_team(folder, known_checks=CHECKS, known_effects=EFFECTS), config, folder)
+    team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS, parse_prompts=parse_prompts)
+    team = _pointed(team, config, folder)
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     flow = team.flow(config.work.flow)

@@ -34,7 +34,14 @@ def worker_of(app: App, executor: str = "") -> Worker:
         async with open_app(app.folder.path, clock=app.clock, guard=fence) as own, engine(own) as built:
             yield built
 
-    return Worker(app.database.path, parts, app.keeper.system, limit=app.config.work.concurrency, executor=executor)
+    return Worker(
+        app.database.path,
+        parts,
+        app.keeper.system,
+        work_tree=app.folder.path,
+        limit=app.config.work.concurrency,
+        executor=executor,
+    )
 
 
 PATIENCE_SECONDS = 5.0

@@ -36,7 +36,7 @@ async def _gates(most: int, after: str, as_json: bool) -> None:
     from phasegate.app.app import open_app
     from phasegate.app.gate_view import find_gate
 
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=False) as app:
         place = (await find_gate(app, after)).key if after else None
         found = await app.ledger.open_gates(place, most)
         if as_json:

@@ -311,7 +311,7 @@ def status(name: str | None, limit: int | None, everything: bool, as_json: bool)
 async def _status(name: str | None, most: int, as_json: bool) -> None:
     from phasegate.app.app import open_app
 
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=not name) as app:
         await (_one(app, name, as_json) if name else _all(app, most, as_json))
 
 

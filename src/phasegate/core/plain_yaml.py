@@ -54,7 +54,22 @@ class _Mark(Protocol):
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay text: JMESPath and JSON know none."""
+    """Refuses events as they are parsed. Dates stay text: JMESPath and JSON know none."""
+
+    def __init__(self, text: str, reader: "_Reader") -> None:
+        super().__init__(text)
+        self._reader = reader
+        self._depth = 0
+
+    def get_event(self) -> yaml.Event:
+        """Take the next event, and refuse what nests too deep before it is composed."""
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
+        self._reader.refuse_event(event)
+        # Not on what was composed: reading on takes longer with the square of the depth.
+        self._depth += _STEPS.get(type(event), 0)
+        if self._depth > _MOST_DEPTH:
+            raise self._reader.refused(event.start_mark, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
+        return event
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -80,16 +95,10 @@ def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
     if size > MOST_BYTES:
         raise reader.refused(None, f"it has {size:,} bytes; {MOST_BYTES:,} is the most", "split it")
     try:
-        depth = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            reader.refuse_event(event)
-            # Here, and not on what was composed: reading on takes longer with the square of the depth.
-            depth += _STEPS.get(type(event), 0)
-            if depth > _MOST_DEPTH:
-                raise reader.refused(event.start_mark, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text, reader)
+        node = loader.get_single_node()
         lines = dict(reader.lines(node, ()))
-        return Source(path=path, value=yaml.load(text, Loader=_Loader), lines=lines)  # noqa: S506  a SafeLoader
+        return Source(path=path, value=loader.construct_document(node) if node else None, lines=lines)
     except yaml.MarkedYAMLError as error:
         raise reader.refused(error.problem_mark or error.context_mark, f"no YAML: {error.problem}", _MEND) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:

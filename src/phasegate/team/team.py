@@ -68,6 +68,7 @@ def load_team(
     *,
     known_checks: Collection[str] | None = None,
     known_effects: Collection[str] | None = None,
+    parse_prompts: bool = True,
 ) -> Team:
     """Reads the team's surface, the user's files before ours of the same name.
 
@@ -75,6 +76,7 @@ def load_team(
         workspace: the user's repository; None reads ours alone.
         known_checks: names of the checks that the engine has; None leaves them unjudged.
         known_effects: names of the effects that the engine has; None leaves them unjudged.
+        parse_prompts: whether each template is parsed; a list of runs or gates needs none.
 
     Raises:
         InvalidInput: with file, line and fix for each thing that does not hold.
@@ -83,7 +85,8 @@ def load_team(
     cards = _cards(surface)
     flows = _flows(surface, cards, known_checks, known_effects)
     prompts = Prompts(surface)
-    prompts.check()
+    if parse_prompts:
+        prompts.check()
     findings = [*_undeclared(cards, flows), *_unused(cards, flows), *_without_prompt(cards, flows, prompts)]
     if findings:
         raise refused(findings[0].path, findings)

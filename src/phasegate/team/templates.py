@@ -3,15 +3,16 @@
 import hashlib
 import traceback
 from collections.abc import Mapping
-from typing import Any
-
-from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, meta
-from jinja2 import select_autoescape as autoescape
-from jinja2.sandbox import SandboxedEnvironment
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.team.documents import did_you_mean, refused
 from phasegate.team.surface import Surface
+
+if TYPE_CHECKING:  # loading jinja2 takes as long as listing gates, which needs no template
+    from jinja2 import Template, UndefinedError
+    from jinja2.sandbox import SandboxedEnvironment
 
 SUFFIX = ".md.j2"
 REVIEW = "review"
@@ -27,7 +28,14 @@ class Prompts:
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
-        self._environment = SandboxedEnvironment(
+
+    @cached_property
+    def _environment(self) -> "SandboxedEnvironment":
+        from jinja2 import FunctionLoader, StrictUndefined
+        from jinja2 import select_autoescape as autoescape
+        from jinja2.sandbox import SandboxedEnvironment
+
+        environment = SandboxedEnvironment(
             loader=FunctionLoader(self._load),
             undefined=StrictUndefined,
             autoescape=autoescape(enabled_extensions=()),
@@ -35,7 +43,8 @@ class Prompts:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters["as_data"] = as_data
+        environment.filters["as_data"] = as_data
+        return environment
 
     def has(self, name: str) -> bool:
         """Whether there is a template of that name, given without its suffix."""
@@ -57,6 +66,8 @@ class Prompts:
         Raises:
             InvalidInput: names the template, its line, and the variable that was not given.
         """
+        from jinja2 import TemplateError, UndefinedError
+
         try:
             return self._template(name).render(variables)
         except UndefinedError as error:
@@ -67,7 +78,7 @@ class Prompts:
             finding = _finding(name + SUFFIX, 0, "template", error.message or "the template does not hold")
             raise refused(finding.path, [finding]) from None
 
-    def _template(self, name: str) -> Template:
+    def _template(self, name: str) -> "Template":
         if not self.has(name):
             raise InvalidInput(f"there is no prompts/{name}{SUFFIX}", fix="Add the template, or name another prompt.")
         return self._environment.get_template(name + SUFFIX)
@@ -77,6 +88,8 @@ class Prompts:
         return (source.text, name, None) if source else None
 
     def _judge(self, name: str) -> list[Finding]:
+        from jinja2 import TemplateSyntaxError, meta
+
         try:
             tree = self._environment.parse(self._surface.read("prompts", name).text, name)
         except TemplateSyntaxError as error:
@@ -100,7 +113,7 @@ def as_data(text: str, title: str) -> str:
     return f"<<<DATA {' '.join(title.split())} {mark}>>>\n{text}\n<<<END {mark}>>>"
 
 
-def _place(error: UndefinedError, name: str) -> tuple[str, int]:
+def _place(error: "UndefinedError", name: str) -> tuple[str, int]:
     """Template and line of an undefined variable: the template itself, or one that it extends."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(SUFFIX)]
     return (frames[-1].filename, frames[-1].lineno or 0) if frames else (name, 0)

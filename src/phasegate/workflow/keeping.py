@@ -27,6 +27,7 @@ class Keeper(threading.Thread):
         *,
         executor: str,
         database: Path,
+        work_tree: Path,
         queue: Queue,
         at_work: Collection[str],
         system: PrivateKey,
@@ -37,6 +38,7 @@ class Keeper(threading.Thread):
         Args:
             executor: the worker whose lease it is.
             database: the workspace's database file.
+            work_tree: the folder that the worker was started for.
             queue: where segments wait.
             at_work: the runs that the worker works on.
             system: signs that a row which somebody else wrote was refused.
@@ -52,7 +54,7 @@ class Keeper(threading.Thread):
         self._engine = sync_engine(database).execution_options(writes=True)
         self._watch = Watch()
         self._idle: set[str] = set()
-        self._places = {path: _identity(path) for path in (database, database.parent)}
+        self._places = {path: _identity(path) for path in (database, database.parent, work_tree)}
 
     def claim(self, *, handed: bool = False) -> None:
         """Begin the lease, as the standing worker's where no other one stands.
@@ -103,7 +105,7 @@ class Keeper(threading.Thread):
 
         Raises:
             Lost: the lease was taken over.
-            Exhausted: the database's file or folder is not the one that was opened.
+            Exhausted: the database's file or folder, or the work tree, is not the one that was opened.
         """
         self._look_at_places()
         with self._engine.begin() as connection:

@@ -35,18 +35,29 @@ Parts = Callable[[Fence], "AbstractAsyncContextManager[Segments]"]
 class Worker:
     """One process's worker; there is at most one in a process."""
 
-    def __init__(self, database: Path, parts: Parts, system: PrivateKey, *, limit: int = 0, executor: str = "") -> None:
+    def __init__(
+        self,
+        database: Path,
+        parts: Parts,
+        system: PrivateKey,
+        *,
+        work_tree: Path,
+        limit: int = 0,
+        executor: str = "",
+    ) -> None:
         """Prepares it.
 
         Args:
             database: the workspace's database file.
             parts: builds what segments need, on the loop that they run on; what it writes is to be fenced.
             system: signs what is recorded where the parts cannot be built.
+            work_tree: the folder that it was started for; without it, it ends.
             limit: how many segments it works on at a time; 0: as many as this process may use cores.
             executor: its name, where whoever started it has begun its lease already.
         """
         self._database = database
         self._parts = parts
+        self._work_tree = work_tree
         self._system = system
         self._limit = limit or cores()
         self._handed = bool(executor)
@@ -73,6 +84,7 @@ class Worker:
         self._keeper = Keeper(
             executor=self.executor,
             database=self._database,
+            work_tree=self._work_tree,
             queue=self._queue,
             at_work=self._at_work,
             system=self._system,

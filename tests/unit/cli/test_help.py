@@ -42,6 +42,14 @@ def test_help_imports_nothing_heavy() -> None:
     assert said.stdout.strip() == "[]"
 
 
+def test_opening_a_repository_for_a_list_imports_neither_templates_nor_engine() -> None:
+    heavy = "{'jinja2', 'langgraph', 'dbos', 'boto3', 'botocore'}"
+    opened = "import phasegate.app.app, phasegate.team, sys; phasegate.team.load_team(parse_prompts=False)"
+    look = f"{opened}; print(sorted({heavy} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
 def test_every_exit_code_of_an_error_is_documented() -> None:
     codes = {PhasegateError.exit_code, *(error.exit_code for error in PhasegateError.__subclasses__())}
     assert codes < set(EXIT_CODES)

@@ -80,6 +80,8 @@ class Place:
         self.desk = d
         self.at_work: set[str] = set()
         self.told: list[PhasegateError] = []
+        self.work_tree = d.team.database.parent.parent / "work-tree"
+        self.work_tree.mkdir()
         self.keeper = self.another("me")
         self.keeper.claim()
 
@@ -87,6 +89,7 @@ class Place:
         return Keeper(
             executor=executor,
             database=self.desk.team.database,
+            work_tree=self.work_tree,
             queue=self.desk.queue,
             at_work=self.at_work,
             system=self.desk.team.system,
@@ -182,6 +185,15 @@ async def test_a_worker_whose_file_is_not_there_any_more_ends(
         assert error.value.fix
         path.unlink(missing_ok=True)
         path.with_suffix(".old").rename(path)
+
+
+async def test_a_worker_whose_work_tree_is_gone_ends(tmp_path: Path, closing: list[Keeper]) -> None:
+    async with desk(Team(tmp_path)) as d:
+        place = Place(d)
+        closing.append(place.keeper)
+        place.work_tree.rmdir()
+        with pytest.raises(Exhausted, match="'.*work-tree' was moved, removed or replaced"):
+            place.keeper.step()
 
 
 async def test_a_run_that_was_taken_over_meanwhile_leaves_no_trace(tmp_path: Path) -> None:
