@@ -117,6 +117,8 @@ class Made:
     log: ActionLog
     about: Mapping[str, Any]
     """The finding, as every line of the log names it."""
+    done: list[str] = field(default_factory=list)
+    """Changing calls that AWS took, such as `ec2.stop_instances`."""
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
         """Takes it, and logs what it answered."""
@@ -134,7 +136,9 @@ class Made:
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
         """Makes the change."""
-        return self._call("change", service, operation, params)
+        answer = self._call("change", service, operation, params)
+        self.done.append(f"{service}.{operation}")
+        return answer
 
     def _call(self, step: str, service: str, operation: str, params: Mapping[str, Any]) -> Row:
         given = _given(params)

@@ -221,8 +221,13 @@ def _change(work: _Work, scan: Scan, finding: Finding) -> Changed:
         assert work.runbook.remediate is not None
         work.runbook.remediate(made, now.row)
     except (ClientError, BotoCoreError, LookupError, TypeError, ValueError) as error:
-        return _changed(finding, "failed", f"{code_of(error)}: {error}")
+        return _changed(finding, "failed", f"{code_of(error)}: {error}{_half_done(made)}")
     return _changed(finding, "done")
+
+
+def _half_done(made: Made) -> str:
+    """Calls that stay made where a later one of the same item failed."""
+    return f"; done before that, and not undone: {', '.join(made.done)}" if made.done else ""
 
 
 def _as_it_is(work: _Work, scan: Scan, approved: Finding) -> tuple[Finding | None, str]:

@@ -265,6 +265,19 @@ def test_a_change_that_aws_would_refuse_is_held_back(office: Office) -> None:
     )
 
 
+def test_a_change_that_fails_half_way_says_what_stays_done(office: Office) -> None:
+    def half(change: Change, row: Row) -> None:
+        mark(change, row)
+        change.make("ec2", "attach_volume", VolumeId=row["VolumeId"], InstanceId="i-00000000", Device="/dev/sdf")
+
+    volume = office.volume()
+    book = replace(BOOK, remediate=half)
+    state, detail = said(office.apply(office.sign(office.scan(book)), book))[volume]
+    assert state == "failed"
+    assert detail.startswith("InvalidInstanceID.NotFound: ")
+    assert detail.endswith("; done before that, and not undone: ec2.create_tags")
+
+
 def test_a_change_whose_end_is_not_logged_is_told_at_the_next_start(office: Office) -> None:
     first, second = office.volume(), office.volume()
     about = {"approval": "old-1", "runbook": "volumes", "account": "1", "region": REGION}
