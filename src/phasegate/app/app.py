@@ -4,10 +4,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -112,6 +112,8 @@ class App:
     database: Database
     queue: LazyQueue
     keeper: Gatekeeper
+    judged: dict[bytes, Any] = field(default_factory=dict)
+    """What the backlog knows of specs, by a digest of their content."""
 
     @property
     def state(self) -> Path:

@@ -1,7 +1,8 @@
 """Specs in the working directory that no run has taken yet, ranked by the manager."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from phasegate.ledger import Run
 from phasegate.store.schema import backlog
 
 _TURN_SECONDS = 0.02
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,15 +119,38 @@ class Backlog:
         }
 
     def _look(self, spec: str) -> Ready:
+        try:
+            files = self.app.folder.read(spec)
+        except PhasegateError as error:
+            return _unreadable(spec, error)
+        # A spec is judged once for each content: one that takes long must not slow every later list.
+        key = _digest(files)
+        known: dict[bytes, Ready] = self.app.judged
+        if key not in known:
+            while len(known) >= _REMEMBERED:
+                known.pop(next(iter(known)))
+            known[key] = self._judge(files, spec)
+        return known[key]
+
+    def _judge(self, files: Mapping[str, bytes], spec: str) -> Ready:
         from phasegate.spec import read_spec  # reading Markdown is needed here alone
 
         try:
-            read = read_spec(self.app.folder.read(spec), spec)
+            read = read_spec(files, spec)
             findings = self.app.lint(spec)
         except PhasegateError as error:
-            return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
+            return _unreadable(spec, error)
         blocking = sum(finding.blocking for finding in findings)
         return Ready(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
+
+
+def _unreadable(spec: str, error: PhasegateError) -> Ready:
+    return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
+
+
+def _digest(files: Mapping[str, bytes]) -> bytes:
+    parts = (part for path in sorted(files) for part in (path.encode(), files[path]))
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """`phasegate.toml`: what a target repository says of itself."""
 
 import ipaddress
-import tomllib
 import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from phasegate.core import InvalidInput
+from phasegate.core import InvalidInput, plain_toml
 from phasegate.ledger import PublicKey
 from phasegate.workflow import Manager
 
@@ -233,9 +232,7 @@ def parse_config(text: str, path: Path) -> Config:
         InvalidInput: it does not hold.
     """
     try:
-        return Config.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"'{path}' is not TOML: {error}", fix="mend the line it names") from error
+        return Config.model_validate(plain_toml.read(text, str(path)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

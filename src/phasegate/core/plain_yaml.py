@@ -4,6 +4,8 @@ Anchors, aliases and tags are refused (an alias bomb grows a few lines to gigaby
 that stand twice and keys that YAML does not read as text: a bare `on` is the boolean true.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +17,11 @@ from phasegate.core.findings import Finding, Severity
 
 MOST_BYTES = 256 * 1024
 _MOST_DEPTH = 40
+_DEEP = re.compile(r"(?:[\[{][ \t]*){41}")
+_MOST_EVENTS = 20_000
+_LONGEST_NUMBER = 40
+_LARGEST = 2**63
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _STEPS: Mapping[type[yaml.Event], int] = {
     yaml.SequenceStartEvent: 1,
     yaml.MappingStartEvent: 1,
@@ -59,12 +66,15 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str, reader: "_Reader") -> None:
         super().__init__(text)
         self._reader = reader
-        self._depth = 0
+        self._depth = self._events = 0
 
     def get_event(self) -> yaml.Event:
         """Take the next event, and refuse what nests too deep before it is composed."""
         event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
         self._reader.refuse_event(event)
+        self._events += 1
+        if self._events > _MOST_EVENTS:
+            raise self._reader.refused(event.start_mark, "it holds too many values", "split it")
         # Not on what was composed: reading on takes longer with the square of the depth.
         self._depth += _STEPS.get(type(event), 0)
         if self._depth > _MOST_DEPTH:
@@ -94,6 +104,10 @@ def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
     size = len(text.encode())
     if size > MOST_BYTES:
         raise reader.refused(None, f"it has {size:,} bytes; {MOST_BYTES:,} is the most", "split it")
+    if deep := _DEEP.search(text):
+        # The scanner looks ahead over a whole line, with the square of the brackets that are open.
+        line = first_line + text.count("\n", 0, deep.start())
+        raise reader.refused_at(line, f"it nests deeper than {_MOST_DEPTH}", "make it flatter")
     try:
         loader = _Loader(text, reader)
         node = loader.get_single_node()
@@ -114,12 +128,16 @@ class _Reader:
 
     def refused(self, mark: _Mark | None, message: str, fix: str) -> InvalidInput:
         """The error for one place of the document."""
+        return self.refused_at(mark.line + 1 + self.above if mark else self.above, message, fix)
+
+    def refused_at(self, line: int, message: str, fix: str) -> InvalidInput:
+        """Return the error for a line of the file."""
         finding = Finding(
             check=self.check,
             rule="unreadable",
             severity=Severity.critical,
             path=self.path,
-            line=mark.line + 1 + self.above if mark else self.above,
+            line=line,
             message=message,
             fix=fix,
         )
@@ -136,11 +154,24 @@ class _Reader:
         if node is None:
             return
         yield place, node.start_mark.line + 1 + self.above
+        if node.tag in _NUMBERS:
+            self._refuse_number(node)
         if isinstance(node, yaml.SequenceNode):
             for index, entry in enumerate(node.value):
                 yield from self.lines(entry, (*place, index))
         if isinstance(node, yaml.MappingNode):
             yield from self._lines_of_map(node, place)
+
+    def _refuse_number(self, node: yaml.Node) -> None:
+        """Refuse a number that JSON cannot carry, before a long one is computed: base 60 takes quadratic time."""
+        if len(node.value) <= _LONGEST_NUMBER:
+            value = yaml.safe_load(node.value)
+            if isinstance(value, int) and -_LARGEST <= value < _LARGEST:
+                return
+            if isinstance(value, float) and math.isfinite(value):
+                return
+        fix = "write a smaller number, or put quotes around a text"
+        raise self.refused(node.start_mark, f"the number {node.value[:_LONGEST_NUMBER]} is out of range", fix)
 
     def _lines_of_map(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[Place, int]]:
         seen = set[str]()

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from phasegate.core import plain_yaml
 from phasegate.core.errors import InvalidInput
 from phasegate.core.ids import identifier
 from phasegate.release.compare import Grant, grants
@@ -82,11 +81,8 @@ def _json(tree: Mapping[str, bytes], path: str) -> dict[str, Any]:
 
 def _yaml(tree: Mapping[str, bytes], path: str) -> dict[str, Any]:
     try:
-        # A file of nested aliases compares in exponential time; the runbook language has no use for them.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(tree[path], Loader=yaml.CSafeLoader)):
-            raise InvalidInput(f"{path} uses a YAML alias", fix="write the value out in full")
-        return _table(yaml.load(tree[path], Loader=yaml.CSafeLoader), path)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return _table(plain_yaml.read(tree[path].decode(), path, check="release").value, path)
+    except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} cannot be read: {error}", fix="mend it so that it is YAML") from error
 
 

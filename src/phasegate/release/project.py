@@ -1,7 +1,6 @@
 """What a target repository's pyproject.toml says of the package that it makes."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from phasegate.core import plain_toml
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity
 
@@ -107,10 +107,7 @@ def read_pyproject(tree: Mapping[str, bytes]) -> dict[str, Any]:
     """
     if PYPROJECT not in tree:
         raise _invalid("the tree has no pyproject.toml", "run `phasegate init` in the target repository")
-    try:
-        return tomllib.loads(tree[PYPROJECT].decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _invalid(f"pyproject.toml cannot be read: {error}", "mend it so that it is TOML in UTF-8") from error
+    return _toml(tree, PYPROJECT)
 
 
 def read_project(tree: Mapping[str, bytes]) -> Project:
@@ -153,14 +150,15 @@ def _package(tree: Mapping[str, bytes]) -> str:
 
 
 def _named(tree: Mapping[str, bytes]) -> str:
-    try:
-        settings = tomllib.loads(tree.get("phasegate.toml", b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _invalid(
-            f"phasegate.toml cannot be read: {error}", "mend it so that it is TOML", "phasegate.toml"
-        ) from error
-    project = settings.get("project", {})
+    project = _toml(tree, "phasegate.toml").get("project", {})
     return str(project.get("package", "")) if isinstance(project, dict) else ""
+
+
+def _toml(tree: Mapping[str, bytes], path: str) -> dict[str, Any]:
+    try:
+        return plain_toml.read(tree.get(path, b""), path)
+    except InvalidInput as error:
+        raise _invalid(f"{path} cannot be read: {error}", error.fix, path) from error
 
 
 def _invalid(message: str, fix: str, path: str = PYPROJECT) -> InvalidInput:

@@ -1,7 +1,8 @@
 """Markdown as a flat list of blocks, each with its line and the headings it stands under."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
@@ -32,9 +33,10 @@ def blocks(text: str) -> list[Block]:
     return list(_blocks(tokens(text)))
 
 
-def tokens(text: str) -> list[Token]:
+@lru_cache(maxsize=1)  # reading and judging a spec ask for the same text several times in a row
+def tokens(text: str) -> Sequence[Token]:
     """The Markdown parser's tokens, without front matter, lines as in the text."""
-    return _MARKDOWN.parse(FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), text))
+    return tuple(_MARKDOWN.parse(FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), text)))
 
 
 def name(heading: str) -> str:
@@ -46,7 +48,7 @@ def name(heading: str) -> str:
     return " ".join(re.sub(r"\*\([^()]*\)\*|[*_`]", "", heading[:300]).casefold().split())
 
 
-def _blocks(stream: list[Token]) -> Iterator[Block]:
+def _blocks(stream: Sequence[Token]) -> Iterator[Block]:
     above: list[tuple[int, str]] = []
     opened: list[str] = []
     for position, token in enumerate(stream):

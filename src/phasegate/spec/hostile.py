@@ -4,7 +4,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from markdown_it.token import Token
@@ -117,7 +117,7 @@ def _comments(text: str, lines: _Lines) -> Iterator[_Remark]:
         yield _Remark("html-comment", Severity.medium, line, message, "Write it as text, or take it out.")
 
 
-def _reaching_out(stream: list[Token]) -> Iterator[_Remark]:
+def _reaching_out(stream: Sequence[Token]) -> Iterator[_Remark]:
     for token in stream:
         line = token.map[0] + 1 if token.map else 0
         for part in (token, *(token.children or ())):

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from phasegate.core import Finding, Severity
+from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.core.secrets import find_secrets
 from phasegate.spec.blocks import Block, blocks
 from phasegate.spec.hostile import lint_text
 from phasegate.spec.model import Requirement, Scenario, Spec, Story
 from phasegate.spec.parse import parse_spec
+from phasegate.spec.risk import read_front_matter
 from phasegate.spec.source import spec_text
 
 CHECK = "spec-lint"
@@ -80,6 +81,7 @@ def lint_spec(files: Mapping[str, bytes], folder: str) -> list[Finding]:
         *_words(judged),
         *_open(judged),
         *_risk(judged),
+        *_front_matter(text, judged.spec.path),
         *lint_text(text, judged.spec.path),
         *lint_secrets(files, folder),
     ]
@@ -258,6 +260,14 @@ def _risk(judged: _Judged) -> Iterator[Finding]:
             yield judged.finding(
                 "incomplete-risk", Severity.low, risk.line, message, f"Add - **{title}**: … under ## Risk."
             )
+
+
+def _front_matter(text: str, path: str) -> Sequence[Finding]:
+    try:
+        read_front_matter(text, path)
+    except InvalidInput as error:
+        return error.findings
+    return ()
 
 
 def _shown(text: str) -> str:

@@ -10,19 +10,17 @@ from phasegate.spec.model import Clarification, Note, Requirement, Scenario, Spe
 from phasegate.spec.risk import read_risk
 from phasegate.spec.source import spec_path, spec_text
 
-STORY = re.compile(r"user story (\d+)\s*[-–—:]?\s*(.*?)\s*(?:\(priority:\s*(P\d+)\))?", re.IGNORECASE)
+STORY = re.compile(r"user story (\d{1,9})(?!\d)\s*[-–—:]?\s*(.*?)\s*(?:\(priority:\s*(P\d+)\))?", re.IGNORECASE)
 _REQUIREMENT = re.compile(r"\**\s*((?:FR|SC)-\d+)\s*\**\s*:?\s*\**\s*(.*)")
 _LABEL = re.compile(r"\**\s*(AC-\d+)\s*\**\s*:?\s*\**\s*")
 _COVERS = re.compile(r"\s*\(((?:FR|SC)-\d+(?:\s*,\s*(?:FR|SC)-\d+)*)\)\s*\.?$")
 _GIVEN = re.compile(r"\**given\**[\s:,]+", re.IGNORECASE)
-_QUESTION = re.compile(r"\**Q\**:?\**\s*(.+?)\s*(?:→|->)\s*\**A\**:?\**\s*(.+)")
+_QUESTION = re.compile(r"\**Q[*:]*+\s*(.+?)\s*(?:→|->)\s*\**A[*:]*+\s*(.+)")
 _OPEN = re.compile(r"\[NEEDS CLARIFICATION:?\s*([^\]]*)\]?")
-_BECAUSE = re.compile(r"[^.!?]*\b(?:because|so that|in order to|otherwise)\b[^.!?]*[.!?]?", re.IGNORECASE)
+_SENTENCE = re.compile(r"[^.!?]+[.!?]?")
+_BECAUSE = re.compile(r"\b(?:because|so that|in order to|otherwise)\b", re.IGNORECASE)
 _INPUT = re.compile(r"\*\*Input\*\*:\s*(?:User description:\s*)?\"?(.+?)\"?$")
 _LEAD = re.compile(r"\*\*([^*]+)\*\*:?\s*")
-
-_READ = 4_000
-"""Characters of a paragraph that are searched for a reason: the search is quadratic where there is no full stop."""
 
 
 def read_spec(files: Mapping[str, bytes], folder: str) -> Spec:
@@ -83,8 +81,14 @@ def _plain(opening: Sequence[Block]) -> list[str]:
 def _why(opening: Sequence[Block], all_blocks: Sequence[Block], stories: Sequence[Story]) -> str:
     stated = [block.text for block in all_blocks if block.section[-1:] == ("why",) and block.kind != "heading"]
     told = [*_given(opening), *_plain(opening)]
-    reasons = [match[0].strip() for text in told for match in [_BECAUSE.search(text[:_READ])] if match]
+    reasons = [reason for text in told if (reason := _reason(text))]
     return (stated or reasons or [story.why for story in stories if story.why] or [""])[0]
+
+
+def _reason(text: str) -> str:
+    """The first sentence that gives one."""
+    sentences = (match[0] for match in _SENTENCE.finditer(text))
+    return next((sentence.strip() for sentence in sentences if _BECAUSE.search(sentence)), "")
 
 
 def _stories(all_blocks: Sequence[Block]) -> tuple[Story, ...]:

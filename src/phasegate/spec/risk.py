@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import yaml
-
+from phasegate.core import InvalidInput
+from phasegate.core.plain_yaml import read
 from phasegate.spec.blocks import FRONT_MATTER, Block
 from phasegate.spec.model import Risk
 
@@ -22,6 +22,16 @@ def read_risk(text: str, all_blocks: Sequence[Block]) -> Risk | None:
     return Risk(**known, line=section[0].line if section else 1) if known else None
 
 
+def read_front_matter(text: str, path: str) -> Any:
+    """Read the front matter of a spec; None where there is none.
+
+    Raises:
+        InvalidInput: it is not plain YAML; the finding names the line.
+    """
+    match = FRONT_MATTER.match(text)
+    return read(match[1], path, check="spec-lint", first_line=2).value if match else None
+
+
 def _fields(section: Sequence[Block]) -> Iterator[tuple[str, str]]:
     for block in section:
         if match := _FIELD.fullmatch(block.text):
@@ -29,20 +39,17 @@ def _fields(section: Sequence[Block]) -> Iterator[tuple[str, str]]:
 
 
 def _front_matter(text: str) -> Iterator[tuple[str, str]]:
-    match = FRONT_MATTER.match(text)
-    loaded = _loaded(match[1]) if match else None
+    loaded = _loaded(text)
     if isinstance(loaded, dict):
         inner = loaded.get("risk", loaded)
         yield from ((_key(str(key)), _said(value)) for key, value in inner.items()) if isinstance(inner, dict) else ()
 
 
 def _loaded(text: str) -> Any:
-    """The front matter, or None where it is not plain YAML; aliases are not expanded."""
+    """The front matter, or None where there is none or it is refused: `read_front_matter` says why."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            return None
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return read_front_matter(text, "spec.md")
+    except InvalidInput:
         return None
 
 

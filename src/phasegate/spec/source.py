@@ -7,6 +7,8 @@ from phasegate.core import Finding, InvalidInput, Severity
 
 LIMIT = 1024 * 1024
 """Bytes of one file of a spec; more is refused with its size."""
+MOST_TEXT = 128 * 1024
+"""Bytes of `spec.md`, which is parsed at each reading."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -35,7 +37,9 @@ def spec_text(files: Mapping[str, bytes], folder: str) -> str:
         raise _refused("missing-spec", path, f"there is no {path}", f"Write {path}, or name another folder.")
     for each, content in files.items():
         if each.startswith(f"{folder}/") and len(content) > LIMIT:
-            raise _too_large(each, len(content))
+            raise _too_large(each, len(content), LIMIT)
+    if len(files[path]) > MOST_TEXT:
+        raise _too_large(path, len(files[path]), MOST_TEXT)
     try:
         return files[path].decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -43,8 +47,8 @@ def spec_text(files: Mapping[str, bytes], folder: str) -> str:
         raise _refused("encoding", path, message, "Save it as UTF-8.") from None
 
 
-def _too_large(path: str, size: int) -> InvalidInput:
-    message = f"{path} is {size:,} bytes; a file of a spec has at most {LIMIT:,}"
+def _too_large(path: str, size: int, most: int) -> InvalidInput:
+    message = f"{path} is {size:,} bytes; it may have at most {most:,}"
     return _refused("too-large", path, message, "Take out what does not belong, or split the spec.")
 
 

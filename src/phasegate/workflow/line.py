@@ -1,6 +1,5 @@
 """The release line: the releases of a repository, one after another, and a run's tree on top of the newest."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from phasegate.core import Parked
+from phasegate.core import InvalidInput, Parked, plain_toml
 from phasegate.ledger import Ledger
 from phasegate.workspace import Merged, Side, Signature, Workspace
 
@@ -199,7 +198,7 @@ _RELEASED = "released/"
 def _version(tree: Mapping[str, bytes]) -> Version | None:
     """The version that pyproject.toml says, where it says one."""
     try:
-        project = tomllib.loads(tree.get("pyproject.toml", b"").decode()).get("project", {})
+        project = plain_toml.read(tree.get("pyproject.toml", b""), "pyproject.toml").get("project", {})
         return Version(str(project["version"]))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, InvalidVersion, KeyError, TypeError):
+    except (InvalidInput, InvalidVersion, KeyError, TypeError):
         return None

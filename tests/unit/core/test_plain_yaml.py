@@ -31,3 +31,16 @@ def test_what_is_more_than_values_is_refused_with_its_line(text: str, line: int,
     (finding,) = caught.value.findings
     assert (finding.line, finding.check, finding.blocking) == (line, "card-lint", True)
     assert finding.fix
+
+
+@pytest.mark.parametrize(
+    "number", ["1" * 5000, "1" + ":59" * 20_000, "9223372036854775808", "0x" + "f" * 17, ".inf", "-.inf", ".nan"]
+)
+def test_a_number_out_of_range_is_refused_with_its_line(number: str) -> None:
+    with pytest.raises(InvalidInput, match=r"a\.yaml:2: the number .* is out of range"):
+        read(f"x: 1\ny: [{number}]\n", "a.yaml", check="c")
+
+
+def test_more_values_than_a_person_writes_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="too many values"):
+        read("[" + "1," * 30_000 + "]", "a.yaml", check="c")
