@@ -2,15 +2,20 @@
 
 import contextlib
 import ipaddress
+import signal
 import socket
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from phasegate.core import Exhausted, UsageError
+from phasegate.web.patience import SECONDS, patient
 from phasegate.web.settings import Settings, loopback
+
+_END_SECONDS = 20
 
 
 def listen(host: str, port: int, *, behind_tls: bool, names: Sequence[str]) -> tuple[Settings, socket.socket]:
@@ -40,9 +45,24 @@ def listen(host: str, port: int, *, behind_tls: bool, names: Sequence[str]) -> t
 
 
 async def run(
-    web: ASGIApp, listening: socket.socket, *, behind_proxy: bool = False, lifespan: Literal["on", "off"] = "off"
+    web: ASGIApp,
+    listening: socket.socket,
+    *,
+    behind_proxy: bool = False,
+    lifespan: Literal["on", "off"] = "off",
+    patience: float = SECONDS,
+    end: int = _END_SECONDS,
 ) -> None:
-    """Serves until SIGINT or SIGTERM; streams that are open end with it."""
+    """Serves until SIGINT or SIGTERM; streams that are open end with it.
+
+    Args:
+        web: the application.
+        listening: where it is reached.
+        behind_proxy: whether a proxy on this machine names the clients.
+        lifespan: whether the application is told of start and end.
+        patience: seconds in which a request must have arrived as a whole.
+        end: seconds after SIGTERM in which all must be closed; then the process is killed.
+    """
     config = uvicorn.Config(
         web,
         log_level="warning",
@@ -52,13 +72,23 @@ async def run(
         proxy_headers=behind_proxy,
         timeout_graceful_shutdown=2,
         lifespan=lifespan,
+        http=patient(patience),
     )
     with contextlib.suppress(KeyboardInterrupt):
-        await _Server(config).serve([listening])
+        await _Server(config, end).serve([listening])
 
 
 class _Server(uvicorn.Server):
     """One that, once stopped, does not raise the signal again: what encloses it has to close, too."""
+
+    def __init__(self, config: uvicorn.Config, end: int) -> None:
+        super().__init__(config)
+        self._end = end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the kernel ends what computes on and on, which no event loop could."""
+        signal.alarm(self._end)
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
