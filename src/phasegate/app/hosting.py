@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from phasegate.app.app import App, open_app
-from phasegate.app.opening import require_locks
+from phasegate.app.opening import require_locks, require_open_files
 from phasegate.core import PhasegateError
 from phasegate.workflow.lease import Fence
 from phasegate.workflow.worker import Worker
@@ -23,8 +23,9 @@ def worker_of(app: App, executor: str = "") -> Worker:
         executor: its name, where its lease was begun already.
 
     Raises:
-        Exhausted: The file system has no locks.
+        Exhausted: The file system has no locks, or the process may have too few files open.
     """
+    require_open_files()
     require_locks(app.state)
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """The record of a repository before it is opened: moved to where it belongs, and not begun anew where runs were."""
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from phasegate.workspace import LINK, Workspace
 DATABASE, SYSTEM_KEY = "phasegate.db", "system.key"
 _MOVED = "moved-from"
 _SHOWN = 3
+_FILES, _ENOUGH_FILES = 64, 1024
+"""How many open files a worker needs at least, and how many are asked for."""
 
 
 def prepare(workspace: Workspace) -> None:
@@ -64,6 +67,23 @@ def require_locks(state: Path) -> None:
     """
     with open_owned(state / ".locks", "ab") as file:
         take_lock(file)
+
+
+def require_open_files() -> None:
+    """Refuse to work with few open files: threads and loops that fail to begin leave others waiting for them.
+
+    Raises:
+        Exhausted: This process may have too few files open at a time.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < _FILES:
+        raise Exhausted(
+            f"this process may have {most} files open at a time, and a worker needs {_FILES}",
+            fix=f"allow more open files: ulimit -n {_ENOUGH_FILES}",
+        )
 
 
 def has_runs(connection: sa.Connection) -> bool:
