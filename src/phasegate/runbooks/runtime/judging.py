@@ -49,13 +49,15 @@ def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
     """What is said of one item as it is now; None where it is gone, or no finding any more.
 
     Raises:
-        Unanswered: a call failed, so that nothing can be said.
+        Unanswered: a call failed, so that nothing can be said. One of the listing that concerns other items is no
+            reason: what was found and has all of its details was read in full.
     """
     before = scan.failures
     scan.forget()
     item = _read_again(runbook, scan, {wanted}).get(wanted)
     verdict, reason = _verdict(runbook, scan, item) if item else (None, "")
-    if scan.failures != before:
+    is_whole = item is not None and not item.troubles and not runbook.whole_listing
+    if scan.failures != before and not is_whole:
         raise Unanswered(reason or "a call failed")
     return _finding(runbook, scan, item, verdict, reason) if item and verdict else None
 

@@ -17,6 +17,7 @@ from phasegate.core.ids import new_id
 from phasegate.runbooks.runtime import Change, Guard, Order, Outcome, Refused, Report, Runbook, Scan, apply, run
 from phasegate.runbooks.runtime.approvals import envelope, statement
 from phasegate.runbooks.runtime.log import ActionLog
+from phasegate.runbooks.runtime.runbook import Detail
 from phasegate.runbooks.runtime.scan import Row
 
 NOW = datetime.now(UTC)
@@ -195,6 +196,34 @@ def test_a_gap_that_the_approval_names_is_none(office: Office) -> None:
     book = replace(BOOK, list_items=refusing(OTHER))
     outcome = office.apply(office.sign(office.scan(book)), book)
     assert (marked(), outcome.gaps) == ({here}, [])
+
+
+def half_listed(scan: Scan) -> Iterator[Row]:
+    """A chain of which one parent goes away between two calls."""
+    yield from scan.rows("ec2", "describe_volumes", "Volumes", VolumeIds=["vol-00000000000000000"])
+    yield from volumes(scan)
+
+
+def test_a_failed_call_of_the_listing_leaves_what_was_found_as_approved(office: Office) -> None:
+    volume = office.volume()
+    book = replace(BOOK, regions=(REGION,), list_items=half_listed)
+    outcome = office.apply(office.sign(office.scan(book)), book)
+    assert (said(outcome), marked()) == ({volume: ("done", "")}, {volume})
+
+
+def test_a_detail_that_fails_just_before_the_change_leaves_the_item_alone(office: Office) -> None:
+    volume, asked = office.volume(), []
+
+    def users(scan: Scan, row: Row) -> list[Row]:
+        asked.append(row)
+        wanted = "vol-00000000000000000" if len(asked) > len(("scan", "apply")) else row["VolumeId"]
+        return list(scan.rows("ec2", "describe_volumes", "Volumes", VolumeIds=[wanted]))
+
+    book = replace(BOOK, regions=(REGION,), details=(Detail(name="users", find=users),))
+    outcome = office.apply(office.sign(office.scan(book)), book)
+    assert said(outcome)[volume][0] == "left out"
+    assert "could not be read again" in said(outcome)[volume][1]
+    assert marked() == set()
 
 
 def test_a_region_that_is_left_out_is_no_gap(office: Office) -> None:
