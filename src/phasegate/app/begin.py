@@ -1,6 +1,7 @@
 """Laying a new target repository, and writing its managers into it."""
 
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,8 +68,20 @@ def lay(folder: Path, plan: Plan, clock: Clock) -> list[str]:
     made |= _ejected() if plan.eject else {}
     made |= _spec(plan.spec, made, clock) if plan.spec else {}
     folder.mkdir(parents=True, exist_ok=True)
-    Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A runbooks package to be")
+    try:
+        Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A runbooks package to be")
+    except BaseException:
+        _clear(folder)  # half a repository would refuse the next try
+        raise
     return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
+
+
+def _clear(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:

@@ -64,7 +64,15 @@ def report(error: BaseException) -> int:
         case OSError() if error.errno in _UNUSABLE:
             where = f"'{error.filename}'" if error.filename else "a file"
             return _say(Exhausted(f"{where} cannot be used: {error.strerror}", fix=_UNUSABLE[error.errno]))
-    return _unexpected(error)
+    return _storage(error) or _unexpected(error)
+
+
+def _storage(error: BaseException) -> int:
+    """Report a failure of the disk that came through a library, such as Git's; 0 where it is none."""
+    from phasegate.store.failing import failing, remedy
+
+    found = failing(error)
+    return _say(Exhausted(str(found), fix=remedy(str(found)))) if found else 0
 
 
 def _say(error: PhasegateError) -> int:

@@ -289,4 +289,6 @@ def _fix(message: str) -> str:
         return "put a copy of it back, or move it away; what was approved is still in the repository's branches"
     if "locked" in message:
         return "another process held it for 30 s: stop that process, or try again"
+    if "I/O error" in message:  # SQLite says it of a full disk too, where it cannot lengthen its shared memory
+        return "free some disk space if there is none, and check that the folder may be written by you; then try again"
     return "check that the folder is there and may be written by you"

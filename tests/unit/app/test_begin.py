@@ -1,9 +1,11 @@
 """Laying a target repository, and its managers."""
 
 import json
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pygit2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -26,6 +28,18 @@ def test_a_shipped_spec_is_laid_in_by_its_name(tmp_path: Path) -> None:
     assert specs == ["specs/001-unattached-ebs-volumes"]
     assert (tmp_path / "acme" / specs[0] / "runbook.yaml").is_file()
     assert "001-unattached-ebs-volumes" in shipped_specs()
+
+
+def test_a_repository_that_cannot_be_laid_leaves_nothing_and_can_be_laid_again(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # as on a full disk, each longer file fails half way
+    try:
+        with pytest.raises(pygit2.GitError):
+            lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "acme").iterdir()) == []
+    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
 
 
 def test_another_name_is_a_spec_to_fill_in(tmp_path: Path) -> None:

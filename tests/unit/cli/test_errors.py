@@ -5,6 +5,7 @@ import json
 import sys
 
 import click
+import pygit2
 import pytest
 
 from phasegate.cli.errors import report
@@ -36,6 +37,7 @@ FINDING = Finding(
         (OSError(errno.EROFS, "Read-only file system", "/x/y"), 8, ["'/x/y' cannot be used", "read-only: work"]),
         (OSError(errno.EACCES, "Permission denied", "/x/y"), 8, ["'/x/y' cannot be used", "let yourself write"]),
         (OSError(errno.ENOLCK, "No locks available", "/x/y"), 8, ["'/x/y' cannot be used", "file locks"]),
+        (pygit2.GitError("failed to write: No space left on device"), 8, ["No space left", "free some disk space"]),
         (click.UsageError("no such thing"), 2, ["no such thing"]),
         (KeyboardInterrupt(), 130, ["interrupted"]),
     ],

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import phasegate.store.database as module
 from phasegate.core import Exhausted, InvalidInput
 from phasegate.store import Database
-from phasegate.store.database import queue_engine
+from phasegate.store.database import queue_engine, storage_errors
 
 TEXT = "x" * 4000
 
@@ -258,3 +258,9 @@ async def test_a_database_that_is_being_made_is_not_there_yet(tmp_path: Path) ->
     opened = await Database.open(tmp_path / "p.db")
     await opened.close()
     assert sorted(os.listdir(tmp_path)) == [".creating", "p.db"]
+
+
+def test_an_input_or_output_error_names_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(Exhausted) as refused, storage_errors(tmp_path / "x.db"):
+        raise sqlite3.OperationalError("disk I/O error")
+    assert "disk space" in refused.value.fix
