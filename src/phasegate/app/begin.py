@@ -105,9 +105,14 @@ def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
     if known:
         raise InvalidInput(f"there is a spec '{known.rpartition('/')[0]}' already", fix="take another name, or edit it")
     written = _spec(name, there, clock)
-    for path, content in written.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
+    try:
+        for path, content in written.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    except BaseException:
+        for made in {(folder / path).parent for path in written}:
+            shutil.rmtree(made, ignore_errors=True)  # half a spec would refuse the next try
+        raise
     return written
 
 

@@ -2,6 +2,8 @@
 
 import json
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import read_config
-from phasegate.app.begin import Plan, add_manager, laid_in, lay, shipped_specs
+from phasegate.app.begin import Plan, add_manager, laid_in, lay, new_spec, shipped_specs
 from phasegate.app.pending import not_committed
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
@@ -31,15 +33,27 @@ def test_a_shipped_spec_is_laid_in_by_its_name(tmp_path: Path) -> None:
 
 
 def test_a_repository_that_cannot_be_laid_leaves_nothing_and_can_be_laid_again(tmp_path: Path) -> None:
+    with _full_disk(), pytest.raises(pygit2.GitError):
+        lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+    assert list((tmp_path / "acme").iterdir()) == []
+    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+
+
+def test_a_spec_that_cannot_be_written_leaves_nothing_and_can_be_added_again(tmp_path: Path) -> None:
+    with _full_disk(), pytest.raises(OSError, match="too large"):
+        new_spec(tmp_path, "idle-queues", CLOCK)
+    assert list((tmp_path / "specs").iterdir()) == []
+    assert "specs/001-idle-queues/spec.md" in new_spec(tmp_path, "idle-queues", CLOCK)
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # as on a full disk, each longer file fails half way
     try:
-        with pytest.raises(pygit2.GitError):
-            lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list((tmp_path / "acme").iterdir()) == []
-    lay(tmp_path / "acme", Plan(project="acme"), CLOCK)
 
 
 def test_another_name_is_a_spec_to_fill_in(tmp_path: Path) -> None:
