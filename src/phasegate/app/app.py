@@ -16,6 +16,7 @@ from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.app.opening import DATABASE, has_runs, prepare, system_key
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
+from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
 from phasegate.ledger import (
     Comment,
@@ -331,6 +332,7 @@ async def open_app(
     team = _pointed(team, config, folder)
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
+    _names_no_agent(team, config)
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
     path = workspace.state / DATABASE
@@ -402,6 +404,16 @@ def _pointed(team: Team, config: Config, folder: Path) -> Team:
         if ENDPOINT in server.env
     }
     return replace(team, servers={**team.servers, **sent})
+
+
+def _names_no_agent(team: Team, config: Config) -> None:
+    agents = {skeleton(name): name for name, card in team.cards.items() if card.kind == "agent"}
+    for row in config.managers:
+        if skeleton(row.name) in agents:
+            raise InvalidInput(
+                f"no manager can be named '{row.name}': agents/{agents[skeleton(row.name)]}.md is an agent's card",
+                fix=f"name the manager otherwise in {NAME}",
+            )
 
 
 def _can_be_passed(flow: Flow, config: Config) -> None:

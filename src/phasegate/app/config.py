@@ -1,7 +1,6 @@
 """`phasegate.toml`: what a target repository says of itself."""
 
 import ipaddress
-import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,13 +9,25 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phasegate.core import InvalidInput, plain_toml
+from phasegate.core.alike import skeleton
 from phasegate.ledger import PublicKey
 from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
 COMPILER = "compiler"
 RESERVED = frozenset({"", "mcp", "system", "phasegate", "policy", "nobody"})
-"""Names that no manager can have, in whatever case or width they are written."""
+"""Names that no manager can have, however they are written."""
+AGENTS = (
+    "cloud-architect",
+    "data-architect",
+    "devsec-engineer",
+    "document-engineer",
+    "product-owner",
+    "python-engineer",
+    "qa-specialist",
+    "sre-automation",
+)
+"""The agents of the shipped cards."""
 
 
 class _Strict(BaseModel):
@@ -166,14 +177,27 @@ class Config(_Strict):
     @field_validator("managers")
     @classmethod
     def _each_has_a_name_of_their_own(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        reserved = {skeleton(name) for name in (*RESERVED, *AGENTS)}
         seen: dict[str, str] = {}
         for row in managers:
-            alike = unicodedata.normalize("NFKC", row.name).casefold().strip()
-            if alike in RESERVED or ":" in alike or alike != unicodedata.normalize("NFKC", row.name.casefold()):
-                raise ValueError(f"no manager can be named '{row.name}': Phasegate speaks under that name itself")
+            alike = skeleton(row.name)
+            if alike in reserved or ":" in alike or row.name != row.name.strip() or not row.name.isprintable():
+                raise ValueError(f"no manager can be named '{row.name}': Phasegate or an agent speaks under that name")
             if alike in seen:
                 raise ValueError(f"the names '{seen[alike]}' and '{row.name}' look alike, and each is one person's")
             seen[alike] = row.name
+        return managers
+
+    @field_validator("managers")
+    @classmethod
+    def _each_has_a_key_of_their_own(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        seen: dict[str, str] = {}
+        for row in managers:
+            key = row.public_key.strip().rstrip("=")
+            # The last letter of 32 bytes has bits that say nothing.
+            owner = seen.setdefault(key[:42], row.name)
+            if owner != row.name:
+                raise ValueError(f"'{owner}' and '{row.name}' have the same key, and each decision is one person's")
         return managers
 
     @field_validator("managers")

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SECONDS = 30.0
@@ -29,8 +28,8 @@ class _Patient(H11Protocol):
         if self._late is None:
             self._wait()
         super().data_received(data)
-        state = self.conn.their_state
-        if state is not h11.SEND_BODY and not (state is h11.IDLE and self.conn.trailing_data[0]):
+        state = repr(self.conn.their_state)  # by name: h11 is a dependency of uvicorn's, not of ours
+        if state != "SEND_BODY" and not (state == "IDLE" and self.conn.trailing_data[0]):
             self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
