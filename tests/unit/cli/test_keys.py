@@ -20,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def config(*names: str) -> Config:
-    rows = [{"name": name, "public_key": "x"} for name in names]
+    rows = [{"name": name, "public_key": f"key of {name}"} for name in names]
     return Config.model_validate({"project": {"name": "acme", "package": "acme"}, "managers": rows})
 
 

@@ -174,7 +174,7 @@ async def test_a_manager_who_is_added_later_lends_no_name(here: Office) -> None:
     server, file = build(here.app, {}), here.app.folder.path / "phasegate.toml"
     row = f'\n[[managers]]\nname = "mcp"\npublic_key = "{here.keys["ada"].public}"\n'
     file.write_text(file.read_text() + row)
-    assert "manager or an agent" in await refused(server, "start_run", spec=FOLDER)
+    assert "speaks under that name" in await refused(server, "start_run", spec=FOLDER)
     assert await here.app.ledger.runs() == []
 
 
