@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.engine import latency, overhead
+from bench.fleet import fleet
 from bench.hands import hands
 from bench.job import job
 from bench.measure import Row
@@ -50,6 +51,7 @@ MEASURES: dict[str, Measure] = {
     "job": job,
     "size": sizes,
     "parked": parked,
+    "fleet": fleet,
     "hands": hands,
     "help": _help,
 }
