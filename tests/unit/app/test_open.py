@@ -9,12 +9,12 @@ from phasegate.core import InvalidInput
 from phasegate.team import eject
 from unit.authors.small import FOLDER, laid
 
-GATE = "      name: spec review\n      approvers: [manager]\n"
-ESCALATES = "      escalate_to: [manager]\n"
+GATE = "name: spec review, approvers: [manager]"
+ESCALATES = "escalate_to: [manager]"
 
 
 def _with(folder: Path, old: str, new: str) -> Path:
-    """A repository whose first gate has that in place of a line of ours."""
+    """A repository whose first gate has that in place of words of ours."""
     laid(folder)
     eject(folder)
     table = folder / "graphs" / "sdlc.yaml"
@@ -27,10 +27,10 @@ def _with(folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (GATE, GATE.replace("manager", "user:nobody"), "names user 'nobody'"),
-        (GATE, GATE.replace("manager", "group:finops"), "names group 'finops'"),
-        (ESCALATES, ESCALATES.replace("manager", "group:finops"), "names group 'finops'"),
-        (GATE, f"{GATE}      quorum: 9\n", "wants 9 approvals"),
+        (GATE, GATE.replace("manager", "'user:nobody'"), "names user 'nobody'"),
+        (GATE, GATE.replace("manager", "'group:finops'"), "names group 'finops'"),
+        (ESCALATES, ESCALATES.replace("manager", "'group:finops'"), "names group 'finops'"),
+        (GATE, f"{GATE}, quorum: 9", "wants 9 approvals"),
     ],
 )
 async def test_a_gate_that_nobody_could_pass_is_told_at_once(tmp_path: Path, old: str, new: str, says: str) -> None:

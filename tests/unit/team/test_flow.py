@@ -115,7 +115,7 @@ def test_authors_of_one_phase_write_different_paths() -> None:
         # a check of what was seen, given to who does not look
         ("looks: [inventory], checks", "checks", "blind-check", "[snapshot-before-change, inv", "looks: [inventory]"),
         # it escalates, and to nobody
-        ("      escalate_to: [manager]\n", "", "escalation", "gate:", "or neither"),
+        ("escalate_to: [manager], ", "", "escalation", "spec review", "or neither"),
         # an agent cannot be escalated to
         (
             "escalate_to: [manager]",
