@@ -25,6 +25,7 @@ from crash.parts import (
     team,
     until,
 )
+from phasegate.core import Held
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
 from phasegate.workflow.lease import read_leases
@@ -73,7 +74,7 @@ async def _reached(d: Desk, found: Marks, time: int) -> bool:
         if gate.key.run in DECIDED_POINTS:
             await d.decide(DecisionKind.approve, gate)
     missing = {f"{point}.{time}" for point in POINTS} - found.made("reached")
-    return not missing
+    return not missing and (await d.ledger.run(UNDISTURBED)).status.ended
 
 
 async def test_a_worker_killed_twice_at_every_step_leaves_what_an_undisturbed_run_leaves(tmp_path: Path) -> None:
@@ -152,6 +153,30 @@ async def test_a_worker_that_lives_is_not_robbed_and_one_that_stops_is_followed(
         assert found.made("overlaps") == set()
         assert found.calls("in-draft.draft-first-text") == 2
         assert (await d.ledger.run("in-draft")).status is RunStatus.released
+
+
+async def test_a_worker_that_was_suspended_writes_nothing_more_and_ends(tmp_path: Path) -> None:
+    async with manager(tmp_path, 1) as (d, found):
+        for run in (UNDISTURBED, *POINTS):
+            await d.start("" if run in (*PERSON_POINTS, *DECIDED_POINTS) else "demo", run)
+        with worker(tmp_path, 1) as first:
+            await until("all stand at their point", lambda: _reached(d, found, 0))
+            database = await Database.open(d.team.database)
+            # while the lock is ours, so that it is not suspended with the lock in its hands
+            await database.write(lambda _: os.kill(first.pid, signal.SIGSTOP))
+            await database.close()
+            with worker(tmp_path, 1):
+                await until("all have ended", lambda: _ended(d, len(POINTS) + 1), seconds=120)
+                told = {run: await d.ledger.events(run) for run in POINTS}
+                found.go_on()
+                first.send_signal(signal.SIGCONT)
+                assert await asyncio.to_thread(first.wait, 60) == Held.exit_code
+        assert {run: await d.ledger.events(run) for run in POINTS} == told
+        for run in POINTS:
+            # an author may be asked once more by who was suspended, and nothing comes of it; an effect may not
+            assert await _tree(d, run) == await _tree(d, UNDISTURBED), run
+            calls = [found.calls(f"{run}.effect-{name}") for name in ("shake", "tell")]
+            assert calls == [1 + (run == "in-effect"), 1], run
 
 
 async def _is_live(d: Desk, executor: str) -> bool:

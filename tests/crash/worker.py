@@ -1,5 +1,6 @@
 """`python -m crash.worker FOLDER STOPS`: a worker in a process of its own, until SIGTERM or worse."""
 
+import os
 import signal
 import sys
 import threading
@@ -31,7 +32,11 @@ def main(folder: Path, stops: int) -> None:
     worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM, work_tree=folder, limit=100)
     worker.start()
     print(worker.executor, flush=True)
+    worker.ended.add_done_callback(lambda _: ended.set())
     ended.wait()
+    if worker.ended.done():
+        print(worker.ended.result(), flush=True)
+        os._exit(worker.ended.result().exit_code)  # as the command does: what is suspended in a segment never returns
     worker.stop()
     print("stopped", flush=True)
 
