@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ def main(folder: Path, stops: int) -> None:
     ended.wait()
     if worker.ended.done():
         print(worker.ended.result(), flush=True)
+        time.sleep(2)  # the command ends at once; here what wakes up is given the time to write, where it can
         os._exit(worker.ended.result().exit_code)  # as the command does: what is suspended in a segment never returns
     worker.stop()
     print("stopped", flush=True)
