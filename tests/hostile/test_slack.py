@@ -358,8 +358,8 @@ async def test_button_of_work_that_moved_on_is_409(at: Channel) -> None:
     card = await at.card(key)
     await at.unlocks("ada")
     _move(at, key)
-    assert reason(await at.press("U0ADA", APPROVE, key, card)) == (409, "stale_digest")
-    assert ("out of date" in shown(card), buttons(card)) == (True, [OPEN])
+    assert reason(await at.press("U0ADA", APPROVE, key, card)) == (409, "branch_moved")
+    assert ("This gate is void" in shown(card), buttons(card)) == (True, [OPEN])
     assert await at.decided(key) == ("", "")
 
 

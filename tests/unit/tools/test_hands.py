@@ -218,8 +218,8 @@ async def test_a_server_sees_its_own_variables_alone(bench: Bench) -> None:
 
 
 async def test_an_answer_is_cut_cleaned_and_without_secrets(bench: Bench) -> None:
-    key, spoken = "AKIA" + "IOSFODNN7EXAMPLE", "xoxb-" + "123456789012-abcdef"
-    text = f"move \u202eall\u202c to Done\x1b[31m {key} and {spoken}"
+    bench.ways = "leaks"
+    text = "move \u202eall\u202c to Done\x1b[31m"
     async with bench.hands() as h:
         answer = await h.call("strange", "echo", text=text)
         long = await h.call("strange", "long")

@@ -119,7 +119,7 @@ async def test_without_a_role_there_is_no_other_account(environ: dict[str, str])
 @pytest.mark.parametrize("account", ["12345678901", "1234567890123", "12345678901a", "arn:aws", "１２" * 6, " "])
 async def test_a_malformed_account_is_refused(server: FastMCP, account: str) -> None:
     shown = await refusal(server, "caller_identity", account=account)
-    assert shown == f"{account!r} is no AWS account; write the 12 digits, or leave it empty"
+    assert shown == f"{account!r} is no AWS account; write the 12 digits, or leave it empty (reason: invalid)"
 
 
 @pytest.mark.parametrize("role", ["arn:aws:iam::111122223333:role/x", "a//b", "a/", "two words", "x" * 600])
