@@ -1,10 +1,8 @@
 """What a release does to the world once it is approved; each finds what it did before, should it run again."""
 
-import asyncio
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,14 +10,10 @@ from typing import Any
 
 from phasegate.app.here import Folder
 from phasegate.authors import digests_path
-from phasegate.core import Held, InvalidInput, PhasegateError, Refused
+from phasegate.core import InvalidInput, PhasegateError, Refused
 from phasegate.core.files import OWNER_FILE, write_whole
 from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, verify_wheel
 from phasegate.workflow import EFFECTS, Effect, Outcome
-from phasegate.workspace import Workspace
-
-_LOOKS, _LOOK_SECONDS = 20, 0.1
-"""At the lock of a Git command that works while a release lands."""
 
 
 def effects(folder: Folder, builder: Builder) -> dict[str, Effect]:
@@ -80,7 +74,6 @@ class Releaser:
         facts, workspace = outcome.facts, self._folder.workspace
         intake = workspace.marked(f"intake/{facts.run}/1") or outcome.commit
         branch = workspace.aimed(f"target/{facts.run}")
-        await _unlocked(workspace, branch)
         landed = await self._folder.ledger.holding(partial(workspace.land, outcome.commit, intake, branch))
         return {"landed": landed, "commit": outcome.commit}
 
@@ -120,19 +113,6 @@ class Releaser:
 
     def _environment(self, outcome: Outcome, built: Built) -> Path:
         return self._folder.workspace.state / "installed" / f"{outcome.facts.project}-{built.project.version}"
-
-
-async def _unlocked(workspace: Workspace, branch: str) -> None:
-    """Waits a moment for a Git command of the user's to end.
-
-    Raises:
-        Held: It does not.
-    """
-    for _ in range(_LOOKS):
-        with suppress(Held):
-            return workspace.refuse_locked(branch)
-        await asyncio.sleep(_LOOK_SECONDS)
-    workspace.refuse_locked(branch)
 
 
 def _as_of(text: str) -> datetime | None:

@@ -79,6 +79,10 @@ class Held(PhasegateError):
     exit_code = 7
 
 
+class Locked(Held):
+    """A Git command holds a lock, or one that was killed left it."""
+
+
 class Lost(Held):
     """This process held a run, and another has taken it over; nothing more can be written here."""
 

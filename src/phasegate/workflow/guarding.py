@@ -6,11 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from phasegate.core import Exhausted, Lost, PhasegateError
+from phasegate.core import Exhausted, Locked, Lost, PhasegateError
 from phasegate.ledger import Ledger, RunStatus
 from phasegate.store.failing import failing
 
 LOG = "see .phasegate/worker.log"
+LOCKED_SECONDS = 15.0
+"""How long a run waits for a lock of Git: longer than one that a killed process left is respected."""
 _log = logging.getLogger("phasegate.worker")
 
 Advance = Callable[[], Awaitable[RunStatus]]
@@ -47,25 +49,34 @@ def _pauses() -> Iterator[float]:
 
 
 async def patiently(
-    advance: Advance, park: Park, trouble: Trouble, pauses: Callable[[], Iterator[float]] = _pauses
+    advance: Advance,
+    park: Park,
+    trouble: Trouble,
+    pauses: Callable[[], Iterator[float]] = _pauses,
+    *,
+    locked_seconds: float = LOCKED_SECONDS,
 ) -> RunStatus:
-    """Advance a run, again and again as long as storage refuses it; whatever else fails parks the run.
+    """Advance a run, again and again as long as storage refuses it or Git is locked; whatever else fails parks it.
 
     Args:
         advance: goes on from what was stored.
         park: has the run stand.
         trouble: is told what storage refuses.
         pauses: seconds to wait before each new try.
+        locked_seconds: how long a lock of Git is waited for.
 
     Raises:
         Lost: another worker took the run over.
     """
-    waits = pauses()
+    waits, until = pauses(), time.monotonic() + locked_seconds
     while True:
         try:
-            status = await _advanced(advance, park)
+            status = await _advanced(advance, park, is_patient=time.monotonic() < until)
         except Lost:
             raise
+        except Locked as error:
+            _log.warning("a segment waits for Git: %s", error, extra={"action": "wait"})
+            await asyncio.sleep(next(waits))
         except Exception as error:
             trouble.note(_refused(error))
             _log.warning("a segment waits for storage: %s", error, extra={"action": "wait"})
@@ -75,13 +86,13 @@ async def patiently(
             return status
 
 
-async def _advanced(advance: Advance, park: Park) -> RunStatus:
+async def _advanced(advance: Advance, park: Park, *, is_patient: bool) -> RunStatus:
     try:
         return await advance()
     except Lost:
         raise
     except Exception as error:
-        if failing(error):
+        if failing(error) or (is_patient and isinstance(error, Locked)):
             raise
         await park(error)
         return RunStatus.parked

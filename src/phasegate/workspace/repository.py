@@ -1,6 +1,8 @@
 """A Git repository as trees and commits."""
 
+import logging
 import shlex
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +13,20 @@ from typing import NamedTuple, Self
 import pygit2
 from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 
-from phasegate.core import Held, InvalidInput, PhasegateError, visible
+from phasegate.core import InvalidInput, Locked, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
 from phasegate.workspace.state import checked_out, link_state, state_directory
 
 pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
+_log = logging.getLogger("phasegate.workspace")
+_OURS = ("refs/heads/phasegate/", "refs/phasegate/")
+"""Refs that only Phasegate moves."""
+LOCK_SECONDS = 10.0
+"""Age at which the lock of a ref that only Phasegate moves was left by a process that was killed.
+
+A ref is locked for as long as its new value takes to reach the disk, which is milliseconds.
+"""
 _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 """A path such as `a[1].md` is a name here, not a pattern that matches others."""
 
@@ -232,13 +242,12 @@ class Workspace:
 
     def refs(self) -> dict[str, str]:
         """The refs of runs: their branches, and what is kept out of the branches."""
-        ours = ("refs/heads/phasegate/", "refs/phasegate/")
-        found = (each for each in self._repository.references.iterator() if each.name.startswith(ours))
+        found = (each for each in self._repository.references.iterator() if each.name.startswith(_OURS))
         return {each.name: str(each.target) for each in found if isinstance(each.target, pygit2.Oid)}
 
     def restore_ref(self, name: str, commit: str) -> None:
         """Make a ref of runs that is missing; one that is there stays where it is."""
-        if name.startswith(("refs/heads/phasegate/", "refs/phasegate/")) and name not in self._repository.references:
+        if name.startswith(_OURS) and name not in self._repository.references:
             self._point(name, commit)
 
     def tree_of(self, commit: str) -> str:
@@ -263,6 +272,7 @@ class Workspace:
         """Keeps under a name of ours which branch is checked out; nothing where none is."""
         head = self._repository.references["HEAD"]
         if isinstance(head.target, str):
+            self._refuse_ref_lock(f"refs/phasegate/{name}")
             self._repository.references.create(f"refs/phasegate/{name}", head.target, force=True)
 
     def aimed(self, name: str) -> str:
@@ -303,7 +313,7 @@ class Workspace:
             return True
         if not self.contains(commit, head):
             return False
-        self.refuse_locked(target)
+        self._refuse_locked(target, commit)
         if target != repository.head.name:
             return self._advance(reference, commit)
         paths = [path for path, _ in self.difference(head, commit)]
@@ -314,14 +324,14 @@ class Workspace:
         reference.set_target(pygit2.Oid(hex=commit))  # refused where somebody else moved it since it was read
         return True
 
-    def refuse_locked(self, branch: str) -> None:
-        """Refuse to land while Git's index or the branch is locked, before any file is written.
+    def _refuse_locked(self, branch: str, commit: str) -> None:
+        """Refuse to land a commit while Git's index or the branch is locked, before any file is written.
 
         Raises:
-            Held: A Git command works there, or one that was killed left its lock.
+            Locked: A Git command works there, or one that was killed left its lock.
         """
         _refuse_lock(Path(self._repository.path) / "index.lock")
-        self._refuse_ref_lock(branch)
+        self._refuse_ref_lock(branch, commit)
 
     def _advance(self, reference: pygit2.Reference, commit: str) -> bool:
         if self._repository.lookup_branch(reference.shorthand).is_checked_out():
@@ -331,13 +341,22 @@ class Workspace:
 
     def _point(self, name: str, commit: str) -> None:
         new = [folder for folder in Path(name).parents if not (self.state.parent / folder).exists()]
-        self._refuse_ref_lock(name)
+        self._refuse_ref_lock(name, commit)
         self._repository.references.create(name, pygit2.Oid(hex=commit), force=True)
         for folder in new:
             sync_folder((self.state.parent / folder).parent)
 
-    def _refuse_ref_lock(self, name: str) -> None:
-        _refuse_lock(self.state.parent / f"{name}.lock")
+    def _refuse_ref_lock(self, name: str, commit: str = "") -> None:
+        lock = self.state.parent / f"{name}.lock"
+        with suppress(FileNotFoundError):
+            # A lock on somebody else's branch is ours where it holds the very commit that is to be written.
+            ours = name.startswith(_OURS) or (
+                commit and lock.read_text(encoding="utf-8", errors="replace").strip() == commit
+            )
+            if ours and time.time() - lock.stat().st_mtime >= LOCK_SECONDS:
+                lock.unlink()
+                _log.warning("removed '%s', left by a process that was killed", lock, extra={"action": "unlock"})
+        _refuse_lock(lock)
 
     def _setting(self, name: str) -> str:
         try:
@@ -386,7 +405,7 @@ def _opened(path: Path) -> pygit2.Repository:
 
 def _refuse_lock(lock: Path) -> None:
     if lock.exists():
-        raise Held(
+        raise Locked(
             f"a Git command has locked '{lock.with_suffix('')}'",
             fix=f"let it end; if none runs, remove what it left: rm {shlex.quote(str(lock))}",
         )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from phasegate.authors import Brief, Draft
-from phasegate.core import Exhausted, InvalidInput, Lost
+from phasegate.core import Exhausted, InvalidInput, Locked, Lost
 from phasegate.ledger import RunStatus
 from phasegate.workflow.guarding import Trouble, parked, patiently
 from unit.workflow.parts import Desk, Team, desk, write_item
@@ -103,6 +103,26 @@ async def test_what_storage_refuses_is_waited_out_and_parks_nothing(
         assert noted == [f"{fix}, then 'phasegate run --resume RUN'"] * 2
         assert trouble.error is None
         assert await d.ledger.events(run, prefix="parked:") == []
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+async def test_a_lock_of_git_is_waited_out_and_parks_only_where_it_lasts(lasts: bool) -> None:
+    tries: list[None] = []
+    parks: list[Exception] = []
+
+    async def advance() -> RunStatus:
+        tries.append(None)
+        if lasts or len(tries) < 3:
+            raise Locked("a Git command has locked it")
+        return RunStatus.waiting
+
+    async def park(error: Exception) -> None:
+        parks.append(error)
+
+    pauses = partial(iter, [0.0, 0.1, 0.1])
+    status = await patiently(advance, park, Trouble(), pauses, locked_seconds=0.05)
+    assert status is (RunStatus.parked if lasts else RunStatus.waiting)
+    assert [type(error) for error in parks] == [Locked] * lasts
 
 
 async def test_a_run_that_was_taken_over_is_neither_parked_nor_tried_again(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,9 @@ import pygit2
 import pytest
 from pygit2.enums import FileMode, FileStatus
 
-from phasegate.core import Held, InvalidInput, PhasegateError
+from phasegate.core import Held, InvalidInput, Locked, PhasegateError
 from phasegate.workspace import Signature, Workspace
+from phasegate.workspace.repository import LOCK_SECONDS
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 ADA = Signature("ada", "ada@example.org")
@@ -263,6 +265,37 @@ def test_a_lock_of_git_is_found_before_a_file_is_written(workspace: Workspace, l
     subprocess.run(refused.value.fix.partition(": ")[2], shell=True, check=True)
     assert workspace.land(commit, head)
     assert workspace.head() == commit
+
+
+@pytest.mark.parametrize("name", ["heads/phasegate/r1", "phasegate/kept/r1/0"])
+def test_a_lock_that_a_killed_process_left_on_a_ref_of_ours_is_removed(workspace: Workspace, name: str) -> None:
+    _old_lock(workspace, f"refs/{name}")
+    commit = _commit(workspace, {"b.md": b"b"})
+    workspace.point("phasegate/r1", commit)
+    workspace.keep("r1", commit)
+    assert (workspace.tip("phasegate/r1"), workspace.marked("kept/r1/0")) == (commit, commit)
+
+
+@pytest.mark.parametrize(("ours", "lands"), [(True, True), (False, False)])
+def test_an_old_lock_on_the_branch_to_land_on_is_ours_where_it_holds_the_commit(
+    workspace: Workspace, ours: bool, lands: bool
+) -> None:
+    commit, head = _commit(workspace, {"b.md": b"b"}), workspace.head()
+    _old_lock(workspace, "refs/heads/main", commit if ours else head)
+    if lands:
+        assert workspace.land(commit, head)
+    else:
+        with pytest.raises(Locked, match="has locked"):
+            workspace.land(commit, head)
+    assert workspace.head() == (commit if lands else head)
+
+
+def _old_lock(workspace: Workspace, name: str, content: str = "") -> None:
+    lock = workspace.folder / ".git" / f"{name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(f"{content}\n")
+    before = time.time() - LOCK_SECONDS - 1
+    os.utime(lock, (before, before))
 
 
 def test_a_lock_on_the_branch_of_a_run_is_told(workspace: Workspace) -> None:
