@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -237,9 +237,3 @@ def git_tree(files: Sequence[File]) -> str:
 def git_blob(content: bytes) -> str:
     """The hash that Git gives a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def payloads(envelopes: Sequence[Envelope]) -> Iterator[dict[str, Any]]:
-    """What is in them, as JSON."""
-    for envelope in envelopes:
-        yield json.loads(envelope.payload)

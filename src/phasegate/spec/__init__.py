@@ -15,7 +15,6 @@ from phasegate.spec.lint import lint_spec
 from phasegate.spec.mentions import Mention, NamedTest, PlannedTests, mentions, named_tests, planned_tests
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
 from phasegate.spec.parse import parse_spec, read_spec
-from phasegate.spec.render import render_spec
 from phasegate.spec.source import LIMIT, spec_path
 from phasegate.spec.tasks import Task, tasks_of
 
@@ -47,7 +46,6 @@ __all__ = [
     "parse_spec",
     "planned_tests",
     "read_spec",
-    "render_spec",
     "spec_path",
     "tasks_of",
 ]

@@ -18,10 +18,10 @@ from phasegate.runbooks.model import load
 from phasegate.runbooks.policy import policy
 from phasegate.runbooks.tests_emit import compile_tests, support_files, untested
 from phasegate.runbooks.tests_emit.literal import script
-from phasegate.runbooks.tests_emit.mutants import mutants
 from phasegate.runbooks.tests_emit.tables import Table
 from phasegate.runbooks.tests_emit.values import numbered
 from phasegate.sandbox import find_sandbox, run_tests
+from unit.runbooks.mutants import mutants
 
 FILES = {path.stem: path.read_text() for path in sorted(Path(__file__).with_name("emitted").glob("*.yaml"))}
 QUICK = ("ebs_unattached", "snapshot_unreferenced", "ecs_service_idle")

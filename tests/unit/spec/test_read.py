@@ -5,7 +5,8 @@ from importlib.resources import files as resources
 import pytest
 
 from phasegate.core import InvalidInput
-from phasegate.spec import LIMIT, Spec, mentions, read_spec, render_spec
+from phasegate.spec import LIMIT, Spec, mentions, read_spec
+from unit.spec.rendering import render_spec
 
 FOLDER = "specs/001-idle-things"
 

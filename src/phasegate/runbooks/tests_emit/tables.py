@@ -1,12 +1,12 @@
 """The answers of several examples, brought together as one account's tables."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from phasegate.runbooks.tests_emit import oracle
-from phasegate.runbooks.tests_emit.anatomy import Anatomy, op_of
+from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import Answer, World, build, rows
 from phasegate.runbooks.tests_emit.choose import Example
 from phasegate.runbooks.tests_emit.oracle import Item
@@ -209,9 +209,3 @@ def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
             value = oracle.ask(entry["by"][0], case.item.row)
             found |= set(value if isinstance(value, list) else [value])
     return sorted(found - {None})
-
-
-def steps_of(document: Mapping[str, Any]) -> Iterator[str]:
-    """Operations of the listing's chain."""
-    listing = document["list"]
-    yield from (op_of(step) for step in (listing if isinstance(listing, list) else [listing]))
