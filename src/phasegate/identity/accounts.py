@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import Clock, UsageError
 from phasegate.ledger import PublicKey, open_pem
-from phasegate.store import Database
+from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import accounts, sessions
 
 _HASHER = PasswordHasher()
@@ -95,8 +94,7 @@ class Accounts:
 
 def _add(connection: sa.Connection, name: str, hashed: str, pem: str, now: int) -> None:
     values = {"hash": hashed, "key": pem, "created_at": now}
-    made = insert(accounts).values(name=name, **values)
-    connection.execute(made.on_conflict_do_update(index_elements=["name"], set_=values))
+    connection.execute(insert_or_update(accounts, ["name"], list(values)).values(name=name, **values))
     connection.execute(sessions.delete().where(sessions.c.account == name))
 
 

@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import canonical, digest
-from phasegate.store import Database
+from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import descriptions
 
 LONGEST = 200_000
@@ -34,12 +33,7 @@ class Descriptions:
 
 
 def _keep(connection: sa.Connection, rows: list[dict[str, str]]) -> None:
-    connection.execute(
-        insert(descriptions).on_conflict_do_update(
-            index_elements=["digest"], set_={"told": insert(descriptions).excluded.told}
-        ),
-        rows,
-    )
+    connection.execute(insert_or_update(descriptions, ["digest"], ["told"]), rows)
 
 
 def _find(connection: sa.Connection, digests: list[str]) -> dict[str, str]:

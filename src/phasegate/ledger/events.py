@@ -2,26 +2,22 @@
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import canonical
 from phasegate.ledger.dsse import EVENT, pae
 from phasegate.ledger.keys import PublicKey, Signer
 from phasegate.ledger.records import Event, event_payload
-from phasegate.store import Statement
+from phasegate.store import Row, Statement, insert_new
 from phasegate.store.schema import events, runs
-
-Row = sa.RowMapping | sqlite3.Row
 
 _OF = events.c.run == sa.bindparam("run")
 _LAST = Statement(sa.select(events).where(_OF).order_by(events.c.seq.desc()).limit(1))
-_APPEND = Statement(insert(events).on_conflict_do_nothing(index_elements=["run", "key"]))
+_APPEND = Statement(insert_new(events, ["run", "key"]))
 _READ = Statement(
     sa.select(events)
     .where(_OF, events.c.seq > sa.bindparam("after"))

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
 from phasegate.ledger.dsse import EVENT, pae
-from phasegate.ledger.events import Row, event_of, payload_of, rows_of
+from phasegate.ledger.events import event_of, payload_of, rows_of
 from phasegate.ledger.keys import PublicKey
 from phasegate.ledger.records import Event
+from phasegate.store import Row
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 

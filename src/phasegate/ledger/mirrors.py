@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from phasegate.store import Database
+from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import events, mirrors, runs
 
 _MOST = 100
@@ -139,8 +138,7 @@ def keep(connection: sa.Connection, mirrored: Mirrored) -> None:
     """Stores how far a place follows a run."""
     row = {**vars(mirrored), "due_at": int(mirrored.due_at.timestamp()), "holds": json.dumps(dict(mirrored.holds))}
     keys = {"run": row.pop("run"), "place": row.pop("place")}
-    again = insert(mirrors).values(**keys, **row).on_conflict_do_update(index_elements=list(keys), set_=row)
-    connection.execute(again)
+    connection.execute(insert_or_update(mirrors, list(keys), list(row)).values(**keys, **row))
 
 
 def _mirrored(row: sa.RowMapping) -> Mirrored:

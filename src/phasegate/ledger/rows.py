@@ -1,13 +1,11 @@
 """Runs, gates, decisions and effects as rows: functions over the connection of one transaction."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
@@ -28,10 +26,8 @@ from phasegate.ledger.records import (
     Statement as Said,
 )
 from phasegate.ledger.standing import end, keep, standing
-from phasegate.store import Statement
+from phasegate.store import Row, Statement, insert_new
 from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, turns, used_tokens
-
-Row = sa.RowMapping | sqlite3.Row
 
 
 def _at(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -101,12 +97,12 @@ _REVOKE = Statement(
     .where(_at(decisions), decisions.c.by == _OF, decisions.c.consumed_at.is_(None), decisions.c.revoked_at.is_(None))
     .values(revoked_at=sa.bindparam("when"))
 )
-_USE = Statement(insert(used_tokens).on_conflict_do_nothing())
+_USE = Statement(insert_new(used_tokens))
 _CONSUME = Statement(
     decisions.update().where(_at(decisions), decisions.c.consumed_at.is_(None)).values(consumed_at=sa.bindparam("when"))
 )
 _RECEIPT = Statement(sa.select(effects.c.receipt).where(effects.c.key == _OF))
-_BEGIN = Statement(insert(effects).on_conflict_do_nothing())
+_BEGIN = Statement(insert_new(effects))
 _UNDO = Statement(effects.delete().where(effects.c.key == _OF, effects.c.receipt.is_(None)))
 _DONE = Statement(effects.update().where(effects.c.key == _OF).values(receipt=sa.bindparam("what")))
 
@@ -369,7 +365,7 @@ def _key(key: GateKey) -> dict[str, Any]:
 
 
 def _run(row: Row) -> Run:
-    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - sqlite3.Row iterates over values
+    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a driver's row may iterate over values
     status, started_at = RunStatus(values["status"]), datetime.fromtimestamp(values["started_at"], UTC)
     return Run(**{**values, "status": status, "started_at": started_at})
 

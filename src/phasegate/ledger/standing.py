@@ -1,10 +1,10 @@
 """What a manager signed to hold for a while, such as a delegation or a grant; kept as it was signed."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.core import digest
 from phasegate.ledger.dsse import STATEMENT, Envelope
+from phasegate.store import insert_or_update
 
 
 def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None:
@@ -15,8 +15,7 @@ def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None
         "key_id": envelope.key_id,
         "signature": envelope.signature,
     }
-    again = insert(table).on_conflict_do_update(index_elements=["digest"], set_={"revoked_at": None})
-    connection.execute(again, values)
+    connection.execute(insert_or_update(table, ["digest"], ["revoked_at"]), values)
 
 
 def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:

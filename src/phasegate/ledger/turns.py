@@ -3,18 +3,17 @@
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from phasegate.ledger.records import GateStatus, RunStatus
 from phasegate.ledger.rows import next_segment
-from phasegate.store import Statement
+from phasegate.store import Statement, insert_new
 from phasegate.store.schema import gates, runs, turns
 
 Dispatch = Callable[[sa.Connection, str, int], None]
 """Enqueues segment n of a run inside the caller's transaction."""
 
 _RUN: sa.BindParameter[str] = sa.bindparam("run")
-_JOIN = Statement(insert(turns).on_conflict_do_nothing(index_elements=["run"]))
+_JOIN = Statement(insert_new(turns, ["run"]))
 _FIRST = Statement(sa.select(turns.c.run).order_by(turns.c.number).limit(1))
 _LEAVE = Statement(turns.delete().where(turns.c.run == _RUN))
 _IDLE = Statement(

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from phasegate.core import Exhausted
 from phasegate.store import files
 from phasegate.store.migrate import upgrade
 from phasegate.store.moments import add_unixepoch
+from phasegate.store.statement import EXECUTE, Execute, Statement
 
 BUSY_SECONDS = 30
 READERS = 4
@@ -32,9 +34,10 @@ PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchrono
 """Of every connection to the file, but that commits of `Database.write` are on disk when it returns."""
 _DURABLE = "PRAGMA synchronous=FULL"
 """It puts on disk what was committed before, too: a checkpoint that is not synced itself is never newer than a row."""
-Guard = Callable[[Any], None]
-"""Checks in a transaction that is about to write, on the driver's connection, that it may; it raises if not."""
+Guard = Callable[[Execute], None]
+"""Checks in a transaction that is about to write that it may; it raises if not."""
 _WRITES = {"writes": True}
+_DIALECT = sqlite.dialect(paramstyle="named")
 
 _STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
@@ -203,13 +206,21 @@ def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connect
 
 
 def _guarded(guard: Guard, body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
-    guard(connection.connection.driver_connection)
+    guard(partial(execute, connection.connection.driver_connection))
     return body(connection, *args, **kwargs)
 
 
 def address(path: Path) -> sa.URL:
     """The address of the file for SQLAlchemy; text put together by hand is read otherwise where the path has a '?'."""
     return sa.URL.create("sqlite", database=str(path))
+
+
+def execute(driver: Any, statement: Statement, /, **values: Any) -> sqlite3.Cursor:
+    """Execute a statement on the driver's connection; rows are read by the names of their columns."""
+    sql, fixed = statement.compiled(_DIALECT)
+    cursor: sqlite3.Cursor = driver.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(sql, {**fixed, **values})
 
 
 def _migrated(path: Path) -> None:
@@ -222,7 +233,7 @@ def _migrated(path: Path) -> None:
 
 def sync_engine(path: Path) -> sa.Engine:
     """An engine on the file, with its pragmas, that begins transactions as they must."""
-    engine = sa.create_engine(address(path))
+    engine = sa.create_engine(address(path), execution_options={EXECUTE: execute})
     sa.event.listen(engine, "connect", _connected)
     sa.event.listen(engine, "begin", _begin)
     return engine

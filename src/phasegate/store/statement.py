@@ -4,28 +4,66 @@ Core finds a statement's SQL again, and describes its result anew, each time tha
 query of 5 µs, some hundred times a run; these are compiled once and handed to the driver as they are.
 """
 
-import sqlite3
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-_DIALECT = sqlite.dialect(paramstyle="named")
+EXECUTE = "phasegate_execute"
+"""Execution option of an engine: its `Execute`, given the driver's connection first."""
+
+
+class Row(Protocol):
+    """A row, read by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return the value of a column."""
+
+    def keys(self) -> Iterable[str]:
+        """Return the names of the columns."""
+
+
+class Result(Protocol):
+    """Rows that a statement found, or how many it changed."""
+
+    @property
+    def rowcount(self) -> int:
+        """Number of rows that were inserted, updated or deleted."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the rows that are left."""
+
+
+class Execute(Protocol):
+    """Executes a statement in the transaction that it belongs to."""
+
+    def __call__(self, statement: "Statement", /, **values: Any) -> Result:
+        """Return its result."""
 
 
 class Statement:
-    """One statement, with a value for each of its named parameters at each call."""
+    """A statement, with a value for each of its named parameters at each call."""
 
     def __init__(self, clause: sa.Executable) -> None:
-        compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
-        self._sql = str(compiled)
-        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._clause = clause
+        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
-    def __call__(self, connection: sa.Connection, **values: Any) -> sqlite3.Cursor:
-        """Executes it in the connection's transaction; rows are read by the names of their columns."""
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, sqlite3.Connection):
-            raise TypeError(f"{type(driver).__name__} is not SQLite's driver")
-        cursor = driver.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor.execute(self._sql, {**self._fixed, **values})
+    def __call__(self, connection: sa.Connection, **values: Any) -> Result:
+        """Execute it in the connection's transaction."""
+        execute: Callable[..., Result] = connection.get_execution_options()[EXECUTE]
+        return execute(connection.connection.driver_connection, self, **values)
+
+    def compiled(self, dialect: sa.Dialect) -> tuple[str, dict[str, Any]]:
+        """Return its SQL in a dialect, and the values that are fixed in it."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            compiled = self._clause.compile(dialect=dialect)  # type: ignore[attr-defined]
+            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._compiled[dialect.name] = str(compiled), fixed
+        return found

@@ -14,7 +14,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from phasegate.core import PhasegateError
 from phasegate.store import Database
-from phasegate.store.database import PRAGMAS
+from phasegate.store.database import PRAGMAS, execute
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Saver(SqliteSaver):
                     cursor.execute("BEGIN IMMEDIATE")
                 try:
                     if transaction:
-                        self._database.guard(self.conn)
+                        self._database.guard(partial(execute, self.conn))
                     yield cursor
                 except BaseException:
                     self.conn.rollback()

@@ -10,11 +10,11 @@ import os
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 
 from phasegate.core import Lost
+from phasegate.store import Execute, Statement
 from phasegate.store.now import now_ms
 from phasegate.store.schema import workers
 from phasegate.workflow.processes import born, host
@@ -29,6 +29,7 @@ FIRST = 1
 """The epoch of a lease until it is taken over."""
 STANDING = "standing"
 """The role of the one worker that outlives the terminal."""
+_EPOCH = Statement(sa.select(workers.c.epoch).where(workers.c.executor == sa.bindparam("of")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +155,14 @@ class Fence:
     executor: str
     epoch: int = FIRST
 
-    def __call__(self, connection: Any) -> None:
-        """Check, on the driver's own connection, in the transaction that is to be fenced.
+    def __call__(self, execute: Execute) -> None:
+        """Check, in the transaction that is to be fenced.
 
         Raises:
             Lost: the lease was taken over.
         """
-        row = connection.execute("select epoch from workers where executor = ?", (self.executor,)).fetchone()
-        if row is None or row[0] != self.epoch:
+        row = execute(_EPOCH, of=self.executor).fetchone()
+        if row is None or row["epoch"] != self.epoch:
             raise Lost(
                 "this process was silent for too long, and another may have taken over what it was at",
                 fix="start it again",

@@ -22,11 +22,13 @@ async def test_a_compiled_statement_takes_part_in_the_transaction(tmp_path: Path
     await database.close()
 
 
-def test_what_is_fixed_in_the_statement_need_not_be_given() -> None:
+async def test_a_value_that_is_fixed_in_the_statement_is_not_an_argument(tmp_path: Path) -> None:
     clear = Statement(effects.update().where(effects.c.run == "r").values(receipt=sa.bindparam("what")))
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        effects.create(connection)
+
+    def cleared(connection: sa.Connection) -> int:
         connection.execute(effects.insert(), [{"key": "a", "run": "r"}, {"key": "b", "run": "s"}])
-        assert clear(connection, what="done").rowcount == 1
-    engine.dispose()
+        return clear(connection, what="done").rowcount
+
+    database = await Database.open(tmp_path / "p.db")
+    assert await database.write(cleared) == 1
+    await database.close()
