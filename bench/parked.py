@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bench.desk import Desk, advance, desk
 from bench.measure import Row
-from phasegate.app.inbox import Inbox
+from phasegate.reports.inbox import Inbox
 
 PARKED = 5_000
 RESUMED = 40

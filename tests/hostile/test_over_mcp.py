@@ -12,9 +12,10 @@ from mcp.server.fastmcp import FastMCP
 from mcp.shared.memory import create_connected_server_and_client_session
 
 import phasegate.mcp_server
-from phasegate.app import artifacts, backlog, proposals
+from phasegate.app import proposals
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.mcp_server.server import build
+from phasegate.reports import artifacts, backlog
 from phasegate.store import schema
 from unit.authors.small import FOLDER, RUNBOOK, SPEC
 from unit.web.parts import Office, office

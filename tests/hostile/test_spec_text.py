@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.app import open_app
 from phasegate.app.app import App
 from phasegate.app.engine import engine
-from phasegate.app.gate_view import GateView, find_gate, view_gate
 from phasegate.core import FixedClock, InvalidInput, Refused
 from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus
+from phasegate.reports.gate import GateView, find_gate, view_gate
 from phasegate.workspace.scaffold import Approver
 from unit.authors.small import FOLDER, NOW, RUNBOOK, SPEC, laid
 

@@ -12,11 +12,11 @@ from typing import Any
 from mcp.types import Tool
 
 from phasegate.app.app import App
-from phasegate.app.asking import readable
 from phasegate.app.effects import credentials
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
 from phasegate.core.files import open_owned
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
+from phasegate.ledger.descriptions import readable
 from phasegate.team.launch import moved
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.tools.hands import WAITS, Answer, Hands, Policy, Scope, Sessions, fingerprint, told

@@ -9,8 +9,6 @@ import click
 from rich.console import Console
 
 from phasegate.app.app import App
-from phasegate.app.gate_view import GateView, view_gate
-from phasegate.app.progress import progress
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
@@ -18,6 +16,8 @@ from phasegate.cli.views.failure import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.core import Parked, Refused, UsageError
 from phasegate.ledger import Comment, DecisionKind, Event, GateRecord, PrivateKey, Run, RunStatus, Waiver
+from phasegate.reports.gate import GateView, view_gate
+from phasegate.reports.progress import progress
 from phasegate.workflow import rule_of
 
 INLINE_LINES = 30

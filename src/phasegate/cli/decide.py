@@ -15,8 +15,8 @@ from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
-    from phasegate.app.gate_view import GateView
     from phasegate.ledger import Comment, Waiver
+    from phasegate.reports.gate import GateView
 
 DECISIONS = ("approve", "request-changes", "reject", "waive")
 _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)
@@ -37,7 +37,7 @@ def gate(name: str, full: bool, as_json: bool) -> None:
 
 async def _gate(name: str, full: bool, as_json: bool) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.gate_view import find_gate, view_gate
+    from phasegate.reports.gate import find_gate, view_gate
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         view, now = await view_gate(app, await find_gate(app, name)), app.clock.now()
@@ -108,11 +108,11 @@ async def _decide(
     as_json: bool,
 ) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.gate_view import find_gate
     from phasegate.app.standing import attended
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
     from phasegate.ledger import DecisionKind
+    from phasegate.reports.gate import find_gate
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await find_gate(app, name)

@@ -69,8 +69,8 @@ async def _delegate(
     to: str, window: tuple[datetime | None, datetime], gates: Sequence[str], who: Who, as_json: bool
 ) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.delegations import drawn_up
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.reports.delegations import drawn_up
 
     first, last = window
     async with open_app(Path.cwd(), clock=given_clock()) as app:
@@ -83,8 +83,8 @@ async def _delegate(
 
 
 def _tell(given: "Delegation", as_json: bool) -> None:
-    from phasegate.app.delegations import delegation_json
     from phasegate.cli.console import output
+    from phasegate.reports.delegations import delegation_json
 
     if as_json:
         click.echo(json.dumps(delegation_json(given), indent=2))
@@ -95,7 +95,7 @@ def _tell(given: "Delegation", as_json: bool) -> None:
 
 
 def _says(given: "Delegation") -> str:
-    from phasegate.app.delegations import where
+    from phasegate.reports.delegations import where
 
     window = f"{given.begins:%Y-%m-%d %H:%M} to the end of {given.ends:%Y-%m-%d} UTC"
     return f"{given.to} decides for {given.by} {where(given)}, {window}"
@@ -105,8 +105,8 @@ async def _list(as_json: bool) -> None:
     from rich.text import Text
 
     from phasegate.app.app import open_app
-    from phasegate.app.delegations import delegation_json, standing
     from phasegate.cli.console import output
+    from phasegate.reports.delegations import delegation_json, standing
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await standing(app), app.clock.now()
@@ -171,7 +171,7 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
 
 
 async def _gate(app: "App", name: str) -> "GateRecord":
-    from phasegate.app.gate_view import find_gate
+    from phasegate.reports.gate import find_gate
 
     if "/" in name:
         return await find_gate(app, name)

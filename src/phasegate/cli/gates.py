@@ -34,7 +34,7 @@ def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json
 
 async def _gates(most: int, after: str, as_json: bool) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.gate_view import find_gate
+    from phasegate.reports.gate import find_gate
 
     async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=False) as app:
         place = (await find_gate(app, after)).key if after else None
@@ -59,17 +59,17 @@ async def _reopen() -> None:
 
 
 async def _row(app: "App", gate: "GateRecord", spec: str) -> dict[str, Any]:
-    from phasegate.app.inbox import gate_json, quorum_of
+    from phasegate.reports.inbox import gate_json, quorum_of
 
     return {**gate_json(gate, spec), **(await quorum_of(app, gate))._asdict()}
 
 
 async def _show(app: "App", found: "list[tuple[GateRecord, str]]", place: "GateKey | None") -> None:
-    from phasegate.app.asking import waits
-    from phasegate.app.inbox import quorum_of
     from phasegate.app.standing import nobody_works, unattended
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import gates_table, more, waiting_tools
+    from phasegate.reports.inbox import quorum_of
+    from phasegate.reports.tool_requests import waits
 
     console = output()
     if found:

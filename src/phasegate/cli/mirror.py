@@ -25,9 +25,9 @@ def status(as_json: bool) -> None:
 async def _status(as_json: bool) -> None:
     from phasegate.app import open_app
     from phasegate.app.mirror.delivery import channels, is_attended
-    from phasegate.app.mirror.seen import remarks
     from phasegate.cli.console import output
     from phasegate.cli.views.mirror import channels_json, channels_table
+    from phasegate.reports.external_links import remarks
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, left, now = await channels(app), await remarks(app), app.clock.now()

@@ -27,8 +27,8 @@ def bundle(name: str, output: Path | None) -> None:
 
 async def _bundle(name: str, file: Path | None) -> None:
     from phasegate.app import open_app
-    from phasegate.app.bundle import bundle as made
     from phasegate.cli.console import output
+    from phasegate.reports.bundle import bundle as made
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         run = await app.ledger.run(name)
@@ -129,8 +129,8 @@ def _fix(claims: "Sequence[Claim]") -> str:
 
 async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> "list[Claim]":
     from phasegate.app import open_app
-    from phasegate.app.verify import verify as check
     from phasegate.core import UsageError
+    from phasegate.reports.verify import verify as check
 
     if artifacts or keys:
         raise UsageError(f"there is no bundle '{name}'", fix="write one with 'phasegate bundle RUN', or check the RUN")

@@ -53,10 +53,10 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
 
     from phasegate.app import read_config
     from phasegate.app.begin import add_manager
-    from phasegate.app.pending import not_committed
     from phasegate.cli.console import output
     from phasegate.cli.keys import home_of_keys, make_or_unlock
     from phasegate.core import UsageError
+    from phasegate.reports.uncommitted import not_committed
     from phasegate.workspace import Workspace
 
     name = name or getpass.getuser()

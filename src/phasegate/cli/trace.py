@@ -13,7 +13,7 @@ from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
-    from phasegate.app.trace import Trace
+    from phasegate.reports.trace import Trace
 
 
 @click.command()
@@ -52,8 +52,8 @@ async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
 
 async def _meant(app: "App", of: str | None) -> "tuple[Trace, str | None]":
     """The trace, and the words where they name no run and no spec: then they name something in the last run."""
-    from phasegate.app.trace import trace_of, trace_of_spec
     from phasegate.core import UsageError
+    from phasegate.reports.trace import trace_of, trace_of_spec
 
     runs = await app.ledger.runs()
     place = _spec(app, of or "")
@@ -75,9 +75,9 @@ def _spec(app: "App", of: str) -> str:
 
 
 def _show(found: "Trace", name: str | None, as_json: bool) -> None:
-    from phasegate.app.trace import find, requirement_rows, walk_json
     from phasegate.cli.console import output
     from phasegate.cli.views.trace import overview, walk
+    from phasegate.reports.trace import find, requirement_rows, walk_json
 
     if name is None and as_json:
         rows = [row.as_json() for row in requirement_rows(found)]
@@ -93,9 +93,9 @@ def _show(found: "Trace", name: str | None, as_json: bool) -> None:
 
 async def _decided(by: str, day: date | None, as_json: bool) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.trace import approvals_by
     from phasegate.cli.console import output
     from phasegate.cli.views.trace import approvals
+    from phasegate.reports.trace import approvals_by
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await approvals_by(app, by, day)

@@ -92,8 +92,8 @@ def name_left_out(app: "App", spec: str) -> None:
 
 def warn(app: "App") -> None:
     """Says which of the managers' files the run does not see."""
-    from phasegate.app.pending import not_committed
     from phasegate.cli.console import errors_to
+    from phasegate.reports.uncommitted import not_committed
 
     waiting = not_committed(app.workspace, app.config)
     if waiting:
@@ -209,9 +209,9 @@ def _log_to(handler: logging.Handler) -> None:
 
 async def summary(app: "App", run: "Run") -> None:
     """Says where everything lies that the run made."""
-    from phasegate.app.made import made
     from phasegate.cli.console import output
     from phasegate.cli.views.summary import run_summary
+    from phasegate.reports.outputs import made
 
     console = output()
     console.print()
@@ -221,8 +221,8 @@ async def summary(app: "App", run: "Run") -> None:
 
 
 async def _elsewhere(app: "App", run: "Run", events: "Sequence[Event]") -> "list[RenderableType]":
-    from phasegate.app.mirror.seen import by_hand, outside
     from phasegate.cli.views.summary import elsewhere
+    from phasegate.reports.external_links import by_hand, outside
 
     return elsewhere(await outside(app, run.id, events), by_hand(events))
 
@@ -316,11 +316,11 @@ async def _status(name: str | None, most: int, as_json: bool) -> None:
 
 
 async def _all(app: "App", most: int, as_json: bool) -> None:
-    from phasegate.app.broken_records import broken_records
-    from phasegate.app.run_view import run_json
     from phasegate.app.standing import attended, nobody_works, unattended
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import more, runs_table
+    from phasegate.reports.broken_records import broken_records
+    from phasegate.reports.run import run_json
 
     runs, lives, console = await app.ledger.runs(limit=most), await attended(app), output()
     if as_json:
@@ -340,16 +340,16 @@ async def _all(app: "App", most: int, as_json: bool) -> None:
 
 
 async def _one(app: "App", name: str, as_json: bool) -> None:
-    from phasegate.app.asking import waits
-    from phasegate.app.made import made
-    from phasegate.app.progress import progress
-    from phasegate.app.run_view import whole_run_json
     from phasegate.app.standing import is_unattended, nobody_works
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import waiting_tools
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus
+    from phasegate.reports.outputs import made
+    from phasegate.reports.progress import progress
+    from phasegate.reports.run import whole_run_json
+    from phasegate.reports.tool_requests import waits
 
     run = await app.ledger.run(name)
     if as_json:

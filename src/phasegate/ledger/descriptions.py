@@ -1,5 +1,6 @@
 """What tools say of themselves, kept under its own digest: a text that was changed in the database is not found."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -30,6 +31,13 @@ class Descriptions:
         """Those that are known, by digest, as canonical JSON."""
         found = await self._database.read(_find, sorted(set(digests)))
         return {name: text for name, text in found.items() if digest(text.encode()) == name}
+
+
+def readable(told: str) -> bytes:
+    """Return a stored description as a person reads it: its words, then the other fields as JSON."""
+    said = json.loads(told)
+    words = str(said.pop("description", ""))
+    return f"{words}\n\n{json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False)}\n".encode()
 
 
 def _keep(connection: sa.Connection, rows: list[dict[str, str]]) -> None:

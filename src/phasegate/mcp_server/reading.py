@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.artifacts import artifacts, gate_of
 from phasegate.app.cursor import part
-from phasegate.app.gate_view import view_gate
-from phasegate.app.inbox import Inbox
-from phasegate.app.run_view import run_json, whole_run_json
 from phasegate.app.standing import attended
-from phasegate.app.trace import trace_of
 from phasegate.core import UsageError, worst_first
 from phasegate.ledger import GateRecord, GateStatus, Run
 from phasegate.mcp_server import results
+from phasegate.reports.artifacts import artifacts, gate_of
+from phasegate.reports.gate import view_gate
+from phasegate.reports.inbox import Inbox
+from phasegate.reports.run import run_json, whole_run_json
+from phasegate.reports.trace import trace_of
 from phasegate.tools.cleaning import clean
 
 LONGEST = 30_000

@@ -8,13 +8,13 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from phasegate.app.app import App
-from phasegate.app.backlog import Backlog
 from phasegate.app.cursor import part
 from phasegate.app.proposals import Proposal, Proposals
-from phasegate.app.run_view import run_json
 from phasegate.app.standing import attended
 from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
+from phasegate.reports.backlog import Backlog
+from phasegate.reports.run import run_json
 from phasegate.tools.serving import WRITE, async_tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TypedDict
 
 from phasegate.app.comments import anchored
-from phasegate.app.delegations import drawn_up
 from phasegate.core import InvalidInput, Refused
 from phasegate.identity import Proof, Session, Unlock
 from phasegate.ledger import Comment, Decision, DecisionKind, Delegation, GateRecord, Revocation, Waiver
 from phasegate.ledger import Statement as Signed
+from phasegate.reports.delegations import drawn_up
 from phasegate.web.parts import Parts
 from phasegate.web.who import Form
 from phasegate.web.words import day

@@ -8,12 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from phasegate.app.app import App
-from phasegate.app.inbox import Inbox
-from phasegate.app.quorum import named
 from phasegate.app.words import PAST, age, count, duration, money, role, stamp
 from phasegate.core import UsageError
 from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens, Unlocked
 from phasegate.ledger import GateKey, GateRecord, Run
+from phasegate.reports.approvals import named
+from phasegate.reports.inbox import Inbox
 from phasegate.web import words
 from phasegate.web.problems import NotFound
 from phasegate.web.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phasegate.app.progress import PhaseProgress, State
+from phasegate.reports.progress import PhaseProgress, State
 
 WIDTH, HEIGHT, STEP = 132, 44, 196
 TOP, LEFT = 44, 12

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import read_config
 from phasegate.app.begin import Plan, add_manager, laid_in, lay, new_spec, shipped_specs
-from phasegate.app.pending import not_committed
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
+from phasegate.reports.uncommitted import not_committed
 from phasegate.workspace import Workspace
 
 CLOCK = FixedClock(datetime(2026, 11, 18, 20, 10, tzinfo=UTC))

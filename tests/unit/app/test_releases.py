@@ -10,8 +10,8 @@ import pytest
 from phasegate.app import open_app
 from phasegate.app.account import account
 from phasegate.app.engine import engine
-from phasegate.app.verify import verify
 from phasegate.ledger import RunStatus
+from phasegate.reports.verify import verify
 from unit.authors.small import FOLDER, laid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from mcp.server.fastmcp import FastMCP
 
-from phasegate.app.backlog import Backlog
 from phasegate.app.proposals import MOST, Proposals
 from phasegate.core import InvalidInput
 from phasegate.mcp_server.server import NAME, build
+from phasegate.reports.backlog import Backlog
 from services.calling import called, refused
 from unit.authors.small import FOLDER, RUNBOOK, SPEC
 from unit.web.parts import Office

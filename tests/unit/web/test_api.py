@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from phasegate.app.gate_view import view_gate
-from phasegate.app.run_view import whole_run_json
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey
+from phasegate.reports.gate import view_gate
+from phasegate.reports.run import whole_run_json
 from unit.authors.small import FOLDER, NOW
 from unit.web.parts import HOST, Office
 

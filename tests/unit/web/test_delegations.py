@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app.delegations import standing
 from phasegate.ledger import Delegation
+from phasegate.reports.delegations import standing
 from phasegate.workflow.approvers import FRESH
 from unit.authors.small import NOW
 from unit.web.parts import PASSPHRASES, Office, office

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from phasegate.app.gate_view import find_gate, view_gate
 from phasegate.ledger import DecisionKind, GateKey, Mirrored, Mirrors, RunStatus, Statement, Waiver
+from phasegate.reports.gate import find_gate, view_gate
 from phasegate.workflow import signed, sweep
 from phasegate.workflow.gatekeeper import decision_event
 from phasegate.workflow.steadiness import STEADY

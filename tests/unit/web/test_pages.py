@@ -3,12 +3,12 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from phasegate.app.gate_view import view_gate
 from phasegate.app.words import PAST
 from phasegate.authors import Report
 from phasegate.cli.views.gate import gate_summary
 from phasegate.core import Finding, Severity
 from phasegate.ledger import DecisionKind, GateKey, RunStatus
+from phasegate.reports.gate import view_gate
 from phasegate.workflow.approvers import FRESH
 from unit.authors.small import FOLDER, NOW, SPEC
 from unit.web.parts import PASSPHRASES, Browser, Office, hidden_fields

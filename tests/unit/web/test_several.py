@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app.gate_view import view_gate
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateStatus
+from phasegate.reports.gate import view_gate
 from phasegate.workflow.approvers import FRESH
 from unit.authors.small import NOW
 from unit.web.parts import PASSPHRASES, Office, office

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from phasegate.app.delegations import standing
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
+from phasegate.reports.delegations import standing
 from unit.authors.small import NOW
 from unit.web.parts import Office, office
 from unit.web.test_api import API, program, signed

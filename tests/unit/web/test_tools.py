@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from phasegate.app.asking import waits
 from phasegate.app.looking import Looker
 from phasegate.app.tools import sessions_of
 from phasegate.cli.root import root
 from phasegate.core import Refused
 from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
+from phasegate.reports.tool_requests import waits
 from phasegate.runbooks.inventory import Inventory
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.granting import grant_tools

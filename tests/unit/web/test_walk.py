@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from phasegate.app.delegations import standing
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
+from phasegate.reports.delegations import standing
 from phasegate.web import api, pages, static
 from phasegate.web.guard import SIGNED
 from phasegate.web.slack import route as slack

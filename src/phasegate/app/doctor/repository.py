@@ -8,14 +8,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from phasegate.app.app import App
-from phasegate.app.broken_records import broken_records
 from phasegate.app.config import NAME
 from phasegate.app.doctor.check import Check, Skipped
-from phasegate.app.pending import not_committed
 from phasegate.app.standing import living
 from phasegate.app.supervisor import unit_path, unit_state, unit_text
 from phasegate.core import Exhausted, InvalidInput, Parked
 from phasegate.ledger import RunStatus
+from phasegate.reports.broken_records import broken_records
+from phasegate.reports.uncommitted import not_committed
 from phasegate.store.schema import backlog
 
 _ROW = "(doctor)"

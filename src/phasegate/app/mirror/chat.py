@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.app.config import SlackMirror
-from phasegate.app.gate_card import GateCard
 from phasegate.app.mirror.calling import Gone
 from phasegate.app.mirror.news import HEEDS, What
 from phasegate.app.mirror.telling import Telling, Unseen
 from phasegate.ledger import GateKey
+from phasegate.reports.gate_card import GateCard
 
 _ALOUD = frozenset(What) - {What.reminder, What.decided, What.void}
 """What shows in the channel, too, when it is told in the run's thread."""

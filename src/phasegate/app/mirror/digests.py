@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from phasegate.app.app import App
-from phasegate.app.inbox import Inbox, Waiting
 from phasegate.app.mirror.calling import called
 from phasegate.app.mirror.following import Follower
 from phasegate.app.words import age, count
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Mirrored, Mirrors, Run, RunStatus
+from phasegate.reports.inbox import Inbox, Waiting
 
 _SHOWN = 20
 _log = logging.getLogger("phasegate.mirror")

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.inbox import Inbox
 from phasegate.app.mirror.calling import Never
 from phasegate.app.mirror.news import News, news_of
 from phasegate.app.mirror.notices import Notices
@@ -18,6 +17,7 @@ from phasegate.app.mirror.story import Story, story_of
 from phasegate.app.mirror.telling import Place, Telling, Unseen
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Grants, Mirrored, Mirrors
+from phasegate.reports.inbox import Inbox
 from phasegate.team.servers import ENGINE
 from phasegate.tools.hands import Hands, Policy, Sessions
 from phasegate.workflow.granting import standing_grants

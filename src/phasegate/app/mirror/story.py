@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.app.app import App
-from phasegate.app.gate_card import GateCard, asked_for, followed, gate_card
-from phasegate.app.inbox import Inbox, Subject, Waiting
 from phasegate.app.mirror.news import News, What
 from phasegate.app.words import PAST, count, money, stamp
 from phasegate.core import PhasegateError
 from phasegate.ledger import Decision, Event, GateKey, GateRecord, GateStatus, Run, Statement
+from phasegate.reports.gate_card import GateCard, asked_for, followed, gate_card
+from phasegate.reports.inbox import Inbox, Subject, Waiting
 from phasegate.workflow import branch
 from phasegate.workflow.approvers import POLICY
 

@@ -9,13 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.gate_view import Answer, Evidence, Exemption, GateView
-from phasegate.app.mirror.seen import ByHand
 from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
 from phasegate.cli.views.lists import waiting_tools
 from phasegate.core import visible
 from phasegate.ledger import DecisionKind
+from phasegate.reports.external_links import ByHand
+from phasegate.reports.gate import Answer, Evidence, Exemption, GateView
 from phasegate.workspace import Change
 
 CUT = 40

@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.asking import Wait
 from phasegate.app.words import age
 from phasegate.core import visible
 from phasegate.ledger import GateRecord, Run, RunStatus
+from phasegate.reports.tool_requests import Wait
 from phasegate.team import Flow
 
 STYLES = {

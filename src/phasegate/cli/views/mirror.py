@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.app.mirror.delivery import Channel, Undelivered
-from phasegate.app.mirror.seen import Outside
 from phasegate.app.words import age, count
 from phasegate.core import visible
+from phasegate.reports.external_links import Outside
 
 
 def channels_table(

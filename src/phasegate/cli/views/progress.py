@@ -7,8 +7,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.progress import PhaseProgress, State, Step
 from phasegate.app.words import duration
+from phasegate.reports.progress import PhaseProgress, State, Step
 
 MARKS = {
     State.waiting: ("·", "quiet"),

@@ -6,12 +6,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.made import Made
-from phasegate.app.mirror.seen import ByHand, Outside
 from phasegate.cli.views.gate import hands
 from phasegate.cli.views.lists import STYLES
 from phasegate.core import visible
 from phasegate.ledger import Run
+from phasegate.reports.external_links import ByHand, Outside
+from phasegate.reports.outputs import Made
 
 
 def run_summary(

@@ -7,8 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.trace import Approval, Gap, Kind, Node, Origin, Row, Source, Status, Step, Trace
 from phasegate.core import visible
+from phasegate.reports.trace import Approval, Gap, Kind, Node, Origin, Row, Source, Status, Step, Trace
 
 STYLES = {
     Status.open: "quiet",

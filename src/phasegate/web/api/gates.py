@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from phasegate.app.cursor import part
-from phasegate.app.gate_view import view_gate
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
+from phasegate.reports.gate import view_gate
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner

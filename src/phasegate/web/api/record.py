@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from phasegate.app.trace import approvals_by
+from phasegate.reports.trace import approvals_by
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads
 from phasegate.web.parts import Served

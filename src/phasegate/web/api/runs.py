@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
-from phasegate.app.backlog import Backlog
 from phasegate.app.cursor import part
-from phasegate.app.run_view import event_json, run_json, whole_run_json
 from phasegate.app.standing import attended
-from phasegate.app.trace import trace_of
 from phasegate.core import canonical
 from phasegate.ledger import Run
+from phasegate.reports.backlog import Backlog
+from phasegate.reports.run import event_json, run_json, whole_run_json
+from phasegate.reports.trace import trace_of
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
 from phasegate.web.api.cursor import After, Limit

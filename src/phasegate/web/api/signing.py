@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from phasegate.app.delegations import delegation_json, drawn_up, standing
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
+from phasegate.reports.delegations import delegation_json, drawn_up, standing
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.app.backlog import Backlog
 from phasegate.core import InvalidInput
+from phasegate.reports.backlog import Backlog
 from phasegate.web.parts import Served
 from phasegate.web.who import Filled, Person
 

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.app.delegations import standing
 from phasegate.core import PhasegateError
 from phasegate.identity import Session
 from phasegate.ledger import Delegation
+from phasegate.reports.delegations import standing
 from phasegate.web import deciding
 from phasegate.web.parts import Parts, Served
 from phasegate.web.problems import Problem, problem_of

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.app import said
-from phasegate.app.gate_view import GateView, view_gate
-from phasegate.app.trace import Row, requirement_rows, trace_of
 from phasegate.core import InvalidInput, PhasegateError, worst_first
 from phasegate.identity import Session
 from phasegate.ledger import GateRecord, GateStatus
+from phasegate.reports.gate import GateView, view_gate
+from phasegate.reports.gate_text import permissions, question, review_size
+from phasegate.reports.trace import Row, requirement_rows, trace_of
 from phasegate.web import deciding
 from phasegate.web.diff import files
 from phasegate.web.parts import Parts, Served
@@ -71,14 +71,14 @@ async def _page(
         problem.status if problem else 200,
         view=view,
         row=row,
-        asks=said.asks(view, row, asked=asked),
-        weighs=said.weighs(view),
+        asks=question(view, row, asked=asked),
+        weighs=review_size(view),
         files=files(view.changes),
         findings=worst_first(view.findings),
         rules=sorted({rule_of(finding) for finding in view.blocking}),
         trace=rows,
         untraced=why,
-        permissions=await run_in_threadpool(said.permissions, parts.app, view),
+        permissions=await run_in_threadpool(permissions, parts.app, view),
         open=gate.status is GateStatus.open,
         approvals=view.approvals(parts.app.clock.now()),
         mine=mine,

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from phasegate.app.asking import waits
 from phasegate.app.standing import unattended
+from phasegate.reports.tool_requests import waits
 from phasegate.web.parts import Served
 from phasegate.web.who import Person
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from phasegate.app.trace import approvals_by
+from phasegate.reports.trace import approvals_by
 from phasegate.web.parts import Served
 from phasegate.web.who import Person
 from phasegate.web.words import day

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from phasegate.app.asking import waits
-from phasegate.app.made import made
-from phasegate.app.mirror.seen import by_hand, outside
-from phasegate.app.progress import State, progress
 from phasegate.app.standing import attended, is_unattended
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.reports.external_links import by_hand, outside
+from phasegate.reports.outputs import made
+from phasegate.reports.progress import State, progress
+from phasegate.reports.tool_requests import waits
 from phasegate.web.live import POLL_SECONDS, frame, streaming
 from phasegate.web.parts import Parts, Served
 from phasegate.web.picture import draw

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.app.asking import waits, with_changes
 from phasegate.core import PhasegateError
 from phasegate.identity import Session
+from phasegate.reports.tool_requests import waits, with_changes
 from phasegate.web import deciding
 from phasegate.web.diff import files
 from phasegate.web.parts import Parts, Served

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from phasegate.app.gate_card import title_of
 from phasegate.core import PhasegateError, Refused, digest
 from phasegate.identity import Unlock
 from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
+from phasegate.reports.gate_card import title_of
 from phasegate.tools.slack.cards import remark_view
 from phasegate.web import deciding
 from phasegate.web.parts import Parts

@@ -1,7 +1,7 @@
 """What a card and a person are told, after something was decided or refused."""
 
-from phasegate.app.gate_card import current, gate_card
 from phasegate.ledger import GateRecord, GateStatus
+from phasegate.reports.gate_card import current, gate_card
 from phasegate.tools.slack.cards import FACTS, Card, Fact, Link, answered, asking
 from phasegate.web.parts import Parts
 from phasegate.web.problems import Problem

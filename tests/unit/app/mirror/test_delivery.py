@@ -11,11 +11,11 @@ from phasegate.app import open_app
 from phasegate.app.config import Mirror
 from phasegate.app.mirror.delivery import channels, delivered, undelivered
 from phasegate.app.mirror.looks import follower_of
-from phasegate.app.mirror.seen import outside as outside_of
-from phasegate.app.mirror.seen import remarks
 from phasegate.app.mirror.wishes import grant_all
 from phasegate.core import FixedClock
 from phasegate.ledger import DecisionKind, Mirrors
+from phasegate.reports.external_links import outside as outside_of
+from phasegate.reports.external_links import remarks
 from phasegate.workspace.scaffold import Approver
 from unit.app.mirror.parts import EVERYTHING, KEY, RELEASED, TASKS, Desk, Inside, Outside, mirrored, outside
 from unit.authors.small import FOLDER, NOW, laid

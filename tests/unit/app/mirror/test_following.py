@@ -9,10 +9,10 @@ from phasegate.app.config import JiraMirror, Mirror
 from phasegate.app.mirror.digests import Digests
 from phasegate.app.mirror.hand import TicketWatch
 from phasegate.app.mirror.looks import follower_of
-from phasegate.app.mirror.seen import by_hand
-from phasegate.app.mirror.seen import outside as outside_of
 from phasegate.app.mirror.wishes import grant_all
 from phasegate.ledger import Comment, DecisionKind, Mirrored, Mirrors, Waiver
+from phasegate.reports.external_links import by_hand
+from phasegate.reports.external_links import outside as outside_of
 from phasegate.tools.service import mark_of
 from phasegate.workflow import sweep
 from phasegate.workflow.steadiness import STEADY

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phasegate.app.mirror.digests import Digests
-from phasegate.app.mirror.seen import remarks
+from phasegate.reports.external_links import remarks
 from unit.app.mirror.parts import EVERYTHING, RELEASED, Outside, mirrored, outside
 
 RECORD = (

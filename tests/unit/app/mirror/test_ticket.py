@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from phasegate.app.mirror.hand import TicketWatch
-from phasegate.app.mirror.seen import by_hand, remarks
 from phasegate.ledger import DecisionKind
+from phasegate.reports.external_links import by_hand, remarks
 from services.jira import JiraService
 from services.jira_state import WORKFLOW, Issue, Transition
 from unit.app.mirror.parts import RELEASED, TASKS, Desk, Outside, mirrored, outside

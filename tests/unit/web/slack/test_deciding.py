@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app.gate_card import current
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
+from phasegate.reports.gate_card import current
 from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack import telling
 from phasegate.web.slack.clicks import Click

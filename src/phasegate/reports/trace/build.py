@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from phasegate.app.trace.gaps import gaps
-from phasegate.app.trace.model import Link, Node, Trace
-from phasegate.app.trace.of_run import of_run
-from phasegate.app.trace.of_spec import of_spec
-from phasegate.app.trace.of_tree import of_tree
-from phasegate.app.trace.record import Record
+from phasegate.reports.trace.gaps import gaps
+from phasegate.reports.trace.model import Link, Node, Trace
+from phasegate.reports.trace.of_run import of_run
+from phasegate.reports.trace.of_spec import of_spec
+from phasegate.reports.trace.of_tree import of_tree
+from phasegate.reports.trace.record import Record
 
 
 def trace(record: Record) -> Trace:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from phasegate.app.app import App
-from phasegate.app.cost import Cost, cost_of
-from phasegate.app.quorum import approved, counted
 from phasegate.core import Finding, PhasegateError
 from phasegate.ledger import Event, GateRecord, Look, Run
+from phasegate.reports.approvals import approved, counted
+from phasegate.reports.cost import Cost, cost_of
 from phasegate.team import Card, Phase
 from phasegate.workflow import Gatekeeper, Register, findings_of
 

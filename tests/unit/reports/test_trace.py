@@ -12,20 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from phasegate.app import open_app
-from phasegate.app.trace import (
-    Kind,
-    Passage,
-    Record,
-    Status,
-    Trace,
-    approvals_by,
-    find,
-    requirement_rows,
-    trace,
-    trace_of_spec,
-    walk_json,
-)
-from phasegate.app.trace.record import in_order
 from phasegate.authors import Facts
 from phasegate.cli.root import root
 from phasegate.core import UsageError
@@ -43,6 +29,20 @@ from phasegate.ledger import (
     RunStatus,
     Statement,
 )
+from phasegate.reports.trace import (
+    Kind,
+    Passage,
+    Record,
+    Status,
+    Trace,
+    approvals_by,
+    find,
+    requirement_rows,
+    trace,
+    trace_of_spec,
+    walk_json,
+)
+from phasegate.reports.trace.record import in_order
 from unit.authors.small import FOLDER, laid
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from phasegate.app.trace.model import Kind, Link, Node, Origin, Source
-from phasegate.app.trace.record import Part, Passage, Record
 from phasegate.ledger import Decision, Event, GateStatus
+from phasegate.reports.trace.model import Kind, Link, Node, Origin, Source
+from phasegate.reports.trace.record import Part, Passage, Record
 from phasegate.workflow import judged
 
 TESTS = "tests-pass"

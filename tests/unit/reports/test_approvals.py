@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from phasegate.app.quorum import approvals, approved
 from phasegate.ledger import Decision, DecisionKind, GateKey, Statement
+from phasegate.reports.approvals import approvals, approved
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 

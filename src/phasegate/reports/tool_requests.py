@@ -1,6 +1,5 @@
 """Tools that a run met and that wait for a manager: what they are, what changed in them, and until when they wait."""
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
+from phasegate.ledger.descriptions import readable
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.granting import standing_grants
 from phasegate.workspace import Change, changes
@@ -115,13 +115,6 @@ async def with_changes(app: App, wait: Wait) -> Wait:
     before = {asked.tool: readable(told[asked.old]) for asked in wait.tools if asked.old in told}
     after = {asked.tool: readable(told[asked.mark]) for asked in wait.tools if asked.mark in told}
     return replace(wait, changes=tuple(changes(before, after)))
-
-
-def readable(told: str) -> bytes:
-    """A description as a person reads it: the words, then all else as JSON."""
-    said = json.loads(told)
-    words = str(said.pop("description", ""))
-    return f"{words}\n\n{json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False)}\n".encode()
 
 
 def _standing(app: App, events: Sequence[Event], grants: Sequence[ToolGrant]) -> Iterable[Asked]:

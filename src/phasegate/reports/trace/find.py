@@ -2,8 +2,8 @@
 
 import difflib
 
-from phasegate.app.trace.model import Node, Trace
 from phasegate.core import UsageError
+from phasegate.reports.trace.model import Node, Trace
 
 
 def find(trace: Trace, name: str) -> list[Node]:

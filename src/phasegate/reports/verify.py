@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from phasegate.app.app import App
-from phasegate.app.bundle import bundle, released_gate
-from phasegate.app.earlier import earlier
 from phasegate.authors import digests_path
 from phasegate.core import Parked, Refused, digest
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
@@ -14,6 +12,8 @@ from phasegate.ledger.bundle import read_bundle
 from phasegate.ledger.people import Known, People
 from phasegate.ledger.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
+from phasegate.reports.bundle import bundle, released_gate
+from phasegate.reports.earlier_releases import earlier
 
 
 async def verify(app: App, run: Run) -> list[Claim]:

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.approved import approved_before
-from phasegate.app.asking import Wait, waits
-from phasegate.app.cost import Cost, cost_of
-from phasegate.app.mirror.seen import ByHand, by_hand
-from phasegate.app.quorum import approvals, approved, said_json
 from phasegate.core import Finding, UsageError
 from phasegate.ledger import Decision, DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.reports.approvals import approvals, approved, said_json
+from phasegate.reports.cost import Cost, cost_of
+from phasegate.reports.external_links import ByHand, by_hand
+from phasegate.reports.last_approval import approved_before
+from phasegate.reports.tool_requests import Wait, waits
 from phasegate.team import Phase
 from phasegate.workflow import findings_of, judged
 from phasegate.workspace import Change, changes

@@ -5,11 +5,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.bundle import bundle, released_gate
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
 from phasegate.ledger.bundle import read_bundle
 from phasegate.ledger.people import Known, People
 from phasegate.ledger.proof import prove
+from phasegate.reports.bundle import bundle, released_gate
 from phasegate.workflow.reports import onto
 
 

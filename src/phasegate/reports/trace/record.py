@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from phasegate.app.trace.model import Link, Node, Origin, Source
 from phasegate.authors import Facts
 from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run
+from phasegate.reports.trace.model import Link, Node, Origin, Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from phasegate.app.progress import PhaseProgress, State, progress
 from phasegate.ledger import Event
+from phasegate.reports.progress import PhaseProgress, State, progress
 from phasegate.team import Flow
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.app import open_app
 from phasegate.app.account import account
 from phasegate.app.engine import engine
-from phasegate.app.verify import verify
 from phasegate.core import Parked, canonical
 from phasegate.ledger import PrivateKey
+from phasegate.reports.verify import verify
 from unit.authors.small import FOLDER, laid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from phasegate.app.trace.gaps import of
-from phasegate.app.trace.model import Kind, Node, Trace
-from phasegate.app.trace.of_run import TESTS
+from phasegate.reports.trace.gaps import of
+from phasegate.reports.trace.model import Kind, Node, Trace
+from phasegate.reports.trace.of_run import TESTS
 
 
 class Status(StrEnum):

@@ -3,12 +3,12 @@
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.asking import waits
-from phasegate.app.made import made
-from phasegate.app.mirror.seen import by_hand, outside
-from phasegate.app.progress import progress
 from phasegate.app.standing import attended
 from phasegate.ledger import Event, Run, RunStatus
+from phasegate.reports.external_links import by_hand, outside
+from phasegate.reports.outputs import made
+from phasegate.reports.progress import progress
+from phasegate.reports.tool_requests import waits
 
 
 def run_json(run: Run, *, attended: bool) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from phasegate.app.app import App
-from phasegate.app.gate_view import GateView, view_gate
-from phasegate.app.inbox import Inbox, Waiting
-from phasegate.app.mirror.seen import Outside, outside
-from phasegate.app.quorum import named
-from phasegate.app.said import asks, weighs
 from phasegate.app.words import PAST, count, stamp
 from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Statement
+from phasegate.reports.approvals import named
+from phasegate.reports.external_links import Outside, outside
+from phasegate.reports.gate import GateView, view_gate
+from phasegate.reports.gate_text import question, review_size
+from phasegate.reports.inbox import Inbox, Waiting
 from phasegate.runbooks.inventory import Counted, Inventory
 
 _VOID = "This gate is void. Nothing can be decided on it any more."
@@ -74,7 +74,7 @@ def _came(app: App, view: GateView, row: Waiting) -> str:
     match view.gate.status:
         case GateStatus.open:
             so_far = view.approvals(app.clock.now())
-            return "\n".join(filter(None, [asks(view, row, asked=True), weighs(view), so_far]))
+            return "\n".join(filter(None, [question(view, row, asked=True), review_size(view), so_far]))
         case GateStatus.decided:
             return (
                 "\n".join(line for decision in view.said for line in _said(decision.statement, app.config.mirror.zone))

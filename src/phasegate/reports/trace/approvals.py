@@ -6,9 +6,9 @@ from datetime import UTC, date
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.trace.record import in_order
 from phasegate.core import UsageError
 from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run, RunStatus
+from phasegate.reports.trace.record import in_order
 
 
 @dataclass(frozen=True, kw_only=True)

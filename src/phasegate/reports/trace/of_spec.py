@@ -1,7 +1,7 @@
 """What the spec asks for: requirements, success criteria, acceptance criteria."""
 
-from phasegate.app.trace.model import Kind, Link, Node
-from phasegate.app.trace.record import Part, Record, at
+from phasegate.reports.trace.model import Kind, Link, Node
+from phasegate.reports.trace.record import Part, Record, at
 from phasegate.spec import Spec, mentions, read_spec
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from phasegate.app.trace.model import Gap, Kind, Node, Trace
-from phasegate.app.trace.of_run import TESTS
-from phasegate.app.trace.of_tree import kind_of
-from phasegate.app.trace.record import Record
+from phasegate.reports.trace.model import Gap, Kind, Node, Trace
+from phasegate.reports.trace.of_run import TESTS
+from phasegate.reports.trace.of_tree import kind_of
+from phasegate.reports.trace.record import Record
 
 
 def gaps(trace: Trace, record: Record) -> Iterator[Gap]:

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 
 from phasegate.app.app import App
-from phasegate.app.gate_view import GateView
-from phasegate.app.inbox import Waiting
 from phasegate.app.words import count, role
 from phasegate.ledger import DecisionKind
+from phasegate.reports.gate import GateView
+from phasegate.reports.inbox import Waiting
 
 POLICY = "iam-policy.json"
 
 
-def asks(view: GateView, row: Waiting, *, asked: bool) -> str:
+def question(view: GateView, row: Waiting, *, asked: bool) -> str:
     """What was handed in; and, to whom it is asked, what an approval does."""
     authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
     who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
@@ -22,7 +22,7 @@ def asks(view: GateView, row: Waiting, *, asked: bool) -> str:
     return f"{told} If you approve: {view.choices[DecisionKind.approve]}." if asked else told
 
 
-def weighs(view: GateView) -> str:
+def review_size(view: GateView) -> str:
     """How much there is to read, and what is objected to."""
     lines = f"+{sum(c.added for c in view.changes):,} −{sum(c.removed for c in view.changes):,} lines"
     found = count(len(view.findings), "finding") if view.findings else "no findings"

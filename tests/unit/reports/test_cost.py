@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from phasegate.app.cost import cost_of
 from phasegate.ledger import Event
+from phasegate.reports.cost import cost_of
 from phasegate.team import Team, load_team
 from phasegate.team.surface import Surface
 

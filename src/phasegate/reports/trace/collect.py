@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from phasegate.app.app import App
 from phasegate.app.here import Folder
-from phasegate.app.trace.build import trace
-from phasegate.app.trace.model import Trace
-from phasegate.app.trace.record import Passage, Record, in_order
 from phasegate.authors import Facts
 from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.reports.trace.build import trace
+from phasegate.reports.trace.model import Trace
+from phasegate.reports.trace.record import Passage, Record, in_order
 
 
 async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:

@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from phasegate.app.trace.model import Kind, Link, Node
-from phasegate.app.trace.record import Part, Record, at
+from phasegate.reports.trace.model import Kind, Link, Node
+from phasegate.reports.trace.record import Part, Record, at
 from phasegate.spec import mentions, named_tests, tasks_of
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -1,0 +1,1 @@
+"""Read models: each object that a face shows, typed once for terminal, REST and MCP."""
