@@ -6,11 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from bench.measure import Row
 from phasegate.core import SystemClock
-from phasegate.ledger import Event, Ledger, PrivateKey
+from phasegate.ledger import Event, Ledger, unlock_key
 from phasegate.store import Database
 
 BAR = 2.0
@@ -38,7 +36,8 @@ async def job() -> list[Row]:
 async def _events(path: Path) -> list[Event]:
     database = await Database.open(path)
     try:
-        ledger = Ledger(database, SystemClock(), PrivateKey(Ed25519PrivateKey.generate()))
+        # Events are read only where the key that signed them is known, which lies beside the database.
+        ledger = Ledger(database, SystemClock(), unlock_key(path.with_name("system.key"), None))
         return [event for run in await ledger.runs() for event in await ledger.events(run.id)]
     finally:
         await database.close()

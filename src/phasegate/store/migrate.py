@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from phasegate.core import InvalidInput
 from phasegate.store.copies import keep_copy
 
-NEWEST = "0008"
+NEWEST = "0009"
 
 
 def upgrade(engine: sa.Engine) -> None:

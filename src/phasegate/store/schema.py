@@ -92,7 +92,7 @@ events = sa.Table(
     sa.Column("before", sa.LargeBinary(32), nullable=False),
     sa.Column("signature", sa.LargeBinary(64), nullable=False),
     sa.UniqueConstraint("run", "key"),
-    sqlite_with_rowid=False,
+    # With row ids: a row of 1 KB, as a gate's, would take a page of its own in a table without them.
 )
 
 effects = sa.Table(

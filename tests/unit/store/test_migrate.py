@@ -3,6 +3,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -11,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import phasegate.store
+from phasegate.core import InvalidInput
 from phasegate.store import Database
 from phasegate.store.database import sync_engine
 from phasegate.store.files import siblings
@@ -87,3 +89,15 @@ def test_a_copy_is_kept_before_a_migration_and_the_newest_copies_stay(tmp_path: 
 
 def test_the_newest_is_the_head_of_the_scripts() -> None:
     assert ScriptDirectory(str(FOLDER)).get_heads() == [NEWEST]
+
+
+def test_runs_from_before_the_first_release_are_refused_and_stay(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    _made(path, "0008")
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("insert into events values ('a', 1, 'run', 0, '{}', x'', x'')")
+    with pytest.raises(InvalidInput, match="from before the first release") as refused:
+        asyncio.run(_opened(path))
+    assert "phasegate.db" in str(refused.value.fix)
+    with closing(sqlite3.connect(path)) as old:
+        assert old.execute("select count(*) from events").fetchone() == (1,)
