@@ -1,4 +1,4 @@
-"""Files that are on disk once they are written, and that belong to their owner alone."""
+"""Files that are on disk once they are written and belong to their owner alone; locks, and pipes of subprocesses."""
 
 import errno
 import fcntl
@@ -6,9 +6,12 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal, TextIO, overload
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, overload
 
 from phasegate.core.errors import Exhausted
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 OWNER_FOLDER, OWNER_FILE = 0o700, 0o600
 """Modes that let nobody but the owner in."""
@@ -86,3 +89,9 @@ def sync_folder(path: Path) -> None:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, OWNER_FILE)
+
+
+def close_pipes(process: "Process") -> None:
+    """Close a subprocess's pipes, whose other ends a process that escaped may hold open for good."""
+    transport: Any = vars(process)["_transport"]  # asyncio has no public way to it
+    transport.close()

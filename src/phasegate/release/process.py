@@ -1,4 +1,4 @@
-"""Runs a command of the release that is not hostile, such as pip, away from the caller's environment."""
+"""Commands of the release that are not hostile, such as pip, run away from the caller's environment."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from phasegate.core.files import close_pipes
+
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """How a command ended."""
+    """Exit code and output of a command that ended."""
 
     exit_code: int
     stdout: str
@@ -21,12 +23,12 @@ class Ran:
 
     @property
     def tail(self) -> str:
-        """The last of what it said, for an error message."""
+        """End of its output, for an error message."""
         return (self.stderr.strip() or self.stdout.strip())[-800:]
 
 
 async def run(command: Sequence[str], *, env: Mapping[str, str], seconds: float) -> Ran:
-    """Runs a command with `env`, a search path and an empty home, and nothing else of the caller's environment.
+    """Run a command with `env`, a search path and an empty home, and nothing else of the caller's environment.
 
     Raises:
         TimeoutError: It took longer; it has been ended, with all that it started.
@@ -47,6 +49,7 @@ async def run(command: Sequence[str], *, env: Mapping[str, str], seconds: float)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            close_pipes(process)
     return Ran(
         exit_code=process.returncode or 0, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace")
     )

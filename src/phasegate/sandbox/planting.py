@@ -1,4 +1,4 @@
-"""A function that nothing calls, planted in a module: whoever measures coverage honestly finds that it never ran."""
+"""A function that nothing calls, planted in a module: an honest measurement of coverage finds that it never ran."""
 
 import ast
 import random
@@ -34,19 +34,22 @@ def planted(content: bytes, chance: random.Random) -> Planted:
 
 
 def statements(content: bytes) -> frozenset[int]:
-    """Lines of a module's statements, as coverage counts them; none of a file that is not Python."""
+    """Return the lines of a module's statements as coverage counts them, or none where it is not Python."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "module.py"
         file.write_bytes(content)
+        measure = coverage.Coverage(data_file=None, config_file=False)
         try:
-            _, found, _, _, _ = coverage.Coverage(data_file=None, config_file=False).analysis2(str(file))
+            _, found, _, _, _ = measure.analysis2(str(file))
         except coverage.CoverageException:
             return frozenset()
+        finally:
+            measure.get_data().close(force=True)  # its database in memory stays open otherwise
     return frozenset(found)
 
 
 def _gaps(content: bytes) -> list[int]:
-    """Indices of the lines that are two above a function or class of the module's own level."""
+    """Return the indices of the lines two above a function or class of the module's own level."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""Starts a process, watches what it uses, and ends it with everything it started."""
+"""Supervision of one process: its start, its limits, and its end with everything it started."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phasegate.core.files import close_pipes
 from phasegate.sandbox import usage
 from phasegate.sandbox.limits import Limit, Limits, Outcome
 
@@ -23,7 +24,7 @@ class _Capture:
     taken: bytearray
 
     async def read(self) -> Limit | None:
-        """Reads to the end, or to the cap."""
+        """Read to the end, or to the cap."""
         while chunk := await self.stream.read(_CHUNK):
             room = self.cap - len(self.taken)
             self.taken += chunk[:room]
@@ -32,13 +33,13 @@ class _Capture:
         return None
 
     async def drain(self) -> None:
-        """Reads to the end and forgets: the process counts as ended only when its pipes are."""
+        """Read to the end and forget: the process counts as ended only when its pipes are."""
         while await self.stream.read(_CHUNK):
             pass
 
 
 async def supervise(command: Sequence[str], *, top: Path, limits: Limits) -> Outcome:
-    """Runs the command with an empty environment until it ends or meets a limit.
+    """Run the command with an empty environment until it ends or meets a limit.
 
     Args:
         command: Program and arguments, sandbox included.
@@ -64,6 +65,7 @@ async def supervise(command: Sequence[str], *, top: Path, limits: Limits) -> Out
         await usage.end_tree(process.pid)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(c.drain() for c in captures), process.wait()), _GRACE_SECONDS)
+        close_pipes(process)
     code = process.returncode if process.returncode is not None else -9
     return Outcome(
         exit_code=code if code >= 0 else 128 - code,

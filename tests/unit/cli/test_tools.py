@@ -162,4 +162,5 @@ def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) 
     insert = "insert into grants (digest, payload, key_id, signature) values (:digest, :payload, :key_id, :signature)"
     with engine.begin() as connection:
         connection.execute(text(insert), row)
+    engine.dispose()
     assert listed()["waits"]

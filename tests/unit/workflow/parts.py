@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -201,8 +201,16 @@ class Desk:
 async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]:
     workspace = _workspace(team)
     await _migrated(team.database)
-    database = await Database.open(team.database, guard)
-    queue = await Queue.open(team.database)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(team.database, guard)
+        stack.push_async_callback(database.close)
+        queue = await Queue.open(team.database)
+        stack.callback(queue.close)
+        yield await stack.enter_async_context(_at_work(team, workspace, database, queue))
+
+
+@asynccontextmanager
+async def _at_work(team: Team, workspace: Workspace, database: Database, queue: Queue) -> AsyncIterator[Desk]:
     ledger = Ledger(database, team.clock, team.system, queue.dispatch)
     keeper = Gatekeeper(
         flow=team.flow,
@@ -232,8 +240,6 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
         database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger
     ) as parts:
         yield Desk(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
-    queue.close()
-    await database.close()
 
 
 def _workspace(team: Team) -> Workspace:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -277,7 +278,7 @@ async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_pa
         await d.segments.advance(run)
         await approve(d, run)
         if edited:
-            with sqlite3.connect(house.team.database) as database:
+            with closing(sqlite3.connect(house.team.database)) as database, database:
                 database.execute("update events set body = replace(body, '3 of 3', '4 of 4') where key like 'check:%'")
             with pytest.raises(Refused, match="does not hold"):
                 await d.segments.advance(run)

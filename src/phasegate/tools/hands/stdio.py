@@ -15,7 +15,7 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 
-from phasegate.core.files import open_owned
+from phasegate.core.files import close_pipes, open_owned
 from phasegate.core.secrets import without_secrets
 
 MOST_BYTES = 16 * 2**20
@@ -160,6 +160,7 @@ async def _end(process: Process) -> None:
     _send(process, signal.SIGKILL)
     with suppress(TimeoutError, ValueError):  # what was not read keeps its pipes open
         await asyncio.wait_for(asyncio.gather(_emptied(process.stdout), _emptied(process.stderr)), _GRACE_SECONDS)
+    close_pipes(process)
 
 
 async def _emptied(stream: asyncio.StreamReader | None) -> None:
