@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,12 @@ ESCAPES = "import os, time\nif not os.fork():\n    os.setsid()\n    os.fork() an
 
 
 @pytest.fixture
-def unclosed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def unclosed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the collector finds open."""
     found: list[str] = []
     gc.collect()
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: found.append(str(unraisable.exc_value)))
-    yield found
+    return found
 
 
 def test_pipes_that_another_process_holds_are_closed(unclosed: list[str]) -> None:
