@@ -55,7 +55,7 @@ class Looker:
         try:
             counted = [row for account in aws.accounts for row in await self._counted(hands, step, account)]
         except PhasegateError as error:
-            return Inventory(operation=step.op, trouble=str(error))
+            return Inventory(operation=step.op, trouble=error.full_text)
         return Inventory(operation=step.op, counted=tuple(counted))
 
     async def _counted(self, hands: Hands, step: Step, account: str) -> Sequence[Counted]:
@@ -63,8 +63,8 @@ class Looker:
         plain = {name: value for name, value in step.params.items() if not str(value).startswith("=")}
         wish |= {"parameters": plain, "items": step.items or ""}
         answer = await hands.call("aws", "count_resources", **wish)
-        if answer.failed or answer.data is None:
-            raise PhasegateError(answer.text)
+        if answer.error or answer.data is None:
+            raise answer.error or PhasegateError(answer.text)
         rows = answer.data["regions"]
         return [Counted(account=account, **{name: row[name] for name in _KEPT}) for row in rows]
 

@@ -28,6 +28,11 @@ class PhasegateError(Exception):
         super().__init__(message)
         self.fix = fix
 
+    @property
+    def full_text(self) -> str:
+        """The message, and the fix where there is one."""
+        return f"{self}; {self.fix}" if self.fix else str(self)
+
 
 class Unknown(PhasegateError):
     """Nobody knows whether a call that writes did what it was to do."""

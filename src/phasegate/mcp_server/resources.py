@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ResourceError
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.types import Resource, ResourceTemplate
@@ -12,7 +11,7 @@ from pydantic import AnyUrl
 from phasegate.core import PhasegateError, UsageError, visible
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.results import Shown
-from phasegate.tools.serving import OPTIONS, told, versioned
+from phasegate.tools.serving import McpServer, report_of
 
 _RUNS = "phasegate://runs"
 _JSON = "application/json"
@@ -25,12 +24,11 @@ _BELOW = {
 _MOST = 200
 
 
-class Server(FastMCP):
+class Server(McpServer):
     """A server whose resources are the runs; its own templates would let no path with a slash through."""
 
     def __init__(self, instructions: str, reading: Reading) -> None:
-        super().__init__("phasegate", instructions=instructions, **OPTIONS)
-        versioned(self)
+        super().__init__("phasegate", instructions)
         self._reading = reading
 
     async def list_resources(self) -> list[Resource]:
@@ -53,7 +51,7 @@ class Server(FastMCP):
         try:
             found = await self._found(str(uri))
         except PhasegateError as error:
-            raise ResourceError(told(error)) from error
+            raise ResourceError(report_of(error).text()) from error
         return [ReadResourceContents(content=found.model_dump_json(), mime_type=_JSON)]
 
     async def _found(self, uri: str) -> Shown:

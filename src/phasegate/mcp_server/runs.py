@@ -9,7 +9,7 @@ from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, GateName, Limit, RunId
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.specs import READS
-from phasegate.tools.serving import async_tool
+from phasegate.tools.serving import tool
 
 
 def add_runs(server: FastMCP, reading: Reading) -> None:
@@ -19,31 +19,31 @@ def add_runs(server: FastMCP, reading: Reading) -> None:
 
 
 def _add_lists(server: FastMCP, reading: Reading) -> None:
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def list_runs(limit: Limit = 50, cursor: Cursor = "") -> results.RunPage:
         """Lists runs, the newest first."""
         return await reading.runs(limit, cursor)
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def list_gates(limit: Limit = 50, cursor: Cursor = "") -> results.GatePage:
         """Lists gates that wait for a person, the oldest first. Nothing here decides them."""
         return await reading.gates(limit, cursor)
 
 
 def _add_one(server: FastMCP, reading: Reading) -> None:
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def get_run(run: RunId) -> results.WholeRun:
         """Reads a run: where it is, its phases with their steps, its gates, and what it made."""
         return await reading.run(run)
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def list_artifacts(
         run: RunId, gate: GateName = "", limit: Limit = 100, cursor: Cursor = ""
     ) -> results.ArtifactPage:
         """Lists the files that a run made or changed, as they are at a gate; without one, as it committed them last."""
         return await reading.artifacts(run, gate, limit, cursor)
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def read_artifact(
         run: RunId,
         path: Annotated[str, Field(description="from the top of the repository", min_length=1, max_length=4000)],
@@ -56,14 +56,14 @@ def _add_one(server: FastMCP, reading: Reading) -> None:
         """
         return await reading.artifact(run, path, gate, offset)
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def list_findings(
         run: RunId, gate: GateName = "", limit: Limit = 50, cursor: Cursor = ""
     ) -> results.FindingPage:
         """Lists what checks and reviewers object to at a gate of a run, the worst first."""
         return await reading.findings(run, gate, limit, cursor)
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def get_trace(run: RunId, limit: Limit = 100, cursor: Cursor = "") -> results.TracePage:
         """Follows a run's requirements to criteria, tasks, code, tests, evidence, decisions and release."""
         return await reading.trace(run, limit, cursor)

@@ -15,7 +15,7 @@ from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.reports.backlog import Backlog
 from phasegate.reports.run import run_json
-from phasegate.tools.serving import WRITE, async_tool
+from phasegate.tools.serving import WRITE, tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 ADDS = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
@@ -33,7 +33,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         by: who begins a run; asked at each.
     """
 
-    @async_tool(server, ADDS)
+    @tool(server, ADDS)
     async def submit_spec(
         name: Annotated[str, Field(description="words in lower case joined by hyphens, such as idle-load-balancers")],
         spec: Annotated[str, Field(description="text of spec.md, in Spec Kit's layout; 1 MiB at most")],
@@ -49,7 +49,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         judged = await (proposals.judge if dry_run else proposals.hand_in)(name, spec, runbook)
         return results.Submitted.of(_submitted(judged, dry_run=dry_run))
 
-    @async_tool(server, READS)
+    @tool(server, READS)
     async def list_specs(limit: Limit = 50, cursor: Cursor = "") -> results.SpecPage:
         """Lists the backlog: specs that no run has taken yet, in the manager's order."""
         backlog = Backlog(app)
@@ -57,7 +57,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         rows = [(await backlog.look(spec)).as_json() for _, spec in shown]
         return results.SpecPage.of({"specs": rows, "next_cursor": following or ""})
 
-    @async_tool(server, WRITE)
+    @tool(server, WRITE)
     async def start_run(spec: SpecFolder) -> results.Begun:
         """Begins a run of a spec of the backlog; a worker takes it from there, to the first gate.
 

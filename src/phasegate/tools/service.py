@@ -18,6 +18,7 @@ from typing import TypeVar
 from requests import RequestException
 
 from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown
+from phasegate.tools.errors import Absent, Invalid, RateLimited
 
 T = TypeVar("T")
 
@@ -59,20 +60,6 @@ class BadAnswer(Exception):
         super().__init__(status)
         self.status, self.headers = status, headers
         self.text = " ".join(text.split())[:_LONGEST]
-
-
-class Absent(Refused):
-    """There is no such thing, or the account may not see it."""
-
-    def __init__(self, message: str, *, reason: str = "not-found", fix: str = "") -> None:
-        super().__init__(message, reason=reason, fix=fix)
-
-
-class Invalid(Refused):
-    """The service does not take what was sent, and will not take it later."""
-
-    def __init__(self, message: str, *, reason: str = "invalid", fix: str = "") -> None:
-        super().__init__(message, reason=reason, fix=fix)
 
 
 class Unclear(PhasegateError):
@@ -133,7 +120,7 @@ class Calls:
                 pause = _retry_after(bad.headers, datetime.now(UTC))
                 if pause > left:
                     says = f"{self.service} asks to wait {pause:.0f} s before the next call"
-                    raise Exhausted(says, fix="call again after that; it was not done") from bad
+                    raise RateLimited(says, retry_after=pause, fix="call again after that; it was not done") from bad
                 left -= max(pause, 0.1)
                 self.patience.sleep(pause)
             except (RequestException, ValueError, KeyError, TypeError) as error:

@@ -1,40 +1,33 @@
-"""What our MCP servers share: a tool is a typed function, its errors say what to do, and HTTP asks for a token."""
+"""What our MCP servers share: typed functions as tools, errors with their type, and a token for HTTP."""
 
 import asyncio
 import functools
 import hmac
+import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
-from mcp.types import ToolAnnotations
-from pydantic import BaseModel, ConfigDict
+from mcp.types import CallToolResult, ContentBlock, ToolAnnotations
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, Unknown
-from phasegate.tools.cleaning import clean
+from phasegate.core import InvalidInput, Missing, PhasegateError
+from phasegate.tools.errors import ErrorReport, error_result
 
 TOKEN = "PHASEGATE_MCP_TOKEN"  # noqa: S105 - the name of a variable
-"""What a client of a server on HTTP shows as its bearer token."""
+"""The variable with the bearer token that clients of a server on HTTP send."""
 
 READ = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=True)
 WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=False, openWorldHint=True)
 KEYED_WRITE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=True)
 """A write that happens once for a key, or ends in the same state however often it is asked for."""
-
-OPTIONS: Mapping[str, Any] = {"log_level": "WARNING", "stateless_http": True, "json_response": True}
-"""How our servers are built."""
-_FINDINGS = 20
-"""How many an error tells."""
-
-_REASONS = {Unknown: "unknown", InvalidInput: "invalid"}
-"""The reasons of errors that carry none of their own."""
 
 _COMMAND = re.compile(r"\bphasegate ([a-z]+)")
 _TOOLS = {
@@ -48,83 +41,67 @@ _TOOLS = {
 }
 """Commands, and the tools of the server `phasegate` that do the same."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
-Server = TypeVar("Server", bound=FastMCP)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Result(BaseModel):
-    """What a tool answers; its fields are the tool's output schema."""
+    """An answer of a tool; the fields are the tool's output schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def new_server(name: str, instructions: str) -> FastMCP:
-    """An MCP server without tools yet."""
-    return versioned(FastMCP(name, instructions=instructions, **OPTIONS))
+class McpServer(FastMCP):
+    """A server that reports Phasegate's version, and errors with their type."""
+
+    def __init__(self, name: str, instructions: str) -> None:
+        super().__init__(name, instructions=instructions, log_level="WARNING", stateless_http=True, json_response=True)
+        self._mcp_server.version = version("phasegate")  # the library reports its own otherwise
+
+    async def call_tool(  # type: ignore[override] # the protocol's layer below takes whole results too
+        self, name: str, arguments: dict[str, Any]
+    ) -> Sequence[ContentBlock] | dict[str, Any] | CallToolResult:
+        """Call a tool, and report its error as a result."""
+        try:
+            return await super().call_tool(name, arguments)
+        except ToolError as error:
+            return error_result(report_of(_cause(name, error)))
 
 
-def versioned(server: Server) -> Server:
-    """Return the server, which says Phasegate's version of itself and not that of the protocol's library."""
-    server._mcp_server.version = version("phasegate")
-    return server
+def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[F], F]:
+    """Make a function a tool of the server: a model reads its docstring, and its types are the schema.
 
-
-def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Makes a blocking function a tool of the server: its docstring is what the model reads, its types the schema.
-
-    The function runs in a thread. A `PhasegateError` becomes the tool's error, with what to do next.
+    A blocking function runs in a thread.
     """
 
-    def register(function: Callable[P, R]) -> Callable[P, R]:
+    def register(function: F) -> F:
         @functools.wraps(function)
-        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with _told():
-                return await asyncio.to_thread(function, *args, **kwargs)
+        async def in_thread(*args: Any, **kwargs: Any) -> Any:
+            return await asyncio.to_thread(function, *args, **kwargs)
 
-        server.add_tool(run, annotations=annotations)
+        server.add_tool(function if inspect.iscoroutinefunction(function) else in_thread, annotations=annotations)
         return function
 
     return register
 
 
-def async_tool(
-    server: FastMCP, annotations: ToolAnnotations
-) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Makes a coroutine function a tool of the server, as `tool` does with a blocking one."""
-
-    def register(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        @functools.wraps(function)
-        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with _told():
-                return await function(*args, **kwargs)
-
-        server.add_tool(run, annotations=annotations)
-        return function
-
-    return register
+def _cause(name: str, error: ToolError) -> PhasegateError:
+    """Return the error that the library wrapped."""
+    cause = error.__cause__
+    if isinstance(cause, PhasegateError):
+        return cause
+    if isinstance(cause, ValidationError) and cause.title == f"{name}Arguments":
+        # Without the values that pydantic's own message repeats: they may be secret.
+        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in cause.errors(include_url=False)]
+        return InvalidInput(f"the arguments do not fit: {'; '.join(wrong[:5])}", fix="call it as its schema says")
+    return PhasegateError(str(error))
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except PhasegateError as error:
-        raise ToolError(told(error)) from error
-
-
-def told(error: PhasegateError) -> str:
-    """What happened, what to do next, and the first findings of what does not hold; nothing hidden in it.
-
-    For programs the reason stands at the end: `… (reason: conflict)`; `unknown` where nobody knows whether it was done,
-    `invalid` where the arguments are refused.
-    """
-    findings = error.findings if isinstance(error, InvalidInput) else ()
-    reason = error.reason if isinstance(error, Refused) else _REASONS.get(type(error), "")
-    lines = [f"{error}; {error.fix}" if error.fix else str(error)]
-    lines += [f"{finding.where}: {finding.message} → {finding.fix}" for finding in findings[:_FINDINGS]]
-    lines = list(map(over_mcp, lines))
-    return clean("\n".join(lines)) + (f" (reason: {reason})" if reason else "")
+def report_of(error: PhasegateError) -> ErrorReport:
+    """Describe an error for a client of MCP, whose advice names tools instead of commands."""
+    report = ErrorReport.of(error)
+    findings = tuple(replace(each, fix=over_mcp(each.fix)) for each in report.findings)
+    advice = {"message": over_mcp(report.message), "fix": over_mcp(report.fix), "findings": findings}
+    return report.model_copy(update=advice)
 
 
 def over_mcp(text: str) -> str:

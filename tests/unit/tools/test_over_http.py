@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from phasegate.core import Missing, PhasegateError, Unknown
 from phasegate.team.servers import ToolServer
 from phasegate.tools.hands import Sessions
-from phasegate.tools.serving import READ, TOKEN, Result, http_app, new_server, tool
+from phasegate.tools.serving import READ, TOKEN, McpServer, Result, http_app, tool
 from services import serve
 from services.faults import Faults
 
@@ -50,7 +50,7 @@ def listening(token: str) -> Iterator[str]:
 
     import uvicorn
 
-    made = new_server("far", "Says things.")
+    made = McpServer("far", "Says things.")
 
     @tool(made, READ)
     def say(text: str) -> Said:

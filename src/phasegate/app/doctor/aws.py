@@ -11,6 +11,7 @@ from phasegate.app.doctor.check import Check, Skipped
 from phasegate.app.tools import Tools
 from phasegate.core import PhasegateError
 from phasegate.team.servers import ToolServer
+from phasegate.tools.hands.answer import answer_of
 
 _LISTING = "ec2:DescribeAvailabilityZones"
 """Whoever may read anything of a region may read this."""
@@ -53,12 +54,11 @@ class _Asking:
         return bool(named or aws.endpoint_url or aws.inventory or any(aws.accounts))
 
     async def _told(self, server: ToolServer, tool: str, /, **arguments: Any) -> Mapping[str, Any]:
-        answer = await self._tools.sessions.call(server, tool, arguments, seconds=60, reads=True)
-        text = "\n".join(getattr(part, "text", "") for part in answer.content)
-        if answer.isError or answer.structuredContent is None:
-            says, _, fix = text.removeprefix(f"Error executing tool {tool}: ").partition("; ")
-            raise PhasegateError(says, fix=fix or "mend what it names")
-        return answer.structuredContent
+        answer = answer_of(await self._tools.sessions.call(server, tool, arguments, seconds=60, reads=True))
+        if answer.error or answer.data is None:
+            raise answer.error or PhasegateError(answer.text, fix="mend what it names")
+        found: Mapping[str, Any] = answer.data
+        return found
 
 
 def _answer(counts: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from phasegate.core import Clock, SystemClock
 from phasegate.tools.aws import results
 from phasegate.tools.aws.client import Aws
-from phasegate.tools.serving import READ, new_server, tool
+from phasegate.tools.serving import READ, McpServer, tool
 
 _INSTRUCTIONS = """\
 Reads AWS: what resources there are, their tags, metrics and cost, and what IAM roles may do. Changes nothing.
@@ -51,7 +51,7 @@ def build(environ: Mapping[str, str], clock: Clock | None = None) -> FastMCP:
     Raises:
         InvalidInput: PHASEGATE_AWS_ROLE is no name of a role.
     """
-    server = new_server("aws", _INSTRUCTIONS)
+    server = McpServer("aws", _INSTRUCTIONS)
     aws = Aws(environ, clock or SystemClock())
     _inventory(server, aws)
     _identities(server, aws)

@@ -12,7 +12,8 @@ from requests import Response
 
 from phasegate.core import UsageError
 from phasegate.tools.confluence import wire
-from phasegate.tools.service import Absent, BadAnswer, Calls, Patience, quoted
+from phasegate.tools.errors import Absent
+from phasegate.tools.service import BadAnswer, Calls, Patience, quoted
 
 T = TypeVar("T", bound=wire.Wire)
 R = TypeVar("R")

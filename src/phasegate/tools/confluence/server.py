@@ -12,7 +12,7 @@ from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.publishing import Draft, Publisher
 from phasegate.tools.confluence.wire import LONGEST
 from phasegate.tools.service import MARK, quoted
-from phasegate.tools.serving import KEYED_WRITE, READ, new_server, setting, tool
+from phasegate.tools.serving import KEYED_WRITE, READ, McpServer, setting, tool
 
 Key = Annotated[str, Field(description="an idempotency key of yours, e.g. adr/0007", min_length=1, max_length=500)]
 Space = Annotated[str, Field(description="a space's key, e.g. OPS", pattern=r"^~?[A-Za-z0-9_.:-]+$", max_length=255)]
@@ -41,7 +41,7 @@ def build(environ: Mapping[str, str]) -> FastMCP:
 
 def serving(client: ConfluenceClient) -> FastMCP:
     """The server on a client."""
-    server, publisher = new_server("confluence", _INSTRUCTIONS), Publisher(client)
+    server, publisher = McpServer("confluence", _INSTRUCTIONS), Publisher(client)
     _add_publishing(server, client, publisher)
     _add_reads(server, client)
     return server

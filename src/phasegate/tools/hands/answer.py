@@ -13,7 +13,9 @@ from mcp.types import (
     Tool,
 )
 
+from phasegate.core import PhasegateError
 from phasegate.tools.cleaning import clean, cleaned
+from phasegate.tools.errors import error_of
 
 LONGEST = 60_000
 """Characters of an answer that are kept."""
@@ -29,8 +31,13 @@ class Answer:
     """Without what nobody sees, without secrets, cut to `LONGEST`."""
     data: Any = None
     """The structured content, where the server gave one and nothing had to be cut; cleaned likewise."""
-    failed: bool = False
-    """Whether the tool says that it failed; the text says why."""
+    error: PhasegateError | None = None
+    """The tool's failure, with its type where the server is ours; the text says the same."""
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the tool failed."""
+        return self.error is not None
 
 
 def answer_of(result: CallToolResult) -> Answer:
@@ -40,7 +47,8 @@ def answer_of(result: CallToolResult) -> Answer:
     cut = len(text) > LONGEST
     more = f"\n({len(whole) - LONGEST:,} more characters were cut off)" if cut else ""
     data, left_out = _data(result) if not cut else (None, "")
-    return Answer(text=text[:LONGEST] + more + left_out, data=data, failed=bool(result.isError))
+    shown = text[:LONGEST] + more + left_out
+    return Answer(text=shown, data=data, error=error_of(result, shown))
 
 
 def _text(part: ContentBlock) -> str:

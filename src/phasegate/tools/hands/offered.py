@@ -29,7 +29,7 @@ class OfferedTool(BaseTool):
         try:
             answer = await self.call(arguments)
         except PhasegateError as error:
-            raise ToolException(f"{error}; {error.fix}" if error.fix else str(error)) from error
+            raise ToolException(error.full_text) from error
         said = as_data(as_text(answer), self.source)
         if answer.failed:
             raise ToolException(said)

@@ -18,11 +18,12 @@ import jira
 from requests import Response
 
 from phasegate.core import InvalidInput, Refused
+from phasegate.tools.errors import Absent, Invalid
 from phasegate.tools.jira import results, wire
 from phasegate.tools.jira.moving import Walk
 from phasegate.tools.jira.screens import fitting
 from phasegate.tools.jira.wiki import fitted
-from phasegate.tools.service import MARK, Absent, BadAnswer, Calls, Invalid, Patience, mark_of
+from phasegate.tools.service import MARK, BadAnswer, Calls, Patience, mark_of
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from phasegate.tools.errors import Invalid
 from phasegate.tools.jira.screens import lacking
 from phasegate.tools.jira.wire import Status, Way
-from phasegate.tools.service import Invalid
 
 MOST = 8
 """Transitions of one search."""

@@ -14,8 +14,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused
-from phasegate.tools.service import Absent, Calls, Invalid, Patience, Unclear
+from phasegate.core import Missing, PhasegateError, Refused
+from phasegate.tools.errors import Absent, Invalid, RateLimited
+from phasegate.tools.service import Calls, Patience, Unclear
 
 T = TypeVar("T")
 
@@ -112,8 +113,9 @@ def _told(what: str, error: SlackApiError) -> PhasegateError:
     data: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     code = str(data.get("error", ""))
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        says = f"Slack asks to wait {_asked(getattr(error.response, 'headers', {})):.0f} s before the next call"
-        return Exhausted(says, fix="call again after that; it was not done")
+        pause = _asked(getattr(error.response, "headers", {}))
+        says = f"Slack asks to wait {pause:.0f} s before the next call"
+        return RateLimited(says, retry_after=pause, fix="call again after that; it was not done")
     if status >= 500 or code in _UNCLEAR or not re.fullmatch(r"[a-z_]{1,80}", code):
         return Unclear(f"Slack failed ({code if code in _UNCLEAR else status})", fix=_LATER)
     return _refusal(what, code, data)

@@ -13,7 +13,8 @@ from slack_sdk import WebClient
 
 from phasegate.core import Clock, InvalidInput, PhasegateError, Refused, SystemClock, digest
 from phasegate.tools.addresses import safe_address
-from phasegate.tools.service import Absent, Patience
+from phasegate.tools.errors import Absent
+from phasegate.tools.service import Patience
 from phasegate.tools.slack import wire
 from phasegate.tools.slack.blocks import checked
 from phasegate.tools.slack.calls import SlackCalls, WaitingHandler

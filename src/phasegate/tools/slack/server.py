@@ -7,7 +7,7 @@ from typing import Any
 from mcp.server.fastmcp import FastMCP
 
 from phasegate.core import InvalidInput, Missing
-from phasegate.tools.serving import KEYED_WRITE, READ, new_server, setting, tool
+from phasegate.tools.serving import KEYED_WRITE, READ, McpServer, setting, tool
 from phasegate.tools.slack import results
 from phasegate.tools.slack.blocks import AgentBlock
 from phasegate.tools.slack.cards import Card, answered, asking
@@ -58,7 +58,7 @@ def build(environ: Mapping[str, str]) -> FastMCP:
 
 def serving(client: SlackClient, default_channel: str = "") -> FastMCP:
     """The server on a client."""
-    server = new_server("slack", _INSTRUCTIONS)
+    server = McpServer("slack", _INSTRUCTIONS)
 
     def in_channel(given: str) -> str:
         if not given and not default_channel:

@@ -16,8 +16,9 @@ from typing import Literal
 
 import httpx
 
-from phasegate.core import Exhausted, Missing, PhasegateError, Refused, Unknown
+from phasegate.core import Missing, PhasegateError, Refused, Unknown
 from phasegate.tools.addresses import safe_address
+from phasegate.tools.errors import RateLimited
 from phasegate.tools.teams.cards import Card, message
 
 _LOOK = "look into the channel for the key at the foot of a card; when it is not there, post under another key"
@@ -83,7 +84,7 @@ class TeamsClient:
             pause = _asked(answer)
             if pause > left:
                 says = f"Teams asks to wait {pause:.0f} s before the next card"
-                raise Exhausted(says, fix="call again after that; it was not posted")
+                raise RateLimited(says, retry_after=pause, fix="call again after that; it was not posted")
             left -= pause
             self._patience.sleep(pause)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
-from phasegate.tools.serving import WRITE, new_server, setting, tool
+from phasegate.tools.serving import WRITE, McpServer, setting, tool
 from phasegate.tools.teams.cards import Card, Fact, Link, Severity
 from phasegate.tools.teams.client import TeamsClient
 from phasegate.tools.teams.results import PostedCard
@@ -28,7 +28,7 @@ def build(environ: Mapping[str, str]) -> FastMCP:
 
 def serving(client: TeamsClient) -> FastMCP:
     """The server on a client."""
-    server = new_server("teams", _INSTRUCTIONS)
+    server = McpServer("teams", _INSTRUCTIONS)
 
     @tool(server, WRITE)
     def post_card(

@@ -116,7 +116,7 @@ async def refusal(server: FastMCP, tool: str, **arguments: Any) -> str:
     async with connected(server) as client:
         answer = await client.call_tool(tool, arguments)
     assert answer.isError, answer.structuredContent
-    return text(answer).removeprefix(f"Error executing tool {tool}: ")
+    return text(answer)
 
 
 def text(answer: Any) -> str:
