@@ -15,8 +15,8 @@ from phasegate.authors import CHECKS
 from phasegate.core import Finding, InvalidInput
 from phasegate.runbooks import load
 from phasegate.runbooks.emit import compile_module
+from phasegate.runbooks.functions import FUNCTIONS
 from phasegate.runbooks.lint import lint
-from phasegate.runbooks.lint.functions import FUNCTIONS
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable

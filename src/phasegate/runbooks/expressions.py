@@ -1,27 +1,21 @@
 """Reading and writing JMESPath: syntax trees, the functions that they may call, and their text."""
 
-import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
 
-from phasegate.runbooks.runtime.expressions import PURE
-from phasegate.runbooks.runtime.scan import Scan
+from phasegate.runbooks.functions import FUNCTIONS
 
 Node = Mapping[str, Any]
 
-BOUND = ("age_days", "days_until", "off_now", "month", "foreign_principals")
-"""Functions that know the time or the account; methods of the scan."""
 NAMES = ("_account", "_region", "_now", "_params", "_items", "_ids")
 """What an expression may name beside the keys of the row."""
 
-_BUILTIN: Mapping[str, Any] = Functions.FUNCTION_TABLE
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMPARATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _PROJECTIONS = {"projection", "filter_projection", "value_projection", "flatten"}
@@ -49,7 +43,11 @@ def check_expression(text: str) -> None:
     """
     for node in walk(parse(text)):
         if node["type"] == "function_expression":
-            _check_call(node["value"], len(node["children"]), text)
+            name, given = node["value"], len(node["children"])
+            if name not in FUNCTIONS:
+                raise ValueError(f"there is no function {name}() in {text!r}")
+            if not FUNCTIONS[name].arity.allows(given):
+                raise ValueError(f"{name}() takes {FUNCTIONS[name].arity}, not {given}, in {text!r}")
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -60,34 +58,14 @@ def walk(node: Node) -> Iterator[Node]:
             yield from walk(child)
 
 
+def fields(node: Node) -> set[str]:
+    """Return every key that a syntax tree names, at any depth."""
+    return {str(part["value"]) for part in walk(node) if part["type"] == "field"}
+
+
 def names(text: str) -> set[str]:
-    """Every key that the expression names, at whatever depth."""
-    return {str(node["value"]) for node in walk(parse(text)) if node["type"] == "field"}
-
-
-def _check_call(name: str, given: int, text: str) -> None:
-    own = _own(name)
-    if own is None and name not in _BUILTIN:
-        raise ValueError(f"there is no function {name}() in {text!r}")
-    least, most = _arity(own) if own else _builtin_arity(name)
-    if not least <= given <= most:
-        wanted = f"{least}" if least == most else f"{least} or more" if most > 99 else f"{least} to {most}"
-        raise ValueError(f"{name}() takes {wanted} arguments, not {given}, in {text!r}")
-
-
-def _own(name: str) -> Callable[..., Any] | None:
-    return partial(getattr(Scan, name), None) if name in BOUND else PURE.get(name)
-
-
-def _arity(function: Callable[..., Any]) -> tuple[int, int]:
-    params = list(inspect.signature(function).parameters.values())
-    least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in params)
-    return least, 1000 if any(p.kind is p.VAR_POSITIONAL for p in params) else len(params)
-
-
-def _builtin_arity(name: str) -> tuple[int, int]:
-    signature = _BUILTIN[name]["signature"]
-    return len(signature), 1000 if signature and signature[-1].get("variadic") else len(signature)
+    """Return every key that an expression names, at any depth."""
+    return fields(parse(text))
 
 
 def unparse(node: Node) -> str:

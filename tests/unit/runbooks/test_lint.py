@@ -1,13 +1,17 @@
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
+from jmespath.functions import Functions
 
 from phasegate.core.findings import Finding
-from phasegate.runbooks.expressions import BOUND, check_expression
+from phasegate.runbooks import runtime
+from phasegate.runbooks.expressions import check_expression
+from phasegate.runbooks.functions import FUNCTIONS
 from phasegate.runbooks.lint import lint
-from phasegate.runbooks.lint.functions import FUNCTIONS
 from phasegate.runbooks.runtime.expressions import PURE
+from phasegate.runbooks.runtime.scan import Scan
 
 TOP = Path(__file__).parents[3]
 VALID = sorted(
@@ -167,10 +171,10 @@ def test_names_that_with_adds_are_known_to_later_entries_only() -> None:
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_functions_are_those_that_the_grammar_takes(name: str) -> None:
-    least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
+    least, most = FUNCTIONS[name].arity
 
     check_expression(call(name, least))
-    if least and most is not None:  # sums of a single number are refused by the lint alone
+    if least:
         with pytest.raises(ValueError, match=f"{name}.. takes"):
             check_expression(call(name, least - 1))
     if most is not None:
@@ -179,8 +183,20 @@ def test_functions_are_those_that_the_grammar_takes(name: str) -> None:
             check_expression(call(name, most + 1))
 
 
-def test_no_function_of_the_runtime_is_unknown() -> None:
-    assert {*PURE, *BOUND} <= FUNCTIONS.keys()
+def test_the_table_and_the_runtime_have_the_same_functions() -> None:
+    bound = {name for name, function in FUNCTIONS.items() if function.bound}
+    assert {*PURE, *bound} == set(FUNCTIONS) - set(Functions.FUNCTION_TABLE)
+    assert all(hasattr(Scan, name) for name in bound)
+    assert {function.python for function in FUNCTIONS.values()} - bound - {""} <= set(runtime.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_a_function_takes_as_many_arguments_as_its_implementation(name: str) -> None:
+    params = signature(PURE[name]).parameters.values()
+    least = sum(each.default is each.empty and each.kind is not each.VAR_POSITIONAL for each in params)
+    arity = FUNCTIONS[name].arity
+    assert arity.most == (None if any(each.kind is each.VAR_POSITIONAL for each in params) else len(params))
+    assert arity.least == (least if arity.most else 2)
 
 
 def call(name: str, arguments: int) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phasegate.runbooks.documents.text import code, listing
-from phasegate.runbooks.expressions import parse, unparse
-
-Tree = Mapping[str, Any]
+from phasegate.runbooks.expressions import Node, parse, unparse
+from phasegate.runbooks.functions import FUNCTIONS
 
 _THAN = {
     "gt": "more than",
@@ -38,7 +37,7 @@ class _Speaker:
     def __init__(self, *, params: Mapping[str, Any]) -> None:
         self._params = params
 
-    def condition(self, node: Tree) -> str:
+    def condition(self, node: Node) -> str:
         match node["type"]:
             case "and_expression":
                 return self._joined(node, ", and ", "or_expression")
@@ -53,14 +52,14 @@ class _Speaker:
             case _:
                 return f"there is a value of {self.value(node)}"
 
-    def _joined(self, node: Tree, word: str, other: str) -> str:
+    def _joined(self, node: Node, word: str, other: str) -> str:
         parts = [
             f"({self.condition(child)})" if child["type"] == other else self.condition(child)
             for child in node["children"]
         ]
         return word.join(parts)
 
-    def _not(self, node: Tree) -> str:
+    def _not(self, node: Node) -> str:
         if node["type"] == "comparator":
             return self._comparator(node, _NEGATED[node["value"]])
         if node["type"] == "function_expression":
@@ -69,7 +68,7 @@ class _Speaker:
             return f"it is not so that {self.condition(node)}"
         return f"{self.value(node)} is missing or empty"
 
-    def _comparator(self, node: Tree, operator: str) -> str:
+    def _comparator(self, node: Node, operator: str) -> str:
         left, right = node["children"]
         if left["type"] == "literal" and right["type"] != "literal":
             left, right = right, left
@@ -81,14 +80,15 @@ class _Speaker:
             return f"{self.value(left)} is {'missing' if operator == 'eq' else 'there'}"
         return f"{self.value(left)} {_IS[operator]} {self.value(right)}"
 
-    def _call(self, node: Tree, *, negated: bool = False) -> str:
+    def _call(self, node: Node, *, negated: bool = False) -> str:
         name, arguments = str(node["value"]), node["children"]
-        spoken = _CALLED.get(name)
-        if spoken and len(arguments) >= 2:
-            return spoken(self, arguments, negated)
+        if name == "tag":
+            return _has_tag(self, arguments, negated)
+        if words := FUNCTIONS[name].words:
+            return f"{self.value(arguments[0])} {words[negated]} {self.value(arguments[1])}"
         return f"{code(unparse(node))} {'does not hold' if negated else 'holds'}"
 
-    def value(self, node: Tree) -> str:
+    def value(self, node: Node) -> str:
         """What a value is called: a literal by itself, a parameter with its default, anything else as it is written."""
         if node["type"] == "literal":
             return _literal(node["value"])
@@ -106,23 +106,23 @@ def _literal(value: Any) -> str:
     return "empty" if value == "" else code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _is_null(node: Tree) -> bool:
+def _is_null(node: Node) -> bool:
     return (node["type"] == "literal" and node["value"] is None) or (
         node["type"] == "field" and node["value"] == "null"
     )
 
 
-def _age(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree) -> str:
+def _age(speaker: _Speaker, arguments: list[Node], operator: str, right: Node) -> str:
     if operator in ("gt", "gte") and right.get("value") == 0:
         return f"{speaker.value(arguments[0])} is {'now or ' if operator == 'gte' else ''}in the past"
     return f"{speaker.value(arguments[0])} is {_THAN[operator]} {speaker.value(right)} days ago"
 
 
-def _days_until(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree) -> str:
+def _days_until(speaker: _Speaker, arguments: list[Node], operator: str, right: Node) -> str:
     return f"{speaker.value(arguments[0])} is {_THAN[operator]} {speaker.value(right)} days away"
 
 
-def _length(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree) -> str:
+def _length(speaker: _Speaker, arguments: list[Node], operator: str, right: Node) -> str:
     what, count = speaker.value(arguments[0]), right.get("value")
     if (operator, count) in (("eq", 0), ("lt", 1), ("lte", 0)):
         return f"{what} is empty"
@@ -131,41 +131,21 @@ def _length(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree
     return f"{what} has {_THAN[operator]} {speaker.value(right)} entries"
 
 
-def _tagged(speaker: _Speaker, arguments: list[Tree], operator: str, right: Tree) -> str:
+def _tagged(speaker: _Speaker, arguments: list[Node], operator: str, right: Node) -> str:
     key = speaker.value(arguments[1])
     if _is_null(right):
         return f"it carries {'no tag' if operator == 'eq' else 'the tag'} {key}"
     return f"its tag {key} {_IS[operator]} {speaker.value(right)}"
 
 
-def _verb(is_so: str, is_not: str) -> "Callable[[_Speaker, list[Tree], bool], str]":
-    def spoken(speaker: _Speaker, arguments: list[Tree], negated: bool) -> str:
-        words = is_not if negated else is_so
-        return f"{speaker.value(arguments[0])} {words} {speaker.value(arguments[1])}"
-
-    return spoken
-
-
-def _has_tag(speaker: _Speaker, arguments: list[Tree], negated: bool) -> str:
+def _has_tag(speaker: _Speaker, arguments: list[Node], negated: bool) -> str:
     key = speaker.value(arguments[1])
     return f"its tag {key} is missing or empty" if negated else f"it carries the tag {key}, and not empty"
 
 
-_COMPARED: Mapping[str, Callable[[_Speaker, list[Tree], str, Tree], str]] = {
+_COMPARED: Mapping[str, Callable[[_Speaker, list[Node], str, Node], str]] = {
     "age_days": _age,
     "days_until": _days_until,
     "length": _length,
     "tag": _tagged,
-}
-_CALLED: Mapping[str, Callable[[_Speaker, list[Tree], bool], str]] = {
-    "contains": _verb("contains", "does not contain"),
-    "ends_with": _verb("ends with", "does not end with"),
-    "glob": _verb("looks like", "does not look like"),
-    "in_cidr": _verb("lies in", "lies outside"),
-    "matches": _verb("matches", "does not match"),
-    "none_in": _verb("has nothing in common with", "has something in common with"),
-    "opens_port": _verb("opens port", "does not open port"),
-    "starts_with": _verb("starts with", "does not start with"),
-    "tag": _has_tag,
-    "within": _verb("is among", "is not among"),
 }

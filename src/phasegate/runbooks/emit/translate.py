@@ -9,39 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from phasegate.runbooks.emit.draft import Draft, snake
-from phasegate.runbooks.expressions import BOUND, Node, parse, unparse, walk
+from phasegate.runbooks.expressions import Node, fields, parse, unparse, walk
+from phasegate.runbooks.functions import FUNCTIONS
 
 _OR, _AND, _NOT, _COMPARE, _ATOM = range(5)
 _ORDER = {"gt": ("above", ">"), "gte": ("at_least", ">="), "lt": ("below", "<"), "lte": ("at_most", "<=")}
-_OWN = {
-    "tag": ("tag", "any"),
-    "matches": ("matches", "bool"),
-    "glob": ("glob", "bool"),
-    "capture": ("capture", "any"),
-    "split": ("split", "any"),
-    "lower": ("lower", "any"),
-    "parse_json": ("parse_json", "any"),
-    "parse_csv": ("parse_csv", "any"),
-    "as_list": ("as_list", "any"),
-    "within": ("within", "bool"),
-    "none_in": ("none_in", "bool"),
-    "minus": ("minus", "any"),
-    "zip": ("zip_lists", "any"),
-    "add": ("add", "any"),
-    "sub": ("sub", "any"),
-    "mul": ("mul", "any"),
-    "div": ("div", "any"),
-    "round": ("round_to", "any"),
-    "opens_port": ("opens_port", "bool"),
-    "in_cidr": ("in_cidr", "bool"),
-    "length": ("length", "number"),
-    "contains": ("contains", "bool"),
-    "starts_with": ("starts_with", "bool"),
-    "ends_with": ("ends_with", "bool"),
-    "join": ("join", "any"),
-    "not_null": ("not_null", "any"),
-}
-_BOUND_KINDS = {"off_now": "bool"}
 
 
 class Code(NamedTuple):
@@ -201,18 +173,16 @@ class Translator:
         return f"{self.scan}.params[{name!r}]" if name in self.params else f"{self.scan}.params.get({name!r})"
 
     def _call(self, node: Node) -> Code:
-        name = node["value"]
-        if name in BOUND:
-            written, kind = f"{self.scan}.{name}", _BOUND_KINDS.get(name, "any")
-        elif name in _OWN:
-            written, kind = _OWN[name]
-        else:
+        function = FUNCTIONS[node["value"]]
+        if not function.python:
             raise _Loop
+        written = f"{self.scan}.{function.name}" if function.bound else function.python
+        kind = {"boolean": "bool", "count": "number"}.get(function.type, "any")
         return Code(f"{written}({', '.join(self._value(child).text for child in node['children'])})", kind)
 
     def _constant(self, node: Node) -> Code:
         named = self.draft.constant(constant_name(node), f"expression({unparse(node)!r})")
-        used = {str(part["value"]) for part in walk(node) if part["type"] == "field"}
+        used = fields(node)
         names = "".join(f", {name}={variable}" for name, variable in self.bound.items() if name in used)
         return Code(f"{named}({self.scan}, {self.subject}{names})")
 

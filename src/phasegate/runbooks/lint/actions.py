@@ -5,6 +5,7 @@ import re
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Severity
 from phasegate.runbooks import aws
+from phasegate.runbooks.expressions import fields
 from phasegate.runbooks.lint import calls, expressions
 from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node
@@ -135,22 +136,22 @@ def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Opera
     )
 
 
-def _given(report: Report, action: Node) -> dict[str, frozenset[str]]:
+def _given(report: Report, action: Node) -> dict[str, set[str]]:
     """The names that each parameter of an action is computed from."""
     params = action.get("params")
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, set[str]] = {}
     for name, value in params.items().items() if params else ():
         computed = [leaf for leaf in value.walk() if isinstance(leaf.value, str) and leaf.value.startswith("=")]
-        found[name] = frozenset().union(*(_fields_of(report, leaf, leaf.value[1:]) for leaf in computed))
+        found[name] = set().union(*(_fields_of(report, leaf, leaf.value[1:]) for leaf in computed))
     return found
 
 
-def _fields_of(report: Report, node: Node | None, text: str | None = None) -> frozenset[str]:
+def _fields_of(report: Report, node: Node | None, text: str | None = None) -> set[str]:
     written = text if text is not None else node.value if node is not None else None
     if node is None or not isinstance(written, str):
-        return frozenset()
+        return set()
     tree = expressions.parse(report, node, written)
-    return expressions.fields(tree) if tree else frozenset()
+    return fields(tree) if tree else set()
 
 
 def _can_be_had_back(report: Report, root: Node, action: Node, found: aws.Operation) -> None:

@@ -6,7 +6,8 @@ import jmespath
 from jmespath.exceptions import JMESPathError, ParseError
 
 from phasegate.core.findings import Severity
-from phasegate.runbooks.lint.infer import Problem, Tree, Walk
+from phasegate.runbooks.expressions import Node as Tree
+from phasegate.runbooks.lint.infer import Problem, Walk
 from phasegate.runbooks.lint.report import Report
 from phasegate.runbooks.lint.source import Node
 from phasegate.runbooks.lint.types import ANYTHING, Type
@@ -47,13 +48,6 @@ def parse(report: Report, node: Node, written: str) -> Tree | None:
         _tell(report, node, written, _syntax(written, error))
         return None
     return tree
-
-
-def fields(tree: Tree) -> frozenset[str]:
-    """Every field name in an expression."""
-    own = {str(tree["value"])} if tree["type"] == "field" else set()
-    children = (child for child in tree.get("children", ()) if isinstance(child, dict))
-    return frozenset(own.union(*(fields(child) for child in children)))
 
 
 def _tell(report: Report, node: Node, written: str, problem: Problem) -> None:

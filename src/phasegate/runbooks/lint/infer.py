@@ -5,13 +5,15 @@ A field that the item does not have is null in JMESPath: no error, and no findin
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from phasegate.runbooks import aws
-from phasegate.runbooks.lint.functions import FUNCTIONS, yields
+from phasegate.runbooks.expressions import Node
+from phasegate.runbooks.functions import FUNCTIONS, Function
 from phasegate.runbooks.lint.types import (
     ANYTHING,
     BOOLEAN,
+    NUMBER,
+    STRING,
     Anything,
     Many,
     Plain,
@@ -22,9 +24,6 @@ from phasegate.runbooks.lint.types import (
     of_value,
     one_of,
 )
-
-Tree = Mapping[str, Any]
-"""A node as `jmespath.compile(text).parsed` gives it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Walk:
     """What the expression starts from."""
     problems: list[Problem] = field(default_factory=list)
 
-    def infer(self, node: Tree, current: Type, *, dotted: bool = False) -> Type:
+    def infer(self, node: Node, current: Type, *, dotted: bool = False) -> Type:
         """The type that the node yields when it is read from `current`.
 
         `dotted` says that the node stands behind a dot or brackets, as `b` in `a.b`: what it lacks is then simply
@@ -65,7 +64,7 @@ class Walk:
         return ANYTHING
 
 
-def _field(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _field(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     name = str(node["value"])
     match current:
         case Record():
@@ -143,7 +142,7 @@ def _has(value: Type, name: str) -> bool:
     return isinstance(value, Record) and value.field(name) is not None
 
 
-def _subexpression(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _subexpression(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     first, *rest = node["children"]
     if first["type"] == "not_expression":
         _not_binds_tighter(walk, "!a.b", "(!a).b", "!(a.b)")
@@ -164,7 +163,7 @@ def _not_binds_tighter(walk: Walk, written: str, read: str, meant: str) -> None:
     )
 
 
-def _index_expression(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _index_expression(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     first, *places = node["children"]
     value = walk.infer(first, current, dotted=dotted)
     for place in places:
@@ -172,7 +171,7 @@ def _index_expression(walk: Walk, node: Tree, current: Type, dotted: bool) -> Ty
     return value
 
 
-def _indexed(walk: Walk, place: Tree, value: Type) -> Type:
+def _indexed(walk: Walk, place: Node, value: Type) -> Type:
     if isinstance(value, Record | Plain | Table):
         return walk.tell(
             "not-a-list",
@@ -185,7 +184,7 @@ def _indexed(walk: Walk, place: Tree, value: Type) -> Type:
     return value.element if isinstance(value, Many) else ANYTHING
 
 
-def _elements(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _elements(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     """The type of the elements that brackets go over."""
     if node["type"] == "not_expression":
         _not_binds_tighter(walk, "!x[…]", "(!x)[…]", "!(x[…])")
@@ -202,59 +201,59 @@ def _elements(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
     return value.element if isinstance(value, Many) else ANYTHING
 
 
-def _projection(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _projection(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = node["children"]
     return Many(element=walk.infer(right, _elements(walk, left, current, dotted), dotted=True))
 
 
-def _flatten(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _flatten(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     element = _elements(walk, node["children"][0], current, dotted)
     return element if isinstance(element, Many) else Many(element=element)
 
 
-def _filter_projection(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _filter_projection(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right, condition = node["children"]
     element = _elements(walk, left, current, dotted)
     walk.infer(condition, element)
     return Many(element=walk.infer(right, element, dotted=True))
 
 
-def _value_projection(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _value_projection(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = node["children"]
     value = walk.infer(left, current, dotted=dotted)
     element = value.element if isinstance(value, Table) else ANYTHING
     return Many(element=walk.infer(right, element, dotted=True))
 
 
-def _pipe(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _pipe(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = node["children"]
     return walk.infer(right, walk.infer(left, current, dotted=dotted))
 
 
-def _or(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _or(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = (walk.infer(child, current, dotted=False) for child in node["children"])
     return one_of(left, right)
 
 
-def _and(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _and(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = (walk.infer(child, current, dotted=False) for child in node["children"])
     return one_of(left, right)
 
 
-def _not(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _not(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     walk.infer(node["children"][0], current)
     return BOOLEAN
 
 
-def _literal(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _literal(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     return of_value(node["value"])
 
 
-def _current(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _current(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     return current
 
 
-def _list_of(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _list_of(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     types = [walk.infer(child, current) for child in node["children"]]
     element = types[0]
     for other in types[1:]:
@@ -262,23 +261,41 @@ def _list_of(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
     return Many(element=element)
 
 
-def _dict_of(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _dict_of(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     members = {pair["value"]: walk.infer(pair["children"][0], current) for pair in node["children"]}
     return Record(name="the map", members=members)
 
 
-def _call(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _call(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     name, children = str(node["value"]), node["children"]
-    arity = FUNCTIONS.get(name)
-    if arity is None:
+    function = FUNCTIONS.get(name)
+    arguments = _arguments(walk, children, current)
+    if function is None:
         fix = aws.suggest(name, list(FUNCTIONS))
-        walk.tell("unknown-function", f"there is no function {name}()", fix, name)
-    elif not arity.allows(len(children)):
+        return walk.tell("unknown-function", f"there is no function {name}()", fix, name)
+    arity = function.arity
+    if not arity.allows(len(children)):
         walk.tell("arity", f"{name}() takes {arity}, not {len(children)}", f"call it with {arity}", name)
-    return yields(name, _arguments(walk, children, current))
+    return _yields(function, arguments)
 
 
-def _arguments(walk: Walk, children: Sequence[Tree], current: Type) -> list[Type]:
+def _yields(function: Function, arguments: Sequence[Type]) -> Type:
+    """Return the type of a call from the types of its arguments."""
+    first = arguments[0] if arguments else ANYTHING
+    match function.type:
+        case "first":
+            return first
+        case "element":
+            return first.element if isinstance(first, Many) else ANYTHING
+        case "listed":
+            return first if isinstance(first, Many) else Many(element=first)
+        case "either":
+            return first if len(set(map(id, arguments))) == 1 else ANYTHING
+        case known:
+            return _TYPES[known]
+
+
+def _arguments(walk: Walk, children: Sequence[Node], current: Type) -> list[Type]:
     """Their types; an expression reference (`&x`) is read from the elements of the list beside it."""
     types = [ANYTHING if child["type"] == "expref" else walk.infer(child, current) for child in children]
     lists = [value for value in types if isinstance(value, Many)]
@@ -288,7 +305,7 @@ def _arguments(walk: Walk, children: Sequence[Tree], current: Type) -> list[Type
     return types
 
 
-def _comparator(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
+def _comparator(walk: Walk, node: Node, current: Type, dotted: bool) -> Type:
     left, right = (walk.infer(child, current) for child in node["children"])
     if node["children"][0]["type"] == "not_expression" and right != BOOLEAN and not isinstance(right, Anything):
         _not_binds_tighter(walk, "!a == b", "(!a) == b", "a != b")
@@ -297,7 +314,7 @@ def _comparator(walk: Walk, node: Tree, current: Type, dotted: bool) -> Type:
     return BOOLEAN
 
 
-def _compare(walk: Walk, operator: str, types: tuple[Plain, Plain], sides: Sequence[Tree]) -> None:
+def _compare(walk: Walk, operator: str, types: tuple[Plain, Plain], sides: Sequence[Node]) -> None:
     left, right = types
     literal = next((str(side["value"]) for side in sides if side["type"] == "literal"), "")
     if _as_text(left) != _as_text(right):
@@ -327,7 +344,16 @@ def _as_number_or_age(types: Sequence[Plain]) -> str:
     return "write numbers in back-ticks without quotes, and turn strings into numbers with to_number()"
 
 
-_VISITS: Mapping[str, Callable[[Walk, Tree, Type, bool], Type]] = {
+_TYPES: Mapping[str, Type] = {
+    "any": ANYTHING,
+    "boolean": BOOLEAN,
+    "count": NUMBER,
+    "list": Many(element=ANYTHING),
+    "number": NUMBER,
+    "string": STRING,
+    "texts": Many(element=STRING),
+}
+_VISITS: Mapping[str, Callable[[Walk, Node, Type, bool], Type]] = {
     "and_expression": _and,
     "comparator": _comparator,
     "current": _current,

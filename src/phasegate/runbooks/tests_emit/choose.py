@@ -9,12 +9,13 @@ from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
+from phasegate.runbooks.expressions import Node, parse
 from phasegate.runbooks.runtime.values import truth
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.alter import alterations
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import build
-from phasegate.runbooks.tests_emit.oracle import Item, Node
+from phasegate.runbooks.tests_emit.oracle import Item
 from phasegate.runbooks.tests_emit.places import Slot
 from phasegate.runbooks.tests_emit.values import ABSENT, Ago, Count, Fails
 
@@ -91,7 +92,7 @@ class Chooser:
     @cached_property
     def _nodes(self) -> dict[str, Node]:
         keys = [k for k in ("where", "match", "warn", "skip") if isinstance(self._document.get(k), str)]
-        return {k: oracle.tree(self._document[k]) for k in keys}
+        return {k: parse(self._document[k]) for k in keys}
 
     def _item(self, choice: Mapping[Slot, Any]) -> Item | None:
         key = tuple(repr(choice.get(slot, known[0])) for slot, known in self._slots.items())

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
+from phasegate.runbooks.expressions import Node, parse
 from phasegate.runbooks.runtime import dates, hours, network
 from phasegate.runbooks.runtime.expressions import RunbookFunctions
 from phasegate.runbooks.runtime.values import truth
@@ -16,7 +16,6 @@ from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import Answer, World, rows
 from phasegate.runbooks.tests_emit.values import ACCOUNT, NOW, REGION, plain
 
-Node = Mapping[str, Any]
 _OPTIONS = jmespath.Options(
     custom_functions=RunbookFunctions(
         {
@@ -41,13 +40,6 @@ class Item:
     """A metric has no data: a match by other means stands."""
 
 
-@cache
-def tree(text: str) -> Node:
-    """The parsed expression."""
-    parsed: Node = jmespath.compile(text).parsed
-    return parsed
-
-
 def value(node: Node, row: Any) -> Any:
     """The value of an expression over a row.
 
@@ -60,7 +52,7 @@ def value(node: Node, row: Any) -> Any:
 def ask(text: str, row: Any) -> Any:
     """The value of an expression over a row; None where it cannot be worked out."""
     try:
-        return value(tree(text), row)
+        return value(parse(text), row)
     except (JMESPathError, TypeError, ValueError, AttributeError):
         return None
 
@@ -98,7 +90,7 @@ def verdict(document: Mapping[str, Any], found: Item | None, changed: Mapping[st
     """`match`, `warn`, `skip`, `unknown`, or `none`; `changed` replaces expressions of the file by others."""
     if found is None:
         return "none"
-    nodes = {k: tree(document[k]) for k in ("where", "match", "warn", "skip") if isinstance(document.get(k), str)}
+    nodes = {k: parse(document[k]) for k in ("where", "match", "warn", "skip") if isinstance(document.get(k), str)}
     nodes.update(changed or {})
     try:
         if "where" in nodes and not truth(value(nodes["where"], found.row)):

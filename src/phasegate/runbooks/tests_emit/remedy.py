@@ -9,12 +9,13 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks import aws
+from phasegate.runbooks.expressions import parse
 from phasegate.runbooks.runtime.values import truth
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import build
 from phasegate.runbooks.tests_emit.candidates import Space, default
-from phasegate.runbooks.tests_emit.oracle import ask, tree
+from phasegate.runbooks.tests_emit.oracle import ask
 from phasegate.runbooks.tests_emit.places import ELEMENT, Path, Place, Source
 from phasegate.runbooks.tests_emit.tables import Case, evaluated
 from phasegate.runbooks.tests_emit.values import numbered, plain
@@ -68,7 +69,7 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
         LookupError: the file's `verify` is not met by any single change of a value.
     """
     wanted = [a["verify"] for a in anatomy.document.get("action") or () if a.get("verify")]
-    tests = [tree(text) for text in wanted if text != "gone"]
+    tests = [parse(text) for text in wanted if text != "gone"]
     if not tests:
         return None
     base, matching = case.example.choice, None

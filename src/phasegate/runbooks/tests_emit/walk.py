@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
 from botocore.model import ListShape, StructureShape
 
-from phasegate.runbooks.tests_emit import candidates
+from phasegate.runbooks.expressions import Node, parse
+from phasegate.runbooks.functions import FUNCTIONS, Samples
+from phasegate.runbooks.tests_emit import candidates, texts
 from phasegate.runbooks.tests_emit.candidates import Space
 from phasegate.runbooks.tests_emit.places import CSV, JSON, TAG, Path, Place
 from phasegate.runbooks.tests_emit.values import ABSENT
-
-Node = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +40,6 @@ class Names:
 
 
 Found = Place | Fixed | Derived | Names | None
-
-
-def parse(text: str) -> Node:
-    """The expression's tree."""
-    tree: Node = jmespath.compile(text).parsed
-    return tree
 
 
 class Walker:
@@ -183,8 +176,6 @@ class Walker:
         elif left.how == "number":
             candidates.numbers_in_text(self.space, left.place, value)
         elif left.how == "capture" and isinstance(value, str):
-            from phasegate.runbooks.tests_emit import texts
-
             found = [
                 t for inside in (value, f"{value}x", "other") for t in texts.examples(left.pattern, left.group, inside)
             ]
@@ -215,7 +206,7 @@ class Walker:
         if name in ("map", "sort_by", "max_by", "min_by"):
             return self._over(node, at)
         found = [self._walk(child, at) for child in node["children"]]
-        handler = _FUNCTIONS.get(name)
+        handler = _SAMPLES.get(FUNCTIONS[name].samples)
         if handler is not None:
             return handler(self, found)
         places = [f for f in found if isinstance(f, Place)]
@@ -400,35 +391,27 @@ _NODES: Mapping[str, Callable[[Walker, Node, Found], Found]] = {
     "multi_select_list": Walker._choices,
     "function_expression": Walker._call,
 }
-_FUNCTIONS: Mapping[str, Callable[[Walker, Sequence[Found]], Found]] = {
-    "tag": _tag,
-    "age_days": _derive("age"),
-    "days_until": _derive("until"),
-    "length": _derive("length"),
-    "to_number": _derive("number"),
+_SAMPLES: Mapping[Samples, Callable[[Walker, Sequence[Found]], Found]] = {
+    "age": _derive("age"),
+    "among": _two(candidates.one_of),
     "capture": _capture,
-    "split": _split,
-    "contains": _two(candidates.holding),
-    "starts_with": _two(lambda space, place, value: candidates.prefixed(space, place, value, at_end=False)),
-    "ends_with": _two(lambda space, place, value: candidates.prefixed(space, place, value, at_end=True)),
-    "matches": _two(candidates.matching),
+    "contained": _two(candidates.holding),
+    "count": _derive("length"),
+    "csv": _inside(CSV),
+    "element": _member,
+    "first": _first,
     "glob": _two(candidates.globbed),
-    "within": _two(candidates.one_of),
-    "none_in": _two(candidates.holding),
-    "minus": _two(candidates.holding),
-    "opens_port": _two(_port),
-    "in_cidr": _two(_cidr),
-    "foreign_principals": _principals,
-    "off_now": _off_now,
-    "parse_json": _inside(JSON),
-    "parse_csv": _inside(CSV),
-    "not_null": _first,
-    "lower": _same,
-    "sort": _same,
-    "reverse": _same,
-    "as_list": _same,
-    "max": _member,
-    "min": _member,
-    "sum": _member,
-    "avg": _member,
+    "json": _inside(JSON),
+    "network": _two(_cidr),
+    "number": _derive("number"),
+    "off_hours": _off_now,
+    "pattern": _two(candidates.matching),
+    "port": _two(_port),
+    "prefix": _two(lambda space, place, value: candidates.prefixed(space, place, value, at_end=False)),
+    "principals": _principals,
+    "same": _same,
+    "split": _split,
+    "suffix": _two(lambda space, place, value: candidates.prefixed(space, place, value, at_end=True)),
+    "tag": _tag,
+    "until": _derive("until"),
 }
