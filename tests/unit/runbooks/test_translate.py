@@ -165,5 +165,5 @@ def test_what_has_a_counterpart_is_written_out(text: str, python: str) -> None:
 
 @pytest.mark.parametrize("text", ["nope(a)", "tag(a)", "length(a, b)", "a ==", "age_days()"])
 def test_what_cannot_be_called_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"JMESPath|function|arguments"):
+    with pytest.raises(ValueError, match=r"JMESPath|function|arguments?"):
         check_expression(text)
