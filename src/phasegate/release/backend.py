@@ -1,4 +1,4 @@
-"""What a pyproject.toml may ask of the build: a backend runs code, so only plain data for setuptools is let through."""
+"""Check of the build configuration: a backend runs code, so only plain data for setuptools is let through."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ def check_backend(tree: Mapping[str, bytes]) -> list[Finding]:
 
 
 def ensure_safe(tree: Mapping[str, bytes]) -> None:
-    """Passes a tree that is built from data alone.
+    """Raise unless the tree is built from data alone.
 
     Raises:
         InvalidInput: It is not; `findings` say why.

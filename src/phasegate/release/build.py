@@ -43,7 +43,7 @@ class Built:
 
 
 async def build(tree: Mapping[str, bytes], *, at: datetime, sandbox: Sandbox) -> Built:
-    """Builds both distributions with setuptools, in the sandbox, from the running environment and without network.
+    """Build both distributions with setuptools, in the sandbox, from the running environment and without network.
 
     Args:
         tree: A target repository.
@@ -67,7 +67,7 @@ async def build(tree: Mapping[str, bytes], *, at: datetime, sandbox: Sandbox) ->
 
 
 def normal_wheel(wheel: bytes, at: datetime) -> bytes:
-    """The same files in an archive that says nothing of when, where and by whom it was made; RECORD is written anew."""
+    """Return the wheel without traces of time, place and author, and with a new RECORD."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Builds `tree` into `made/wheel` and `made/sdist`."""
+    """Build `tree` into `made/wheel` and `made/sdist`."""
     made = Path("made").absolute()
     made.mkdir()
     os.umask(0o022)

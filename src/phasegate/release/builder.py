@@ -20,7 +20,7 @@ class Builder:
         self._busy = asyncio.Lock()
 
     async def build(self, tree: Mapping[str, bytes], *, at: datetime) -> Built:
-        """Wheel and sdist of a tree; see `phasegate.release.build`."""
+        """Build wheel and sdist of a tree with `phasegate.release.build`."""
         files = dict(tree)
         key = digest([at.isoformat(), {path: digest(content) for path, content in files.items()}])
         async with self._busy:

@@ -23,7 +23,7 @@ _UNRELEASED = "unreleased"
 
 @dataclass(kw_only=True)
 class _Block:
-    """A release with the lines below its heading; `heading` is empty for what stands before the first one."""
+    """Release with the lines below its heading, which is empty for what stands before the first one."""
 
     heading: str = ""
     version: str = ""
@@ -31,7 +31,7 @@ class _Block:
 
 
 def add_entry(text: str, *, version: str, on: date, changes: Sequence[Change], note: str = "") -> str:
-    """The changelog with an entry for a release, right below `Unreleased`; what stood under Unreleased moves into it.
+    """Add a release's entry right below `Unreleased`, whose lines move into it.
 
     Adding the same entry again changes nothing, so that a draft can be made twice.
 
@@ -58,7 +58,7 @@ def add_entry(text: str, *, version: str, on: date, changes: Sequence[Change], n
 
 
 def entry_of(text: str, version: str) -> str:
-    """What the changelog says of one version, without its heading; empty where it says nothing.
+    """Return the changelog's lines about one version without the heading, empty where there are none.
 
     >>> entry_of("## [1.0.0] - 2026-11-03\\n\\n### Added\\n\\n- Runbook `a`.\\n", "1.0.0")
     '### Added\\n\\n- Runbook `a`.'
@@ -96,7 +96,7 @@ def _unreleased(blocks: list[_Block]) -> _Block:
 
 
 def _merge(entry: _Block, waiting: _Block, changes: Sequence[Change], note: str) -> None:
-    """Fills the entry with what it had, what waited, and the changes; each item once."""
+    """Fill the entry with what it had, what waited, and the changes, each item once."""
     waiting_lines, references = _split_references(waiting.lines)
     own_lines, own_references = _split_references(entry.lines)
     sections: dict[str, list[str]] = {"": [], **{section.value: [] for section in Section}}

@@ -1,4 +1,4 @@
-"""What users of a package meet when they go from one tree to another."""
+"""Changes that users of a package meet when they go from one tree to another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _OWN = ("CHANGELOG.md", "docs/releases/")
 
 
 class Level(IntEnum):
-    """How much a change asks of those who use the package (semver.org)."""
+    """Level of a change for those who use the package (semver.org)."""
 
     none = 0
     patch = 1
@@ -22,7 +22,7 @@ class Level(IntEnum):
 
 
 class Section(StrEnum):
-    """Where a changelog tells of it (keepachangelog.com)."""
+    """Changelog section of a change (keepachangelog.com)."""
 
     added = "Added"
     changed = "Changed"
@@ -33,16 +33,16 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One outcome for the users of the package."""
+    """Change for the users of the package."""
 
     level: Level
     section: Section
     text: str
-    """One sentence, in the user's words."""
+    """Sentence in the user's words."""
 
 
 def changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]:
-    """What users of the package meet when they go from `base` to `new`, the weightiest first."""
+    """Return the changes that users meet when they go from `base` to `new`, the weightiest first."""
     before, after = shipped(base), shipped(new)
     both = [(before[module], after[module]) for module in sorted(before.keys() & after.keys())]
     found = [
@@ -57,7 +57,7 @@ def changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]
 def permission_changes(
     base: Mapping[str, bytes], new: Mapping[str, bytes]
 ) -> dict[str, tuple[list[Grant], list[Grant]]]:
-    """By runbook name, the grants that its policy gained and lost; runbooks without a change are left out."""
+    """Return the grants that each policy gained and lost, by runbook name, without runbooks that keep theirs."""
     before, after = shipped(base), shipped(new)
     pairs = {
         (after.get(module) or before[module]).name: (_grants(after.get(module)), _grants(before.get(module)))

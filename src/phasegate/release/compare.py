@@ -1,4 +1,4 @@
-"""What two states of a contract have in common: parameters, the findings' JSON Schema, and IAM permissions."""
+"""Comparison of two states of a contract: parameters, the findings' JSON Schema, and IAM permissions."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from phasegate.runbooks.policy_actions import action
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Grant:
-    """One action that a policy allows on one resource."""
+    """Action that a policy allows on a resource."""
 
     action: str
     """Such as `ec2:DeleteVolume`."""

@@ -1,4 +1,4 @@
-"""What a runbooks package may depend on: a short list, declared, with bounds, and spelt right."""
+"""Check of a runbooks package's dependencies: a short list, declared, with bounds, and spelt right."""
 
 import ast
 import difflib
@@ -16,7 +16,7 @@ from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project
 ALLOWED = ("boto3", "botocore", "jmespath", "s3transfer", "tzdata")
 """The distributions that a runbook may use; each is imported under its own name."""
 ALLOWED_EXTRA = ("cryptography",)
-"""What it may use beside them under `[project.optional-dependencies]`: it verifies the approval of a change."""
+"""Optional dependencies, under `[project.optional-dependencies]`: this one verifies the approval of a change."""
 _BROUGHT_BY_BOTO3 = {"botocore", "s3transfer"}
 _IMPORTERS = {"__import__", "import_module"}
 
@@ -72,7 +72,10 @@ def _imports_of(path: str, content: bytes, given: set[str]) -> Iterator[Finding]
 
 
 def _imported(node: ast.AST) -> list[str]:
-    """The modules that a node imports by name; one that stands in a variable is for other checks to flag."""
+    """Return the modules that a node imports by name.
+
+    One that stands in a variable is for other checks to flag.
+    """
     match node:
         case ast.Import(names=names):
             return [alias.name for alias in names]

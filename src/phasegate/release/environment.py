@@ -26,7 +26,7 @@ _INSTALLERS = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """One distribution that is installed here."""
+    """Distribution that is installed here."""
 
     name: str
     """Normalised."""
@@ -36,13 +36,13 @@ class Resolved:
     roots: tuple[Path, ...]
     """Its own files and folders at the top of site-packages, metadata included."""
     licences: tuple[str, ...] = ()
-    """As its metadata names them: one SPDX expression, else what its classifiers say, else its own words."""
+    """Licences of its metadata: one SPDX expression, else what its classifiers say, else its own words."""
     sha256: str = ""
-    """Of the names and hashes of its files in RECORD, without what an installer adds; empty where it has none."""
+    """Digest of the names and hashes in RECORD without what an installer adds, empty where it has none."""
 
 
 def resolve(requirements: Iterable[Requirement]) -> dict[str, Resolved]:
-    """What the requirements come to in the running environment, with all that they need in turn.
+    """Resolve the requirements in the running environment, with all that they need in turn.
 
     Args:
         requirements: Markers that do not hold here are left out.

@@ -28,7 +28,7 @@ _PAGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One file of a release as the index holds it."""
+    """File of a release as the index holds it."""
 
     name: str
     sha256: str
@@ -38,7 +38,7 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What the index holds of a release; the same for the same release, however often it was published."""
+    """Files of a release in the index, the same however often it was published."""
 
     project: str
     """Normalised."""
@@ -53,7 +53,7 @@ class Publisher(Protocol):
     """An index that takes releases: a folder, or a service that speaks the upload API."""
 
     async def publish(self, files: Mapping[str, bytes]) -> Receipt:
-        """Publishes one release; publishing the same bytes again gives the same receipt.
+        """Publish a release, with the same receipt for the same bytes.
 
         Args:
             files: File name to content, of one project and version.
@@ -66,7 +66,7 @@ class Publisher(Protocol):
         ...
 
     async def read(self, project: str, version: str) -> Receipt | None:
-        """What the index holds of a release now; None where it holds nothing."""
+        """Return the index's files of a release, or None where it holds none."""
         ...
 
     async def versions(self, project: str) -> frozenset[str]:
@@ -89,11 +89,11 @@ class FolderIndex:
         return f"{self._folder.absolute().as_uri()}/"
 
     async def publish(self, files: Mapping[str, bytes]) -> Receipt:
-        """Publishes one release; see `Publisher`. Each file appears whole or not at all."""
+        """Publish a release, as `Publisher` says, with each file whole or not at all."""
         return await asyncio.to_thread(self._publish, files)
 
     async def read(self, project: str, version: str) -> Receipt | None:
-        """What the folder holds of a release now, with the SHA-256 of the bytes that are there."""
+        """Return the folder's files of a release, with the SHA-256 of the bytes that are there."""
         return await asyncio.to_thread(self._read, canonicalize_name(project), version)
 
     async def versions(self, project: str) -> frozenset[str]:
@@ -185,7 +185,7 @@ def release_of(files: Mapping[str, bytes]) -> tuple[str, str]:
 
 
 def _parsed(name: str) -> tuple[str, str] | None:
-    """Project and version of a file name; None where it is no wheel's or sdist's."""
+    """Return project and version of a file name, or None where it is no wheel's or sdist's."""
     if not name.endswith((".whl", ".tar.gz")) or "/" in name or "\\" in name:
         return None
     try:
@@ -200,7 +200,7 @@ def _page(title: str, links: str) -> bytes:
 
 
 def _remove_halves(*folders: Path) -> None:
-    """Removes what publishers left who were killed; only for who holds the lock."""
+    """Remove the leavings of killed publishers, under the lock."""
     for folder in folders:
         for half in folder.glob(f"{UNFINISHED}*"):
             half.unlink()
@@ -208,7 +208,7 @@ def _remove_halves(*folders: Path) -> None:
 
 @contextlib.contextmanager
 def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
-    """Takes away what was written of these where not all of it can be: half a release would use up its version."""
+    """Remove what was written of these where not all of it can be: half a release would use up its version."""
     fresh = [path for path in paths if not path.exists()]
     try:
         yield
@@ -221,7 +221,7 @@ def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One publisher at a time, across processes; the lock goes with the process that held it."""
+    """Hold the lock of the one publisher across processes, which goes with the process that held it."""
     with open(folder / ".lock", "ab") as lock:
         take_lock(lock, wait=True)
         yield

@@ -47,7 +47,7 @@ class Installation:
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """Interpreter of the environment."""
         return self.folder / "bin" / "python"
 
     def script(self, name: str) -> Path:
@@ -56,7 +56,7 @@ class Installation:
 
 
 async def install(receipt: Receipt, project: Project, into: Path) -> Installation:
-    """Installs a release from the index that a receipt names, once: whoever comes second finds it.
+    """Install a release from the index that a receipt names, once: whoever comes second finds it.
 
     One process at a time works on a folder. An environment that is whole stays as it is, since somebody may run it;
     what a killed process left is made anew.
@@ -88,13 +88,13 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
 
 
 def _mark(receipt: Receipt, needed: Mapping[str, Resolved]) -> str:
-    """Says what an environment was made of."""
+    """Record the parts of an environment."""
     versions = {name: resolved.version for name, resolved in needed.items()}
     return digest([sys.executable, sys.version, {file.name: file.sha256 for file in receipt.files}, versions])
 
 
 def _locked(into: Path) -> IO[str]:
-    """The folder's lock; it goes with the process that held it."""
+    """Hold the folder's lock, which goes with the process that held it."""
     with _written(into):
         into.parent.mkdir(parents=True, exist_ok=True)
         lock = open_owned(into.with_name(f".{into.name}.lock"), "a")

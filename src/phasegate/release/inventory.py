@@ -18,13 +18,13 @@ _SPEC = re.compile(r"specs/((?:\d+-)?[^/]+)/runbook\.yaml")
 
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
-    """One runbook of a tree."""
+    """Runbook of a tree."""
 
     module: str
     code: bytes
     grants: frozenset[Grant]
     name: str
-    """As users type it, such as `unattached-ebs-volumes`."""
+    """Name as users type it, such as `unattached-ebs-volumes`."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """Its runbook.yaml; empty where there is none."""
     contracts: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Shipped:
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """Title in one line."""
         return str(self.definition.get("title", "")) or self.name
 
     @property

@@ -61,7 +61,7 @@ def check_entry_points(content: bytes, project: Project, path: str) -> Iterator[
 
 
 def check_top_level(content: bytes, packages: set[str], path: str) -> Iterator[Finding]:
-    """Whether top_level.txt names exactly the wheel's packages."""
+    """Yield a finding unless top_level.txt names exactly the wheel's packages."""
     if set(content.decode(errors="replace").split()) != packages:
         yield _finding(path, "top_level.txt does not name exactly the packages of the wheel")
 

@@ -15,7 +15,7 @@ _MARKUP = re.compile(r"([<>\[\]!])")
 
 @dataclass(frozen=True, kw_only=True)
 class Notes:
-    """What the notes of one release are made from."""
+    """Input of the notes of one release."""
 
     project: str
     version: str
@@ -34,7 +34,7 @@ class Notes:
 
 
 def notes_path(version: str) -> str:
-    """Where the notes of a version stand in the tree."""
+    """Return the path of a version's notes in the tree."""
     return f"docs/releases/{version}.md"
 
 

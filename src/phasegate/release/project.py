@@ -1,4 +1,4 @@
-"""What a target repository's pyproject.toml says of the package that it makes."""
+"""Package that a target repository's pyproject.toml describes."""
 
 import re
 from collections.abc import Mapping
@@ -54,12 +54,12 @@ class Project:
 
     @property
     def name(self) -> str:
-        """As pyproject.toml spells it."""
+        """Name as pyproject.toml spells it."""
         return self.table.name
 
     @property
     def licence(self) -> str:
-        """The SPDX expression or the words that pyproject.toml has for it; empty where it has none, or names a file."""
+        """SPDX expression or words of the licence in pyproject.toml, empty where it has none or names a file."""
         said = self.table.license
         return said if isinstance(said, str) else (said or {}).get("text", "")
 
@@ -75,12 +75,12 @@ class Project:
 
     @property
     def stem(self) -> str:
-        """What file names of this release begin with, such as `acme_runbooks-1.2.0`."""
+        """Beginning of the release's file names, such as `acme_runbooks-1.2.0`."""
         return f"{self.folder.replace('-', '_')}-{self.version}"
 
     @property
     def wheel_name(self) -> str:
-        """The wheel's file name; a runbooks package is pure Python."""
+        """File name of the wheel, which is pure Python."""
         return f"{self.stem}-py3-none-any.whl"
 
     @property

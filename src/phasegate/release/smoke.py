@@ -13,19 +13,19 @@ from phasegate.release.process import Ran, run
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One dry run that a smoke run makes; it needs an account or an endpoint that answers."""
+    """Dry run of a smoke run, which needs an account or an endpoint that answers."""
 
     runbook: str
-    """As the command line names it, such as `unattached-ebs-volumes`."""
+    """Name on the command line, such as `unattached-ebs-volumes`."""
     region: str
     as_of: datetime
     env: Mapping[str, str]
-    """What the runbook may know of its account: endpoint, credentials; nothing else of ours is handed on."""
+    """Environment of the runbook: endpoint and credentials, and nothing else of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Smoke:
-    """What an installed release said."""
+    """Output of an installed release."""
 
     runbooks: tuple[str, ...]
     """The lines of `<project> list`."""
@@ -35,7 +35,7 @@ class Smoke:
 
 
 async def smoke(installation: Installation, *, script: str, trial: Trial | None = None, seconds: float = 120) -> Smoke:
-    """Runs `<script> list`, and `<script> <runbook> --region R --as-of T --json` where a trial is given.
+    """Run `<script> list`, and `<script> <runbook> --region R --as-of T --json` where a trial is given.
 
     Raises:
         PhasegateError: A command failed, took too long, or answered with something else than findings.

@@ -1,4 +1,4 @@
-"""Whether a wheel is what was approved: every file of it comes from the approved tree, to the byte."""
+"""Verification of a wheel: every file comes from the approved tree, to the byte."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from phasegate.release.wheel import Wheel, broken, check_kinds, check_record, re
 
 
 def verify_wheel(content: bytes, tree: Mapping[str, bytes]) -> list[Finding]:
-    """Holds a wheel against the tree that was approved; needs no network, no sandbox and no build tool.
+    """Verify a wheel against the approved tree, without network, sandbox or build tool.
 
     Args:
         content: The wheel.
@@ -31,7 +31,7 @@ def verify_wheel(content: bytes, tree: Mapping[str, bytes]) -> list[Finding]:
 
 
 def check_wheel_contents(content: bytes) -> list[Finding]:
-    """What a reviewer checks of any wheel without knowing its tree: a plain archive, an honest RECORD, one package."""
+    """Check a wheel without its tree: a plain archive, an honest RECORD, one package."""
     wheel = read_wheel(content)
     return worst_first([*wheel.findings, *(_contents(wheel) if wheel.files else ())])
 

@@ -17,7 +17,7 @@ DEMO = "demo"
 
 @dataclass(frozen=True, kw_only=True)
 class Bump:
-    """What a release is to be called, and why."""
+    """Next version, and the changes that call for it."""
 
     current: str
     version: str
@@ -56,7 +56,9 @@ def propose(
 
 
 def next_version(current: str, level: Level, *, demo: bool = False) -> str:
-    """The version after `current`; below 1.0 a break counts as minor, since nothing is promised yet.
+    """Return the version after `current`.
+
+    Below 1.0 a break counts as minor, since nothing is promised yet.
 
     >>> next_version("1.4.2", Level.minor), next_version("0.4.2", Level.major)
     ('1.5.0', '0.5.0')
@@ -79,7 +81,7 @@ def next_version(current: str, level: Level, *, demo: bool = False) -> str:
 
 
 def unreleasable(version: str) -> bool:
-    """Whether the version says that it came from a demo.
+    """Return whether the version says that it came from a demo.
 
     >>> unreleasable("1.0.0+demo"), unreleasable("1.0.0")
     (True, False)
@@ -88,7 +90,7 @@ def unreleasable(version: str) -> bool:
 
 
 def with_version(tree: Mapping[str, bytes], version: str) -> dict[str, bytes]:
-    """The tree with that version in pyproject.toml; comments and layout of the file stay.
+    """Return the tree with that version in pyproject.toml, comments and layout kept.
 
     Raises:
         InvalidInput: pyproject.toml is missing, is no TOML, or has no version of its own.

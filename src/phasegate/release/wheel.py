@@ -39,20 +39,20 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """What could be read of a wheel, and what is wrong with it as an archive."""
+    """Readable content of a wheel, and what is wrong with it as an archive."""
 
     files: Mapping[str, bytes]
     findings: tuple[Finding, ...]
 
     @property
     def info(self) -> str:
-        """The name of its `.dist-info` folder; empty unless there is exactly one."""
+        """Name of its `.dist-info` folder, empty unless there is exactly one."""
         found = {name.split("/")[0] for name in self.files if name.split("/")[0].endswith(".dist-info")}
         return found.pop() if len(found) == 1 else ""
 
 
 def read_wheel(content: bytes) -> Wheel:
-    """Reads a wheel into memory; never raises for what is in it, and unpacks no more than 64 MiB."""
+    """Read a wheel of up to 64 MiB into memory, with findings instead of exceptions."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
@@ -66,7 +66,7 @@ def read_wheel(content: bytes) -> Wheel:
 
 
 def check_record(wheel: Wheel) -> Iterator[Finding]:
-    """Each file whose name, SHA-256 or size is not what RECORD says; RECORD lists every file once."""
+    """Yield each file whose name, SHA-256 or size RECORD does not say, or says twice."""
     path = f"{wheel.info}/RECORD"
     try:
         rows = [row for row in csv.reader(io.StringIO(wheel.files.get(path, b"").decode())) if row]
@@ -132,7 +132,7 @@ def _leaves(name: str) -> bool:
 
 
 def _plain(content: bytes, files: Mapping[str, bytes], entries: list[zipfile.ZipInfo]) -> Iterator[Finding]:
-    """Whether the bytes are those that we write for these files: nothing before, between, behind, or twice."""
+    """Yield a finding unless the bytes are those that we write for these files, with nothing around or twice."""
     first = min((entry.date_time for entry in entries), default=(1980, 1, 1, 0, 0, 0))
     if write_zip(files, datetime(*first, tzinfo=UTC)) != content:
         yield broken("archive", "", "the archive is not written as a reproducible build writes it")

@@ -1,4 +1,4 @@
-"""What botocore's own service models know of AWS: operations, pages, shapes, waiters, errors.
+"""Operations, pages, shapes, waiters and errors of AWS, read from botocore's service models.
 
 Read from the models alone: no client is made, no credential or region is needed, and models of the user's own
 (`~/.aws/models`) are left out, so that the same runbook gives the same answer on every machine.
@@ -24,10 +24,10 @@ _TOKEN = re.compile(r"(next|page|nextpage|continuation|nextcontinuation)?(token|
 
 @dataclass(frozen=True, kw_only=True)
 class Paginator:
-    """How botocore reads all pages of an operation; every entry is JMESPath over an answer."""
+    """Paginator of an operation. Every entry is JMESPath over an answer."""
 
     result_keys: tuple[str, ...]
-    """Where the rows are; the first is the primary one."""
+    """Paths to the rows, the primary one first."""
     input_tokens: tuple[str, ...]
     output_tokens: tuple[str, ...]
     limit_key: str | None
@@ -49,19 +49,19 @@ class Waiter:
     """Something botocore can wait for."""
 
     name: str
-    """As `client.get_waiter` takes it: `snapshot_completed`."""
+    """Waiter name as `client.get_waiter` takes it: `snapshot_completed`."""
     operation: str
     """The operation that it asks, such as `DescribeSnapshots`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of one service."""
+    """Operation of an AWS service."""
 
     service: str
-    """As `boto3.client` takes it: `ec2`."""
+    """Service name as `boto3.client` takes it: `ec2`."""
     name: str
-    """As the API spells it: `DescribeVolumes`."""
+    """API name of the operation: `DescribeVolumes`."""
     model: OperationModel
     paginator: Paginator | None
     waiters: tuple[Waiter, ...]
@@ -87,7 +87,7 @@ class Operation:
         return tuple(getattr(self.model.input_shape, "required_members", ()))
 
     def most_of(self, name: str) -> int | None:
-        """How many values a list parameter takes; None where neither its model nor its documentation tells."""
+        """Return the most values that a list parameter takes, or None where neither model nor documentation tells."""
         shape = self.inputs.get(name)
         if not isinstance(shape, ListShape):
             return None
@@ -97,12 +97,12 @@ class Operation:
 
     @property
     def output(self) -> StructureShape | None:
-        """The shape of the answer; None where there is none."""
+        """Shape of the answer, or None where there is none."""
         return self.model.output_shape
 
     @cached_property
     def errors(self) -> tuple[str, ...]:
-        """Codes of the errors that the model declares; EC2 declares none, S3 few."""
+        """Codes of the errors that the model declares. EC2 declares none, S3 few."""
         return tuple(str(getattr(error, "error_code", error.name)) for error in self.model.error_shapes)
 
     @cached_property
@@ -116,7 +116,7 @@ class Operation:
 
     @cached_property
     def rows_key(self) -> str | None:
-        """JMESPath to the rows where a step has no `items`; None where only `items` can say it.
+        """JMESPath to the rows of a step without `items`, or None where the step has to say it.
 
         The paginator's result key, or else the one list among the members of the answer.
         """
@@ -127,7 +127,7 @@ class Operation:
 
     @cached_property
     def row(self) -> Shape | None:
-        """The shape of one row under `rows_key`: a structure, or a plain value; None where unknown."""
+        """Shape of one row under `rows_key`, a structure or a plain value, or None where unknown."""
         shape: Shape | None = self.output
         for name in (self.rows_key or "").split("."):
             shape = _members(shape).get(name)
@@ -142,7 +142,7 @@ def services() -> tuple[str, ...]:
 
 @cache
 def operations(service: str) -> tuple[str, ...]:
-    """Names of the operations of a service, sorted.
+    """Return the names of a service's operations, sorted.
 
     Raises:
         InvalidInput: botocore knows no such service.
@@ -176,7 +176,7 @@ def operation(name: str) -> Operation:
 
 @cache
 def waiters(service: str) -> tuple[Waiter, ...]:
-    """What botocore can wait for in a service, sorted by name."""
+    """Return the waiters of a service, sorted by name."""
     found = _optional(service, "waiters-2").get("waiters", {})
     return tuple(
         sorted(
@@ -195,7 +195,7 @@ def regions() -> frozenset[str]:
 
 @cache
 def is_global(service: str) -> bool:
-    """Whether the service answers for the whole account from one endpoint, as IAM does."""
+    """Return whether the service answers for the whole account from one endpoint, as IAM does."""
     for partition in _loader().load_data("endpoints")["partitions"]:
         found = partition["services"].get(_service(service).endpoint_prefix, {})
         if found.get("isRegionalized") is False:

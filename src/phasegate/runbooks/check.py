@@ -22,7 +22,7 @@ _MODULE = "checked"
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where and how to look."""
+    """Scope and connection of a check."""
 
     regions: Sequence[str] = ()
     """Win over the runbook's scope."""
@@ -30,9 +30,9 @@ class Where:
     accounts: str = ""
     """`current`, `organization`, or ids with commas, in place of the runbook's own."""
     profile: str = ""
-    """Whose credentials to use; boto3's own search where it is left out."""
+    """AWS profile of the credentials, or empty for boto3's own search."""
     endpoint: str | None = None
-    """Where AWS is; AWS_ENDPOINT_URL, or AWS itself, where it is left out."""
+    """Endpoint of AWS, or None for AWS_ENDPOINT_URL or AWS itself."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of the runbook's parameters."""
     prices: Path | None = None
@@ -40,7 +40,7 @@ class Where:
 
 
 def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) -> dict[str, Any]:
-    """What the runbook finds; nothing is changed.
+    """Scan with a runbook without changing anything, and return the report.
 
     Args:
         text: The runbook.yaml.

@@ -7,7 +7,7 @@ _PART = re.compile(r"(\*|\d+(?:-\d+)?)(?:/(\d+))?")
 
 
 def check_cron(text: str) -> None:
-    """Holds a schedule against cron's five fields.
+    """Validate a schedule against cron's five fields.
 
     Raises:
         ValueError: it does not hold; the message names the field.

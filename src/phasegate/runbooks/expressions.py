@@ -14,7 +14,7 @@ from phasegate.runbooks.functions import FUNCTIONS
 Node = Mapping[str, Any]
 
 NAMES = ("_account", "_region", "_now", "_params", "_items", "_ids")
-"""What an expression may name beside the keys of the row."""
+"""Names that an expression may use beside the keys of the row."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMPARATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -36,7 +36,7 @@ def parse(text: str) -> Node:
 
 
 def check_expression(text: str) -> None:
-    """Holds an expression against JMESPath's grammar and the functions of the language.
+    """Validate an expression against JMESPath's grammar and the function table.
 
     Raises:
         ValueError: it does not parse, or calls what there is not, or with a wrong number of arguments.
@@ -69,7 +69,7 @@ def names(text: str) -> set[str]:
 
 
 def unparse(node: Node) -> str:
-    """The text of a syntax tree; parsing it gives the same tree again.
+    """Write a syntax tree as text that parses to the same tree.
 
     >>> unparse(parse("a[?b=='x'].c | [0]"))
     "a[?b == 'x'].c | [0]"
@@ -103,7 +103,7 @@ def _operand(node: Node) -> str:
 
 
 def _projects(node: Node) -> bool:
-    """Whether what follows would be read as part of a projection within it."""
+    """Return whether a suffix would be read as part of a projection within the node."""
     if node["type"] in ("subexpression", "index_expression"):
         return any(_projects(child) or child["type"] in _PROJECTIONS for child in node["children"])
     return False
@@ -126,7 +126,7 @@ def _index_expression(node: Node) -> str:
 
 
 def _base(node: Node) -> str:
-    """What `[0]` and `[*]` are about; they bind to the last key of a path, unless it stands in parentheses."""
+    """Write the base of `[0]` and `[*]`, which bind to the last key of a path unless it stands in parentheses."""
     if node["type"] == "identity":
         return ""
     return f"({unparse(node)})" if node["type"] == "subexpression" else _operand(node)

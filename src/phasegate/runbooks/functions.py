@@ -14,11 +14,11 @@ Samples = Literal[
     "", "age", "among", "capture", "contained", "count", "csv", "element", "first", "glob", "json", "network", "number",
     "off_hours", "pattern", "port", "prefix", "principals", "same", "split", "suffix", "tag", "until",
 ]  # fmt: skip
-"""How the test generator finds arguments that tell a mistake; empty: the arguments' usual values do."""
+"""Strategy by which the test generator finds arguments, or empty where the arguments' usual values do."""
 
 
 class Arity(NamedTuple):
-    """Least and greatest number of arguments; no greatest where a function takes any number."""
+    """Least and greatest number of arguments, without a greatest for variadic functions."""
 
     least: int
     most: int | None
@@ -40,7 +40,7 @@ def _counted(count: int) -> str:
 
 @dataclass(frozen=True)
 class Function:
-    """One function that an expression may call."""
+    """Function that an expression may call."""
 
     name: str
     arity: Arity

@@ -1,4 +1,4 @@
-"""How much there is of what a runbook lists, as it was counted for its plan."""
+"""Counts of the items that a runbook lists, taken for its plan."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """One account and region."""
+    """Count of one account and region."""
 
     account: str
     """Twelve digits; empty: the caller's own."""
@@ -17,18 +17,18 @@ class Counted:
     capped: bool = False
     """There are more; counting stopped there."""
     error: str = ""
-    """Why it could not be counted."""
+    """Reason why it could not be counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What was counted, or why nothing was."""
+    """Counts of a listing, or the reason why nothing was counted."""
 
     operation: str
     """The listing, such as `ec2.DescribeVolumes`."""
     counted: tuple[Counted, ...] = ()
     trouble: str = ""
-    """Why nothing was counted at all."""
+    """Reason why nothing was counted at all."""
 
     def as_json(self) -> dict[str, Any]:
         """To be kept."""
@@ -36,6 +36,6 @@ class Inventory:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """As it was kept."""
+        """Restore an inventory from `as_json`."""
         rows = tuple(Counted(**row) for row in kept["counted"])
         return cls(operation=kept["operation"], counted=rows, trouble=kept["trouble"])

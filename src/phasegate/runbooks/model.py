@@ -32,7 +32,10 @@ _OPERATION = r"^[a-z0-9-]+\.[A-Z][A-Za-z0-9]*$"
 
 
 def _expression(value: Any) -> Any:
-    """A JMESPath expression; YAML reads a bare number or boolean as such, which is a literal to JMESPath."""
+    """Validate a JMESPath expression.
+
+    YAML reads a bare number or boolean as such, which is a literal to JMESPath.
+    """
     if not isinstance(value, str):
         raise ValueError(
             f"{value!r} is no expression; put quotes around it, and back-ticks around numbers and booleans"
@@ -79,11 +82,11 @@ class Step(_Part):
     op: OperationName
     params: Params = {}
     items: Expr | None = None
-    """Where the rows are in an answer; the paginator's result key where it is left out."""
+    """Path to the rows of an answer, or None for the paginator's result key."""
     keep: Keep = {}
     """Keys of the parent row that go along."""
     batch: int | None = Field(default=None, ge=1, le=1000)
-    """How many ids of parent rows go in one call."""
+    """Number of parent ids in one call."""
     param: Name | None = None
     """The parameter that takes the ids."""
     ids: Expr | None = None
@@ -106,7 +109,7 @@ class _With(_Part):
 
 
 class Get(_With):
-    """One call per item."""
+    """Detail from one call per item."""
 
     get: OperationName
     params: Params = {}
@@ -151,7 +154,7 @@ class Batch(_With):
 
 
 class Measure(_Part):
-    """What is asked of CloudWatch."""
+    """Query of a CloudWatch metric."""
 
     namespace: str
     name: str
@@ -199,7 +202,7 @@ With = Annotated[
 
 
 class Scope(_Part):
-    """Where to look."""
+    """Regions, accounts and parameters of a runbook."""
 
     regions: Literal["all", "global"] | tuple[str, ...] = "all"
     accounts: Literal["current", "organization"] | tuple[str, ...] = "current"
@@ -223,7 +226,7 @@ class Call(_Part):
 
 
 class Snapshot(Call):
-    """What is taken before anything changes."""
+    """Snapshot taken before anything changes."""
 
     wait: str | None = None
     """A waiter, such as `snapshot_completed`."""
@@ -238,7 +241,7 @@ class Action(Call):
 
 
 class Guard(_Part):
-    """What holds a change back."""
+    """Limits of a change."""
 
     protect_tags: tuple[str, ...] = ()
     min_age_days: float | None = Field(default=None, ge=0)
@@ -295,7 +298,7 @@ class Runbook(_Part):
 
     @property
     def path(self) -> str:
-        """Of the file."""
+        """Path of the file."""
         return self._source.path
 
     def line(self, *place: str | int) -> int:
@@ -304,7 +307,7 @@ class Runbook(_Part):
 
 
 def load(text: str, path: str) -> Runbook:
-    """Reads a runbook.yaml.
+    """Read a runbook.yaml.
 
     Args:
         text: Its content.
@@ -383,7 +386,7 @@ def _finding(source: Source, error: Any) -> Finding:
 
 
 def _without_tag(place: Place) -> Place:
-    """Pydantic names the form of a `with` entry after its index; the file does not."""
+    """Drop the form of a `with` entry, which pydantic puts after its index and the file does not have."""
     tagged = len(place) > 2 and place[0] == "with" and place[2] in _FORMS
     return (*place[:2], *place[3:]) if tagged else place
 

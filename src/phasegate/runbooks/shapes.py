@@ -1,4 +1,4 @@
-"""What botocore's models know of the rows that a step lists."""
+"""Shapes of the rows that a step lists, from botocore's models."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ CREATED = (
 
 
 def row_members(op: str, items: str | None) -> Mapping[str, Any]:
-    """The members of a row, with their shapes; none where they are not known.
+    """Return the members of a row with their shapes, none where they are not known.
 
     Raises:
         InvalidInput: botocore knows no such operation.
@@ -27,12 +27,12 @@ def row_members(op: str, items: str | None) -> Mapping[str, Any]:
 
 
 def members(shape: Any) -> Mapping[str, Any]:
-    """The members of a structure; none of anything else."""
+    """Return the members of a structure, and none of anything else."""
     return dict(getattr(shape, "members", {}))
 
 
 def _beneath(shape: Any, node: Node) -> Any:
-    """The shape that an expression of keys, `[]`, `[*]` and filters leads to; None for any other."""
+    """Return the shape that an expression of keys, `[]`, `[*]` and filters leads to, or None for any other."""
     kind = node["type"]
     if kind == "field":
         return _element(members(shape).get(node["value"]))

@@ -25,11 +25,11 @@ class Block(NamedTuple):
     section: tuple[str, ...]
     """Headings above it, outermost first, as `name` gives them; a heading's own is the last."""
     level: int = 0
-    """Of a heading, from 1."""
+    """Level of a heading, from 1."""
 
 
 def blocks(text: str) -> list[Block]:
-    """The blocks of a Markdown text, in order; front matter is left out and does not shift the lines."""
+    """Return the blocks of a Markdown text in order, with front matter left out of blocks but not of line numbers."""
     return list(_blocks(tokens(text)))
 
 

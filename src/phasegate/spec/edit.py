@@ -15,7 +15,7 @@ _BESIDE = "specs/000-any"
 
 @dataclass(frozen=True, kw_only=True)
 class NewCriterion:
-    """A criterion to be added; its id follows from the spec it is added to."""
+    """Criterion to add, whose id follows from the spec it is added to."""
 
     given: str
     when: str
@@ -25,7 +25,7 @@ class NewCriterion:
 
 
 class _Section(NamedTuple):
-    """Lines of a section, from its heading up to the next heading that ends it; counted from 0."""
+    """Range of a section's lines from 0: its heading up to the next heading that ends it."""
 
     start: int
     end: int
@@ -105,7 +105,7 @@ def add_edge_case(text: str, sentence: str) -> str:
 
 
 def add_risk(text: str, risk: Risk) -> str:
-    """The spec with the risk declared; a spec that declares one is returned as it is."""
+    """Return the spec with the risk declared, or as it is if it declares one."""
     if _read(text).risk is not None:
         return text
     text, section = _ensured(text, "Risk")
@@ -178,7 +178,7 @@ def _ensured(text: str, title: str) -> tuple[str, _Section]:
 
 
 def _end_of(text: str, start: int) -> int:
-    """Where the section of the heading on that line ends: at the next heading of its own level or above."""
+    """Return the line on which a section ends: the next heading of its own level or above."""
     headings = [block for block in blocks(text) if block.kind == "heading"]
     own = next(block for block in headings if block.line - 1 == start)
     later = [block.line - 1 for block in headings if block.line > own.line and block.level <= own.level]
@@ -186,7 +186,7 @@ def _end_of(text: str, start: int) -> int:
 
 
 def _insert(text: str, at: int, new: Sequence[str], *, apart: bool = True) -> str:
-    """Puts lines in front of line `at`, below the last one that says something; `apart` with an empty line between."""
+    """Insert lines above line `at`, below the last one that says something, `apart` with an empty line between."""
     lines = text.split("\n")
     before, after = lines[:at], lines[at:]
     while before and not before[-1].strip():

@@ -35,7 +35,7 @@ _CAP = 20
 
 
 def lint_text(text: str, path: str, *, markdown: bool = True, check: str = "spec-lint") -> list[Finding]:
-    """What in a text tries to steer the team, hides from the reader, or would reach another host.
+    """Findings about text that tries to steer the team, hides from the reader, or would reach another host.
 
     Args:
         text: of a spec, or of any other file that somebody wrote.

@@ -1,4 +1,4 @@
-"""What a spec lacks before people can agree on it and a machine can be held to it."""
+"""Lint of a spec: the parts that people must agree on and a machine can be held to."""
 
 import re
 from collections import Counter
@@ -56,7 +56,7 @@ class _Judged:
 
 
 def lint_spec(files: Mapping[str, bytes], folder: str) -> list[Finding]:
-    """Judges `spec.md` of a spec's folder.
+    """Lint `spec.md` of a spec's folder.
 
     Args:
         files: path to content, at least of the folder.

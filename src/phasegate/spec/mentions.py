@@ -1,4 +1,4 @@
-"""Which ids a text refers to: what traces are made of."""
+"""Ids that a text mentions, from which traces are made."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ class NamedTest(NamedTuple):
 
 
 def named_tests(text: str) -> list[NamedTest]:
-    """The tests at the top of a Python module, in order; none where the text is not Python.
+    """Return the tests at the top of a Python module in order, none where the text is not Python.
 
     What stands elsewhere, such as in a comment or beside a row of data, claims nothing.
 

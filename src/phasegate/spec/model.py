@@ -8,22 +8,22 @@ from phasegate.core import Criterion
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One acceptance scenario of a story."""
+    """Acceptance scenario of a story."""
 
     text: str
-    """As it was written, on one line."""
+    """Text as written, on one line."""
     line: int
     criterion: Criterion | None
     """None where it is not a Given, When, Then."""
     labelled: bool
-    """Whether the spec itself says the criterion's id."""
+    """True if the spec itself says the criterion's id."""
     covers: tuple[str, ...] = ()
     """Requirements that it names, such as `FR-001`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """One thing that somebody wants, which can be shipped and tested alone."""
+    """User story, which can be shipped and tested alone."""
 
     id: str
     """`US1` for User Story 1."""
@@ -32,9 +32,9 @@ class Story:
     """`P1` is the most valuable; empty where none is given."""
     narrative: str
     why: str
-    """Why this priority."""
+    """Reason for this priority."""
     test: str
-    """How it is tested on its own."""
+    """Independent test of the story."""
     scenarios: tuple[Scenario, ...]
     line: int
 
@@ -69,16 +69,16 @@ class Clarification:
 
 @dataclass(frozen=True, kw_only=True)
 class Risk:
-    """What can go wrong, as the spec declares it; the DevSec engineer holds it against the action."""
+    """Risk that the spec declares, which the DevSec engineer holds against the action."""
 
     severity: str = ""
     """`low`, `medium`, `high` or `critical`."""
     blast_radius: str = ""
-    """How far it reaches."""
+    """Blast radius."""
     data: str = ""
-    """What data it touches."""
+    """Data that it touches."""
     reversible: str = ""
-    """Whether, how and until when it can be undone."""
+    """Reversibility: whether, how and until when it can be undone."""
     line: int = 0
 
 
@@ -90,9 +90,9 @@ class Spec:
     path: str
     title: str
     what: str
-    """What is wanted: the input's own words, or the first paragraph."""
+    """Purpose: the input's own words, or the first paragraph."""
     why: str
-    """Why it is wanted; empty where nobody says."""
+    """Reason for it, empty where nobody says."""
     stories: tuple[Story, ...]
     edge_cases: tuple[Note, ...]
     requirements: tuple[Requirement, ...]

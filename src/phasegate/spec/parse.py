@@ -1,4 +1,7 @@
-"""From Markdown in Spec Kit's layout to a `Spec`; plain prose is read as far as it goes."""
+"""Parser from Markdown in Spec Kit's layout to a `Spec`.
+
+Plain prose is read as far as it goes.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +27,7 @@ _LEAD = re.compile(r"\*\*([^*]+)\*\*:?\s*")
 
 
 def read_spec(files: Mapping[str, bytes], folder: str) -> Spec:
-    """Reads `spec.md` of a spec's folder.
+    """Read `spec.md` of a spec's folder.
 
     Args:
         files: path to content, at least of the folder.
@@ -37,7 +40,7 @@ def read_spec(files: Mapping[str, bytes], folder: str) -> Spec:
 
 
 def parse_spec(text: str, folder: str) -> Spec:
-    """Reads the text of a spec; nothing in it is refused here."""
+    """Parse the text of a spec without refusing anything in it."""
     all_blocks = blocks(text)
     opening = [block for block in all_blocks if len(block.section) <= 1 and block.kind == "paragraph"]
     stories = _stories(all_blocks)
@@ -130,7 +133,10 @@ def _scenario(block: Block, free: Iterator[str]) -> Scenario:
 
 
 def _steps(text: str) -> dict[str, str] | None:
-    """Given, when and then, or None where one is missing; each word is looked for once, whatever the length."""
+    """Return given, when and then, or None where one is missing.
+
+    Each word is looked for once, so time is linear.
+    """
     given = _GIVEN.match(text)
     when = given and _word("when", text, given.end())
     then = when and _word("then", text, when.end())
@@ -148,7 +154,7 @@ def _word(word: str, text: str, start: int) -> re.Match[str] | None:
 
 
 def _free_labels(all_blocks: Sequence[Block]) -> Iterator[str]:
-    """Ids for scenarios that carry none: in order, leaving out those that others carry."""
+    """Return ids for scenarios that carry none, in order, without those that others carry."""
     taken = {match[1] for block in all_blocks for match in [_LABEL.match(block.text)] if match and block.kind == "item"}
     return (label for number in range(1, 100_000) if (label := f"AC-{number:03}") not in taken)
 

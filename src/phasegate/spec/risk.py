@@ -14,7 +14,7 @@ FIELDS = ("severity", "blast_radius", "data", "reversible")
 
 
 def read_risk(text: str, all_blocks: Sequence[Block]) -> Risk | None:
-    """The declared risk, the section before the front matter; None where neither says anything."""
+    """Return the declared risk, from its section before the front matter, or None where neither says anything."""
     front = dict(_front_matter(text))
     section = [block for block in all_blocks if block.section[-1:] == ("risk",)]
     fields = {**front, **dict(_fields(section))}
@@ -23,7 +23,7 @@ def read_risk(text: str, all_blocks: Sequence[Block]) -> Risk | None:
 
 
 def read_front_matter(text: str, path: str) -> Any:
-    """Read the front matter of a spec; None where there is none.
+    """Parse the front matter of a spec, or return None where there is none.
 
     Raises:
         InvalidInput: it is not plain YAML; the finding names the line.

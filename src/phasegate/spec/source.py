@@ -1,4 +1,4 @@
-"""Where a spec comes from: its folder and its file, refused before anything reads them if they are not safe to."""
+"""Folder and file of a spec, refused before anything reads them if they are not safe to."""
 
 import re
 from collections.abc import Mapping

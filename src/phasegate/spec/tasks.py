@@ -7,7 +7,7 @@ _TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<t
 
 
 class Task(NamedTuple):
-    """One of them."""
+    """Task of a plan."""
 
     id: str
     text: str

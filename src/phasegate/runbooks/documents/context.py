@@ -1,4 +1,4 @@
-"""What every document is written from."""
+"""Input that all documents of a runbook share."""
 
 import datetime
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from phasegate.spec import Spec
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One runbook, the spec that it keeps, and where it will live."""
+    """Runbook with its spec and its place in the target repository."""
 
     runbook: Runbook
     spec: Spec
@@ -29,7 +29,7 @@ class Context:
     date: datetime.date
     """The day that documents are dated."""
     inventory: Inventory | None = None
-    """What was counted for the plan; None: nobody looked."""
+    """Count of the listed items taken for the plan, or None if nothing was counted."""
 
     @property
     def title(self) -> str:

@@ -25,7 +25,7 @@ _INWARD = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One field of the listed item."""
+    """Field of the listed item."""
 
     name: str
     type: Type
@@ -36,7 +36,7 @@ class Field:
 
 
 def fields(runbook: Runbook) -> list[Field]:
-    """Those that any expression of the runbook reads, in the order of the API."""
+    """Return the fields that any expression of the runbook reads, in the order of the API."""
     item = item_of(runbook)
     if not isinstance(item, Record):
         return []
@@ -57,7 +57,7 @@ def fields(runbook: Runbook) -> list[Field]:
 
 
 def _roots(tree: Mapping[str, Any]) -> set[str]:
-    """The names that an expression reads from the item itself; `@` for the whole of it.
+    """Return the names that an expression reads from the item itself, `@` for the whole item.
 
     What stands behind a dot or in brackets is read from something else, unless that is a list of the item, as in
     `[@][?State == 'available']`.
@@ -100,7 +100,7 @@ def _plural(word: str) -> str:
 
 
 def json_type(value: Type) -> dict[str, Any]:
-    """A type as JSON Schema; every value may be null, since a field may be missing."""
+    """Return a type as JSON Schema, nullable throughout since a field may be missing."""
     match value:
         case Plain():
             kinds = {"number": "number", "boolean": "boolean"}
@@ -154,7 +154,7 @@ def _reads(entry: Any) -> Iterator[str]:
 
 
 def row_name(runbook: Runbook) -> str:
-    """What AWS calls the shape of a row; the operation's name where rows are plain values."""
+    """Return AWS's name of the row shape, or the operation's name where rows are plain values."""
     last = aws.operation(runbook.list_[-1].op)
     item = item_of(runbook)
     return item.name if isinstance(item, Record) and isinstance(last.output, StructureShape) else str(last)

@@ -1,4 +1,4 @@
-"""Where a requirement is kept: which function of the module, and which part of the runtime."""
+"""Map of requirements to the functions and runtime modules that keep them."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _DEFINED = re.compile(r'^def (\w+)\(.*?"""(.*?)"""', re.MULTILINE | re.DOTALL)
 @dataclass(frozen=True, kw_only=True)
 class _Place:
     words: str
-    """Of a requirement that is kept there, as a pattern."""
+    """Pattern of the requirements that are kept there."""
     names: tuple[str, ...]
     """Functions of the module."""
     runtime: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def kept_in(context: Context, requirement: str) -> str:
 
 
 def kept_with(context: Context, text: str, *names: str) -> list[str]:
-    """Ids of the requirements that are kept in the same places as a text, or in the functions named.
+    """Return the ids of the requirements kept in the same places as `text`, or in the functions named.
 
     With none, the first of the spec: all work is for something that it asks.
     """
@@ -96,5 +96,5 @@ def _places(context: Context, text: str) -> tuple[str, ...]:
 
 
 def criteria_of(context: Context, requirement: str) -> list[str]:
-    """Ids of the acceptance criteria that say they cover a requirement."""
+    """Return the ids of the acceptance criteria that say they cover a requirement."""
     return [each.criterion.id for each in context.spec.scenarios if each.criterion and requirement in each.covers]

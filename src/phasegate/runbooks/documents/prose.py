@@ -1,4 +1,4 @@
-"""What one runbook is and does, in sentences: the facts that all its documents share."""
+"""Sentences about one runbook that all its documents share."""
 
 import json
 import re
@@ -18,13 +18,13 @@ _VERSION = re.compile(r"V\d+$")
 
 
 def things(runbook: Runbook) -> str:
-    """What the runbook lists, in the plural: `volumes`, `DB instances`."""
+    """Return the plural noun of the listed items: `volumes`, `DB instances`."""
     words = _CAMEL.findall(_VERSION.sub("", aws.operation(runbook.list_[-1].op).name))[1:]
     return " ".join(word if word.isupper() else word.lower() for word in words) or "items"
 
 
 def thing(runbook: Runbook) -> str:
-    """One of them."""
+    """Return the singular noun of the listed items."""
     plural = things(runbook)
     for ending, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
         if plural.endswith(ending) and not plural.endswith("ss"):
@@ -33,18 +33,18 @@ def thing(runbook: Runbook) -> str:
 
 
 def a_thing(runbook: Runbook) -> str:
-    """One of them, with its article: `a volume`, `an address`."""
+    """Return the singular noun with its article: `a volume`, `an address`."""
     one = thing(runbook)
     return f"{'an' if one[0].lower() in 'aeiou' else 'a'} {one}"
 
 
 def service(operation: str) -> str:
-    """What AWS calls the service of an operation: `EC2`, `CloudWatch Logs`."""
+    """Return AWS's name of an operation's service: `EC2`, `CloudWatch Logs`."""
     return str(aws.operation(operation).model.service_model.service_id)
 
 
 def where(runbook: Runbook) -> str:
-    """Where the runbook looks: `in every region that the account has enabled`."""
+    """Return the scope in words: `in every region that the account has enabled`."""
     regions, accounts = runbook.scope.regions, runbook.scope.accounts
     places = {
         "all": "in every region that the account has enabled",
@@ -57,7 +57,7 @@ def where(runbook: Runbook) -> str:
 
 
 def listed(runbook: Runbook) -> str:
-    """How the items are listed, as a sentence."""
+    """Return a sentence about the listing and its pages."""
     how = ", then for each ".join(f"{code(step.op)}{_remarks(step)}" for step in runbook.list_)
     return f"The {_named(runbook)} are listed with {how}, all pages, {where(runbook)}."
 
@@ -73,7 +73,7 @@ def _remarks(step: Step) -> str:
 
 
 def details(runbook: Runbook) -> list[str]:
-    """What is learnt of each item beside its listing, a sentence for each entry of `with`."""
+    """Return a sentence for each entry of `with`."""
     return [sentence(f"{code(entry.as_)} {_detail(runbook, entry)}") for entry in runbook.with_]
 
 
@@ -132,7 +132,7 @@ def _metric(entry: Metric) -> str:
 
 
 def rules(runbook: Runbook) -> list[tuple[str, str, str]]:
-    """What the runbook says of an item, as (verdict, condition in plain words, expression)."""
+    """Return the rules of the runbook as (verdict, condition in plain words, expression)."""
     written = (
         ("looked at", runbook.where),
         ("skipped", runbook.skip),
@@ -143,13 +143,13 @@ def rules(runbook: Runbook) -> list[tuple[str, str, str]]:
 
 
 def found_when(runbook: Runbook) -> str:
-    """What makes an item a finding, in plain words, the prefilter included."""
+    """Return the conditions of a finding in plain words, the prefilter included."""
     parts = [said(text, runbook.scope.params) for text in (runbook.where, runbook.match) if text]
     return "; and ".join(parts)
 
 
 def cost(runbook: Runbook) -> str:
-    """What is said of costs, as sentences."""
+    """Return the sentences about costs."""
     if runbook.cost is None:
         return "The findings carry no cost: the runbook names no unit to price them by."
     known = priced(runbook.cost.unit)
@@ -168,7 +168,7 @@ def cost(runbook: Runbook) -> str:
 
 
 def changes(runbook: Runbook) -> list[str]:
-    """What is done to a finding, step by step."""
+    """Return the steps of the change, a sentence each."""
     return [step for action in runbook.action for step in _steps(runbook, action)]
 
 
@@ -199,7 +199,7 @@ def _given(value: Any) -> str:
 
 
 def guards(runbook: Runbook) -> list[str]:
-    """What holds a change back, a sentence each."""
+    """Return the guards of the change, a sentence each."""
     guard = runbook.guard
     one = thing(runbook)
     found = ["No change without an approval that was signed for exactly these findings; it is used up by the change."]
@@ -218,7 +218,7 @@ def guards(runbook: Runbook) -> list[str]:
 
 
 def reversible(runbook: Runbook) -> str:
-    """Whether and how a change can be undone, as a sentence."""
+    """Return a sentence that says whether and how a change can be undone."""
     if not runbook.action:
         return "The runbook changes nothing, so there is nothing to undo."
     undone = [action for action in runbook.action if action.undo]

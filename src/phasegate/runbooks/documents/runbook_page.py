@@ -158,7 +158,7 @@ def _parent(place: int) -> str:
 
 
 def _single(entry: object) -> list[str]:
-    """Calls that are made for each item."""
+    """Return the calls that are made for each item."""
     match entry:
         case Get():
             return [entry.get]

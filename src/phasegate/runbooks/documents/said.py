@@ -89,7 +89,7 @@ class _Speaker:
         return f"{code(unparse(node))} {'does not hold' if negated else 'holds'}"
 
     def value(self, node: Node) -> str:
-        """What a value is called: a literal by itself, a parameter with its default, anything else as it is written."""
+        """Name a value: a literal as it is, a parameter with its default, anything else as written."""
         if node["type"] == "literal":
             return _literal(node["value"])
         if node["type"] == "subexpression" and node["children"][0].get("value") == "_params":

@@ -74,7 +74,7 @@ def bullets(items: Iterable[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; bars in the cells do not break it."""
+    """Return a table in which bars in the cells break nothing."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
 
@@ -84,5 +84,5 @@ def _cell(text: str) -> str:
 
 
 def page(*blocks: str) -> str:
-    """Blocks of Markdown, an empty line between them; empty ones are left out."""
+    """Join blocks of Markdown with an empty line between them, without the empty ones."""
     return "\n\n".join(block.strip("\n") for block in blocks if block.strip()) + "\n"

@@ -13,7 +13,7 @@ _COUNT = re.compile(r"(more than )?([0-9][0-9,]*)")
 
 
 def there(inventory: Inventory | None) -> str:
-    """What is below the heading."""
+    """Return the Markdown below the heading."""
     if inventory is None:
         return "Nobody looked: phasegate.toml names no region under `[aws] inventory`."
     if inventory.trouble:
@@ -24,7 +24,7 @@ def there(inventory: Inventory | None) -> str:
 
 
 def planned(plan: str) -> list[Counted]:
-    """What a plan says is there, whoever wrote it; a count that is no number is unknown.
+    """Read the counts back from a plan, by whomever written, with None for a count that is no number.
 
     >>> planned("## What is there\\n| own | eu-west-1 | more than 10 |\\n")
     [Counted(account='', region='eu-west-1', count=10, capped=True, error='')]

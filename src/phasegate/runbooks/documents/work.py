@@ -19,7 +19,7 @@ class _Task:
     ids: Sequence[str]
     story: str = ""
     apart: bool = False
-    """Whether it can be done beside others: it touches a file that no other open task does."""
+    """True if the task touches a file that no other open task does."""
 
     def line(self, number: int) -> str:
         marks = "".join(f" [{mark}]" for mark in ("P" if self.apart else "", self.story) if mark)
@@ -106,7 +106,7 @@ def _tests(context: Context) -> list[_Task]:
 
 
 def _story(context: Context, story: Story, *, first: bool) -> list[_Task]:
-    """Finding belongs to the first story; acting to the one that speaks of changes, or else to the last."""
+    """Return the detection tasks with the first story, and the action tasks with the story that speaks of changes."""
     found = _finding(context, story.id) if first else []
     if story is _acting_story(context):
         found += _acting(context, story.id)
@@ -170,7 +170,7 @@ def _docs(context: Context) -> list[_Task]:
 
 
 def negatives(context: Context) -> list[str]:
-    """What the runbook must not do, or must bear: the cases beside the criteria."""
+    """Return the cases beside the criteria: what the runbook must not do, or must bear."""
     runbook = context.runbook
     one, many = prose.thing(runbook), prose.things(runbook)
     found = [

@@ -22,7 +22,7 @@ class Actor:
     """Lines that quote the criteria, to stand above the remediation."""
 
     def remediate(self, runbook: Runbook) -> str:
-        """Adds the function that changes one item."""
+        """Add the function that changes one item."""
         body, bound = "", dict[str, str]()
         for number, action in enumerate(runbook.action):
             body += self._act(runbook, number, action, bound)
@@ -33,7 +33,7 @@ class Actor:
         )
 
     def has_worked(self, runbook: Runbook) -> str:
-        """Adds the function that tells whether the change shows when the item is read again."""
+        """Add the function that tells whether the change shows when the item is read again."""
         tests = list(dict.fromkeys(self._test(action.verify) for action in runbook.action if action.verify))
         return self.draft.function(
             "has_worked",
@@ -125,7 +125,7 @@ def _waited_for(snapshot: Snapshot, variable: str, where: str) -> str:
 
 
 def _paths(shape: Any) -> list[tuple[str, ...]]:
-    """Members of an answer, and members of those: ids of what was made."""
+    """Return the members of an answer and their members, ids of what was made first."""
     outer = members(shape)
     nested = [(name, inner) for name, part in outer.items() for inner in members(part)]
     paths = [*((name,) for name in outer), *nested]

@@ -23,7 +23,7 @@ class Detailer:
     params: frozenset[str]
 
     def write(self, entry: With) -> str:
-        """Adds the functions of an entry; gives its line in the declaration."""
+        """Add the functions of an entry, and return its line in the declaration."""
         match entry:
             case Get():
                 return self._get(entry)
@@ -51,7 +51,7 @@ class Detailer:
         return Lister(draft=self.draft, params=self.params)
 
     def _select(self, text: str | None, subject: str) -> str:
-        """What to keep of something that was found, or was not."""
+        """Return the code that selects from a value that may be missing."""
         if text is None:
             return subject
         code = Translator(draft=self.draft, subject=subject, sure=False, params=self.params)
@@ -183,7 +183,7 @@ class Detailer:
 
 
 def _ids_a_call(entry: Join) -> int:
-    """How many ids the parameter that takes them may hold."""
+    """Return the most ids that the parameter that takes them may hold."""
     listing = entry.list_[0]
     taking = [name for name, value in listing.params.items() if value == "=_ids"]
     limits = [aws.operation(listing.op).most_of(name) for name in taking]
@@ -191,7 +191,7 @@ def _ids_a_call(entry: Join) -> int:
 
 
 def _is_shared(entry: Get) -> bool:
-    """Whether the call is the same for every item."""
+    """Return whether the call is the same for every item."""
     return all(
         names(text) <= _SCAN_NAMES | entry.params.keys() and _starts_shared(text)
         for text in expressions_in(entry.params)

@@ -25,7 +25,7 @@ _TYPING = {"Iterable": "collections.abc", "Iterator": "collections.abc", "Sequen
 
 
 class Draft:
-    """Collects the parts of one module; nothing in it depends on anything but what it is given, in order."""
+    """Source of one module: names, constants and functions, collected in order."""
 
     def __init__(self) -> None:
         self._taken = set(_RESERVED)
@@ -52,7 +52,7 @@ class Draft:
         return self._constants[value]
 
     def function(self, wanted: str, source: str) -> str:
-        """Adds a function; in its source `NAME` stands for its own name. The same function is written once."""
+        """Add a function once and return its name, for which `NAME` stands in the source."""
         if source not in self._made:
             self._made[source] = self.name(wanted)
             self._functions.append(source.replace(NAME, self._made[source]))

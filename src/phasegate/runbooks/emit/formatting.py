@@ -8,7 +8,7 @@ LINE_LENGTH = 120
 
 
 def formatted(source: str) -> str:
-    """The source in ruff's format, with lines of 120; settings of the place where it runs do not count.
+    """Format source as ruff does with lines of 120, whatever the settings of the place where it runs.
 
     Raises:
         SyntaxError: it is no Python; then the compiler is wrong.

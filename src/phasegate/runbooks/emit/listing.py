@@ -25,7 +25,7 @@ class Lister:
     """Names that stand for arguments of the listing function: `_ids`."""
 
     def chain(self, steps: tuple[Step, ...]) -> str:
-        """Adds the functions of a chain; gives the name of the one that lists its last step's rows."""
+        """Add the functions of a chain, and return the name of the one that lists its last step's rows."""
         lister = self._first(steps[0])
         for parent, step in pairwise(steps):
             lister = self._batched(lister, parent, step) if step.batch else self._child(lister, parent, step)
@@ -113,12 +113,12 @@ def _rows_key(op: str) -> str | None:
 
 
 def ids_of(text: str, code: Translator) -> str:
-    """The id of a parent row; `@` is a plain row itself."""
+    """Return the code of a parent row's id, which is the row itself for `@`."""
     return code.value("_" if text.strip() == "@" else text)
 
 
 def noun(step: Step) -> str:
-    """What a row of the step is, in snake case: `volume`."""
+    """Return the snake-case noun of a step's row: `volume`."""
     key = _last_key(step.items) if step.items else (aws.operation(step.op).rows_key or "").rsplit(".", 1)[-1]
     word = singular(snake(key)) if key else ""
     if not word or plural(word) in _VAGUE or word in _VAGUE:
@@ -128,7 +128,7 @@ def noun(step: Step) -> str:
 
 
 def _last_key(text: str) -> str:
-    """The last key on the way to the rows; filters and calls name others."""
+    """Return the last key on the way to the rows, or nothing behind filters and calls."""
     node, last = parse(text), ""
     for part in walk(node):
         if part["type"] == "field":

@@ -22,7 +22,9 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def compile_module(runbook: Runbook, *, name: str, criteria: Sequence[Criterion] = ()) -> str:
-    """The Python module of a runbook, for `<package>/runbooks/`; the same input gives the same text.
+    """Compile a runbook to its Python module for `<package>/runbooks/`.
+
+    The same input gives the same text.
 
     Args:
         runbook: As `load` gives it.
@@ -76,7 +78,7 @@ class _Functions:
     module: _Module
 
     def declared(self, lister: str) -> str:
-        """Adds every function; gives the arguments of the declaration."""
+        """Add every function, and return the arguments of the declaration."""
         runbook = self.module.runbook
         details = [
             Detailer(draft=self.draft, item=self.item, params=self.params).write(entry) for entry in runbook.with_
@@ -122,7 +124,10 @@ class _Functions:
         )
 
     def _key(self, text: str) -> str:
-        """The id as a text; its keys must be there, since an item without its id cannot be told from others."""
+        """Return the code of the id as a text.
+
+        Its keys must be there, since an item without its id cannot be told from others.
+        """
         node = parse(text)
         if node["type"] == "field":
             return f"str({self._part(node)})"
@@ -208,7 +213,7 @@ def _joined(node: Node) -> tuple[str, Sequence[Node]] | None:
 
 
 def _reason(text: str) -> tuple[str, str]:
-    """The test and the reason of `test && 'reason'`; without a reason the test itself is one."""
+    """Return the test and the reason of `test && 'reason'`, or the test as its own reason."""
     node = parse(text)
     if node["type"] == "and_expression":
         test, last = node["children"]

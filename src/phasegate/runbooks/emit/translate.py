@@ -25,7 +25,7 @@ class Code(NamedTuple):
     binds: int = _ATOM
 
     def within(self, binds: int) -> str:
-        """As an operand of something that binds so much."""
+        """Return the code as an operand of an operator that binds this much."""
         return self.text if self.binds >= binds else f"({self.text})"
 
 
@@ -43,7 +43,7 @@ class Translator:
     scan: str = "scan"
     """The variable that holds the scan."""
     sure: bool = True
-    """Whether the subject is a map for certain; None and lists are possible otherwise."""
+    """True if the subject is certainly a map, and False if it may be None or a list."""
     bound: Mapping[str, str] = field(default_factory=dict)
     """Names that stand for variables instead of keys of the row."""
     params: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class Translator:
         return "".join(f", {name}={self.literal(value)}" for name, value in params.items())
 
     def literal(self, value: Any) -> str:
-        """A parameter's value; a text that starts with `=` is an expression, at any depth."""
+        """Return the code of a parameter's value, in which a text that starts with `=` is an expression."""
         if isinstance(value, str):
             return self.value(value[1:]) if value.startswith("=") else repr(value)
         if isinstance(value, Mapping):
@@ -188,7 +188,7 @@ class Translator:
 
 
 def _constant_value(node: Node) -> Any:
-    """The value of a literal, or of a bare `null`; `_Loop` where it is neither."""
+    """Return the value of a literal or of a bare `null`, or `_Loop` for any other node."""
     if node["type"] == "field" and node["value"] == "null":
         return None
     return node["value"] if node["type"] == "literal" else _Loop

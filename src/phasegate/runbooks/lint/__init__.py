@@ -20,7 +20,7 @@ __all__ = ["lint", "readable"]
 
 
 def readable(text: str, path: str) -> None:
-    """Refuses what nothing should read: no YAML, or YAML with anchors, tags, or a size or depth that no runbook has.
+    """Refuse text that is no YAML, or YAML with anchors, tags, or a size or depth that no runbook has.
 
     Raises:
         InvalidInput: with file, line and fix.
@@ -29,7 +29,9 @@ def readable(text: str, path: str) -> None:
 
 
 def lint(text: str, path: str) -> list[Finding]:
-    """Findings about a runbook's text, by line; high and critical ones say that it cannot do what it says.
+    """Return the findings about a runbook's text, sorted by line.
+
+    High and critical ones mean that it cannot do what it says.
 
     Args:
         text: the content of `runbook.yaml`.

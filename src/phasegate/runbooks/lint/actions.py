@@ -1,4 +1,4 @@
-"""What a runbook does to a finding: is it the listed thing that it changes, and can it be had back?"""
+"""Lint of actions: they act on the listed kind, and can be had back."""
 
 import re
 
@@ -19,7 +19,7 @@ _ANY_RESOURCE = re.compile(r"resource(s|id|ids|arn|arns|arnlist|name|identifier)
 
 
 def check_actions(report: Report, root: Node, item: Type) -> None:
-    """Checks every entry of `action`."""
+    """Check every entry of `action`."""
     written = root.get("action")
     for action in written.each() if written else ():
         _check(report, root, action, item)
@@ -52,7 +52,10 @@ def _part(report: Report, action: Node, key: str, item: Type) -> aws.Operation |
 
 
 def _with_answer(item: Type, snapshot: aws.Operation | None) -> Type:
-    """What `undo` can read: the item, and what the snapshot answered; it is recorded before the change is made."""
+    """Return the type that `undo` reads, the item and the snapshot's answer.
+
+    The undo is recorded before the change is made.
+    """
     if not isinstance(item, Record):
         return ANYTHING
     return item.extended(snapshot=of(snapshot.output)) if snapshot else item
@@ -100,14 +103,14 @@ def _alike(listing: aws.Operation, found: aws.Operation) -> bool:
 
 
 def _kinds(listing: aws.Operation) -> frozenset[str]:
-    """What a listing lists, in lower case and singular: by the operation's name, and by its rows' shape."""
+    """Return the kinds that a listing lists, in lower case and singular, by operation name and row shape."""
     row = listing.row
     named = {_noun(listing.name)} | ({row.name} if row is not None and row.type_name == "structure" else set())
     return frozenset(_singular(name) for name in named if name)
 
 
 def _noun(operation: str) -> str:
-    """What an operation is about: `DescribeDBInstances` is about `DBInstances`."""
+    """Return the noun of an operation: `DBInstances` for `DescribeDBInstances`."""
     verb = _VERB.match(operation)
     rest = operation[verb.end() :] if verb else operation
     return _noun(rest) if verb and verb[0] in _CERTAIN_VERBS else _VERSION.sub("", rest)
@@ -122,7 +125,7 @@ def _singular(noun: str) -> str:
 
 
 def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Operation) -> bool:
-    """Whether a parameter of the same name, or one for any resource, is given a field that names the listed item.
+    """Return whether a parameter of that name, or one for any resource, is given a field that names the item.
 
     Such are the fields of `id`, and those called after the listed kind: `FunctionArn` names a function, while the
     `SnapshotId` of a volume does not name the volume.

@@ -24,7 +24,7 @@ _WRITTEN_AS: dict[str, tuple[type, ...]] = {
 
 
 def operation(report: Report, node: Node) -> aws.Operation | None:
-    """The operation named at a node; None, and a finding, where botocore knows none."""
+    """Return the operation named at a node, or None and a finding where botocore knows none."""
     try:
         return aws.operation(str(node.value))
     except InvalidInput as error:
@@ -33,7 +33,7 @@ def operation(report: Report, node: Node) -> aws.Operation | None:
 
 
 def call(report: Report, node: Node, outer: Type, *, given: Sequence[str] = ()) -> aws.Operation | None:
-    """Checks a call written as `service.Operation` or `{op, params, …}`.
+    """Check a call written as `service.Operation` or `{op, params, …}`.
 
     Args:
         report: takes the findings.
@@ -52,7 +52,7 @@ def call(report: Report, node: Node, outer: Type, *, given: Sequence[str] = ()) 
 
 
 def parameters(report: Report, found: aws.Operation, node: Node, outer: Type, *, given: Sequence[str] = ()) -> None:
-    """Checks the `params` of a call against the operation's input."""
+    """Check the `params` of a call against the operation's input."""
     params = node.get("params")
     written = params.items() if params else {}
     for name in given:
@@ -75,7 +75,7 @@ def _unknown_parameter(report: Report, found: aws.Operation, node: Node, name: s
 
 
 def _value(report: Report, node: Node, shape: Shape, outer: Type, name: str) -> None:
-    """A value of a parameter against its shape; strings that start with = are expressions."""
+    """Check a parameter's value against its shape, and strings that start with = as expressions."""
     if isinstance(node.value, str) and node.value.startswith("="):
         _computed(report, node, shape, expressions.check(report, node, outer, text=node.value[1:]), name)
     elif isinstance(shape, StructureShape):
@@ -145,7 +145,7 @@ def _scalar(report: Report, node: Node, shape: Shape, outer: Type, name: str) ->
 
 
 def missing_equals(name: str, text: str, outer: Type) -> bool:
-    """Whether a text that is sent as it stands must have been meant as the item's field: `VolumeId: VolumeId`."""
+    """Return whether a text that is sent literally was meant as the item's field: `VolumeId: VolumeId`."""
     alike = text.lower() in (name.lower(), name.lower().removesuffix("s"))
     return alike and isinstance(outer, Record) and outer.field(text) is not None
 

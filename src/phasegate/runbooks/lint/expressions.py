@@ -1,4 +1,4 @@
-"""One expression of a runbook: is it JMESPath, and can it be what it says?"""
+"""Lint of single expressions."""
 
 import re
 
@@ -16,7 +16,7 @@ _WORDS = {"and": "&&", "or": "||", "not": "!", "in": "contains(list, value)"}
 
 
 def check(report: Report, node: Node, outer: Type, *, text: str | None = None) -> Type:
-    """Notes what is wrong with the expression at a node, and gives the type it yields from `outer`.
+    """Report the problems of the expression at a node, and return the type it yields from `outer`.
 
     Args:
         report: takes the findings.
@@ -41,7 +41,7 @@ def check(report: Report, node: Node, outer: Type, *, text: str | None = None) -
 
 
 def parse(report: Report, node: Node, written: str) -> Tree | None:
-    """The expression's tree; None, and a finding, where it is no JMESPath."""
+    """Return the expression's tree, or None and a finding where it is no JMESPath."""
     try:
         tree: Tree = jmespath.compile(written).parsed
     except JMESPathError as error:

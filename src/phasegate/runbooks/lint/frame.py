@@ -18,7 +18,7 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 def check_frame(report: Report, root: Node, item: Type) -> None:
-    """Checks what stands around the detection."""
+    """Check scope, evidence, cost, guard and schedule."""
     _booleans(report, root)
     _regions(report, root)
     _accounts(report, root)

@@ -28,7 +28,7 @@ from phasegate.runbooks.lint.types import (
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is wrong with an expression."""
+    """Problem of an expression."""
 
     rule: str
     message: str
@@ -36,15 +36,15 @@ class Problem:
     about: str = ""
     """The word that it is about, to find its line."""
     certain: bool = True
-    """Whether the expression cannot do what it says; otherwise it only looks so."""
+    """True if the expression cannot do what it says, and False if it only looks so."""
 
 
 @dataclass(kw_only=True)
 class Walk:
-    """One walk over one expression."""
+    """Type inference over one expression."""
 
     outer: Type
-    """What the expression starts from."""
+    """Type that the expression starts from."""
     problems: list[Problem] = field(default_factory=list)
 
     def infer(self, node: Node, current: Type, *, dotted: bool = False) -> Type:
@@ -57,7 +57,7 @@ class Walk:
         return visit(self, node, current, dotted) if visit else ANYTHING
 
     def tell(self, rule: str, message: str, fix: str, about: str = "", *, certain: bool = True) -> Type:
-        """Notes a problem; the type behind it is unknown from there."""
+        """Record a problem, and return the unknown type."""
         problem = Problem(rule=rule, message=message, fix=fix, about=about, certain=certain)
         if problem not in self.problems:
             self.problems.append(problem)
@@ -296,7 +296,7 @@ def _yields(function: Function, arguments: Sequence[Type]) -> Type:
 
 
 def _arguments(walk: Walk, children: Sequence[Node], current: Type) -> list[Type]:
-    """Their types; an expression reference (`&x`) is read from the elements of the list beside it."""
+    """Return the arguments' types, an expression reference (`&x`) read from the elements of the list beside it."""
     types = [ANYTHING if child["type"] == "expref" else walk.infer(child, current) for child in children]
     lists = [value for value in types if isinstance(value, Many)]
     for child in children:

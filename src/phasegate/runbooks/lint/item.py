@@ -1,4 +1,4 @@
-"""What an expression can read: the fields of the listed item, the names that `with` adds, and the language's own."""
+"""Types of the names that expressions can read: item fields, `with` names and the language's own."""
 
 import difflib
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ def rows(report: Report, node: Node, names: Record) -> Type:
 
 
 def joined(row: Type, names: Record, kind: str = "the item") -> Type:
-    """What expressions over a row can read: its fields (a plain row is `_`) and the language's own names."""
+    """Return the type that expressions over a row read: its fields (`_` for a plain row) and the language's names."""
     match row:
         case Record():
             return Record(name=row.name, members={**names.members, **row.members})
@@ -166,7 +166,10 @@ def _get(report: Report, entry: Node, current: Type, names: Record) -> Type:
 
 
 def _errors(report: Report, entry: Node, found: aws.Operation) -> None:
-    """Error codes that nearly are one that the service answers; its model may not declare all that it does."""
+    """Report error codes that nearly are one of the service's.
+
+    Its model may not declare all that it answers.
+    """
     known = [*found.errors, *(_UNDECLARED if found.service == "s3" else ())]
     listed = entry.get("on_error")
     for code in listed.each() if listed else ():

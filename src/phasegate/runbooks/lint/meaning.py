@@ -1,4 +1,4 @@
-"""What is well-formed and means something else than it seems to: values that nothing equals, a part for the whole."""
+"""Lint of well-formed parts that mean something else than they seem to."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _TRANSIENT = re.compile(r"(Stop|Start|Reboot)[A-Z]")
 
 
 def check_meaning(report: Report, root: Node) -> None:
-    """Checks a runbook as a whole."""
+    """Check a runbook as a whole."""
     for node, text in _written(root):
         _zones(report, node, text)
     for key in _JUDGING:
@@ -34,7 +34,7 @@ def check_meaning(report: Report, root: Node) -> None:
 
 
 def check_values(report: Report, node: Node, value: Type, *, has_row: bool) -> None:
-    """Values of a `set` that are structures: no id equals one, so that everything would seem unused."""
+    """Report values of a `set` that are structures, which no id equals."""
     if has_row and isinstance(value, Record | Table | Many):
         message = (
             f"the set would hold {described(value)} for each row, which no id equals: everything would seem unused"
@@ -84,7 +84,7 @@ def _zones(report: Report, node: Node, text: str) -> None:
 
 
 def _late_dates(report: Report, node: Node, text: str) -> None:
-    """Times that AWS leaves out until something happens: the item that never was used has none."""
+    """Report times that AWS leaves out until something happens, and so are missing on items never used."""
     for field in _LATE_DATE.findall(text):
         if text.count(field) == 1:
             message = (
@@ -95,7 +95,7 @@ def _late_dates(report: Report, node: Node, text: str) -> None:
 
 
 def _first_datapoints(report: Report, root: Node) -> None:
-    """One of several datapoints read by its place."""
+    """Report a single datapoint read by its position among several."""
     entries = root.get("with")
     for entry in entries.each() if entries else ():
         name, count = entry.text("as"), _datapoints(entry)
@@ -134,7 +134,7 @@ def _images(report: Report, root: Node) -> None:
 
 
 def _unwaited(report: Report, root: Node) -> None:
-    """Calls that follow one which takes a while: an action does not wait."""
+    """Report calls that follow one which takes a while, since an action does not wait."""
     written = root.get("action")
     actions = written.each() if written else []
     for before, after in pairwise(actions):

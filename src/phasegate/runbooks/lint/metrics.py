@@ -71,7 +71,7 @@ _NAMES = {
 
 
 def check_metric(report: Report, node: Node, current: Type) -> None:
-    """Checks a `metric` entry of `with`."""
+    """Check a `metric` entry of `with`."""
     for key in ("namespace", "name", "stat", "days"):
         if node.get(key) is None:
             report.add("metric", Severity.high, node, f"the metric has no {key!r}", f"add {key}: …")

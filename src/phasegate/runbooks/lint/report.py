@@ -17,7 +17,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, rule: str, severity: Severity, node: Node | int, message: str, fix: str, *, about: str = "") -> None:
-        """Notes a finding at a node, or at the line within it where the word `about` stands."""
+        """Add a finding at a node, or at the line within it that holds the word `about`."""
         line = node if isinstance(node, int) else self._line(node, about)
         finding = Finding(
             check=CHECK, rule=rule, severity=severity, path=self.path, line=line, message=message, fix=fix

@@ -24,14 +24,14 @@ class Node:
     """A plain value as it is written."""
 
     def get(self, *path: str) -> "Node | None":
-        """What stands under a path of keys; None where there is nothing, or no map."""
+        """Return the node under a path of keys, or None where there is nothing or no map."""
         found: Node | None = self
         for key in path:
             found = found.value.get(key) if found is not None and isinstance(found.value, dict) else None
         return found
 
     def text(self, *path: str) -> str:
-        """The string under a path of keys; empty where there is none."""
+        """Return the string under a path of keys, or an empty one."""
         found = self.get(*path)
         return found.value if found is not None and isinstance(found.value, str) else ""
 
@@ -40,7 +40,7 @@ class Node:
         return self.value if isinstance(self.value, dict) else {}
 
     def each(self) -> list["Node"]:
-        """The values of a list; a single value counts as a list of one."""
+        """Return the values of a list, or a list of the single value."""
         return self.value if isinstance(self.value, list) else [self]
 
     def plain(self) -> Any:
@@ -50,7 +50,7 @@ class Node:
         return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
 
     def walk(self) -> Iterator["Node"]:
-        """This value, and all that it holds."""
+        """Yield this node and all below it."""
         yield self
         inner = self.value.values() if isinstance(self.value, dict) else self.value
         for node in inner if isinstance(self.value, dict | list) else ():
@@ -78,7 +78,7 @@ def node_of(value: Any) -> Node:
 
 
 def misread_boolean(node: Node) -> bool:
-    """Whether it is a bare `on`, `off`, `yes` or `no`, which YAML takes for true or false."""
+    """Return whether the node is a bare `on`, `off`, `yes` or `no`, which YAML takes for true or false."""
     return isinstance(node.value, bool) and node.raw.lower() in _BOOLEANS
 
 

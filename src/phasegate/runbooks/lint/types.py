@@ -1,4 +1,4 @@
-"""What an expression can yield: the little type system that fields are checked against."""
+"""Types that an expression can yield."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """A map with known keys; what is not among them is a mistake."""
+    """Map with known keys, of which a missing one is a mistake."""
 
     name: str
     """For messages: the shape's name, or what it stands for, such as `_params`."""
     members: Mapping[str, "Shape | Type"]
 
     def field(self, name: str) -> "Type | None":
-        """The type of a member; None where there is none."""
+        """Return the type of a member, or None where there is none."""
         found = self.members.get(name)
         return of(found) if isinstance(found, Shape) else found
 
     def extended(self, **members: "Type") -> "Record":
-        """The same with more members; later ones win."""
+        """Return the record with more members, of which later ones win."""
         return Record(name=self.name, members={**self.members, **members})
 
 
@@ -65,7 +65,10 @@ _NUMBERS = frozenset({"integer", "long", "float", "double"})
 
 
 def of(shape: Shape | None) -> Type:
-    """The type of a botocore shape; members are converted when they are read, since shapes may be recursive."""
+    """Return the type of a botocore shape.
+
+    Members are converted when they are read, since shapes may be recursive.
+    """
     return ANYTHING if shape is None else _of(shape)
 
 
@@ -102,7 +105,7 @@ def of_value(value: Any) -> Type:
 
 
 def one_of(left: Type, right: Type) -> Type:
-    """The type of a value that is either; what cannot be said of both is not said."""
+    """Return the common type of two, without what cannot be said of both."""
     if left == right:
         return left
     match left, right:

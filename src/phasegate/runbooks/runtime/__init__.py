@@ -1,4 +1,4 @@
-"""What the runbooks of this package stand on: pages, regions and accounts, verdicts, prices, approvals, the action log.
+"""Runtime of this package's runbooks: pages, regions and accounts, verdicts, prices, approvals, the action log.
 
 Written by Phasegate and laid in as it is; it needs boto3, jmespath and tzdata, and imports nothing else from outside
 this folder.

@@ -32,12 +32,12 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What a person approved."""
+    """Signed approval by a person."""
 
     id: str
     runbook: str
     digest: str
-    """Of the set, as `Report.digest` gives it: of runbook, parameters, actions and items."""
+    """Digest of the approved set, as `Report.digest` gives it: of runbook, parameters, actions and items."""
     items: Mapping[str, Item]
     """By the digest of the finding, as `Finding.digest` gives it; empty where it is for the set as a whole."""
     gaps: frozenset[tuple[str, str, str, str]]
@@ -47,7 +47,7 @@ class Approval:
 
 
 def statement(report: Mapping[str, Any], *, id_: str, approver: str, expires: datetime) -> dict[str, Any]:
-    """What is signed to approve all matches of a report, given as `Report.document` writes it."""
+    """Return the statement to sign to approve all matches of a report, given as `Report.document` writes it."""
     matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
     return {
         "id": id_,
@@ -66,7 +66,10 @@ def pae(payload: bytes) -> bytes:
 
 
 def envelope(signed: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes:
-    """The approval file for a statement; `sign` gives the raw Ed25519 signature of the approver's key."""
+    """Return the approval file for a statement.
+
+    `sign` gives the raw Ed25519 signature of the approver's key.
+    """
     payload = json.dumps(signed, sort_keys=True, default=str).encode()
     signature = {"keyid": signed["approver"], "sig": base64.b64encode(sign(pae(payload))).decode()}
     document = {"payloadType": PAYLOAD_TYPE, "payload": base64.b64encode(payload).decode(), "signatures": [signature]}
@@ -96,7 +99,7 @@ def verified(document: bytes, approvers: Path, now: datetime) -> Approval:
 
 
 def consume(approval: Approval, state: Path) -> None:
-    """Marks the approval as used, before anything changes.
+    """Mark the approval as used, before anything changes.
 
     Raises:
         Refused: it was used before, here.

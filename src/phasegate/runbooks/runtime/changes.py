@@ -16,7 +16,7 @@ from .zones import UnknownZone, zone
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What holds a change back."""
+    """Limits that hold a change back."""
 
     protect_tags: Sequence[str] = ()
     """An item with one of these tags is left alone, whatever the value."""
@@ -29,7 +29,7 @@ class Guard:
     """Such as `Mon-Fri 08:00-17:00 UTC`."""
 
     def holds_back(self, row: Row, now: datetime) -> str:
-        """Why the item is left alone; empty where it is not."""
+        """Return why the item is left alone, or an empty text."""
         kept = next((key for key in self.protect_tags if tag(row, key) is not None), None)
         if kept is not None:
             return f"it carries the tag {kept}"
@@ -41,7 +41,7 @@ class Guard:
         return f"it is younger than {self.min_age_days:g} days" if age < self.min_age_days else ""
 
     def refuses(self, changes: int, now: datetime) -> str:
-        """Why no change is made at all; empty where changes may be made."""
+        """Return why no change is made at all, or an empty text."""
         if self.max_changes is not None and changes > self.max_changes:
             return f"{changes} changes are more than the {self.max_changes} that the guard allows"
         return self._closed(Window.read(self.window), now) if self.window else ""
@@ -55,7 +55,7 @@ class Guard:
 
 
 class Change(Protocol):
-    """What `remediate` may do with one item, in a dry run or in earnest."""
+    """Calls that `remediate` may make about one item, in a dry run or in earnest."""
 
     @property
     def scan(self) -> Scan:
@@ -63,19 +63,19 @@ class Change(Protocol):
         ...
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Takes a snapshot, or reads what is there, before anything changes; gives the answer."""
+        """Take a snapshot, or read what is there, before anything changes, and return the answer."""
         ...
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
-        """Waits until the snapshot is complete."""
+        """Wait until the snapshot is complete."""
         ...
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
-        """Records the call that would undo the change."""
+        """Record the call that would undo the change."""
         ...
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Makes the change; gives the answer."""
+        """Make the change, and return the answer."""
         ...
 
 
@@ -88,18 +88,18 @@ class Planned:
     problems: list[str] = field(default_factory=list)
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Notes the call."""
+        """Record the call."""
         return self.make(service, operation, **params)
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
         """Nothing to wait for."""
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
-        """Checks the call that would undo the change; what a snapshot answers is not known yet."""
+        """Check the call that would undo the change, as far as it does not depend on the snapshot's answer."""
         self._check(service, operation, params, "the undo, ")
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Notes the call."""
+        """Record the call."""
         self.calls.append(_call(service, operation, params))
         self._check(service, operation, params, "")
         return {}
@@ -111,7 +111,7 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """Changes in earnest; every call is logged before and after."""
+    """Changes in earnest, with every call logged before and after."""
 
     scan: Scan
     log: ActionLog
@@ -121,21 +121,21 @@ class Made:
     """Changing calls that AWS took, such as `ec2.stop_instances`."""
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Takes it, and logs what it answered."""
+        """Take the snapshot, and log its answer."""
         return self._call("snapshot", service, operation, params)
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
-        """Waits; botocore's waiter raises when the snapshot fails or takes too long."""
+        """Wait with botocore's waiter, which raises when the snapshot fails or takes too long."""
         step = {"step": "wait", "call": f"{service}.{waiter}", "params": params}
         with self.log.around({**self.about, **step}):
             self.scan.client(service).get_waiter(waiter).wait(**params)
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
-        """Logs the call that would undo the change, before the change is made."""
+        """Log the call that would undo the change, before the change is made."""
         self.log.write({**self.about, "step": "undo", "state": "recorded", **_call(service, operation, params)})
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
-        """Makes the change."""
+        """Make the change."""
         answer = self._call("change", service, operation, params)
         self.done.append(f"{service}.{operation}")
         return answer

@@ -27,7 +27,10 @@ from .text import list_text, outcome_text, report_text, unfinished_text
 
 
 def main(package: str, argv: Sequence[str] | None = None) -> int:
-    """Runs the command of the package; gives the exit code, and prints what went wrong without a traceback."""
+    """Run the command of the package, and return its exit code.
+
+    Errors are printed without a traceback.
+    """
     try:
         runbooks = discover(package)
         options = parser(package, runbooks).parse_args(argv)
@@ -54,7 +57,7 @@ def discover(package: str) -> dict[str, Runbook]:
 
 @contextmanager
 def _logging(level: int) -> Iterator[None]:
-    """Says on standard error what is done, while the command runs."""
+    """Print progress on standard error while the command runs."""
     logger, handler = logging.getLogger(__package__), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     before = logger.level

@@ -1,4 +1,4 @@
-"""One account's clients."""
+"""Clients of one account."""
 
 import threading
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _CONFIG = Config(
     user_agent_extra="phasegate-runbook",
 )
 _MAKING = threading.Lock()
-"""One client is made at a time: sessions share a loader, and none of botocore's is made for threads."""
+"""Cache of clients, made one at a time: sessions share a loader, and none of botocore's is made for threads."""
 
 
 class Clients:
@@ -39,7 +39,10 @@ class Clients:
         self._made: dict[tuple[str, str], Any] = {}
 
     def get(self, service: str, region: str) -> Any:
-        """The client of a service in a region; AWS_ENDPOINT_URL is honoured as boto3 does."""
+        """Return the client of a service in a region.
+
+        AWS_ENDPOINT_URL is honoured as boto3 does.
+        """
         with _MAKING:
             if (service, region) not in self._made:
                 self._made[service, region] = self._session.client(
@@ -48,7 +51,7 @@ class Clients:
             return self._made[service, region]
 
     def let_go(self, region: str) -> None:
-        """Drops the clients of a region that is done: each holds a megabyte and more."""
+        """Drop the clients of a region that is done, since each holds a megabyte and more."""
         with _MAKING:
             self._made = {key: client for key, client in self._made.items() if key[1] != region}
 
@@ -65,7 +68,7 @@ class Clients:
         return Clients(endpoint=self._endpoint, credentials=credentials)
 
     def enter(self) -> None:
-        """Assumes the role now, where there is one.
+        """Assume the role now, where there is one.
 
         Raises:
             ClientError, BotoCoreError: it may not be assumed.

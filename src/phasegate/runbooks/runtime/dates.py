@@ -10,7 +10,7 @@ _DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T]+(\d{2}):?(\d{2}))?
 
 
 def moment(value: Any) -> datetime | None:
-    """The point in time, in UTC; None where the value is none.
+    """Return a value as a point in time in UTC, or None where it is none.
 
     A number is seconds since 1970, or milliseconds where seconds would be after the year 5000. A time without a
     zone is UTC.
@@ -28,7 +28,7 @@ def moment(value: Any) -> datetime | None:
 
 
 def days_between(earlier: Any, later: datetime) -> float | None:
-    """Fractional days from a value that `moment` reads to a point in time; None where the value is none."""
+    """Return the fractional days from a value that `moment` reads to a point in time, or None where it is none."""
     begin = moment(earlier)
     return None if begin is None else (later - begin).total_seconds() / _SECONDS_A_DAY
 

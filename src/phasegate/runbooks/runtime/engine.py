@@ -20,7 +20,7 @@ _WAITING = 16
 
 @dataclass(kw_only=True)
 class _Looked:
-    """What came of one place."""
+    """Result of one account and region."""
 
     region: str
     judged: int = 0
@@ -28,7 +28,9 @@ class _Looked:
 
 
 def run(runbook: Runbook, order: Order) -> Report:
-    """Scans every account and region of the runbook, several at a time; what fails is counted and goes in the report.
+    """Scan every account and region of the runbook, several at a time, and return the report.
+
+    Failures are counted in it.
 
     Raises:
         Prerequisite: there are no credentials that work.
@@ -74,7 +76,7 @@ def merged(runbook: Runbook, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_scan(place: Place, order: Order, params: Mapping[str, Any], errors: CallErrors) -> Scan:
-    """A scan of one place; close it after use."""
+    """Open a scan of one account and region, to be closed after use."""
     return Scan(
         place.clients,
         account=place.account,
@@ -88,7 +90,7 @@ def open_scan(place: Place, order: Order, params: Mapping[str, Any], errors: Cal
 
 
 def _spread(look: Callable[[Place], _Looked], found: Iterable[Place]) -> Iterator[_Looked]:
-    """What comes of each place, in order; the next is asked for only when there is room for it."""
+    """Yield the result of each account and region in order, starting the next only when there is room for it."""
     waiting: deque[Future[_Looked]] = deque()
     with ThreadPoolExecutor(_PLACES_AT_ONCE, thread_name_prefix="place") as workers:
         for place in found:

@@ -41,7 +41,7 @@ class Prerequisite(RunbookError):
 
 
 class Refused(RunbookError):
-    """The approval or the guard says no; nothing was changed."""
+    """Refusal by the approval or the guard, before anything was changed."""
 
     exit_code = 5
 
@@ -63,7 +63,7 @@ class Found(RunbookError):
 
 
 class Unanswered(Exception):
-    """A call failed, and has been counted; what depends on it is unknown."""
+    """Failed call, counted already, that leaves unknown what depends on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class CallError:
     call: str
     code: str
     message: str
-    """Of the first."""
+    """Message of the first."""
     count: int
 
 
@@ -88,7 +88,7 @@ class CallErrors:
         self._seen: dict[tuple[str, str, str, str], tuple[str, int]] = {}
 
     def count(self, account: str, region: str, call: str, error: Exception) -> str:
-        """Counts one, and says what failed in a sentence."""
+        """Count an error, and return a sentence that says what failed."""
         code = code_of(error)
         with self._lock:
             message, seen = self._seen.get((account, region, call, code), (str(error), 0))
@@ -96,7 +96,7 @@ class CallErrors:
         return f"{call} failed: {code}"
 
     def leave_out(self, account: str, reason: str) -> None:
-        """Notes an account that is not looked at, which is no error."""
+        """Record an account that is not scanned, which is no error."""
         with self._lock:
             self._left_out[account] = reason
 
@@ -108,7 +108,7 @@ class CallErrors:
 
     @property
     def total(self) -> int:
-        """How many were counted."""
+        """Number of errors counted."""
         with self._lock:
             return sum(seen for _, seen in self._seen.values())
 
@@ -129,7 +129,7 @@ def code_of(error: Any) -> str:
 
 
 def same_code(code: str, wanted: str) -> bool:
-    """Whether two codes are the same; services differ in whether they add `Exception`, `Error` or `Fault`."""
+    """Return whether two codes are the same, since services differ in adding `Exception`, `Error` or `Fault`."""
     return _bare(code) == _bare(wanted)
 
 

@@ -14,7 +14,7 @@ _NAMES = re.compile(r"\b_(?:account|region|now|params|items|ids)\b")
 
 
 class Context(Protocol):
-    """What an expression may know beside the row that it is about."""
+    """Names and functions that an expression may use beside the row."""
 
     @property
     def names(self) -> Mapping[str, Any]:
@@ -56,11 +56,11 @@ class RunbookFunctions(Functions):
     """JMESPath's functions, and those of the runbook language."""
 
     def __init__(self, bound: Mapping[str, Callable[..., Any]]) -> None:
-        """Takes the functions that know the time or the account: `age_days`, `off_now` and their like."""
+        """Take the functions that know the time or the account: `age_days`, `off_now` and their like."""
         self._own = {**PURE, **bound}
 
     def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
-        """Calls ours by that name, or else JMESPath's."""
+        """Call the runbook language's function of that name, or else JMESPath's."""
         own = self._own.get(function_name)
         return own(*resolved_args) if own else super().call_function(function_name, resolved_args)
 
@@ -71,7 +71,7 @@ class RunbookFunctions(Functions):
 
 
 class Expression:
-    """A compiled expression; call it with the context and the row."""
+    """Compiled expression, called with the context and the row."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -82,7 +82,7 @@ class Expression:
         return jmespath.compile(self.text)
 
     def __call__(self, context: Context, row: Any, **names: Any) -> object:
-        """The value; None where the expression finds nothing.
+        """Return the value, or None where the expression finds nothing.
 
         Raises:
             jmespath.exceptions.JMESPathError: a function was given what it cannot take.

@@ -1,4 +1,7 @@
-"""What expressions may call beside JMESPath's own functions. Nothing here raises on a missing value."""
+"""Functions that expressions may call beside JMESPath's own.
+
+None of them raises on a missing value.
+"""
 
 import csv
 import fnmatch
@@ -17,7 +20,9 @@ _TAG_VALUES = ("Value", "value", "TagValue", "tagValue")
 
 
 def tag(resource: Any, key: str) -> str | None:
-    """The value of a tag; None where it is absent, `''` where it is empty. Keys are case-sensitive.
+    """Return the value of a tag, None where it is absent and `''` where it is empty.
+
+    Keys are case-sensitive.
 
     Tags are a list of `Key` and `Value` (`key` and `value`, `TagKey` and `TagValue`) or a map, under any of the names
     that AWS gives them; the list itself will do too.
@@ -53,17 +58,17 @@ def _text(value: Any) -> str:
 
 
 def matches(text: Any, pattern: str) -> bool:
-    """Whether the text matches the regular expression: anchored at its start, not at its end, ignoring case."""
+    """Return whether the text matches the regular expression, anchored at its start alone and ignoring case."""
     return isinstance(text, str) and re.match(pattern, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def glob(text: Any, pattern: str) -> bool:
-    """Whether the whole text matches a pattern with `*`, `?` and `[…]`; case counts."""
+    """Return whether the whole text matches a case-sensitive pattern with `*`, `?` and `[…]`."""
     return isinstance(text, str) and fnmatch.fnmatchcase(text, pattern)
 
 
 def capture(text: Any, pattern: str, group: int = 1) -> str | None:
-    """A group of the regular expression, matched as `matches` does; None where it does not match."""
+    """Return a group of the regular expression, matched as `matches` does, or None where it does not match."""
     found = re.match(pattern, text, re.IGNORECASE | re.DOTALL) if isinstance(text, str) else None
     if found is None or group > found.re.groups:
         return None
@@ -81,7 +86,7 @@ def lower(text: Any) -> str | None:
 
 
 def parse_json(text: Any) -> Any:
-    """The value that a JSON document holds, percent-encoded or not; what is no text stays as it is."""
+    """Return the value of a JSON document, percent-encoded or not, and anything but text as it is."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not isinstance(text, str):
@@ -107,12 +112,12 @@ def as_list(value: Any) -> list[Any]:
 
 
 def within(value: Any, values: Any) -> bool:
-    """Whether the value is among the values; a missing value is in nothing."""
+    """Return whether the value is among the values. A missing value is in nothing."""
     return value is not None and value in as_list(values)
 
 
 def none_in(values: Any, others: Any) -> bool:
-    """Whether none of the values is among the others."""
+    """Return whether none of the values is among the others."""
     among = as_list(others)
     return not any(value in among for value in as_list(values))
 
@@ -129,27 +134,27 @@ def zip_lists(*lists: Any) -> list[list[Any]]:
 
 
 def add(*numbers: Any) -> Any:
-    """The sum; None where a number is missing."""
+    """Return the sum, or None where a number is missing."""
     return _reckon(lambda left, right: left + right, numbers)
 
 
 def sub(*numbers: Any) -> Any:
-    """The first less the others; None where a number is missing."""
+    """Return the first less the others, or None where a number is missing."""
     return _reckon(lambda left, right: left - right, numbers)
 
 
 def mul(*numbers: Any) -> Any:
-    """The product; None where a number is missing."""
+    """Return the product, or None where a number is missing."""
     return _reckon(lambda left, right: left * right, numbers)
 
 
 def div(*numbers: Any) -> Any:
-    """The first over the others; None where a number is missing or the divisor is 0."""
+    """Return the first over the others, or None where a number is missing or the divisor is 0."""
     return _reckon(lambda left, right: left / right if right else None, numbers)
 
 
 def round_to(number: Any, digits: int = 0) -> Any:
-    """The number, rounded to so many digits after the point; a whole one where there are none."""
+    """Round the number to so many digits after the point, to a whole number by default."""
     if not is_number(number):
         return None
     return round(number, int(digits)) if digits else round(number)

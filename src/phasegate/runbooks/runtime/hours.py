@@ -15,7 +15,7 @@ _WINDOW = re.compile(r"(\w{3})(?:-(\w{3}))?\s+(\d\d:\d\d)-(\d\d:\d\d)(?:\s+(\S+)
 
 
 def off_now(now: datetime, tag: str | None, hour: int, zone_name: str = "utc") -> bool:
-    """Whether an off-hours tag stops the resource in the current hour.
+    """Return whether an off-hours tag stops the resource in the current hour.
 
     No tag, or the values `''`, `on` and `true`: at `hour`, Monday to Friday. `off` and `false`: never. Else the value
     holds `off=(M-F,20)`, days by the letters M T W H F S U, and may hold `tz=`; hours that cannot be read stop nothing.
@@ -67,7 +67,7 @@ class Window(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "Window":
-        """Reads `Mon-Fri 08:00-17:00 UTC`.
+        """Parse `Mon-Fri 08:00-17:00 UTC`.
 
         Raises:
             ValueError: it is not of that form.
@@ -80,7 +80,9 @@ class Window(NamedTuple):
         return cls(days[0], days[1], time.fromisoformat(begin), time.fromisoformat(end), zone or "UTC")
 
     def is_open(self, now: datetime) -> bool:
-        """Whether a change may be made now; a window over midnight belongs to the day on which it opens.
+        """Return whether a change may be made now.
+
+        A window over midnight belongs to the day on which it opens.
 
         A window in a time zone that is not known is closed.
         """

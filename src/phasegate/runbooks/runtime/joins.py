@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Index:
-    """Rows by a key; a row whose key is a list stands under each of its values."""
+    """Rows by key, with a row under each of its values where its key is a list."""
 
     def __init__(self, rows: Iterable[Row], key: Callable[[Row], Any]) -> None:
         self._rows: dict[Hashable, list[Row]] = {}
@@ -21,18 +21,18 @@ class Index:
                 self._rows.setdefault(_hashable(value), []).append(row)
 
     def all(self, key: Any) -> list[Row]:
-        """Every row under the key, or under any of several; an empty list where there is none."""
+        """Return every row under the key or keys."""
         return [row for value in as_list(key) for row in self._rows.get(_hashable(value), ())]
 
     def first(self, key: Any) -> Row | None:
-        """The first row under the key, or under any of several; None where there is none."""
+        """Return the first row under the key or keys, or None where there is none."""
         return next((row for value in as_list(key) for row in self._rows.get(_hashable(value), ())), None)
 
 
 def batches(
     rows: Iterable[Row], size: int, ids: Callable[[Row], Any], shared: Callable[[Row], Row] | None = None
 ) -> Iterator[tuple[list[Any], Row]]:
-    """Groups ids by `size`, for calls that take several: each group of ids, and what its rows share.
+    """Group ids by `size` for calls that take several, each group with what its rows share.
 
     Only rows for which `shared` gives the same are grouped. Missing ids are left out, and none is asked for twice in
     a group.

@@ -27,7 +27,7 @@ class _Judged:
 
 
 def survey(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tuple[int, list[Finding]]]:
-    """How many items of a page were judged, and what was found, page by page."""
+    """Yield the number of judged items and the findings, page by page."""
     seen = set[str]()
     for page in _pages_of(runbook, scan):
         found = list[Finding]()
@@ -41,12 +41,12 @@ def survey(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tuple[i
 
 
 def reread(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, Row]:
-    """The items of these ids as they are now, with their details; an item that is gone is missing."""
+    """Return the items of these ids as they are now, with their details, without those that are gone."""
     return {id_: item.row for id_, item in _read_again(runbook, scan, wanted).items()}
 
 
 def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
-    """What is said of one item as it is now; None where it is gone, or no finding any more.
+    """Return the finding about one item as it is now, or None where it is gone or no finding any more.
 
     Raises:
         Unanswered: a call failed, so that nothing can be said. One of the listing that concerns other items is no
@@ -73,7 +73,7 @@ def _read_again(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, _Ju
 
 
 def _id_of(runbook: Runbook, scan: Scan, row: Row) -> str | None:
-    """The item's id; None where the row lacks it, which the scan has counted."""
+    """Return the item's id, or None where the row lacks it, which the scan has counted."""
     try:
         return str(runbook.identify(scan, row))
     except _CANNOT_JUDGE:
@@ -132,7 +132,7 @@ def _detail_page(detail: PageDetail, scan: Scan, page: Sequence[_Judged]) -> Non
 
 
 def _attempt(item: _Judged, name: str, work: Callable[[], T], otherwise: T) -> T:
-    """What the work gives; what stands in its way is noted with the item, for which it makes the verdict unknown."""
+    """Return the result of the work, and record its errors with the item, whose verdict becomes unknown."""
     try:
         value, troubles = watched(work)
     except Unanswered as error:

@@ -15,7 +15,7 @@ _ENDS = ("done", "failed", "reported")
 
 
 class ActionLog:
-    """Appends to a file; a line is on the disk before the action that it announces begins."""
+    """Append-only log whose line is on the disk before the action that it announces begins."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime] | None = None) -> None:
         self.path = path
@@ -23,7 +23,7 @@ class ActionLog:
         self._lock = threading.Lock()
 
     def write(self, entry: Mapping[str, Any]) -> None:
-        """Adds a line, with the time.
+        """Append a line, with the time.
 
         Raises:
             OSError: it cannot be written; then nothing must be changed.
@@ -37,7 +37,7 @@ class ActionLog:
                 os.fsync(file.fileno())
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Lines of what was begun, and whose end is not in the log: the process was killed, or the machine stopped."""
+        """Return the lines without an end in the log: the process was killed, or the machine stopped."""
         open_: dict[tuple[str, ...], dict[str, Any]] = {}
         for line in self._lines():
             key = tuple(str(line.get(name)) for name in _NAMES)
@@ -48,7 +48,7 @@ class ActionLog:
         return list(open_.values())
 
     def report(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Notes that somebody was told of what is unfinished, so that it is told once."""
+        """Record that the unfinished lines were shown, so that they are shown once."""
         for line in lines:
             self.write({**{name: line[name] for name in _NAMES if name in line}, "state": "reported"})
 
@@ -64,7 +64,7 @@ class ActionLog:
                 yield line
 
     def _ends_whole(self) -> bool:
-        """Whether the next line begins on a line of its own."""
+        """Return whether the next line begins on a line of its own."""
         try:
             with self.path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
@@ -74,7 +74,7 @@ class ActionLog:
 
     @contextmanager
     def around(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Logs `begun`, then `done` with what the block adds, or `failed` with the error, which goes on."""
+        """Log `begun`, then `done` with what the block adds, or `failed` with the error, which is raised on."""
         self.write({**entry, "state": "begun"})
         outcome: dict[str, Any] = {}
         try:

@@ -22,7 +22,7 @@ _NARROWING_TESTS = {"stringequals", "stringequalsignorecase", "stringlike", "arn
 
 
 def opens_port(permissions: Any, port: int) -> bool:
-    """Whether an ingress rule lets everybody (0.0.0.0/0 or ::/0) reach the port, over any protocol.
+    """Return whether an ingress rule lets everybody (0.0.0.0/0 or ::/0) reach the port, over any protocol.
 
     A rule without ports, or for all protocols, covers every port.
     """
@@ -45,7 +45,7 @@ def _is_open(rule: Mapping[str, Any]) -> bool:
 
 
 def in_cidr(address: Any, networks: Any) -> bool:
-    """Whether an address or a network lies in the network, or in one of several."""
+    """Return whether an address or a network lies in the network, or in one of several."""
     inner = _network(address)
     return inner is not None and any(_holds(_network(network), inner) for network in as_list(networks))
 
@@ -62,7 +62,7 @@ def _holds(outer: Any, inner: Any) -> bool:
 
 
 def foreign_principals(policy: Any, allowed: Any, account: str) -> list[str]:
-    """Who outside the account a resource policy lets in: account ids, ARNs, or `*`.
+    """Return whom outside the account a resource policy lets in: account ids, ARNs, or `*`.
 
     `allowed` lists accounts, ARNs or organizations that may be let in; the account itself always may. AWS services are
     not counted, nor a statement whose condition narrows it to what is allowed.
@@ -99,7 +99,10 @@ def _is_friend(name: str, friends: set[str]) -> bool:
 
 
 def _narrowed(conditions: Mapping[str, Any], friends: set[str]) -> bool:
-    """Whether one positive condition admits friends alone; conditions are joined by "and", so one will do."""
+    """Return whether one positive condition admits friends alone.
+
+    Conditions are joined by "and", so one will do.
+    """
     for test, keys in conditions.items():
         if test.lower().removeprefix("forallvalues:").removeprefix("foranyvalue:") not in _NARROWING_TESTS:
             continue

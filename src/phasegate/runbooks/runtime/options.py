@@ -47,7 +47,7 @@ def parser(package: str, runbooks: Mapping[str, Runbook]) -> argparse.ArgumentPa
 
 
 def order(options: argparse.Namespace, prices: Path) -> Order:
-    """What the options ask for.
+    """Parsed command-line options.
 
     Args:
         options: As the parser read them.
@@ -73,7 +73,7 @@ def order(options: argparse.Namespace, prices: Path) -> Order:
 
 
 def log_level(options: argparse.Namespace, *, terminal: bool) -> int:
-    """How much is said on standard error: warnings, with `-v` or in a terminal each place too, with `-vv` all."""
+    """Set the level of messages on standard error: warnings, each place with `-v` or in a terminal, all with `-vv`."""
     return (logging.INFO if terminal else logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
 
 
@@ -142,7 +142,7 @@ def _time(text: str | None) -> datetime:
 
 
 def accounts(text: str | None) -> str | tuple[str, ...]:
-    """What `--accounts` says: `current`, `organization`, or ids.
+    """Parse `--accounts`: `current`, `organization`, or ids.
 
     Raises:
         WrongUse: it is none of these.
@@ -157,7 +157,7 @@ def accounts(text: str | None) -> str | tuple[str, ...]:
 
 
 def session(profile: str | None) -> boto3.Session | None:
-    """A session with the credentials of a profile; None where none is named.
+    """Return a session with the credentials of a profile, or None where none is named.
 
     Raises:
         Prerequisite: there is no such profile.

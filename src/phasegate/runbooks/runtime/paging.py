@@ -26,7 +26,7 @@ def pages(client: Any, operation: str, params: Mapping[str, Any]) -> Iterator[di
 
 
 def whole(client: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """One answer, all its pages joined; a single page where the caller sets how many rows there may be."""
+    """Return one answer with all its pages joined, or a single page where the caller sets the number of rows."""
     if not client.can_paginate(operation):
         return dict(getattr(client, operation)(**params))
     paginator = client.get_paginator(operation)

@@ -1,4 +1,4 @@
-"""What AWS would refuse of a call's parameters, as far as botocore's models tell."""
+"""Check of a call's parameters against botocore's models and known refusals."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ def problems(client: Any, operation: str, params: Mapping[str, Any]) -> list[str
 
 
 def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
-    """Values that are not in their enumeration; numbers and lengths are botocore's own to check."""
+    """Yield values that are not in their enumeration, since botocore itself checks only numbers and lengths."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         for name, member in shape.members.items():
             if name in value:
@@ -42,7 +42,7 @@ def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 
 def _reserved(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
-    """Tags that AWS alone may set or take away."""
+    """Yield tags that AWS alone may set or take away."""
     if not operation.startswith(("Add", "Copy", "Create", "Delete", "Put", "Remove", "Run", "Tag", "Untag")):
         return
     given = [params.get("Tags"), *(each.get("Tags") for each in params.get("TagSpecifications") or ())]
@@ -52,7 +52,7 @@ def _reserved(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unlike(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
-    """Pairs that the service refuses and no model tells."""
+    """Yield pairs of values that the service refuses and no model tells."""
     if operation != "CreateVolume":
         return
     kind = params.get("VolumeType", "gp2")

@@ -33,16 +33,16 @@ def partition_of(region: str) -> str:
 
 
 def partition_in(arn: str) -> str | None:
-    """The partition that an ARN names; None where it is no ARN."""
+    """Return the partition that an ARN names, or None where it is no ARN."""
     parts = arn.split(":")
     return parts[1] if len(parts) > 2 and parts[0] == "arn" and parts[1] else None
 
 
 def home_region(partition: str) -> str:
-    """Where a partition answers for the whole account."""
+    """Return the region in which a partition answers for the whole account."""
     return _HOMES.get(partition, HOME_REGION)
 
 
 def currency(region: str) -> str:
-    """What AWS charges in."""
+    """Return the currency that AWS charges in."""
     return "CNY" if partition_of(region) == "aws-cn" else "USD"

@@ -1,4 +1,4 @@
-"""Which accounts and regions a scan looks at, and whose clients look."""
+"""Accounts and regions of a scan, with their clients."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a scan is asked for."""
+    """Scope and connection of a scan."""
 
     now: datetime
     """With its zone."""
@@ -56,27 +56,27 @@ class Order:
     """Overrides of the runbook's."""
     prices: PriceTable = field(default_factory=PriceTable)
     endpoint: str | None = None
-    """Where AWS is, for tests; AWS_ENDPOINT_URL, or AWS itself, where it is left out."""
+    """Endpoint of AWS for tests, or None for AWS_ENDPOINT_URL or AWS itself."""
     session: boto3.Session | None = None
-    """Whose credentials to use; boto3's own search where it is left out."""
+    """Session with the credentials, or None for boto3's own search."""
     role: str = ""
     """The role to assume in other accounts; where it is left out, `READ_ROLE`, or `CHANGE_ROLE` to apply."""
     external_id: str = ""
-    """What the role's trust policy asks for, where it does."""
+    """External id that the role's trust policy asks for, if any."""
     session_tags: Mapping[str, str] = field(default_factory=dict)
-    """What the role's session is tagged with."""
+    """Tags of the role's session."""
     pause: Callable[[float], None] = field(default=sleep, repr=False, compare=False)
     """Waits some seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks, and in which partition."""
+    """Caller's identity and partition."""
 
     account: str
     partition: str
     region: str
-    """Where the security token service knew the credentials."""
+    """Region whose security token service knew the credentials."""
 
     @property
     def home(self) -> str:
@@ -112,7 +112,7 @@ def _asked_regions(runbook: Runbook, order: Order) -> Sequence[str]:
 
 
 def _caller(clients: Clients, asked: Sequence[str]) -> Caller:
-    """Asks the security token service where the scan will look: credentials of one partition are none in another."""
+    """Ask the security token service of the partition in scope, since credentials of one are none in another."""
     first = next(iter(asked), clients.region)
     failed: Exception | None = None
     for region in dict.fromkeys([first, home_region(partition_of(first)), clients.region]):
@@ -129,7 +129,7 @@ def _caller(clients: Clients, asked: Sequence[str]) -> Caller:
 
 
 def _said(error: Exception | None, region: str) -> str:
-    """What is wrong with the credentials, and what to do."""
+    """Return what is wrong with the credentials, and what to do."""
     if isinstance(error, ProfileNotFound):
         return f"{error}; 'aws configure list-profiles' shows those that there are"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):

@@ -1,4 +1,4 @@
-"""What things cost: a dated table, and price times quantity with the price's source and date."""
+"""Costs from a dated price table: price times quantity, with the price's source and date."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _ANYWHERE = "*"
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a finding costs."""
+    """Cost of a finding."""
 
     unit: str
     quantity: float | None
@@ -31,25 +31,25 @@ class Cost:
     price: float | None = None
     source: str = ""
     date: str = ""
-    """Of the price."""
+    """Currency of the price."""
     reason: str = ""
-    """Why it is unknown."""
+    """Reason why it is unknown."""
     note: str = ""
-    """What the amount leaves out, so that the whole may be higher."""
+    """Note on what the amount leaves out, so that the whole may be higher."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Limit:
-    """What a price of some units holds for."""
+    """Condition under which a price of some units holds."""
 
     units: re.Pattern[str]
     says: Callable[[Mapping[str, Any]], Any]
-    """What an item says of itself in this; None where it says nothing."""
+    """Return what an item says of itself in this regard, or None where it says nothing."""
     covered: tuple[Any, ...]
     note: str
-    """What the amount leaves out, where the item says nothing."""
+    """Note on what the amount leaves out where the item says nothing."""
     reason: str
-    """Why the price is unknown where the item is something else, with `{}` for what it says."""
+    """Reason why the price is unknown where the item is something else, with `{}` for what it says."""
 
 
 _EC2 = re.compile(r"ec2:[^:]+:hour")
@@ -88,7 +88,7 @@ _LIMITS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """One line of the table."""
+    """Line of the table."""
 
     price: float
     source: str
@@ -98,13 +98,13 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class PriceTable:
-    """Prices by unit and region; the region `*` stands for all that have none of their own."""
+    """Prices by unit and region, with `*` for all regions that have none of their own."""
 
     prices: Mapping[tuple[str, str], Price] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "PriceTable":
-        """Reads `{"prices": [{"unit", "region", "price", "currency", "source", "date"}, …]}`.
+        """Parse `{"prices": [{"unit", "region", "price", "currency", "source", "date"}, …]}`.
 
         Raises:
             WrongUse: the file is not there or not of that form.
@@ -138,7 +138,7 @@ class PriceTable:
         )
 
     def _common(self, unit: str, region: str) -> Price | None:
-        """The price of all regions; those of another partition have prices of their own."""
+        """Return the price of all regions, unless the region is of a partition that has prices of its own."""
         return self.prices.get((unit, _ANYWHERE)) if partition_of(region) == AWS else None
 
 

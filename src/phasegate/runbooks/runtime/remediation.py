@@ -25,7 +25,7 @@ _LEFT_OUT = "left out"
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """What became of one finding."""
+    """Outcome of one finding."""
 
     id: str
     account: str
@@ -38,7 +38,7 @@ class Changed:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of all findings."""
+    """Outcome of all findings."""
 
     report: Report
     changes: Sequence[Changed] = ()
@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def finished(self) -> bool:
-        """Whether every change was made and verified, held back by the guard, or left out."""
+        """Return whether every change was made and verified, held back by the guard, or left out."""
         return all(changed.state in ("done", "held back", _LEFT_OUT) for changed in self.changes)
 
 
@@ -71,7 +71,7 @@ def apply(
     state: Path,
     pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """Scans, and changes what was approved, is still found, and is still the same when it is read just before.
+    """Scan, and change what was approved, is still found, and is still the same when it is read just before.
 
     Everything else is left out, and the outcome says why.
 
@@ -106,7 +106,7 @@ def apply(
 def _held_against(
     approval: Approval, report: Report, runbook: Runbook, order: Order
 ) -> tuple[list[Finding], list[Changed]]:
-    """What may be changed, and what is left out."""
+    """Findings to change, and those left out."""
     if approval.runbook != report.runbook:
         raise Refused(f"the approval is for {approval.runbook}, not for {report.runbook}", reason="stale")
     approved: Mapping[str, Item | Finding] = approval.items or (
@@ -226,12 +226,12 @@ def _change(work: _Work, scan: Scan, finding: Finding) -> Changed:
 
 
 def _half_done(made: Made) -> str:
-    """Calls that stay made where a later one of the same item failed."""
+    """Return the calls that stay made where a later one of the same item failed."""
     return f"; done before that, and not undone: {', '.join(made.done)}" if made.done else ""
 
 
 def _as_it_is(work: _Work, scan: Scan, approved: Finding) -> tuple[Finding | None, str]:
-    """The item just before its change, if it is still what was approved; else why it is not."""
+    """Return the item just before its change, or else why it is no longer what was approved."""
     try:
         now = judge_again(work.runbook, scan, approved.id)
     except Unanswered as error:
@@ -257,7 +257,10 @@ def _changed(finding: Finding, state: str, detail: str = "") -> Changed:
 
 
 def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str, str]:
-    """Ids whose change does not show, with the reason; AWS may need some readings until it does."""
+    """Return the ids whose change does not show, with the reason.
+
+    AWS may need some readings until it does.
+    """
     test = work.runbook.has_worked
     if test is None or not done:
         return {}
@@ -276,7 +279,7 @@ def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str
 
 
 def _read_again(work: _Work, scan: Scan, waiting: set[str]) -> dict[str, Row] | None:
-    """The items as they are now; None where a call failed, since a listing that broke off proves nothing gone."""
+    """Return the items as they are now, or None where a call failed: a listing that broke off proves nothing gone."""
     before = scan.failures
     scan.forget()
     rows = reread(work.runbook, scan, waiting)

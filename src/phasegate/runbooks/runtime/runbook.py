@@ -15,7 +15,7 @@ from .scan import Row, Scan
 
 
 class Verdict(StrEnum):
-    """What is said of an item."""
+    """Verdict about an item."""
 
     match = "match"
     warn = "warn"
@@ -33,7 +33,7 @@ class Detail:
     """The key under which the item gets it."""
     find: Callable[[Scan, Row], Any]
     calls: bool = False
-    """Whether each item takes a call of its own, so that several are asked at the same time."""
+    """True if each item takes a call of its own, so that several are asked at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class PageDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class Runbook:
-    """What a module of the package declares: how to find, to judge, and to change."""
+    """Declaration of a runbook module: functions that find, judge and change."""
 
     name: str
     title: str
@@ -69,22 +69,22 @@ class Runbook:
     details: Sequence[Detail | PageDetail] = ()
     is_warning: Callable[[Scan, Row], bool] | None = None
     skip_reason: Callable[[Scan, Row], str | None] | None = None
-    """Why an item that matches is left out; None where it is not."""
+    """Reason why an item that matches is left out, or None where it is not."""
     evidence: Callable[[Scan, Row], Mapping[str, Any]] | None = None
     cost: Callable[[Scan, Row], Cost] | None = None
     remediate: Callable[[Change, Row], None] | None = None
     has_worked: Callable[[Scan, Row | None], bool] | None = None
-    """Whether the change shows when the item is read again; the row is None where the item is gone."""
+    """Test whether the change shows when the item is read again. The row is None where the item is gone."""
     guard: Guard = field(default_factory=Guard)
     changing: Sequence[str] = ()
     """Evidence that time changes by itself, such as an age: an approval is not bound to it."""
     whole_listing: bool = False
-    """Whether an expression names `_items`, so that the listing is held in memory."""
+    """True if an expression names `_items`, so that the listing is held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is said of one item."""
+    """Finding about one item."""
 
     runbook: str
     id: str
@@ -93,36 +93,36 @@ class Finding:
     verdict: Verdict
     severity: str
     reason: str = ""
-    """Why it is skipped or unknown."""
+    """Reason why it is skipped or unknown."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     changing: Sequence[str] = ()
     """Names of evidence that time changes by itself."""
     cost: Cost | None = None
     planned: Sequence[str] = ()
-    """What a change would call, in order: `ec2.create_snapshot`."""
+    """Calls that a change would make, in order: `ec2.create_snapshot`."""
     held_back: str = ""
-    """Why a change would leave the item alone; empty where it would not."""
+    """Reason why a change would leave the item alone, or empty."""
     row: Row = field(default_factory=dict, repr=False, compare=False)
     """The item itself, for the remediation; not part of the report."""
 
     @property
     def fingerprint(self) -> str:
-        """The same in every scan for the same runbook, account, region and id; 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits that are the same in every scan for the same runbook, account, region, id."""
         return digest([self.runbook, self.account, self.region, self.id])[:16]
 
     @property
     def digest(self) -> str:
-        """What an approval of the item is bound to: its place, its id, and the evidence that time does not change."""
+        """Return the digest that approves an item: of its place, its id, and the evidence that time does not change."""
         fixed = {name: value for name, value in self.evidence.items() if name not in self.changing}
         return item_digest(self.runbook, self.account, self.region, self.id, fixed)
 
     @property
     def will_change(self) -> bool:
-        """Whether a change, once approved, would touch the item."""
+        """Return whether a change, once approved, would touch the item."""
         return self.verdict is Verdict.match and not self.held_back
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the finding as JSON."""
         return {
             "id": self.id,
             "fingerprint": self.fingerprint,
@@ -140,7 +140,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a scan found, and where it could not look."""
+    """Report of a scan, with the calls that failed."""
 
     runbook: str
     title: str
@@ -154,37 +154,37 @@ class Report:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Accounts that were not looked at on purpose, with the reason: a suspended one."""
     actions: Sequence[str] = ()
-    """What a change would call, in order: `ec2.create_snapshot`."""
+    """Calls that a change would make, in order: `ec2.create_snapshot`."""
     changing: Sequence[str] = ()
     """Names of evidence that time changes by itself."""
     refusal: str = ""
-    """Why no change would be made at all, were all of this approved now: too many, or a closed window."""
+    """Reason why no change would be made if all of this were approved now: too many, or a closed window."""
 
     @property
     def matches(self) -> list[Finding]:
-        """Findings proper: those that a remediation would change."""
+        """Findings proper, which a remediation would change."""
         return [finding for finding in self.findings if finding.verdict is Verdict.match]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Findings by verdict, and items judged."""
+        """Counts of findings by verdict, and of items judged."""
         counted = {str(verdict): sum(f.verdict is verdict for f in self.findings) for verdict in Verdict}
         return {"judged": self.judged, **counted}
 
     @property
     def currency(self) -> str:
-        """Of the sums: that of most matches."""
+        """Currency of the sums, which is that of most matches."""
         priced = [f.cost.currency for f in self.matches if f.cost and f.cost.amount is not None]
         return max(sorted(set(priced)), key=priced.count, default="USD")
 
     @property
     def monthly_cost(self) -> float:
-        """Of all matches whose cost is known, in the report's currency."""
+        """Cost of all matches whose cost is known, in the report's currency."""
         return self._sum(self.matches)
 
     @property
     def held_back_cost(self) -> float:
-        """Of those among them that the guard would hold back."""
+        """Cost of the matches that the guard would hold back."""
         return self._sum([finding for finding in self.matches if finding.held_back])
 
     def _sum(self, findings: Sequence[Finding]) -> float:
@@ -199,11 +199,11 @@ class Report:
 
     @property
     def digest(self) -> str:
-        """What an approval is bound to: the runbook, its parameters, its actions, and these matches."""
+        """Digest that an approval is bound to: of the runbook, its parameters, its actions, and these matches."""
         return set_digest(self.runbook, self.params, self.actions, [finding.digest for finding in self.matches])
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the report as JSON."""
         return {
             "runbook": self.runbook,
             "title": self.title,
@@ -226,7 +226,7 @@ class Report:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 over the value as sorted, compact JSON; 64 hexadecimal digits."""
+    """Return the SHA-256 of the value as sorted, compact JSON in 64 hexadecimal digits."""
     written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(written.encode()).hexdigest()
 

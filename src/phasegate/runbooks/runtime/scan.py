@@ -1,4 +1,4 @@
-"""What a runbook module asks of one account and region while it scans."""
+"""Calls and context of a runbook module while it scans one account and region."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Why something about an item is not known."""
+    """Reason why something about an item is not known."""
 
     reason: str
     certain: bool
@@ -49,7 +49,7 @@ _in_worker: ContextVar[bool] = ContextVar("in_worker", default=False)
 
 
 class Scan:
-    """One account and region, at one point in time."""
+    """Scan of one account and region, at one point in time."""
 
     def __init__(
         self,
@@ -78,22 +78,22 @@ class Scan:
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"scan-{region}")
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Stop the threads."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     @property
     def failures(self) -> int:
-        """How many calls failed so far."""
+        """Number of calls that failed so far."""
         return self._errors.total
 
     def forget(self) -> None:
-        """Drops what `once` keeps, so that it is asked again."""
+        """Drop what `once` keeps, so that it is asked again."""
         with self._lock:
             self._kept.clear()
 
     @property
     def names(self) -> Mapping[str, Any]:
-        """What every expression may name beside the row's own keys."""
+        """Names that every expression may use beside the row's own keys."""
         known = {"_account": self.account, "_region": self.region, "_now": self.now.isoformat()}
         return {**known, "_params": dict(self.params), "_items": self.items}
 
@@ -111,11 +111,11 @@ class Scan:
         )
 
     def age_days(self, time: Any) -> float | None:
-        """Fractional days since a time; None where there is none."""
+        """Return the fractional days since a time, or None where there is none."""
         return dates.days_between(time, self.now)
 
     def days_until(self, time: Any) -> float | None:
-        """Fractional days until a time; None where there is none."""
+        """Return the fractional days until a time, or None where there is none."""
         age = self.age_days(time)
         return None if age is None else -age
 
@@ -124,11 +124,11 @@ class Scan:
         return dates.first_of_month(self.now, int(months))
 
     def off_now(self, tag: str | None, hour: int, zone: str = "utc") -> bool:
-        """Whether an off-hours tag stops a resource in the current hour."""
+        """Return whether an off-hours tag stops a resource in the current hour."""
         return hours.off_now(self.now, tag, int(hour), zone)
 
     def foreign_principals(self, policy: Any, allowed: Any = None) -> list[str]:
-        """Who outside this account, and what it allows, a resource policy lets in."""
+        """Return whom outside this account, and outside the allowed ones, a resource policy lets in."""
         return network.foreign_principals(policy, allowed, self.account)
 
     def client(self, service: str) -> Any:
@@ -136,7 +136,7 @@ class Scan:
         return self._clients.get(service, self.region)
 
     def rows(self, service: str, operation: str, items: str | Expression | None, /, **params: Any) -> Iterator[Row]:
-        """The rows of an operation, page by page; a plain value is a row with the key `_`.
+        """Yield the rows of an operation, page by page, a plain value as a row with the key `_`.
 
         `items` says where they are in an answer; None takes the answer itself. A call that fails is counted, makes the
         scan incomplete, and ends the rows.
@@ -149,7 +149,7 @@ class Scan:
             self._failed(service, operation, error)
 
     def get(self, service: str, operation: str, absent: Collection[str] = (), /, **params: Any) -> Row | None:
-        """One answer, all its pages joined; None where AWS answers one of the `absent` error codes.
+        """Return one answer with all its pages joined, or None where AWS answers one of the `absent` error codes.
 
         Raises:
             Unanswered: any other error; it has been counted.
@@ -176,7 +176,7 @@ class Scan:
         period: int | None = None,
         default: float | None = None,
     ) -> list[float]:
-        """The datapoints of the days that end now, oldest first; one for the whole window where `period` is left out.
+        """Return the datapoints of the days that end now, oldest first, or one for the whole window without a `period`.
 
         Without a datapoint it is `[default]`, or an empty list, which is noted: no data is never idle.
 
@@ -197,7 +197,7 @@ class Scan:
         return []
 
     def once(self, load: Callable[["Scan"], T]) -> T:
-        """What the function gives, asked once in this account and region.
+        """Return the function's result, asked once in this account and region.
 
         Raises:
             Unanswered: a call in it failed, so that it is incomplete and says nothing of any item.
@@ -213,12 +213,12 @@ class Scan:
         return kept  # type: ignore[no-any-return]
 
     def fan_out(self, parents: Iterable[Row], children: Callable[["Scan", Row], Iterable[Row]]) -> Iterator[Row]:
-        """The children of every parent, in order; several parents are asked at the same time."""
+        """Yield the children of every parent in order, asking several parents at the same time."""
         for found in self.together(parents, lambda parent: list(children(self, parent))):
             yield from found
 
     def together(self, rows: Iterable[S], work: Callable[[S], T]) -> Iterator[T]:
-        """The result of the work for each, in order; several at the same time, a window of them in memory."""
+        """Yield the result of the work for each in order, several at the same time, with a window of them in memory."""
         waiting = iter(rows)
         while window := list(islice(waiting, _WINDOW)):
             if _in_worker.get() or len(window) == 1:
@@ -230,7 +230,10 @@ class Scan:
                 yield from (future.result() for future in futures)
 
     def price(self, unit: str, *, quantity: Any, per: str) -> Cost:
-        """What so much of the unit costs in this region; an unknown price or quantity is unknown."""
+        """Return the cost of so much of the unit in this region.
+
+        An unknown price or quantity gives an unknown cost.
+        """
         return self._prices.cost(unit, self.region, quantity=quantity, per=per)
 
     def _failed(self, service: str, operation: str, error: Exception) -> str:
@@ -244,7 +247,7 @@ class Scan:
             noted.append(trouble)
 
     def _retried(self, call: Callable[[], T]) -> T:
-        """Calls again while AWS is still writing the report that was asked for, for up to five minutes."""
+        """Retry for up to five minutes while AWS is still writing the report that was asked for."""
         waited, pause = 0.0, 1.0
         while waited < _PATIENCE:
             with suppress(_StillWriting):
@@ -279,7 +282,7 @@ def _first_of(read: Iterator[Row]) -> tuple[Row | None, Iterator[Row]]:
 
 
 def watched(work: Callable[[], T]) -> tuple[T, list[Trouble]]:
-    """What the work gives, and the troubles that it met in this thread and in those it started."""
+    """Return the result of the work, and the troubles that it met in this thread and in those it started."""
     outer = _troubles.get()
     met: list[Trouble] = []
     token = _troubles.set(met)

@@ -58,14 +58,14 @@ def own_session(given: boto3.Session | None = None, credentials: "RoleCredential
 
 
 class RoleCredentials(DeferredRefreshableCredentials):
-    """Of a role, assumed when they are first needed, and again before they end or where AWS says that they did."""
+    """Credentials of a role, assumed when first needed, before they end, and where AWS says that they did."""
 
     def __init__(self, assume: Callable[[], Mapping[str, Any]]) -> None:
         self._renewed = 0.0
         super().__init__(refresh_using=lambda: _as_metadata(assume()), method="assume-role")
 
     def renew(self) -> None:
-        """Assumes the role anew; once where several calls ask for it at the same time."""
+        """Assume the role anew, once where several calls ask for it at the same time."""
         with self._refresh_lock:  # type: ignore[attr-defined]
             if time.monotonic() - self._renewed > _RENEWED_LATELY:
                 self._protected_refresh(is_mandatory=True)  # type: ignore[attr-defined]
@@ -84,7 +84,7 @@ def _as_metadata(answer: Mapping[str, Any]) -> dict[str, str]:
 
 @cache
 def _loader(path: str | None) -> Any:
-    """Reads botocore's models once a process: EC2's alone takes 25 MB and half a second."""
+    """Return the loader that reads botocore's models once a process: EC2's alone takes 25 MB and half a second."""
     return create_loader(path)
 
 
@@ -112,7 +112,7 @@ class _Parser:
 
 
 def _is_not_of_aws(response: Mapping[str, Any], shape: Any) -> bool:
-    """Whether a success holds a web page, or text where JSON belongs; botocore would take it for an empty answer."""
+    """Return whether a success holds a web page or other text, which botocore would take for an empty answer."""
     body = response.get("body")
     if not isinstance(body, bytes) or not body or response["status_code"] >= 300:
         return False
@@ -135,13 +135,13 @@ def _unreadable(response: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_unreadable(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
-    """Raises where the HTTP status calls it a success."""
+    """Raise where the HTTP status calls it a success."""
     if (parsed.get("Error") or {}).get("Code") == UNREADABLE:
         raise ClientError(dict(parsed), model.name)  # type: ignore[arg-type]
 
 
 class _Retries:
-    """What botocore's retries do not know: unreadable answers, sessions that ended, and places that do not answer."""
+    """Return the retries that botocore lacks: unreadable answers, ended sessions, and places that do not answer."""
 
     def __init__(self, credentials: RoleCredentials | None) -> None:
         self._credentials = credentials

@@ -32,7 +32,7 @@ _STYLE = (
 
 
 def csv_text(report: Report) -> str:
-    """The findings, one a line; a text that a spreadsheet would read as a formula begins with an apostrophe."""
+    """Write the findings one a line, with an apostrophe before text that a spreadsheet would read as a formula."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_HEAD)

@@ -19,7 +19,7 @@ def report_text(report: Report) -> str:
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """What became of each finding."""
+    """Write the outcome of each finding."""
     rows = ((c.state, c.account, c.region, c.id, c.detail) for c in outcome.changes)
     return "\n".join(
         _table(("RESULT", "ACCOUNT", "REGION", "ID", "DETAIL"), rows) if outcome.changes else ["No changes."]
@@ -33,7 +33,7 @@ def list_text(runbooks: Iterable[Runbook]) -> str:
 
 
 def unfinished_text(lines: Iterable[Mapping[str, Any]]) -> str:
-    """What an earlier run began, and what to do about it."""
+    """Write the unfinished actions of an earlier run, and what to do about them."""
     rows = ((e.get("time"), e.get("account"), e.get("region"), e.get("id"), e.get("call")) for e in lines)
     return "\n".join(
         [

@@ -21,7 +21,7 @@ class Values(list[Any]):
 
 
 def truth(value: object) -> bool:
-    """Whether JMESPath takes the value for true.
+    """Return whether JMESPath takes the value for true.
 
     >>> [truth(value) for value in (0, "0", [0], None, False, "", [], {})]
     [True, True, True, False, False, False, False, False]
@@ -30,39 +30,39 @@ def truth(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number; Python's booleans are not."""
+    """Return whether the value is a number, which Python's booleans are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def equal(left: object, right: object) -> bool:
-    """`left == right`; 0 and 1 are not false and true."""
+    """Return `left == right`, in which 0 and 1 are not false and true."""
     if isinstance(left, bool) != isinstance(right, bool):
         return False
     return bool(left == right)
 
 
 def above(left: Any, right: Any) -> bool:
-    """`left > right`; no match where either is missing."""
+    """Return `left > right`, false where either is missing."""
     return _ordered(left, right) and bool(left > right)
 
 
 def at_least(left: Any, right: Any) -> bool:
-    """`left >= right`; no match where either is missing."""
+    """Return `left >= right`, false where either is missing."""
     return _ordered(left, right) and bool(left >= right)
 
 
 def below(left: Any, right: Any) -> bool:
-    """`left < right`; no match where either is missing."""
+    """Return `left < right`, false where either is missing."""
     return _ordered(left, right) and bool(left < right)
 
 
 def at_most(left: Any, right: Any) -> bool:
-    """`left <= right`; no match where either is missing."""
+    """Return `left <= right`, false where either is missing."""
     return _ordered(left, right) and bool(left <= right)
 
 
 def field(value: Any, *names: str) -> object:
-    """The field at the end of the path; None where the path breaks off.
+    """Return the field at the end of the path, or None where the path breaks off.
 
     >>> field({"State": {"Name": "stopped"}}, "State", "Name")
     'stopped'

@@ -1,4 +1,4 @@
-"""What an item of a runbook is made of: the sources of its rows and details, and the places its expressions look at."""
+"""Model of a runbook's item: the sources of its rows and details, and the fields that expressions read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Anatomy:
 
 
 def anatomy(document: Document) -> Anatomy:
-    """Reads a runbook's listing, details and expressions."""
+    """Read a runbook's listing, details and expressions."""
     return _Reader(document).read()
 
 

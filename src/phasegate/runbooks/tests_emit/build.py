@@ -33,7 +33,7 @@ _HOLDERS = ("Tags", "tags", "TagList", "TagSet", "tagSet", "tagList")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What one source answers for one item."""
+    """Answers of one source about one item."""
 
     source: Source
     trees: Sequence[Any]
@@ -49,7 +49,7 @@ class World:
 
 
 def build(anatomy: Anatomy, choice: Choice, number: int) -> World:
-    """What AWS answers about the example of that number."""
+    """Build AWS's answers about the example of that number."""
     values = {slot: known[0] for slot, known in anatomy.space.slots.items()} | dict(choice)
     return World(answers={s.name: _answer(s, _of(values, s.name), number) for s in anatomy.sources})
 

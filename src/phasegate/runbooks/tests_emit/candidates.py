@@ -1,4 +1,4 @@
-"""Which values are worth trying at a place: those that a clause treats differently."""
+"""Candidate values of fields: those that a clause tells apart."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ _FAR = 400.0
 
 
 class Space:
-    """Every slot that the expressions look at, with the values worth trying; the first is the usual one."""
+    """Fields that the expressions read, each with the values worth trying, the usual one first."""
 
     def __init__(self) -> None:
         self.slots: dict[Slot, list[Any]] = {}
@@ -25,14 +25,14 @@ class Space:
         """For each such list, the values that each search asks of one element, by their path within it."""
 
     def add(self, slot: Slot, values: Iterable[Any]) -> None:
-        """Adds values, each once, in their order."""
+        """Add values, each once, in their order."""
         known = self.slots.setdefault(slot, [])
         for value in values:
             if not any(type(value) is type(k) and value == k for k in known):
                 known.append(value)
 
     def doubled(self) -> None:
-        """Gives each list that is searched a second element, which is usually not there."""
+        """Give each list that is searched a second element, which is usually not there."""
         for at in self.filtered:
             first, second = (*at.path, ELEMENT), (*at.path, SECOND)
             below = {slot: known for slot, known in self.slots.items() if slot.source == at.source}
@@ -42,7 +42,7 @@ class Space:
             self.slots[Slot(source=at.source, path=(*second, COUNT))] = [Count(0), Count(1)]
 
     def elements(self) -> Iterator[dict[Slot, Any]]:
-        """Choices in which one element of a list is what one search asks for, and a second what another does."""
+        """Yield choices in which list elements are what single searches ask for, alone and in pairs."""
         for at, asked in self.sought.items():
             for one in asked:
                 first = {Slot(source=at.source, path=(*at.path, ELEMENT, *path)): v for path, v in one.items()}
@@ -89,7 +89,7 @@ def _dashed(name: str) -> str:
 
 
 def as_truth(space: Space, place: Place) -> None:
-    """Values for a place that is asked whether it is there, or true."""
+    """Add values for a field that is tested for presence or truth."""
     shape = place.shape
     if place.virtual:
         return
@@ -119,7 +119,7 @@ def _one_member(space: Space, place: Place) -> None:
 
 
 def against(space: Space, place: Place, value: Any) -> None:
-    """Values for a place that is compared with a constant."""
+    """Add values for a field that is compared with a constant."""
     if isinstance(value, bool):
         found: list[Any] = [value, not value, ABSENT]
     elif isinstance(value, int | float):
@@ -152,13 +152,13 @@ def _others(shape: Shape | None, value: str) -> list[str]:
 
 
 def numbers_in_text(space: Space, place: Place, value: Any) -> None:
-    """Values for a text that is read as a number."""
+    """Add values for a text that is read as a number."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         space.add(place.slot, [str(value), str(value - 1), str(value + 1), ABSENT])
 
 
 def times(space: Space, place: Place, days: Any) -> None:
-    """Points in time around an age in days (negative: days ahead)."""
+    """Add points in time around an age in days (negative: days ahead)."""
     if isinstance(days, bool) or not isinstance(days, int | float):
         return
     form = _form(place)
@@ -171,14 +171,14 @@ def _form(place: Place) -> str:
 
 
 def dates_in_text(space: Space, place: Place, pattern: str, group: int, days: Any) -> None:
-    """Texts of a pattern whose group holds a date around an age in days."""
+    """Add texts of a pattern whose group holds a date around an age in days."""
     for at in (days + _HOUR, days - _HOUR, days) if isinstance(days, int | float) else ():
         space.add(place.slot, texts.examples(pattern, group, str(Ago(at, "date").plain())))
     space.add(place.slot, texts.examples(pattern, group, "whenever"))
 
 
 def counts(space: Space, place: Place, value: Any) -> None:
-    """Lengths around a number."""
+    """Add lengths around a number."""
     if isinstance(value, int | float) and not place.virtual:
         path = (*place.path, COUNT)
         numbers = [int(value) + 1, int(value), int(value) - 1, 1, 0]
@@ -189,7 +189,7 @@ def counts(space: Space, place: Place, value: Any) -> None:
 
 
 def holding(space: Space, place: Place, value: Any) -> None:
-    """Values for a text or list that is asked whether it contains something."""
+    """Add values for a text or list that is asked whether it contains something."""
     if isinstance(place.shape, ListShape) or place.virtual:
         against(space, place.element, value)
         if not place.virtual:
@@ -199,7 +199,7 @@ def holding(space: Space, place: Place, value: Any) -> None:
 
 
 def prefixed(space: Space, place: Place, value: Any, *, at_end: bool) -> None:
-    """Texts that begin or end with another."""
+    """Add texts that begin or end with another, and some that do not."""
     if isinstance(value, str):
         middle = f"{value}-{NUMBER}x" if not at_end else f"x-{NUMBER}-{value}"
         wrong = f"x{value}" if not at_end else f"{value}x"
@@ -207,7 +207,7 @@ def prefixed(space: Space, place: Place, value: Any, *, at_end: bool) -> None:
 
 
 def matching(space: Space, place: Place, pattern: Any) -> None:
-    """Texts that match a regular expression, that do so only in another place, and that do not."""
+    """Add texts that match a regular expression, that match only in another position, and that do not."""
     if isinstance(pattern, str):
         found = texts.examples(pattern)
         space.add(
@@ -218,13 +218,13 @@ def matching(space: Space, place: Place, pattern: Any) -> None:
 
 
 def globbed(space: Space, place: Place, pattern: Any) -> None:
-    """Texts that match a pattern with wildcards, and that do not."""
+    """Add texts that match a pattern with wildcards, and some that do not."""
     if isinstance(pattern, str):
         filled = pattern.replace("*", "x").replace("?", "y")
         space.add(place.slot, [filled, f"~{filled}", f"{filled}~", filled.upper(), ABSENT])
 
 
 def one_of(space: Space, place: Place, values: Any) -> None:
-    """Values from a list, and one that is not in it."""
+    """Add values from a list, and one that is not in it."""
     if isinstance(values, list):
         space.add(place.slot, [*values, default(place), ABSENT])

@@ -52,7 +52,7 @@ def changes(plan: Plan) -> Iterator[Test]:
 
 
 def _after(plan: Plan) -> str:
-    """How the account looks once the change has worked."""
+    """Write the function that sets up the account after the change."""
     try:
         choice = afterwards(plan.anatomy, plan.case)
     except LookupError:
@@ -256,7 +256,7 @@ def _guards(plan: Plan) -> Iterator[Test]:
 
 
 def _held_back(name: str, told: str, accounts: list[tuple[str, Account]], plan: Plan) -> Test:
-    """One test over accounts whose match must be left alone."""
+    """Write one test over accounts whose match must be left alone."""
     makers = "".join(
         f"    if protected == {word!r}:\n"
         + "".join(f"        {x}\n" for t in script(tables(plan.anatomy, one)) for x in t.splitlines())
@@ -289,7 +289,7 @@ def _protected(plan: Plan) -> Iterator[Test]:
 
 
 def _guard_alone(plan: Plan) -> Iterator[Test]:
-    """What the guard says of a row by itself, whether the runbook would match it or not."""
+    """Write tests of the guard on single rows, matching or not."""
     if plan.guard.get("protect_tags"):
         yield (
             "test_guard_knows_its_tags",

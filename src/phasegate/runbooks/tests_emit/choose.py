@@ -53,7 +53,7 @@ class Chooser:
         self._items: dict[tuple[Any, ...], Item | None] = {}
 
     def choose(self) -> Examples:
-        """All examples, the match first; none where nothing matches."""
+        """Return all examples, the match first, or none where nothing matches."""
         bases = {word: base for word in ("match", "warn", "skip") if (base := self._base(word)) is not None}
         if "match" not in bases:
             return Examples(chosen=(), untold=(("match", str(self._document["match"])),))
@@ -74,11 +74,11 @@ class Chooser:
         return Examples(chosen=_named_once(chosen), untold=sorted(untold))
 
     def verdict(self, choice: Mapping[Slot, Any]) -> str:
-        """What the file says of the choice."""
+        """Return the file's verdict about the choice."""
         return oracle.verdict(self._document, self._item(choice))
 
     def name(self, slot: Slot) -> str:
-        """What people call a place."""
+        """Return the readable name of a field."""
         return slot.words(self._anatomy.source(slot.source).at)
 
     @property
@@ -123,7 +123,7 @@ class Chooser:
         return None
 
     def _unverified(self, choice: dict[Slot, Any]) -> dict[Slot, Any]:
-        """Not yet as the remediation leaves it, where the file says how that is."""
+        """Return the choice before the remediation, so that the file's `verify` does not hold yet."""
         texts = [a["verify"] for a in self._document.get("action") or () if a.get("verify", "gone") != "gone"]
         if not texts or not self._verified(choice, texts):
             return choice
@@ -208,11 +208,11 @@ class Chooser:
 
     @cached_property
     def _samples(self) -> list[dict[Slot, Any]]:
-        """Choices from all over the space, for what is far from the match."""
+        """Random choices from all over the space, for verdicts far from the match."""
         return [{s: self._random.choice(known) for s, known in self._slots.items()} for _ in range(_SAMPLES)]
 
     def _nearest(self, base: Mapping[Slot, Any], found: dict[Slot, Any], key: str, node: Node) -> Example:
-        """As much like the match as it can be without losing what it tells."""
+        """Bring a choice as near to the match as it goes without losing what it tells."""
         for slot in self._slots:
             other = {**found, slot: base[slot]}
             if self._told(other, key, node):
@@ -222,7 +222,7 @@ class Chooser:
 
 
 def words_of(name: str, value: Any) -> str:
-    """What sets an example apart: `State is in-use`."""
+    """Return the words that set an example apart: `State is in-use`."""
     if value is ABSENT:
         return f"no {name}"
     if isinstance(value, Count):
@@ -242,7 +242,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _softly(node: Node, row: Any) -> float:
-    """How nearly an expression is true, by its clauses: 0 to 1."""
+    """Return how nearly an expression is true, by its clauses, from 0 to 1."""
     if node["type"] == "and_expression":
         return sum(_softly(child, row) for child in node["children"]) / 2
     if node["type"] == "or_expression":

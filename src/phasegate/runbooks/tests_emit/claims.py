@@ -1,4 +1,4 @@
-"""Which acceptance criteria a test shows: those whose *Then* it asserts, at the moment that their *When* names.
+"""Acceptance criteria that a test shows: it asserts their *Then* at the moment that their *When* names.
 
 A criterion that claims two things needs a test for each. Where one is missing no test names the criterion: half of it
 shown is not the criterion shown, and the coverage of criteria says so.
@@ -52,7 +52,7 @@ def shown(plan: Plan, tests: Sequence[str]) -> Mapping[str, list[str]]:
 
 
 def _needed(plan: Plan, criterion: Criterion) -> list[str]:
-    """The tests that show it together; none where no kind of test does."""
+    """Return the tests that show a criterion together, or none where no kind of test does."""
     match moment(criterion):
         case Moment.undo:
             return ["test_undo_is_recorded", "test_undo_gives_back"]
@@ -78,7 +78,7 @@ def _when_applied(plan: Plan, criterion: Criterion) -> list[str]:
 
 
 def _protects(plan: Plan, criterion: Criterion) -> bool:
-    """Whether the guard has each tag that the criterion names."""
+    """Return whether the guard has each tag that the criterion names."""
     keys = [str(key).lower() for key in plan.guard.get("protect_tags") or ()]
     named = [text.lower() for text in _QUOTED.findall(criterion.given)]
     named += [word for told, word in _SYSTEM_TAGS if told.lower() in criterion.given.lower()]

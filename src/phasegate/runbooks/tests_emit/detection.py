@@ -100,7 +100,7 @@ def _cost(plan: Plan) -> Iterator[Test]:
 
 
 def _is_covered(unit: str, row: Mapping[str, Any]) -> bool:
-    """Whether a price of the unit holds for the match; one of another kind costs something that no table says."""
+    """Return whether a price of the unit holds for the match, which may be of a kind that no table prices."""
     known = Price(price=1.0, source="test", date="2026-11-01")
     cost = PriceTable(prices={(unit, REGION): known}).cost(unit, REGION, quantity=1, per="month")
     return cost_of(cost, row).amount is not None

@@ -20,7 +20,7 @@ class _OfEach(str):
 
 
 def source(value: Any) -> str:
-    """The value as an expression of Python; points in time as calls of the test module's `ago`."""
+    """Write the value as an expression of Python, with points in time as calls of the test module's `ago`."""
     if isinstance(value, Ago):
         return _ago(value)
     if isinstance(value, dict):
@@ -31,7 +31,7 @@ def source(value: Any) -> str:
 
 
 def script(tables: Sequence[Table]) -> list[str]:
-    """Statements that tell `answers` every table, with a word above each row."""
+    """Write the statements that give `answers` every table, with a comment above each row."""
     return [line for table in tables for line in _statements(table)]
 
 
@@ -67,7 +67,7 @@ def _rows(content: Sequence[tuple[str, Any]]) -> str:
 
 
 def _of_each(rows: Sequence[Any]) -> Any:
-    """Return the row that all are, but for their numbers from 1 on; None where they differ in more, or are few."""
+    """Return the row that all rows are but for their numbers from 1 on, or None if they differ in more or are few."""
     if len(rows) <= _MOST_WRITTEN:
         return None
     each = _unnumbered(rows[-1], str(len(rows)))

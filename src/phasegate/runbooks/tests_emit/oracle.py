@@ -50,7 +50,7 @@ def value(node: Node, row: Any) -> Any:
 
 
 def ask(text: str, row: Any) -> Any:
-    """The value of an expression over a row; None where it cannot be worked out."""
+    """Return the value of an expression over a row, or None where it cannot be worked out."""
     try:
         return value(parse(text), row)
     except (JMESPathError, TypeError, ValueError, AttributeError):
@@ -64,7 +64,7 @@ def names(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def item(anatomy: Anatomy, world: World) -> Item | None:
-    """The item that the listing and the details make; None where the listing has no row."""
+    """Return the item that the listing and the details make, or None where the listing has no row."""
     chain = [s.name for s in anatomy.sources if s.name.split("/")[0] == "list"]
     row: dict[str, Any] = {}
     for name in chain:
@@ -87,7 +87,7 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
 
 
 def verdict(document: Mapping[str, Any], found: Item | None, changed: Mapping[str, Node] | None = None) -> str:
-    """`match`, `warn`, `skip`, `unknown`, or `none`; `changed` replaces expressions of the file by others."""
+    """Return `match`, `warn`, `skip`, `unknown`, or `none`, with `changed` expressions in place of the file's."""
     if found is None:
         return "none"
     nodes = {k: parse(document[k]) for k in ("where", "match", "warn", "skip") if isinstance(document.get(k), str)}
@@ -112,7 +112,7 @@ def _row(found: Any) -> dict[str, Any]:
 
 
 def kept(keep: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a step carries along from its parent row."""
+    """Return the values that a step carries along from its parent row."""
     if isinstance(keep, Mapping):
         return {name: ask(text, row) for name, text in keep.items()}
     return {name: ask(name, row) for name in keep or ()}

@@ -28,7 +28,7 @@ _JUDGED_S3 = {
 
 
 def permissions(plan: Plan) -> Iterator[Test]:
-    """Write the test of the policy, which is about actions; resources and conditions are not judged."""
+    """Write the test of the policy's actions, in which resources and conditions are not judged."""
     rows = "".join(f"\n    ({action!r}, {call!r})," for action, call, _ in proofs(plan))
     if not rows:
         return
@@ -50,7 +50,7 @@ def prepared(plan: Plan) -> Iterator[str]:
 
 
 def unproven(plan: Plan) -> list[str]:
-    """Actions of the policy that no such test shows to be needed."""
+    """Return the actions of the policy that no test shows to be needed."""
     granted = {a for statement in policy.policy(plan.runbook)["Statement"] for a in statement["Action"]}
     return sorted(granted - {action for action, _, _ in proofs(plan)})
 

@@ -1,4 +1,4 @@
-"""Where a value stands: in which answer of AWS, under which members."""
+"""Positions of values in AWS's answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ ANSWER = "#answer"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One operation whose answers an item is made of."""
+    """Operation whose answers an item is made of."""
 
     name: str
     """`list`, `list/1` for the second step of a chain, or the name of the `with` entry."""
     op: aws.Operation | None
     """None for a metric."""
     at: Path = ()
-    """Where its rows are in the answer; empty where the answer itself is the row."""
+    """Path to its rows in the answer, empty where the answer itself is the row."""
     spec: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
     """The step or entry as the file has it."""
     parent: str = ""
@@ -61,7 +61,7 @@ class Place:
     path: Path
     shape: Shape | None
     virtual: int = 0
-    """How many lists stand around it that the language makes and AWS does not."""
+    """Number of lists around it that the language makes and AWS does not."""
 
     @property
     def slot(self) -> Slot:
@@ -69,7 +69,7 @@ class Place:
         return Slot(source=self.source.name, path=self.path)
 
     def child(self, name: str) -> "Place":
-        """The member of that name; the key of a map."""
+        """Return the member of that name, or the value of a map under that key."""
         if name == "_" and not isinstance(self.shape, StructureShape):
             return self
         if self.virtual:
@@ -95,7 +95,7 @@ class Place:
 
 
 def shape_at(shape: Shape | None, path: Path) -> Shape | None:
-    """The shape under a path; None where the model knows none."""
+    """Return the shape under a path, or None where the model knows none."""
     for part in path:
         if part == ELEMENT and isinstance(shape, ListShape):
             shape = shape.member

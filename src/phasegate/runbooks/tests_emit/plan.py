@@ -33,7 +33,7 @@ class Plan:
 
     @cached_property
     def anatomy(self) -> Anatomy:
-        """Its sources and places."""
+        """Sources and fields of the runbook's item."""
         return anatomy(self.document)
 
     @cached_property
@@ -43,7 +43,7 @@ class Plan:
 
     @cached_property
     def examples(self) -> Examples:
-        """Its examples: those that tell mistakes, and those that the criteria promise."""
+        """Examples that tell mistakes, and those that the criteria promise."""
         rows = [(example, list[str]()) for example in self._found.chosen]
         for id_, cases in self.promised.items():
             for case in cases or ():
@@ -52,7 +52,7 @@ class Plan:
 
     @cached_property
     def promised(self) -> Mapping[str, list[Example] | None]:
-        """For each criterion that asks for a verdict the cases that it names; None where the runbook contradicts it."""
+        """Cases of each criterion that asks for a verdict, or None where the runbook contradicts it."""
         return {c.id: self._cases(c) for c in self.criteria if verdicts(c)} if self._found.chosen else {}
 
     @cached_property
@@ -60,7 +60,7 @@ class Plan:
         return self.chooser.choose()
 
     def shows_verdict(self, criterion: Criterion) -> bool:
-        """Whether some case shows it: its own, or where it names none, one with a verdict that it allows."""
+        """Return whether some case shows the criterion: its own, or any with a verdict that it allows."""
         cases = self.promised[criterion.id]
         return cases is not None and (bool(cases) or any(e.verdict in verdicts(criterion) for e in self._found.chosen))
 
@@ -88,7 +88,7 @@ class Plan:
 
     @cached_property
     def many(self) -> Account | None:
-        """An account with more matches than fit a page; None where copies of the match are not told apart."""
+        """Account with more matches than fit a page, or None where copies of the match are not told apart."""
         account = copies(self.anatomy, self.usual, _PAGES)
         return account if len({case.id for case in account.cases}) == _PAGES else None
 
@@ -99,12 +99,12 @@ class Plan:
 
     @cached_property
     def remedy(self) -> Remedy | None:
-        """What is done about it."""
+        """Calls that remediate the match."""
         return remedy(self.anatomy, self.case) if self.document.get("action") else None
 
     @property
     def guard(self) -> Mapping[str, Any]:
-        """What holds changes back."""
+        """Guard of the runbook."""
         given: Mapping[str, Any] = self.document.get("guard") or {}
         return given
 
@@ -116,7 +116,7 @@ class Plan:
 
 
 def _enter(rows: list[tuple[Example, list[str]]], case: Example, id_: str) -> None:
-    """Notes that a case is the criterion's; one that is there already is not put in twice."""
+    """Add the criterion's id to a case, and the case unless it is there already."""
     known = next((ids for example, ids in rows if example.choice == case.choice), None)
     if known is None:
         rows.append((case, [id_]))

@@ -30,7 +30,7 @@ _QUOTED = re.compile(r"`([^`]+)`")
 
 
 def verdicts(criterion: Criterion) -> tuple[str, ...]:
-    """The verdicts that a criterion allows; none where it asks for none.
+    """Return the verdicts that a criterion allows, none where it asks for none.
 
     >>> verdicts(Criterion(id="AC-001", given="", when="the runbook runs", then="it is not found"))
     ('none', 'skip', 'unknown')
@@ -50,7 +50,7 @@ def verdicts(criterion: Criterion) -> tuple[str, ...]:
 def promised(
     chooser: Chooser, sources: Mapping[str, Source], known: Mapping[Slot, list[Any]], usual: Example, one: Criterion
 ) -> list[Example]:
-    """The cases of a criterion whose *Given* names values; none where it names none.
+    """Return the cases of a criterion whose *Given* names values.
 
     Raises:
         LookupError: the runbook gives another verdict for what it names.
@@ -74,7 +74,7 @@ def _case(chooser: Chooser, usual: Example, slot: Slot, value: Any) -> Example:
 
 
 def _is_soft(slot: Slot) -> bool:
-    """Whether a place was recognised by the name of what is listed there, and not by a value."""
+    """Return whether the slot was recognised by the name of what is listed there, and not by a value."""
     return slot.path[-1] == ANSWER
 
 
@@ -112,12 +112,12 @@ def _numbers(source: Source, given: str) -> list[str]:
 
 
 def _alone(found: list[Any]) -> list[Any]:
-    """Of several values in one sentence nobody knows which is meant."""
+    """Return a single value, and none of several, since nobody knows which is meant."""
     return found if len(found) == 1 else []
 
 
 def _lists(source: Source, given: str) -> bool:
-    """Whether the text names what an operation lists: `launch template` and `version` for its versions."""
+    """Return whether the text names what an operation lists: `launch template` and `version` for its versions."""
     if source.op is None:
         return False
     words = re.findall(r"[A-Z][a-z]+", source.op.name)[1:]
@@ -125,7 +125,7 @@ def _lists(source: Source, given: str) -> bool:
 
 
 def _tags(key: str, given: str) -> list[Any]:
-    """The values that a text gives a tag; any where it names the tag alone."""
+    """Return the values that a text gives a tag, any where it names the tag alone."""
     quoted = _QUOTED.findall(given)
     if key not in quoted:
         return []
@@ -136,6 +136,6 @@ def _tags(key: str, given: str) -> list[Any]:
 
 
 def _days(given: str) -> list[float]:
-    """Read the ages that a text names, in days; a window of time in which something is measured is none."""
+    """Return the ages in days that a text names, without the windows of time in which something is measured."""
     text = re.sub(rf"{_WINDOW.pattern}(?:{_DURATION.pattern})", "", _QUOTED.sub("", given))
     return [float(days or 0) + float(more or alone or 0) / 24 for days, more, alone in _DURATION.findall(text)]

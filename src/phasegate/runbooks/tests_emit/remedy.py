@@ -1,4 +1,4 @@
-"""What the tests of a remediation need: calls in order, answers to them, the account afterwards."""
+"""Calls of a remediation in order, answers to them, and the account afterwards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from phasegate.runbooks.tests_emit.walk import Walker
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One call of a remediation."""
+    """Call of a remediation."""
 
     call: str
     params: Any
@@ -63,7 +63,7 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
 
 
 def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
-    """The choice that the item shows once the change has worked; None where it is gone, or nothing like it is found.
+    """Return the choice that the item shows after the change, or None where it is gone.
 
     Raises:
         LookupError: the file's `verify` is not met by any single change of a value.

@@ -16,7 +16,7 @@ from phasegate.runbooks.tests_emit.values import plain
 
 @dataclass(kw_only=True)
 class Table:
-    """What one call with its parameters answers."""
+    """Answers to one call with its parameters."""
 
     kind: str
     """`rows`, `gives`, `fails`, `batch` or `metric`."""
@@ -29,7 +29,7 @@ class Table:
     """Words of the example it came from, and the row, answer, error code or values."""
 
     def add(self, words: str, value: Any) -> None:
-        """Adds a row once."""
+        """Add a row once."""
         if all(repr(value) != repr(known) for _, known in self.content):
             self.content.append((words, value))
 
@@ -53,7 +53,7 @@ class Account:
 
 
 def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> list[Account]:
-    """As few accounts as hold all examples; each keeps the verdict that it has alone."""
+    """Return as few accounts as hold all examples, each with the verdict that it has alone."""
     groups: list[list[Case]] = []
     for number, example in enumerate(examples, 1):
         case = _case(anatomy, example, number)
@@ -84,7 +84,7 @@ def tables(anatomy: Anatomy, account: Account) -> list[Table]:
 
 
 def evaluated(value: Any, row: Mapping[str, Any]) -> Any:
-    """Parameters with their expressions worked out over a row, without what is missing."""
+    """Evaluate the expressions in parameters over a row, and drop what is missing."""
     if isinstance(value, str) and value.startswith("="):
         return oracle.ask(value[1:], row)
     if isinstance(value, Mapping):
@@ -105,7 +105,7 @@ def _case(anatomy: Anatomy, example: Example, number: int) -> Case | None:
 
 
 def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
-    """Whether nobody's verdict changes when all answers are there, and no call has two answers."""
+    """Return whether no verdict changes when all answers are there, and no call has two answers."""
     if len({case.id for case in cases}) < len(cases):
         return False
     shared = _shared(anatomy, cases)
@@ -121,7 +121,7 @@ def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
 
 
 def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
-    """Listings other than the items' own, with everybody's rows."""
+    """Return the listings other than the items' own, with everybody's rows."""
     joined: dict[str, Answer] = {}
     for source in anatomy.sources:
         if source.op is not None and source.name.split("/")[0] != "list" and "get" not in source.spec:
@@ -197,7 +197,7 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
 
 
 def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
-    """Of a joined listing: the sorted left values of all items that it is asked for."""
+    """Return the sorted left values of a joined listing, of all items that it is asked for."""
     entry = next(
         (e for e in anatomy.document.get("with") or () if e["as"] == source.name.split("/")[0] and "by" in e), None
     )

@@ -12,7 +12,7 @@ _NOT_CATEGORY = {codes.CATEGORY_NOT_DIGIT: "x", codes.CATEGORY_NOT_WORD: "-", co
 
 
 def examples(pattern: str, group: int = 0, inside: str = "") -> list[str]:
-    """Up to four texts that the pattern matches from the start; `inside` stands for what its group holds.
+    """Return up to four texts that the pattern matches from the start, with `inside` in its group.
 
     >>> examples("(VPN|Bastion)")
     ['VPN', 'Bastion']

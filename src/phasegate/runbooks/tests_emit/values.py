@@ -36,7 +36,7 @@ class Ago:
         return NOW - timedelta(days=self.days)
 
     def plain(self) -> Any:
-        """As an expression meets it."""
+        """Return the value as an expression reads it."""
         match self.form:
             case "ms":
                 return int(self.moment.timestamp() * 1000)
@@ -60,7 +60,7 @@ class Ago:
 
 @dataclass(frozen=True)
 class Count:
-    """How many rows or elements a list has."""
+    """Number of rows or elements of a list."""
 
     number: int
 

@@ -23,7 +23,7 @@ class Fixed:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """What a function makes of the value at a place."""
+    """Result of a function over a field."""
 
     how: str
     """`age`, `until`, `length`, `number`, `capture` or `split`."""
@@ -34,7 +34,7 @@ class Derived:
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What names stand for where no place says it: `with` names, kept keys, the language's own."""
+    """Names whose values no field says: `with` names, kept keys, the language's own."""
 
     known: Mapping[str, "Found"]
 
@@ -51,11 +51,11 @@ class Walker:
         self._asked: dict[Path, Any] = {}
 
     def judge(self, text: str, at: Found) -> None:
-        """Walks an expression whose truth counts."""
+        """Walk an expression whose truth counts."""
         self._truth(parse(text), at)
 
     def value(self, text: str, at: Found) -> Found:
-        """Walks an expression whose value counts; gives where it stands."""
+        """Walk an expression whose value counts, and return where it stands."""
         return self._walk(parse(text), at)
 
     def _truth(self, node: Node, at: Found) -> None:
@@ -115,7 +115,7 @@ class Walker:
         return inner
 
     def _search(self, condition: Node, found: Found, element: Found) -> None:
-        """A condition on elements; what it asks of one is remembered, so that an example can hold just that."""
+        """Walk a condition on elements, and remember what it asks of one, so that an example can hold just that."""
         outer, self._asked = self._asked, {}
         self._truth(condition, element)
         if isinstance(found, Place) and isinstance(element, Place) and not found.virtual:
@@ -126,7 +126,7 @@ class Walker:
         self._asked = outer
 
     def seen(self, place: Place) -> None:
-        """Makes sure that a plain member of an answer is there."""
+        """Make sure that a plain member of an answer is there."""
         if not place.virtual and place.shape is not None and not isinstance(place.shape, StructureShape | ListShape):
             self.space.usual(place)
 

@@ -44,7 +44,9 @@ def verdict_of(report: Any, item: str) -> str:
 def compile_tests(
     runbook: Runbook, *, package: str, module: str, criteria: Sequence[Criterion] = ()
 ) -> dict[str, bytes]:
-    """The tests of a runbook, for pytest; the same input gives the same bytes.
+    """Compile the pytest files of a runbook.
+
+    The same input gives the same bytes.
 
     Args:
         runbook: As `load` gives it.
@@ -60,7 +62,7 @@ def compile_tests(
 
 
 def support_files(package: str) -> dict[str, bytes]:
-    """What the tests of every runbook of a package need beside themselves: `tests/conftest.py`."""
+    """Return `tests/conftest.py`, which the tests of every runbook of a package need."""
     text = (resources.files("phasegate.runbooks.tests_emit") / "conftest.py.tmpl").read_text(encoding="utf-8")
     return {"tests/conftest.py": formatted(text.replace("@package@", package)).encode()}
 
@@ -73,7 +75,7 @@ def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[st
 
 
 def untested(runbook: Runbook) -> list[Finding]:
-    """What of a runbook the compiled tests cannot show: expressions for which no telling example was found."""
+    """Return findings for expressions and permissions that the compiled tests cannot show."""
     plan = Plan(runbook=runbook, package="package", module="module", criteria=())
     if not plan.examples.chosen:
         return [_unshown(runbook, "match", str(runbook.match))]
