@@ -16,8 +16,8 @@ from bench.latency import Latency
 from phasegate.authors import Brief, Draft, Facts, Report, ScriptedAuthor, Subject
 from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, RunStatus, Statement
-from phasegate.store import Database
-from phasegate.store.database import PRAGMAS
+from phasegate.store.sqlite import SqliteStore
+from phasegate.store.sqlite.engine import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
 from phasegate.workflow import Channel, Credentials, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Graph, build_graph
@@ -98,9 +98,9 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
     """A desk in an empty folder; authors and checks take as long as `latency` says."""
     workspace = Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
     path, clock, flow = folder / ".phasegate" / "phasegate.db", SystemClock(), sdlc()
-    database = await Database.open(path)
+    database = await SqliteStore(path).open()
     key, system = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
-    queue = await Queue.open(path)
+    queue = await Queue.open(database.store)
     ledger = Ledger(database, clock, system, queue.dispatch)
     keeper = Gatekeeper(
         flow=flow,

@@ -17,6 +17,7 @@ from bench.measure import Row, pairs
 from phasegate.core import SystemClock
 from phasegate.ledger import Grants, Ledger, PrivateKey, Run, create_key
 from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from phasegate.team import load_team
 from phasegate.tools.hands import Hands, Policy, Sessions
 
@@ -34,7 +35,7 @@ async def hands() -> Sequence[Row]:
     sessions = Sessions(environ)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            database = await Database.open(Path(folder) / "p.db")
+            database = await SqliteStore(Path(folder) / "p.db").open()
             try:
                 key = create_key(Path(folder) / "key", None)
                 return [await _measured(environ, await _role(database, key, sessions))]

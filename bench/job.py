@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.measure import Row
 from phasegate.core import SystemClock
 from phasegate.ledger import Event, Ledger, unlock_key
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 
 BAR = 2.0
 
@@ -34,7 +34,7 @@ async def job() -> list[Row]:
 
 
 async def _events(path: Path) -> list[Event]:
-    database = await Database.open(path)
+    database = await SqliteStore(path).open()
     try:
         # Events are read only where the key that signed them is known, which lies beside the database.
         ledger = Ledger(database, SystemClock(), unlock_key(path.with_name("system.key"), None))

@@ -13,13 +13,13 @@ import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from phasegate.core.files import write_whole
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workspace import Signature, Workspace
 
 async def main(folder):
     ada, now = Signature("ada", "ada@example.org"), datetime(2026, 11, 18, tzinfo=UTC)
     workspace = Workspace.create(folder, {"a.md": b"a"}, author=ada, when=now, message="First")
-    database = await Database.open(folder / "p.db")
+    database = await SqliteStore(folder / "p.db").open()
     print("begun", flush=True)
     commit = workspace.commit([workspace.head()], {"new/b.md": b"b"}, author=ada, when=now, message="More")
     workspace.point("phasegate/r1", commit)

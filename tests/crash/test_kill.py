@@ -28,6 +28,7 @@ from crash.parts import (
 from phasegate.core import Held
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.lease import read_leases
 from unit.workflow.parts import Desk, desk
 
@@ -161,7 +162,7 @@ async def test_a_worker_that_was_suspended_writes_nothing_more_and_ends(tmp_path
             await d.start("" if run in (*PERSON_POINTS, *DECIDED_POINTS) else "demo", run)
         with worker(tmp_path, 1) as first:
             await until("all stand at their point", lambda: _reached(d, found, 0))
-            database = await Database.open(d.team.database)
+            database = await SqliteStore(d.team.database).open()
             # while the lock is ours, so that it is not suspended with the lock in its hands
             await database.write(lambda _: os.kill(first.pid, signal.SIGSTOP))
             await database.close()
@@ -180,7 +181,7 @@ async def test_a_worker_that_was_suspended_writes_nothing_more_and_ends(tmp_path
 
 
 async def _is_live(d: Desk, executor: str) -> bool:
-    database = await Database.open(d.team.database)
+    database = await SqliteStore(d.team.database).open()
     try:
         return any(lease.live for lease in await database.read(read_leases) if lease.executor == executor)
     finally:
@@ -207,7 +208,7 @@ async def test_a_worker_that_cannot_build_its_parts_parks_the_run_with_a_reason(
         run = await d.ledger.run("r1")
         assert run.note == "there is no sandbox\ninstall bubblewrap"
         await d.ledger.redispatch("r1", d.queue.dispatch)
-        database = await Database.open(d.team.database)
+        database = await SqliteStore(d.team.database).open()
         with worker(tmp_path, 0):
             await until("it has ended", lambda: _ended(d, 1))
             await until("its first segment is forgotten", lambda: _one_row(database))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crash.parts import SYSTEM, Watched, marks, team
 from phasegate.core import Missing
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.lease import Fence
 from phasegate.workflow.segment import Segments
 from phasegate.workflow.worker import Worker
@@ -30,7 +31,7 @@ def main(folder: Path, stops: int) -> None:
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    worker = Worker(folder / ".phasegate" / "phasegate.db", parts, SYSTEM, work_tree=folder, limit=100)
+    worker = Worker(SqliteStore(folder / ".phasegate" / "phasegate.db"), parts, SYSTEM, work_tree=folder, limit=100)
     worker.start()
     print(worker.executor, flush=True)
     worker.ended.add_done_callback(lambda _: ended.set())

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.here import RUNBOOK, Folder, World
-from phasegate.app.opening import DATABASE, has_runs, prepare, system_key
+from phasegate.app.opening import has_runs, prepare, system_key
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
 from phasegate.core.alike import skeleton
@@ -32,7 +32,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
-from phasegate.store import Database, Guard
+from phasegate.store import Database, Guard, Store, locate
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
@@ -65,8 +65,8 @@ AT_ONCE = timedelta(minutes=5)
 class LazyQueue:
     """The queue, opened at its first use: its library takes a while to load, and what only reads needs none."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._queue: Queue | None = None
         self._opening = asyncio.Lock()
 
@@ -80,7 +80,7 @@ class LazyQueue:
             if self._queue is None:
                 from phasegate.workflow.queue import Queue
 
-                self._queue = await Queue.open(self._path)
+                self._queue = await Queue.open(self._store)
             return self._queue
 
     def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
@@ -335,11 +335,10 @@ async def open_app(
     _names_no_agent(team, config)
     flow = team.flow(config.work.flow)
     _can_be_passed(flow, config)
-    path = workspace.state / DATABASE
     await asyncio.to_thread(prepare, workspace)
-    database = await Database.open(path, guard)
+    database = await locate(workspace.state).open(guard)
     workspace.link_state()
-    queue = LazyQueue(path)
+    queue = LazyQueue(database.store)
     system = system_key(workspace.state, in_use=await database.read(has_runs))
     ledger = Ledger(database, clock, system, queue.dispatch)
     try:

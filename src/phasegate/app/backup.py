@@ -3,26 +3,24 @@
 import hashlib
 import json
 import os
-import sqlite3
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from phasegate.app.app import App
-from phasegate.app.opening import DATABASE, SYSTEM_KEY
+from phasegate.app.opening import SYSTEM_KEY
 from phasegate.core import Exhausted, PhasegateError
 from phasegate.core.files import OWNER_FILE, UNFINISHED, sync_file, sync_folder
-from phasegate.store.copies import copy
-from phasegate.store.schema import metadata, workers
+from phasegate.store.schema import events, gates, metadata, runs, workers
 
 FORMAT = 1
-MANIFEST, PACK = "manifest.json", "repository.pack"
-_COMMITS = "select base from runs union select `commit` from gates union select since from gates"
+DATABASE, MANIFEST, PACK = "phasegate.db", "manifest.json", "repository.pack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +53,7 @@ def back_up(app: App, file: Path, keys: Sequence[Path]) -> Backup:
 
 
 def _written(app: App, file: Path, keys: Sequence[Path], folder: Path) -> Backup:
-    copy(app.database.path, folder / DATABASE)
-    described = describe(folder / DATABASE)
+    described = app.database.store.back_up(folder / DATABASE, describe)
     refs = app.workspace.refs()  # after the copy: what it names was in Git before
     commits = sorted({*described["commits"], *refs.values()})
     (folder / PACK).write_bytes(packed(app.folder.path, commits))
@@ -89,18 +86,21 @@ def _archive(file: Path, members: Mapping[str, Path]) -> None:
     sync_folder(file.parent)
 
 
-def describe(database: Path) -> dict[str, Any]:
-    """What a database holds: its schema, rows of each table, the last event of each run, and the commits it names."""
-    with closing(sqlite3.connect(database)) as connection:
-        there = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
-        tables = sorted(there & set(metadata.tables) - {workers.name})  # of leases, which come and go
-        last = "select run, max(seq), hex(signature) from events group by run"
-        return {
-            "schema": connection.execute("select version_num from alembic_version").fetchone()[0],
-            "rows": {name: connection.execute(f"select count(*) from {name}").fetchone()[0] for name in tables},  # noqa: S608
-            "heads": {run: f"{seq}:{signature}" for run, seq, signature in connection.execute(last)},
-            "commits": sorted(commit for (commit,) in connection.execute(_COMMITS)),
-        }
+def describe(connection: sa.Connection) -> dict[str, Any]:
+    """Return a database's schema, rows of each table, the last event of each run, and the commits it names."""
+    there = set(sa.inspect(connection).get_table_names()) - {workers.name}  # of leases, which come and go
+    tables = [table for name, table in sorted(metadata.tables.items()) if name in there]
+    last = sa.select(events.c.run, sa.func.max(events.c.seq).label("seq")).group_by(events.c.run).subquery()
+    heads = sa.select(events.c.run, events.c.seq, events.c.signature).join(
+        last, sa.and_(events.c.run == last.c.run, events.c.seq == last.c.seq)
+    )
+    commits = sa.union(*(sa.select(column) for column in (runs.c.base, gates.c.commit, gates.c.since)))
+    return {
+        "schema": connection.execute(sa.text("select version_num from alembic_version")).scalar_one(),
+        "rows": {table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables},
+        "heads": {row.run: f"{row.seq}:{row.signature.hex().upper()}" for row in connection.execute(heads)},
+        "commits": sorted(connection.execute(commits).scalars()),
+    }
 
 
 def packed(folder: Path, commits: Sequence[str]) -> bytes:

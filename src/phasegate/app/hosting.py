@@ -36,7 +36,7 @@ def worker_of(app: App, executor: str = "") -> Worker:
             yield built
 
     return Worker(
-        app.database.path,
+        app.database.store,
         parts,
         app.keeper.system,
         work_tree=app.folder.path,

@@ -4,24 +4,21 @@ import os
 import resource
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from phasegate.core import Exhausted, Held, InvalidInput
-from phasegate.core.files import open_owned, owner_folder, sync_file, sync_folder, take_lock
+from phasegate.core.files import owner_folder, sync_file, sync_folder
+from phasegate.core.locks import FileLock, lock_file, try_lock_file
 from phasegate.ledger import PrivateKey, create_key, unlock_key
-from phasegate.store import Database
-from phasegate.store.files import LOST, is_database, siblings
+from phasegate.store import LOST, locate
 from phasegate.store.schema import runs
-from phasegate.workflow.liveness import is_dead
 from phasegate.workspace import LINK, Workspace
 
-DATABASE, SYSTEM_KEY = "phasegate.db", "system.key"
+SYSTEM_KEY = "system.key"
 _MOVED = "moved-from"
 _SHOWN = 3
 _FILES, _ENOUGH_FILES = 64, 1024
@@ -39,7 +36,7 @@ def prepare(workspace: Workspace) -> None:
     if _holds_record(old) and not old.is_symlink():
         with alone(workspace):
             _take_over(workspace, old)
-    if not (workspace.state / DATABASE).exists():
+    if not _holds_record(workspace.state):
         _refuse_lost(workspace)
 
 
@@ -54,8 +51,7 @@ def system_key(state: Path, *, in_use: bool) -> PrivateKey:
         return unlock_key(path, None)
     if in_use:
         raise Exhausted(f"the system's key '{path}' is gone, and what happened here is signed with it", fix=LOST)
-    with open_owned(state / ".creating", "ab") as lock:
-        take_lock(lock, wait=True)
+    with lock_file(state / ".creating"):
         return unlock_key(path, None) if path.exists() else create_key(path, None)
 
 
@@ -65,8 +61,9 @@ def require_locks(state: Path) -> None:
     Raises:
         Exhausted: The file system has no locks.
     """
-    with open_owned(state / ".locks", "ab") as file:
-        take_lock(file)
+    lock = try_lock_file(state / ".locks")
+    if lock:
+        lock.close()
 
 
 def require_open_files() -> None:
@@ -101,33 +98,18 @@ async def forget_runs(folder: Path) -> list[Path]:
         InvalidInput: There is a record.
     """
     workspace = Workspace.open(folder)
-    database = workspace.state / DATABASE
+    store = locate(workspace.state)
     with alone(workspace):
-        if is_database(database):
-            raise InvalidInput(f"'{database}' is there, so nothing is lost", fix="see its runs: 'phasegate status'")
-        left = put_aside(siblings(database))
-        await (await Database.open(database)).close()
+        if store.is_database():
+            raise InvalidInput(f"'{store.name}' is there, so nothing is lost", fix="see its runs: 'phasegate status'")
+        left = store.put_aside()
+        await (await store.open()).close()
     return left
 
 
-@contextmanager
-def alone(workspace: Workspace) -> Iterator[None]:
-    """Nobody else moves, restores or forgets the record meanwhile."""
-    with open_owned(workspace.state.with_name(f"{workspace.state.name}.lock"), "ab") as file:
-        take_lock(file, wait=True)
-        yield
-
-
-def put_aside(files: Sequence[Path]) -> list[Path]:
-    """Move files into a new folder beside them; what they hold may still be asked for."""
-    if not files:
-        return []
-    place = Path(tempfile.mkdtemp(prefix="aside-", dir=files[0].parent))
-    for file in files:
-        os.rename(file, place / file.name)
-    sync_folder(place)
-    sync_folder(place.parent)
-    return [place / file.name for file in files]
+def alone(workspace: Workspace) -> FileLock:
+    """Take the lock of whoever moves, restores or forgets the record."""
+    return lock_file(workspace.state.with_name(f"{workspace.state.name}.lock"))
 
 
 def _take_over(workspace: Workspace, old: Path) -> None:
@@ -137,7 +119,7 @@ def _take_over(workspace: Workspace, old: Path) -> None:
     if workspace.tracks(LINK):
         tell(f"'{old}' is tracked by Git, so its record is not trusted and not used")
         return
-    if (state / DATABASE).exists():
+    if _holds_record(state):
         if _is_copy(state, old):
             _remove(old)
             return
@@ -156,12 +138,20 @@ def _take_over(workspace: Workspace, old: Path) -> None:
 def _refuse_alive(old: Path, state: Path) -> None:
     workers = old / "workers"
     names = [file.name for file in workers.iterdir()] if workers.is_dir() else []
-    living = [name for name in names if not is_dead(workers, name)]
+    living = [name for name in names if _is_held(workers / name)]
     if living:
         process = living[0].partition("-")[0]
         raise Held(
             f"worker {process} is at the record '{old}', which moves to '{state}'", fix=f"stop it: kill {process}"
         )
+
+
+def _is_held(file: Path) -> bool:
+    """Return whether a worker of an earlier Phasegate, which locked a file of its name, still lives."""
+    lock = try_lock_file(file)
+    if lock:
+        lock.close()
+    return lock is None
 
 
 def move(old: Path, state: Path, rename: Callable[[Path, Path], None] = os.rename) -> None:
@@ -210,7 +200,7 @@ def _identity(folder: Path) -> str:
 
 
 def _holds_record(folder: Path) -> bool:
-    return (folder / DATABASE).is_file()
+    return locate(folder).exists()
 
 
 def _refuse_lost(workspace: Workspace) -> None:
@@ -225,7 +215,7 @@ def _refuse_lost(workspace: Workspace) -> None:
         more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         names = ", ".join(gone[:_SHOWN])
         raise Exhausted(
-            f"Git has refs of the runs {names}{more}, and their record '{state / DATABASE}' is gone", fix=LOST
+            f"Git has refs of the runs {names}{more}, and their record '{locate(state).name}' is gone", fix=LOST
         )
 
 

@@ -4,15 +4,13 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from phasegate.app.app import App, lint_files
 from phasegate.app.here import RUNBOOK, SPEC
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
-from phasegate.core.files import open_owned, take_lock
+from phasegate.store import locked
 from phasegate.workspace import LINK
 from phasegate.workspace.scaffold import next_folder
 
@@ -66,7 +64,12 @@ class Proposals:
             Refused: the name stands for something else already (`spec_exists`), or there are too many specs
                 (`backlog_full`).
         """
-        return await asyncio.to_thread(self._handed_in, name, spec, runbook)
+        # A caller may go away: the lock is held until the thread has ended all the same.
+        return await asyncio.shield(self._alone(name, spec, runbook))
+
+    async def _alone(self, name: str, spec: str, runbook: str) -> Proposal:
+        async with locked(self.app.database.store, "proposals"):
+            return await asyncio.to_thread(self._handed_in, name, spec, runbook)
 
     def _judged(self, name: str, spec: str, runbook: str) -> Proposal:
         place, _ = self._place(name, _texts(spec, runbook))
@@ -74,11 +77,10 @@ class Proposals:
 
     def _handed_in(self, name: str, spec: str, runbook: str) -> Proposal:
         texts = _texts(spec, runbook)
-        with _alone(self.app.state / "proposals.lock"):
-            place, there = self._place(name, texts)
-            proposal = _proposal(place, texts)
-            if not there:
-                self._write(place, texts)
+        place, there = self._place(name, texts)
+        proposal = _proposal(place, texts)
+        if not there:
+            self._write(place, texts)
         return proposal
 
     def _place(self, name: str, texts: Mapping[str, bytes]) -> tuple[str, bool]:
@@ -160,11 +162,3 @@ def _findings(files: Mapping[str, bytes], place: str) -> Sequence[Finding]:
         fix="have a person add it (docs/runbook-language.md), or hand the spec in with it under another name",
     )
     return [missing, *lint_spec(files, place)]
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Nobody else hands in meanwhile, on this machine."""
-    with open_owned(path, "w") as file:
-        take_lock(file, wait=True)
-        yield

@@ -4,22 +4,18 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from phasegate.app.backup import FORMAT, MANIFEST, PACK, describe, git
 from phasegate.app.config import read_config
-from phasegate.app.opening import DATABASE, SYSTEM_KEY, alone
+from phasegate.app.opening import SYSTEM_KEY, alone
 from phasegate.core import Held, InvalidInput, SystemClock
 from phasegate.core.files import open_owned, owner_folder, sync_file, sync_folder
 from phasegate.ledger import Claim, GateStatus, Ledger, PrivateKey, PublicKey, unlock_key
-from phasegate.store import Database
-from phasegate.store.files import is_database
-from phasegate.store.migrate import NEWEST
+from phasegate.store import NEWEST, Store, locate
 from phasegate.workflow.lease import read_leases
 from phasegate.workspace import Workspace
 
@@ -45,7 +41,7 @@ async def restore(folder: Path, file: Path, keys: Path, *, replace: bool) -> lis
     """
     workspace = Workspace.open(folder)
     with alone(workspace):
-        await _refuse_present(workspace.state / DATABASE, replace=replace)
+        await _refuse_present(locate(workspace.state), replace=replace)
         part = workspace.state.with_name(f"{workspace.state.name}.restoring")
         shutil.rmtree(part, ignore_errors=True)
         owner_folder(part)
@@ -96,19 +92,19 @@ def unpack(file: Path, into: Path) -> dict[str, Any]:
 
 async def prove(state: Path, about: Mapping[str, Any], workspace: Workspace) -> list[Claim]:
     """What holds of the record in a folder."""
-    database = state / DATABASE
-    with closing(sqlite3.connect(database)) as connection:
-        found = str(connection.execute("pragma integrity_check").fetchone()[0])
-    sound = Claim(text="the database is sound", holds=found == "ok", detail=found)
+    store = locate(state)
+    fault = store.fault()
+    sound = Claim(text="the database is sound", holds=not fault, detail=fault or "ok")
     if not sound.holds:
         return [sound]
-    now, system = describe(database), unlock_key(state / SYSTEM_KEY, None)
-    wanted, there = about["rows"], now["rows"]
-    lost = [f"{name}: {there.get(name, 0)} of {rows}" for name, rows in wanted.items() if there.get(name, 0) < rows]
-    total = sum(wanted.values())
-    counts = Claim(text="every row is there", holds=not lost, detail=", ".join(lost) or f"{total} rows")
-    opened = await Database.open(database)
+    system = unlock_key(state / SYSTEM_KEY, None)
+    opened = await store.open()
     try:
+        now, wanted = await opened.read(describe), about["rows"]
+        there = now["rows"]
+        lost = [f"{name}: {there.get(name, 0)} of {rows}" for name, rows in wanted.items() if there.get(name, 0) < rows]
+        total = sum(wanted.values())
+        counts = Claim(text="every row is there", holds=not lost, detail=", ".join(lost) or f"{total} rows")
         ledger = Ledger(opened, SystemClock(), system)
         chains = await _chains(ledger, about["heads"], now["heads"])
         if not chains.holds:  # nothing of such a record is read any further
@@ -146,19 +142,19 @@ async def _commits(ledger: Ledger, workspace: Workspace) -> Claim:
     return Claim(text=text, holds=not gone, detail=", ".join(gone) or f"{len(gates)} gates")
 
 
-async def _refuse_present(database: Path, *, replace: bool) -> None:
-    if not is_database(database):
+async def _refuse_present(store: Store, *, replace: bool) -> None:
+    if not store.is_database():
         return
     if not replace:
         fix = "--replace puts it aside, and the backup in its place"
-        raise InvalidInput(f"there is a record already: '{database}'", fix=fix)
-    opened = await Database.open(database)
+        raise InvalidInput(f"there is a record already: '{store.name}'", fix=fix)
+    opened = await store.open()
     try:
         living = [lease for lease in await opened.read(read_leases) if lease.live]
     finally:
         await opened.close()
     if living:
-        raise Held(f"worker {living[0].pid} is at the record '{database}'", fix=f"stop it: kill {living[0].pid}")
+        raise Held(f"worker {living[0].pid} is at the record '{store.name}'", fix=f"stop it: kill {living[0].pid}")
 
 
 def _put_keys(given: Path, keys: Path) -> None:

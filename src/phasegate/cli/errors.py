@@ -69,7 +69,7 @@ def report(error: BaseException) -> int:
 
 def _storage(error: BaseException) -> int:
     """Report a failure of the disk that came through a library, such as Git's; 0 where it is none."""
-    from phasegate.store.failing import failing, remedy
+    from phasegate.store import failing, remedy
 
     found = failing(error)
     return _say(Exhausted(str(found), fix=remedy(str(found)))) if found else 0

@@ -1,21 +1,16 @@
-"""Files that are on disk once they are written and belong to their owner alone; locks, and pipes of subprocesses."""
+"""Files that are on disk once they are written and belong to their owner alone, and pipes of subprocesses."""
 
-import errno
-import fcntl
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, overload
 
-from phasegate.core.errors import Exhausted
-
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
 OWNER_FOLDER, OWNER_FILE = 0o700, 0o600
 """Modes that let nobody but the owner in."""
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 UNFINISHED = ".unfinished-"
 """Prefix of a file that is not whole yet; a process that was killed leaves one behind."""
 
@@ -50,26 +45,6 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
     sync_folder(path.parent)
-
-
-def take_lock(file: IO[Any], *, wait: bool = False) -> bool:
-    """Take the lock of an open file, which the kernel drops when its process dies; False where another has it.
-
-    Raises:
-        Exhausted: The file system has no locks.
-    """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        raise Exhausted(
-            f"'{file.name}' cannot be locked: {error.strerror}",
-            fix="keep the repository on a disk with file locks, such as one of this machine",
-        ) from error
-    return True
 
 
 def sync_file(path: Path) -> None:

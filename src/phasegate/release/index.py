@@ -19,7 +19,8 @@ from packaging.utils import (
 
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
-from phasegate.core.files import UNFINISHED, sync_folder, take_lock, write_whole
+from phasegate.core.files import UNFINISHED, sync_folder, write_whole
+from phasegate.core.locks import lock_file
 
 _PAGE = (
     "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>{title}</title></head><body>\n{links}</body></html>\n"
@@ -110,7 +111,7 @@ class FolderIndex:
         place = self._folder / project
         with _room(self._folder):
             place.mkdir(parents=True, exist_ok=True)
-            with _locked(self._folder):
+            with lock_file(self._folder / ".lock", 0o666):  # whoever may write to the folder may publish
                 _remove_halves(self._folder, place)
                 self._refuse_conflict(files, place, version)
                 with _all_or_none([place / name for name in files]):
@@ -217,14 +218,6 @@ def _all_or_none(paths: Sequence[Path]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the one publisher across processes, which goes with the process that held it."""
-    with open(folder / ".lock", "ab") as lock:
-        take_lock(lock, wait=True)
-        yield
 
 
 @contextlib.contextmanager

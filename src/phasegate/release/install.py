@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -24,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from phasegate.core.canonical import digest
 from phasegate.core.errors import Exhausted, InvalidInput, PhasegateError, Refused
-from phasegate.core.files import open_owned, take_lock
+from phasegate.core.locks import lock_file
 from phasegate.release.environment import Resolved, resolve
 from phasegate.release.index import Receipt
 from phasegate.release.process import Ran, run
@@ -76,7 +75,9 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
     needed = resolve(project.requirements)
     _refuse_changed(receipt)
     wanted = _mark(receipt, needed)
-    lock = await asyncio.to_thread(_locked, into)
+    with _written(into):
+        into.parent.mkdir(parents=True, exist_ok=True)
+        lock = await asyncio.to_thread(lock_file, into.with_name(f".{into.name}.lock"))
     with lock:
         if not _is_whole(into, wanted):
             await asyncio.to_thread(_prepare, into, needed.values())
@@ -91,15 +92,6 @@ def _mark(receipt: Receipt, needed: Mapping[str, Resolved]) -> str:
     """Record the parts of an environment."""
     versions = {name: resolved.version for name, resolved in needed.items()}
     return digest([sys.executable, sys.version, {file.name: file.sha256 for file in receipt.files}, versions])
-
-
-def _locked(into: Path) -> IO[str]:
-    """Hold the folder's lock, which goes with the process that held it."""
-    with _written(into):
-        into.parent.mkdir(parents=True, exist_ok=True)
-        lock = open_owned(into.with_name(f".{into.name}.lock"), "a")
-    take_lock(lock, wait=True)
-    return lock
 
 
 def _is_whole(into: Path, wanted: str) -> bool:

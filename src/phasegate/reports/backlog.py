@@ -2,10 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +11,10 @@ import sqlalchemy as sa
 from phasegate.app.app import App
 from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
-from phasegate.core.files import open_owned, take_lock
 from phasegate.ledger import Run
+from phasegate.store import locked
 from phasegate.store.schema import backlog
 
-_TURN_SECONDS = 0.02
 _REMEMBERED = 1000
 
 
@@ -83,7 +80,7 @@ class Backlog:
             InvalidInput: it does not hold; `findings` say where.
             Missing: there is no sandbox for what it will write.
         """
-        async with _alone(self.app.state / "backlog.lock"):
+        async with locked(self.app.database.store, "backlog"):
             row = await self.find(spec)
             return await self.app.start(self.app.folder.path / row.spec, by=by)
 
@@ -151,15 +148,6 @@ def _unreadable(spec: str, error: PhasegateError) -> Ready:
 def _digest(files: Mapping[str, bytes]) -> bytes:
     parts = (part for path in sorted(files) for part in (path.encode(), files[path]))
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
-
-
-@asynccontextmanager
-async def _alone(path: Path) -> AsyncIterator[None]:
-    """Nobody else begins a run meanwhile, on this machine; waiting holds no thread, for who begins needs one."""
-    with open_owned(path, "w") as file:
-        while not take_lock(file):  # noqa: ASYNC110 - another process may hold it, which sets no event here
-            await asyncio.sleep(_TURN_SECONDS)
-        yield
 
 
 def _ranks(connection: sa.Connection) -> dict[str, int]:

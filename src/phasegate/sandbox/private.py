@@ -1,7 +1,6 @@
 """The private directory of one command: files are laid in, read back without following links, and removed."""
 
 import contextlib
-import fcntl
 import os
 import stat
 import tempfile
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from phasegate.core.errors import InvalidInput
+from phasegate.core.locks import try_lock_folder
 from phasegate.sandbox.system import HOME
 from phasegate.sandbox.tree import remove
 
@@ -30,8 +30,7 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
     sweep()
     pid = os.getpid()
     top = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{pid}-{_begun(pid)}-"))
-    held = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(held, fcntl.LOCK_EX)
+    held = try_lock_folder(top)
     try:
         for name in ("work", "home", "tmp", "etc"):
             (top / name).mkdir()
@@ -45,7 +44,8 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
         yield top
     finally:
         remove(top)
-        os.close(held)
+        if held:
+            held.close()
 
 
 def sweep() -> None:
@@ -138,11 +138,7 @@ def _begun(pid: int) -> str:
 
 def _is_held(folder: Path) -> bool:
     """Whether a process of another process namespace still works in the folder."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
+    lock = try_lock_folder(folder)
+    if lock:
+        lock.close()
+    return lock is None

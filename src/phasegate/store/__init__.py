@@ -1,22 +1,36 @@
-"""The seam to the database: one engine, its pragmas, its schema.
+"""The seam to the database: addresses, transactions, statements, checkpoints, the queue's engine, locks and backups.
 
-What runs, gates, decisions, events and effects mean is the ledger's; nothing here knows.
+What runs, gates, decisions, events and effects mean is the ledger's; nothing here knows. What is particular to one
+database stands in a room of its own, such as `store.sqlite`, which nothing outside `store` imports.
 """
 
-from phasegate.store.database import Database, Guard, sync_engine
-from phasegate.store.migrate import upgrade
+from phasegate.store.address import DEFAULT, locate
+from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard, Lock, Store, locked
+from phasegate.store.failing import failing, remedy
+from phasegate.store.migrate import NEWEST
+from phasegate.store.now import now_ms
 from phasegate.store.statement import Execute, Result, Row, Statement
 from phasegate.store.upsert import insert_new, insert_or_update
 
 __all__ = [
+    "DEFAULT",
+    "LOST",
+    "NEWEST",
+    "Changes",
+    "Checkpoints",
     "Database",
     "Execute",
     "Guard",
+    "Lock",
     "Result",
     "Row",
     "Statement",
+    "Store",
+    "failing",
     "insert_new",
     "insert_or_update",
-    "sync_engine",
-    "upgrade",
+    "locate",
+    "locked",
+    "now_ms",
+    "remedy",
 ]

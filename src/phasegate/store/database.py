@@ -1,305 +1,169 @@
-"""One SQLite file for everything: our rows, the checkpoints and the queue.
+"""The contract between Phasegate and a database, which each store keeps in its own way.
 
-SQLAlchemy's SQLite drivers open transactions late and as readers, so that two who read and then write lose updates.
-Here a writer takes the write lock first (BEGIN IMMEDIATE) and waits for it at most 30 s.
-
-A transaction is one function on one connection, and nothing can be awaited inside. Where nobody writes, it is done at
-once, on the loop: to enter a thread and come back takes as long again, and several times as long on a busy machine.
-Where anybody holds the lock, it waits for it in a thread beside the loop.
+A `Store` is an address: it holds no connection, so a worker hands it to its threads, and each opens what it needs. A
+`Database` is one that was opened by a process. Whoever has either knows no dialect, no file and no lock of a file.
 """
 
 import asyncio
-import errno
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-from phasegate.core import Exhausted
-from phasegate.store import files
-from phasegate.store.migrate import upgrade
-from phasegate.store.moments import add_unixepoch
-from phasegate.store.statement import EXECUTE, Execute, Statement
+from phasegate.store.statement import Execute
 
-BUSY_SECONDS = 30
-READERS = 4
-PRAGMAS = (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-"""Of every connection to the file, but that commits of `Database.write` are on disk when it returns."""
-_DURABLE = "PRAGMA synchronous=FULL"
-"""It puts on disk what was committed before, too: a checkpoint that is not synced itself is never newer than a row."""
+if TYPE_CHECKING:  # loading LangGraph takes a while, and only what drives a graph needs it
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
 Guard = Callable[[Execute], None]
-"""Checks in a transaction that is about to write that it may; it raises if not."""
-_WRITES = {"writes": True}
-_DIALECT = sqlite.dialect(paramstyle="named")
-
-_STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
+"""Checks at the start of each transaction that writes that it may; it raises if not."""
+LOST = "put a backup back: 'phasegate restore FILE'; or begin without its runs: 'phasegate restore --forget-runs'"
+"""Remedy where a record is gone."""
+_TURN_SECONDS = 0.02
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Database:
-    """The workspace's database; everything that is stored goes through one of these."""
+class Changes(Protocol):
+    """Commits of other connections, looked for by one thread; a look takes microseconds."""
 
-    def __init__(self, path: Path, engine: sa.Engine, guard: Guard = lambda _: None) -> None:
-        self.path = path
-        self.guard = guard
-        self._engine = engine
-        self._readers = _Readers(engine)
-        self._writer = _Writer(engine.execution_options(**_WRITES))
+    def any(self) -> bool:
+        """Return whether anything was committed since the look before; the first one finds something."""
 
-    @classmethod
-    async def open(cls, path: Path, guard: Guard = lambda _: None) -> Self:
-        """Opens the file, makes it and its tables where they are missing; nobody but its owner can read it.
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class Lock(Protocol):
+    """A named lock that this process holds; it goes with the process."""
+
+    def close(self) -> None:
+        """Release the lock."""
+
+
+class Checkpoints(Protocol):
+    """LangGraph's checkpoints in a database, whose writes pass the database's guard."""
+
+    @property
+    def saver(self) -> "BaseCheckpointSaver[Any]":
+        """The saver of a graph; it loads plain data alone, so that a checkpoint cannot make it run code."""
+
+    async def forget(self, run: str, namespaces: Collection[str]) -> None:
+        """Delete what a parked run does not need: all but the newest checkpoint of each live namespace.
+
+        Without it a run's checkpoints grow to 127 KB by its last gate.
 
         Args:
-            path: of the file.
-            guard: checks at the start of each transaction that writes whether it may.
-
-        Raises:
-            Exhausted: the disk is full, the file cannot be written, or somebody holds it for longer than 30 s.
-            InvalidInput: a newer Phasegate made it, or its path is one that cannot be used.
+            run: The run whose checkpoints they are.
+            namespaces: The live ones: the top one `""`, and that of the phase that waits.
         """
-        with storage_errors(path):
-            await asyncio.to_thread(files.prepare, path)
-            if not await asyncio.to_thread(path.exists):
-                await asyncio.to_thread(files.create, path, _migrated)
-            await asyncio.to_thread(files.refuse_lost, path)
-            engine = sync_engine(path)
-            try:
-                await asyncio.to_thread(upgrade, engine.execution_options(**_WRITES))
-            except BaseException:
-                engine.dispose()
-                raise
-        return cls(path, engine, guard)
 
     async def close(self) -> None:
-        """Closes all connections, after what was begun has ended."""
-        await asyncio.to_thread(self._readers.close)
-        await asyncio.to_thread(self._writer.close)
-        self._engine.dispose()
+        """Close the connection, after what was begun has ended."""
+
+
+class Database(Protocol):
+    """A database that a process has open; its commits are on disk when they return."""
+
+    @property
+    def store(self) -> "Store":
+        """The store that it was opened from."""
 
     async def read(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function finds on a connection that sees one state of the database."""
-        with storage_errors(self.path):
-            return await self._readers.run(partial(_call, body, args, kwargs))
+        """Return the function's result, on a connection that sees one state of the database.
+
+        Raises:
+            Exhausted: The database cannot be used.
+        """
 
     async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs the function in one transaction that holds the write lock; commits unless it raises."""
-        with storage_errors(self.path):
-            return await self._writer.run(partial(_guarded, self.guard, body, args, kwargs))
+        """Run the function in one transaction, which commits unless it raises; no other write comes between.
 
-    async def alone(self, work: Callable[[int], T]) -> T:
-        """Runs work of a library that brings a connection and a transaction of its own, while no other writer writes.
+        Raises:
+            Exhausted: The database cannot be used; nothing was stored.
+        """
+
+    def checkpoints(self) -> Checkpoints:
+        """Open the checkpoints."""
+
+    async def close(self) -> None:
+        """Close all connections, after what was begun has ended."""
+
+
+class Store(Protocol):
+    """The address of a database, and everything that is done with the database as a whole."""
+
+    @property
+    def name(self) -> str:
+        """The database's name for people, such as the path of its file."""
+
+    @property
+    def places(self) -> Collection[Path]:
+        """Files and folders of this machine that must stay where they are while the database is used."""
+
+    def exists(self) -> bool:
+        """Return whether anything is at the address, sound or not."""
+
+    def is_database(self) -> bool:
+        """Return whether a database is at the address."""
+
+    async def open(self, guard: Guard = lambda _: None) -> Database:
+        """Open the database, made or migrated where it must be; of several processes that do at once, one does.
 
         Args:
-            work: told for how many milliseconds to wait for the file's lock; nothing is done where it does not get it.
+            guard: Checks at the start of each transaction that writes whether it may.
+
+        Raises:
+            Exhausted: The database cannot be used, or what is there is none.
+            InvalidInput: A newer Phasegate made it, or the address cannot be used.
         """
-        with storage_errors(self.path):
-            return await self._writer.alone(work)
+
+    def engine(self) -> sa.Engine:
+        """Make an engine for a thread of its own, whose transactions write one after another and pass no guard.
+
+        A commit is seen by all at once, and may be lost where the machine stops: it suits what is repeated, such as
+        the beats of a lease.
+        """
+
+    def queue_engine(self) -> sa.Engine:
+        """Make an engine for DBOS, which begins its transactions itself."""
+
+    def changes(self) -> Changes:
+        """Look for commits from now on."""
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raise the database's failures inside as `Exhausted`, with what a person can do."""
+
+    def try_lock(self, name: str) -> Lock | None:
+        """Take the lock of a name in this database; None where another process or task has it.
+
+        Raises:
+            Exhausted: There are no locks here.
+        """
+
+    def back_up(self, target: Path, describe: Callable[[sa.Connection], T]) -> T:
+        """Write a copy into one file that is consistent while others write, and on disk when this returns.
+
+        Returns:
+            What the function finds in exactly what was copied.
+        """
+
+    def fault(self) -> str:
+        """Return the first thing that is wrong inside the database; empty where all of it is sound."""
+
+    def put_aside(self) -> list[Path]:
+        """Move what is left of a lost database away, and return where it lies; somebody may still ask for it."""
 
 
-class _Connections:
-    """Connections that stay open: taking one from a pool costs more than most transactions."""
-
-    def __init__(self, engine: sa.Engine, busy_ms: int = BUSY_SECONDS * 1000) -> None:
-        self._engine = engine
-        self._busy_ms = busy_ms
-        self._free: list[sa.Connection] = []
-
-    def transact(self, work: Callable[[sa.Connection], T]) -> T:
-        """The function's result, from a transaction of its own."""
-        connection = self._free.pop() if self._free else self._opened()
-        try:
-            with connection.begin():
-                result = work(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._free.append(connection)
-        return result
-
-    def close(self) -> None:
-        """Closes them."""
-        for connection in self._free:
-            connection.close()
-
-    def _opened(self) -> sa.Connection:
-        connection = self._engine.connect()
-        plain: Any = connection.connection.driver_connection
-        plain.execute(f"PRAGMA busy_timeout={self._busy_ms}")  # whoever had it before may have been less patient
-        plain.execute(_DURABLE)
-        return connection
-
-
-class _Readers:
-    """Threads that read: what is long to read must not hold up the loop."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._threads = ThreadPoolExecutor(READERS, "database-reader")
-        self._connections = _Connections(engine)
-
-    async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """The function's result, from a transaction of its own."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._connections.transact, work)
-
-    def close(self) -> None:
-        """Waits for what was begun, and closes."""
-        self._threads.shutdown()
-        self._connections.close()
-
-
-class _Writer:
-    """Writes at once, or else in a thread, where what waits stands in line: asking a locked file again costs more."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._thread = ThreadPoolExecutor(1, "database-writer")
-        self._turn = threading.Lock()
-        self._patient = _Connections(engine)
-        self._hasty = _Connections(engine, busy_ms=0)
-
-    async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """The function's result, from a transaction of its own."""
-        return await self._done(lambda busy_ms: (self._patient if busy_ms else self._hasty).transact(work))
-
-    async def alone(self, work: Callable[[int], T]) -> T:
-        """The function's result; it brings its own transaction."""
-        return await self._done(work)
-
-    def close(self) -> None:
-        """Waits for what was begun, and closes."""
-        self._thread.shutdown()
-        self._patient.close()
-        self._hasty.close()
-
-    async def _done(self, work: Callable[[int], T]) -> T:
-        if self._turn.acquire(blocking=False):
-            try:
-                return work(0)
-            except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-                if not _is_locked(error):
-                    raise
-            finally:
-                self._turn.release()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._waited, work)
-
-    def _waited(self, work: Callable[[int], T]) -> T:
-        with self._turn:
-            return work(BUSY_SECONDS * 1000)
-
-
-def _is_locked(error: Exception) -> bool:
-    """Whether somebody else holds the file's lock: the transaction did not begin."""
-    cause = getattr(error, "orig", None) or error
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _call(body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
-    return body(connection, *args, **kwargs)
-
-
-def _guarded(guard: Guard, body: Callable[..., T], args: Any, kwargs: Any, connection: sa.Connection) -> T:
-    guard(partial(execute, connection.connection.driver_connection))
-    return body(connection, *args, **kwargs)
-
-
-def address(path: Path) -> sa.URL:
-    """The address of the file for SQLAlchemy; text put together by hand is read otherwise where the path has a '?'."""
-    return sa.URL.create("sqlite", database=str(path))
-
-
-def execute(driver: Any, statement: Statement, /, **values: Any) -> sqlite3.Cursor:
-    """Execute a statement on the driver's connection; rows are read by the names of their columns."""
-    sql, fixed = statement.compiled(_DIALECT)
-    cursor: sqlite3.Cursor = driver.cursor()
-    cursor.row_factory = sqlite3.Row
-    return cursor.execute(sql, {**fixed, **values})
-
-
-def _migrated(path: Path) -> None:
-    engine = sync_engine(path)
-    try:
-        upgrade(engine.execution_options(**_WRITES))
-    finally:
-        engine.dispose()
-
-
-def sync_engine(path: Path) -> sa.Engine:
-    """An engine on the file, with its pragmas, that begins transactions as they must."""
-    engine = sa.create_engine(address(path), execution_options={EXECUTE: execute})
-    sa.event.listen(engine, "connect", _connected)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def queue_engine(path: Path) -> sa.Engine:
-    """An engine on the file for the queue's library, which begins its transactions itself.
-
-    It reads before it writes. In a transaction that began as a reader's, SQLite refuses the write at once where anybody
-    has written since, and the library tries again after a second; so its transactions begin with their first write.
-    """
-    engine = sa.create_engine(address(path), connect_args={"isolation_level": "IMMEDIATE"}, pool_size=20)
-    sa.event.listen(engine, "connect", _set_pragmas)
-    return engine
-
-
-def _connected(connection: Any, _: Any) -> None:
-    connection.isolation_level = None
-    _set_pragmas(connection, _)
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    add_unixepoch(connection)
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Says of the database's own failures what happened and what to do; nothing was stored when it raises."""
+@asynccontextmanager
+async def locked(store: Store, name: str) -> AsyncIterator[None]:
+    """Hold the lock of a name; waiting for it holds no thread, for whoever has it may need one."""
+    while (lock := store.try_lock(name)) is None:  # noqa: ASYNC110 - another process may hold it, which sets no event here
+        await asyncio.sleep(_TURN_SECONDS)
     try:
         yield
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        if _is_ours(error):
-            raise
-        raise Exhausted(f"the database '{path}' cannot be used: {_reason(error)}", fix=_fix(str(error))) from error
-    except OSError as error:
-        if error.errno not in _STORAGE:
-            raise
-        raise Exhausted(
-            f"'{path.parent}' cannot be written: {error.strerror}", fix=_fix(error.strerror or "")
-        ) from error
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether the statement is at fault rather than the file; corruption comes as a plain DatabaseError."""
-    cause = getattr(error, "orig", None) or error
-    return type(cause) not in (sqlite3.OperationalError, sqlite3.DatabaseError)
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
-
-
-def _fix(message: str) -> str:
-    if "full" in message or "No space" in message:
-        return "free some disk space, then go on with 'phasegate run --resume RUN'"
-    if "not a database" in message or "malformed" in message:
-        return "put a copy of it back, or move it away; what was approved is still in the repository's branches"
-    if "locked" in message:
-        return "another process held it for 30 s: stop that process, or try again"
-    if "I/O error" in message:  # SQLite says it of a full disk too, where it cannot lengthen its shared memory
-        return "free some disk space if there is none, and check that the folder may be written by you; then try again"
-    return "check that the folder is there and may be written by you"
+    finally:
+        lock.close()

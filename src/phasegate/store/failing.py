@@ -1,11 +1,11 @@
-"""Storage that takes no writes: which failures mean it, and what a person can do."""
+"""Failures of storage that takes no writes for now, and what a person can do."""
 
 import errno
 import os
-import sqlite3
 from collections.abc import Iterator
 
 from phasegate.core import Exhausted
+from phasegate.store.sqlite.errors import takes_no_writes
 
 _ERRNOS = (
     errno.ENOSPC,
@@ -19,14 +19,6 @@ _ERRNOS = (
     errno.ESTALE,
 )
 _TEXTS = tuple(os.strerror(number) for number in _ERRNOS)
-_CODES = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_BUSY,
-)
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 _FILES = tuple(map(os.strerror, (errno.EMFILE, errno.ENFILE)))
 _FIXES = {
@@ -67,6 +59,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_storage(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _ERRNOS
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CODES
-    return any(text in str(error) for text in _TEXTS)
+    known = takes_no_writes(error)
+    return any(text in str(error) for text in _TEXTS) if known is None else known

@@ -1,31 +1,31 @@
-"""Brings a database file to the newest schema."""
+"""Migrations of a database to the newest schema."""
 
+from collections.abc import Callable
 from importlib import resources
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
-from phasegate.store.copies import keep_copy
 
 NEWEST = "0009"
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Runs the migrations that the file has not seen; a file that is up to date costs one query.
+def upgrade(engine: sa.Engine, before: Callable[[str], None] = lambda seen: None) -> None:
+    """Run the migrations that the database has not seen; one that is up to date costs one query.
 
     Args:
-        engine: one whose transactions hold the write lock, so that of two who open a new file one migrates it.
+        engine: One whose transactions hold the write lock, so that of two who open a new database one migrates it.
+        before: Called with the schema of an older database before it is migrated, such as to keep a copy.
 
     Raises:
-        InvalidInput: a newer Phasegate made it.
+        InvalidInput: A newer Phasegate made it.
     """
     with engine.begin() as connection:
         seen = _version(connection)
         if seen is not None and seen > NEWEST:
             raise InvalidInput(f"the database is of a newer Phasegate (schema {seen})", fix="update Phasegate")
         if seen not in (None, NEWEST):
-            keep_copy(Path(str(engine.url.database)), f"schema-{seen}")
+            before(seen)
         if seen != NEWEST:
             _upgrade(connection)
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from pathlib import Path
 
 from phasegate.core import SystemClock, UsageError
 from phasegate.ledger import Ledger, PrivateKey
-from phasegate.store import Database
+from phasegate.store import Store
 from phasegate.workflow.guarding import park
 from phasegate.workflow.queue import Queue
 from phasegate.workflow.queue_rows import ForeignRow
@@ -14,7 +13,7 @@ from phasegate.workflow.queue_rows import ForeignRow
 _log = logging.getLogger("phasegate.worker")
 
 
-async def refuse_foreign(path: Path, system: PrivateKey, queue: Queue) -> None:
+async def refuse_foreign(store: Store, system: PrivateKey, queue: Queue) -> None:
     """Parks the runs whose rows in the queue somebody else wrote, and deletes those rows.
 
     The run goes on from its last checkpoint when a person resumes it: a row holds nothing but the run's name.
@@ -22,7 +21,7 @@ async def refuse_foreign(path: Path, system: PrivateKey, queue: Queue) -> None:
     rows = await asyncio.to_thread(queue.foreign)
     if not rows:
         return
-    database = await Database.open(path)
+    database = await store.open()
     try:
         for row in rows:
             await _park_foreign(Ledger(database, SystemClock(), system, queue.dispatch), row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from phasegate.core import Exhausted, Locked, Lost, PhasegateError
 from phasegate.ledger import Ledger, RunStatus
-from phasegate.store.failing import failing
+from phasegate.store import failing
 
 LOG = "see .phasegate/worker.log"
 LOCKED_SECONDS = 15.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from phasegate.core import Exhausted, Lost, PhasegateError
 from phasegate.ledger import PrivateKey
-from phasegate.store import sync_engine
+from phasegate.store import Store
 from phasegate.workflow import lease as leases
 from phasegate.workflow.foreign import refuse_foreign
 from phasegate.workflow.lease import BEAT_SECONDS, Lease, Watch
@@ -26,7 +26,7 @@ class Keeper(threading.Thread):
         self,
         *,
         executor: str,
-        database: Path,
+        store: Store,
         work_tree: Path,
         queue: Queue,
         at_work: Collection[str],
@@ -37,7 +37,7 @@ class Keeper(threading.Thread):
 
         Args:
             executor: the worker whose lease it is.
-            database: the workspace's database file.
+            store: where leases lie.
             work_tree: the folder that the worker was started for.
             queue: where segments wait.
             at_work: the runs that the worker works on.
@@ -48,13 +48,13 @@ class Keeper(threading.Thread):
         self._executor = executor
         self._queue = queue
         self._at_work = at_work
-        self._refuse = partial(refuse_foreign, database, system, queue)
+        self._refuse = partial(refuse_foreign, store, system, queue)
         self._lost = lost
         self._stopped = threading.Event()
-        self._engine = sync_engine(database).execution_options(writes=True)
+        self._engine = store.engine()
         self._watch = Watch()
         self._idle: set[str] = set()
-        self._places = {path: _identity(path) for path in (database, database.parent, work_tree)}
+        self._places = {path: _identity(path) for path in (*store.places, work_tree)}
 
     def claim(self, *, handed: bool = False) -> None:
         """Begin the lease, as the standing worker's where no other one stands.

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from phasegate.core import Lost
-from phasegate.store import Execute, Statement
-from phasegate.store.now import now_ms
+from phasegate.store import Execute, Statement, now_ms
 from phasegate.store.schema import workers
 from phasegate.workflow.processes import born, host
 

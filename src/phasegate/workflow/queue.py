@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 from dbos import DBOSClient, EnqueueOptions
 
-from phasegate.store.database import queue_engine, storage_errors
+from phasegate.store import Store
 from phasegate.workflow.queue_rows import SERIALIZER, ForeignRow, forbid_pickle, foreign_rows
 
 QUEUE = "segments"
@@ -27,24 +26,24 @@ _WAITS = sa.text("select 1 from workflow_status where queue_name = :queue and st
 class Queue:
     """Enqueues segments and looks at them; runs nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, store: Store) -> None:
         forbid_pickle()
-        self._engine = queue_engine(path)
+        self._engine = store.queue_engine()
         try:
-            with storage_errors(path):
+            with store.errors():
                 self._client = _client(self._engine)
         except BaseException:
             self._engine.dispose()
             raise
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, store: Store) -> Self:
         """Opens it beside the loop, which its library's synchronous calls would hold up.
 
         Raises:
             Exhausted: the database cannot be used.
         """
-        return await asyncio.to_thread(cls, path)
+        return await asyncio.to_thread(cls, store)
 
     def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
         """Enqueues segment `number` of a run in the caller's transaction; one segment of a run works at a time."""

@@ -13,10 +13,8 @@ from dbos._serialization import DefaultSerializer
 SERIALIZER = DBOSPortableJSONSerializer()
 """The one that segments are written and read with."""
 
-_FOREIGN = sa.text(
-    "select workflow_uuid, coalesce(serialization, 'none') as named from workflow_status"
-    " where serialization is not :ours or name is not :advance or class_name is not null or config_name is not null"
-)
+_COLUMNS = ("workflow_uuid", "serialization", "name", "class_name", "config_name")
+_STATUS = sa.table("workflow_status", *(sa.column(name, sa.Text) for name in _COLUMNS))
 
 
 class ForeignRow(NamedTuple):
@@ -48,8 +46,15 @@ def foreign_rows(connection: sa.Connection, name: str) -> list[ForeignRow]:
         connection: to the queue's tables.
         name: of the function that segments call.
     """
-    found = connection.execute(_FOREIGN, {"ours": SERIALIZER.name(), "advance": name})
-    return [ForeignRow(str(row.workflow_uuid), str(row.named)) for row in found]
+    named = _STATUS.c.serialization
+    strange = sa.or_(
+        named.is_distinct_from(SERIALIZER.name()),
+        _STATUS.c.name.is_distinct_from(name),
+        _STATUS.c.class_name.is_not(None),
+        _STATUS.c.config_name.is_not(None),
+    )
+    found = connection.execute(sa.select(_STATUS.c.workflow_uuid, sa.func.coalesce(named, "none")).where(strange))
+    return [ForeignRow(str(segment), str(serializer)) for segment, serializer in found]
 
 
 def _refuse(_: object, __: str) -> NoReturn:

@@ -12,8 +12,7 @@ from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
 from phasegate.ledger import GateKey, Ledger, Run, RunStatus
-from phasegate.store import Database
-from phasegate.workflow.checkpoints import Saver
+from phasegate.store import Checkpoints, Database
 from phasegate.workflow.gatekeeper import all_passed
 from phasegate.workflow.graph import Graph
 from phasegate.workflow.state import RunState
@@ -27,7 +26,7 @@ class Segments:
     flow: str
     """Digest of the workflow that the graph was built from."""
     ledger: Ledger
-    saver: Saver
+    checkpoints: Checkpoints
 
     async def advance(self, run_id: str) -> RunStatus:
         """Drives the run until it waits for a person or has ended.
@@ -58,7 +57,7 @@ class Segments:
 
     async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
-        await self.saver.forget(run_id, ["", *_live(snapshot)])
+        await self.checkpoints.forget(run_id, ["", *_live(snapshot)])
         if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
@@ -106,8 +105,8 @@ async def segments(
         flow: digest of the workflow.
         ledger: where runs are looked up.
     """
-    saver = Saver(database)
+    checkpoints = database.checkpoints()
     try:
-        yield Segments(graph=build(saver), flow=flow, ledger=ledger, saver=saver)
+        yield Segments(graph=build(checkpoints.saver), flow=flow, ledger=ledger, checkpoints=checkpoints)
     finally:
-        await saver.close()
+        await checkpoints.close()

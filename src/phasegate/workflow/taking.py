@@ -4,14 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from dbos import DBOS
 from dbos._core import execute_dequeued_workflow
 from dbos._utils import generate_uuid
 
-from phasegate.store.changes import Changes
+from phasegate.store import Store
 from phasegate.workflow.queue import QUEUE, VERSION, Queue, run_of
 
 TICK_SECONDS = 0.15
@@ -33,7 +32,7 @@ class Taker(threading.Thread):
         *,
         library: DBOS,
         executor: str,
-        database: Path,
+        store: Store,
         queue: Queue,
         limit: int,
         at_work: Collection[str],
@@ -43,7 +42,7 @@ class Taker(threading.Thread):
         Args:
             library: the queue's, launched.
             executor: the worker that takes.
-            database: the workspace's database file.
+            store: tells of what was written.
             queue: where segments wait.
             limit: how many segments the worker works on at a time.
             at_work: the runs that it works on.
@@ -51,7 +50,7 @@ class Taker(threading.Thread):
         super().__init__(name="taker", daemon=True)
         self._library = library
         self._executor = executor
-        self._changes = Changes(database)
+        self._changes = store.changes()
         self._queue = queue
         self._limit = limit
         self._at_work = at_work

@@ -15,8 +15,7 @@ from dbos import DBOS, DBOSConfig
 
 from phasegate.core import Lost, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
-from phasegate.store import Database
-from phasegate.store.database import queue_engine
+from phasegate.store import Store
 from phasegate.workflow.guarding import Trouble, parked, patiently
 from phasegate.workflow.keeping import Keeper
 from phasegate.workflow.lease import Fence
@@ -37,7 +36,7 @@ class Worker:
 
     def __init__(
         self,
-        database: Path,
+        store: Store,
         parts: Parts,
         system: PrivateKey,
         *,
@@ -48,14 +47,14 @@ class Worker:
         """Prepares it.
 
         Args:
-            database: the workspace's database file.
+            store: the workspace's database.
             parts: builds what segments need, on the loop that they run on; what it writes is to be fenced.
             system: signs what is recorded where the parts cannot be built.
             work_tree: the folder that it was started for; without it, it ends.
             limit: how many segments it works on at a time; 0: as many as this process may use cores.
             executor: its name, where whoever started it has begun its lease already.
         """
-        self._database = database
+        self._store = store
         self._parts = parts
         self._work_tree = work_tree
         self._system = system
@@ -79,11 +78,11 @@ class Worker:
             Lost: the lease that was begun for it is gone.
             Exhausted: the database cannot be used.
         """
-        self._queue = Queue(self._database)
-        self._engine = queue_engine(self._database)
+        self._queue = Queue(self._store)
+        self._engine = self._store.queue_engine()
         self._keeper = Keeper(
             executor=self.executor,
-            database=self._database,
+            store=self._store,
             work_tree=self._work_tree,
             queue=self._queue,
             at_work=self._at_work,
@@ -127,7 +126,7 @@ class Worker:
         return Taker(
             library=library,
             executor=self.executor,
-            database=self._database,
+            store=self._store,
             queue=self._queue,
             limit=self._limit,
             at_work=self._at_work,
@@ -156,7 +155,7 @@ class Worker:
 
     async def _park(self, run_id: str, error: Exception) -> None:
         """Parks the run without the parts, which may be what failed."""
-        database = await Database.open(self._database, self.fence)
+        database = await self._store.open(self.fence)
         try:
             ledger = Ledger(database, SystemClock(), self._system, self._queue.dispatch)
             await parked(ledger, run_id, error)

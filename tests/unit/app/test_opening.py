@@ -11,7 +11,7 @@ import pytest
 
 from phasegate.app import open_app, opening
 from phasegate.core import Exhausted, Held, InvalidInput
-from phasegate.workflow.liveness import lock
+from phasegate.core.locks import try_lock_file
 from unit.authors.small import FOLDER, laid
 
 
@@ -87,7 +87,7 @@ async def test_a_copy_that_was_not_finished_is_begun_anew(folder: Path) -> None:
 async def test_it_does_not_move_while_a_worker_is_at_it(folder: Path) -> None:
     old = as_before(folder)
     (old / "workers").mkdir(exist_ok=True)
-    held = lock(old / "workers", "4711-abc")
+    held = try_lock_file(old / "workers" / "4711-abc")
     assert held
     with pytest.raises(Held, match="worker 4711") as refused:
         await runs(folder)

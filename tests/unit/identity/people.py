@@ -12,6 +12,7 @@ from phasegate.core import FixedClock
 from phasegate.identity import Accounts, Passphrases, Sessions, Throttle, Tokens
 from phasegate.ledger import PrivateKey, create_key
 from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
@@ -33,7 +34,7 @@ class People:
 
 @asynccontextmanager
 async def people(folder: Path) -> AsyncIterator[People]:
-    clock, database = FixedClock(NOW), await Database.open(folder / "p.db")
+    clock, database = FixedClock(NOW), await SqliteStore(folder / "p.db").open()
     path = folder / "ada.key"
     key = create_key(path, PASSPHRASE)
     accounts = Accounts(database, clock, QUICK)

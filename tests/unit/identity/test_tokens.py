@@ -67,4 +67,6 @@ async def test_tokens_of_an_account_go_with_it(here: People) -> None:
 async def test_secret_is_not_stored(here: People) -> None:
     _, secret = await here.tokens.create("ci", [Scope.read], MONTH)
     await here.database.close()
-    assert secret.encode() not in b"".join(file.read_bytes() for file in here.database.path.parent.glob("p.db*"))
+    assert secret.encode() not in b"".join(
+        file.read_bytes() for file in Path(here.database.store.name).parent.glob("p.db*")
+    )

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.ledger import EVENT, Event, PrivateKey, first_break, pae
 from phasegate.ledger.events import append, read
 from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 
 SYSTEM, OTHER = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -16,7 +17,7 @@ NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "p.db")
+    opened = await SqliteStore(tmp_path / "p.db").open()
     yield opened
     await opened.close()
 

@@ -26,7 +26,7 @@ from phasegate.ledger import (
     Waiver,
     first_break,
 )
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 KEY = GateKey("abc", "plan", 1)
@@ -48,7 +48,7 @@ class Sent:
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    database = await Database.open(tmp_path / "p.db")
+    database = await SqliteStore(tmp_path / "p.db").open()
     yield Ledger(database, FixedClock(NOW), SYSTEM)
     await database.close()
 

@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 
 import phasegate.store
 from phasegate.core import InvalidInput
-from phasegate.store import Database
-from phasegate.store.database import sync_engine
-from phasegate.store.files import siblings
 from phasegate.store.migrate import NEWEST
 from phasegate.store.schema import metadata
+from phasegate.store.sqlite import SqliteStore
+from phasegate.store.sqlite.engine import sync_engine
+from phasegate.store.sqlite.files import siblings
 
 FOLDER = Path(phasegate.store.__file__).parent / "migrations"
 
@@ -34,7 +34,7 @@ def _shapes(connection: sa.Connection) -> dict[str, str]:
 
 
 async def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "p.db")
+    database = await SqliteStore(tmp_path / "p.db").open()
     assert await database.read(_differences) == []
     migrated = await database.read(_shapes)
     await database.close()
@@ -48,7 +48,7 @@ async def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
 
 async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
-        database = await Database.open(tmp_path / "p.db")
+        database = await SqliteStore(tmp_path / "p.db").open()
         assert (
             await database.read(lambda c: c.exec_driver_sql("select version_num from alembic_version").scalar())
             == NEWEST
@@ -69,7 +69,7 @@ def _made(path: Path, revision: str) -> None:
 
 
 async def _opened(path: Path) -> None:
-    database = await Database.open(path)
+    database = await SqliteStore(path).open()
     await database.close()
 
 

@@ -27,6 +27,7 @@ from phasegate.ledger import (
     Waiver,
 )
 from phasegate.store import Database, Guard
+from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.graph import Nodes, build_graph
@@ -202,9 +203,9 @@ async def desk(team: Team, guard: Guard = lambda _: None) -> AsyncIterator[Desk]
     workspace = _workspace(team)
     await _migrated(team.database)
     async with AsyncExitStack() as stack:
-        database = await Database.open(team.database, guard)
+        database = await SqliteStore(team.database).open(guard)
         stack.push_async_callback(database.close)
-        queue = await Queue.open(team.database)
+        queue = await Queue.open(database.store)
         stack.callback(queue.close)
         yield await stack.enter_async_context(_at_work(team, workspace, database, queue))
 
@@ -257,7 +258,8 @@ async def _migrated(path: Path) -> None:
     if await asyncio.to_thread(path.exists):
         return
     if not await asyncio.to_thread(template.exists):
-        database, queue = await Database.open(template), await Queue.open(template)
+        database = await SqliteStore(template).open()
+        queue = await Queue.open(database.store)
         queue.close()
         await database.close()
     path.parent.mkdir(parents=True)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from phasegate.authors import Brief, Draft
 from phasegate.core import Exhausted, Lost, PhasegateError
 from phasegate.ledger import RunStatus
-from phasegate.store import Database, sync_engine
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import branch
 from phasegate.workflow import lease as leases
 from phasegate.workflow.keeping import Keeper
@@ -88,7 +88,7 @@ class Place:
     def another(self, executor: str) -> Keeper:
         return Keeper(
             executor=executor,
-            database=self.desk.team.database,
+            store=SqliteStore(self.desk.team.database),
             work_tree=self.work_tree,
             queue=self.desk.queue,
             at_work=self.at_work,
@@ -97,7 +97,7 @@ class Place:
         )
 
     def sql(self, text: str) -> list[Any]:
-        engine = sync_engine(self.desk.team.database).execution_options(writes=True)
+        engine = SqliteStore(self.desk.team.database).engine()
         with engine.begin() as connection:
             result = connection.exec_driver_sql(text)
             found = list(result) if result.returns_rows else []
@@ -198,14 +198,14 @@ async def test_a_worker_whose_work_tree_is_gone_ends(tmp_path: Path, closing: li
 
 async def test_a_run_that_was_taken_over_meanwhile_leaves_no_trace(tmp_path: Path) -> None:
     async def author(brief: Brief) -> Draft:
-        database = await Database.open(tmp_path / ".phasegate" / "phasegate.db")
+        database = await SqliteStore(tmp_path / ".phasegate" / "phasegate.db").open()
         await database.write(_take)
         await database.close()
         return await write_item(brief)
 
     team = Team(tmp_path, author=author)
     async with desk(team) as d:
-        database = await Database.open(team.database)
+        database = await SqliteStore(team.database).open()
         await database.write(leases.begin, "me")
         await database.close()
         run = await d.start()

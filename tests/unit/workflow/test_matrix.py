@@ -39,6 +39,7 @@ from phasegate.ledger import (
     Waiver,
 )
 from phasegate.store.schema import accounts, tokens
+from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, load_team
 from phasegate.tools.slack import wire
 from phasegate.tools.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
@@ -413,7 +414,7 @@ def _app(d: Desk, clock: FixedClock) -> App:
         workspace=d.workspace,
         ledger=d.ledger,
         database=d.ledger._database,
-        queue=LazyQueue(d.team.database),
+        queue=LazyQueue(SqliteStore(d.team.database)),
         keeper=d.keeper,
     )
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from phasegate.core import Exhausted
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.queue import Queue
 from unit.workflow.parts import Team, desk
 
@@ -20,7 +20,7 @@ def _rows(connection: sa.Connection) -> list[tuple[str, str, str]]:
 
 async def test_a_segment_is_enqueued_with_what_it_follows_from_or_not_at_all(tmp_path: Path) -> None:
     async with desk(Team(tmp_path)) as d:
-        database = await Database.open(d.team.database)
+        database = await SqliteStore(d.team.database).open()
 
         def fails(connection: sa.Connection) -> None:
             d.queue.dispatch(connection, "r1", 1)
@@ -43,7 +43,7 @@ async def test_nobody_holds_what_only_waits(tmp_path: Path) -> None:
 
 async def test_rows_of_segments_that_ended_are_forgotten_up_to_a_number_and_of_one_run(tmp_path: Path) -> None:
     async with desk(Team(tmp_path)) as d:
-        database = await Database.open(d.team.database)
+        database = await SqliteStore(d.team.database).open()
         for run_id, number in (("r1", 1), ("r1", 2), ("r1", 3), ("r10", 1), ("r1", 10)):
             await database.write(d.queue.dispatch, run_id, number)
         ended = "update workflow_status set status = 'SUCCESS' where workflow_uuid not in ('r1:2')"
@@ -56,4 +56,4 @@ async def test_rows_of_segments_that_ended_are_forgotten_up_to_a_number_and_of_o
 async def test_a_database_that_is_none_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "p.db").write_bytes(b"no database" * 1000)
     with pytest.raises(Exhausted, match="cannot be used"):
-        await Queue.open(tmp_path / "p.db")
+        await Queue.open(SqliteStore(tmp_path / "p.db"))

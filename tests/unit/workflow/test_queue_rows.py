@@ -14,8 +14,8 @@ from dbos import _serialization
 
 from phasegate.core import PhasegateError
 from phasegate.ledger import RunStatus
-from phasegate.store import Database
-from phasegate.workflow.checkpoints import Saver
+from phasegate.store.sqlite import SqliteStore
+from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
 from phasegate.workflow.foreign import refuse_foreign
 from unit.workflow.parts import Team, desk
 
@@ -35,7 +35,7 @@ def _pickled(mark: Path) -> str:
 
 
 async def _set(path: Path, **columns: str) -> None:
-    database = await Database.open(path)
+    database = await SqliteStore(path).open()
     names = ", ".join(f"{name} = :{name}" for name in columns)
     change = sa.text(f"update workflow_status set {names}")
     await database.write(lambda connection: bool(connection.execute(change, columns)))
@@ -80,7 +80,7 @@ async def test_a_row_that_was_changed_is_refused_and_its_run_stands_until_a_pers
         await d.start()
         await _set(d.team.database, **columns, inputs=_pickled(tmp_path / "ran"))
         await d.start(run_id="other")
-        await refuse_foreign(d.team.database, d.team.system, d.queue)
+        await refuse_foreign(SqliteStore(d.team.database), d.team.system, d.queue)
         parked = await d.ledger.run("r1")
         assert parked.status is RunStatus.parked
         assert parked.note.startswith("the queue's row 'r1:1' was changed")
@@ -97,15 +97,15 @@ async def test_a_row_of_no_run_is_deleted(tmp_path: Path, caplog: pytest.LogCapt
     async with desk(Team(tmp_path)) as d:
         await d.start()
         await _set(d.team.database, workflow_uuid="r", serialization="py_pickle")
-        await refuse_foreign(d.team.database, d.team.system, d.queue)
+        await refuse_foreign(SqliteStore(d.team.database), d.team.system, d.queue)
         assert (await d.ledger.run("r1")).status is RunStatus.working
         assert d.queue.foreign() == []
 
 
 @pytest.mark.parametrize("kind", ["json", "pickle", "bytearray"])
 async def test_a_checkpoint_is_read_in_one_way(tmp_path: Path, kind: str) -> None:
-    database = await Database.open(tmp_path / "p.db")
-    saver = Saver(database)
+    database = await SqliteStore(tmp_path / "p.db").open()
+    saver = SqliteCheckpoints(database)
     with pytest.raises(PhasegateError, match=f"was stored as '{kind}'"):
         saver.serde.loads_typed((kind, b'{"lc": 1, "type": "secret", "id": ["HOME"]}'))
     await saver.close()

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from phasegate.ledger import first_break
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from unit.workflow.parts import desk
 from unit.workflow.races import DECIDERS, key_of, open_gates, race, racers
 
@@ -26,7 +26,7 @@ async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(
         await open_gates(d, GATES)
     told = _run(tmp_path)
     async with desk(racers(tmp_path)) as d:
-        database = await Database.open(d.team.database)
+        database = await SqliteStore(d.team.database).open()
         segments = await database.read(_segments)
         for number in range(GATES):
             answers = [answer for process in told for answer in process[number].split()]

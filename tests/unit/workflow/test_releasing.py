@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from phasegate.authors import Report, Subject
 from phasegate.core import Parked, PhasegateError, Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, Ledger, RunStatus
-from phasegate.store import Database
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.line import Line
 from phasegate.workspace import Signature
 from unit.workflow.parts import NOW, Desk, desk
@@ -338,7 +338,7 @@ async def test_a_turn_that_came_unseen_is_seen_by_whoever_comes_next(tmp_path: P
             await house.start(d, run, "demo")
         await d.ledger.claim_turn("a")
         assert await d.segments.advance("b") is RunStatus.waiting
-        database = await Database.open(house.team.database)
+        database = await SqliteStore(house.team.database).open()
         await Ledger(database, house.clock, house.team.system).set_status("a", RunStatus.parked)
         await database.close()
         assert (await d.ledger.run("b")).status is RunStatus.waiting

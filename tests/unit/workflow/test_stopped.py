@@ -10,7 +10,8 @@ from langchain_core.runnables import RunnableConfig
 
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
-from phasegate.store import Database
+from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
+from phasegate.store.sqlite.database import SqliteDatabase
 from unit.workflow.parts import Desk, Team, desk, flow, phase
 
 T = TypeVar("T")
@@ -24,8 +25,8 @@ class Died(Exception):
 class Dying:
     """A database that lets so many operations of the saver through, and then none."""
 
-    def __init__(self, database: Database, left: int) -> None:
-        self.path = database.path
+    def __init__(self, database: SqliteDatabase, left: int) -> None:
+        self.store = database.store
         self.guard = database.guard
         self._database = database
         self.left = left
@@ -39,7 +40,8 @@ class Dying:
 
 async def _advances(d: Desk, left: int) -> bool:
     """Whether the run came to its end before the process died."""
-    saver = d.segments.saver
+    saver = d.segments.checkpoints
+    assert isinstance(saver, SqliteCheckpoints)
     alive = saver._database
     saver._database = Dying(alive, left)  # type: ignore[assignment]
     try:
@@ -91,7 +93,8 @@ async def test_a_run_of_which_half_a_write_is_stored_is_never_released(tmp_path:
 
 async def _loses_the_rest(d: Desk, nth: int) -> bool:
     """Stores the first half of the n-th task's writes, and nothing after it; True where there was no such task."""
-    saver, done = d.segments.saver, 0
+    saver, done = d.segments.checkpoints, 0
+    assert isinstance(saver, SqliteCheckpoints)
     put_writes, put = saver.put_writes, saver.put
 
     def cut(config: RunnableConfig, writes: Sequence[tuple[str, Any]], task: str, path: str = "") -> None:

@@ -57,7 +57,7 @@ async def _identity(app: App) -> str:
 
 async def _database(app: App) -> str:
     await app.database.write(_written)
-    return f"{app.folder.name(app.database.path)} is written and read"
+    return f"{app.folder.name(Path(app.database.store.name))} is written and read"
 
 
 def _written(connection: sa.Connection) -> None:

@@ -9,7 +9,6 @@ from datetime import datetime
 from phasegate.app.app import App
 from phasegate.app.mirror.news import HEEDS, news_of
 from phasegate.ledger import Mirrored, Mirrors
-from phasegate.workflow.liveness import lock
 
 LOCK = "mirror"
 """Held by the process that delivers."""
@@ -53,7 +52,7 @@ async def channels(app: App) -> list[Channel]:
 
 def is_attended(app: App) -> bool:
     """Whether a process delivers at the moment."""
-    held = lock(app.state / "locks", LOCK)
+    held = app.database.store.try_lock(LOCK)
     if held is not None:
         held.close()
     return held is None

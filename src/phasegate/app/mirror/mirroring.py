@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import TextIO
+from contextlib import asynccontextmanager, closing, suppress
 
 from phasegate.app.app import App
 from phasegate.app.mirror.delivery import LOCK
 from phasegate.app.mirror.notices import Notices
-from phasegate.workflow.liveness import lock
+from phasegate.store import Lock
 
 EVERY = 1.0
 """Seconds between looks at what is to be told."""
@@ -35,7 +34,7 @@ async def _mirror(app: App, every: float, look_every: float) -> None:
     from phasegate.app.mirror.looks import follower_of, looks_of  # the protocol's library takes a second to load
     from phasegate.app.tools import sessions_of
 
-    with await _turn(app, every):
+    with closing(await _turn(app, every)):
         sessions = sessions_of(app)
         try:
             follower, notices = follower_of(app, sessions), Notices()
@@ -45,10 +44,10 @@ async def _mirror(app: App, every: float, look_every: float) -> None:
             await sessions.close()
 
 
-async def _turn(app: App, every: float) -> TextIO:
+async def _turn(app: App, every: float) -> Lock:
     """Waits until no other process mirrors this repository."""
     while True:
-        held = lock(app.state / "locks", LOCK)
+        held = app.database.store.try_lock(LOCK)
         if held is not None:
             return held
         await asyncio.sleep(every)

@@ -15,16 +15,16 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from phasegate.core import Finding, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, RunStatus
-from phasegate.store import Database
-from phasegate.workflow.checkpoints import Saver
+from phasegate.store.sqlite import SqliteStore
+from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
 from phasegate.workflow.state import RunState
 from unit.workflow.parts import Team, desk, flow, phase
 
 
 @pytest.fixture
 async def serializer(tmp_path: Path) -> JsonPlusSerializer:
-    database = await Database.open(tmp_path / "p.db")
-    saver = Saver(database)
+    database = await SqliteStore(tmp_path / "p.db").open()
+    saver = SqliteCheckpoints(database)
     serde = saver.serde
     await saver.close()
     await database.close()
@@ -57,8 +57,8 @@ def test_objects_are_not_made_of_what_is_read(serializer: JsonPlusSerializer) ->
 
 
 async def test_what_a_task_wrote_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "p.db")
-    saver = Saver(database)
+    database = await SqliteStore(tmp_path / "p.db").open()
+    saver = SqliteCheckpoints(database)
     saver.setup()
     fails = "create trigger cut before insert on writes when new.idx = 2 begin select raise(fail, 'cut off here'); end"
     saver.conn.execute(fails)
@@ -137,8 +137,8 @@ async def test_a_parked_run_is_some_kilobytes_of_checkpoints(tmp_path: Path) -> 
 
 
 async def test_closing_waits_for_what_was_begun(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "p.db")
-    saver, began, ended = Saver(database), threading.Event(), []
+    database = await SqliteStore(tmp_path / "p.db").open()
+    saver, began, ended = SqliteCheckpoints(database), threading.Event(), []
 
     def works(busy_ms: int) -> None:
         saver.conn.execute(f"pragma busy_timeout={busy_ms}")
@@ -148,7 +148,7 @@ async def test_closing_waits_for_what_was_begun(tmp_path: Path) -> None:
         ended.append(saver.conn.execute("select 1").fetchone()[0])
         saver.conn.rollback()
 
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as holder:
+    with closing(sqlite3.connect(database.store.path, isolation_level=None)) as holder:
         holder.execute("begin immediate")  # so that it is not done at once
         task = asyncio.create_task(database.alone(works))
         await asyncio.sleep(0.01)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from phasegate.store.database import queue_engine, sync_engine
+from phasegate.store.sqlite.engine import queue_engine, sync_engine
 
 
 @pytest.mark.parametrize("engine", [sync_engine, queue_engine])

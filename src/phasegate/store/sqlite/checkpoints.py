@@ -1,11 +1,11 @@
-"""LangGraph's checkpoints: the saver, and what of them can go."""
+"""LangGraph's checkpoints in the database's file."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
@@ -13,8 +13,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from phasegate.core import PhasegateError
-from phasegate.store import Database
-from phasegate.store.database import PRAGMAS, execute
+from phasegate.store.sqlite.database import SqliteDatabase
+from phasegate.store.sqlite.engine import execute, plain_connection
 
 T = TypeVar("T")
 
@@ -23,13 +23,13 @@ _NEWEST = "select checkpoint_ns, max(checkpoint_id) from checkpoints where {live
 
 
 class _Plain(JsonPlusSerializer):
-    """Reads what it writes alone: the library also builds objects of its own from rows that name `json`."""
+    """A serializer of plain data alone: the library also builds objects of its own from rows that name `json`."""
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """The value of a row.
+        """Return the value of a row.
 
         Raises:
-            PhasegateError: the row names another kind of content.
+            PhasegateError: The row names another kind of content.
         """
         if data[0] not in _KINDS:
             raise PhasegateError(
@@ -39,23 +39,25 @@ class _Plain(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
-class Saver(SqliteSaver):
-    """The library's saver, each operation as a whole where the database is written.
+class SqliteCheckpoints(SqliteSaver):
+    """The library's saver, with each operation as one transaction between the database's own.
 
     The library's saver for async code leaves the loop several times an operation, and its connection and the ledger's
     would wait for each other's lock. It loads plain data alone: a checkpoint cannot make it run code.
     """
 
-    def __init__(self, database: Database) -> None:
-        connection = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        super().__init__(connection, serde=_Plain(allowed_msgpack_modules=None))
+    def __init__(self, database: SqliteDatabase) -> None:
+        super().__init__(plain_connection(database.store.path), serde=_Plain(allowed_msgpack_modules=None))
         self._database = database
+
+    @property
+    def saver(self) -> Self:
+        """The saver of a graph."""
+        return self
 
     @contextmanager
     def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        """A cursor; what is done with it is one transaction.
+        """Open a cursor whose use is one transaction.
 
         A task is over for the graph as soon as one of its writes is stored. If a process could die between two of
         them, whoever goes on would leave out what the others should have begun.
@@ -80,11 +82,11 @@ class Saver(SqliteSaver):
         return f"{int(current or 0) + 1:06}"
 
     async def close(self) -> None:
-        """Closes its connection, after what was begun: closing one that another thread uses ends the process."""
+        """Close the connection, after what was begun: closing one that another thread uses ends the process."""
         await asyncio.shield(self._database.alone(lambda _: self.conn.close()))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The newest checkpoint of a thread and namespace, or the one that is named."""
+        """Return the newest checkpoint of a thread and namespace, or the one that is named."""
         return await self._alone(partial(self.get_tuple, config))
 
     async def aput(
@@ -94,24 +96,17 @@ class Saver(SqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Stores a checkpoint."""
+        """Store a checkpoint."""
         return await self._alone(partial(self.put, config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Stores what a task wrote."""
+        """Store what a task wrote."""
         await self._alone(partial(self.put_writes, config, writes, task_id, task_path))
 
     async def forget(self, run: str, namespaces: Collection[str]) -> None:
-        """Deletes what a parked run does not need: all but the newest checkpoint of each live namespace.
-
-        Without it a run's checkpoints grow to 127 KB by its last gate.
-
-        Args:
-            run: whose.
-            namespaces: those that are live: the top one `""`, and that of the phase that waits.
-        """
+        """Delete all but the newest checkpoint of each live namespace of a run."""
         await self._alone(partial(self._forget, run, namespaces))
 
     async def _alone(self, work: Callable[[], T]) -> T:

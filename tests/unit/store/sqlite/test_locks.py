@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from phasegate.store.files import is_database
+from phasegate.store.sqlite.files import is_database
 
 _OTHER = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select * from t').fetchall(); c.close()"
 

@@ -8,12 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 from phasegate.core import Exhausted, InvalidInput
-from phasegate.core.files import OWNER_FILE, UNFINISHED, open_owned, owner_folder, sync_file, sync_folder, take_lock
+from phasegate.core.files import OWNER_FILE, UNFINISHED, open_owned, owner_folder, sync_file, sync_folder
+from phasegate.core.locks import lock_file
+from phasegate.store.database import LOST
 
 _LONGEST_PATH = 488
 """Bytes; SQLite takes 511, with our prefix of a file that is not whole and its own endings."""
-LOST = "put a backup back: 'phasegate restore FILE'; or begin without its runs: 'phasegate restore --forget-runs'"
-"""What to do where a record is gone."""
+_KEPT = 3
+"""Copies that are kept beside a database; the oldest go."""
+_ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
 def prepare(path: Path) -> None:
@@ -42,8 +45,7 @@ def create(path: Path, migrate: Callable[[Path], None]) -> None:
         migrate: Makes the tables in the file of that path.
     """
     unfinished = path.with_name(f"{UNFINISHED}{path.name}")
-    with open_owned(path.with_name(".creating"), "ab") as lock:
-        take_lock(lock, wait=True)
+    with lock_file(path.with_name(".creating")):
         if path.exists():
             return
         if siblings(path):
@@ -88,4 +90,20 @@ def siblings(path: Path) -> list[Path]:
     return [file for file in path.parent.glob(f"{glob.escape(path.name)}*") if file.name[len(path.name) :] in _ENDINGS]
 
 
-_ENDINGS = ("", "-wal", "-shm", "-journal")
+def keep_copy(path: Path, why: str) -> None:
+    """Keep a copy beside the database, under a name that says why."""
+    copy(path, path.with_name(f"{path.name}.before-{why}"))
+    for old in sorted(path.parent.glob("*.before-*"), key=lambda file: file.stat().st_mtime_ns)[:-_KEPT]:
+        old.unlink()
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database, also while others write, to a file, which is there once it is whole and on disk."""
+    unfinished = target.with_name(f"{UNFINISHED}{target.name}")
+    open_owned(unfinished, "wb").close()
+    with closing(sqlite3.connect(source)) as whole, closing(sqlite3.connect(unfinished)) as part:
+        whole.backup(part)
+        part.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    sync_file(unfinished)
+    os.rename(unfinished, target)
+    sync_folder(target.parent)
