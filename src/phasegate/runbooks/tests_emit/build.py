@@ -77,26 +77,9 @@ def _answer(source: Source, values: Mapping[Path, Any], number: int) -> Answer:
     trees = []
     for copy in range(times):
         tree = _tree({p: v for p, v in values.items() if p != (ANSWER,)}, source)
-        trees.append(numbered(_copy(tree, copy, source), number))
+        other = tree if copy == 0 else numbered(tree, f"{NUMBER}-{copy + 1}")
+        trees.append(numbered(other, number))
     return Answer(source=source, trees=trees)
-
-
-def _copy(tree: Any, copy: int, source: Source) -> Any:
-    """Another row of the same kind: its own names differ, its join key does not."""
-    return tree if copy == 0 else _renamed(tree, _key(source), f"{NUMBER}-{copy + 1}")
-
-
-def _key(source: Source) -> str:
-    by = source.spec.get("by") or [""]
-    return str(by[-1])
-
-
-def _renamed(tree: Any, but: str, mark: str) -> Any:
-    if isinstance(tree, dict):
-        return {k: v if k == but else _renamed(v, but, mark) for k, v in tree.items()}
-    if isinstance(tree, list):
-        return [_renamed(entry, but, mark) for entry in tree]
-    return tree.replace(NUMBER, mark) if isinstance(tree, str) and "Id" not in but else tree
 
 
 def _tree(values: Mapping[Path, Any], source: Source) -> Any:
@@ -161,7 +144,7 @@ def _list(tree: Mapping[str, Any], shape: Shape | None, source: Source) -> Any:
             return more
     else:
         element = _filler(below, source)
-    return [numbered(element, f"{NUMBER}-{n + 1}") if n else element for n in range(number)] + more  # type: ignore[arg-type]
+    return [numbered(element, f"{NUMBER}-{n + 1}") if n else element for n in range(number)] + more
 
 
 def _filler(shape: Shape | None, source: Source) -> Any:

@@ -45,7 +45,7 @@ def changes(plan: Plan) -> Iterator[Test]:
     yield from _undo(plan.remedy)
     yield from _gives_back(plan)
     yield _again()
-    if any(a.get("verify") for a in plan.document["action"]):
+    if any(action.verify for action in plan.runbook.action):
         yield _unverified()
     yield _failed(plan.remedy)
     yield from _guards(plan)
@@ -198,7 +198,7 @@ def _gives_back(plan: Plan) -> Iterator[Test]:
 def _undone(plan: Plan) -> dict[Slot, Any]:
     """A tag that no rule speaks of, and a value for each field that the undo reads and that may be missing."""
     listing = plan.anatomy.listing
-    read = {name for a in plan.document["action"] if a.get("undo") for name in _read_by(a["undo"].get("params"))}
+    read = {name for action in plan.runbook.action if action.undo for name in _read_by(action.undo.params)}
     choice: dict[Slot, Any] = {}
     for slot, known in plan.anatomy.space.slots.items():
         name = str(slot.path[-1]) if slot.source == listing.name and slot.path else ""
@@ -276,7 +276,7 @@ def _held_back(name: str, told: str, accounts: list[tuple[str, Account]], plan: 
 def _protected(plan: Plan) -> Iterator[Test]:
     listing = plan.anatomy.listing
     found: list[tuple[str, Account]] = []
-    for key in plan.guard.get("protect_tags") or ():
+    for key in plan.runbook.guard.protect_tags:
         for value in ("", "yes"):
             slot = Slot(source=listing.name, path=(*listing.at, f"{TAG}{key}"))
             one = plan.still_matches({**plan.usual.choice, slot: value})
@@ -290,19 +290,19 @@ def _protected(plan: Plan) -> Iterator[Test]:
 
 def _guard_alone(plan: Plan) -> Iterator[Test]:
     """Write tests of the guard on single rows, matching or not."""
-    if plan.guard.get("protect_tags"):
+    if plan.runbook.guard.protect_tags:
         yield (
             "test_guard_knows_its_tags",
             "A tag of the guard protects whatever its value; another does not.",
-            f'@pytest.mark.parametrize("key", {list(plan.guard["protect_tags"])!r})\n'
+            f'@pytest.mark.parametrize("key", {list(plan.runbook.guard.protect_tags)!r})\n'
             "def test_guard_knows_its_tags(key: str) -> None:\n{doc}"
             "    guard = replace(RUNBOOK.guard, min_age_days=None)\n"
             '    assert guard.holds_back({"Tags": [{"Key": key, "Value": ""}]}, NOW)\n'
             '    assert not guard.holds_back({"Tags": [{"Key": f"{key}x", "Value": ""}]}, NOW)\n',
         )
     created = re.search(r"created='(\w+)'", guard_source(plan.runbook))
+    days = plan.runbook.guard.min_age_days
     if created is not None:
-        days = plan.guard["min_age_days"]
         yield (
             "test_young_is_held_back",
             f"Younger than {days:g} days is left alone, and so is what has no age.",
@@ -315,7 +315,7 @@ def _guard_alone(plan: Plan) -> Iterator[Test]:
 
 
 def _too_many(plan: Plan) -> Iterator[Test]:
-    most = plan.guard.get("max_changes")
+    most = plan.runbook.guard.max_changes
     if most is None or most >= _MOST_COPIES or plan.many is None:
         return
     more = copies(plan.anatomy, plan.usual, most + 1)
@@ -331,7 +331,7 @@ def _too_many(plan: Plan) -> Iterator[Test]:
 
 
 def _window(plan: Plan) -> Iterator[Test]:
-    text = plan.guard.get("window")
+    text = plan.runbook.guard.window
     if not text:
         return
     window = Window.read(text)

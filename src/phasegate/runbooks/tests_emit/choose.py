@@ -9,7 +9,8 @@ from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
-from phasegate.runbooks.expressions import Node, parse
+from phasegate.runbooks.expressions import Node
+from phasegate.runbooks.model import Runbook
 from phasegate.runbooks.runtime.values import truth
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.alter import alterations
@@ -56,7 +57,7 @@ class Chooser:
         """Return all examples, the match first, or none where nothing matches."""
         bases = {word: base for word in ("match", "warn", "skip") if (base := self._base(word)) is not None}
         if "match" not in bases:
-            return Examples(chosen=(), untold=(("match", str(self._document["match"])),))
+            return Examples(chosen=(), untold=(("match", self._runbook.match),))
         pool = self._pool(bases)
         chosen = [e for e in pool if e.words in USUAL.values()] + [e for e in pool if self._is_error(e)]
         chosen += [e for e in self._near_misses(pool) if e not in chosen]
@@ -75,15 +76,15 @@ class Chooser:
 
     def verdict(self, choice: Mapping[Slot, Any]) -> str:
         """Return the file's verdict about the choice."""
-        return oracle.verdict(self._document, self._item(choice))
+        return oracle.verdict(self._runbook, self._item(choice))
 
     def name(self, slot: Slot) -> str:
         """Return the readable name of a field."""
         return slot.words(self._anatomy.source(slot.source).at)
 
     @property
-    def _document(self) -> Mapping[str, Any]:
-        return self._anatomy.document
+    def _runbook(self) -> Runbook:
+        return self._anatomy.runbook
 
     @property
     def _slots(self) -> Mapping[Slot, list[Any]]:
@@ -91,8 +92,7 @@ class Chooser:
 
     @cached_property
     def _nodes(self) -> dict[str, Node]:
-        keys = [k for k in ("where", "match", "warn", "skip") if isinstance(self._document.get(k), str)]
-        return {k: parse(self._document[k]) for k in keys}
+        return oracle.judged(self._runbook)
 
     def _item(self, choice: Mapping[Slot, Any]) -> Item | None:
         key = tuple(repr(choice.get(slot, known[0])) for slot, known in self._slots.items())
@@ -102,12 +102,11 @@ class Chooser:
 
     def _told(self, choice: Mapping[Slot, Any], key: str, node: Node) -> bool:
         found = self._item(choice)
-        return oracle.verdict(self._document, found) != oracle.verdict(self._document, found, {key: node})
+        return oracle.verdict(self._runbook, found) != oracle.verdict(self._runbook, found, {key: node})
 
     def _altered(self) -> Iterator[tuple[str, str, Node]]:
-        params = (self._document.get("scope") or {}).get("params") or {}
         for key, node in self._nodes.items():
-            yield from ((key, part, other) for part, other in alterations(node, params))
+            yield from ((key, part, other) for part, other in alterations(node, self._runbook.scope.params))
 
     def _base(self, wanted: str) -> dict[Slot, Any] | None:
         """A choice with the wanted verdict, by climbing from the usual values and then from others."""
@@ -124,7 +123,7 @@ class Chooser:
 
     def _unverified(self, choice: dict[Slot, Any]) -> dict[Slot, Any]:
         """Return the choice before the remediation, so that the file's `verify` does not hold yet."""
-        texts = [a["verify"] for a in self._document.get("action") or () if a.get("verify", "gone") != "gone"]
+        texts = [a.verify for a in self._runbook.action if a.verify and a.verify != "gone"]
         if not texts or not self._verified(choice, texts):
             return choice
         verdict = self.verdict(choice)

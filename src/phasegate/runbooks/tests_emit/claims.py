@@ -79,7 +79,7 @@ def _when_applied(plan: Plan, criterion: Criterion) -> list[str]:
 
 def _protects(plan: Plan, criterion: Criterion) -> bool:
     """Return whether the guard has each tag that the criterion names."""
-    keys = [str(key).lower() for key in plan.guard.get("protect_tags") or ()]
+    keys = [str(key).lower() for key in plan.runbook.guard.protect_tags]
     named = [text.lower() for text in _QUOTED.findall(criterion.given)]
     named += [word for told, word in _SYSTEM_TAGS if told.lower() in criterion.given.lower()]
     return bool(named) and all(any(word in key for key in keys) for word in named)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from phasegate.runbooks import aws
+from phasegate.runbooks.model import Get
 from phasegate.runbooks.runtime.prices import Price, PriceTable, cost_of
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.literal import script, source
@@ -45,10 +46,9 @@ def detection(plan: Plan) -> Iterator[Test]:
         "    account_of(answers)\n    assert verdict_of(run(RUNBOOK, order()), item) == verdict\n",
     )
     yield from _left_out(plan)
-    if plan.document.get("evidence"):
+    if plan.runbook.evidence:
         yield _evidence(plan)
-    if plan.document.get("cost"):
-        yield from _cost(plan)
+    yield from _cost(plan)
     if plan.many is not None:
         yield _pages(plan)
     if _has_regions(plan):
@@ -71,7 +71,7 @@ def _left_out(plan: Plan) -> Iterator[Test]:
 
 
 def _evidence(plan: Plan) -> Test:
-    shown = {text: oracle.ask(text, plan.case.item.row) for text in plan.document["evidence"]}
+    shown = {text: oracle.ask(text, plan.case.item.row) for text in plan.runbook.evidence}
     return (
         "test_evidence",
         "What is shown with a finding.",
@@ -81,14 +81,15 @@ def _evidence(plan: Plan) -> Test:
 
 
 def _cost(plan: Plan) -> Iterator[Test]:
-    cost, row = plan.document["cost"], plan.case.item.row
-    unit = _BRACES.sub(lambda found: str(oracle.ask(found.group(1), row)), cost["unit"])
-    quantity = oracle.ask(cost.get("quantity", "`1`"), row)
+    cost, row = plan.runbook.cost, plan.case.item.row
+    if cost is None:
+        return
+    unit = _BRACES.sub(lambda found: str(oracle.ask(found.group(1), row)), cost.unit)
+    quantity = oracle.ask(cost.quantity, row)
     if not isinstance(quantity, int | float) or isinstance(quantity, bool):
         return
-    per = cost.get("per", "month")
     if _is_covered(unit, row):
-        yield _priced(unit, quantity, per)
+        yield _priced(unit, quantity, cost.per)
     yield (
         "test_unknown_price",
         "A price that is not in the table is unknown, never nothing.",
@@ -131,9 +132,8 @@ def _pages(plan: Plan) -> Test:
 
 
 def _has_regions(plan: Plan) -> bool:
-    scope = plan.document.get("scope") or {}
-    asked = [source(s.spec.get("params") or s.spec.get("dims") or {}) for s in plan.anatomy.sources]
-    return scope.get("regions") != "global" and not any("_region" in text for text in asked)
+    asked = any("_region" in source(each.params) for each in plan.anatomy.sources)
+    return plan.runbook.scope.regions != "global" and not asked
 
 
 def _regions() -> Test:
@@ -161,7 +161,7 @@ def _failures(plan: Plan) -> Test:
 
 
 def _undeclared(plan: Plan) -> str:
-    declared = {code for entry in plan.document.get("with") or () for code in entry.get("on_error") or ()}
+    declared = {code for entry in plan.runbook.with_ if isinstance(entry, Get) for code in entry.on_error}
     return "AccessDenied" if not {"AccessDenied", "AccessDeniedException"} & declared else "InternalFailure"
 
 

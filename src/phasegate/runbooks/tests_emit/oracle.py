@@ -9,11 +9,13 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from phasegate.runbooks.expressions import Node, parse
+from phasegate.runbooks.model import Batch, Get, Join, Let, Metric, Runbook, Step, Union, With
 from phasegate.runbooks.runtime import dates, hours, network
 from phasegate.runbooks.runtime.expressions import RunbookFunctions
 from phasegate.runbooks.runtime.values import truth
-from phasegate.runbooks.tests_emit.anatomy import Anatomy
+from phasegate.runbooks.tests_emit.anatomy import Anatomy, union_names
 from phasegate.runbooks.tests_emit.build import Answer, World, rows
+from phasegate.runbooks.tests_emit.places import Source
 from phasegate.runbooks.tests_emit.values import ACCOUNT, NOW, REGION, plain
 
 _OPTIONS = jmespath.Options(
@@ -57,41 +59,44 @@ def ask(text: str, row: Any) -> Any:
         return None
 
 
-def names(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The language's own names."""
-    params = (document.get("scope") or {}).get("params") or {}
-    return {"_account": ACCOUNT, "_region": REGION, "_now": NOW.isoformat(), "_params": params}
+def names(runbook: Runbook) -> dict[str, Any]:
+    """Return the language's own names and their values."""
+    return {"_account": ACCOUNT, "_region": REGION, "_now": NOW.isoformat(), "_params": runbook.scope.params}
 
 
 def item(anatomy: Anatomy, world: World) -> Item | None:
     """Return the item that the listing and the details make, or None where the listing has no row."""
-    chain = [s.name for s in anatomy.sources if s.name.split("/")[0] == "list"]
+    runbook = anatomy.runbook
     row: dict[str, Any] = {}
-    for name in chain:
-        found = rows(world.answers[name])
-        if not found:
-            return None
-        spec = world.answers[name].source.spec
-        carried = kept(spec.get("keep"), {**row, **names(anatomy.document)})
-        row = {**_row(found[0]), **carried}
-    row |= names(anatomy.document) | {"_items": [dict(row)]}
+    for source in anatomy.sources:
+        if source.is_listing:
+            found = rows(world.answers[source.name])
+            if not found:
+                return None
+            row = {**_row(found[0]), **kept(source, {**row, **names(runbook)})}
+    row |= names(runbook) | {"_items": [dict(row)]}
     failed, missing = False, False
-    for entry in anatomy.document.get("with") or ():
-        answer = world.answers.get(entry["as"])
-        if "get" in entry and answer is not None and answer.error and not _expected(entry, answer.error):
+    for entry in runbook.with_:
+        answer = world.answers.get(entry.as_)
+        if isinstance(entry, Get) and answer is not None and answer.error and answer.error not in entry.on_error:
             failed = True
-        if "metric" in entry and answer is not None and not answer.trees and "default" not in entry["metric"]:
+        if isinstance(entry, Metric) and answer is not None and not answer.trees and entry.metric.default is None:
             missing = True
-        row[entry["as"]] = _detail(entry, row, world)
+        row[entry.as_] = _detail(entry, row, world)
     return Item(row=row, failed=failed, missing=missing)
 
 
-def verdict(document: Mapping[str, Any], found: Item | None, changed: Mapping[str, Node] | None = None) -> str:
+def judged(runbook: Runbook) -> dict[str, Node]:
+    """Return the expressions by which a runbook judges, parsed."""
+    texts = {key: getattr(runbook, key) for key in ("where", "match", "warn", "skip")}
+    return {key: parse(text) for key, text in texts.items() if text is not None}
+
+
+def verdict(runbook: Runbook, found: Item | None, changed: Mapping[str, Node] | None = None) -> str:
     """Return `match`, `warn`, `skip`, `unknown`, or `none`, with `changed` expressions in place of the file's."""
     if found is None:
         return "none"
-    nodes = {k: parse(document[k]) for k in ("where", "match", "warn", "skip") if isinstance(document.get(k), str)}
-    nodes.update(changed or {})
+    nodes = {**judged(runbook), **(changed or {})}
     try:
         if "where" in nodes and not truth(value(nodes["where"], found.row)):
             return "none"
@@ -111,58 +116,49 @@ def _row(found: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {"_": found}
 
 
-def kept(keep: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+def kept(source: Source, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that a step carries along from its parent row."""
-    if isinstance(keep, Mapping):
-        return {name: ask(text, row) for name, text in keep.items()}
-    return {name: ask(name, row) for name in keep or ()}
+    keep = source.part.keep if isinstance(source.part, Step) else {}
+    return {name: ask(text, row) for name, text in keep.items()}
 
 
-def _expected(entry: Mapping[str, Any], code: str) -> bool:
-    codes = entry.get("on_error") or ()
-    return code in ([codes] if isinstance(codes, str) else codes)
+def _detail(entry: With, row: Mapping[str, Any], world: World) -> Any:
+    match entry:
+        case Let():
+            return ask(entry.let, row)
+        case Union():
+            return _union(entry, world, row)
+        case Join():
+            answer = [a for name, a in world.answers.items() if name.split("/")[0] == entry.as_][-1]
+            return _joined(entry.by, entry.select, answer, row, many=entry.many)
+        case Batch():
+            return _joined((entry.ids, entry.by), entry.select, world.answers[entry.as_], row)
+        case Metric():
+            default = [] if entry.metric.default is None else [entry.metric.default]
+            return [plain(value) for value in world.answers[entry.as_].trees] or default
+        case Get():
+            answer = world.answers[entry.as_]
+            if answer.error:
+                return entry.default
+            found = plain(answer.trees[0])
+            return ask(entry.select, found) if entry.select else found
 
 
-def _detail(entry: Mapping[str, Any], row: Mapping[str, Any], world: World) -> Any:
-    if "let" in entry:
-        return ask(entry["let"], row)
-    if "set" in entry:
-        return _union(entry, world, row)
-    if "list" in entry:
-        return _joined(entry, _last(world, entry["as"]), row)
-    answer = world.answers[entry["as"]]
-    if "metric" in entry:
-        values = [plain(v) for v in answer.trees]
-        return values or ([entry["metric"]["default"]] if entry["metric"].get("default") is not None else [])
-    if "batch" in entry:
-        key = entry["by"][-1] if isinstance(entry["by"], list) else entry["by"]
-        return _joined({**entry, "by": [entry["ids"], key]}, answer, row)
-    if answer.error:
-        return entry.get("default")
-    found = plain(answer.trees[0])
-    return ask(entry["select"], found) if entry.get("select") else found
+def _joined(
+    by: tuple[str, ...], select: str | None, answer: Answer, row: Mapping[str, Any], *, many: bool = False
+) -> Any:
+    wanted = _listed(ask(by[0], row))
+    found = [r for r in map(_row, rows(answer)) if any(k in wanted for k in _listed(ask(by[1], r)))]
+    result: Any = found if many else (found[0] if found else None)
+    return ask(select, result) if select and result is not None else result
 
 
-def _last(world: World, name: str) -> Answer:
-    return [a for n, a in world.answers.items() if n.split("/")[0] == name][-1]
-
-
-def _joined(entry: Mapping[str, Any], answer: Answer, row: Mapping[str, Any]) -> Any:
-    left, right = entry["by"]
-    wanted = _listed(ask(left, row))
-    found = [r for r in map(_row, rows(answer)) if any(k in wanted for k in _listed(ask(right, r)))]
-    result: Any = found if entry.get("many") else (found[0] if found else None)
-    if entry.get("select") and result is not None:
-        return ask(entry["select"], result)
-    return result
-
-
-def _union(entry: Mapping[str, Any], world: World, row: Mapping[str, Any]) -> list[Any]:
+def _union(entry: Union, world: World, row: Mapping[str, Any]) -> list[Any]:
     found: list[Any] = []
-    for number, listing in enumerate(entry["set"]):
-        name = f"{entry['as']}.{number}" if len(entry["set"]) > 1 else entry["as"]
-        for each in map(_row, rows(_last(world, name))):
-            selected = ask(listing.get("select") or "_", {**each, **{k: row[k] for k in ("_account", "_region")}})
+    for name, listing in union_names(entry):
+        last = [answer for known, answer in world.answers.items() if known.split("/")[0] == name][-1]
+        for each in map(_row, rows(last)):
+            selected = ask(listing.select or "_", {**each, **{k: row[k] for k in ("_account", "_region")}})
             found += [v for v in _listed(selected) if v is not None and v not in found]
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from phasegate.runbooks import aws
+from phasegate.runbooks.model import Batch, Get, Measure, Step
 
 Path = tuple[str, ...]
 
@@ -30,10 +31,32 @@ class Source:
     """None for a metric."""
     at: Path = ()
     """Path to its rows in the answer, empty where the answer itself is the row."""
-    spec: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
-    """The step or entry as the file has it."""
+    part: Step | Get | Batch | Measure | None = field(default=None, hash=False, compare=False)
+    """The part of the runbook that asks for it."""
     parent: str = ""
     """The source whose rows its parameters come from; `item` for the item."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Parameters of the call, or dimensions of the metric, with their expressions."""
+        if self.part is None:
+            return {}
+        return self.part.dims if isinstance(self.part, Measure) else self.part.params
+
+    @property
+    def ids_param(self) -> str:
+        """Parameter that takes the ids of a batch, empty for any other call."""
+        return (self.part.param or "") if isinstance(self.part, Step | Batch) else ""
+
+    @property
+    def is_listing(self) -> bool:
+        """True for a step of the runbook's own listing."""
+        return self.name.split("/")[0] == "list"
+
+    @property
+    def is_single(self) -> bool:
+        """True for a call or a metric of each item."""
+        return self.op is None or isinstance(self.part, Get)
 
 
 @dataclass(frozen=True, kw_only=True)

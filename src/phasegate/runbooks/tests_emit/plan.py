@@ -26,15 +26,9 @@ class Plan:
     criteria: Sequence[Criterion]
 
     @cached_property
-    def document(self) -> dict[str, Any]:
-        """The file as plain data, in its long form."""
-        dumped: dict[str, Any] = self.runbook.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return dumped
-
-    @cached_property
     def anatomy(self) -> Anatomy:
         """Sources and fields of the runbook's item."""
-        return anatomy(self.document)
+        return anatomy(self.runbook)
 
     @cached_property
     def chooser(self) -> Chooser:
@@ -100,13 +94,7 @@ class Plan:
     @cached_property
     def remedy(self) -> Remedy | None:
         """Calls that remediate the match."""
-        return remedy(self.anatomy, self.case) if self.document.get("action") else None
-
-    @property
-    def guard(self) -> Mapping[str, Any]:
-        """Guard of the runbook."""
-        given: Mapping[str, Any] = self.document.get("guard") or {}
-        return given
+        return remedy(self.anatomy, self.case) if self.runbook.action else None
 
     def still_matches(self, choice: Mapping[Any, Any]) -> Account | None:
         """An account with the match so changed, if it stays one."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from phasegate.core.criteria import Criterion
+from phasegate.runbooks.model import Measure
 from phasegate.runbooks.moments import Moment, is_of_cost, moment
 from phasegate.runbooks.tests_emit.choose import Chooser, Example, words_of
 from phasegate.runbooks.tests_emit.places import ANSWER, ELEMENT, TAG, Slot, Source
@@ -106,7 +107,10 @@ def _named(
 
 def _numbers(source: Source, given: str) -> list[str]:
     """Read the numbers that a text gives a metric: percentages, and `2 connections` for `DatabaseConnections`."""
-    words = {word.lower().removesuffix("s") for word in _WORDS.findall(str(source.spec.get("name", "")))}
+    words = {
+        word.lower().removesuffix("s")
+        for word in _WORDS.findall(source.part.name if isinstance(source.part, Measure) else "")
+    }
     counted = [number for number, noun in _NUMBERED.findall(given) if noun.lower().removesuffix("s") in words]
     return counted or _NUMBER.findall(given)
 

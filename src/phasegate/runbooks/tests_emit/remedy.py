@@ -10,6 +10,7 @@ from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks import aws
 from phasegate.runbooks.expressions import parse
+from phasegate.runbooks.model import Snapshot
 from phasegate.runbooks.runtime.values import truth
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
@@ -47,18 +48,17 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
     row = dict(case.item.row)
     steps: list[Step] = []
     undo: list[tuple[str, Any]] = []
-    for action in anatomy.document.get("action") or ():
-        snapshot = action.get("snapshot")
-        if snapshot:
-            waiter = _waiter(snapshot)
-            answer = _filled(aws.operation(snapshot["op"]).output, snapshot["op"])
-            steps.append(Step(call=snapshot["op"], params=_given(snapshot, row), answer=answer, role="snapshot"))
+    for action in anatomy.runbook.action:
+        if action.snapshot:
+            op = action.snapshot.op
+            answer = _filled(aws.operation(op).output, op)
+            params = evaluated(action.snapshot.params, row)
+            steps += [Step(call=op, params=params, answer=answer, role="snapshot"), *_waiter(action.snapshot)]
             row["snapshot"] = plain(answer)
-            steps += [waiter] if waiter else []
-        if action.get("undo"):
-            undo.append((_method(action["undo"]["op"]), _given(action["undo"], row)))
-        answer = {}
-        steps.append(Step(call=action["op"], params=_given(action, row), answer=answer, role="change"))
+        if action.undo:
+            about = aws.operation(action.undo.op)
+            undo.append((f"{about.service}.{about.method}", evaluated(action.undo.params, row)))
+        steps.append(Step(call=action.op, params=evaluated(action.params, row), answer={}, role="change"))
     return Remedy(steps=steps, undo=undo)
 
 
@@ -68,7 +68,7 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
     Raises:
         LookupError: the file's `verify` is not met by any single change of a value.
     """
-    wanted = [a["verify"] for a in anatomy.document.get("action") or () if a.get("verify")]
+    wanted = [action.verify for action in anatomy.runbook.action if action.verify]
     tests = [parse(text) for text in wanted if text != "gone"]
     if not tests:
         return None
@@ -79,7 +79,7 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
             item = oracle.item(anatomy, build(anatomy, choice, case.number))
             if item is None or not all(truth(oracle.value(node, item.row)) for node in tests):
                 continue
-            if oracle.verdict(anatomy.document, item) != "match":
+            if oracle.verdict(anatomy.runbook, item) != "match":
                 return choice
             matching = matching or choice
     if matching is None:
@@ -87,25 +87,16 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
     return matching
 
 
-def _given(call: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-    return evaluated(call.get("params") or {}, row)
-
-
-def _method(op: str) -> str:
-    about = aws.operation(op)
-    return f"{about.service}.{about.method}"
-
-
-def _waiter(snapshot: Mapping[str, Any]) -> Step | None:
-    if not snapshot.get("wait"):
-        return None
-    service = snapshot["op"].split(".")[0]
-    found = next(w for w in aws.waiters(service) if w.name == snapshot["wait"])
+def _waiter(snapshot: Snapshot) -> list[Step]:
+    if not snapshot.wait:
+        return []
+    service = snapshot.op.split(".")[0]
+    found = next(w for w in aws.waiters(service) if w.name == snapshot.wait)
     config = Loader().load_service_model(service, "waiters-2")["waiters"]
-    entry = next(e for n, e in config.items() if xform_name(n) == snapshot["wait"])
+    entry = next(e for n, e in config.items() if xform_name(n) == snapshot.wait)
     accept = next(a for a in entry["acceptors"] if a["state"] == "success")
     call = f"{service}.{found.operation}"
-    return Step(call=call, params=None, answer=_satisfying(call, accept), role="wait")
+    return [Step(call=call, params=None, answer=_satisfying(call, accept), role="wait")]
 
 
 def _satisfying(call: str, accept: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from phasegate.runbooks.model import Get, Join, Measure
 from phasegate.runbooks.tests_emit import oracle
 from phasegate.runbooks.tests_emit.anatomy import Anatomy
 from phasegate.runbooks.tests_emit.build import Answer, World, build, rows
@@ -100,7 +101,7 @@ def _case(anatomy: Anatomy, example: Example, number: int) -> Case | None:
     if item is None:
         return None
     return Case(
-        example=example, number=number, world=world, item=item, id=str(oracle.ask(anatomy.document["id"], item.row))
+        example=example, number=number, world=world, item=item, id=str(oracle.ask(anatomy.runbook.id, item.row))
     )
 
 
@@ -111,7 +112,7 @@ def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
     shared = _shared(anatomy, cases)
     for case in cases:
         item = oracle.item(anatomy, World(answers={**case.world.answers, **shared}))
-        if oracle.verdict(anatomy.document, item) != case.example.verdict:
+        if oracle.verdict(anatomy.runbook, item) != case.example.verdict:
             return False
     return all(
         len(table.content) == 1
@@ -124,52 +125,46 @@ def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
     """Return the listings other than the items' own, with everybody's rows."""
     joined: dict[str, Answer] = {}
     for source in anatomy.sources:
-        if source.op is not None and source.name.split("/")[0] != "list" and "get" not in source.spec:
+        if not (source.is_single or source.is_listing):
             trees = [tree for case in cases for tree in case.world.answers[source.name].trees]
             joined[source.name] = Answer(source=source, trees=trees)
     return joined
 
 
 def _is_asked(anatomy: Anatomy, case: Case, source: Source) -> bool:
-    if source.name.split("/")[0] == "list" or not (source.op is None or "get" in source.spec):
-        return True
-    return not isinstance(anatomy.document.get("where"), str) or _passes(anatomy, case)
+    return source.is_listing or not source.is_single or _passes(anatomy, case)
 
 
 def _passes(anatomy: Anatomy, case: Case) -> bool:
-    where = anatomy.document.get("where")
-    return not isinstance(where, str) or bool(oracle.ask(where, case.item.row))
+    where = anatomy.runbook.where
+    return where is None or bool(oracle.ask(where, case.item.row))
 
 
 def _enter(found: dict[str, Table], anatomy: Anatomy, account: Account, case: Case, answer: Answer) -> None:
     source = answer.source
     words = case.example.words
     row = _above(anatomy, account, case, source)
-    if source.op is None:
-        spec = source.spec
-        params = {k: spec[k] for k in ("namespace", "name", "stat", "days", "period") if spec.get(k) is not None}
-        params["dims"] = evaluated(spec.get("dims") or {}, row)
-        if len(params["dims"]) == len(spec.get("dims") or {}):
-            _table(found, "metric", "cloudwatch.GetMetricStatistics", params).add(
-                words, [plain(v) for v in answer.trees]
-            )
+    params = evaluated(source.params, row)
+    if isinstance(source.part, Measure):
+        if len(params) == len(source.part.dims):
+            asked = source.part.model_dump(exclude={"dims", "default"}, exclude_none=True) | {"dims": params}
+            table = _table(found, "metric", "cloudwatch.GetMetricStatistics", asked)
+            table.add(words, [plain(value) for value in answer.trees])
         return
-    params = evaluated(source.spec.get("params") or {}, row)
     call = str(source.op)
     if answer.error:
         _table(found, "fails", call, params).add(words, answer.error)
-    elif "get" in source.spec:
+    elif isinstance(source.part, Get):
         _table(found, "gives", call, params).add(words, answer.trees[0])
     else:
         _rows(found, source, answer, params, words)
 
 
 def _rows(found: dict[str, Table], source: Source, answer: Answer, params: Any, words: str) -> None:
-    is_batch = bool(source.spec.get("param"))
     key = source.at[0] if len(source.at) > 1 and source.at[1] == ELEMENT else ""
-    kind = "batch" if is_batch else "rows" if key else "gives"
+    kind = "batch" if source.ids_param else "rows" if key else "gives"
     table = _table(found, kind, str(source.op), params)
-    table.key, table.ids = key, str(source.spec.get("param") or "")
+    table.key, table.ids = key, source.ids_param
     for tree in answer.trees:
         for value in tree.get(key) or [] if key else [tree]:
             table.add(words, value)
@@ -182,7 +177,7 @@ def _table(found: dict[str, Table], kind: str, call: str, params: Any) -> Table:
 
 def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Mapping[str, Any]:
     """The row that a source's parameters are worked out over."""
-    own = oracle.names(anatomy.document)
+    own = oracle.names(anatomy.runbook)
     if source.parent in ("", "item"):
         ids = _ids(anatomy, account, source)
         return {**case.item.row, "_ids": ids} if source.parent else {**own, "_ids": ids}
@@ -191,21 +186,20 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
     for name in chain[: chain.index(source.parent) + 1]:
         listed = rows(case.world.answers[name])
         first = plain(listed[0]) if listed else {}
-        carried = oracle.kept(anatomy.source(name).spec.get("keep"), {**row, **own})
+        carried = oracle.kept(anatomy.source(name), {**row, **own})
         row = {**(first if isinstance(first, dict) else {"_": first}), **carried, **own}
     return row
 
 
 def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
     """Return the sorted left values of a joined listing, of all items that it is asked for."""
-    entry = next(
-        (e for e in anatomy.document.get("with") or () if e["as"] == source.name.split("/")[0] and "by" in e), None
-    )
-    if entry is None or "list" not in entry:
+    joins = [entry for entry in anatomy.runbook.with_ if isinstance(entry, Join)]
+    entry = next((entry for entry in joins if entry.as_ == source.name.split("/")[0]), None)
+    if entry is None:
         return []
     found: set[Any] = set()
     for case in account.cases:
         if _passes(anatomy, case):
-            value = oracle.ask(entry["by"][0], case.item.row)
+            value = oracle.ask(entry.by[0], case.item.row)
             found |= set(value if isinstance(value, list) else [value])
     return sorted(found - {None})

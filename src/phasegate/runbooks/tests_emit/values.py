@@ -83,7 +83,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def numbered(value: Any, number: int) -> Any:
+def numbered(value: Any, number: int | str) -> Any:
     """The value with the example's number put into every text, nested ones too."""
     if isinstance(value, str):
         return value.replace(NUMBER, str(number))
