@@ -264,14 +264,18 @@ class App:
         *,
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
-    ) -> None:
-        """Takes back what a manager said at a gate; see `phasegate.workflow.revoke` for what is refused.
+    ) -> datetime:
+        """Revoke a manager's decision at a gate; see `phasegate.workflow.revoke` for what is refused.
 
         Channel and proof are as in `decide`.
+
+        Returns:
+            The signed time of the revocation.
         """
         revocation = Revocation(gate=gate.key, by=by, at=self.clock.now())
         who = self._person(by, channel, proved_at)
         await revoke(self.keeper, revocation, key, who, (await self.queue.opened()).dispatch)
+        return revocation.at
 
     async def delegate(
         self,

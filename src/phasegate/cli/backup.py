@@ -1,7 +1,6 @@
 """The record in one file, and back."""
 
 import asyncio
-import json
 from pathlib import Path
 
 import click
@@ -59,10 +58,12 @@ async def _restore(file: Path, as_json: bool, *, replace: bool) -> None:
     from phasegate.cli.keys import home_of_keys
     from phasegate.cli.views.claims import claims_table
     from phasegate.core import PhasegateError
+    from phasegate.reports.report import as_json as as_text
+    from phasegate.reports.verify import verification
 
     claims = await put_back(Path.cwd(), file, home_of_keys(), replace=replace)
     if as_json:
-        click.echo(json.dumps({"of": str(file), "claims": [vars(claim) for claim in claims]}, indent=2))
+        click.echo(as_text(verification(str(file), claims)))
     else:
         output().print(claims_table(claims))
     if not all(claim.holds for claim in claims):

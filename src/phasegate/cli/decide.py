@@ -1,7 +1,6 @@
 """Gates: which wait, what one shows, and deciding."""
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,12 +36,13 @@ def gate(name: str, full: bool, as_json: bool) -> None:
 
 async def _gate(name: str, full: bool, as_json: bool) -> None:
     from phasegate.app.app import open_app
+    from phasegate.reports import report
     from phasegate.reports.gate import find_gate, view_gate
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         view, now = await view_gate(app, await find_gate(app, name)), app.clock.now()
     if as_json:
-        click.echo(json.dumps(view.as_json(), indent=2))
+        click.echo(report.as_json(view.report()))
     else:
         _show(view, full, now)
 
@@ -112,6 +112,8 @@ async def _decide(
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
     from phasegate.ledger import DecisionKind
+    from phasegate.reports import report
+    from phasegate.reports.decisions import Receipt
     from phasegate.reports.gate import find_gate
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
@@ -125,7 +127,7 @@ async def _decide(
         )
         followed = await attended(app)
     if as_json:
-        click.echo(json.dumps({**taken.statement.as_json(), "key_id": taken.key_id, "attended": followed}, indent=2))
+        click.echo(report.as_json(Receipt.given(taken, attended=followed)))
         return
     output().print(f"[good]✓[/] {taken.statement.kind} by {taken.statement.by} at {gate.key}, signed")
     if not followed and taken.statement.kind is not DecisionKind.reject:

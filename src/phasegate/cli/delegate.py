@@ -1,7 +1,6 @@
 """Having somebody else decide for a while, and taking a decision back."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -84,10 +83,11 @@ async def _delegate(
 
 def _tell(given: "Delegation", as_json: bool) -> None:
     from phasegate.cli.console import output
-    from phasegate.reports.delegations import delegation_json
+    from phasegate.reports import report
+    from phasegate.reports.decisions import Delegation as DelegationReport
 
     if as_json:
-        click.echo(json.dumps(delegation_json(given), indent=2))
+        click.echo(report.as_json(DelegationReport.of(given)))
         return
     console = output()
     console.print(f"[good]✓[/] {_says(given)}, signed")
@@ -106,12 +106,14 @@ async def _list(as_json: bool) -> None:
 
     from phasegate.app.app import open_app
     from phasegate.cli.console import output
-    from phasegate.reports.delegations import delegation_json, standing
+    from phasegate.reports import report
+    from phasegate.reports.decisions import Delegation as DelegationReport
+    from phasegate.reports.delegations import standing
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await standing(app), app.clock.now()
     if as_json:
-        click.echo(json.dumps([delegation_json(given) for given in found], indent=2))
+        click.echo(report.as_json([DelegationReport.of(given) for given in found]))
         return
     for given in found:
         later = ("; not yet", "quiet") if now < given.begins else ""
@@ -124,6 +126,8 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
     from phasegate.app.app import open_app
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.reports import report
+    from phasegate.reports.decisions import Ended
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         ring = keyring(app.state, app.config, *who)
@@ -131,7 +135,7 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
             key = ring.unlock()
         ended = await app.end_delegation(ring.manager, to, key)
     if as_json:
-        click.echo(json.dumps({"by": ring.manager, "to": to, "ended": ended}, indent=2))
+        click.echo(report.as_json(Ended(by=ring.manager, to=to, ended=ended)))
     else:
         output().print(f"[good]✓[/] {to} does not decide for {ring.manager} any more")
 
@@ -154,16 +158,21 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
     from phasegate.app.standing import attended
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.reports import report
+    from phasegate.reports.decisions import Revoked
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await _gate(app, name)
         ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
-        await app.revoke(gate, ring.manager, key)
+        at = await app.revoke(gate, ring.manager, key)
         followed = await attended(app)
+        taken = Revoked(
+            gate=str(gate.key), by=ring.manager, at=int(at.timestamp()), key_id=key.key_id, attended=followed
+        )
     if as_json:
-        click.echo(json.dumps({"gate": str(gate.key), "by": ring.manager, "attended": followed}, indent=2))
+        click.echo(report.as_json(taken))
         return
     output().print(f"[good]✓[/] taken back; gate {gate.key} is void, and the run opens another")
     if not followed:

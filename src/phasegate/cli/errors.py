@@ -88,12 +88,13 @@ def _say(error: PhasegateError) -> int:
 def as_json(error: PhasegateError) -> dict[str, Any]:
     """The error for programs."""
     from phasegate.core.secrets import without_secrets  # a command that does not fail needs none of it
+    from phasegate.reports.findings import reported
 
     body: dict[str, Any] = {"message": without_secrets(str(error)), "fix": error.fix, "exit_code": error.exit_code}
     if isinstance(error, Refused):
         body["reason"] = error.reason
     if isinstance(error, InvalidInput):
-        body["findings"] = [vars(finding) for finding in error.findings]
+        body["findings"] = [finding.plain() for finding in reported(error.findings)]
     return body
 
 

@@ -1,9 +1,8 @@
 """The gates that wait, a screen at a time."""
 
 import asyncio
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +10,11 @@ from phasegate.cli import options
 from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from phasegate.app.app import App
     from phasegate.ledger import GateKey, GateRecord
+    from phasegate.reports.inbox import Waiting
 
 
 @click.command()
@@ -34,15 +36,15 @@ def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json
 
 async def _gates(most: int, after: str, as_json: bool) -> None:
     from phasegate.app.app import open_app
+    from phasegate.reports import report
     from phasegate.reports.gate import find_gate
 
     async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=False) as app:
         place = (await find_gate(app, after)).key if after else None
-        found = await app.ledger.open_gates(place, most)
         if as_json:
-            click.echo(json.dumps([await _row(app, gate, spec) for gate, spec in found], indent=2))
+            click.echo(report.as_json([row.report() for row in await _rows(app, place, most)]))
         else:
-            await _show(app, found, place)
+            await _show(app, await app.ledger.open_gates(place, most), place)
 
 
 async def _reopen() -> None:
@@ -58,10 +60,13 @@ async def _reopen() -> None:
             output().print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
-async def _row(app: "App", gate: "GateRecord", spec: str) -> dict[str, Any]:
-    from phasegate.reports.inbox import gate_json, quorum_of
+async def _rows(app: "App", place: "GateKey | None", most: int) -> "Sequence[Waiting]":
+    from phasegate.reports.inbox import Inbox
 
-    return {**gate_json(gate, spec), **(await quorum_of(app, gate))._asdict()}
+    every = await app.ledger.count_open_gates()
+    before = every - await app.ledger.count_open_gates(place) if place else 0
+    inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
+    return (await inbox.waiting(before, every if most < 0 else most))[0]
 
 
 async def _show(app: "App", found: "list[tuple[GateRecord, str]]", place: "GateKey | None") -> None:

@@ -1,7 +1,6 @@
 """What was released, checked again; and the file with which anybody can do so."""
 
 import asyncio
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,6 +79,8 @@ def verify(
     from phasegate.cli.console import output
     from phasegate.cli.views.claims import claims_table
     from phasegate.core import PhasegateError
+    from phasegate.reports.report import as_json as as_text
+    from phasegate.reports.verify import verification
 
     file = Path(name)
     alone = file.is_file()
@@ -89,7 +90,7 @@ def verify(
     else:
         claims = asyncio.run(_here(name, artifacts, given))
     if as_json:
-        click.echo(json.dumps({"of": name, "claims": [vars(claim) for claim in claims]}, indent=2))
+        click.echo(as_text(verification(name, claims)))
     else:
         output().print(claims_table(claims))
     broken = sum(not claim.holds for claim in claims)

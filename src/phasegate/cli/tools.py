@@ -40,14 +40,16 @@ async def _list(name: str | None, as_json: bool) -> None:
     from phasegate.app import open_app
     from phasegate.app.tools import open_tools
     from phasegate.cli.console import output
-    from phasegate.cli.views.tools import offered_json, show
+    from phasegate.cli.views.tools import show
+    from phasegate.reports import report
+    from phasegate.reports.tools import Server
 
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         servers = [opened.server(name)] if name else list(app.team.servers.values())
         console = output()
         if as_json:
             found = [await opened.look(server) for server in servers]
-            click.echo(json.dumps([offered_json(each) for each in found], indent=2))
+            click.echo(report.as_json([Server.of(each) for each in found]))
             return
         for server in servers:
             with console.status(f"asking {server.name}"):

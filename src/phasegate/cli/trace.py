@@ -1,7 +1,6 @@
 """From a requirement to the release and back, and who approved what on which day."""
 
 import asyncio
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.app.app import App
-    from phasegate.reports.trace import Trace
+    from phasegate.reports.trace import TraceGraph
 
 
 @click.command()
@@ -50,7 +49,7 @@ async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
     _show(found, name or rest, as_json)
 
 
-async def _meant(app: "App", of: str | None) -> "tuple[Trace, str | None]":
+async def _meant(app: "App", of: str | None) -> "tuple[TraceGraph, str | None]":
     """The trace, and the words where they name no run and no spec: then they name something in the last run."""
     from phasegate.core import UsageError
     from phasegate.reports.trace import trace_of, trace_of_spec
@@ -74,18 +73,19 @@ def _spec(app: "App", of: str) -> str:
     return app.folder.locate(path) if of and (path.is_dir() or path.name == "spec.md") else ""
 
 
-def _show(found: "Trace", name: str | None, as_json: bool) -> None:
+def _show(found: "TraceGraph", name: str | None, as_json: bool) -> None:
     from phasegate.cli.console import output
     from phasegate.cli.views.trace import overview, walk
-    from phasegate.reports.trace import find, requirement_rows, walk_json
+    from phasegate.reports.report import as_json as as_text
+    from phasegate.reports.trace import find, report, requirement_rows
+    from phasegate.reports.trace import walk as walk_of
 
     if name is None and as_json:
-        rows = [row.as_json() for row in requirement_rows(found)]
-        click.echo(json.dumps({**found.as_json(), "requirements": rows}, indent=2))
+        click.echo(as_text(report(found)))
     elif name is None:
         output().print(overview(found, requirement_rows(found)))
     elif as_json:
-        click.echo(json.dumps([walk_json(found, node) for node in find(found, name)], indent=2))
+        click.echo(as_text([walk_of(found, node) for node in find(found, name)]))
     else:
         for node in find(found, name):
             output().print(walk(found, node))
@@ -95,12 +95,13 @@ async def _decided(by: str, day: date | None, as_json: bool) -> None:
     from phasegate.app.app import open_app
     from phasegate.cli.console import output
     from phasegate.cli.views.trace import approvals
+    from phasegate.reports import report
     from phasegate.reports.trace import approvals_by
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await approvals_by(app, by, day)
     if as_json:
-        click.echo(json.dumps([each.as_json() for each in found], indent=2))
+        click.echo(report.as_json(found))
     elif found:
         output().print(approvals(found))
     else:

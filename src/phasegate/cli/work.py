@@ -1,7 +1,6 @@
 """Runs: starting, following, hosting a worker, and where they are."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -319,12 +318,13 @@ async def _all(app: "App", most: int, as_json: bool) -> None:
     from phasegate.app.standing import attended, nobody_works, unattended
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import more, runs_table
+    from phasegate.reports import report
     from phasegate.reports.broken_records import broken_records
-    from phasegate.reports.run import run_json
+    from phasegate.reports.run import Run
 
     runs, lives, console = await app.ledger.runs(limit=most), await attended(app), output()
     if as_json:
-        click.echo(json.dumps([run_json(run, attended=lives) for run in runs], indent=2))
+        click.echo(report.as_json([Run.of(run, attended=lives) for run in runs]))
         return
     if not runs:
         console.print("No run yet.\n→ phasegate run specs/NNN-name")
@@ -346,14 +346,15 @@ async def _one(app: "App", name: str, as_json: bool) -> None:
     from phasegate.cli.views.progress import status_view
     from phasegate.cli.views.summary import run_summary
     from phasegate.ledger import RunStatus
+    from phasegate.reports import report
     from phasegate.reports.outputs import made
     from phasegate.reports.progress import progress
-    from phasegate.reports.run import whole_run_json
+    from phasegate.reports.run import whole_run
     from phasegate.reports.tool_requests import waits
 
     run = await app.ledger.run(name)
     if as_json:
-        click.echo(json.dumps(await whole_run_json(app, run), indent=2))
+        click.echo(report.as_json(await whole_run(app, run)))
         return
     events = await app.ledger.events(run.id)
     phases, things = progress(app.flow, events), await made(app, run, events)

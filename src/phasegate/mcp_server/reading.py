@@ -1,25 +1,26 @@
 """What tools and resources show of runs, the same in both."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from phasegate import ledger
 from phasegate.app.app import App
 from phasegate.app.cursor import part
 from phasegate.app.standing import attended
 from phasegate.core import UsageError, worst_first
-from phasegate.ledger import GateRecord, GateStatus, Run
+from phasegate.ledger import GateRecord, GateStatus
 from phasegate.mcp_server import results
 from phasegate.reports.artifacts import artifacts, gate_of
+from phasegate.reports.findings import reported
 from phasegate.reports.gate import view_gate
 from phasegate.reports.inbox import Inbox
-from phasegate.reports.run import run_json, whole_run_json
-from phasegate.reports.trace import trace_of
+from phasegate.reports.run import Run, WholeRun, whole_run
+from phasegate.reports.trace import report, trace_of
 from phasegate.tools.cleaning import clean
 
 LONGEST = 30_000
 """Characters of a file that are shown at once."""
 _MADE = 200
+_KINDS = ("nodes", "links", "gaps", "requirements")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Reading:
 
     app: App
 
-    async def found(self, id: str) -> Run:
+    async def found(self, id: str) -> ledger.Run:
         """The run of exactly that id.
 
         Raises:
@@ -43,23 +44,21 @@ class Reading:
         """Runs, the newest first."""
         shown, following = part(await self.app.ledger.runs(), _place, cursor, limit)
         lives = await attended(self.app)
-        rows = [run_json(run, attended=lives) for run in shown]
-        return results.RunPage.of({"runs": rows, "next_cursor": following or ""})
+        rows = [Run.of(run, attended=lives) for run in shown]
+        return results.RunPage.of(runs=rows, next_cursor=following or "")
 
     async def gates(self, limit: int, cursor: str) -> results.GatePage:
         """Gates that wait, the oldest first."""
         inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards)
         found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=_opened)
         shown, following = part(found, _opened, cursor, limit)
-        rows = [(await inbox.look(gate)).as_json() for gate in shown]
-        return results.GatePage.of({"gates": rows, "next_cursor": following or ""})
+        rows = [(await inbox.look(gate)).report() for gate in shown]
+        return results.GatePage.of(gates=rows, next_cursor=following or "")
 
-    async def run(self, id: str) -> results.WholeRun:
-        """A run with its phases and gates."""
-        run = await self.found(id)
-        whole = await whole_run_json(self.app, run)
-        gates = [_gate_json(gate) for gate in await self.app.ledger.gates(run.id)]
-        return results.WholeRun.of({**whole, "gates": gates, "artifacts": whole["artifacts"][:_MADE]})
+    async def run(self, id: str) -> WholeRun:
+        """Return a run with its phases and gates, and with 200 of its artifacts at most."""
+        whole = await whole_run(self.app, await self.found(id))
+        return results.shown(whole.model_copy(update={"artifacts": whole.artifacts[:_MADE]}))
 
     async def artifacts(self, id: str, gate: str, limit: int, cursor: str) -> results.ArtifactPage:
         """Files that the run made or changed."""
@@ -67,8 +66,7 @@ class Reading:
         found = artifacts(self.app, run, await self._gate(run, gate))
         shown, following = part(found.changed, lambda path: (path,), cursor, limit)
         rows = [{"path": path, "bytes": len(found.tree[path])} for path in shown]
-        page = {"run": run.id, "commit": found.commit, "artifacts": rows, "next_cursor": following or ""}
-        return results.ArtifactPage.of(page)
+        return results.ArtifactPage.of(run=run.id, commit=found.commit, artifacts=rows, next_cursor=following or "")
 
     async def artifact(self, id: str, path: str, gate: str = "", offset: int = 0) -> results.Part:
         """A part of a file; of one that is not text, a word that says so."""
@@ -91,30 +89,23 @@ class Reading:
         run = await self.found(id)
         record = await gate_of(self.app, run, gate)
         found = worst_first((await view_gate(self.app, record)).findings) if record else []
-        rows = list(enumerate({**vars(finding), "blocking": finding.blocking} for finding in found))
-        shown, following = part(rows, lambda row: (row[0],), cursor, limit)
+        shown, following = part(list(enumerate(reported(found))), lambda row: (row[0],), cursor, limit)
         name = f"{record.key.phase}/{record.key.attempt}" if record else ""
-        page = {"run": run.id, "gate": name, "findings": [row for _, row in shown], "next_cursor": following or ""}
-        return results.FindingPage.of(page)
+        return results.FindingPage.of(
+            run=run.id, gate=name, findings=[row for _, row in shown], next_cursor=following or ""
+        )
 
     async def trace(self, id: str, limit: int, cursor: str) -> results.TracePage:
         """A part of the run's trace."""
         run = await self.found(id)
-        whole = (await trace_of(self.app, run)).as_json()
-        rows = list(enumerate((kind, row) for kind in ("nodes", "links", "gaps") for row in whole[kind]))
+        whole = report(await trace_of(self.app, run))
+        rows = list(enumerate((kind, row) for kind in _KINDS for row in getattr(whole, kind)))
         shown, following = part(rows, lambda row: (row[0],), cursor, limit)
-        return results.TracePage.of({**_by_kind([row for _, row in shown]), **_head(whole, following)})
+        kinds = {kind: [row for _, (name, row) in shown if name == kind] for kind in _KINDS}
+        return results.TracePage.of(run=whole.run, spec=whole.spec, next_cursor=following or "", **kinds)
 
-    async def _gate(self, run: Run, name: str) -> GateRecord | None:
+    async def _gate(self, run: ledger.Run, name: str) -> GateRecord | None:
         return await gate_of(self.app, run, name) if name else None
-
-
-def _head(whole: Mapping[str, Any], following: str | None) -> dict[str, Any]:
-    return {"run": whole["run"], "spec": whole["spec"], "next_cursor": following or ""}
-
-
-def _by_kind(rows: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
-    return {kind: [row for name, row in rows if name == kind] for kind in ("nodes", "links", "gaps")}
 
 
 def _text(content: bytes) -> str:
@@ -124,13 +115,9 @@ def _text(content: bytes) -> str:
         return f"({len(content):,} bytes that are not text)"
 
 
-def _gate_json(gate: GateRecord) -> dict[str, Any]:
-    return {"gate": f"{gate.key.phase}/{gate.key.attempt}", "status": gate.status.value, "digest": gate.digest}
-
-
 def _opened(gate: GateRecord) -> tuple[int | str, ...]:
     return int(gate.opened_at.timestamp()), *gate.key
 
 
-def _place(run: Run) -> tuple[int | str, ...]:
+def _place(run: ledger.Run) -> tuple[int | str, ...]:
     return -int(run.started_at.timestamp()), run.id

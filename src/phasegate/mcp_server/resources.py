@@ -10,7 +10,7 @@ from pydantic import AnyUrl
 
 from phasegate.core import PhasegateError, UsageError, visible
 from phasegate.mcp_server.reading import Reading
-from phasegate.mcp_server.results import Shown
+from phasegate.reports.report import Report
 from phasegate.tools.serving import McpServer, report_of
 
 _RUNS = "phasegate://runs"
@@ -54,7 +54,7 @@ class Server(McpServer):
             raise ResourceError(report_of(error).text()) from error
         return [ReadResourceContents(content=found.model_dump_json(), mime_type=_JSON)]
 
-    async def _found(self, uri: str) -> Shown:
+    async def _found(self, uri: str) -> Report:
         split = urlsplit(uri)
         if f"{split.scheme}://{split.netloc}" == _RUNS:
             match [unquote(step) for step in split.path.split("/")[1:]]:

@@ -1,38 +1,32 @@
-"""What the tools answer; the values come from `as_json` of what is below, cleaned."""
+"""Answers of the tools: read models of `phasegate.reports`, in pages; cleaned, for a model reads them."""
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from pydantic import ConfigDict
+from pydantic_core import to_jsonable_python
 
+from phasegate.reports.backlog import BacklogItem
+from phasegate.reports.findings import Finding
+from phasegate.reports.inbox import WaitingGate
+from phasegate.reports.report import Report
+from phasegate.reports.run import Run
+from phasegate.reports.trace import Gap, Link, Node, Row
 from phasegate.tools.cleaning import cleaned
-from phasegate.tools.serving import Result
+
+R = TypeVar("R", bound=Report)
 
 
-class Shown(Result):
-    """Made of values for programs; what nobody sees is written out in them, and secrets are taken out."""
+def shown(found: R) -> R:
+    """Return the report with hidden characters written out, and with secrets taken out."""
+    return type(found).model_validate(cleaned(found.plain()))
 
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+class Shown(Report):
+    """An answer of a tool that holds reports."""
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Self:
-        """The result, from values as `as_json` gives them; what it has no field for is left out."""
-        return cls.model_validate(cleaned(dict(found)))
-
-
-class Finding(Shown):
-    """One statement about one artifact. It informs whoever decides; it decides nothing."""
-
-    check: str
-    rule: str
-    severity: str
-    path: str
-    line: int
-    """From 1; 0 where it is about the whole file."""
-    message: str
-    fix: str
-    requirement: str
-    blocking: bool
+    def of(cls, **found: Any) -> Self:
+        """Return the answer, cleaned as `shown` cleans a report."""
+        return cls.model_validate(cleaned(to_jsonable_python(found)))
 
 
 class Submitted(Shown):
@@ -40,7 +34,7 @@ class Submitted(Shown):
 
     spec: str
     """Its folder, from the top of the repository; start_run takes it."""
-    findings: list[Finding]
+    findings: tuple[Finding, ...]
     """The worst first, a hundred at most."""
     more_findings: int
     blocking: int
@@ -49,39 +43,11 @@ class Submitted(Shown):
     """What to do."""
 
 
-class Spec(Shown):
-    """A spec that no run has taken yet."""
-
-    spec: str
-    title: str
-    what: str
-    findings: int
-    blocking: int
-    says: str
-    """Why it cannot be read; empty where it can."""
-
-
 class SpecPage(Shown):
     """Specs, in the manager's order."""
 
-    specs: list[Spec]
+    specs: tuple[BacklogItem, ...]
     next_cursor: str
-
-
-class Run(Shown):
-    """One way of a spec through the phases."""
-
-    id: str
-    spec: str
-    flow: str
-    branch: str
-    status: str
-    """`working`, `waiting` for a person, `parked`, `released` or `rejected`."""
-    note: str
-    by: str
-    started_at: str
-    unattended: bool
-    """Whether nobody works on it though it is to work: a person has to start a worker."""
 
 
 class Begun(Run):
@@ -94,58 +60,8 @@ class Begun(Run):
 class RunPage(Shown):
     """Runs, the newest first."""
 
-    runs: list[Run]
+    runs: tuple[Run, ...]
     next_cursor: str
-
-
-class Step(Shown):
-    """A draft, a check, a review or an effect."""
-
-    kind: str
-    name: str
-    what: str
-    state: str
-    seconds: float
-    findings: int
-    blocking: int
-
-
-class Phase(Shown):
-    """A phase, as it is in its last attempt and round."""
-
-    id: str
-    title: str
-    state: str
-    attempt: int
-    round: int
-    decision: str
-    steps: list[Step]
-
-
-class GateOfRun(Shown):
-    """A gate that a run came to."""
-
-    gate: str
-    """`PHASE/ATTEMPT`."""
-    status: str
-    """`open`, `decided` or `void`."""
-    digest: str
-
-
-class Made(Shown):
-    """A file or folder that was made, from the top of the repository."""
-
-    by: str
-    path: str
-
-
-class WholeRun(Run):
-    """A run with its phases and gates, and what it made of what was approved."""
-
-    phases: list[Phase]
-    gates: list[GateOfRun]
-    artifacts: list[Made]
-    """Of phases that were passed, two hundred at most; list_artifacts lists those that wait, too."""
 
 
 class Artifact(Shown):
@@ -160,7 +76,7 @@ class ArtifactPage(Shown):
 
     run: str
     commit: str
-    artifacts: list[Artifact]
+    artifacts: tuple[Artifact, ...]
     next_cursor: str
 
 
@@ -185,74 +101,24 @@ class FindingPage(Shown):
     run: str
     gate: str
     """`PHASE/ATTEMPT`; empty where the run came to none yet."""
-    findings: list[Finding]
+    findings: tuple[Finding, ...]
     next_cursor: str
-
-
-class Origin(Shown):
-    """The place that says so."""
-
-    source: str
-    where: str
-
-
-class Node(Shown):
-    """One thing that can be traced."""
-
-    id: str
-    kind: str
-    text: str
-    state: str
-    origin: Origin
-
-
-class Link(Shown):
-    """One step from the spec towards the release."""
-
-    source: str
-    target: str
-    says: str
-    origin: Origin
-
-
-class Gap(Shown):
-    """A link that should be there and is not."""
-
-    node: str
-    rule: str
-    text: str
 
 
 class TracePage(Shown):
-    """From requirements to what was released of them; nodes first, then links, then gaps."""
+    """From requirements to what was released of them; nodes first, then links, gaps and requirements."""
 
     run: str
     spec: str
-    nodes: list[Node]
-    links: list[Link]
-    gaps: list[Gap]
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    gaps: tuple[Gap, ...]
+    requirements: tuple[Row, ...]
     next_cursor: str
-
-
-class Gate(Shown):
-    """A gate that waits for a person. You cannot decide it; say so to whom you work for."""
-
-    gate: str
-    """`RUN/PHASE/ATTEMPT`."""
-    spec: str
-    name: str
-    title: str
-    risk: str
-    destructive: bool
-    findings: int
-    blocking: int
-    opened_at: str
-    expires_at: str | None
-    approvers: list[str]
 
 
 class GatePage(Shown):
     """Gates that wait, the oldest first."""
 
-    gates: list[Gate]
+    gates: tuple[WaitingGate, ...]
     next_cursor: str

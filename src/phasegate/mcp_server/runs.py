@@ -9,6 +9,7 @@ from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, GateName, Limit, RunId
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.specs import READS
+from phasegate.reports.run import WholeRun
 from phasegate.tools.serving import tool
 
 
@@ -32,7 +33,7 @@ def _add_lists(server: FastMCP, reading: Reading) -> None:
 
 def _add_one(server: FastMCP, reading: Reading) -> None:
     @tool(server, READS)
-    async def get_run(run: RunId) -> results.WholeRun:
+    async def get_run(run: RunId) -> WholeRun:
         """Reads a run: where it is, its phases with their steps, its gates, and what it made."""
         return await reading.run(run)
 

@@ -14,7 +14,7 @@ from phasegate.app.standing import attended
 from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.reports.backlog import Backlog
-from phasegate.reports.run import run_json
+from phasegate.reports.findings import reported
 from phasegate.tools.serving import WRITE, tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)
@@ -47,15 +47,15 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         """
         proposals = Proposals(app)
         judged = await (proposals.judge if dry_run else proposals.hand_in)(name, spec, runbook)
-        return results.Submitted.of(_submitted(judged, dry_run=dry_run))
+        return _submitted(judged, dry_run=dry_run)
 
     @tool(server, READS)
     async def list_specs(limit: Limit = 50, cursor: Cursor = "") -> results.SpecPage:
         """Lists the backlog: specs that no run has taken yet, in the manager's order."""
         backlog = Backlog(app)
         shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), cursor, limit)
-        rows = [(await backlog.look(spec)).as_json() for _, spec in shown]
-        return results.SpecPage.of({"specs": rows, "next_cursor": following or ""})
+        rows = [await backlog.look(spec) for _, spec in shown]
+        return results.SpecPage.of(specs=rows, next_cursor=following or "")
 
     @tool(server, WRITE)
     async def start_run(spec: SpecFolder) -> results.Begun:
@@ -65,18 +65,17 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         """
         run = await Backlog(app).begin(spec, by=by())
         lives = await attended(app)
-        return results.Begun.of({**run_json(run, attended=lives), "next": _WORKED if lives else _ALONE})
+        return results.shown(results.Begun.of(run, attended=lives, next=_WORKED if lives else _ALONE))
 
 
-def _submitted(proposal: Proposal, *, dry_run: bool) -> dict[str, object]:
-    findings = [{**vars(finding), "blocking": finding.blocking} for finding in proposal.findings]
-    return {
-        "spec": proposal.spec,
-        "findings": findings[:_MOST],
-        "more_findings": max(0, len(findings) - _MOST),
-        "blocking": proposal.blocking,
-        "next": _next(proposal, dry_run=dry_run),
-    }
+def _submitted(proposal: Proposal, *, dry_run: bool) -> results.Submitted:
+    return results.Submitted.of(
+        spec=proposal.spec,
+        findings=reported(proposal.findings[:_MOST]),
+        more_findings=max(0, len(proposal.findings) - _MOST),
+        blocking=proposal.blocking,
+        next=_next(proposal, dry_run=dry_run),
+    )
 
 
 def _next(proposal: Proposal, *, dry_run: bool) -> str:

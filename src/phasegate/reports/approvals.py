@@ -42,16 +42,5 @@ def named(statement: Statement) -> str:
     return f"{statement.by} for {statement.instead_of}" if statement.instead_of else statement.by
 
 
-def said_json(decision: Decision) -> dict[str, str]:
-    """A standing decision in short, for programs; its time in ISO 8601."""
-    statement = decision.statement
-    return {
-        "by": statement.by,
-        "instead_of": statement.instead_of,
-        "decision": statement.kind.value,
-        "at": statement.at.isoformat(),
-    }
-
-
 def _passing(said: Sequence[Decision]) -> list[Statement]:
     return [decision.statement for decision in said if decision.statement.kind.passes]

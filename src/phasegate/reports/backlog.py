@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,14 +11,14 @@ from phasegate.app.app import App
 from phasegate.app.here import SPEC
 from phasegate.core import PhasegateError, UsageError
 from phasegate.ledger import Run
+from phasegate.reports.report import Report
 from phasegate.store import locked
 from phasegate.store.schema import backlog
 
 _REMEMBERED = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ready:
+class BacklogItem(Report):
     """One spec that could be begun."""
 
     spec: str
@@ -32,10 +31,6 @@ class Ready:
     says: str = ""
     """Why it cannot be read at all; empty where it can."""
 
-    def as_json(self) -> dict[str, Any]:
-        """The spec for programs."""
-        return dict(vars(self))
-
 
 @dataclass(frozen=True)
 class Backlog:
@@ -43,7 +38,7 @@ class Backlog:
 
     app: App
 
-    async def rows(self) -> list[Ready]:
+    async def rows(self) -> list[BacklogItem]:
         """The specs, by rank; those without one come after, by name."""
         return [await self.look(spec) for spec in await self.names()]
 
@@ -54,11 +49,11 @@ class Backlog:
         there = await asyncio.to_thread(self._there)
         return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
 
-    async def look(self, spec: str) -> Ready:
+    async def look(self, spec: str) -> BacklogItem:
         """What a spec wants, and how it stands with it."""
         return await asyncio.to_thread(self._look, spec)
 
-    async def find(self, spec: str) -> Ready:
+    async def find(self, spec: str) -> BacklogItem:
         """That spec.
 
         Raises:
@@ -115,21 +110,21 @@ class Backlog:
             for file in self.app.folder.path.glob(f"specs/*/{SPEC}")
         }
 
-    def _look(self, spec: str) -> Ready:
+    def _look(self, spec: str) -> BacklogItem:
         try:
             files = self.app.folder.read(spec)
         except PhasegateError as error:
             return _unreadable(spec, error)
         # A spec is judged once for each content: one that takes long must not slow every later list.
         key = _digest(files)
-        known: dict[bytes, Ready] = self.app.judged
+        known: dict[bytes, BacklogItem] = self.app.judged
         if key not in known:
             while len(known) >= _REMEMBERED:
                 known.pop(next(iter(known)))
             known[key] = self._judge(files, spec)
         return known[key]
 
-    def _judge(self, files: Mapping[str, bytes], spec: str) -> Ready:
+    def _judge(self, files: Mapping[str, bytes], spec: str) -> BacklogItem:
         from phasegate.spec import read_spec  # reading Markdown is needed here alone
 
         try:
@@ -138,11 +133,11 @@ class Backlog:
         except PhasegateError as error:
             return _unreadable(spec, error)
         blocking = sum(finding.blocking for finding in findings)
-        return Ready(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
+        return BacklogItem(spec=spec, title=read.title, what=read.what, findings=len(findings), blocking=blocking)
 
 
-def _unreadable(spec: str, error: PhasegateError) -> Ready:
-    return Ready(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
+def _unreadable(spec: str, error: PhasegateError) -> BacklogItem:
+    return BacklogItem(spec=spec, title=spec.rpartition("/")[2], what="", findings=1, blocking=1, says=str(error))
 
 
 def _digest(files: Mapping[str, bytes]) -> bytes:

@@ -1,36 +1,31 @@
 """What a run's model calls cost: paid so far, and to come at most."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from phasegate.app.config import COMPILER
 from phasegate.app.words import money
 from phasegate.ledger import Event
+from phasegate.reports.report import Report
 from phasegate.team import Card, Flow, Phase
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """US dollars, as of one gate."""
+class Cost(Report):
+    """Cost of model calls in US dollars as of one gate; decimals are text in JSON."""
 
-    paid: Decimal
-    """Sum over the calls of models that are on record."""
-    to_come: Decimal
-    """At most, in the phases after the gate's: the limits of the roles that call a model there, each once."""
+    usd_so_far: Decimal
+    """Sum over the recorded model calls."""
+    usd_to_come_at_most: Decimal
+    """Upper bound for the phases after this gate: the limit of each role that calls a model there, counted once."""
     models: bool
     """Whether any role of the workflow calls a model."""
 
     @property
     def says(self) -> str:
         """`$0.42 so far, at most $3.00 to come`."""
-        if not (self.models or self.paid):
+        if not (self.models or self.usd_so_far):
             return "no model is called: $0 so far, $0 to come"
-        return f"{money(self.paid)} so far, at most {money(self.to_come)} to come"
-
-    def as_json(self) -> dict[str, str]:
-        """For programs: decimals as text."""
-        return {"usd_so_far": str(self.paid), "usd_to_come_at_most": str(self.to_come)}
+        return f"{money(self.usd_so_far)} so far, at most {money(self.usd_to_come_at_most)} to come"
 
 
 def cost_of(events: Iterable[Event], flow: Flow, phase: Phase, cards: Mapping[str, Card]) -> Cost:
@@ -45,8 +40,8 @@ def cost_of(events: Iterable[Event], flow: Flow, phase: Phase, cards: Mapping[st
     limits = {name: _most(card) for name, card in cards.items() if card.model != COMPILER}
     ahead = {role for later in flow.phases[flow.phases.index(phase) + 1 :] for role in _roles(later)}
     return Cost(
-        paid=sum((Decimal(str(event.body["usd"])) for event in events if "usd" in event.body), Decimal(0)),
-        to_come=sum((limits[role] for role in ahead if role in limits), Decimal(0)),
+        usd_so_far=sum((Decimal(str(event.body["usd"])) for event in events if "usd" in event.body), Decimal(0)),
+        usd_to_come_at_most=sum((limits[role] for role in ahead if role in limits), Decimal(0)),
         models=any(role in limits for role in flow.roles),
     )
 

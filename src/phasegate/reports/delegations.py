@@ -1,7 +1,6 @@
 """Who decides for whom: drawing a delegation up in whole days, and listing those that stand."""
 
 from datetime import UTC, date, datetime, time
-from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Delegation
@@ -36,9 +35,3 @@ async def standing(app: App) -> list[Delegation]:
 def where(given: Delegation) -> str:
     """`at plan, build`, or `at every gate`."""
     return f"at {', '.join(given.gates)}" if given.gates else "at every gate"
-
-
-def delegation_json(given: Delegation) -> dict[str, Any]:
-    """A delegation for programs; its window in seconds since 1970."""
-    window = {"from": int(given.begins.timestamp()), "until": int(given.ends.timestamp())}
-    return {"by": given.by, "to": given.to, **window, "gates": list(given.gates)}

@@ -1,16 +1,15 @@
 """What a person is shown of a run outside: where it is to be found, what people did there, what is in the way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from phasegate.app.app import App
 from phasegate.app.words import count
 from phasegate.ledger import Event, Mirrored, Mirrors
+from phasegate.reports.report import Report
 
 
-@dataclass(frozen=True, kw_only=True)
-class ByHand:
+class ManualChange(Report):
     """One thing that somebody did to a run's ticket; data, and never a decision."""
 
     issue: str
@@ -22,8 +21,7 @@ class ByHand:
     """`moved it from In Progress to Blocked`, or `said: …`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outside:
+class ExternalLink(Report):
     """One place outside, of one run."""
 
     place: str
@@ -33,28 +31,28 @@ class Outside:
     trouble: bool = False
 
 
-def by_hand(events: Sequence[Event]) -> list[ByHand]:
+def by_hand(events: Sequence[Event]) -> list[ManualChange]:
     """What people did to the run's ticket, in order."""
     return [
-        ByHand(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
+        ManualChange(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
         for event in events
         if event.kind == "ticket"
         for row in event.body["did"]
     ]
 
 
-async def outside(app: App, run: str, events: Sequence[Event]) -> list[Outside]:
+async def outside(app: App, run: str, events: Sequence[Event]) -> list[ExternalLink]:
     """Where the run is told of, what was left there as people have it, and what could not be told so far."""
     rows = await Mirrors(app.database).of_run(run)
     made = [found for row in rows for found in _made(row)]
-    late = [Outside(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
+    late = [ExternalLink(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
     left = [each for event in events if event.kind == "mirror" for each in _left(event.place[0], event.body)]
     return [*made, *dict.fromkeys(left), *late]
 
 
-async def remarks(app: App, most: int = 10) -> dict[str, list[Outside]]:
+async def remarks(app: App, most: int = 10) -> dict[str, list[ExternalLink]]:
     """What the channels were not told for good, and what was left as people have it, by run; the newest first."""
-    found: dict[str, list[Outside]] = {}
+    found: dict[str, list[ExternalLink]] = {}
     for run, key, body in await Mirrors(app.database).remarks(most):
         known = found.setdefault(run, [])
         place = key.removeprefix("mirror:").partition("/")[0]
@@ -62,16 +60,16 @@ async def remarks(app: App, most: int = 10) -> dict[str, list[Outside]]:
     return found
 
 
-def _made(row: Mirrored) -> Iterator[Outside]:
+def _made(row: Mirrored) -> Iterator[ExternalLink]:
     if "issue" in row.holds:
-        yield Outside(place=row.place, says=f"ticket {row.holds['issue']}", url=str(row.holds["url"]))
+        yield ExternalLink(place=row.place, says=f"ticket {row.holds['issue']}", url=str(row.holds["url"]))
     for path, url in row.holds.get("pages", {}).items():
-        yield Outside(place=row.place, says=f"page of {path}", url=str(url))
+        yield ExternalLink(place=row.place, says=f"page of {path}", url=str(url))
     if row.holds.get("cards"):
-        yield Outside(place=row.place, says=f"{count(len(row.holds['cards']), 'card')} of gates")
+        yield ExternalLink(place=row.place, says=f"{count(len(row.holds['cards']), 'card')} of gates")
 
 
-def _left(place: str, body: Mapping[str, Any]) -> Iterator[Outside]:
+def _left(place: str, body: Mapping[str, Any]) -> Iterator[ExternalLink]:
     why: list[Any] = [*body.get("left", []), *([body["why"]] if "why" in body else [])]
     for each in why:
-        yield Outside(place=place, says=str(each), trouble="why" in body)
+        yield ExternalLink(place=place, says=str(each), trouble="why" in body)

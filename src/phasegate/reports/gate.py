@@ -3,23 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from phasegate import core, ledger
 from phasegate.app.app import App
-from phasegate.core import Finding, UsageError
-from phasegate.ledger import Decision, DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
-from phasegate.reports.approvals import approvals, approved, said_json
+from phasegate.core import UsageError
+from phasegate.ledger import DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
-from phasegate.reports.external_links import ByHand, by_hand
+from phasegate.reports.decisions import Decision, Said
+from phasegate.reports.external_links import ManualChange, by_hand
+from phasegate.reports.findings import Finding, reported
 from phasegate.reports.last_approval import approved_before
-from phasegate.reports.tool_requests import Wait, waits
+from phasegate.reports.report import Report, Timestamp
+from phasegate.reports.tool_requests import ServerRequest, ToolRequest, waits
 from phasegate.team import Phase
 from phasegate.workflow import findings_of, judged
 from phasegate.workspace import Change, changes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Evidence(Report):
     """What one check or reviewer looked at, and found."""
 
     by: str
@@ -30,8 +33,7 @@ class Evidence:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Report):
     """What an author made of one of the manager's comments."""
 
     comment: str
@@ -40,8 +42,7 @@ class Answer:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exemption:
+class Exemption(Report):
     """A waiver that an earlier gate of the run was passed with: what it excuses is still not mended."""
 
     gate: str
@@ -49,6 +50,67 @@ class Exemption:
     owner: str
     reason: str
     expires: str
+
+
+class FileChange(Report):
+    """One file that differs from what was approved before."""
+
+    path: str
+    kind: Literal["added", "changed", "removed"]
+    added: int
+    """Number of added lines."""
+    removed: int
+    """Number of removed lines."""
+    hidden: int
+    """Number of invisible or direction-changing characters in the name and the new content."""
+    lines: tuple[str, ...]
+    """A unified difference, each line with its mark, invisible characters made visible."""
+
+
+class Gate(Report):
+    """One gate, with everything that a decision needs."""
+
+    gate: str
+    """`RUN/PHASE/ATTEMPT`."""
+    name: str
+    spec: str
+    """The spec's folder, from the top of the repository."""
+    status: GateStatus
+    digest: str
+    """Binds the tree, earlier decisions, the workflow and the findings; a decision names it."""
+    commit: str
+    tree: str
+    since: str
+    """The commit that was approved last."""
+    opened_at: Timestamp
+    expires_at: Timestamp | None
+    reauthenticate: bool
+    """Whether a decision asks for the passphrase anew."""
+    approvers: tuple[str, ...]
+    quorum: int
+    """Number of different people who must approve."""
+    said: tuple[Said, ...]
+    """Decisions so far that were not taken back; several where the quorum is above one."""
+    compared: str
+    """Baseline of the changes: the last approval, the last release, or nothing yet."""
+    changes: tuple[FileChange, ...]
+    findings: tuple[Finding, ...]
+    evidence: tuple[Evidence, ...]
+    answers: tuple[Answer, ...]
+    exemptions: tuple[Exemption, ...]
+    """Waivers that earlier gates of the run were passed with."""
+    decision: Decision | None
+    cost: Cost
+    tools: tuple[ToolRequest, ...]
+    """Tools that this phase could not call and that wait for a manager's grant."""
+    by_hand: tuple[ManualChange, ...]
+    """Changes that people made to the run's ticket since the decision before."""
+    changed: tuple[str, ...]
+    """Rules, people and branch that differed when the gate opened from when the run began."""
+    moved: str
+    """Why the gate is out of date, so that nothing is decided on it; empty where it is not."""
+    choices: dict[DecisionKind, str]
+    """Outcome of each decision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,19 +124,19 @@ class GateView:
     """The whole difference from what a person approved before; at a first gate the whole spec."""
     compared: str
     """What the difference is from: `since the last approval`, or `to approve for the first time, shown whole`."""
-    findings: tuple[Finding, ...]
+    findings: tuple[core.Finding, ...]
     evidence: tuple[Evidence, ...]
     answers: tuple[Answer, ...]
     exemptions: tuple[Exemption, ...]
     """Waivers of earlier gates, which this gate's findings need not show any more."""
     expires_at: datetime | None
-    decision: Decision | None
-    said: tuple[Decision, ...]
+    decision: ledger.Decision | None
+    said: tuple[ledger.Decision, ...]
     """What people said here so far, and did not take back; more than one where it asks for several approvals."""
     cost: Cost
-    by_hand: tuple[ByHand, ...]
+    by_hand: tuple[ManualChange, ...]
     """What people did to the run's ticket since the decision before; data, and never a decision."""
-    tools: tuple[Wait, ...]
+    tools: tuple[ServerRequest, ...]
     """Servers of tools that this phase met, and that wait for a manager."""
     choices: Mapping[DecisionKind, str]
     """What happens on each decision."""
@@ -86,7 +148,7 @@ class GateView:
     """What it shows and is not true any more: nothing is decided on it, and another opens. Empty where all is."""
 
     @property
-    def blocking(self) -> list[Finding]:
+    def blocking(self) -> list[core.Finding]:
         """The findings that keep it from being approved."""
         return [finding for finding in self.findings if finding.blocking]
 
@@ -95,7 +157,7 @@ class GateView:
         """How many more approvals it takes."""
         return max(0, self.quorum - approved(self.said))
 
-    def said_by(self, name: str) -> Decision | None:
+    def said_by(self, name: str) -> ledger.Decision | None:
         """What that person said here already, or None."""
         return next((decision for decision in self.said if decision.statement.by == name), None)
 
@@ -104,47 +166,28 @@ class GateView:
         void = self.gate.status is GateStatus.void
         return "" if void else approvals(self.said, self.quorum, now)
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything, for programs; times in ISO 8601."""
-        return {
+    def report(self) -> Gate:
+        """Return the gate for programs."""
+        found = {
             "gate": str(self.gate.key),
             "name": self.phase.gate.name,
             "spec": self.run.spec,
-            "status": self.gate.status.value,
-            "digest": self.gate.digest,
-            "commit": self.gate.commit,
-            "tree": self.gate.tree,
-            "since": self.gate.since,
-            "opened_at": self.gate.opened_at.isoformat(),
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "reauthenticate": self.phase.gate.reauthenticate,
-            "approvers": list(self.phase.gate.approvers),
-            "quorum": self.quorum,
-            "said": [said_json(decision) for decision in self.said],
-            "compared": self.compared,
-            "changes": [
-                {
-                    "path": c.path,
-                    "kind": c.kind,
-                    "added": c.added,
-                    "removed": c.removed,
-                    "hidden": c.hidden,
-                    "lines": list(c.lines),
-                }
-                for c in self.changes
-            ],
-            "findings": [{**vars(f), "blocking": f.blocking} for f in self.findings],
-            "evidence": [vars(row) for row in self.evidence],
-            "answers": [vars(answer) for answer in self.answers],
-            "exemptions": [{**vars(each), "rules": list(each.rules)} for each in self.exemptions],
-            "decision": self.decision.statement.as_json() if self.decision else None,
-            "cost": self.cost.as_json(),
-            "tools": [asked.as_json() for wait in self.tools for asked in wait.tools],
-            "by_hand": [vars(each) for each in self.by_hand],
-            "changed": list(self.changed),
-            "moved": self.moved,
-            "choices": {kind.value: text for kind, text in self.choices.items()},
+            "approvers": self.phase.gate.approvers,
+            "said": tuple(map(Said.of, self.said)),
+            "findings": reported(self.findings),
+            "decision": self.decision and Decision.of(self.decision),
+            "tools": tuple(asked for wait in self.tools for asked in wait.tools),
         }
+        found |= {name: getattr(self.gate, name) for name in _OF_RECORD}
+        return Gate.model_validate(found | {name: getattr(self, name) for name in _OF_VIEW})
+
+
+_OF_RECORD = ("status", "digest", "commit", "tree", "since", "opened_at")
+_OF_VIEW = (
+    *("expires_at", "quorum", "compared", "changes", "evidence", "answers", "exemptions", "cost", "by_hand"),
+    *("changed", "moved", "choices"),
+)
 
 
 async def find_gate(app: App, name: str) -> GateRecord:

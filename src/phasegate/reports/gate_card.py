@@ -8,7 +8,7 @@ from phasegate.app.app import App
 from phasegate.app.words import PAST, count, stamp
 from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Statement
 from phasegate.reports.approvals import named
-from phasegate.reports.external_links import Outside, outside
+from phasegate.reports.external_links import ExternalLink, outside
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.gate_text import question, review_size
 from phasegate.reports.inbox import Inbox, Waiting
@@ -112,7 +112,7 @@ def _facts(row: Waiting, zone: tzinfo) -> list[tuple[str, str]]:
         *([("Open until", stamp(row.expires_at, zone))] if opened and row.expires_at else []),
         *([("Asked by", row.run.by)] if row.run.by else []),
         *([("May approve", ", ".join(row.approvers) or "nobody")] if opened else []),
-        *([("Cost", row.cost.says)] if row.cost.models or row.cost.paid else []),
+        *([("Cost", row.cost.says)] if row.cost.models or row.cost.usd_so_far else []),
         ("Phase", row.phase.title),
     ]
 
@@ -149,6 +149,6 @@ def _account(row: Counted) -> str:
     return f" of {row.account}" if row.account else ""
 
 
-async def followed(app: App, run: str) -> list[Outside]:
+async def followed(app: App, run: str) -> list[ExternalLink]:
     """Where the run is followed that has an address: its ticket, its pages."""
     return [each for each in await outside(app, run, ()) if each.url.startswith(("https://", "http://"))]

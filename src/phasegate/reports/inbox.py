@@ -3,17 +3,49 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from phasegate.app.app import App
 from phasegate.core import Finding, PhasegateError
 from phasegate.ledger import Event, GateRecord, Look, Run
 from phasegate.reports.approvals import approved, counted
 from phasegate.reports.cost import Cost, cost_of
+from phasegate.reports.report import Report, Timestamp
 from phasegate.team import Card, Phase
 from phasegate.workflow import Gatekeeper, Register, findings_of
 
 _REMEMBERED = 512
+
+
+class WaitingGate(Report):
+    """A gate that waits for a person."""
+
+    gate: str
+    """`RUN/PHASE/ATTEMPT`."""
+    spec: str
+    """The spec's folder, from the top of the repository."""
+    digest: str
+    opened_at: Timestamp
+    name: str
+    """Of the gate, such as `spec review`."""
+    title: str
+    """Of the spec."""
+    risk: str
+    """Severity of the runbook; `unknown` where it cannot be read."""
+    destructive: bool
+    findings: int
+    blocking: int
+    """Findings that keep the gate from being approved."""
+    expires_at: Timestamp | None
+    cost: Cost
+    approvers: tuple[str, ...]
+    """Names of the people who may decide."""
+    quorum: int
+    """Number of different people who must approve."""
+    approved: int
+    """Number of approvals so far."""
+    broken: str
+    """Why the run's record does not hold; empty where it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,33 +88,26 @@ class Waiting:
         """How many findings keep it from being approved."""
         return sum(finding.blocking for finding in self.findings)
 
-    def as_json(self) -> dict[str, Any]:
-        """The row for programs; times in ISO 8601."""
-        return {
-            **gate_json(self.gate, self.run.spec),
-            "name": self.phase.gate.name,
-            "title": self.subject.title,
-            "risk": self.subject.risk,
-            "destructive": self.subject.destructive,
-            "findings": len(self.findings),
-            "blocking": self.blocking,
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "cost": self.cost.as_json(),
-            "approvers": list(self.approvers),
-            "quorum": self.phase.gate.quorum,
-            "approved": self.approved,
-            "broken": self.broken,
-        }
-
-
-def gate_json(gate: GateRecord, spec: str) -> dict[str, Any]:
-    """A gate in a list, for programs."""
-    return {
-        "gate": str(gate.key),
-        "spec": spec,
-        "digest": gate.digest,
-        "opened_at": gate.opened_at.isoformat(),
-    }
+    def report(self) -> WaitingGate:
+        """Return the row for programs."""
+        return WaitingGate(
+            gate=str(self.gate.key),
+            spec=self.run.spec,
+            digest=self.gate.digest,
+            opened_at=self.gate.opened_at,
+            name=self.phase.gate.name,
+            title=self.subject.title,
+            risk=self.subject.risk,
+            destructive=self.subject.destructive,
+            findings=len(self.findings),
+            blocking=self.blocking,
+            expires_at=self.expires_at,
+            cost=self.cost,
+            approvers=self.approvers,
+            quorum=self.phase.gate.quorum,
+            approved=self.approved,
+            broken=self.broken,
+        )
 
 
 class Quorum(NamedTuple):

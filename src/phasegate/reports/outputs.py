@@ -1,17 +1,16 @@
 """What a run made, and where each piece of it lies."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Event, GateRecord, Run
+from phasegate.reports.report import Report
 
 _RECEIPTS = {"publish": "wheel", "install": "environment", "smoke": "report"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
+class Output(Report):
     """One file or folder."""
 
     by: str
@@ -20,7 +19,7 @@ class Made:
     """From the top of the repository."""
 
 
-async def made(app: App, run: Run, events: Sequence[Event]) -> list[Made]:
+async def made(app: App, run: Run, events: Sequence[Event]) -> list[Output]:
     """The files of each phase that was passed, then what the effects left."""
     gates: dict[str, GateRecord] = {}
     for gate in await app.ledger.gates(run.id):
@@ -28,16 +27,16 @@ async def made(app: App, run: Run, events: Sequence[Event]) -> list[Made]:
         if decision and decision.statement.kind.passes:
             gates[gate.key.phase] = gate
     files = [
-        Made(by=phase, path=path)
+        Output(by=phase, path=path)
         for phase, gate in sorted(gates.items(), key=lambda item: app.flow.phase_ids.index(item[0]))
         for path in _changed(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))
     ]
     return [*files, *_left({event.place[-1]: event.body for event in events if event.kind == "effect"})]
 
 
-def _left(receipts: Mapping[str, Mapping[str, Any]]) -> list[Made]:
+def _left(receipts: Mapping[str, Mapping[str, Any]]) -> list[Output]:
     found = {name: receipts.get(name, {}).get(key) for name, key in _RECEIPTS.items()}
-    return [Made(by=name, path=str(path)) for name, path in found.items() if path]
+    return [Output(by=name, path=str(path)) for name, path in found.items() if path]
 
 
 def _changed(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:

@@ -1,11 +1,11 @@
 """How far a run is: its events, folded into phases and steps for people to look at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from phasegate.ledger import Event
+from phasegate.reports.report import Report
 from phasegate.team import Flow, Phase
 from phasegate.workflow import judged
 from phasegate.workflow.approvers import POLICY
@@ -24,8 +24,7 @@ class State(StrEnum):
     rejected = "rejected"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(Report):
     """One author's draft, one check, one reviewer or one effect."""
 
     kind: str
@@ -40,8 +39,7 @@ class Step:
     blocking: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhaseProgress:
+class PhaseProgress(Report):
     """One phase, as it is in its last attempt and round."""
 
     id: str
@@ -53,21 +51,13 @@ class PhaseProgress:
     round: int = 0
     decision: str = ""
     """`approved by ada`, or empty."""
-
-    @property
-    def seconds(self) -> float:
-        """What its slowest draft, its slowest judge and its effects took: the others ran beside them."""
-        longest = (max((s.seconds for s in self.steps if s.kind in kinds), default=0.0) for kinds in _SIDE_BY_SIDE)
-        return sum(longest) + sum(step.seconds for step in self.steps if step.kind == "effect")
+    seconds: float = 0.0
+    """Wall time of the slowest draft, the slowest check or review, and all effects."""
 
     @property
     def findings(self) -> int:
         """How many findings its last judged round brought."""
         return sum(step.findings for step in self.steps)
-
-    def as_json(self) -> dict[str, Any]:
-        """The phase for programs."""
-        return {**vars(self), "steps": [vars(step) for step in self.steps], "seconds": round(self.seconds, 2)}
 
 
 _PAST = {"approve": "approved", "waive": "waived", "reject": "rejected", "request-changes": "sent back"}
@@ -103,7 +93,14 @@ def _phase(phase: Phase, events: Sequence[Event]) -> PhaseProgress:
         attempt=attempt,
         round=number,
         decision=f"{_PAST[decision['decision']]} by {decision['by']}" if decision else "",
+        seconds=_seconds(steps),
     )
+
+
+def _seconds(steps: Sequence[Step]) -> float:
+    # Authors draft side by side, and so do checks and reviews: only the slowest of each counts. Effects run in turn.
+    longest = (max((s.seconds for s in steps if s.kind in kinds), default=0.0) for kinds in _SIDE_BY_SIDE)
+    return round(sum(longest) + sum(step.seconds for step in steps if step.kind == "effect"), 2)
 
 
 def _state(steps: Sequence[Step], decision: dict[str, Any], *, at_gate: bool) -> State:

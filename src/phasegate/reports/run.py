@@ -1,50 +1,108 @@
-"""A run for programs, the same from the terminal and the REST API."""
+"""Runs as reports: one in a list, and one with everything that happened in it."""
 
-from typing import Any
+from typing import Any, Self
 
+from phasegate import ledger
 from phasegate.app.app import App
 from phasegate.app.standing import attended
-from phasegate.ledger import Event, Run, RunStatus
-from phasegate.reports.external_links import by_hand, outside
-from phasegate.reports.outputs import made
-from phasegate.reports.progress import progress
-from phasegate.reports.tool_requests import waits
+from phasegate.ledger import GateStatus, RunStatus
+from phasegate.reports.external_links import ExternalLink, ManualChange, by_hand, outside
+from phasegate.reports.outputs import Output, made
+from phasegate.reports.progress import PhaseProgress, progress
+from phasegate.reports.report import Report, Timestamp
+from phasegate.reports.tool_requests import ToolRequest, waits
 
 
-def run_json(run: Run, *, attended: bool) -> dict[str, Any]:
-    """A run in a list.
+class Run(Report):
+    """A run in a list."""
 
-    Args:
-        run: which one.
-        attended: whether a worker lives.
-    """
-    return {
-        **vars(run),
-        "status": run.status.value,
-        "started_at": run.started_at.isoformat(),
-        "unattended": run.status is RunStatus.working and not attended,
-    }
+    id: str
+    spec: str
+    """The spec's folder, from the top of the repository."""
+    flow: str
+    branch: str
+    base: str
+    """The commit that the run began from."""
+    policy: str
+    """The gate policy that may decide in a person's place; empty: none."""
+    by: str
+    """Who started the run."""
+    status: RunStatus
+    note: str
+    """Why the run is parked."""
+    segments: int
+    """Number of segments dispatched."""
+    started_at: Timestamp
+    unattended: bool
+    """Whether the run would work if a worker lived."""
+
+    @classmethod
+    def of(cls, run: ledger.Run, *, attended: bool, **more: Any) -> Self:
+        """Return the report of a run.
+
+        Args:
+            run: as the ledger has it.
+            attended: whether a worker lives.
+            more: the fields that a subclass adds.
+        """
+        unattended = run.status is RunStatus.working and not attended
+        return cls.model_validate({**vars(run), "unattended": unattended, **more})
 
 
-async def whole_run_json(app: App, run: Run) -> dict[str, Any]:
-    """A run with its phases, and with what it made."""
+class GateOfRun(Report):
+    """A gate that a run came to."""
+
+    gate: str
+    """`PHASE/ATTEMPT`."""
+    status: GateStatus
+    digest: str
+
+
+class WholeRun(Run):
+    """A run with its phases and gates, its outputs, and the places where it is announced."""
+
+    phases: tuple[PhaseProgress, ...]
+    gates: tuple[GateOfRun, ...]
+    tools: tuple[ToolRequest, ...]
+    """Tools that the run could not call and that wait for a manager's grant."""
+    artifacts: tuple[Output, ...]
+    """Outputs of the phases that were passed, and of the effects."""
+    outside: tuple[ExternalLink, ...]
+    """Tickets, pages and cards of the run, and deliveries that failed."""
+    by_hand: tuple[ManualChange, ...]
+    """Changes that people made to the run's ticket."""
+
+
+class Event(Report):
+    """An event of a run."""
+
+    seq: int
+    key: str
+    """`kind` or `kind:phase/attempt/round/…`."""
+    at: Timestamp
+    body: dict[str, Any]
+    digest: str
+    """SHA-256 of the signed payload; the next event holds it."""
+
+    @classmethod
+    def of(cls, event: ledger.Event) -> Self:
+        """Return the report of an event."""
+        return cls(seq=event.seq, key=event.key, at=event.at, body=event.body, digest=event.digest.hex())
+
+
+async def whole_run(app: App, run: ledger.Run) -> WholeRun:
+    """Return a run with everything that a face shows of it."""
     events = await app.ledger.events(run.id)
-    return {
-        **run_json(run, attended=await attended(app)),
-        "phases": [phase.as_json() for phase in progress(app.flow, events)],
-        "tools": [asked.as_json() for wait in await waits(app, run.id) for asked in wait.tools],
-        "artifacts": [vars(thing) for thing in await made(app, run, events)],
-        "outside": [vars(each) for each in await outside(app, run.id, events)],
-        "by_hand": [vars(each) for each in by_hand(events)],
-    }
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """One event of a run."""
-    return {
-        "seq": event.seq,
-        "key": event.key,
-        "at": event.at.isoformat(),
-        "body": event.body,
-        "digest": event.digest.hex(),
-    }
+    return WholeRun.of(
+        run,
+        attended=await attended(app),
+        phases=progress(app.flow, events),
+        gates=[
+            GateOfRun(gate=f"{gate.key.phase}/{gate.key.attempt}", status=gate.status, digest=gate.digest)
+            for gate in await app.ledger.gates(run.id)
+        ],
+        tools=[asked for wait in await waits(app, run.id) for asked in wait.tools],
+        artifacts=await made(app, run, events),
+        outside=await outside(app, run.id, events),
+        by_hand=by_hand(events),
+    )

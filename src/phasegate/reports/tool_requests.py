@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
 from phasegate.ledger.descriptions import readable
+from phasegate.reports.report import Report, Timestamp
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.granting import standing_grants
 from phasegate.workspace import Change, changes
@@ -20,8 +19,7 @@ _SAYS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class ToolRequest(Report):
     """One tool that a run could not call."""
 
     run: str
@@ -38,24 +36,20 @@ class Asked:
     old: str = ""
     """The digest of what was granted last; empty where nothing was."""
     writes: bool
-    at: datetime
+    at: Timestamp
 
     @property
     def says(self) -> str:
         """`find_issue changed since it was granted`."""
         return f"{self.tool} {_SAYS[self.reason]}"
 
-    def as_json(self) -> dict[str, Any]:
-        """For programs; its time in ISO 8601."""
-        return {**vars(self), "at": self.at.isoformat()}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Wait:
+class ServerRequest:
     """A server some of whose tools wait."""
 
     server: str
-    tools: tuple[Asked, ...] = ()
+    tools: tuple[ToolRequest, ...] = ()
     """Each once, however many runs met it."""
     definition: str = ""
     """The digest of what the repository's own file starts or contacts; empty where that is granted, or ours."""
@@ -80,7 +74,7 @@ class Wait:
         return f"phasegate tools grant {self.server}{writes}"
 
 
-async def waits(app: App, run: str = "", phase: str = "") -> list[Wait]:
+async def waits(app: App, run: str = "", phase: str = "") -> list[ServerRequest]:
     """Servers that wait for a manager, by name.
 
     Args:
@@ -90,7 +84,7 @@ async def waits(app: App, run: str = "", phase: str = "") -> list[Wait]:
     """
     grants = await standing_grants(app.keeper, Grants(app.database, app.clock))
     undefined = [_waiting(server) for _, server in sorted(app.team.servers.items()) if _is_undefined(server, grants)]
-    found: dict[str, dict[tuple[str, ...], Asked]] = {}
+    found: dict[str, dict[tuple[str, ...], ToolRequest]] = {}
     for asked in _standing(app, await app.ledger.asked(run), grants):
         if phase in ("", asked.phase):
             found.setdefault(asked.server, {})[asked.tool, asked.mark, asked.reason] = asked
@@ -103,11 +97,11 @@ def _is_undefined(server: ToolServer, grants: Sequence[ToolGrant]) -> bool:
     return bool(server.definition) and not granted and not server.missing(os.environ)
 
 
-def _waiting(server: ToolServer) -> Wait:
-    return Wait(server=server.name, definition=server.definition, runs=server.runs)
+def _waiting(server: ToolServer) -> ServerRequest:
+    return ServerRequest(server=server.name, definition=server.definition, runs=server.runs)
 
 
-async def with_changes(app: App, wait: Wait) -> Wait:
+async def with_changes(app: App, wait: ServerRequest) -> ServerRequest:
     """The same with what changed, as far as the words are known."""
     told = await Descriptions(app.database).find(
         [mark for asked in wait.tools for mark in (asked.mark, asked.old) if mark]
@@ -117,21 +111,21 @@ async def with_changes(app: App, wait: Wait) -> Wait:
     return replace(wait, changes=tuple(changes(before, after)))
 
 
-def _standing(app: App, events: Sequence[Event], grants: Sequence[ToolGrant]) -> Iterable[Asked]:
+def _standing(app: App, events: Sequence[Event], grants: Sequence[ToolGrant]) -> Iterable[ToolRequest]:
     for event in events:
         asked = _read(app, event, grants)
         if asked and _still(app, asked, grants):
             yield asked
 
 
-def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> Asked | None:
+def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> ToolRequest | None:
     server, phase, attempt, tool = event.place[:4]
     described = app.team.servers.get(server)
     rule = described.rule(tool) if described else None
     if described is None or rule is None or rule.effect is Effect.destructive:
         return None
     pins = [grant.pins[tool] for grant in _of(described, grants) if tool in grant.pins]
-    return Asked(
+    return ToolRequest(
         run=event.run,
         phase=phase,
         attempt=int(attempt),
@@ -146,7 +140,7 @@ def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> Asked | None:
     )
 
 
-def _still(app: App, asked: Asked, grants: Sequence[ToolGrant]) -> bool:
+def _still(app: App, asked: ToolRequest, grants: Sequence[ToolGrant]) -> bool:
     """Whether the same call would be refused for the same reason now."""
     pinned = [grant for grant in _of(app.team.servers[asked.server], grants) if asked.tool in grant.pins]
     same = [grant for grant in pinned if grant.pins[asked.tool] == asked.mark]
@@ -159,9 +153,9 @@ def _of(server: ToolServer, grants: Sequence[ToolGrant]) -> list[ToolGrant]:
     return [grant for grant in grants if grant.is_for(server.name, server.definition)]
 
 
-def _wait(server: str, tools: tuple[Asked, ...], grants: Sequence[ToolGrant]) -> Wait:
+def _wait(server: str, tools: tuple[ToolRequest, ...], grants: Sequence[ToolGrant]) -> ServerRequest:
     bounds = next((grant.only for grant in reversed(grants) if grant.server == server and grant.only), {})
-    return Wait(
+    return ServerRequest(
         server=server,
         tools=tools,
         only="\n".join(f"{name}={value}" for name, values in bounds.items() for value in values),

@@ -1,7 +1,7 @@
 """Whether what was released is what is approved: every claim re-checked from the bytes, none taken from memory."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from phasegate.app.app import App
@@ -14,6 +14,29 @@ from phasegate.ledger.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
 from phasegate.reports.bundle import bundle, released_gate
 from phasegate.reports.earlier_releases import earlier
+from phasegate.reports.report import Report
+
+
+class ClaimReport(Report):
+    """One claim and whether it holds."""
+
+    text: str
+    holds: bool
+    detail: str
+    """What was compared, or what is wrong."""
+
+
+class Verification(Report):
+    """Every claim of one run, bundle or backup."""
+
+    of: str
+    """Name of the run, bundle or backup, as it was given."""
+    claims: tuple[ClaimReport, ...]
+
+
+def verification(of: str, claims: Sequence[Claim]) -> Verification:
+    """Return the report of claims that were checked."""
+    return Verification(of=of, claims=tuple(map(ClaimReport.model_validate, claims)))
 
 
 async def verify(app: App, run: Run) -> list[Claim]:

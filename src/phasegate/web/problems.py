@@ -1,9 +1,8 @@
 """One place where errors become statuses: problem+json for programs (RFC 9457), a page for people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from fastapi.encoders import jsonable_encoder
 from starlette.responses import JSONResponse
@@ -18,6 +17,7 @@ from phasegate.core import (
     Refused,
     UsageError,
 )
+from phasegate.reports.findings import Finding, reported
 
 STATUSES: Mapping[str, int] = {
     "not_signed_in": 401,
@@ -72,7 +72,7 @@ class Problem:
     """Machine-readable."""
     detail: str
     fix: str = ""
-    findings: tuple[Mapping[str, Any], ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
 
     @property
     def title(self) -> str:
@@ -97,7 +97,7 @@ def problem_of(error: PhasegateError) -> Problem:
     if isinstance(error, Refused):
         return Problem(status=STATUSES.get(error.reason, 422), reason=error.reason, detail=str(error), fix=error.fix)
     status = next((status for kind, status in _OTHERS.items() if isinstance(error, kind)), 500)
-    findings = tuple(vars(f) for f in error.findings) if isinstance(error, InvalidInput) else ()
+    findings = reported(error.findings) if isinstance(error, InvalidInput) else ()
     reason = type(error).__name__.lower()
     return Problem(status=status, reason=reason, detail=str(error), fix=error.fix, findings=findings)
 

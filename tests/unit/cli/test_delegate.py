@@ -188,7 +188,9 @@ def test_a_decision_is_taken_back_before_it_is_used(name: str) -> None:
 
 def test_taking_back_prints_json_for_programs() -> None:
     said("decide", GATE, "reject", "--digest", digest(), *HERE)
-    assert json.loads(said("revoke", GATE, "--json", *HERE)) == {"gate": GATE, "by": "ada", "attended": False}
+    told = json.loads(said("revoke", GATE, "--json", *HERE))
+    assert (told["gate"], told["by"], told["attended"]) == (GATE, "ada", False)
+    assert told["at"] == int(NOW.timestamp())
 
 
 @pytest.mark.parametrize("name", [GATE, "r1"])

@@ -31,18 +31,18 @@ def fill(folder: Path) -> None:
 
     async def filled() -> None:
         async with open_app(folder) as app:
-            await app.database.write(_rows)
+            await app.database.write(_rows, app.workspace.head())
 
     asyncio.run(filled())
 
 
-def _rows(connection: sa.Connection) -> None:
+def _rows(connection: sa.Connection, commit: str) -> None:
     for number in range(MANY):
         name = f"r{number:02}"
         run = Run(id=name, spec=FOLDER, flow="sdlc", branch="b", base="c", status=RunStatus.waiting, started_at=NOW)
         add_run(connection, run)
         key, status = GateKey(name, "specify", 1), GateStatus.open
-        gate = GateRecord(key=key, status=status, commit="c", tree="t", since="c", digest="d", opened_at=NOW)
+        gate = GateRecord(key=key, status=status, commit=commit, tree="t", since="c", digest="d", opened_at=NOW)
         open_gate(connection, gate)
 
 
@@ -107,7 +107,7 @@ def test_a_run_that_nobody_works_on_says_so_everywhere(target: Path, lives: bool
 def test_all_gates_that_expired_are_opened_anew_by_one_command(target: Path) -> None:
     async def expired() -> None:
         async with open_app(target) as app:
-            await app.database.write(_rows)
+            await app.database.write(_rows, app.workspace.head())
             for name in ("r03", "r07"):
                 await app.ledger.expire(GateKey(name, "specify", 1), "expired")
             await app.ledger.set_status("r09", RunStatus.parked, "of another kind")

@@ -50,8 +50,8 @@ def test_what_calls_cost_is_summed_exactly(tmp_path: Path) -> None:
         {"findings": [{"usd": 5}]},
     ]
     cost = cost_of(paid(*bodies), given.flow(), given.flow().phase("release"), given.cards)
-    assert cost.paid == Decimal("0.3")
-    assert cost.as_json() == {"usd_so_far": "0.3", "usd_to_come_at_most": "0"}
+    assert cost.usd_so_far == Decimal("0.3")
+    assert cost.plain() == {"usd_so_far": "0.3", "usd_to_come_at_most": "0", "models": True}
     assert cost.says == "$0.30 so far, at most $0.00 to come"
 
 

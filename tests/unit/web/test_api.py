@@ -11,7 +11,7 @@ import pytest
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey
 from phasegate.reports.gate import view_gate
-from phasegate.reports.run import whole_run_json
+from phasegate.reports.run import whole_run
 from unit.authors.small import FOLDER, NOW
 from unit.web.parts import HOST, Office
 
@@ -52,9 +52,9 @@ async def test_values_are_those_of_the_terminal(here: Office) -> None:
     async with program(here, Scope.read) as client:
         run = (await client.get(f"{API}/runs/{key.run}")).json()
         gate = (await client.get(f"{API}/gates/{key}")).json()
-    assert run == json.loads(json.dumps(await whole_run_json(here.app, await here.app.ledger.run(key.run))))
+    assert run == (await whole_run(here.app, await here.app.ledger.run(key.run))).plain()
     view = await view_gate(here.app, await here.parts.gate(*key))
-    assert gate == json.loads(json.dumps(view.as_json()))
+    assert gate == view.report().plain()
 
 
 async def test_lists_come_in_parts(here: Office) -> None:

@@ -182,7 +182,7 @@ async def test_waived_finding_is_shown_at_every_later_gate(here: Office) -> None
     assert "known &lt;b&gt;" in page
     view = await view_gate(here.app, await here.parts.gate(*later))
     row = {"gate": "specify/1", "rules": ["spec-lint/vague"], "owner": "mia", "reason": "known <b>"}
-    assert view.as_json()["exemptions"] == [{**row, "expires": "2027-01-01"}]
+    assert view.report().plain()["exemptions"] == [{**row, "expires": "2027-01-01"}]
     told = Console(width=100)
     with told.capture() as captured:
         told.print(gate_summary(view, NOW))
@@ -191,7 +191,7 @@ async def test_waived_finding_is_shown_at_every_later_gate(here: Office) -> None
 
 async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since(here: Office) -> None:
     key = await here.gate()
-    first = (await view_gate(here.app, await here.parts.gate(*key))).as_json()
+    first = (await view_gate(here.app, await here.parts.gate(*key))).report().plain()
     assert first["compared"] == "to approve for the first time, shown whole"
     whole = {change["path"]: [line[1:] for line in change["lines"][3:]] for change in first["changes"]}
     tree = here.app.workspace.tree(first["commit"])
@@ -203,7 +203,7 @@ async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since
         assert "State == " in page
         await ada.decide(key, "approve")
         await here.segments.advance(key.run)
-    later = (await view_gate(here.app, await here.parts.gate(key.run, "plan", 1))).as_json()
+    later = (await view_gate(here.app, await here.parts.gate(key.run, "plan", 1))).report().plain()
     assert later["compared"] == "since the last approval"
     assert f"{FOLDER}/spec.md" not in {change["path"] for change in later["changes"]}
 
@@ -215,7 +215,7 @@ async def test_released_spec_is_compared_with_its_release(here: Office) -> None:
         await here.segments.advance(key.run)
     assert (await here.app.ledger.run(key.run)).status is RunStatus.released
     again = await here.gate()
-    shown = (await view_gate(here.app, await here.parts.gate(*again))).as_json()
+    shown = (await view_gate(here.app, await here.parts.gate(*again))).report().plain()
     assert shown["compared"] == f"since run {key.run} was released"
     assert f"{FOLDER}/runbook.yaml" not in {change["path"] for change in shown["changes"]}
 

@@ -65,7 +65,7 @@ async def test_programs_get_what_was_said_so_far(two: Office) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada:
         await ada.decide(key, "approve")
-    shown = (await view_gate(two.app, await two.parts.gate(*key))).as_json()
+    shown = (await view_gate(two.app, await two.parts.gate(*key))).report().plain()
     assert (shown["quorum"], shown["decision"]) == (2, None)
     assert shown["said"] == [{"by": "ada", "instead_of": "", "decision": "approve", "at": NOW.isoformat()}]
 

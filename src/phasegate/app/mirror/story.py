@@ -165,7 +165,7 @@ class Story:
             return []
         findings = f"{count(len(row.findings), 'finding')}, {row.blocking} blocking" if row.findings else "no findings"
         risk = f"{row.subject.risk} risk{', destructive' if row.subject.destructive else ''}"
-        cost = f"; {row.cost.says}" if row.cost.models or row.cost.paid else ""
+        cost = f"; {row.cost.says}" if row.cost.models or row.cost.usd_so_far else ""
         return [f"{risk}; {findings}{cost}."]
 
     async def card(self, gate: GateKey) -> GateCard:

@@ -14,7 +14,7 @@ from phasegate.cli.views.findings import findings_list, tally
 from phasegate.cli.views.lists import waiting_tools
 from phasegate.core import visible
 from phasegate.ledger import DecisionKind
-from phasegate.reports.external_links import ByHand
+from phasegate.reports.external_links import ManualChange
 from phasegate.reports.gate import Answer, Evidence, Exemption, GateView
 from phasegate.workspace import Change
 
@@ -141,7 +141,7 @@ def _exemption(row: Exemption) -> Text:
     return Text.assemble((head, "wait"), f"; {visible(row.owner)}: {visible(row.reason)}")
 
 
-def hands(rows: Sequence[ByHand]) -> RenderableType:
+def hands(rows: Sequence[ManualChange]) -> RenderableType:
     """What people did to a run's ticket."""
     return Group(*(Text(f"{visible(each.by)}, {each.issue}: {visible(each.did)}") for each in rows))
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from phasegate.app.words import age
 from phasegate.core import visible
 from phasegate.ledger import GateRecord, Run, RunStatus
-from phasegate.reports.tool_requests import Wait
+from phasegate.reports.tool_requests import ServerRequest
 from phasegate.team import Flow
 
 STYLES = {
@@ -50,7 +50,7 @@ def gates_table(rows: Sequence[tuple[GateRecord, str, str]], flow: Flow, now: da
     return table
 
 
-def waiting_tools(found: Sequence[Wait]) -> Text:
+def waiting_tools(found: Sequence[ServerRequest]) -> Text:
     """Servers whose tools wait for a manager, each with the command that answers it."""
     lines = [Text(f"{visible(wait.says)}\n→ {wait.fix}", "wait") for wait in found]
     return Text("\n").join(lines)

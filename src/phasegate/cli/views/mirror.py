@@ -11,11 +11,11 @@ from rich.text import Text
 from phasegate.app.mirror.delivery import Channel, Undelivered
 from phasegate.app.words import age, count
 from phasegate.core import visible
-from phasegate.reports.external_links import Outside
+from phasegate.reports.external_links import ExternalLink
 
 
 def channels_table(
-    channels: Sequence[Channel], remarks: Mapping[str, Sequence[Outside]], now: datetime
+    channels: Sequence[Channel], remarks: Mapping[str, Sequence[ExternalLink]], now: datetime
 ) -> RenderableType:
     """A line for each channel, one for each run that it is behind with, and what it was not told for good."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -38,11 +38,11 @@ def _late(each: Undelivered, now: datetime) -> Text:
     return Text.assemble((f"  {row.run} {row.place}: ", "quiet"), why, f"({news}, {again})")
 
 
-def _left(run: str, each: Outside) -> Text:
+def _left(run: str, each: ExternalLink) -> Text:
     return Text.assemble((f"  {run} {each.place}: ", "quiet"), (visible(each.says), "wait" if each.trouble else ""))
 
 
-def channels_json(channels: Sequence[Channel], remarks: Mapping[str, Sequence[Outside]]) -> list[dict[str, Any]]:
+def channels_json(channels: Sequence[Channel], remarks: Mapping[str, Sequence[ExternalLink]]) -> list[dict[str, Any]]:
     """The same for programs."""
     return [
         {

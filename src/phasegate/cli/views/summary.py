@@ -10,12 +10,12 @@ from phasegate.cli.views.gate import hands
 from phasegate.cli.views.lists import STYLES
 from phasegate.core import visible
 from phasegate.ledger import Run
-from phasegate.reports.external_links import ByHand, Outside
-from phasegate.reports.outputs import Made
+from phasegate.reports.external_links import ExternalLink, ManualChange
+from phasegate.reports.outputs import Output
 
 
 def run_summary(
-    run: Run, things: Sequence[Made], elsewhere: Sequence[RenderableType] = (), *, unreleasable: bool
+    run: Run, things: Sequence[Output], elsewhere: Sequence[RenderableType] = (), *, unreleasable: bool
 ) -> RenderableType:
     """How the run stands, and everything that it made, under the phase that made it.
 
@@ -39,7 +39,7 @@ def run_summary(
     return Group(head, table, *elsewhere)
 
 
-def elsewhere(places: Sequence[Outside], by_hand: Sequence[ByHand]) -> list[RenderableType]:
+def elsewhere(places: Sequence[ExternalLink], by_hand: Sequence[ManualChange]) -> list[RenderableType]:
     """A run's life outside."""
     rows = [
         Text.assemble((f"{e.place}  ", "quiet"), (visible(e.says), "wait" if e.trouble else ""), f"  {e.url}")

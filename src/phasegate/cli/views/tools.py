@@ -1,6 +1,4 @@
-"""A server and its tools, in the terminal and for programs."""
-
-from typing import Any
+"""A server and its tools in the terminal."""
 
 from rich.console import Console
 from rich.table import Table
@@ -28,24 +26,3 @@ def show(console: Console, offered: Offered, *, words: bool = False) -> None:
         last = one_line(offer.words) if words else ", ".join(offer.roles)
         table.add_row(one_line(offer.name), effect, state, Text(last, style="quiet"))
     console.print(table)
-
-
-def offered_json(offered: Offered) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        "server": offered.server.name,
-        "trouble": offered.trouble,
-        "fix": offered.fix,
-        "skipped": offered.skipped,
-        "waits": offered.waits,
-        "tools": [
-            {
-                "name": offer.name,
-                "effect": offer.effect.value if offer.effect else None,
-                "roles": list(offer.roles),
-                "state": offer.state,
-                "fingerprint": offer.fingerprint,
-            }
-            for offer in offered.offers
-        ],
-    }

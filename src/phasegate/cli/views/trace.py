@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.core import visible
-from phasegate.reports.trace import Approval, Gap, Kind, Node, Origin, Row, Source, Status, Step, Trace
+from phasegate.reports.trace import Approval, Gap, Kind, Node, Origin, Row, Source, Status, Step, TraceGraph
 
 STYLES = {
     Status.open: "quiet",
@@ -20,7 +20,7 @@ STYLES = {
 }
 
 
-def overview(trace: Trace, rows: Sequence[Row]) -> RenderableType:
+def overview(trace: TraceGraph, rows: Sequence[Row]) -> RenderableType:
     """Every requirement, then the decisions, the release and the gaps."""
     head = Text.assemble((trace.spec, "name"), (f"  run {trace.run}" if trace.run else "  no run yet", "quiet"))
     parts: list[RenderableType] = [head, Text(), _rows(rows), *_section("Evidence", _nodes(_test_runs(trace)))]
@@ -29,7 +29,7 @@ def overview(trace: Trace, rows: Sequence[Row]) -> RenderableType:
     return Group(*parts, *_section(f"Gaps: {len(trace.gaps) or 'none'}", _gaps(trace.gaps)))
 
 
-def walk(trace: Trace, node: Node) -> RenderableType:
+def walk(trace: TraceGraph, node: Node) -> RenderableType:
     """One thing, what it follows from and what follows from it; nearest first."""
     head = Text.assemble(
         (f"{node.kind} ", "quiet"), (node.id, "name"), (f"  {node.state}" if node.state else "", "wait")
@@ -65,7 +65,7 @@ def _rows(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
-def _test_runs(trace: Trace) -> list[Node]:
+def _test_runs(trace: TraceGraph) -> list[Node]:
     return [node for node in trace.of(Kind.evidence) if node.id.rpartition("/")[2] in ("tests-pass", "coverage")]
 
 
@@ -117,26 +117,23 @@ def _gaps(gaps: Sequence[Gap]) -> RenderableType | None:
 
 
 def _approval(each: Approval) -> Iterator[RenderableType]:
-    statement = each.decision.statement
-    ended = " revoked" if each.decision.revoked else " void, never used" if each.void else ""
-    void = Text(ended, "bad")
-    yield Text.assemble((statement.kind.value, "name"), f"  {each.gate.key}  ", (each.run.spec, "quiet"), void)
+    ended = " revoked" if each.revoked else " void, never used" if each.void else ""
+    yield Text.assemble((each.decision.value, "name"), f"  {each.gate}  ", (each.spec, "quiet"), Text(ended, "bad"))
     table = _grid()
-    table.add_row("at", f"{statement.at:%Y-%m-%d %H:%M:%S} UTC")
-    if statement.instead_of:
-        table.add_row("instead of", visible(statement.instead_of))
-    table.add_row("digest", Text(statement.digest, overflow="fold"))
-    table.add_row("tree", each.gate.tree)
-    for comment in statement.comments:
+    table.add_row("at", f"{each.at:%Y-%m-%d %H:%M:%S} UTC")
+    if each.instead_of:
+        table.add_row("instead of", visible(each.instead_of))
+    table.add_row("digest", Text(each.digest, overflow="fold"))
+    table.add_row("tree", each.tree)
+    for comment in each.comments:
         where = f"{comment.path}:{comment.line}: " if comment.path else ""
         table.add_row("comment", Text(visible(where + comment.text), overflow="fold"))
-    if statement.waiver:
-        waiver = statement.waiver
+    if waiver := each.waiver:
         text = f"{', '.join(waiver.rules)}; owner {waiver.owner}, until {waiver.expires}: {waiver.reason}"
         table.add_row("waiver", Text(visible(text), overflow="fold"))
     table.add_row("released", Text(each.released or "nothing of this", "good" if each.released else "quiet"))
-    for name, sha256 in each.files:
-        table.add_row("", Text(f"{name}  sha256 {sha256}", "quiet", overflow="fold"))
+    for file in each.files:
+        table.add_row("", Text(f"{file.name}  sha256 {file.sha256}", "quiet", overflow="fold"))
     yield Padding(table, (0, 0, 1, 2))
 
 

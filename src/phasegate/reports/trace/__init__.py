@@ -4,9 +4,22 @@ from phasegate.reports.trace.approvals import Approval, approvals_by
 from phasegate.reports.trace.build import trace
 from phasegate.reports.trace.collect import trace_of, trace_of_spec
 from phasegate.reports.trace.find import find
-from phasegate.reports.trace.model import Gap, Kind, Link, Node, Origin, Source, Step, Trace, walk_json
+from phasegate.reports.trace.model import (
+    Gap,
+    Kind,
+    Link,
+    Node,
+    Origin,
+    Row,
+    Source,
+    Status,
+    Step,
+    Trace,
+    TraceGraph,
+    Walk,
+)
 from phasegate.reports.trace.record import Passage, Record
-from phasegate.reports.trace.rows import Row, Status, requirement_rows
+from phasegate.reports.trace.rows import report, requirement_rows, walk
 
 __all__ = [
     "Approval",
@@ -22,11 +35,14 @@ __all__ = [
     "Status",
     "Step",
     "Trace",
+    "TraceGraph",
+    "Walk",
     "approvals_by",
     "find",
+    "report",
     "requirement_rows",
     "trace",
     "trace_of",
     "trace_of_spec",
-    "walk_json",
+    "walk",
 ]

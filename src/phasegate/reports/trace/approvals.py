@@ -1,48 +1,39 @@
 """What a person decided, and what was released of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run, RunStatus
+from phasegate.reports.decisions import SignedContent
+from phasegate.reports.report import Report, Timestamp
 from phasegate.reports.trace.record import in_order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Approval:
-    """One decision of one person."""
+class ReleasedFile(Report):
+    """One file of a release."""
 
-    run: Run
-    gate: GateRecord
-    decision: Decision
+    name: str
+    sha256: str
+
+
+class Approval(SignedContent):
+    """One decision of one person, or of `policy:NAME`, and the release that came of it."""
+
+    at: Timestamp
+    spec: str
+    commit: str
+    """The commit of the gate."""
+    key_id: str
+    """SHA-256 of the raw public key, in hexadecimal."""
+    void: bool
+    """Whether the decision was never used, because its gate was void."""
+    revoked: bool
     released: str
-    """The version that was released of exactly this; empty where none was."""
-    files: tuple[tuple[str, str], ...]
-    """Of that release: name and sha256."""
-
-    @property
-    def void(self) -> bool:
-        """Whether it was never used, as its gate was void."""
-        return self.gate.status is GateStatus.void
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        statement = self.decision.statement
-        return {
-            **statement.as_json(),
-            "at": statement.at.isoformat(),
-            "spec": self.run.spec,
-            "tree": self.gate.tree,
-            "commit": self.gate.commit,
-            "key_id": self.decision.key_id,
-            "void": self.void,
-            "revoked": self.decision.revoked,
-            "released": self.released,
-            "files": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
-        }
+    """The version released from exactly this tree; empty where none was."""
+    files: tuple[ReleasedFile, ...]
+    """The files of that release."""
 
 
 async def approvals_by(app: App, by: str, on: date | None = None) -> list[Approval]:
@@ -57,16 +48,16 @@ async def approvals_by(app: App, by: str, on: date | None = None) -> list[Approv
         UsageError: nobody of that name is listed or has decided; the fix says who has.
     """
     found = [each for run in reversed(await app.ledger.runs()) for each in await _of(app, run)]
-    names = {each.decision.statement.by for each in found} | set(app.config.people())
+    names = {each.by for each in found} | set(app.config.people())
     if by not in names:
         known = ", ".join(sorted(names)) or "nobody yet"
         raise UsageError(f"nobody named '{by}' is listed or has decided", fix=f"those who are: {known}")
-    mine = [each for each in found if each.decision.statement.by == by]
-    return sorted((each for each in mine if on in (None, _day(each))), key=lambda each: each.decision.statement.at)
+    mine = [each for each in found if each.by == by]
+    return sorted((each for each in mine if on in (None, _day(each))), key=lambda each: each.at)
 
 
 def _day(approval: Approval) -> date:
-    return approval.decision.statement.at.astimezone(UTC).date()
+    return approval.at.astimezone(UTC).date()
 
 
 async def _of(app: App, run: Run) -> list[Approval]:
@@ -84,10 +75,16 @@ def _approval(run: Run, gate: GateRecord, decision: Decision, events: Sequence[E
     passes = decision.statement.kind.passes and not decision.revoked
     held = passes and gate.status is GateStatus.decided
     published = next((e.body for e in events if e.place[-1] == "publish"), {}) if held else {}
-    return Approval(
-        run=run,
-        gate=gate,
-        decision=decision,
-        released=str(published.get("version", "")),
-        files=tuple(sorted(published.get("files", {}).items())),
-    )
+    found = {
+        **decision.statement.as_json(),
+        "at": decision.statement.at,
+        "spec": run.spec,
+        "tree": gate.tree,
+        "commit": gate.commit,
+        "key_id": decision.key_id,
+        "void": gate.status is GateStatus.void,
+        "revoked": decision.revoked,
+        "released": str(published.get("version", "")),
+        "files": [ReleasedFile(name=name, sha256=sha) for name, sha in sorted(published.get("files", {}).items())],
+    }
+    return Approval.model_validate(found)

@@ -9,11 +9,11 @@ from phasegate.app.here import Folder
 from phasegate.authors import Facts
 from phasegate.ledger import Decision, Event, GateRecord, Run
 from phasegate.reports.trace.build import trace
-from phasegate.reports.trace.model import Trace
+from phasegate.reports.trace.model import TraceGraph
 from phasegate.reports.trace.record import Passage, Record, in_order
 
 
-async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
+async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> TraceGraph:
     """The trace of a run.
 
     Args:
@@ -39,7 +39,7 @@ async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> Trace:
     return await asyncio.to_thread(trace, record)  # a tenth of a second, of which others need not wait
 
 
-def trace_of_spec(app: App, place: str) -> Trace:
+def trace_of_spec(app: App, place: str) -> TraceGraph:
     """The trace of a spec that no run has taken, as it lies in the working directory.
 
     Args:

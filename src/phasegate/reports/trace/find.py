@@ -3,10 +3,10 @@
 import difflib
 
 from phasegate.core import UsageError
-from phasegate.reports.trace.model import Node, Trace
+from phasegate.reports.trace.model import Node, TraceGraph
 
 
-def find(trace: Trace, name: str) -> list[Node]:
+def find(trace: TraceGraph, name: str) -> list[Node]:
     """The node of that id; else those whose last part it is: a test's or function's name, a file's, a gate's.
 
     Raises:
@@ -30,7 +30,7 @@ def _names(node: Node) -> set[str]:
     return parts if "::" in whole else {*parts, whole.partition("/")[2]}
 
 
-def _near(trace: Trace, wanted: str) -> str:
+def _near(trace: TraceGraph, wanted: str) -> str:
     known = {name: node.id for node in trace.nodes.values() for name in sorted(_names(node)) if name}
     close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
     if close:

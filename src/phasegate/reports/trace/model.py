@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+
+from phasegate.reports.report import Report
 
 
 class Kind(StrEnum):
@@ -36,8 +37,7 @@ class Source(StrEnum):
     wheel = "wheel"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
+class Origin(Report):
     """The place that says so."""
 
     source: Source
@@ -48,8 +48,7 @@ class Origin:
         return self.where if self.source is Source.file else f"{self.source} {self.where}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(Report):
     """One thing that can be traced."""
 
     id: str
@@ -61,8 +60,7 @@ class Node:
     """What has become of it: `planned`, `failed`, `approve`, `open` and so on; empty where there is nothing to say."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(Report):
     """One step towards the release."""
 
     source: str
@@ -72,8 +70,7 @@ class Link:
     origin: Origin
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gap:
+class Gap(Report):
     """A link that should be there and is not."""
 
     node: str
@@ -82,7 +79,41 @@ class Gap:
     text: str
 
 
-class Step(NamedTuple):
+class Status(StrEnum):
+    """How far a requirement has come."""
+
+    open = "open"
+    """Nothing tests it, and no test is written yet."""
+    planned = "planned"
+    untested = "untested"
+    """Tests are written, but a criterion of it has none, or it has no criterion."""
+    written = "written"
+    """Each criterion has a test; no run of the tests is on record."""
+    failing = "failing"
+    passed = "passed"
+
+
+class Row(Report):
+    """One requirement."""
+
+    requirement: str
+    text: str
+    where: str
+    """`path:line` of the spec."""
+    criteria: tuple[str, ...]
+    tasks: tuple[str, ...]
+    code: tuple[str, ...]
+    """Functions that name it or a criterion of it, as `path::name`."""
+    tests: tuple[str, ...]
+    """As `path::name`, written or planned."""
+    evidence: tuple[str, ...]
+    """What the last run of the tests said."""
+    status: Status
+    gaps: tuple[str, ...]
+    """What is missing, in words; empty where nothing is."""
+
+
+class Step(Report):
     """A node met on a walk, and the link by which it was met."""
 
     node: Node
@@ -90,8 +121,30 @@ class Step(NamedTuple):
     depth: int
 
 
+class Trace(Report):
+    """The trace of a run, or of a spec that no run has taken yet."""
+
+    spec: str
+    run: str
+    """Empty where no run has taken the spec yet."""
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    gaps: tuple[Gap, ...]
+    requirements: tuple[Row, ...]
+    """One row per functional requirement, in the order of the spec."""
+
+
+class Walk(Report):
+    """One node with everything that it follows from and that follows from it, nearest first."""
+
+    node: Node
+    follows_from: tuple[Step, ...]
+    leads_to: tuple[Step, ...]
+    gaps: tuple[Gap, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Trace:
+class TraceGraph:
     """All of one run, or of a spec that has none yet."""
 
     spec: str
@@ -135,42 +188,8 @@ class Trace:
                 if far(link) not in met:
                     met.add(far(link))
                     waiting.append((far(link), depth + 1))
-                    steps.append(Step(self.nodes[far(link)], link, depth + 1))
+                    steps.append(Step(node=self.nodes[far(link)], link=link, depth=depth + 1))
         return steps
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, for programs."""
-        return {
-            "spec": self.spec,
-            "run": self.run,
-            "nodes": [node_json(node) for node in self.nodes.values()],
-            "links": [link_json(link) for link in self.links],
-            "gaps": [vars(gap) for gap in self.gaps],
-        }
-
-
-def node_json(node: Node) -> dict[str, Any]:
-    """A node for programs."""
-    return {**vars(node), "kind": node.kind.value, "origin": vars(node.origin)}
-
-
-def link_json(link: Link) -> dict[str, Any]:
-    """A link for programs."""
-    return {**vars(link), "origin": vars(link.origin)}
-
-
-def walk_json(trace: Trace, node: Node) -> dict[str, Any]:
-    """A node with everything that it follows from, and that follows from it, for programs."""
-    return {
-        "node": node_json(node),
-        "follows_from": [_step_json(step) for step in trace.back(node.id)],
-        "leads_to": [_step_json(step) for step in trace.onward(node.id)],
-        "gaps": [vars(gap) for gap in trace.gaps if gap.node == node.id],
-    }
-
-
-def _step_json(step: Step) -> dict[str, Any]:
-    return {"node": node_json(step.node), "link": link_json(step.link), "depth": step.depth}
 
 
 def _by(rows: Iterable[tuple[str, Link]]) -> dict[str, list[Link]]:

@@ -1,60 +1,40 @@
 """A trace as a table: one row for each requirement, as a manager reads it at a gate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 from phasegate.reports.trace.gaps import of
-from phasegate.reports.trace.model import Kind, Node, Trace
+from phasegate.reports.trace.model import Kind, Node, Row, Status, Trace, TraceGraph, Walk
 from phasegate.reports.trace.of_run import TESTS
 
 
-class Status(StrEnum):
-    """How far a requirement has come."""
-
-    open = "open"
-    """Nothing tests it, and no test is written yet."""
-    planned = "planned"
-    untested = "untested"
-    """Tests are written, but a criterion of it has none, or it has no criterion."""
-    written = "written"
-    """Each criterion has a test; no run of the tests is on record."""
-    failing = "failing"
-    passed = "passed"
+def report(trace: TraceGraph) -> Trace:
+    """Return the whole trace with its requirement rows."""
+    return Trace(
+        spec=trace.spec,
+        run=trace.run,
+        nodes=tuple(trace.nodes.values()),
+        links=trace.links,
+        gaps=trace.gaps,
+        requirements=tuple(requirement_rows(trace)),
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One requirement."""
-
-    requirement: str
-    text: str
-    where: str
-    """`path:line` of the spec."""
-    criteria: tuple[str, ...]
-    tasks: tuple[str, ...]
-    code: tuple[str, ...]
-    """Functions that name it or a criterion of it, as `path::name`."""
-    tests: tuple[str, ...]
-    """As `path::name`, written or planned."""
-    evidence: tuple[str, ...]
-    """What the last run of the tests said."""
-    status: Status
-    gaps: tuple[str, ...]
-    """What is missing, in words; empty where nothing is."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The row for programs."""
-        return {**vars(self), "status": self.status.value}
+def walk(trace: TraceGraph, node: Node) -> Walk:
+    """Return a node with all that it follows from and leads to."""
+    return Walk(
+        node=node,
+        follows_from=tuple(trace.back(node.id)),
+        leads_to=tuple(trace.onward(node.id)),
+        gaps=tuple(gap for gap in trace.gaps if gap.node == node.id),
+    )
 
 
-def requirement_rows(trace: Trace) -> list[Row]:
+def requirement_rows(trace: TraceGraph) -> list[Row]:
     """Every functional requirement with what was made of it, in the spec's order."""
     return [_row(trace, node) for node in trace.of(Kind.requirement)]
 
 
-def _row(trace: Trace, node: Node) -> Row:
+def _row(trace: TraceGraph, node: Node) -> Row:
     criteria = trace.next(node.id, Kind.criterion)
     group = [node, *criteria]
     tests = [test for test in _near(trace, group, Kind.test) if "::" in test.id]
@@ -73,7 +53,7 @@ def _row(trace: Trace, node: Node) -> Row:
     )
 
 
-def _near(trace: Trace, group: Sequence[Node], kind: Kind) -> list[Node]:
+def _near(trace: TraceGraph, group: Sequence[Node], kind: Kind) -> list[Node]:
     found = {near.id: near for node in group for near in trace.next(node.id, kind)}
     return sorted(found.values(), key=lambda each: list(trace.nodes).index(each.id))
 
@@ -82,11 +62,13 @@ def _ids(nodes: Sequence[Node]) -> tuple[str, ...]:
     return tuple(node.id for node in nodes)
 
 
-def _test_runs(trace: Trace) -> list[Node]:
+def _test_runs(trace: TraceGraph) -> list[Node]:
     return [node for node in trace.of(Kind.evidence) if node.id.endswith(f"/{TESTS}")][-1:]
 
 
-def _status(trace: Trace, node: Node, criteria: Sequence[Node], tests: Sequence[Node], said: Sequence[Node]) -> Status:
+def _status(
+    trace: TraceGraph, node: Node, criteria: Sequence[Node], tests: Sequence[Node], said: Sequence[Node]
+) -> Status:
     written = [test for test in trace.of(Kind.test) if "::" in test.id and test.state != "planned"]
     shown = tests if not criteria else [c for c in criteria if trace.next(c.id, Kind.test)]
     whole = bool(tests) and len(shown) >= len(criteria)

@@ -6,9 +6,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from phasegate.app.cursor import part
+from phasegate.app.standing import attended
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
-from phasegate.reports.gate import view_gate
+from phasegate.reports.decisions import Receipt
+from phasegate.reports.findings import Finding
+from phasegate.reports.gate import Gate, view_gate
+from phasegate.reports.inbox import WaitingGate
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
@@ -21,24 +25,24 @@ router = APIRouter(tags=["gates"])
 _GATE = "/gates/{run}/{phase}/{attempt}"
 
 
-@router.get("/gates", response_model=models.Listing[models.WaitingGate])
+@router.get("/gates", response_model=models.Listing[WaitingGate])
 async def gates(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Gates that wait for a decision, the oldest first."""
     found = sorted(await parts.app.ledger.gates(status=GateStatus.open), key=_place)
     shown, following = part(found, _place, after, limit)
-    return {"items": [(await parts.inbox.look(gate)).as_json() for gate in shown], "next": following}
+    return {"items": [(await parts.inbox.look(gate)).report() for gate in shown], "next": following}
 
 
-@router.get(_GATE, response_model=models.Gate)
+@router.get(_GATE, response_model=Gate)
 async def one(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
     """Everything that a decision needs."""
-    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).as_json()
+    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).report()
 
 
-@router.get(f"{_GATE}/findings", response_model=list[models.Finding])
+@router.get(f"{_GATE}/findings", response_model=list[Finding])
 async def findings(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
     """What checks and reviewers object to."""
-    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).as_json()["findings"]
+    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).report().findings
 
 
 @router.post(f"{_GATE}/statement", response_model=models.ToSign)
@@ -60,7 +64,7 @@ async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts
 @router.post(
     f"{_GATE}/decisions",
     status_code=201,
-    response_model=models.Receipt,
+    response_model=Receipt,
     responses={409: {"model": models.Problem, "description": "decided already, void, expired, or other bytes now"}},
 )
 async def decide(run: str, phase: str, attempt: int, signed: models.Signed, parts: Served, token: Decides) -> Any:
@@ -71,7 +75,7 @@ async def decide(run: str, phase: str, attempt: int, signed: models.Signed, part
     who = credentials(token, given_at(body.token))
     made = _statement(parts, gate, body)
     taken = await deciding.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
-    return {**taken.statement.as_json(), "key_id": taken.key_id}
+    return Receipt.given(taken, attended=await attended(parts.app))
 
 
 def _statement(parts: Parts, gate: GateRecord, body: models.Statement) -> Statement:

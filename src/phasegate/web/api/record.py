@@ -5,17 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from phasegate.reports.trace import approvals_by
-from phasegate.web.api import models
+from phasegate.reports.trace import Approval, approvals_by
 from phasegate.web.api.bearer import Reads
 from phasegate.web.parts import Served
 
 router = APIRouter(tags=["record"])
 
 
-@router.get("/audit", response_model=list[models.Approval])
+@router.get("/audit", response_model=list[Approval])
 async def audit(
     parts: Served, token: Reads, by: Annotated[str, Query(min_length=1, max_length=200)], on: date | None = None
 ) -> Any:
     """What a person, or `policy:NAME`, decided; on that day (UTC), where one is given."""
-    return [approval.as_json() for approval in await approvals_by(parts.app, by, on)]
+    return await approvals_by(parts.app, by, on)

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
+from phasegate import ledger
 from phasegate.app.cursor import part
 from phasegate.app.standing import attended
 from phasegate.core import canonical
-from phasegate.ledger import Run
-from phasegate.reports.backlog import Backlog
-from phasegate.reports.run import event_json, run_json, whole_run_json
-from phasegate.reports.trace import trace_of
+from phasegate.reports.backlog import Backlog, BacklogItem
+from phasegate.reports.run import Event, Run, WholeRun, whole_run
+from phasegate.reports.trace import Trace, report, trace_of
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
 from phasegate.web.api.cursor import After, Limit
@@ -24,47 +24,47 @@ router = APIRouter(tags=["runs"])
 AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
 
 
-@router.get("/specs", response_model=models.Listing[models.Spec])
+@router.get("/specs", response_model=models.Listing[BacklogItem])
 async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Specs that no run has taken yet, in the manager's order."""
     backlog = Backlog(parts.app)
     shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
-    return {"items": [(await backlog.look(spec)).as_json() for _, spec in shown], "next": following}
+    return {"items": [await backlog.look(spec) for _, spec in shown], "next": following}
 
 
-@router.get("/runs", response_model=models.Listing[models.Run])
+@router.get("/runs", response_model=models.Listing[Run])
 async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Runs, the newest first."""
     shown, following = part(await parts.app.ledger.runs(), _place, after, limit)
     lives = await attended(parts.app)
-    return {"items": [run_json(run, attended=lives) for run in shown], "next": following}
+    return {"items": [Run.of(run, attended=lives) for run in shown], "next": following}
 
 
-@router.post("/runs", status_code=201, response_model=models.Run)
+@router.post("/runs", status_code=201, response_model=Run)
 async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
     begun = await Backlog(parts.app).begin(wish.spec, by=token.account or token.name)
-    return run_json(begun, attended=await attended(parts.app))
+    return Run.of(begun, attended=await attended(parts.app))
 
 
-@router.get("/runs/{run}", response_model=models.WholeRun)
+@router.get("/runs/{run}", response_model=WholeRun)
 async def one(run: str, parts: Served, token: Reads) -> Any:
     """A run with its phases, and with what it made."""
-    return await whole_run_json(parts.app, await parts.run(run))
+    return await whole_run(parts.app, await parts.run(run))
 
 
-@router.get("/runs/{run}/events", response_model=models.Listing[models.Event])
+@router.get("/runs/{run}/events", response_model=models.Listing[Event])
 async def events(run: str, parts: Served, token: Reads, after: AfterEvent = 0, limit: Limit = 50) -> Any:
     """What happened, in order, from the event after that number."""
     found = await parts.app.ledger.events((await parts.run(run)).id, after)
     following = str(found[limit - 1].seq) if len(found) > limit else None
-    return {"items": [event_json(event) for event in found[:limit]], "next": following}
+    return {"items": [Event.of(event) for event in found[:limit]], "next": following}
 
 
-@router.get("/runs/{run}/trace", response_model=models.Trace)
+@router.get("/runs/{run}/trace", response_model=Trace)
 async def trace(run: str, parts: Served, token: Reads) -> Any:
     """From requirements to what was released of them."""
-    return (await trace_of(parts.app, await parts.run(run))).as_json()
+    return report(await trace_of(parts.app, await parts.run(run)))
 
 
 @router.get("/runs/{run}/stream", response_class=StreamingResponse)
@@ -79,12 +79,12 @@ async def _frames(parts: Parts, run_id: str, seen: int, secret: str) -> AsyncIte
         run = await parts.app.ledger.run(run_id)
         for event in await parts.app.ledger.events(run_id, seen):
             seen = event.seq
-            yield frame(event.kind, canonical(event_json(event)).decode(), event.seq)
+            yield frame(event.kind, canonical(Event.of(event).plain()).decode(), event.seq)
         if run.status.ended:
             break
         await asyncio.sleep(POLL_SECONDS)
     yield frame("ended", "{}")
 
 
-def _place(run: Run) -> tuple[int | str, ...]:
+def _place(run: ledger.Run) -> tuple[int | str, ...]:
     return -int(run.started_at.timestamp()), run.id

@@ -6,9 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from phasegate.app.standing import attended
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
-from phasegate.reports.delegations import delegation_json, drawn_up, standing
+from phasegate.reports.decisions import Delegation as DelegationReport
+from phasegate.reports.decisions import Ended, Revoked
+from phasegate.reports.delegations import drawn_up, standing
 from phasegate.web import deciding
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
@@ -30,7 +33,7 @@ async def revocation_statement(run: str, phase: str, attempt: int, parts: Served
     return _to_sign({"gate": str(made.gate), "by": made.by, "at": _seconds(made.at)}, made.encoded())
 
 
-@router.post(_REVOCATION, status_code=201, response_model=models.Revoked, tags=["gates"], responses=_TAKEN)
+@router.post(_REVOCATION, status_code=201, response_model=Revoked, tags=["gates"], responses=_TAKEN)
 async def revoke(
     run: str, phase: str, attempt: int, signed: models.SignedRevocation, parts: Served, token: Decides
 ) -> Any:
@@ -41,13 +44,13 @@ async def revoke(
     at = deciding.moment(body.at)
     made = Revocation(gate=gate.key, by=body.by, at=at)
     await deciding.take_back_signed(parts, made, _signature(signed), credentials(token, at))
-    return {**body.model_dump(), "key_id": signed.key_id}
+    return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await attended(parts.app))
 
 
-@router.get("/delegations", response_model=list[models.Delegation], tags=["delegations"])
+@router.get("/delegations", response_model=list[DelegationReport], tags=["delegations"])
 async def delegations(parts: Served, token: Reads) -> Any:
     """Who decides for whom, now or later; the first to end first."""
-    return [delegation_json(given) for given in await standing(parts.app)]
+    return [DelegationReport.of(given) for given in await standing(parts.app)]
 
 
 @router.post("/delegations/statement", response_model=models.ToSign, tags=["delegations"])
@@ -55,10 +58,10 @@ async def delegation_statement(wish: models.Delegate, parts: Served, token: Deci
     """The bytes that the token's owner has to sign to have another manager decide for them; nothing is delegated."""
     made = drawn_up(parts.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
     at = parts.app.clock.now()
-    return _to_sign({**delegation_json(made), "at": _seconds(at)}, _at(made, at).encoded())
+    return _to_sign({**DelegationReport.of(made).plain(), "at": _seconds(at)}, _at(made, at).encoded())
 
 
-@router.post("/delegations", status_code=201, response_model=models.Delegation, tags=["delegations"], responses=_TAKEN)
+@router.post("/delegations", status_code=201, response_model=DelegationReport, tags=["delegations"], responses=_TAKEN)
 async def delegate(signed: models.SignedDelegation, parts: Served, token: Decides) -> Any:
     """Has another manager decide for the token's owner; a statement counts once, and for five minutes."""
     body = signed.statement
@@ -71,7 +74,7 @@ async def delegate(signed: models.SignedDelegation, parts: Served, token: Decide
         at=deciding.moment(body.at),
     )
     await deciding.give_signed(parts, made, _signature(signed), credentials(token, deciding.moment(body.at)))
-    return delegation_json(made)
+    return DelegationReport.of(made)
 
 
 @router.post("/delegations/end/statement", response_model=models.ToSign, tags=["delegations"])
@@ -82,12 +85,12 @@ async def end_statement(wish: models.End, parts: Served, token: Decides) -> Any:
     return _to_sign({"by": by, "to": wish.to, "at": _seconds(at)}, made.encoded())
 
 
-@router.post("/delegations/end", response_model=models.Ended, tags=["delegations"], responses=_TAKEN)
+@router.post("/delegations/end", response_model=Ended, tags=["delegations"], responses=_TAKEN)
 async def end(signed: models.SignedEnd, parts: Served, token: Decides) -> Any:
     """Ends all that the token's owner delegated to another."""
     body, at = signed.statement, deciding.moment(signed.statement.at)
     ended = await deciding.end_signed(parts, (body.by, body.to, at), _signature(signed), credentials(token, at))
-    return {"by": body.by, "to": body.to, "ended": ended}
+    return Ended(by=body.by, to=body.to, ended=ended)
 
 
 def _at(given: Delegation, at: datetime) -> Delegation:

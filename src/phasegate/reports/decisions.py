@@ -1,0 +1,131 @@
+"""What people decided, took back and delegated, as reports."""
+
+from typing import Self
+
+from pydantic import Field
+
+from phasegate import ledger
+from phasegate.ledger import DecisionKind
+from phasegate.reports.report import Report, Timestamp
+
+
+class DecisionComment(Report):
+    """One change that a manager asked for."""
+
+    text: str
+    path: str = ""
+    """Empty where the comment is about the whole gate."""
+    line: int = 0
+    """From 1; 0 where the comment is about the whole file."""
+
+
+class DecisionWaiver(Report):
+    """An exception from findings that block."""
+
+    rules: tuple[str, ...]
+    """`check/rule` of each waived finding."""
+    owner: str
+    reason: str
+    expires: str
+    """A date, `YYYY-MM-DD`."""
+
+
+class SignedContent(Report):
+    """The content of a signed decision, without its time."""
+
+    gate: str
+    """`RUN/PHASE/ATTEMPT`."""
+    digest: str
+    """The gate's digest, as the manager saw it."""
+    decision: DecisionKind
+    by: str
+    """The manager's name, or `policy:NAME`."""
+    tree: str = ""
+    """Hash of the gate's tree."""
+    token: str = ""
+    """The one-time token, used by this decision."""
+    instead_of: str = ""
+    """The approver who delegated; empty for a decision in one's own right."""
+    comments: tuple[DecisionComment, ...] = ()
+    waiver: DecisionWaiver | None = None
+
+
+class Decision(SignedContent):
+    """A decision as it was signed."""
+
+    at: int
+    """Seconds since 1970."""
+
+    @classmethod
+    def of(cls, decision: ledger.Decision) -> Self:
+        """Return the report of a recorded decision."""
+        return cls.model_validate(decision.statement.as_json())
+
+
+class Receipt(Decision):
+    """A recorded decision, as its manager is told of it."""
+
+    key_id: str
+    """SHA-256 of the raw public key, in hexadecimal."""
+    attended: bool
+    """Whether a worker lives, which goes on with the run."""
+
+    @classmethod
+    def given(cls, decision: ledger.Decision, *, attended: bool) -> Self:
+        """Return the receipt for a decision that was recorded just now."""
+        return cls.model_validate({**decision.statement.as_json(), "key_id": decision.key_id, "attended": attended})
+
+
+class Said(Report):
+    """A decision at a gate that was not taken back, in short."""
+
+    by: str
+    instead_of: str
+    """The approver who delegated; empty for a decision in one's own right."""
+    decision: DecisionKind
+    at: Timestamp
+
+    @classmethod
+    def of(cls, decision: ledger.Decision) -> Self:
+        """Return the report of a decision at a gate."""
+        said = decision.statement
+        return cls(by=said.by, instead_of=said.instead_of, decision=said.kind, at=said.at)
+
+
+class Revoked(Report):
+    """A decision that its manager took back."""
+
+    gate: str
+    by: str
+    at: int
+    """Seconds since 1970."""
+    key_id: str
+    """SHA-256 of the raw public key, in hexadecimal."""
+    attended: bool
+    """Whether a worker lives, which opens the gate anew."""
+
+
+class Delegation(Report):
+    """Who decides for whom; the window is in seconds since 1970."""
+
+    by: str
+    """The approver who delegates."""
+    to: str
+    begins: int = Field(alias="from")
+    until: int
+    gates: tuple[str, ...]
+    """Ids of phases; empty: all."""
+
+    @classmethod
+    def of(cls, given: ledger.Delegation) -> Self:
+        """Return the report of a delegation."""
+        window = {"from": int(given.begins.timestamp()), "until": int(given.ends.timestamp())}
+        return cls.model_validate({"by": given.by, "to": given.to, "gates": given.gates, **window})
+
+
+class Ended(Report):
+    """How many delegations ended."""
+
+    by: str
+    to: str
+    ended: int
