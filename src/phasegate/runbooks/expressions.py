@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ NAMES = ("_account", "_region", "_now", "_params", "_items", "_ids")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMPARATORS = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _PROJECTIONS = {"projection", "filter_projection", "value_projection", "flatten"}
+# Node types that bind less than a suffix does.
 _LOOSE = {"or_expression", "and_expression", "comparator", "pipe", "not_expression", "expref"}
 
 
@@ -68,38 +69,32 @@ def names(text: str) -> set[str]:
     return fields(parse(text))
 
 
+class Visitor:
+    """Dispatch over syntax trees: a node of type `field` goes to the method `_field`, if there is one."""
+
+    def visit(self, node: Node, *context: Any) -> Any:
+        """Return the result of the method for the node's type, or of `_other`."""
+        return getattr(self, f"_{node['type']}", self._other)(node, *context)
+
+    def _other(self, node: Node, *context: Any) -> Any:
+        return None
+
+
 def unparse(node: Node) -> str:
     """Write a syntax tree as text that parses to the same tree.
 
     >>> unparse(parse("a[?b=='x'].c | [0]"))
     "a[?b == 'x'].c | [0]"
     """
-    return _WRITERS[node["type"]](node)
-
-
-def _field(node: Node) -> str:
-    return _key(node["value"])
+    return str(_WRITER.visit(node))
 
 
 def _key(name: str) -> str:
     return name if _WORD.fullmatch(name) else json.dumps(name)
 
 
-def _literal(node: Node) -> str:
-    value = node["value"]
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if "\\" not in value else _json(value)
-    return _json(value)
-
-
 def _json(value: Any) -> str:
     return "`" + json.dumps(value).replace("`", "\\`") + "`"
-
-
-def _operand(node: Node) -> str:
-    """A side of `.`, `[` or `!`: what binds less, and what would go on projecting, stands in parentheses."""
-    text = unparse(node)
-    return f"({text})" if node["type"] in _PROJECTIONS | _LOOSE or _projects(node) else text
 
 
 def _projects(node: Node) -> bool:
@@ -109,20 +104,10 @@ def _projects(node: Node) -> bool:
     return False
 
 
-def _follow(left: str, right: str) -> str:
-    if not left or right.startswith("["):
-        return left + right
-    return f"{left}.{right}" if right else left
-
-
-def _subexpression(node: Node) -> str:
-    first, *others = node["children"]
-    return ".".join([_operand(first), *(unparse(other) for other in others)])
-
-
-def _index_expression(node: Node) -> str:
-    first, *others = node["children"]
-    return _base(first) + "".join(unparse(other) for other in others)
+def _operand(node: Node) -> str:
+    """Write a side of `.`, `[` or `!`, in parentheses if it binds less or would go on projecting."""
+    text = unparse(node)
+    return f"({text})" if node["type"] in _PROJECTIONS | _LOOSE or _projects(node) else text
 
 
 def _base(node: Node) -> str:
@@ -132,125 +117,99 @@ def _base(node: Node) -> str:
     return f"({unparse(node)})" if node["type"] == "subexpression" else _operand(node)
 
 
-def _index(node: Node) -> str:
-    return f"[{node['value']}]"
-
-
-def _slice(node: Node) -> str:
-    begin, end, step = ("" if part is None else str(part) for part in node["children"])
-    return f"[{begin}:{end}:{step}]" if step else f"[{begin}:{end}]"
-
-
-def _projection(node: Node) -> str:
-    left, right = node["children"]
-    if left["type"] == "flatten" or _is_slice(left):
-        return _tail(unparse(left), right)
-    return _tail(f"{_base(left)}[*]", right)
-
-
-def _is_slice(node: Node) -> bool:
-    return bool(node["type"] == "index_expression" and node["children"][-1]["type"] == "slice")
-
-
-def _flatten(node: Node) -> str:
-    (base,) = node["children"]
-    if base["type"] == "identity":
-        return "[]"
-    text = unparse(base)
-    return f"({text})[]" if base["type"] in _LOOSE else f"{text}[]"
-
-
-def _filter_projection(node: Node) -> str:
-    left, right, condition = node["children"]
-    base = "" if left["type"] == "identity" else _operand(left)
-    return _tail(f"{base}[?{unparse(condition)}]", right)
-
-
-def _value_projection(node: Node) -> str:
-    left, right = node["children"]
-    return _tail(f"{_base(left)}.*" if left["type"] != "identity" else "*", right)
-
-
 def _tail(head: str, right: Node) -> str:
-    return _follow(head, "" if right["type"] == "identity" else unparse(right))
+    """Write what a projection takes of each element."""
+    text = "" if right["type"] == "identity" else unparse(right)
+    return f"{head}.{text}" if head and text and not text.startswith("[") else head + text
 
 
-def _call(node: Node) -> str:
-    return f"{node['value']}({', '.join(unparse(child) for child in node['children'])})"
-
-
-def _binary(sign: str, looser: set[str]) -> Callable[[Node], str]:
-    def write(node: Node) -> str:
-        sides = (f"({unparse(side)})" if side["type"] in looser else unparse(side) for side in node["children"])
-        return f" {sign} ".join(sides)
-
-    return write
-
-
-def _comparator(node: Node) -> str:
-    return _binary(_COMPARATORS[node["value"]], _LOOSE - {"not_expression", "expref"})(node)
-
-
-def _and(node: Node) -> str:
-    return (
-        _binary("&&", {"or_expression", "pipe", "and_expression"})(node) if _right_nested(node) else _chain(node, "&&")
-    )
-
-
-def _or(node: Node) -> str:
-    return _binary("||", {"pipe", "or_expression"})(node) if _right_nested(node) else _chain(node, "||")
-
-
-def _right_nested(node: Node) -> bool:
-    return bool(node["children"][1]["type"] == node["type"])
-
-
-def _chain(node: Node, sign: str) -> str:
-    looser = {"pipe", "or_expression"} if sign == "&&" else {"pipe"}
-    return _binary(sign, looser)(node)
-
-
-def _not(node: Node) -> str:
-    (child,) = node["children"]
-    text = unparse(child)
-    return f"!{text}" if child["type"] in ("field", "function_expression", "current", "literal") else f"!({text})"
-
-
-def _pipe(node: Node) -> str:
+def _binary(sign: str, node: Node, looser: set[str]) -> str:
     left, right = node["children"]
-    return f"{unparse(left)} | {f'({unparse(right)})' if right['type'] == 'pipe' else unparse(right)}"
+    # A right side of the same kind was in parentheses: without them it would group to the left.
+    nested = {node["type"]} if right["type"] == node["type"] else set[str]()
+    sides = (f"({unparse(side)})" if side["type"] in looser | nested else unparse(side) for side in (left, right))
+    return f" {sign} ".join(sides)
 
 
-def _multi_list(node: Node) -> str:
-    return f"[{', '.join(unparse(child) for child in node['children'])}]"
+class _Writer(Visitor):
+    def _field(self, node: Node) -> str:
+        return _key(node["value"])
+
+    def _literal(self, node: Node) -> str:
+        value = node["value"]
+        if isinstance(value, str) and "\\" not in value:
+            return "'" + value.replace("'", "\\'") + "'"
+        return _json(value)
+
+    def _current(self, node: Node) -> str:
+        return "@"
+
+    _identity = _current
+
+    def _subexpression(self, node: Node) -> str:
+        first, *others = node["children"]
+        return ".".join([_operand(first), *map(unparse, others)])
+
+    def _index_expression(self, node: Node) -> str:
+        first, *others = node["children"]
+        return _base(first) + "".join(map(unparse, others))
+
+    def _index(self, node: Node) -> str:
+        return f"[{node['value']}]"
+
+    def _slice(self, node: Node) -> str:
+        begin, end, step = ("" if part is None else str(part) for part in node["children"])
+        return f"[{begin}:{end}:{step}]" if step else f"[{begin}:{end}]"
+
+    def _projection(self, node: Node) -> str:
+        left, right = node["children"]
+        is_slice = left["type"] == "index_expression" and left["children"][-1]["type"] == "slice"
+        return _tail(unparse(left) if left["type"] == "flatten" or is_slice else f"{_base(left)}[*]", right)
+
+    def _flatten(self, node: Node) -> str:
+        (base,) = node["children"]
+        text = "" if base["type"] == "identity" else unparse(base)
+        return f"({text})[]" if base["type"] in _LOOSE else f"{text}[]"
+
+    def _filter_projection(self, node: Node) -> str:
+        left, right, condition = node["children"]
+        base = "" if left["type"] == "identity" else _operand(left)
+        return _tail(f"{base}[?{unparse(condition)}]", right)
+
+    def _value_projection(self, node: Node) -> str:
+        left, right = node["children"]
+        return _tail("*" if left["type"] == "identity" else f"{_base(left)}.*", right)
+
+    def _function_expression(self, node: Node) -> str:
+        return f"{node['value']}({', '.join(map(unparse, node['children']))})"
+
+    def _comparator(self, node: Node) -> str:
+        return _binary(_COMPARATORS[node["value"]], node, _LOOSE - {"not_expression", "expref"})
+
+    def _and_expression(self, node: Node) -> str:
+        return _binary("&&", node, {"pipe", "or_expression"})
+
+    def _or_expression(self, node: Node) -> str:
+        return _binary("||", node, {"pipe"})
+
+    def _not_expression(self, node: Node) -> str:
+        (child,) = node["children"]
+        text = unparse(child)
+        return f"!{text}" if child["type"] in ("field", "function_expression", "current", "literal") else f"!({text})"
+
+    def _pipe(self, node: Node) -> str:
+        left, right = node["children"]
+        return f"{unparse(left)} | {f'({unparse(right)})' if right['type'] == 'pipe' else unparse(right)}"
+
+    def _multi_select_list(self, node: Node) -> str:
+        return f"[{', '.join(map(unparse, node['children']))}]"
+
+    def _multi_select_dict(self, node: Node) -> str:
+        entries = (f"{_key(child['value'])}: {unparse(child['children'][0])}" for child in node["children"])
+        return f"{{{', '.join(entries)}}}"
+
+    def _expref(self, node: Node) -> str:
+        return f"&{_operand(node['children'][0])}"
 
 
-def _multi_dict(node: Node) -> str:
-    return (
-        "{" + ", ".join(f"{_key(child['value'])}: {unparse(child['children'][0])}" for child in node["children"]) + "}"
-    )
-
-
-_WRITERS: Mapping[str, Callable[[Node], str]] = {
-    "field": _field,
-    "literal": _literal,
-    "current": lambda node: "@",
-    "identity": lambda node: "@",
-    "subexpression": _subexpression,
-    "index_expression": _index_expression,
-    "index": _index,
-    "slice": _slice,
-    "projection": _projection,
-    "flatten": _flatten,
-    "filter_projection": _filter_projection,
-    "value_projection": _value_projection,
-    "function_expression": _call,
-    "comparator": _comparator,
-    "and_expression": _and,
-    "or_expression": _or,
-    "not_expression": _not,
-    "pipe": _pipe,
-    "multi_select_list": _multi_list,
-    "multi_select_dict": _multi_dict,
-    "expref": lambda node: f"&{_operand(node['children'][0])}",
-}
+_WRITER = _Writer()

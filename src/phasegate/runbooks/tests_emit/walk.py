@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.model import ListShape, StructureShape
 
-from phasegate.runbooks.expressions import Node, parse
+from phasegate.runbooks.expressions import Node, Visitor, parse
 from phasegate.runbooks.functions import FUNCTIONS, Samples
 from phasegate.runbooks.tests_emit import candidates, texts
 from phasegate.runbooks.tests_emit.candidates import Space
@@ -42,7 +42,7 @@ class Names:
 Found = Place | Fixed | Derived | Names | None
 
 
-class Walker:
+class Walker(Visitor):
     """Walks expressions over one kind of row."""
 
     def __init__(self, space: Space, names: Mapping[str, Found]) -> None:
@@ -73,11 +73,12 @@ class Walker:
             candidates.as_truth(self.space, found)
 
     def _walk(self, node: Node, at: Found) -> Found:
-        handler = _NODES.get(node["type"])
-        if handler is not None:
-            return handler(self, node, at)
-        for child in node.get("children", ()):
-            self._walk(child, at)
+        found: Found = self.visit(node, at)
+        return found
+
+    def _other(self, node: Node, *context: Any) -> Found:
+        for child in node["children"]:
+            self.visit(child, *context)
         return None
 
     def _field(self, node: Node, at: Found) -> Found:
@@ -92,10 +93,12 @@ class Walker:
             return None
         return self.names[name] if name in self.names and _is_root(at) else at.child(name)
 
-    def _sequence(self, node: Node, at: Found) -> Found:
+    def _subexpression(self, node: Node, at: Found) -> Found:
         for child in node["children"]:
             at = self._walk(child, at)
         return at
+
+    _index_expression = _pipe = _subexpression
 
     def _index(self, node: Node, at: Found) -> Found:
         if isinstance(at, Derived) and at.how == "split":
@@ -113,6 +116,8 @@ class Walker:
             self.seen(inner)
             return _listed(inner)
         return inner
+
+    _filter_projection = _value_projection = _projection
 
     def _search(self, condition: Node, found: Found, element: Found) -> None:
         """Walk a condition on elements, and remember what it asks of one, so that an example can hold just that."""
@@ -144,7 +149,7 @@ class Walker:
             return Place(source=found.source, path=found.path, shape=found.shape)
         return found
 
-    def _compare(self, node: Node, at: Found) -> Found:
+    def _comparator(self, node: Node, at: Found) -> Found:
         left, right = (self._walk(child, at) for child in node["children"])
         if isinstance(left, Fixed):
             left, right = right, left
@@ -198,10 +203,12 @@ class Walker:
     def _current(self, node: Node, at: Found) -> Found:
         return at
 
-    def _dict(self, node: Node, at: Found) -> Found:
+    _identity = _slice = _current
+
+    def _multi_select_dict(self, node: Node, at: Found) -> Found:
         return Names(known={pair["value"]: self._walk(pair["children"][0], at) for pair in node["children"]})
 
-    def _call(self, node: Node, at: Found) -> Found:
+    def _function_expression(self, node: Node, at: Found) -> Found:
         name = node["value"]
         if name in ("map", "sort_by", "max_by", "min_by"):
             return self._over(node, at)
@@ -214,7 +221,7 @@ class Walker:
             self.seen(place)
         return places[0] if places else None
 
-    def _choices(self, node: Node, at: Found) -> Found:
+    def _multi_select_list(self, node: Node, at: Found) -> Found:
         for child in node["children"]:
             found = self._walk(child, at)
             if isinstance(found, Place) and found.shape is not None:
@@ -372,25 +379,6 @@ def _off_now(walker: Walker, found: Sequence[Found]) -> Found:
     return None
 
 
-_NODES: Mapping[str, Callable[[Walker, Node, Found], Found]] = {
-    "field": Walker._field,
-    "subexpression": Walker._sequence,
-    "index_expression": Walker._sequence,
-    "pipe": Walker._sequence,
-    "index": Walker._index,
-    "slice": Walker._current,
-    "projection": Walker._projection,
-    "value_projection": Walker._projection,
-    "filter_projection": Walker._projection,
-    "flatten": Walker._flatten,
-    "comparator": Walker._compare,
-    "literal": Walker._literal,
-    "current": Walker._current,
-    "identity": Walker._current,
-    "multi_select_dict": Walker._dict,
-    "multi_select_list": Walker._choices,
-    "function_expression": Walker._call,
-}
 _SAMPLES: Mapping[Samples, Callable[[Walker, Sequence[Found]], Found]] = {
     "age": _derive("age"),
     "among": _two(candidates.one_of),
