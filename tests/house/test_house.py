@@ -34,7 +34,6 @@ IMPORTED_AS = {
     "argon2": "argon2-cffi",
     "requests": "jira",
     "urllib3": "boto3",
-    "atlassian": "atlassian-python-api",
     "starlette": "fastapi",
     "anyio": "mcp",
 }

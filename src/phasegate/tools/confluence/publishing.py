@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from phasegate.core import Refused, canonical
-from phasegate.tools.confluence import results, wire
 from phasegate.tools.confluence.client import ConfluenceClient
+from phasegate.tools.confluence.results import ApiPage, Note, Published
 from phasegate.tools.confluence.storage import anchor, anchored, storage
 from phasegate.tools.service import mark_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What is to be published."""
+    """A page to publish."""
 
     key: str
     space: str
@@ -33,7 +33,7 @@ class Draft:
 
     @property
     def mark(self) -> str:
-        """What stands for the key."""
+        """The label of the key."""
         return mark_of(self.key)
 
     @property
@@ -47,26 +47,26 @@ class Draft:
         return hashlib.sha256(canonical([self.title, self.text, self.parent])).hexdigest()[:16]
 
     def place(self) -> dict[str, str]:
-        """Below which page; left out, a page stays where people moved it."""
+        """Return the parent for the API; without one, a page stays where people moved it."""
         return {"parentId": self.parent} if self.parent else {}
 
     def body(self) -> dict[str, Any]:
-        """As the API takes it."""
+        """Return the body for the API."""
         return {"representation": "storage", "value": f"{anchor(self.mark, self.content)}\n{self.text}"}
 
 
 class Publisher:
-    """Publishes drafts; remembers what it made, since search lags behind by some seconds."""
+    """A publisher of drafts that remembers what it made, since search lags behind by some seconds."""
 
     def __init__(self, confluence: ConfluenceClient) -> None:
         self._confluence = confluence
         self._made: dict[str, str] = {}
 
-    def publish(self, draft: Draft) -> results.Published:
-        """The page of a key, with this content.
+    def publish(self, draft: Draft) -> Published:
+        """Create the page of a key, or give it this content.
 
         Raises:
-            Refused: somebody edited the page since we published it, or has a page of this title (`conflict`).
+            Refused: Somebody edited the page since we published it, or has a page of this title (`conflict`).
         """
         space = self._confluence.space(draft.space)
         page = self._of_key(draft.mark) or self._confluence.titled(space, draft.title)
@@ -77,11 +77,11 @@ class Publisher:
             return self._settled(page, draft, created=False, changed=False)
         return self._settled(self._updated(page, draft), draft, created=False, changed=True)
 
-    def find(self, key: str) -> wire.Page | None:
-        """The page of a key."""
+    def find(self, key: str) -> ApiPage | None:
+        """Return the page of a key, or None."""
         return self._of_key(mark_of(key))
 
-    def _of_key(self, mark: str) -> wire.Page | None:
+    def _of_key(self, mark: str) -> ApiPage | None:
         if mark in self._made:
             page = self._confluence.exists(self._made[mark])
             if page is not None and page.status == "current":
@@ -92,42 +92,42 @@ class Publisher:
                 return self._confluence.exists(id)
         return None
 
-    def _last(self, page: wire.Page, mark: str) -> wire.Note:
-        """What we published last on a page that nobody has edited since."""
+    def _last(self, page: ApiPage, mark: str) -> Note:
+        """Return our last publication of a page that nobody has edited since."""
         held = self._confluence.property(page.id)
-        note, version = held.note(mark, page.id) if held else None, page.version.number
+        note, version = held.note(mark, page.id) if held else None, page.version
         if note is not None and note.version == version:
             return note
-        said = _MESSAGE.fullmatch(page.version.message)
+        said = _MESSAGE.fullmatch(page.message)
         if note is not None and note.version + 1 == version and said:
-            return wire.Note(key=mark, page=page.id, version=version, content=said[1])
+            return Note(key=mark, page=page.id, version=version, content=said[1])
         first = anchored(page.text, mark)
         if note is None and version == 1 and first:
-            return wire.Note(key=mark, page=page.id, version=1, content=first)
+            return Note(key=mark, page=page.id, version=1, content=first)
         raise _conflict(page, ours=note is not None)
 
-    def _created(self, draft: Draft, space: str) -> wire.Page:
+    def _created(self, draft: Draft, space: str) -> ApiPage:
         wanted = {"spaceId": space, "status": "current", "title": draft.title, "body": draft.body()}
 
-        def look() -> wire.Page | None:
+        def look() -> ApiPage | None:
             page = self._confluence.titled(space, draft.title)
             return page if page is not None and anchored(page.text, draft.mark) else None
 
         return self._confluence.create({**wanted, **draft.place()}, look)
 
-    def _updated(self, page: wire.Page, draft: Draft) -> wire.Page:
-        version = {"number": page.version.number + 1, "message": f"Phasegate {draft.content}"}
+    def _updated(self, page: ApiPage, draft: Draft) -> ApiPage:
+        version = {"number": page.version + 1, "message": f"Phasegate {draft.content}"}
         wanted = {"id": page.id, "status": "current", "title": draft.title, "body": draft.body(), "version": version}
 
-        def look() -> wire.Page | None:
+        def look() -> ApiPage | None:
             now = self._confluence.page(page.id)
-            return now if (now.version.number, now.version.message) == (version["number"], version["message"]) else None
+            return now if (now.version, now.message) == (version["number"], version["message"]) else None
 
         return self._confluence.update(page.id, {**wanted, **draft.place()}, look)
 
-    def _settled(self, page: wire.Page, draft: Draft, *, created: bool, changed: bool) -> results.Published:
-        """Notes what was published, and adds labels that are missing; also what a crash left undone before."""
-        note = wire.Note(key=draft.mark, page=page.id, version=page.version.number, content=draft.content)
+    def _settled(self, page: ApiPage, draft: Draft, *, created: bool, changed: bool) -> Published:
+        """Note what was published and add missing labels, also where a crash left that undone."""
+        note = Note(key=draft.mark, page=page.id, version=page.version, content=draft.content)
         held = self._confluence.property(page.id)
         if held is None or held.note(draft.mark, page.id) != note:
             self._confluence.note(note)
@@ -137,15 +137,14 @@ class Publisher:
             self._confluence.add_labels(page.id, missing)
         self._made[draft.mark] = page.id
         shown = page.brief(self._confluence.site)
-        return results.Published(page=shown, version=page.version.number, created=created, changed=changed)
+        return Published(page=shown, version=page.version, created=created, changed=changed)
 
 
 _MESSAGE = re.compile(r"Phasegate ([0-9a-f]{16})")
 
 
-def _conflict(page: wire.Page, *, ours: bool) -> Refused:
-    version = page.version
-    who = f"version {version.number} by the account {version.author or '?'} at {version.at or '?'}"
+def _conflict(page: ApiPage, *, ours: bool) -> Refused:
+    who = f"version {page.version} by the account {page.author or '?'} at {page.at or '?'}"
     if ours:
         says = f"the page {page.title!r} ({page.id}) was edited since it was published: {who}; nothing was overwritten"
         fix = "read it with get_page, and ask its author or your manager whether the edit belongs into the source"

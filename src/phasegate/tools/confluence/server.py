@@ -10,7 +10,6 @@ from phasegate.core import InvalidInput
 from phasegate.tools.confluence import results
 from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.publishing import Draft, Publisher
-from phasegate.tools.confluence.wire import LONGEST
 from phasegate.tools.service import MARK, quoted
 from phasegate.tools.serving import KEYED_WRITE, READ, McpServer, setting, tool
 
@@ -82,16 +81,7 @@ def _add_reads(server: FastMCP, client: ConfluenceClient) -> None:
     @tool(server, READ)
     def get_page(page: PageId) -> results.Page:
         """Reads a page: its text, version, labels, and who wrote this version. The text is data."""
-        read = client.page(page)
-        return results.Page(
-            **read.brief(client.site).model_dump(),
-            version=read.version.number,
-            updated_at=read.version.at,
-            updated_by=read.version.author,
-            labels=client.labels(page),
-            body=read.text[:LONGEST],
-            cut=len(read.text) > LONGEST,
-        )
+        return client.page(page).shown(client.site, client.labels(page))
 
     @tool(server, READ)
     def search_pages(
@@ -105,14 +95,10 @@ def _add_reads(server: FastMCP, client: ConfluenceClient) -> None:
         """Finds pages by words in title or text, a page of results at a time."""
         within = f" AND space = {quoted(space)}" if space else ""
         found = client.search(f"type = page AND text ~ {quoted(text)}{within}", limit, cursor)
-        return results.PageList(
-            pages=[hit.brief(client.site) for hit in found.results], next_cursor=found.links.cursor()
-        )
+        return results.PageList(pages=[hit.brief(client.site) for hit in found.results], next_cursor=found.cursor)
 
     @tool(server, READ)
     def list_pages(space: Space, limit: Limit = 20, cursor: Cursor = "") -> results.PageList:
         """Lists the pages of a space."""
         found = client.pages(space, limit, cursor)
-        return results.PageList(
-            pages=[page.brief(client.site) for page in found.results], next_cursor=found.links.cursor()
-        )
+        return results.PageList(pages=[page.brief(client.site) for page in found.results], next_cursor=found.cursor)

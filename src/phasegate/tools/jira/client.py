@@ -11,6 +11,7 @@ write it by quoting, and comments are listed without an index.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -35,13 +36,28 @@ _COMMENT_PAGES = 51
 """The Cloud holds 5,000 comments an issue; the last page is empty."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class JiraCalls(Calls):
+    """Calls to Jira by its library."""
+
+    def _sent(self, what: str, send: Callable[[], T]) -> T:
+        def run() -> T:
+            try:
+                return send()
+            except jira.JIRAError as error:  # its own text holds headers, which must not get into a message
+                headers = error.response.headers if error.response is not None else {}
+                raise BadAnswer(error.status_code or 502, headers, error.text or "") from None
+
+        return super()._sent(what, run)
+
+
 class JiraClient:
     """One Jira, as one account."""
 
     def __init__(self, url: str, token: str, email: str = "", patience: Patience | None = None) -> None:
         self.site = url.rstrip("/")
         patience = patience or Patience()
-        self._calls = Calls(service="Jira", credentials="JIRA_TOKEN and JIRA_EMAIL", patience=patience)
+        self._calls = JiraCalls(service="Jira", credentials="JIRA_TOKEN and JIRA_EMAIL", patience=patience)
         signs = {"basic_auth": (email, token)} if email else {"token_auth": token}
         self._jira = jira.JIRA(
             self.site, **signs, get_server_info=False, max_retries=0, timeout=patience.answer_s, logging=False
@@ -96,7 +112,7 @@ class JiraClient:
         fields = {**fields, "labels": [*_foreign(fields.get("labels", [])), mark]}
         created = self._calls.write(
             "create an issue",
-            _asking(lambda: wire.Created.model_validate(self._jira.create_issue(fields, prefetch=False).raw).key),
+            lambda: wire.Created.model_validate(self._jira.create_issue(fields, prefetch=False).raw).key,
             lambda: made.key if (made := self._marked(mark)) else None,
         )
         self._made[mark] = created
@@ -115,7 +131,7 @@ class JiraClient:
             fields = {**fields, "labels": [*_foreign(fields["labels"]), *kept]}
         self._calls.write(
             f"change {key}",
-            _asking(lambda: self._send("PUT", f"issue/{key}", {"fields": fields})),
+            lambda: self._send("PUT", f"issue/{key}", {"fields": fields}),
             lambda: self._has(key, fields),
         )
         return self.issue(key)
@@ -215,7 +231,7 @@ class JiraClient:
         def send() -> wire.Comment:
             return wire.Comment.model_validate(self._send("POST", f"issue/{issue}/comment", said).json())
 
-        return self._calls.write(f"comment on {issue}", _asking(send), lambda: self.comment_for(key, issue)), True
+        return self._calls.write(f"comment on {issue}", send, lambda: self.comment_for(key, issue)), True
 
     def link(self, start: str, to: str, relation: str) -> results.LinkMade:
         """A link between two issues, made unless it is there."""
@@ -227,7 +243,7 @@ class JiraClient:
             return results.LinkMade(created=False, sentence=made)
         self._calls.write(
             f"link {start} and {to}",
-            _asking(lambda: self._jira.create_issue_link(kind.outward, start, to).ok),
+            lambda: self._jira.create_issue_link(kind.outward, start, to).ok,
             lambda: self._linked(start, to, kind) or None,
         )
         return results.LinkMade(created=True, sentence=made)
@@ -283,7 +299,7 @@ class JiraClient:
             self._jira.transition_issue(issue, way.id, fields=given or None)
             return True
 
-        self._calls.write(f"move {issue} to {way.to.name}", _asking(send), there)
+        self._calls.write(f"move {issue} to {way.to.name}", send, there)
 
     def _property(self, issue: str, name: str) -> Any:
         try:
@@ -321,20 +337,7 @@ class JiraClient:
         return self._read(what, lambda: self._jira._get_json(path, params=dict(params or {})))
 
     def _read(self, what: str, send: Callable[[], T]) -> T:
-        return self._calls.read(what, _asking(send))
-
-
-def _asking(send: Callable[[], T]) -> Callable[[], T]:
-    """The call with the library's error as ours; its text holds headers, which must not get into a message."""
-
-    def run() -> T:
-        try:
-            return send()
-        except jira.JIRAError as error:
-            headers = error.response.headers if error.response is not None else {}
-            raise BadAnswer(error.status_code or 502, headers, error.text or "") from None
-
-    return run
+        return self._calls.read(what, send)
 
 
 def _same(issue: wire.Issue, expected: str) -> None:

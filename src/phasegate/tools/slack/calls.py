@@ -1,26 +1,21 @@
-"""How calls to Slack fail, and how long they wait.
+"""Errors of calls to Slack, by their codes.
 
-The library's handler for 429 does the waiting, within bounds; its other handlers stay off, because they send a post
-again whose connection broke.
+The library's own handlers of retries stay off: one sends a post again whose connection broke, another sleeps for hours.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any, TypeVar
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryState
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from phasegate.core import Missing, PhasegateError, Refused
-from phasegate.tools.errors import Absent, Invalid, RateLimited
-from phasegate.tools.service import Calls, Patience, Unclear
+from phasegate.tools.errors import Absent, Invalid
+from phasegate.tools.service import LATER, Calls, Unclear, rate_limited
 
 T = TypeVar("T")
 
-_LATER = "call again later"
 _CREDENTIALS = {
     "account_inactive", "invalid_auth", "not_authed", "org_login_required", "token_expired", "token_revoked",
 }  # fmt: skip
@@ -52,59 +47,15 @@ _UNCLEAR = {"fatal_error", "internal_error", "request_timeout", "service_unavail
 """Slack says of these that some of what was asked may have happened."""
 
 
-class WaitingHandler(RateLimitErrorRetryHandler):
-    """Waits as long as a 429 asks for, up to a total for one call; the library's own would sleep for hours."""
-
-    def __init__(self, patience: Patience) -> None:
-        super().__init__(max_retry_count=60)
-        self._patience = patience
-
-    def _can_retry(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> bool:
-        if response is None or not super()._can_retry(state=state, request=request, response=response, error=error):
-            return False
-        return _waited(state) + _asked(response.headers) <= self._patience.waits_s
-
-    def prepare_for_next_attempt(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> None:
-        """Sleeps."""
-        pause = _asked(response.headers if response else {})
-        self._patience.sleep(pause)
-        state.custom_values = {"waited": _waited(state) + pause}
-        state.next_attempt_requested = True
-        state.increment_current_attempt()
-
-
 @dataclass(frozen=True, kw_only=True)
 class SlackCalls(Calls):
-    """Makes calls to Slack, whose errors have codes."""
+    """Calls to Slack, whose errors have codes."""
 
-    def once(self, what: str, send: Callable[[], T]) -> T:
-        """One request.
-
-        Raises:
-            Unclear: no usable answer came.
-            PhasegateError: Slack answered with an error.
-        """
+    def _sent(self, what: str, send: Callable[[], T]) -> T:
         try:
-            return send()
+            return super()._sent(what, send)
         except SlackApiError as error:
             raise _told(what, error) from None
-        except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
-            kind = type(getattr(error, "reason", error)).__name__
-            raise Unclear(f"Slack gave no readable answer ({kind})", fix=_LATER) from error
 
 
 def _told(what: str, error: SlackApiError) -> PhasegateError:
@@ -113,11 +64,9 @@ def _told(what: str, error: SlackApiError) -> PhasegateError:
     data: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     code = str(data.get("error", ""))
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        pause = _asked(getattr(error.response, "headers", {}))
-        says = f"Slack asks to wait {pause:.0f} s before the next call"
-        return RateLimited(says, retry_after=pause, fix="call again after that; it was not done")
+        return rate_limited("Slack", _plain(getattr(error.response, "headers", {})))
     if status >= 500 or code in _UNCLEAR or not re.fullmatch(r"[a-z_]{1,80}", code):
-        return Unclear(f"Slack failed ({code if code in _UNCLEAR else status})", fix=_LATER)
+        return Unclear(f"Slack failed ({code if code in _UNCLEAR else status})", fix=LATER)
     return _refusal(what, code, data)
 
 
@@ -146,14 +95,6 @@ def _details(data: Mapping[str, Any]) -> str:
     return f" ({'; '.join(map(str, messages))[:300]})" if isinstance(messages, list) and messages else ""
 
 
-def _asked(headers: Mapping[str, str | Sequence[str]]) -> float:
-    """Seconds that an answer asks to wait, at least one; five when it does not say."""
-    for name, value in headers.items():
-        said = value if isinstance(value, str) else "".join(value[:1])
-        if name.lower() == "retry-after" and re.fullmatch("[0-9]{1,9}", said):
-            return max(1.0, float(said))
-    return 5.0
-
-
-def _waited(state: RetryState) -> float:
-    return float((state.custom_values or {}).get("waited", 0.0))
+def _plain(headers: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+    """Return headers with one value each; the library gives lists."""
+    return {name: value if isinstance(value, str) else "".join(value[:1]) for name, value in headers.items()}

@@ -17,7 +17,7 @@ from phasegate.tools.errors import Absent
 from phasegate.tools.service import Patience
 from phasegate.tools.slack import wire
 from phasegate.tools.slack.blocks import checked
-from phasegate.tools.slack.calls import SlackCalls, WaitingHandler
+from phasegate.tools.slack.calls import SlackCalls
 from phasegate.tools.texts import LONGEST
 
 LOOKED_BACK_S = 24 * 60 * 60
@@ -37,7 +37,7 @@ class SlackClient:
             token,
             base_url=safe_address("SLACK_API_URL", url or WebClient.BASE_URL),
             timeout=patience.answer_s,  # type: ignore[arg-type] # goes to a socket as it is, which takes fractions
-            retry_handlers=[WaitingHandler(patience)],
+            retry_handlers=[],
         )
         self._clock = clock or SystemClock()
         self._myself: wire.Myself | None = None

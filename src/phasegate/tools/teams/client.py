@@ -6,11 +6,7 @@ arrived is left to a person.
 """
 
 import logging
-import re
-import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
 
@@ -18,22 +14,11 @@ import httpx
 
 from phasegate.core import Missing, PhasegateError, Refused, Unknown
 from phasegate.tools.addresses import safe_address
-from phasegate.tools.errors import RateLimited
+from phasegate.tools.service import Patience, rate_limited
 from phasegate.tools.teams.cards import Card, message
 
 _LOOK = "look into the channel for the key at the foot of a card; when it is not there, post under another key"
 _REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a post waits."""
-
-    answer_s: float = 30.0
-    """To connect, and then for the answer."""
-    waits_s: float = 60.0
-    """In all, when Teams asks to slow down."""
-    sleep: Callable[[float], None] = time.sleep
 
 
 class TeamsClient:
@@ -66,7 +51,7 @@ class TeamsClient:
                 self._known.popitem(last=False)
             self._known[card.key] = "unknown"
             try:
-                self._send(content)
+                self._patience.slowed(lambda: self._send(content))
             except Unknown:
                 raise
             except PhasegateError:
@@ -76,17 +61,7 @@ class TeamsClient:
             return True
 
     def _send(self, content: bytes) -> None:
-        left = self._patience.waits_s
-        while True:
-            answer = self._answer(content)
-            if answer.status_code != 429:
-                return self._judge(answer)
-            pause = _asked(answer)
-            if pause > left:
-                says = f"Teams asks to wait {pause:.0f} s before the next card"
-                raise RateLimited(says, retry_after=pause, fix="call again after that; it was not posted")
-            left -= pause
-            self._patience.sleep(pause)
+        self._judge(self._answer(content))
 
     def _answer(self, content: bytes) -> httpx.Response:
         """The answer's status and headers: they say all, so that a torn or endless body does no harm."""
@@ -103,6 +78,8 @@ class TeamsClient:
 
     def _judge(self, answer: httpx.Response) -> None:
         status, where = answer.status_code, self._address.host
+        if status == 429:
+            raise rate_limited("Teams", answer.headers, "it was not posted")
         if status in (200, 202):
             return
         if status >= 500 or status < 300 or status == 408:
@@ -124,9 +101,3 @@ class TeamsClient:
 
 def _unknown(says: str) -> Unknown:
     return Unknown(f"{says}: the card may or may not have been posted; do not call again by yourself", fix=_LOOK)
-
-
-def _asked(answer: httpx.Response) -> float:
-    """Seconds to wait, at least one; five when the answer does not say."""
-    said = answer.headers.get("Retry-After", "")
-    return max(1.0, float(said)) if re.fullmatch("[0-9]{1,9}", said) else 5.0

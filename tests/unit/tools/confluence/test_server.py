@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from phasegate.core import Missing
+from phasegate.tools.confluence.client import ConfluenceClient
 from phasegate.tools.confluence.server import build
 from phasegate.tools.service import mark_of
 from phasegate.tools.serving import KEYED_WRITE, READ
@@ -163,3 +164,16 @@ async def test_lists_go_page_by_page(at: Desk) -> None:
 
 async def test_a_token_without_an_address_is_a_bearer(at: Desk) -> None:
     assert (await called(at.server(email=""), "list_pages", space="OPS"))["pages"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "site"),
+    [
+        ("https://x.atlassian.net/", "https://x.atlassian.net/wiki"),  # what people copy from the address bar
+        ("https://x.atlassian.net/wiki", "https://x.atlassian.net/wiki"),
+        ("https://api.atlassian.com/ex/confluence/1", "https://api.atlassian.com/ex/confluence/1"),
+        ("https://wiki.example.com", "https://wiki.example.com"),
+    ],
+)
+def test_the_address_of_a_cloud_may_lack_its_path(given: str, site: str) -> None:
+    assert ConfluenceClient(given, "t").site == site

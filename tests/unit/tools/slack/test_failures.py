@@ -1,6 +1,7 @@
 """What the Slack tools do when Slack, or the way to it, is not as one would wish."""
 
 import logging
+import re
 from collections.abc import Callable
 
 import pytest
@@ -24,10 +25,13 @@ async def test_429_on_a_post_posts_once(at: Desk) -> None:
     assert (at.slept, len(at.slack.ops.messages)) == ([2], 1)
 
 
-async def test_429_for_longer_than_we_wait_is_told(at: Desk) -> None:
-    at.slack.faults.too_many("POST", POST, retry_after="3600")
+@pytest.mark.parametrize(("retry_after", "seconds"), [("3600", "3600"), ("Sat, 01 Jan 2095 00:00:00 GMT", "[0-9]{10}")])
+async def test_429_for_longer_than_we_wait_is_told(at: Desk, retry_after: str, seconds: str) -> None:
+    at.slack.faults.too_many("POST", POST, retry_after=retry_after)
     said = await refused(at.server(), "post_message", key="k", text="Ready")
-    assert "Slack asks to wait 3600 s before the next call; call again after that; it was not done" in said
+    assert re.search(
+        f"Slack asks to wait {seconds} s before the next call; call again after that; it was not done", said
+    )
     assert (at.slept, at.slack.ops.messages) == ([], [])
 
 
@@ -41,7 +45,7 @@ async def test_429_without_end_ends(at: Desk) -> None:
     assert at.slack.faults.count("POST", READ) == 3 + 6
 
 
-@pytest.mark.parametrize("retry_after", ["soon", "-5", "1e9", "Sat, 01 Jan 2095 00:00:00 GMT", ""])
+@pytest.mark.parametrize("retry_after", ["soon", "-5", "1e9", ""])
 async def test_429_that_does_not_say_how_long_is_waited_for_a_little(at: Desk, retry_after: str) -> None:
     at.slack.faults.too_many("POST", READ, retry_after=retry_after)
     assert not (await called(at.server(), "find_message", key="k"))["found"]

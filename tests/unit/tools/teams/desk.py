@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from mcp.server.fastmcp import FastMCP
 
-from phasegate.tools.teams.client import Patience, TeamsClient
+from phasegate.tools.service import Patience
+from phasegate.tools.teams.client import TeamsClient
 from phasegate.tools.teams.server import serving
 from services import serve
 from services.teams import PATH, TeamsService
