@@ -20,11 +20,11 @@ from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.engine import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
 from phasegate.workflow import Channel, Credentials, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
-from phasegate.workflow.graph import Graph, build_graph
-from phasegate.workflow.nodes import TeamNodes
-from phasegate.workflow.queue import Queue
-from phasegate.workflow.segment import Segments, segments
-from phasegate.workflow.tokens import give_token
+from phasegate.workflow.engine.graph import Graph, build_graph
+from phasegate.workflow.engine.nodes import TeamNodes
+from phasegate.workflow.engine.queue import Queue
+from phasegate.workflow.engine.segment import Segments, segments
+from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -32,7 +32,7 @@ SPEC = "specs/001-unattached-ebs-volumes"
 ADA = Signature("ada", "ada@example.org")
 
 
-class Calm:
+class QuietEngine:
     """Surroundings in which the policy passes everything."""
 
     demo_workspace = loopback_endpoint = loopback_index = True
@@ -108,7 +108,7 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
         workspace=workspace,
         managers=lambda: {"ada": Manager(name="ada", card="manager", public_key=key.public)},
         policy=lambda _: _policy(),
-        surroundings=Calm(),
+        surroundings=QuietEngine(),
         system=system,
         clock=clock,
     )
@@ -164,7 +164,7 @@ def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper,
         checks={name: check for phase in flow.phases for name in phase.all_checks},
         effect_bodies={name: effect for phase in flow.phases for name in phase.effects},
         gatekeeper=keeper,
-        facing=Calm(),
+        facing=QuietEngine(),
         clock=keeper.clock,
     )
 

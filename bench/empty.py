@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.types import interrupt
 
 from phasegate.team import Phase
-from phasegate.workflow.graph import Node
+from phasegate.workflow.engine.graph import Node
 
 
 def _node(update: dict[str, Any]) -> Node:

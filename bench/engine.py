@@ -12,7 +12,7 @@ from bench.desk import Desk, bare, desk, sdlc
 from bench.latency import Latency
 from bench.measure import Row, Step, pairs
 from phasegate.ledger import RunStatus
-from phasegate.workflow.graph import Graph
+from phasegate.workflow.engine.graph import Graph
 from phasegate.workflow.state import RunState
 
 TURNS = 15

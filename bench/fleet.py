@@ -18,10 +18,10 @@ import sqlalchemy as sa
 
 from bench.measure import Row
 from phasegate.app import App, open_app
-from phasegate.app.begin import Plan, lay
 from phasegate.core import SystemClock
 from phasegate.ledger import GateKey, GateRecord, GateStatus, Opening, Run, RunStatus
 from phasegate.ledger.rows import add_run, open_gate
+from phasegate.scaffold.new_repository import NewRepository, create_repository
 from phasegate.workflow import branch
 
 SPEC = "specs/001-unattached-ebs-volumes"
@@ -158,7 +158,7 @@ def _told(repository: Path) -> tuple[float, int]:
 
 
 def _laid(folder: Path) -> Path:
-    lay(folder / "acme", Plan(project="acme", spec="unattached-ebs-volumes"), SystemClock())
+    create_repository(folder / "acme", NewRepository(project="acme", spec="unattached-ebs-volumes"), SystemClock())
     return folder / "acme"
 
 

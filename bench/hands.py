@@ -19,7 +19,7 @@ from phasegate.ledger import Grants, Ledger, PrivateKey, Run, create_key
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import load_team
-from phasegate.tools.hands import Hands, Policy, Sessions
+from phasegate.tools.client import Policy, Sessions, ToolClient
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 TURNS = 60
@@ -46,7 +46,7 @@ async def hands() -> Sequence[Row]:
         account.stop()
 
 
-async def _role(database: Database, key: PrivateKey, sessions: Sessions) -> Hands:
+async def _role(database: Database, key: PrivateKey, sessions: Sessions) -> ToolClient:
     clock = SystemClock()
     ledger, grants = Ledger(database, clock, key), Grants(database, clock)
     run = Run(id="r1", spec=SPEC, flow="sdlc", branch="b", base="0" * 40, started_at=NOW)
@@ -60,7 +60,7 @@ async def _role(database: Database, key: PrivateKey, sessions: Sessions) -> Hand
 
     servers = load_team().servers
     policy = Policy(servers={"aws": _unhurried(servers["aws"])}, now=clock.now)
-    return Hands(role="sre-automation", policy=policy, sessions=sessions, grants=given, record=record)
+    return ToolClient(role="sre-automation", policy=policy, sessions=sessions, grants=given, record=record)
 
 
 def _unhurried(server: Any) -> Any:
@@ -69,7 +69,7 @@ def _unhurried(server: Any) -> Any:
     return server.model_copy(update={"tools": rules})
 
 
-async def _measured(environ: Mapping[str, str], role: Hands) -> Row:
+async def _measured(environ: Mapping[str, str], role: ToolClient) -> Row:
     words = ["-m", "phasegate.cli", "mcp", "aws"]
     program = StdioServerParameters(command=sys.executable, args=words, env=dict(environ))
     async with stdio_client(program) as (read, write), ClientSession(read, write) as client:
@@ -77,7 +77,7 @@ async def _measured(environ: Mapping[str, str], role: Hands) -> Row:
         return await _against(client, role)
 
 
-async def _against(client: ClientSession, role: Hands) -> Row:
+async def _against(client: ClientSession, role: ToolClient) -> Row:
     async def ours(_: str) -> None:
         assert not (await role.call("aws", "caller_identity")).failed
 

@@ -22,7 +22,7 @@ from phasegate.reports.tools import Server
 from phasegate.reports.trace import Approval, Trace, Walk
 from phasegate.reports.verify import Verification
 from phasegate.team import load_team
-from phasegate.workflow.picture import picture
+from phasegate.workflow.engine.diagram import picture
 
 DOCS = Path(__file__).parent
 VALUES = (

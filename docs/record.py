@@ -15,18 +15,18 @@ from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from phasegate.app import App, open_app
-from phasegate.app.account import Account, account
-from phasegate.app.demo import lay_demo, read_result
 from phasegate.cli.console import THEME
 from phasegate.cli.follow import Follower, Screen, Watcher
+from phasegate.cli.run import hosted
 from phasegate.cli.views.demo import result_view
 from phasegate.cli.views.gate import gate_summary
-from phasegate.cli.work import hosted
 from phasegate.core import SystemClock
+from phasegate.demo.aws_account import Account, account
+from phasegate.demo.repository import lay_demo, read_result
 from phasegate.ledger import DecisionKind, Event, PrivateKey, Run
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import PhaseProgress, State, Step
-from phasegate.workspace.scaffold import Approver
+from phasegate.scaffold import Approver
 
 IMAGES = Path(__file__).parent / "images"
 WIDTH = 92

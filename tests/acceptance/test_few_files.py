@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from acceptance.person import COMMAND, environment
-from unit.authors.small import laid
+from unit.authors.sample_spec import sample_repository
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("limit", [20, 30, 40, 63])
 def test_a_worker_that_may_open_few_files_ends_and_says_what_to_do(tmp_path: Path, limit: int) -> None:
-    folder = laid(tmp_path / "repo")
+    folder = sample_repository(tmp_path / "repo")
     done = subprocess.run(
         ["/bin/sh", "-c", f"ulimit -n {limit}; exec '{COMMAND}' worker"],
         cwd=folder,

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from phasegate.app.account import account
+from phasegate.demo.aws_account import account
 from phasegate.ledger import create_key
-from phasegate.workspace.scaffold import Approver
-from unit.authors.small import laid
+from phasegate.scaffold import Approver
+from unit.authors.sample_spec import sample_repository
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -33,7 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
     with account() as aws:
         managers = (Approver(name="ada", public_key=str(key.public)),)
-        target = laid(folder / "target", managers=managers, endpoint=aws.address)
+        target = sample_repository(folder / "target", managers=managers, endpoint=aws.address)
         subprocess.run([*command, *add], cwd=target, check=True)
         serve = [*command, "serve", "--port", "0"]
         with subprocess.Popen(serve, cwd=target, stdout=subprocess.PIPE, text=True) as server:

@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from phasegate.ledger import create_key
-from phasegate.workspace.scaffold import Approver
+from phasegate.scaffold import Approver
 from services import serve
 from services.slack import TOKEN, SlackService, User
 from services.slack_clicks import SECRET
-from unit.authors.small import laid
-from unit.web.parts import in_slack
+from unit.authors.sample_spec import sample_repository
+from unit.web.fixtures import in_slack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "passphrase").write_text(PASSPHRASE)
     command = [sys.executable, "-m", "phasegate.cli"]
     add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
-    target = laid(folder / "target", managers=(Approver(name="ada", public_key=str(key.public)),))
+    target = sample_repository(folder / "target", managers=(Approver(name="ada", public_key=str(key.public)),))
     in_slack(target, {"ada": "U0ADA"})
     subprocess.run([*command, *add], cwd=target, check=True)
     slack = SlackService()

@@ -24,7 +24,7 @@ import pytest
 import tomlkit
 
 from acceptance.person import COMMAND, PASSPHRASE, environment, phasegate
-from phasegate.app.account import account
+from phasegate.demo.aws_account import account
 from services import serve
 from services.confluence import BOT as WRITER
 from services.confluence import ConfluenceService
@@ -32,7 +32,7 @@ from services.jira import BOT, JiraService
 from services.jira_state import Issue
 from services.slack import TOKEN, SlackService
 from services.teams import PATH, TeamsService
-from unit.authors.small import FOLDER, RUNBOOK, SPEC
+from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

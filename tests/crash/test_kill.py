@@ -15,22 +15,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crash.parts import (
-    DECIDED_POINTS,
-    PERSON_POINTS,
-    POINTS,
-    UNDISTURBED,
-    Marks,
-    marks,
-    team,
-    until,
-)
+from crash.fixtures import DECIDED_POINTS, PERSON_POINTS, POINTS, UNDISTURBED, Marks, marks, team, until
 from phasegate.core import Held
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.lease import read_leases
-from unit.workflow.parts import Desk, desk
+from phasegate.workflow.engine.lease import read_leases
+from unit.workflow.fixtures import Engine, engine
 
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
@@ -53,24 +44,24 @@ def worker(folder: Path, stops: int = STOPS) -> Iterator[subprocess.Popen[str]]:
 
 
 @asynccontextmanager
-async def manager(folder: Path, stops: int = STOPS) -> AsyncIterator[tuple[Desk, Marks]]:
+async def manager(folder: Path, stops: int = STOPS) -> AsyncIterator[tuple[Engine, Marks]]:
     """Who starts runs and decides, and runs nothing."""
     found = marks(folder, stops)
-    async with desk(team(folder, found)) as d:
+    async with engine(team(folder, found)) as d:
         yield d, found
 
 
-async def _approve_all(d: Desk) -> None:
+async def _approve_all(d: Engine) -> None:
     for gate in await d.ledger.gates(status=GateStatus.open):
         await d.decide(DecisionKind.approve, gate)
 
 
-async def _ended(d: Desk, count: int) -> bool:
+async def _ended(d: Engine, count: int) -> bool:
     await _approve_all(d)
     return sum(run.status.ended for run in await d.ledger.runs()) == count
 
 
-async def _reached(d: Desk, found: Marks, time: int) -> bool:
+async def _reached(d: Engine, found: Marks, time: int) -> bool:
     for gate in await d.ledger.gates(status=GateStatus.open):
         if gate.key.run in DECIDED_POINTS:
             await d.decide(DecisionKind.approve, gate)
@@ -95,7 +86,7 @@ async def test_a_worker_killed_twice_at_every_step_leaves_what_an_undisturbed_ru
         assert found.made("done") == {f"{run}.{name}" for run in (UNDISTURBED, *POINTS) for name in ("shake", "tell")}
 
 
-async def _holds(d: Desk, found: Marks, run: str) -> None:
+async def _holds(d: Engine, found: Marks, run: str) -> None:
     assert (await d.ledger.run(run)).status is RunStatus.released, run
     assert await _tree(d, run) == await _tree(d, UNDISTURBED), run
     events = await d.ledger.events(run)
@@ -109,7 +100,7 @@ async def _holds(d: Desk, found: Marks, run: str) -> None:
     assert calls == {name: 1 + STOPS * (again.get(run) == name) for name in calls}, run
 
 
-async def _tree(d: Desk, run: str) -> str:
+async def _tree(d: Engine, run: str) -> str:
     return (await d.ledger.gates(run))[-1].tree
 
 
@@ -180,7 +171,7 @@ async def test_a_worker_that_was_suspended_writes_nothing_more_and_ends(tmp_path
             assert calls == [1 + (run == "in-effect"), 1], run
 
 
-async def _is_live(d: Desk, executor: str) -> bool:
+async def _is_live(d: Engine, executor: str) -> bool:
     database = await SqliteStore(d.team.database).open()
     try:
         return any(lease.live for lease in await database.read(read_leases) if lease.executor == executor)
@@ -192,7 +183,7 @@ async def _made(found: Marks, name: str) -> bool:
     return name in found.made("reached")
 
 
-async def _parked(d: Desk, run: str) -> bool:
+async def _parked(d: Engine, run: str) -> bool:
     return (await d.ledger.run(run)).status is RunStatus.parked
 
 
@@ -247,5 +238,5 @@ def _execute(path: Path, statement: str, value: str) -> None:
         connection.commit()
 
 
-async def _is(d: Desk, run: str, status: RunStatus) -> bool:
+async def _is(d: Engine, run: str, status: RunStatus) -> bool:
     return (await d.ledger.run(run)).status is status

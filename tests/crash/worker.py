@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from crash.parts import SYSTEM, Watched, marks, team
+from crash.fixtures import SYSTEM, Watched, marks, team
 from phasegate.core import Missing
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.lease import Fence
-from phasegate.workflow.segment import Segments
-from phasegate.workflow.worker import Worker
-from unit.workflow.parts import desk
+from phasegate.workflow.engine.lease import Fence
+from phasegate.workflow.engine.segment import Segments
+from phasegate.workflow.engine.worker import Worker
+from unit.workflow.fixtures import engine
 
 
 def main(folder: Path, stops: int) -> None:
@@ -26,7 +26,7 @@ def main(folder: Path, stops: int) -> None:
     async def parts(fence: Fence) -> AsyncIterator[Segments]:
         if stops < 0:
             raise Missing("there is no sandbox", fix="install bubblewrap")
-        async with desk(team(folder, found), fence) as built:
+        async with engine(team(folder, found), fence) as built:
             yield Watched(**vars(built.segments), found=found)
 
     ended = threading.Event()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from groundtruth.seeded import expected, ground_truth
-from phasegate.runbooks.check import Where, check
+from phasegate.runbooks.compiler.check import Where, check
 
 FILES = Path(__file__).parent
 TRUTH = expected()

@@ -12,13 +12,13 @@ from mcp.server.fastmcp import FastMCP
 from mcp.shared.memory import create_connected_server_and_client_session
 
 import phasegate.mcp_server
-from phasegate.app import proposals
+from phasegate.feedback import proposals
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.mcp_server.server import build
 from phasegate.reports import artifacts, backlog
 from phasegate.store import schema
-from unit.authors.small import FOLDER, RUNBOOK, SPEC
-from unit.web.parts import Office, office
+from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC
+from unit.web.fixtures import WebServer, web_server
 
 FORBIDDEN = {
     "decide", "revoke", "delegate", "end_delegation", "end_delegations", "grant", "grant_tools", "take", "statement",
@@ -43,8 +43,8 @@ EXTRA = {"decision": "approve", "by": "ada", "policy": "demo", "digest": "0" * 6
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path) as made:
         yield made
 
 
@@ -69,7 +69,7 @@ def test_of_the_backlog_it_uses_what_lists_and_begins() -> None:
     assert used < set(dir(backlog.Backlog))
 
 
-async def test_no_tool_is_there_that_decides(here: Office) -> None:
+async def test_no_tool_is_there_that_decides(here: WebServer) -> None:
     async with create_connected_server_and_client_session(build(here.app, {})._mcp_server) as client:
         tools = (await client.list_tools()).tools
     assert {tool.name for tool in tools} == {
@@ -87,7 +87,7 @@ async def test_no_tool_is_there_that_decides(here: Office) -> None:
     assert all(not {"policy", "by", "decision"} & set(tool.inputSchema["properties"]) for tool in tools)
 
 
-async def test_no_call_decides_anything(here: Office) -> None:
+async def test_no_call_decides_anything(here: WebServer) -> None:
     key = await here.gate()
     before = await _rows(here)
     calls = 0
@@ -105,7 +105,7 @@ async def test_no_call_decides_anything(here: Office) -> None:
     assert {entry.name for entry in here.app.folder.path.parent.iterdir()} == {"target", "ada.key", "eve.key"}
 
 
-async def test_a_spec_that_orders_an_approval_is_not_begun(here: Office) -> None:
+async def test_a_spec_that_orders_an_approval_is_not_begun(here: WebServer) -> None:
     text = SPEC.replace("## User Scenarios", f"{HOSTILE[0]}\n\n## User Scenarios", 1)
     async with create_connected_server_and_client_session(build(here.app, {})._mcp_server) as client:
         answer = await client.call_tool("submit_spec", {"name": "hostile", "spec": text, "runbook": RUNBOOK})
@@ -128,7 +128,7 @@ async def _calls(server: FastMCP, key: GateKey) -> AsyncIterator[tuple[str, dict
             yield tool.name, {**fine, name: text, **EXTRA}
 
 
-async def _rows(here: Office) -> dict[str, list[Any]]:
+async def _rows(here: WebServer) -> dict[str, list[Any]]:
     """All that people decided, granted, delegated or ranked."""
 
     def read(connection: sa.Connection) -> dict[str, list[Any]]:

@@ -13,15 +13,15 @@ import pygit2
 import pytest
 
 from phasegate.ledger import GateKey, GateStatus
-from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
-from phasegate.web.parts import parts_of
+from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
+from phasegate.web.context import parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
 from phasegate.workflow import branch
 from services.slack import SlackService
 from services.slack_clicks import SECRET, form, signed
 from unit.web.clicking import PATH, Channel, buttons, channel, shown, slack_running, workspace
-from unit.web.parts import ORIGIN, PASSPHRASES, PORT, in_slack, office
+from unit.web.fixtures import ORIGIN, PASSPHRASES, PORT, in_slack, web_server
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -638,7 +638,7 @@ async def test_session_of_the_page_is_no_signature(at: Channel) -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "", "other"])
 async def test_where_slack_is_not_set_up_the_route_is_not_there(tmp_path: Path, secret: str) -> None:
-    async with office(tmp_path) as here:
+    async with web_server(tmp_path) as here:
         transport = httpx.ASGITransport(app=here.web)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as web:
             body = b"payload=%7B%7D"

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import open_app
 from phasegate.app.app import App
-from phasegate.app.engine import engine
 from phasegate.core import FixedClock, InvalidInput, Refused
+from phasegate.hosting.engine import engine
 from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus
 from phasegate.reports.gate import GateView, find_gate, view_gate
-from phasegate.workspace.scaffold import Approver
-from unit.authors.small import FOLDER, NOW, RUNBOOK, SPEC, laid
+from phasegate.scaffold import Approver
+from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 
 ADA = PrivateKey(Ed25519PrivateKey.generate())
 MANAGERS = (Approver(name="ada", public_key=str(ADA.public)),)
@@ -28,7 +28,7 @@ async def opened(folder: Path) -> AsyncIterator[App]:
 
 
 def repository(tmp_path: Path, *, spec: str = SPEC, runbook: str = RUNBOOK) -> Path:
-    return laid(tmp_path / "target", managers=MANAGERS, spec=spec, runbook=runbook)
+    return sample_repository(tmp_path / "target", managers=MANAGERS, spec=spec, runbook=runbook)
 
 
 async def go(app: App, run: Run) -> GateView:

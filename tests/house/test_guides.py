@@ -14,9 +14,9 @@ import yaml
 from phasegate.authors import CHECKS
 from phasegate.core import Finding, InvalidInput
 from phasegate.runbooks import load
-from phasegate.runbooks.emit import compile_module
+from phasegate.runbooks.compiler.codegen import compile_module
 from phasegate.runbooks.functions import FUNCTIONS
-from phasegate.runbooks.lint import lint
+from phasegate.runbooks.language.lint import lint
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable

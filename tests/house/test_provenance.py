@@ -7,9 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from phasegate.ledger import DecisionKind, Waiver
-from phasegate.ledger.intoto import GATE_APPROVAL
+from phasegate.ledger.signing.intoto import GATE_APPROVAL
 from unit.ledger.bundles import released, team
-from unit.workflow.parts import desk
+from unit.workflow.fixtures import engine
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "gate-approval-v1.schema.json").read_text())
 
@@ -17,7 +17,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "gate-approval-v1.sche
 @pytest.mark.parametrize("policy", ["", "demo"])
 async def test_every_signed_decision_is_as_the_schema_says(tmp_path: Path, policy: str) -> None:
     await released(tmp_path, policy)
-    async with desk(team(tmp_path)) as d:
+    async with engine(team(tmp_path)) as d:
         signed = [json.loads(decision.envelope.payload) for decision in await d.ledger.decisions("r1")]
     assert {said["predicateType"] for said in signed} == {GATE_APPROVAL} == {SCHEMA["$id"]}
     for said in signed:

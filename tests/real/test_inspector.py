@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
-from phasegate.tools.serving import TOKEN
+from phasegate.tools.servers.mcp_base import TOKEN
 from real.environments import inspector, with_node
-from unit.authors.small import FOLDER, RUNBOOK, SPEC, laid
+from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC, sample_repository
 
 pytestmark = pytest.mark.real
 SECRET = "a secret of this test"
@@ -39,7 +39,7 @@ def called(server: tuple[str, ...], tool: str, *wish: str, **more: Any) -> Any:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    return laid(tmp_path / "target")
+    return sample_repository(tmp_path / "target")
 
 
 def served(name: str) -> tuple[str, ...]:

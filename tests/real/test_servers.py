@@ -17,17 +17,17 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import App, open_app
-from phasegate.app.doctor import Said, State, ask, checks_of
-from phasegate.app.tools import Tools, open_tools
 from phasegate.core import FixedClock, PhasegateError, Refused
+from phasegate.doctor import CheckResult, State, checks_of, run_checks
 from phasegate.ledger import PrivateKey
-from phasegate.tools.hands import Hands, Policy, Scope
-from phasegate.workflow.granting import standing_grants
-from phasegate.workspace.scaffold import Approver
+from phasegate.scaffold import Approver
+from phasegate.tool_access.servers import Tools, open_tools
+from phasegate.tools.client import Policy, Scope, ToolClient
+from phasegate.workflow.gates.tool_grants import standing_grants
 from real.environments import environment
 from services import serve
 from services.jira import BOT, JiraService
-from unit.authors.small import NOW, laid
+from unit.authors.sample_spec import NOW, sample_repository
 
 pytestmark = pytest.mark.real
 ADA = PrivateKey(Ed25519PrivateKey.generate())
@@ -44,11 +44,11 @@ class Bench:
     server: str
     events: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def hands(self, role: str) -> Hands:
+    def hands(self, role: str) -> ToolClient:
         """A role's hands, as the engine makes them."""
         aws = self.app.config.aws
         scope = Scope(accounts=frozenset(aws.accounts), regions=frozenset(aws.inventory))
-        return Hands(
+        return ToolClient(
             role=role,
             policy=Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope),
             sessions=self.tools.sessions,
@@ -70,11 +70,11 @@ class Bench:
             await self.hands(role).call(self.server, tool, **arguments)
         return refusal.value.reason
 
-    async def checked(self) -> Said:
+    async def checked(self) -> CheckResult:
         """What `phasegate doctor` says of the server."""
         folder = self.app.folder.path
         async with checks_of(folder, os.environ, folder) as checks:
-            ((said, _),) = [each async for each in ask([c for c in checks if c.name == f"server {self.server}"])]
+            ((said, _),) = [each async for each in run_checks([c for c in checks if c.name == f"server {self.server}"])]
         return said
 
     async def _record(self, key: str, body: Mapping[str, Any]) -> None:
@@ -85,7 +85,7 @@ class Bench:
 async def plugged(top: Path, server: str, endpoint: str) -> AsyncIterator[Bench]:
     """A repository of ada's whose tools/ has the file of the documentation."""
     managers = (Approver(name="ada", public_key=str(ADA.public)),)
-    folder = laid(top / "target", endpoint=endpoint, managers=managers)
+    folder = sample_repository(top / "target", endpoint=endpoint, managers=managers)
     (folder / "tools").mkdir()
     (folder / "tools" / f"{server}.yaml").write_text(FILES[server])
     config = folder / "phasegate.toml"

@@ -12,7 +12,7 @@ from mcp.types import Tool
 from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import ToolServer
-from phasegate.tools.hands import Answer, Hands, Policy, Scope, Sessions, fingerprint
+from phasegate.tools.client import Answer, Policy, Scope, Sessions, ToolClient, fingerprint
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 ROLE = "sre-automation"
@@ -33,7 +33,7 @@ class Handling:
     start_seconds: float = 20.0
 
     @asynccontextmanager
-    async def hands(self, role: str = ROLE) -> AsyncIterator[Hands]:
+    async def hands(self, role: str = ROLE) -> AsyncIterator[ToolClient]:
         described = {name: ToolServer.model_validate({"name": name, **server}) for name, server in self.servers.items()}
         sessions = Sessions(self.environ, self.log, self.waits, self.start_seconds)
         policy = Policy(servers=described, now=self.clock.now, scope=self.scope)
@@ -45,7 +45,7 @@ class Handling:
             self.events.append({"key": key, **body})
 
         try:
-            yield Hands(role=role, policy=policy, sessions=sessions, grants=grants, record=record)
+            yield ToolClient(role=role, policy=policy, sessions=sessions, grants=grants, record=record)
         finally:
             await sessions.close()
 
@@ -63,7 +63,7 @@ def granted(
     return ToolGrant(by="ada", server=server, pins=pins, writes=writes, only=only or {}, begins=NOW, ends=ends)
 
 
-async def came(hands: Hands, server: str, tool: str, **arguments: Any) -> Answer | str:
+async def came(hands: ToolClient, server: str, tool: str, **arguments: Any) -> Answer | str:
     """The answer, or the reason of a refusal, or the kind of an error."""
     try:
         return await hands.call(server, tool, **arguments)

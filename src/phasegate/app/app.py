@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from phasegate.app.config import COMPILER, NAME, Config, read_config
-from phasegate.app.here import RUNBOOK, Folder, World
 from phasegate.app.opening import has_runs, prepare, system_key
+from phasegate.app.working_copy import RUNBOOK, PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
 from phasegate.core.alike import skeleton
@@ -48,13 +48,13 @@ from phasegate.workflow import (
     revoke,
     signed,
 )
-from phasegate.workflow.approvers import may_approve
-from phasegate.workflow.freeing import free
-from phasegate.workflow.tokens import give_token
+from phasegate.workflow.engine.takeover import free
+from phasegate.workflow.gates.approvers import may_approve
+from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from phasegate.workflow.queue import Queue
+    from phasegate.workflow.engine.queue import Queue
 
 
 ENDPOINT = "AWS_ENDPOINT_URL"
@@ -78,7 +78,7 @@ class LazyQueue:
         """
         async with self._opening:
             if self._queue is None:
-                from phasegate.workflow.queue import Queue
+                from phasegate.workflow.engine.queue import Queue
 
                 self._queue = await Queue.open(self._store)
             return self._queue
@@ -103,7 +103,7 @@ class LazyQueue:
 class App:
     """A target repository with everything that works on it."""
 
-    folder: Folder
+    folder: WorkingCopy
     config: Config
     clock: Clock
     team: Team
@@ -204,7 +204,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> Decision:
-        """Signs and takes a manager's decision; see `phasegate.workflow.decide` for what is refused.
+        """Signs and takes a manager's decision; see `phasegate.workflow.gates.decide` for what is refused.
 
         Args:
             gate: where.
@@ -253,7 +253,7 @@ class App:
         return give_token(self.keeper.system, gate, by, self.clock.now())
 
     async def take(self, decision: Decision, who: Credentials) -> Decision:
-        """Takes a decision that was signed already; see `phasegate.workflow.decide` for what is refused."""
+        """Takes a decision that was signed already; see `phasegate.workflow.gates.decide` for what is refused."""
         return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
 
     async def revoke(
@@ -265,7 +265,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> datetime:
-        """Revoke a manager's decision at a gate; see `phasegate.workflow.revoke` for what is refused.
+        """Revoke a manager's decision at a gate; see `phasegate.workflow.gates.revoke` for what is refused.
 
         Channel and proof are as in `decide`.
 
@@ -347,7 +347,7 @@ async def open_app(
     ledger = Ledger(database, clock, system, queue.dispatch)
     try:
         yield App(
-            folder=Folder(
+            folder=WorkingCopy(
                 path=folder,
                 config=config,
                 ledger=ledger,
@@ -368,7 +368,7 @@ async def open_app(
                 workspace=workspace,
                 managers=lambda: read_config(folder).people(),
                 policy=team.policy,
-                surroundings=World(config=config),
+                surroundings=PolicyFacts(config=config),
                 system=system,
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
@@ -382,8 +382,8 @@ async def open_app(
 def lint_files(files: Mapping[str, bytes], place: str) -> list[Finding]:
     """What is wrong with a spec's files, wherever they lie; a runbook must be among them."""
     from phasegate.runbooks import load  # these load the compiler, which deciding needs none of
-    from phasegate.runbooks.agreement import agreement
-    from phasegate.runbooks.lint import lint
+    from phasegate.runbooks.compiler.agreement import agreement
+    from phasegate.runbooks.language.lint import lint
     from phasegate.spec import lint_spec, read_spec
 
     path = f"{place}/{RUNBOOK}"

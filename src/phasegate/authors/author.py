@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from phasegate.core import Finding, identifier
 
 if TYPE_CHECKING:
-    from phasegate.runbooks.inventory import Inventory
+    from phasegate.runbooks.language.inventory import Inventory
 
 
 @dataclass(frozen=True, kw_only=True)

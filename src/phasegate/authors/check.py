@@ -8,7 +8,7 @@ from phasegate.authors.author import Facts
 from phasegate.core import Finding
 
 if TYPE_CHECKING:
-    from phasegate.runbooks.inventory import Inventory
+    from phasegate.runbooks.language.inventory import Inventory
 
 CHECKS = (
     "spec-lint",

@@ -23,7 +23,7 @@ def backup(file: Path | None) -> None:
 
 async def _backup(file: Path | None) -> None:
     from phasegate.app import open_app
-    from phasegate.app.backup import back_up
+    from phasegate.backup.archive import back_up
     from phasegate.cli.console import output
     from phasegate.cli.keys import key_path
 
@@ -53,7 +53,7 @@ def restore(file: Path | None, replace: bool, forget_runs: bool, as_json: bool) 
 
 
 async def _restore(file: Path, as_json: bool, *, replace: bool) -> None:
-    from phasegate.app.restore import restore as put_back
+    from phasegate.backup.restore import restore as put_back
     from phasegate.cli.console import output
     from phasegate.cli.keys import home_of_keys
     from phasegate.cli.views.claims import claims_table

@@ -108,9 +108,9 @@ async def _decide(
     as_json: bool,
 ) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.standing import attended
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.hosting.background_worker import has_worker
     from phasegate.ledger import DecisionKind
     from phasegate.reports import report
     from phasegate.reports.decisions import Receipt
@@ -125,7 +125,7 @@ async def _decide(
         taken = await app.decide(
             gate, DecisionKind(decision), ring.manager, key, digest=digest, comments=anchored, waiver=waiver
         )
-        followed = await attended(app)
+        followed = await has_worker(app)
     if as_json:
         click.echo(report.as_json(Receipt.given(taken, attended=followed)))
         return
@@ -144,8 +144,8 @@ def parse_comments(app: "App", commit: str, texts: Sequence[str]) -> "tuple[Comm
 
 
 def _comment(app: "App", commit: str, text: str) -> "Comment":
-    from phasegate.app.comments import anchored
     from phasegate.ledger import Comment
+    from phasegate.reports.comments import anchored
 
     match = _ANCHORED.fullmatch(text.strip())
     if match is None:

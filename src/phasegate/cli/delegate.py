@@ -155,9 +155,9 @@ def revoke(name: str, manager: str | None, passphrase_file: Path | None, as_json
 
 async def _revoke(name: str, who: Who, as_json: bool) -> None:
     from phasegate.app.app import open_app
-    from phasegate.app.standing import attended
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
+    from phasegate.hosting.background_worker import has_worker
     from phasegate.reports import report
     from phasegate.reports.decisions import Revoked
 
@@ -167,7 +167,7 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
         with interruptible():
             key = ring.unlock()
         at = await app.revoke(gate, ring.manager, key)
-        followed = await attended(app)
+        followed = await has_worker(app)
         taken = Revoked(
             gate=str(gate.key), by=ring.manager, at=int(at.timestamp()), key_id=key.key_id, attended=followed
         )

@@ -12,8 +12,8 @@ from phasegate.cli.clock import given_clock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from phasegate.app.account import Account
     from phasegate.app.app import App
+    from phasegate.demo.aws_account import Account
     from phasegate.ledger import Event, PrivateKey, Run
 
 
@@ -27,9 +27,9 @@ def demo(folder: Path | None, port: int) -> None:
     specs/001-unattached-ebs-volumes from spec to wheel. In a terminal you decide at each gate; without one, a policy
     named 'demo' does, and what it passes cannot be released. Where DIR holds a demonstration already, it goes on.
     """
-    from phasegate.app.account import account
-    from phasegate.app.demo import fresh_folder, port_of
     from phasegate.cli.console import output
+    from phasegate.demo.aws_account import account
+    from phasegate.demo.repository import fresh_folder, port_of
 
     console = output()
     place = folder or fresh_folder(Path(".demo"))
@@ -45,12 +45,12 @@ def demo(folder: Path | None, port: int) -> None:
 
 async def _begun(folder: Path, place: "Account") -> None:
     from phasegate.app import open_app
-    from phasegate.app.demo import POLICY, lay_demo
     from phasegate.cli.console import output
     from phasegate.cli.keys import demo_keys, interactive
+    from phasegate.demo.repository import POLICY, lay_demo
     from phasegate.ledger import write_key
+    from phasegate.scaffold import Approver
     from phasegate.workspace import Workspace
-    from phasegate.workspace.scaffold import Approver
 
     console, person = output(), interactive()
     console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
@@ -89,8 +89,8 @@ async def _followed(app: "App", run: "Run", place: "Account", before: "Sequence[
     """Follow the run to its end, or until the person at the terminal leaves it at a gate."""
     from phasegate.cli.console import output
     from phasegate.cli.keys import interactive
+    from phasegate.cli.run import attend
     from phasegate.cli.views.demo import left
-    from phasegate.cli.work import attend
     from phasegate.core import Parked
     from phasegate.ledger import RunStatus
 
@@ -118,11 +118,11 @@ def _key() -> "tuple[PrivateKey, bytes]":
 
 
 async def _ended(app: "App", run: "Run", place: "Account") -> None:
-    from phasegate.app.demo import read_result
     from phasegate.cli.console import output
+    from phasegate.cli.run import summary
     from phasegate.cli.views.demo import onward, result_view
-    from phasegate.cli.work import summary
     from phasegate.core import PhasegateError
+    from phasegate.demo.repository import read_result
 
     await summary(app, run)
     smoked = [event for event in await app.ledger.events(run.id, prefix="effect:") if event.place[-1] == "smoke"]

@@ -13,7 +13,7 @@ from phasegate.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from phasegate.app.doctor import Check, Said
+    from phasegate.doctor import Check, CheckResult
 
 _NAMED = 3
 
@@ -29,11 +29,11 @@ def doctor(as_json: bool) -> None:
 
 
 async def _doctor(as_json: bool) -> int:
-    from phasegate.app.doctor import State, checks_of
     from phasegate.cli.console import output
     from phasegate.cli.keys import home_of_keys
     from phasegate.cli.views.doctor import show
     from phasegate.core import Missing
+    from phasegate.doctor import State, checks_of
 
     async with checks_of(Path.cwd(), os.environ, home_of_keys()) as checks:
         found = await _asked(checks)
@@ -44,14 +44,14 @@ async def _doctor(as_json: bool) -> int:
     return Missing.exit_code if any(said.state is State.trouble for said in found) else 0
 
 
-async def _asked(checks: "Sequence[Check]") -> "list[Said]":
+async def _asked(checks: "Sequence[Check]") -> "list[CheckResult]":
     """What all of them say, in their order; meanwhile the person sees which are still being asked."""
-    from phasegate.app.doctor import ask
     from phasegate.cli.console import errors_to
+    from phasegate.doctor import run_checks
 
     order, found = [check.name for check in checks], []
     with errors_to().status(_asking(order)) as status:
-        async for said, left in ask(checks):
+        async for said, left in run_checks(checks):
             found.append(said)
             status.update(_asking(left))
     return sorted(found, key=lambda said: order.index(said.name))

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 from phasegate.app.app import App
-from phasegate.app.words import duration
 from phasegate.cli.views.progress import progress_view
 from phasegate.core import Clock
+from phasegate.core.formatting import duration
 from phasegate.ledger import Event, GateRecord, GateStatus, Run, RunStatus
 from phasegate.reports.progress import PhaseProgress, State, Step, progress
 

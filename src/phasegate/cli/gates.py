@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from phasegate.app.app import App
     from phasegate.ledger import GateKey, GateRecord
-    from phasegate.reports.inbox import Waiting
+    from phasegate.reports.inbox import OpenGate
 
 
 @click.command()
@@ -50,8 +50,8 @@ async def _gates(most: int, after: str, as_json: bool) -> None:
 async def _reopen() -> None:
     from phasegate.app.app import open_app
     from phasegate.app.reopening import reopen
-    from phasegate.app.standing import nobody_works, unattended
     from phasegate.cli.console import output
+    from phasegate.hosting.background_worker import nobody_works, unattended
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         sent = await reopen(app)
@@ -60,7 +60,7 @@ async def _reopen() -> None:
             output().print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
-async def _rows(app: "App", place: "GateKey | None", most: int) -> "Sequence[Waiting]":
+async def _rows(app: "App", place: "GateKey | None", most: int) -> "Sequence[OpenGate]":
     from phasegate.reports.inbox import Inbox
 
     every = await app.ledger.count_open_gates()
@@ -70,9 +70,9 @@ async def _rows(app: "App", place: "GateKey | None", most: int) -> "Sequence[Wai
 
 
 async def _show(app: "App", found: "list[tuple[GateRecord, str]]", place: "GateKey | None") -> None:
-    from phasegate.app.standing import nobody_works, unattended
     from phasegate.cli.console import output
     from phasegate.cli.views.lists import gates_table, more, waiting_tools
+    from phasegate.hosting.background_worker import nobody_works, unattended
     from phasegate.reports.inbox import quorum_of
     from phasegate.reports.tool_requests import waits
 

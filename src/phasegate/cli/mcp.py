@@ -40,7 +40,7 @@ async def _mcp(name: str, port: int | None) -> None:
 @asynccontextmanager
 async def _built(name: str) -> "AsyncIterator[FastMCP]":
     if name != OF_HERE:
-        yield import_module(f"phasegate.tools.{name}.server").build(os.environ)
+        yield import_module(f"phasegate.tools.servers.{name}.server").build(os.environ)
         return
     from phasegate.app import open_app
     from phasegate.mcp_server.server import build
@@ -51,8 +51,8 @@ async def _built(name: str) -> "AsyncIterator[FastMCP]":
 
 async def _listen(server: "FastMCP", port: int) -> None:
     from phasegate.cli.console import output
-    from phasegate.tools.serving import http_app
-    from phasegate.web.listen import run, take
+    from phasegate.tools.servers.mcp_base import http_app
+    from phasegate.web.socket import run, take
 
     app, listening = http_app(server, os.environ), take("127.0.0.1", port)
     output().print(f"[good]✓[/] http://127.0.0.1:{listening.getsockname()[1]}/mcp  Ctrl-C stops it", soft_wrap=True)

@@ -24,9 +24,9 @@ def status(as_json: bool) -> None:
 
 async def _status(as_json: bool) -> None:
     from phasegate.app import open_app
-    from phasegate.app.mirror.delivery import channels, is_attended
     from phasegate.cli.console import output
     from phasegate.cli.views.mirror import channels_json, channels_table
+    from phasegate.notifications.undelivered import channels, is_attended
     from phasegate.reports.external_links import remarks
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
@@ -55,11 +55,11 @@ def grant(manager: str | None, passphrase_file: Path | None) -> None:
 
 async def _grant(who: tuple[str | None, Path | None]) -> None:
     from phasegate.app import open_app
-    from phasegate.app.mirror.wishes import grant_all, wishes
-    from phasegate.app.tools import open_tools
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
     from phasegate.core import InvalidInput
+    from phasegate.notifications.required_grants import grant_all, wishes
+    from phasegate.tool_access.servers import open_tools
 
     console = output()
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:

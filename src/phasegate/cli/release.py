@@ -13,7 +13,7 @@ from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
     from phasegate.ledger import Claim
-    from phasegate.ledger.people import People
+    from phasegate.ledger.signing.people import People
 
 
 @click.command()
@@ -102,7 +102,7 @@ def verify(
 
 
 def _people(named: Sequence[str], keys: Sequence[str]) -> "People":
-    from phasegate.ledger.people import Known, People, read_key
+    from phasegate.ledger.signing.people import Known, People, read_key
 
     return People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
 
@@ -110,9 +110,9 @@ def _people(named: Sequence[str], keys: Sequence[str]) -> "People":
 def _offline(
     file: Path, artifacts: Sequence[Path], managers: "People", policies: bool, against: Path | None
 ) -> "list[Claim]":
-    from phasegate.ledger.bundle import load_bundle
-    from phasegate.ledger.forks import agree
-    from phasegate.ledger.proof import prove
+    from phasegate.ledger.signing.bundle import load_bundle
+    from phasegate.ledger.signing.forks import agree
+    from phasegate.ledger.signing.proof import prove
 
     shipped = {artifact.name: artifact.read_bytes() for artifact in artifacts}
     read = load_bundle(file)

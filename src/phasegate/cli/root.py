@@ -14,10 +14,11 @@ from phasegate.cli.demo import demo
 from phasegate.cli.doctor import doctor
 from phasegate.cli.errors import EXIT_CODES, report
 from phasegate.cli.gates import gates
-from phasegate.cli.group import Headed
+from phasegate.cli.grouped_commands import GroupedCommands
 from phasegate.cli.mcp import mcp
 from phasegate.cli.mirror import mirror
 from phasegate.cli.release import bundle, verify
+from phasegate.cli.run import run, status, worker
 from phasegate.cli.runbook import runbook
 from phasegate.cli.serve import serve
 from phasegate.cli.spec import spec
@@ -26,7 +27,6 @@ from phasegate.cli.streams import show_plainly
 from phasegate.cli.token import token
 from phasegate.cli.tools import tools
 from phasegate.cli.trace import trace
-from phasegate.cli.work import run, status, worker
 from phasegate.core import Exhausted, Lost
 
 HEADINGS = {
@@ -46,7 +46,7 @@ def exit_codes() -> str:
 
 
 @click.group(
-    cls=Headed,
+    cls=GroupedCommands,
     headings=HEADINGS,
     epilog=exit_codes(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},

@@ -51,8 +51,8 @@ def check(
     from phasegate.cli.console import output
     from phasegate.cli.views.report import report_table
     from phasegate.core import InvalidInput
-    from phasegate.runbooks.check import Where
-    from phasegate.runbooks.check import check as run
+    from phasegate.runbooks.compiler.check import Where
+    from phasegate.runbooks.compiler.check import check as run
 
     text = _read(file)
     for doubt in _refuse_what_lint_refuses(text, file):
@@ -84,8 +84,8 @@ def policy(file: Path, as_json: bool) -> None:
     """Print the least IAM policy that a runbook needs."""
     from phasegate.cli.console import output
     from phasegate.runbooks import load
-    from phasegate.runbooks.policy import explain
-    from phasegate.runbooks.policy import policy as policy_of
+    from phasegate.runbooks.compiler.iam_policy import explain
+    from phasegate.runbooks.compiler.iam_policy import policy as policy_of
 
     document = policy_of(load(_read(file), str(file)))
     if not as_json:
@@ -106,10 +106,10 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
     """
     from phasegate.app import read_config
-    from phasegate.app.approval import approval, read_findings, released_command
     from phasegate.cli.console import output
     from phasegate.cli.keys import keyring
     from phasegate.cli.views.report import report_table
+    from phasegate.executions.approval import approval, read_findings, released_command
     from phasegate.workspace import Workspace
 
     report = read_findings(_read(file), str(file))
@@ -134,7 +134,7 @@ def _refuse_what_lint_refuses(text: str, file: Path) -> "list[Finding]":
         InvalidInput: with the findings that block.
     """
     from phasegate.core import InvalidInput
-    from phasegate.runbooks.lint import lint
+    from phasegate.runbooks.language.lint import lint
 
     findings = lint(text, str(file))
     blocking = [finding for finding in findings if finding.blocking]

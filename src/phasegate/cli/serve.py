@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import socket
 
     from phasegate.web.settings import Settings
-    from phasegate.web.slack.desk import Desk
+    from phasegate.web.slack.app import SlackApp
     from phasegate.web.slack.environment import Environment
 
 
@@ -37,19 +37,19 @@ async def _serve(
     host: str, port: int, worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
 ) -> None:
     from phasegate.app import open_app
-    from phasegate.cli.work import hosted
-    from phasegate.web.listen import listen, run
-    from phasegate.web.parts import parts_of
+    from phasegate.cli.run import hosted
+    from phasegate.web.context import parts_of
     from phasegate.web.server import build
     from phasegate.web.slack.environment import Environment
-    from phasegate.web.slack.workspace import Workspace
+    from phasegate.web.slack.slack_client import AsyncSlackClient
+    from phasegate.web.socket import listen, run
 
     slack = _slack(Environment.read(os.environ), socket=slack_socket)
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         app = await stack.enter_async_context(open_app(Path.cwd(), clock=given_clock()))
-        parts = parts_of(app, settings, slack=Workspace(slack) if slack.usable else None)
+        parts = parts_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
         web = build(parts)
         if worker:
             await stack.enter_async_context(hosted(app))
@@ -72,7 +72,9 @@ def _slack(found: "Environment", *, socket: bool) -> "Environment":
     return found
 
 
-async def _take_clicks(stack: AsyncExitStack, desk: "Desk | None", slack: "Environment", settings: "Settings") -> None:
+async def _take_clicks(
+    stack: AsyncExitStack, desk: "SlackApp | None", slack: "Environment", settings: "Settings"
+) -> None:
     """Begins to take clicks, and says how; nothing is said where nothing of Slack is set."""
     from phasegate.cli.console import output
 

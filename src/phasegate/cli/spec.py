@@ -18,9 +18,9 @@ def new(name: str) -> None:
     The folder gets the next free number. Nothing is committed.
     """
     from phasegate.app import read_config
-    from phasegate.app.begin import new_spec
     from phasegate.cli.console import output
     from phasegate.core import SystemClock
+    from phasegate.scaffold.new_repository import new_spec
     from phasegate.workspace import Workspace
 
     folder = Workspace.open(Path.cwd()).folder

@@ -20,11 +20,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 @click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
 def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
     """Make a target repository."""
-    from phasegate.app.begin import Plan, laid_in, lay
     from phasegate.cli.console import output
+    from phasegate.scaffold.new_repository import NewRepository, create_repository, laid_in
 
-    plan = Plan(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
-    specs = lay(folder, plan, given_clock())
+    plan = NewRepository(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
+    specs = create_repository(folder, plan, given_clock())
     console = output()
     console.print(f"[good]✓[/] {folder} is a runbooks package, with a first commit")
     console.print(f"→ cd {folder}", soft_wrap=True)
@@ -52,11 +52,11 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     import getpass
 
     from phasegate.app import read_config
-    from phasegate.app.begin import add_manager
     from phasegate.cli.console import output
     from phasegate.cli.keys import home_of_keys, make_or_unlock
     from phasegate.core import UsageError
     from phasegate.reports.uncommitted import not_committed
+    from phasegate.scaffold.new_repository import add_manager
     from phasegate.workspace import Workspace
 
     name = name or getpass.getuser()

@@ -14,9 +14,9 @@ from phasegate.cli import options
 from phasegate.cli.clock import given_clock
 
 if TYPE_CHECKING:
-    from phasegate.app.tools import Offered, Tools
     from phasegate.cli.keys import Keyring
     from phasegate.team.servers import ToolServer
+    from phasegate.tool_access.servers import ServerState, Tools
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _USUAL = timedelta(days=90)
@@ -38,11 +38,11 @@ def list_(name: str | None, as_json: bool) -> None:
 
 async def _list(name: str | None, as_json: bool) -> None:
     from phasegate.app import open_app
-    from phasegate.app.tools import open_tools
     from phasegate.cli.console import output
     from phasegate.cli.views.tools import show
     from phasegate.reports import report
     from phasegate.reports.tools import Server
+    from phasegate.tool_access.servers import open_tools
 
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         servers = [opened.server(name)] if name else list(app.team.servers.values())
@@ -85,12 +85,12 @@ def grant(
 async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: datetime | None, who: Who) -> None:
 
     from phasegate.app import open_app
-    from phasegate.app.tools import bounds, open_tools
     from phasegate.cli.console import output
     from phasegate.cli.keys import interruptible, keyring
     from phasegate.cli.views.gate import difference
     from phasegate.cli.views.tools import show
     from phasegate.core import PhasegateError
+    from phasegate.tool_access.servers import bounds, open_tools
 
     bounded = bounds(only)
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
@@ -114,7 +114,7 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
     console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)
 
 
-async def _looked_at(opened: "Tools", server: "ToolServer") -> "Offered":
+async def _looked_at(opened: "Tools", server: "ToolServer") -> "ServerState":
     from phasegate.cli.console import output
 
     with output().status(f"asking {server.name}"):
@@ -154,8 +154,8 @@ def call(name: str, tool: str, words: tuple[str, ...], role: str | None, given: 
 
 async def _call(name: str, tool: str, words: Sequence[str], role: str | None, given: str | None, run: str) -> None:
     from phasegate.app import open_app
-    from phasegate.app.tools import callers_of, open_tools
     from phasegate.core import PhasegateError, UsageError
+    from phasegate.tool_access.servers import callers_of, open_tools
 
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         server = opened.server(name)
@@ -195,9 +195,9 @@ def end(name: str) -> None:
 
 async def _end(name: str) -> None:
     from phasegate.app import open_app
-    from phasegate.app.tools import open_tools
     from phasegate.cli.console import output
     from phasegate.core import UsageError
+    from phasegate.tool_access.servers import open_tools
 
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         ended = await opened.grants.end(opened.server(name).name)

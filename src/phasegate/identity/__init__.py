@@ -10,7 +10,7 @@ from phasegate.identity.sessions import Session, Sessions
 from phasegate.identity.signin import Passphrases, Proof, SignIn
 from phasegate.identity.throttle import Throttle
 from phasegate.identity.tokens import Scope, Token, Tokens
-from phasegate.identity.unlocked import Unlock, Unlocked
+from phasegate.identity.unlocked_keys import Unlock, Unlocked
 
 __all__ = [
     "Account",

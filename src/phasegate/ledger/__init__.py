@@ -1,11 +1,31 @@
 """Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
 
-from phasegate.ledger.claims import Claim
-from phasegate.ledger.descriptions import Descriptions
-from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope, pae, seal
+from phasegate.ledger.delivery_positions import Mirrored, Mirrors
 from phasegate.ledger.events import first_break
 from phasegate.ledger.grants import Grants, ToolGrant
-from phasegate.ledger.keys import (
+from phasegate.ledger.ledger import DecideResult, Ledger, Opening, OpenResult
+from phasegate.ledger.recorder import Entry
+from phasegate.ledger.records import (
+    Comment,
+    Decision,
+    DecisionKind,
+    Delegation,
+    Event,
+    GateHistory,
+    GateKey,
+    GateRecord,
+    GateRow,
+    GateStatus,
+    Revocation,
+    Run,
+    RunStatus,
+    Statement,
+    Waiver,
+    approvals,
+)
+from phasegate.ledger.signing.claims import Claim
+from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope, pae, seal
+from phasegate.ledger.signing.keys import (
     MIN_PASSPHRASE,
     PrivateKey,
     PublicKey,
@@ -15,27 +35,7 @@ from phasegate.ledger.keys import (
     unlock_key,
     write_key,
 )
-from phasegate.ledger.ledger import Ledger, Opened, Opening, Taken
-from phasegate.ledger.mirrors import Mirrored, Mirrors
-from phasegate.ledger.recorder import Entry
-from phasegate.ledger.records import (
-    Comment,
-    Decision,
-    DecisionKind,
-    Delegation,
-    Dossier,
-    Event,
-    GateKey,
-    GateRecord,
-    GateStatus,
-    Look,
-    Revocation,
-    Run,
-    RunStatus,
-    Statement,
-    Waiver,
-    approvals,
-)
+from phasegate.ledger.tool_descriptions import Descriptions
 from phasegate.ledger.turns import Dispatch
 
 __all__ = [
@@ -44,24 +44,25 @@ __all__ = [
     "STATEMENT",
     "Claim",
     "Comment",
+    "DecideResult",
     "Decision",
     "DecisionKind",
     "Delegation",
     "Descriptions",
     "Dispatch",
-    "Dossier",
     "Entry",
     "Envelope",
     "Event",
+    "GateHistory",
     "GateKey",
     "GateRecord",
+    "GateRow",
     "GateStatus",
     "Grants",
     "Ledger",
-    "Look",
     "Mirrored",
     "Mirrors",
-    "Opened",
+    "OpenResult",
     "Opening",
     "PrivateKey",
     "PublicKey",
@@ -70,7 +71,6 @@ __all__ = [
     "RunStatus",
     "Signer",
     "Statement",
-    "Taken",
     "ToolGrant",
     "Waiver",
     "approvals",

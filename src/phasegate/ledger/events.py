@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from phasegate.core import canonical
-from phasegate.ledger.dsse import EVENT, pae
-from phasegate.ledger.keys import PublicKey, Signer
 from phasegate.ledger.records import Event, event_payload
+from phasegate.ledger.signing.dsse import EVENT, pae
+from phasegate.ledger.signing.keys import PublicKey, Signer
 from phasegate.store import Row, Statement, insert_new
 from phasegate.store.schema import events, runs
 

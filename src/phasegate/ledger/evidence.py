@@ -12,10 +12,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.dsse import EVENT, pae
 from phasegate.ledger.events import event_of, payload_of, rows_of
-from phasegate.ledger.keys import PublicKey
 from phasegate.ledger.records import Event
+from phasegate.ledger.signing.dsse import EVENT, pae
+from phasegate.ledger.signing.keys import PublicKey
 from phasegate.store import Row
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)

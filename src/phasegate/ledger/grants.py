@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from phasegate.core import Clock, digest
-from phasegate.ledger.dsse import Envelope
-from phasegate.ledger.intoto import TOOL_GRANT, statement
-from phasegate.ledger.standing import end, keep, standing
+from phasegate.ledger.signed_statements import end, keep, standing
+from phasegate.ledger.signing.dsse import Envelope
+from phasegate.ledger.signing.intoto import TOOL_GRANT, statement
 from phasegate.store import Database
 from phasegate.store.schema import grants
 

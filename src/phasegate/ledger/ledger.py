@@ -13,25 +13,25 @@ from phasegate.core.secrets import take_out, without_secrets
 from phasegate.ledger import events as chain
 from phasegate.ledger import rows, turns
 from phasegate.ledger.agreement import SIGNED, disagreement
-from phasegate.ledger.dsse import Envelope
+from phasegate.ledger.delivery_positions import Mirrored, keep
 from phasegate.ledger.evidence import Chains, broken_record
-from phasegate.ledger.keys import PrivateKey
-from phasegate.ledger.mirrors import Mirrored, keep
 from phasegate.ledger.recorder import Entry, Recorder
 from phasegate.ledger.records import (
     Decision,
     Delegation,
-    Dossier,
     Event,
+    GateHistory,
     GateKey,
     GateRecord,
+    GateRow,
     GateStatus,
-    Look,
     Run,
     RunStatus,
     Statement,
     approvals,
 )
+from phasegate.ledger.signing.dsse import Envelope
+from phasegate.ledger.signing.keys import PrivateKey
 from phasegate.ledger.turns import Dispatch
 from phasegate.store import Database
 
@@ -59,7 +59,7 @@ class EffectStart(NamedTuple):
     """The receipts that were asked for."""
 
 
-class Opened(StrEnum):
+class OpenResult(StrEnum):
     """Where a gate is once it is open."""
 
     asks = "asks"
@@ -69,7 +69,7 @@ class Opened(StrEnum):
     """It was opened before, and was decided or is void since."""
 
 
-class Taken(StrEnum):
+class DecideResult(StrEnum):
     """What came of a decision."""
 
     decided = "decided"
@@ -209,7 +209,7 @@ class Ledger:
             return str(error)
         return ""
 
-    async def open_gate(self, key: GateKey, opening: Callable[[Dossier], Opening]) -> Opened:
+    async def open_gate(self, key: GateKey, opening: Callable[[GateHistory], Opening]) -> OpenResult:
         """Opens a gate once, in one transaction; a gate that was opened before stays as it is.
 
         Args:
@@ -217,17 +217,17 @@ class Ledger:
             opening: makes it from what bears on it; what a policy decides is used at once, else the run waits.
         """
 
-        def opens(connection: sa.Connection, now: datetime) -> Opened:
+        def opens(connection: sa.Connection, now: datetime) -> OpenResult:
             return self._open(connection, now, key, opening)
 
         return await self._database.write(opens, self._clock.now())
 
     def _open(
-        self, connection: sa.Connection, now: datetime, key: GateKey, opening: Callable[[Dossier], Opening]
-    ) -> Opened:
+        self, connection: sa.Connection, now: datetime, key: GateKey, opening: Callable[[GateHistory], Opening]
+    ) -> OpenResult:
         dossier = self._dossier(connection, key)
         if dossier.gate:
-            return Opened.asks if dossier.gate.status is GateStatus.open else Opened.decided
+            return OpenResult.asks if dossier.gate.status is GateStatus.open else OpenResult.decided
         gate, passed, entries = opening(dossier)
         rows.open_gate(connection, gate)
         if passed:
@@ -238,7 +238,7 @@ class Ledger:
             rows.wait(connection, key.run)
             turns.leave(connection, key.run, self._dispatch)
         self._append(connection, key.run, now, entries)
-        return Opened.passed if passed else Opened.asks
+        return OpenResult.passed if passed else OpenResult.asks
 
     async def priced(self, run_ids: Sequence[str]) -> dict[str, list[Event]]:
         """By run, the events that may say what was paid: their bodies hold the word `usd`."""
@@ -252,7 +252,7 @@ class Ledger:
         """That gate, or None."""
         return await self._database.read(rows.find_gate, key)
 
-    async def dossier(self, key: GateKey) -> Dossier:
+    async def dossier(self, key: GateKey) -> GateHistory:
         """All that bears on a gate, opened or not, as of one moment.
 
         Raises:
@@ -277,11 +277,11 @@ class Ledger:
         """How many gates wait, or wait and follow that one."""
         return await self._database.read(rows.count_open_gates, after)
 
-    async def waiting(self, offset: int, limit: int) -> tuple[list[Look], int]:
+    async def waiting(self, offset: int, limit: int) -> tuple[list[GateRow], int]:
         """Some of the gates that wait, the oldest first, as of one moment; and how many there are in all."""
         return await self._database.read(self._waiting, offset, limit)
 
-    async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> Taken:
+    async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> DecideResult:
         """Takes what a person says at a gate if it is still open: decision, event and next segment are one transaction.
 
         Args:
@@ -293,7 +293,7 @@ class Ledger:
         statement = decision.statement
         key = statement.gate
 
-        def deciding(connection: sa.Connection, now: datetime) -> Taken:
+        def deciding(connection: sa.Connection, now: datetime) -> DecideResult:
             gate = rows.find_gate(connection, key)
             before = _standing(connection, key)
             if (
@@ -301,16 +301,16 @@ class Ledger:
                 or gate.status is not GateStatus.open
                 or any(d.statement.by == statement.by for d in before)
             ):
-                return Taken.lost
+                return DecideResult.lost
             if not rows.use_token(connection, statement.token, key, now):
-                return Taken.token_used
+                return DecideResult.token_used
             rows.add_decision(connection, decision)
             self._append(connection, key.run, now, entries)
             if statement.kind.passes and approvals([*before, decision]) < needed:
-                return Taken.counted
+                return DecideResult.counted
             rows.close_gate(connection, key, GateStatus.decided)
             dispatch(connection, key.run, rows.next_segment(connection, key.run))
-            return Taken.decided
+            return DecideResult.decided
 
         return await self._database.write(deciding, self._clock.now())
 
@@ -334,7 +334,7 @@ class Ledger:
         return await self._database.write(revoking, self._clock.now())
 
     async def replace_gate(
-        self, key: GateKey, why: Mapping[str, Any], opening: Callable[[Dossier], Opening], dispatch: Dispatch
+        self, key: GateKey, why: Mapping[str, Any], opening: Callable[[GateHistory], Opening], dispatch: Dispatch
     ) -> None:
         """Voids an open gate and opens the next attempt in its place, in one transaction; else does nothing.
 
@@ -350,7 +350,7 @@ class Ledger:
             if not rows.close_gate(connection, key, GateStatus.void):
                 return
             self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", why)])
-            if self._open(connection, now, following, opening) is Opened.passed:
+            if self._open(connection, now, following, opening) is OpenResult.passed:
                 dispatch(connection, key.run, rows.next_segment(connection, key.run))
 
         await self._database.write(replacing, self._clock.now())
@@ -396,14 +396,14 @@ class Ledger:
         """What decided that gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
-    async def excused(self, *, over: bool = False) -> list[Statement]:
+    async def waived(self, *, over: bool = False) -> list[Statement]:
         """The exceptions that released runs went on with: those that hold, or those of which an event says the end.
 
         What is over is left out once the same spec was begun again.
         """
-        return await self._database.read(rows.excused, over)
+        return await self._database.read(rows.waived, over)
 
-    async def consume(self, key: GateKey, verdict: Callable[[Dossier], tuple[T, Mapping[str, Any]]]) -> T:
+    async def consume(self, key: GateKey, verdict: Callable[[GateHistory], tuple[T, Mapping[str, Any]]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
 
         Args:
@@ -506,14 +506,14 @@ class Ledger:
 
         await self._database.write(done, self._clock.now())
 
-    def _dossier(self, connection: sa.Connection, key: GateKey) -> Dossier:
+    def _dossier(self, connection: sa.Connection, key: GateKey) -> GateHistory:
         proven = self._chains.read(connection, key.run)
         run, gates = rows.find_run(connection, key.run), tuple(rows.find_gates(connection, key.run, None))
         said = tuple(rows.find_decisions(connection, key.run))
         wrong = disagreement(run, gates, said, proven.events)
         if wrong:
             raise broken_record(key.run, wrong)
-        return Dossier(
+        return GateHistory(
             key=key,
             run=run,
             gate=next((gate for gate in gates if gate.key == key), None),
@@ -525,16 +525,16 @@ class Ledger:
             delegations=tuple(rows.find_delegations(connection)),
         )
 
-    def _waiting(self, connection: sa.Connection, offset: int, limit: int) -> tuple[list[Look], int]:
+    def _waiting(self, connection: sa.Connection, offset: int, limit: int) -> tuple[list[GateRow], int]:
         gates, total = rows.waiting(connection, offset, limit)
         return [self._look(connection, gate) for gate in gates], total
 
-    def _look(self, connection: sa.Connection, gate: GateRecord) -> Look:
+    def _look(self, connection: sa.Connection, gate: GateRecord) -> GateRow:
         try:
             dossier = self._dossier(connection, gate.key)
         except Refused as error:
-            return Look(gate=gate, run=rows.find_run(connection, gate.key.run), reports=(), broken=str(error))
-        return Look(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
+            return GateRow(gate=gate, run=rows.find_run(connection, gate.key.run), reports=(), broken=str(error))
+        return GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
 
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from phasegate.core import Clock
 from phasegate.ledger import events as chain
-from phasegate.ledger.keys import Signer
+from phasegate.ledger.signing.keys import Signer
 from phasegate.store import Database
 
 Entry = tuple[str, Mapping[str, Any]]

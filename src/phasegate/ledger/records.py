@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from phasegate.core import canonical, digest
-from phasegate.ledger.dsse import EVENT, STATEMENT, Envelope
-from phasegate.ledger.intoto import DELEGATION, GATE_APPROVAL, GATE_REVOCATION, statement
+from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
+from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, GATE_REVOCATION, statement
 
 
 class RunStatus(StrEnum):
@@ -246,7 +246,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class GateRow:
     """A gate among others: enough to choose where to begin."""
 
     gate: GateRecord
@@ -306,7 +306,7 @@ def event_payload(*, run: str, seq: int, key: str, at: int, body: str, before: b
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dossier:
+class GateHistory:
     """All that bears on a gate, as of one moment."""
 
     key: GateKey

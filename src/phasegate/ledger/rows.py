@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
-from phasegate.ledger.dsse import Envelope
 from phasegate.ledger.records import (
     Comment,
     Decision,
@@ -25,7 +24,8 @@ from phasegate.ledger.records import (
 from phasegate.ledger.records import (
     Statement as Said,
 )
-from phasegate.ledger.standing import end, keep, standing
+from phasegate.ledger.signed_statements import end, keep, standing
+from phasegate.ledger.signing.dsse import Envelope
 from phasegate.store import Row, Statement, insert_new
 from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, turns, used_tokens
 
@@ -253,7 +253,7 @@ def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
-def excused(connection: sa.Connection, over: bool) -> list[Said]:
+def waived(connection: sa.Connection, over: bool) -> list[Said]:
     """Waivers that were used in runs that are released, by whether a `lapsed` event tells of their end."""
     later = runs.alias()
     again = sa.exists().where(later.c.spec == runs.c.spec, later.c.started_at > runs.c.started_at)

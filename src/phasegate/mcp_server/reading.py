@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from phasegate import ledger
 from phasegate.app.app import App
-from phasegate.app.cursor import part
-from phasegate.app.standing import attended
 from phasegate.core import UsageError, worst_first
+from phasegate.core.paging import page_of
+from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import GateRecord, GateStatus
 from phasegate.mcp_server import results
 from phasegate.reports.artifacts import artifacts, gate_of
@@ -15,7 +15,7 @@ from phasegate.reports.gate import view_gate
 from phasegate.reports.inbox import Inbox
 from phasegate.reports.run import Run, WholeRun, whole_run
 from phasegate.reports.trace import report, trace_of
-from phasegate.tools.cleaning import clean
+from phasegate.tools.sanitize import clean
 
 LONGEST = 30_000
 """Characters of a file that are shown at once."""
@@ -42,8 +42,8 @@ class Reading:
 
     async def runs(self, limit: int, cursor: str) -> results.RunPage:
         """Runs, the newest first."""
-        shown, following = part(await self.app.ledger.runs(), _place, cursor, limit)
-        lives = await attended(self.app)
+        shown, following = page_of(await self.app.ledger.runs(), _place, cursor, limit)
+        lives = await has_worker(self.app)
         rows = [Run.of(run, attended=lives) for run in shown]
         return results.RunPage.of(runs=rows, next_cursor=following or "")
 
@@ -51,7 +51,7 @@ class Reading:
         """Gates that wait, the oldest first."""
         inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards)
         found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=_opened)
-        shown, following = part(found, _opened, cursor, limit)
+        shown, following = page_of(found, _opened, cursor, limit)
         rows = [(await inbox.look(gate)).report() for gate in shown]
         return results.GatePage.of(gates=rows, next_cursor=following or "")
 
@@ -64,7 +64,7 @@ class Reading:
         """Files that the run made or changed."""
         run = await self.found(id)
         found = artifacts(self.app, run, await self._gate(run, gate))
-        shown, following = part(found.changed, lambda path: (path,), cursor, limit)
+        shown, following = page_of(found.changed, lambda path: (path,), cursor, limit)
         rows = [{"path": path, "bytes": len(found.tree[path])} for path in shown]
         return results.ArtifactPage.of(run=run.id, commit=found.commit, artifacts=rows, next_cursor=following or "")
 
@@ -89,7 +89,7 @@ class Reading:
         run = await self.found(id)
         record = await gate_of(self.app, run, gate)
         found = worst_first((await view_gate(self.app, record)).findings) if record else []
-        shown, following = part(list(enumerate(reported(found))), lambda row: (row[0],), cursor, limit)
+        shown, following = page_of(list(enumerate(reported(found))), lambda row: (row[0],), cursor, limit)
         name = f"{record.key.phase}/{record.key.attempt}" if record else ""
         return results.FindingPage.of(
             run=run.id, gate=name, findings=[row for _, row in shown], next_cursor=following or ""
@@ -100,7 +100,7 @@ class Reading:
         run = await self.found(id)
         whole = report(await trace_of(self.app, run))
         rows = list(enumerate((kind, row) for kind in _KINDS for row in getattr(whole, kind)))
-        shown, following = part(rows, lambda row: (row[0],), cursor, limit)
+        shown, following = page_of(rows, lambda row: (row[0],), cursor, limit)
         kinds = {kind: [row for _, (name, row) in shown if name == kind] for kind in _KINDS}
         return results.TracePage.of(run=whole.run, spec=whole.spec, next_cursor=following or "", **kinds)
 

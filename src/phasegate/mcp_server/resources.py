@@ -11,7 +11,7 @@ from pydantic import AnyUrl
 from phasegate.core import PhasegateError, UsageError, visible
 from phasegate.mcp_server.reading import Reading
 from phasegate.reports.report import Report
-from phasegate.tools.serving import McpServer, report_of
+from phasegate.tools.servers.mcp_base import McpServer, report_of
 
 _RUNS = "phasegate://runs"
 _JSON = "application/json"

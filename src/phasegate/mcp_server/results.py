@@ -10,7 +10,7 @@ from phasegate.reports.inbox import WaitingGate
 from phasegate.reports.report import Report
 from phasegate.reports.run import Run
 from phasegate.reports.trace import Gap, Link, Node, Row
-from phasegate.tools.cleaning import cleaned
+from phasegate.tools.sanitize import cleaned
 
 R = TypeVar("R", bound=Report)
 

@@ -10,7 +10,7 @@ from phasegate.mcp_server.params import Cursor, GateName, Limit, RunId
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.specs import READS
 from phasegate.reports.run import WholeRun
-from phasegate.tools.serving import tool
+from phasegate.tools.servers.mcp_base import tool
 
 
 def add_runs(server: FastMCP, reading: Reading) -> None:

@@ -8,14 +8,14 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from phasegate.app.app import App
-from phasegate.app.cursor import part
-from phasegate.app.proposals import Proposal, Proposals
-from phasegate.app.standing import attended
+from phasegate.core.paging import page_of
+from phasegate.feedback.proposals import Proposal, Proposals
+from phasegate.hosting.background_worker import has_worker
 from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.reports.backlog import Backlog
 from phasegate.reports.findings import reported
-from phasegate.tools.serving import WRITE, tool
+from phasegate.tools.servers.mcp_base import WRITE, tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 ADDS = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
@@ -53,7 +53,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
     async def list_specs(limit: Limit = 50, cursor: Cursor = "") -> results.SpecPage:
         """Lists the backlog: specs that no run has taken yet, in the manager's order."""
         backlog = Backlog(app)
-        shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), cursor, limit)
+        shown, following = page_of(list(enumerate(await backlog.names())), lambda row: (row[0],), cursor, limit)
         rows = [await backlog.look(spec) for _, spec in shown]
         return results.SpecPage.of(specs=rows, next_cursor=following or "")
 
@@ -64,7 +64,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         Refused with the findings where the spec does not hold. A spec that a run has taken is not in the backlog.
         """
         run = await Backlog(app).begin(spec, by=by())
-        lives = await attended(app)
+        lives = await has_worker(app)
         return results.shown(results.Begun.of(run, attended=lives, next=_WORKED if lives else _ALONE))
 
 

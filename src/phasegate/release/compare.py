@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phasegate.runbooks.policy_actions import action
+from phasegate.runbooks.language.iam_actions import action
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

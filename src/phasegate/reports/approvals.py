@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from phasegate.app.words import age
+from phasegate.core.formatting import age
 from phasegate.ledger import Decision, Statement
 from phasegate.ledger import approvals as distinct
-from phasegate.workflow.approvers import POLICY
+from phasegate.workflow.gates.approvers import POLICY
 
 
 def approved(said: Sequence[Decision]) -> int:
@@ -29,10 +29,10 @@ def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
     if policy:
         return f"passed by policy '{policy.removeprefix(POLICY)}' alone; of persons it takes {needed} approvals"
     whose = "; ".join(f"{named(statement)}, {age(statement.at, now)} ago" for statement in passing)
-    return f"{counted(approved(said), needed)}{f': {whose}' if whose else ''}"
+    return f"{count_approvals(approved(said), needed)}{f': {whose}' if whose else ''}"
 
 
-def counted(count: int, needed: int) -> str:
+def count_approvals(count: int, needed: int) -> str:
     """`1 of 2 approvals`; empty where one is enough."""
     return f"{count} of {needed} approvals" if needed > 1 else ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from phasegate.app.app import App
-from phasegate.app.here import SPEC
+from phasegate.app.working_copy import SPEC
 from phasegate.core import PhasegateError, UsageError
 from phasegate.ledger import Run
 from phasegate.reports.report import Report

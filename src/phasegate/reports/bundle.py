@@ -3,7 +3,7 @@
 from phasegate.app.app import App
 from phasegate.authors import digests_path
 from phasegate.ledger import GateRecord, Run
-from phasegate.ledger.bundle import File, write_bundle
+from phasegate.ledger.signing.bundle import File, write_bundle
 from phasegate.release import read_project
 
 

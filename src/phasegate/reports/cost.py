@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from phasegate.app.config import COMPILER
-from phasegate.app.words import money
+from phasegate.core.formatting import money
 from phasegate.ledger import Event
 from phasegate.reports.report import Report
 from phasegate.team import Card, Flow, Phase

@@ -6,9 +6,9 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
-from phasegate.ledger.bundle import read_bundle
-from phasegate.ledger.people import Known, People
-from phasegate.ledger.proof import prove
+from phasegate.ledger.signing.bundle import read_bundle
+from phasegate.ledger.signing.people import Known, People
+from phasegate.ledger.signing.proof import prove
 from phasegate.reports.bundle import bundle, released_gate
 from phasegate.workflow.reports import onto
 

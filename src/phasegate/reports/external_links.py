@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phasegate.app.app import App
-from phasegate.app.words import count
+from phasegate.core.formatting import count
 from phasegate.ledger import Event, Mirrored, Mirrors
 from phasegate.reports.report import Report
 

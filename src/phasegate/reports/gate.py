@@ -8,7 +8,7 @@ from typing import Any, Literal
 from phasegate import core, ledger
 from phasegate.app.app import App
 from phasegate.core import UsageError
-from phasegate.ledger import DecisionKind, Dossier, Event, GateKey, GateRecord, GateStatus, Run
+from phasegate.ledger import DecisionKind, Event, GateHistory, GateKey, GateRecord, GateStatus, Run
 from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
@@ -18,7 +18,7 @@ from phasegate.reports.last_approval import approved_before
 from phasegate.reports.report import Report, Timestamp
 from phasegate.reports.tool_requests import ServerRequest, ToolRequest, waits
 from phasegate.team import Phase
-from phasegate.workflow import findings_of, judged
+from phasegate.workflow import findings_of, latest_reports
 from phasegate.workspace import Change, changes
 
 
@@ -226,7 +226,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         changes=tuple(changes(before.files, app.workspace.tree(gate.commit))),
         compared=before.says,
         findings=tuple(findings_of(events, key.phase, key.attempt)),
-        evidence=tuple(_evidence(event) for event in judged(events, key.phase, key.attempt)),
+        evidence=tuple(_evidence(event) for event in latest_reports(events, key.phase, key.attempt)),
         answers=_answers(events, key),
         exemptions=_exemptions(dossier),
         expires_at=gate.opened_at + expires if expires else None,
@@ -269,7 +269,7 @@ def _answers(events: list[Event], key: GateKey) -> tuple[Answer, ...]:
     )
 
 
-def _exemptions(dossier: Dossier) -> tuple[Exemption, ...]:
+def _exemptions(dossier: GateHistory) -> tuple[Exemption, ...]:
     said = (decision.statement for decision in dossier.passed if decision.statement.gate != dossier.key)
     return tuple(
         Exemption(
@@ -284,7 +284,7 @@ def _exemptions(dossier: Dossier) -> tuple[Exemption, ...]:
     )
 
 
-def _choices(app: App, phase: Phase, dossier: Dossier) -> dict[DecisionKind, str]:
+def _choices(app: App, phase: Phase, dossier: GateHistory) -> dict[DecisionKind, str]:
     authors = ", ".join(dict.fromkeys(author.role for author in phase.authors))
     onward, needed = _onward(app, phase), phase.gate.quorum
     if needed - approved(dossier.taken) > 1:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from phasegate.app.app import App
-from phasegate.app.words import PAST, count, stamp
+from phasegate.core.formatting import PAST, count, stamp
 from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Statement
 from phasegate.reports.approvals import named
 from phasegate.reports.external_links import ExternalLink, outside
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.gate_text import question, review_size
-from phasegate.reports.inbox import Inbox, Waiting
-from phasegate.runbooks.inventory import Counted, Inventory
+from phasegate.reports.inbox import Inbox, OpenGate
+from phasegate.runbooks.language.inventory import Counted, Inventory
 
 _VOID = "This gate is void. Nothing can be decided on it any more."
 
@@ -57,7 +57,7 @@ async def gate_card(app: App, inbox: Inbox, gate: GateRecord, address: str, clos
     )
 
 
-def title_of(row: Waiting) -> str:
+def title_of(row: OpenGate) -> str:
     """`Spec review: Free volumes`."""
     name = row.phase.gate.name
     return f"{name[:1].upper()}{name[1:]}: {row.subject.title}"
@@ -69,7 +69,7 @@ async def current(app: App, key: GateKey, address: str) -> str:
     return f"{address}/{f'gates/{waiting[-1].key}' if waiting else f'runs/{key.run}'}"
 
 
-def _came(app: App, view: GateView, row: Waiting) -> str:
+def _came(app: App, view: GateView, row: OpenGate) -> str:
     """What is asked, or what came of it."""
     match view.gate.status:
         case GateStatus.open:
@@ -104,7 +104,7 @@ def _where(path: str, line: int) -> str:
     return f"{place}: " if place else ""
 
 
-def _facts(row: Waiting, zone: tzinfo) -> list[tuple[str, str]]:
+def _facts(row: OpenGate, zone: tzinfo) -> list[tuple[str, str]]:
     opened = row.gate.status is GateStatus.open
     return [
         ("Risk", f"{row.subject.risk}, destructive" if row.subject.destructive else row.subject.risk),
@@ -117,7 +117,7 @@ def _facts(row: Waiting, zone: tzinfo) -> list[tuple[str, str]]:
     ]
 
 
-def _findings(row: Waiting) -> str:
+def _findings(row: OpenGate) -> str:
     """How many there are, and the first, one that blocks before others."""
     found = count(len(row.findings), "finding")
     if not row.findings:

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 
 from phasegate.app.app import App
-from phasegate.app.words import count, role
+from phasegate.core.formatting import count, role
 from phasegate.ledger import DecisionKind
 from phasegate.reports.gate import GateView
-from phasegate.reports.inbox import Waiting
+from phasegate.reports.inbox import OpenGate
 
 POLICY = "iam-policy.json"
 
 
-def question(view: GateView, row: Waiting, *, asked: bool) -> str:
+def question(view: GateView, row: OpenGate, *, asked: bool) -> str:
     """What was handed in; and, to whom it is asked, what an approval does."""
     authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
     who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
@@ -42,7 +42,7 @@ def permissions(app: App, view: GateView) -> list[str] | None:
     text = app.workspace.tree(view.gate.commit).get(f"{view.run.spec}/{POLICY}")
     if text is None:
         return None
-    from phasegate.runbooks.policy import explain  # it loads IAM's data
+    from phasegate.runbooks.compiler.iam_policy import explain  # it loads IAM's data
 
     try:
         document = json.loads(text)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from phasegate.app.app import App
 from phasegate.core import Finding, PhasegateError
-from phasegate.ledger import Event, GateRecord, Look, Run
-from phasegate.reports.approvals import approved, counted
+from phasegate.ledger import Event, GateRecord, GateRow, Run
+from phasegate.reports.approvals import approved, count_approvals
 from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.report import Report, Timestamp
 from phasegate.team import Card, Phase
-from phasegate.workflow import Gatekeeper, Register, findings_of
+from phasegate.workflow import Approvers, Gatekeeper, findings_of
 
 _REMEMBERED = 512
 
@@ -61,7 +61,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
+class OpenGate:
     """One gate that waits."""
 
     gate: GateRecord
@@ -81,7 +81,7 @@ class Waiting:
     @property
     def approvals(self) -> str:
         """`1 of 2 approvals`; empty where one is enough."""
-        return counted(self.approved, self.phase.gate.quorum)
+        return count_approvals(self.approved, self.phase.gate.quorum)
 
     @property
     def blocking(self) -> int:
@@ -119,7 +119,7 @@ class Quorum(NamedTuple):
     @property
     def says(self) -> str:
         """`1 of 2 approvals`; empty where one is enough."""
-        return counted(self.approved, self.quorum)
+        return count_approvals(self.approved, self.quorum)
 
 
 async def quorum_of(app: App, gate: GateRecord) -> Quorum:
@@ -137,24 +137,24 @@ class Inbox:
     """Of the team, by role."""
     _known: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
-    async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[Waiting], int]:
+    async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[OpenGate], int]:
         """Gates that wait, the oldest first, and how many there are in all."""
         found, total = await self.keeper.ledger.waiting(offset, limit)
         priced = await self.keeper.ledger.priced([look.run.id for look in found])
         register, now = self.keeper.register(), self.keeper.clock.now()
         return [self._row(look, priced.get(look.run.id, ()), register, now) for look in found], total
 
-    async def look(self, gate: GateRecord) -> Waiting:
+    async def look(self, gate: GateRecord) -> OpenGate:
         """One gate."""
         dossier = await self.keeper.ledger.dossier(gate.key)
-        look = Look(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
+        look = GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
         priced = await self.keeper.ledger.priced([gate.key.run])
         return self._row(look, priced.get(gate.key.run, ()), self.keeper.register(), self.keeper.clock.now())
 
-    def _row(self, look: Look, priced: Sequence[Event], register: Register, now: datetime) -> Waiting:
+    def _row(self, look: GateRow, priced: Sequence[Event], register: Approvers, now: datetime) -> OpenGate:
         gate, phase = look.gate, self.keeper.flow.phase(look.gate.key.phase)
         expires = phase.gate.expires_after
-        return Waiting(
+        return OpenGate(
             gate=gate,
             run=look.run,
             phase=phase,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phasegate.app.app import App
-from phasegate.ledger import Dossier, GateRecord
+from phasegate.ledger import GateHistory, GateRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Approved:
     """Completes "Changes …": `since the last approval`."""
 
 
-async def approved_before(app: App, dossier: Dossier, gate: GateRecord) -> Approved:
+async def approved_before(app: App, dossier: GateHistory, gate: GateRecord) -> Approved:
     """Return what a person approved before the gate.
 
     After the first gate that is the tree of the gate before. At the first gate nobody has approved anything of this

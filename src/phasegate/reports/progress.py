@@ -7,8 +7,8 @@ from typing import Any
 from phasegate.ledger import Event
 from phasegate.reports.report import Report
 from phasegate.team import Flow, Phase
-from phasegate.workflow import judged
-from phasegate.workflow.approvers import POLICY
+from phasegate.workflow import latest_reports
+from phasegate.workflow.gates.approvers import POLICY
 
 
 class State(StrEnum):
@@ -135,7 +135,7 @@ def _round(phase: Phase, events: Sequence[Event], attempt: int, number: int, *, 
     drafts = _drafts(phase, drafted, begun=True)
     # A rework that changed nothing is not judged again, so that at a gate an earlier round's judgements may stand.
     turn = [str(attempt), str(number)]
-    reports = [event for event in judged(events, phase.id, attempt) if at_gate or event.place[1:3] == turn]
+    reports = [event for event in latest_reports(events, phase.id, attempt) if at_gate or event.place[1:3] == turn]
     judgements = {(event.kind, event.place[3]): event.body for event in reports}
     return [*drafts, *_judges(phase, judgements, begun=len(drafted) == len(phase.authors))]
 

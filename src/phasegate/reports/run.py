@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from phasegate import ledger
 from phasegate.app.app import App
-from phasegate.app.standing import attended
+from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.reports.external_links import ExternalLink, ManualChange, by_hand, outside
 from phasegate.reports.outputs import Output, made
@@ -95,7 +95,7 @@ async def whole_run(app: App, run: ledger.Run) -> WholeRun:
     events = await app.ledger.events(run.id)
     return WholeRun.of(
         run,
-        attended=await attended(app),
+        attended=await has_worker(app),
         phases=progress(app.flow, events),
         gates=[
             GateOfRun(gate=f"{gate.key.phase}/{gate.key.attempt}", status=gate.status, digest=gate.digest)

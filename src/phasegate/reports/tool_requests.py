@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from phasegate.app.app import App
 from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
-from phasegate.ledger.descriptions import readable
+from phasegate.ledger.tool_descriptions import readable
 from phasegate.reports.report import Report, Timestamp
 from phasegate.team.servers import Effect, ToolServer
-from phasegate.workflow.granting import standing_grants
+from phasegate.workflow.gates.tool_grants import standing_grants
 from phasegate.workspace import Change, changes
 
 _SAYS = {

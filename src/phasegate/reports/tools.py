@@ -2,9 +2,9 @@
 
 from typing import Self
 
-from phasegate.app.tools import Offered
 from phasegate.reports.report import Report
 from phasegate.team.servers import Effect
+from phasegate.tool_access.servers import ServerState
 
 
 class Tool(Report):
@@ -35,7 +35,7 @@ class Server(Report):
     tools: tuple[Tool, ...]
 
     @classmethod
-    def of(cls, found: Offered) -> Self:
+    def of(cls, found: ServerState) -> Self:
         """Return the report of a server that was asked for its tools."""
         tools = tuple(map(Tool.model_validate, found.offers))
         told = {name: getattr(found, name) for name in ("trouble", "fix", "skipped", "waits")}

@@ -8,9 +8,9 @@ from phasegate.app.app import App
 from phasegate.authors import digests_path
 from phasegate.core import Parked, Refused, digest
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
-from phasegate.ledger.bundle import read_bundle
-from phasegate.ledger.people import Known, People
-from phasegate.ledger.proof import prove
+from phasegate.ledger.signing.bundle import read_bundle
+from phasegate.ledger.signing.people import Known, People
+from phasegate.ledger.signing.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
 from phasegate.reports.bundle import bundle, released_gate
 from phasegate.reports.earlier_releases import earlier

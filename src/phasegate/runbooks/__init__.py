@@ -4,6 +4,6 @@
 more than reading.
 """
 
-from phasegate.runbooks.model import Runbook, load, schema
+from phasegate.runbooks.language.model import Runbook, load, schema
 
 __all__ = ["Runbook", "load", "schema"]

@@ -2,10 +2,10 @@
 
 from phasegate.sandbox.bubblewrap import Bubblewrap
 from phasegate.sandbox.find import find_sandbox
-from phasegate.sandbox.judge import TestCase, TestReport, run_tests
 from phasegate.sandbox.landlock import Sandlock
 from phasegate.sandbox.limits import MIB, Limit, Limits, Outcome, Sandbox
 from phasegate.sandbox.scripted import Asked, ScriptedSandbox
+from phasegate.sandbox.test_report import TestCase, TestReport, run_tests
 
 __all__ = [
     "MIB",

@@ -10,9 +10,9 @@ from pathlib import Path
 from phasegate.core.errors import Missing
 from phasegate.sandbox import system
 from phasegate.sandbox.limits import Limits, Outcome
-from phasegate.sandbox.private import collect as read_back
-from phasegate.sandbox.private import private_directory
 from phasegate.sandbox.supervise import supervise
+from phasegate.sandbox.workdir import collect as read_back
+from phasegate.sandbox.workdir import private_directory
 
 _WORK = f"{system.HOME}/work"
 _FIRST_USER = 1_000_000

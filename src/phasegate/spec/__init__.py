@@ -1,6 +1,6 @@
 """Specs in Spec Kit layout: reading, requirement ids, lint, and small additions to them."""
 
-from phasegate.spec.edit import (
+from phasegate.spec.formats.speckit.edit import (
     NewCriterion,
     add_clarification,
     add_criteria,
@@ -10,11 +10,11 @@ from phasegate.spec.edit import (
     add_story,
     label_criteria,
 )
-from phasegate.spec.hostile import lint_text
+from phasegate.spec.formats.speckit.parse import parse_spec, read_spec
 from phasegate.spec.lint import lint_spec
 from phasegate.spec.mentions import Mention, NamedTest, PlannedTests, mentions, named_tests, planned_tests
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
-from phasegate.spec.parse import parse_spec, read_spec
+from phasegate.spec.prompt_injection import lint_text
 from phasegate.spec.source import LIMIT, spec_path
 from phasegate.spec.tasks import Task, tasks_of
 

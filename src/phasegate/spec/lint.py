@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.core.secrets import find_secrets
 from phasegate.spec.blocks import Block, blocks
-from phasegate.spec.hostile import lint_text
+from phasegate.spec.formats.speckit.parse import parse_spec
 from phasegate.spec.model import Requirement, Scenario, Spec, Story
-from phasegate.spec.parse import parse_spec
+from phasegate.spec.prompt_injection import lint_text
 from phasegate.spec.risk import read_front_matter
 from phasegate.spec.source import spec_text
 

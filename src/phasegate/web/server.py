@@ -7,18 +7,18 @@ from starlette.responses import Response
 
 from phasegate.core import PhasegateError
 from phasegate.web import api, pages, static
-from phasegate.web.guard import Guard
+from phasegate.web.context import Context
+from phasegate.web.middleware import Guard
 from phasegate.web.pages.signin import ask
-from phasegate.web.parts import Parts
 from phasegate.web.problems import Problem, problem_of, problem_response
-from phasegate.web.slack import route
-from phasegate.web.slack.desk import desk_of
-from phasegate.web.who import session_of
+from phasegate.web.session_auth import session_of
+from phasegate.web.slack import http
+from phasegate.web.slack.app import desk_of
 
 API = "/api/v1"
 
 
-def build(parts: Parts) -> FastAPI:
+def build(parts: Context) -> FastAPI:
     """The application over these parts."""
     web = FastAPI(
         title="Phasegate",
@@ -32,7 +32,7 @@ def build(parts: Parts) -> FastAPI:
     web.state.desk = desk_of(parts)
     web.include_router(static.router, include_in_schema=False)
     web.include_router(pages.router(), include_in_schema=False)
-    web.include_router(route.router, include_in_schema=False)
+    web.include_router(http.router, include_in_schema=False)
     web.include_router(api.router(), prefix=API)
     web.add_exception_handler(PhasegateError, _ours)
     web.add_exception_handler(HTTPException, _http)
@@ -70,7 +70,7 @@ async def _answer(request: Request, problem: Problem) -> Response:
     """For a program as problem+json; for a person as a page, the sign-in form where that is what is missing."""
     if request.url.path.startswith("/api/"):
         return problem_response(problem)
-    parts: Parts = request.app.state.parts
+    parts: Context = request.app.state.parts
     if problem.reason == "not_signed_in":
         to = request.url.path if request.method == "GET" else "/"
         return ask(parts, 401, to=to)

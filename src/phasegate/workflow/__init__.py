@@ -4,17 +4,18 @@
 a second, and most commands only read.
 """
 
-from phasegate.workflow.approvers import Channel, Credentials, Kind, Manager, Register
-from phasegate.workflow.decide import decide, rule_of
-from phasegate.workflow.effect import EFFECTS, Effect, Outcome
-from phasegate.workflow.gatekeeper import Gatekeeper, Surroundings, signed
-from phasegate.workflow.reports import findings_of, judged
-from phasegate.workflow.revoke import delegate, end_delegation, revoke
+from phasegate.workflow.engine.effect import EFFECTS, Effect, Outcome
+from phasegate.workflow.gates.approvers import Approvers, Channel, Credentials, Kind, Manager
+from phasegate.workflow.gates.decide import decide, rule_of
+from phasegate.workflow.gates.gatekeeper import Gatekeeper, PolicyFacts, signed
+from phasegate.workflow.gates.revoke import delegate, end_delegation, revoke
+from phasegate.workflow.gates.timers import sweep
+from phasegate.workflow.reports import findings_of, latest_reports
 from phasegate.workflow.state import branch
-from phasegate.workflow.watch import sweep
 
 __all__ = [
     "EFFECTS",
+    "Approvers",
     "Channel",
     "Credentials",
     "Effect",
@@ -22,14 +23,13 @@ __all__ = [
     "Kind",
     "Manager",
     "Outcome",
-    "Register",
-    "Surroundings",
+    "PolicyFacts",
     "branch",
     "decide",
     "delegate",
     "end_delegation",
     "findings_of",
-    "judged",
+    "latest_reports",
     "revoke",
     "rule_of",
     "signed",

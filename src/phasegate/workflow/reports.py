@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phasegate.core import Finding, Severity, worst_first
-from phasegate.ledger import Dossier, Event
+from phasegate.ledger import Event, GateHistory
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -12,17 +12,17 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     return {name: value for name, value in vars(finding).items() if value}
 
 
-def findings_in(dossier: Dossier) -> list[Finding]:
+def findings_in(dossier: GateHistory) -> list[Finding]:
     """What was found at that gate, the worst first."""
     return findings_of(dossier.reports, dossier.key.phase, dossier.key.attempt)
 
 
 def findings_of(events: Iterable[Event], phase: str, attempt: int) -> list[Finding]:
     """What checks and reviewers found in the last round they judged, up to that attempt; the worst first."""
-    return worst_first([found for event in judged(events, phase, attempt) for found in _findings(event)])
+    return worst_first([found for event in latest_reports(events, phase, attempt) for found in _findings(event)])
 
 
-def judged(events: Iterable[Event], phase: str, attempt: int) -> list[Event]:
+def latest_reports(events: Iterable[Event], phase: str, attempt: int) -> list[Event]:
     """The reports of the last round that was judged, up to that attempt.
 
     A gate that is opened anew, because it expired or its decision was void, is a new attempt at the same tree: what

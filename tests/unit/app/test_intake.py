@@ -7,7 +7,7 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.core import InvalidInput
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 SECRET = "xoxb-" + "1234567890-abcdefgh"
 
@@ -21,7 +21,7 @@ def written(folder: Path, *names: str) -> Path:
 
 
 async def test_what_git_ignores_and_files_of_secrets_are_left_out_and_named(tmp_path: Path) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     (folder / ".gitignore").write_text("*.local\n/specs/*/scratch/\n")
     (folder / ".git" / "info" / "exclude").write_text("private.md\n")
     (folder / FOLDER / ".gitignore").parent.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ async def test_what_git_ignores_and_files_of_secrets_are_left_out_and_named(tmp_
 
 
 async def test_a_file_that_is_tracked_is_taken_in_whatever_git_would_ignore(tmp_path: Path) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     (folder / ".gitignore").write_text("*.md\n")
     async with open_app(folder) as app:
         with pytest.raises(InvalidInput, match=r"spec\.md' is left out: Git ignores it"):
@@ -56,7 +56,7 @@ async def test_a_file_that_is_tracked_is_taken_in_whatever_git_would_ignore(tmp_
 
 
 async def test_a_spec_with_a_secret_is_refused_before_anything_of_it_is_committed(tmp_path: Path) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     async with open_app(folder) as app:
         run = await app.start(folder / FOLDER)
         (folder / FOLDER / "notes.md").write_text(f"fine\n{SECRET}\n")  # after it was judged, before it is taken in

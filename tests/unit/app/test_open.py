@@ -7,7 +7,7 @@ import pytest
 from phasegate.app import open_app
 from phasegate.core import InvalidInput
 from phasegate.team import eject
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 GATE = "name: spec review, approvers: [manager]"
 ESCALATES = "escalate_to: [manager]"
@@ -15,7 +15,7 @@ ESCALATES = "escalate_to: [manager]"
 
 def _with(folder: Path, old: str, new: str) -> Path:
     """A repository whose first gate has that in place of words of ours."""
-    laid(folder)
+    sample_repository(folder)
     eject(folder)
     table = folder / "graphs" / "sdlc.yaml"
     text = table.read_text()
@@ -43,7 +43,7 @@ async def test_a_gate_that_nobody_could_pass_is_told_at_once(tmp_path: Path, old
 
 @pytest.mark.parametrize(("by", "known"), [("grace", "grace"), ("", "Tester")])
 async def test_a_run_knows_who_started_it(tmp_path: Path, by: str, known: str) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     settings = folder / ".git" / "config"
     settings.write_text(settings.read_text() + "[user]\n\tname = Tester\n")
     async with open_app(folder) as app:

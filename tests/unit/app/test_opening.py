@@ -12,13 +12,13 @@ import pytest
 from phasegate.app import open_app, opening
 from phasegate.core import Exhausted, Held, InvalidInput
 from phasegate.core.locks import try_lock_file
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     """A repository with a run that was begun."""
-    target = laid(tmp_path / "target")
+    target = sample_repository(tmp_path / "target")
     async with open_app(target) as app:
         await app.start(target / FOLDER)
     return target

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from phasegate.app import open_app
-from phasegate.app.account import account
-from phasegate.app.engine import engine
+from phasegate.demo.aws_account import account
+from phasegate.hosting.engine import engine
 from phasegate.ledger import RunStatus
 from phasegate.reports.verify import verify
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -21,7 +21,7 @@ AGAIN = "specs/002-again"
 
 def test_two_specs_and_one_of_them_again_are_released_one_after_another(tmp_path: Path) -> None:
     with account(0) as served:
-        folder = laid(tmp_path / "target", endpoint=served.address)
+        folder = sample_repository(tmp_path / "target", endpoint=served.address)
         shutil.copytree(folder / FOLDER, folder / AGAIN)
         asyncio.run(_released(folder))
 

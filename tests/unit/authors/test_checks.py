@@ -14,7 +14,7 @@ from phasegate.authors.record import HEADING, with_record
 from phasegate.core import digest
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
-from unit.authors.small import FACTS, FOLDER, NOW, Tree, compiled, files, scaffolded
+from unit.authors.sample_spec import FACTS, FOLDER, NOW, Tree, compiled, files, scaffolded
 
 REPOSITORY = Path(__file__).parents[3]
 VOLUMES = Facts(

@@ -7,7 +7,7 @@ from phasegate.authors.compiler.comments import follow
 from phasegate.authors.compiler.plan import plan
 from phasegate.authors.compiler.specify import specify
 from phasegate.authors.record import HEADING, with_record
-from unit.authors.small import FACTS, FOLDER, RUNBOOK, SPEC, files
+from unit.authors.sample_spec import FACTS, FOLDER, RUNBOOK, SPEC, files
 
 PATH = f"{FOLDER}/runbook.yaml"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from phasegate.authors import Facts
 from phasegate.core import digest
 from phasegate.release import Builder
-from unit.authors.small import NOW, compiled
+from unit.authors.sample_spec import NOW, compiled
 folder = sys.argv[2]
 facts = Facts(run="r1", spec=folder, project="acme-runbooks", package="acme_runbooks", started_at=NOW)
 given = {f"{folder}/{p.name}": p.read_bytes() for p in (Path(sys.argv[1]).parent / folder).iterdir()}

@@ -8,10 +8,10 @@ import pytest
 from phasegate.authors import Subject
 from phasegate.authors.checks.inventory import inventory
 from phasegate.core import Severity
-from phasegate.runbooks.documents import planned
-from phasegate.runbooks.documents.there import HEADING, there
-from phasegate.runbooks.inventory import Counted, Inventory
-from unit.authors.small import FACTS, FOLDER, RUNBOOK, files
+from phasegate.runbooks.compiler.documents import planned
+from phasegate.runbooks.compiler.documents.inventory_table import HEADING, there
+from phasegate.runbooks.language.inventory import Counted, Inventory
+from unit.authors.sample_spec import FACTS, FOLDER, RUNBOOK, files
 
 LISTING = "ec2.DescribeVolumes"
 OTHER = "111122223333"

@@ -12,7 +12,7 @@ from phasegate.cli.keys import home_of_keys
 from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Accounts, Passphrases, Proof, Sessions, Throttle
 from phasegate.ledger import create_key, unlock_key
-from unit.cli.place import NOW, PASSPHRASE, at_home, lay, refused, said
+from unit.cli.repository import NOW, PASSPHRASE, at_home, lay, refused, said
 
 GIVEN = ("--passphrase-file", "passphrase")
 

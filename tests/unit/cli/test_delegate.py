@@ -16,7 +16,7 @@ from phasegate.core import FixedClock, InvalidInput, Refused, UsageError
 from phasegate.ledger import GateStatus, Run
 from phasegate.team.surface import Surface
 from phasegate.workflow.state import RunState
-from unit.cli.place import NOW, at_home, lay, refused, said
+from unit.cli.repository import NOW, at_home, lay, refused, said
 
 HERE = ("--passphrase-file", "passphrase", "--manager", "ada")
 GATE, SECOND = "r1/specify/1", "r1/specify/2"

@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from phasegate.app import App, open_app
-from phasegate.cli import work
-from phasegate.cli.attend import Attendance
+from phasegate.cli import run
 from phasegate.cli.console import THEME
 from phasegate.cli.follow import Screen
+from phasegate.cli.interactive import Attendance
 from phasegate.cli.views.summary import run_summary
 from phasegate.core import FixedClock
 from phasegate.ledger import Entry, Event, Run, RunStatus
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 RUN = Run(id="r1", spec=FOLDER, flow="sdlc", branch="b", base="0" * 40, started_at=NOW)
@@ -60,14 +60,14 @@ async def followed(folder: Path, *, resumed: bool) -> str:
 
 
 async def test_a_resumed_run_says_what_was_before_in_one_line(tmp_path: Path) -> None:
-    told = await followed(laid(tmp_path / "target"), resumed=True)
+    told = await followed(sample_repository(tmp_path / "target"), resumed=True)
     first, *rest = told.splitlines()
     assert first.startswith("before: specify approved by ada (5 events;")
     assert [line.split()[0] for line in rest] == ["plan"]
 
 
 async def test_a_new_run_tells_everything(tmp_path: Path) -> None:
-    told = await followed(laid(tmp_path / "target"), resumed=False)
+    told = await followed(sample_repository(tmp_path / "target"), resumed=False)
     assert "before:" not in told
     assert [line.split()[0] for line in told.splitlines()] == ["specify", "specify", "plan"]
 
@@ -91,12 +91,12 @@ def test_a_policys_pass_is_called_unreleasable_where_the_policy_marks_it_so(mark
 async def test_a_run_warns_of_managers_that_its_commit_does_not_list(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     async with open_app(folder) as app:
-        work.warn(app)
+        run.warn(app)
         assert capsys.readouterr().err == ""
         (folder / "phasegate.toml").write_text((folder / "phasegate.toml").read_text() + "\n# changed\n")
-        work.warn(app)
+        run.warn(app)
     told = capsys.readouterr().err
     assert "Not committed: phasegate.toml." in told
     assert "→ git add phasegate.toml && git commit -m 'Managers'" in told

@@ -12,16 +12,16 @@ from phasegate.app import open_app
 from phasegate.cli.root import root
 from phasegate.ledger import GateKey, GateRecord, GateStatus, Run, RunStatus
 from phasegate.ledger.rows import add_run, open_gate
-from phasegate.workflow.lease import begin
-from unit.authors.small import FOLDER, laid
-from unit.workflow.parts import NOW
+from phasegate.workflow.engine.lease import begin
+from unit.authors.sample_spec import FOLDER, sample_repository
+from unit.workflow.fixtures import NOW
 
 MANY = 45
 
 
 @pytest.fixture
 def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     monkeypatch.chdir(folder)
     return folder
 

@@ -13,7 +13,7 @@ import pytest
 
 from services import serve
 from services.slack import APP_TOKEN, TOKEN, SlackService
-from unit.authors.small import laid
+from unit.authors.sample_spec import sample_repository
 
 COMMAND = [sys.executable, "-m", "phasegate.cli", "serve", "--port", "0", "--no-worker"]
 SECRET = {"SLACK_SIGNING_SECRET": "s3cret"}
@@ -65,7 +65,7 @@ def unsigned(address: str) -> int | None:
 def test_it_says_how_clicks_come_or_what_is_missing(
     tmp_path: Path, environ: dict[str, str], says: list[str], status: int
 ) -> None:
-    with served(laid(tmp_path / "target"), environ) as (address, said):
+    with served(sample_repository(tmp_path / "target"), environ) as (address, said):
         assert unsigned(address) == status
     about = [line for line in said if LAST not in line and "ask Slack who we are" not in line]
     assert len(about) == len(says)
@@ -78,7 +78,7 @@ def test_by_socket_mode_it_opens_the_connection_itself(tmp_path: Path) -> None:
     with serve(slack) as there:
         slack.socket = f"ws://{there.removeprefix('http://')}/link"
         environ = {**TOKENS, **APP, "SLACK_API_URL": f"{there}/api/"}
-        with served(laid(tmp_path / "target"), environ) as (address, said):
+        with served(sample_repository(tmp_path / "target"), environ) as (address, said):
             assert unsigned(address) == 404
             while not slack.faults.count("POST", "apps.connections.open"):
                 pass
@@ -89,7 +89,7 @@ def test_by_socket_mode_it_opens_the_connection_itself(tmp_path: Path) -> None:
 def test_socket_mode_without_its_token_is_not_served(tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "--slack-socket"],
-        cwd=laid(tmp_path / "target"),
+        cwd=sample_repository(tmp_path / "target"),
         env=surroundings(TOKENS | SECRET),
         capture_output=True,
         text=True,

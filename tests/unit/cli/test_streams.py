@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from phasegate.cli.streams import show_plainly
-from unit.authors.small import laid
+from unit.authors.sample_spec import sample_repository
 
 
 def test_what_a_terminal_cannot_show_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_what_a_terminal_cannot_show_is_plain(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 def test_commands_work_whatever_the_locale(tmp_path: Path) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     toml = folder / "phasegate.toml"
     toml.write_text(toml.read_text(encoding="utf-8") + "# für Ädele\n", encoding="utf-8")
     environment = {**os.environ, "PYTHONUTF8": "0", "LC_ALL": "POSIX", "PYTHONIOENCODING": "", "HOME": str(tmp_path)}

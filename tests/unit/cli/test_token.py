@@ -14,7 +14,7 @@ from phasegate.app import open_app
 from phasegate.cli.root import root
 from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Tokens
-from unit.cli.place import NOW, at_home, lay, refused, run, said
+from unit.cli.repository import NOW, at_home, lay, refused, run, said
 
 GIVEN = ("--passphrase-file", "passphrase")
 READS = ("token", "create", "ci", "--scope", "read")

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phasegate.cli.root import root
-from unit.authors.small import laid
+from unit.authors.sample_spec import sample_repository
 
-STRANGE = Path(__file__).parents[2] / "services" / "strange.py"
+STRANGE = Path(__file__).parents[2] / "services" / "faulty_server.py"
 FILE = f"""\
 name: strange
 command: [{sys.executable}, {STRANGE}]
@@ -25,7 +25,7 @@ tools: {{drop: destructive, store: write, "*": read}}
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a server of its own, and a manager."""
-    target: Path = laid(tmp_path / "target")
+    target: Path = sample_repository(tmp_path / "target")
     (target / "tools").mkdir()
     (target / "tools" / "strange.yaml").write_text(FILE)
     (tmp_path / "passphrase").write_text("correct horse battery\n")

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Brief, Draft, Report, Subject
 from phasegate.ledger import DecisionKind, GateStatus, PrivateKey
-from phasegate.ledger.bundle import File, write_bundle
+from phasegate.ledger.signing.bundle import File, write_bundle
 from phasegate.workflow import Manager
-from unit.workflow.parts import Desk, Team, desk, flow, phase
+from unit.workflow.fixtures import Engine, Team, engine, flow, phase
 
 BUILT = "docs/releases/0.1.0.sha256.json"
 WHEEL = "acme-0.1.0-py3-none-any.whl"
@@ -74,7 +74,7 @@ class Told:
 
 async def released(folder: Path, policy: str = "") -> Told:
     """Changes are requested once, then every gate is passed."""
-    async with desk(team(folder)) as d:
+    async with engine(team(folder)) as d:
         await d.segments.advance(await d.start(policy))
         if not policy:
             await d.decide(DecisionKind.request_changes, await d.open_gate(), "why?")
@@ -87,7 +87,7 @@ async def released(folder: Path, policy: str = "") -> Told:
         return Told(tuple((await bundled(d)).splitlines()), wheel())
 
 
-async def bundled(d: Desk) -> bytes:
+async def bundled(d: Engine) -> bytes:
     """The bundle of the only run."""
     gates = [gate for gate in await d.ledger.gates("r1", GateStatus.decided) if gate.key.phase == "release"]
     gate = gates[-1] if gates else None

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import InvalidInput, PhasegateError
 from phasegate.ledger import EVENT, STATEMENT, Delegation, PrivateKey, seal
-from phasegate.ledger.bundle import read_bundle
-from phasegate.ledger.forks import agree
-from phasegate.ledger.people import Known, People
-from phasegate.ledger.proof import prove
+from phasegate.ledger.signing.bundle import read_bundle
+from phasegate.ledger.signing.forks import agree
+from phasegate.ledger.signing.people import Known, People
+from phasegate.ledger.signing.proof import prove
 from unit.ledger.bundles import ADA, BOB, SYSTEM, WHEEL, Told, released, wheel
-from unit.workflow.parts import NOW
+from unit.workflow.fixtures import NOW
 
 ALONE = Path(__file__).parents[3] / "docs" / "verify_bundle.py"
 KEYS = [Known(ADA.public, "ada"), Known(BOB.public, "bob")]

@@ -10,19 +10,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.core import FixedClock, UsageError
 from phasegate.ledger import (
     Comment,
+    DecideResult,
     Decision,
     DecisionKind,
     GateKey,
     GateRecord,
     GateStatus,
     Ledger,
-    Opened,
     Opening,
+    OpenResult,
     PrivateKey,
     Run,
     RunStatus,
     Statement,
-    Taken,
     Waiver,
     first_break,
 )
@@ -83,7 +83,7 @@ def _decision(kind: DecisionKind = DecisionKind.approve, key: GateKey = KEY) -> 
     return Decision(statement=statement, key_id="k" * 64, signature=b"s" * 64)
 
 
-async def _open(ledger: Ledger, passed: Decision | None = None) -> Opened:
+async def _open(ledger: Ledger, passed: Decision | None = None) -> OpenResult:
     return await ledger.open_gate(KEY, lambda _: Opening(_gate(), passed, []))
 
 
@@ -119,8 +119,8 @@ async def test_the_newest_run_comes_first(ledger: Ledger) -> None:
 
 async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await _open(ledger) is Opened.asks
-    assert await _open(ledger) is Opened.asks
+    assert await _open(ledger) is OpenResult.asks
+    assert await _open(ledger) is OpenResult.asks
     assert await ledger.gates() == [_gate()]
     assert (await ledger.run("abc")).status is RunStatus.waiting
     assert await ledger.gate(GateKey("abc", "plan", 2)) is None
@@ -128,8 +128,8 @@ async def test_a_gate_is_opened_once_and_has_the_run_wait(ledger: Ledger) -> Non
 
 async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_on(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    assert await _open(ledger, _decision()) is Opened.passed
-    assert await _open(ledger) is Opened.decided
+    assert await _open(ledger, _decision()) is OpenResult.passed
+    assert await _open(ledger) is OpenResult.decided
     assert await ledger.gates(status=GateStatus.open) == []
     assert (await ledger.run("abc")).status is RunStatus.working
 
@@ -138,7 +138,7 @@ async def test_a_gate_that_a_policy_passes_is_decided_at_once_and_the_run_works_
 async def test_a_decision_is_read_back_as_it_was_signed(ledger: Ledger, kind: DecisionKind) -> None:
     await ledger.add_run(_run(), Sent())
     await _open(ledger)
-    assert await ledger.decide(_decision(kind), 1, Sent()) is Taken.decided
+    assert await ledger.decide(_decision(kind), 1, Sent()) is DecideResult.decided
     assert await ledger.decision(KEY) == _decision(kind)
     assert (await ledger.dossier(KEY)).decision == _decision(kind)
 
@@ -165,7 +165,7 @@ async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
     await _open(ledger)
     assert await ledger.decide(_decision(), 1, sent)
     second = await ledger.decide(_decision(DecisionKind.reject), 1, sent, ("decision:plan/1", {}))
-    assert second is Taken.lost
+    assert second is DecideResult.lost
     assert (await ledger.decision(KEY)) == _decision()
     assert sent.segments == [("abc", 1), ("abc", 2)]
 

@@ -15,8 +15,8 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from phasegate.mcp_server.server import NAME
-from phasegate.tools.serving import TOKEN
-from unit.authors.small import FOLDER, RUNBOOK, SPEC, laid
+from phasegate.tools.servers.mcp_base import TOKEN
+from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC, sample_repository
 
 COMMAND = [sys.executable, "-m", "phasegate.cli", "mcp", "phasegate"]
 SECRET = "a secret of this test"
@@ -41,14 +41,14 @@ async def exercised(client: ClientSession) -> str:
 
 
 async def test_over_stdio(tmp_path: Path) -> None:
-    target, words = laid(tmp_path / "target"), {**os.environ, NAME: "ide"}
+    target, words = sample_repository(tmp_path / "target"), {**os.environ, NAME: "ide"}
     server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=words, cwd=target / "specs")
     async with stdio_client(server) as (read, write), ClientSession(read, write) as client:
         assert await exercised(client) == "mcp:ide"
 
 
 async def test_over_http(tmp_path: Path) -> None:
-    with listening(laid(tmp_path / "target")) as address:
+    with listening(sample_repository(tmp_path / "target")) as address:
         async with httpx.AsyncClient() as stranger:
             assert (await stranger.post(address, json={})).status_code == 401
         async with (

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from phasegate.app import open_app
-from phasegate.app.engine import engine
 from phasegate.core import FixedClock
+from phasegate.hosting.engine import engine
 from phasegate.ledger import RunStatus
 from phasegate.mcp_server.server import build
 from services.calling import called
-from unit.authors.small import NOW, RUNBOOK, SPEC, laid
+from unit.authors.sample_spec import NOW, RUNBOOK, SPEC, sample_repository
 
 
 @pytest.mark.slow
 async def test_a_spec_comes_to_its_gate_and_waits_for_a_person(tmp_path: Path) -> None:
-    async with open_app(laid(tmp_path / "target"), clock=FixedClock(NOW)) as app:
+    async with open_app(sample_repository(tmp_path / "target"), clock=FixedClock(NOW)) as app:
         server = build(app, {})
         made = await called(server, "submit_spec", name="free-again", spec=SPEC, runbook=RUNBOOK)
         run = (await called(server, "start_run", spec=made["spec"]))["id"]

@@ -14,9 +14,9 @@ from phasegate.release import (
     verify_wheel,
     with_version,
 )
-from phasegate.runbooks.emit import runtime_files
+from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.sandbox import Sandbox
-from phasegate.workspace.scaffold import scaffold
+from phasegate.scaffold import scaffold
 
 
 async def test_a_new_target_repository_can_be_released(sandbox: Sandbox, at: datetime, tmp_path: Path) -> None:

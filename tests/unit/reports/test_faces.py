@@ -15,8 +15,8 @@ from phasegate.core import Finding, Severity
 from phasegate.identity import Scope
 from phasegate.mcp_server.server import build
 from services.calling import called, listed
-from unit.authors.small import FOLDER
-from unit.web.parts import Office, office
+from unit.authors.sample_spec import FOLDER
+from unit.web.fixtures import WebServer, web_server
 from unit.web.test_api import API, program
 
 Value = Any
@@ -51,12 +51,12 @@ OF_PAGES = ("next_cursor",)
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path, managers=("ada", "amy")) as found:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path, managers=("ada", "amy")) as found:
         yield found
 
 
-async def test_each_face_gives_the_same_and_documents_it(here: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_face_gives_the_same_and_documents_it(here: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     run = await _worked(here)
     monkeypatch.chdir(here.app.folder.path)
     for name, found in OBJECTS.items():
@@ -70,7 +70,7 @@ async def test_each_face_gives_the_same_and_documents_it(here: Office, monkeypat
         assert all(value == given[0] for value in given), name
 
 
-async def _worked(here: Office) -> str:
+async def _worked(here: WebServer) -> str:
     """A run whose first gate was sent back, and whose second waits; a delegation, and a spec in the backlog."""
     finding = Finding(check="spec-lint", rule="vague", severity=Severity.medium, path="spec.md", line=3, message="x")
     here.script.reports["spec-lint"] = Judged(findings=(finding,))
@@ -89,7 +89,7 @@ async def _worked(here: Office) -> str:
     return key.run
 
 
-async def _terminal(here: Office, found: Object, run: str) -> Value:
+async def _terminal(here: WebServer, found: Object, run: str) -> Value:
     words = [*found.terminal.replace("RUN", run).split(), "--json"]
     answer = await asyncio.to_thread(CliRunner().invoke, root, words, obj=here.clock)
     assert answer.exit_code == 0, answer.output
@@ -97,7 +97,7 @@ async def _terminal(here: Office, found: Object, run: str) -> Value:
     return value[found.of] if found.of else value
 
 
-async def _rest(here: Office, found: Object, run: str) -> Value:
+async def _rest(here: WebServer, found: Object, run: str) -> Value:
     path = found.rest.replace("RUN", run)
     async with program(here, Scope.read) as client:
         answer = await client.get(f"{API}/{path}")
@@ -112,7 +112,7 @@ async def _rest(here: Office, found: Object, run: str) -> Value:
     return value["items"] if isinstance(value, dict) and "items" in value else value
 
 
-async def _tool(here: Office, found: Object, run: str) -> Value:
+async def _tool(here: WebServer, found: Object, run: str) -> Value:
     server = build(here.app, {})
     tool = (await listed(server))[found.tool]
     value = await called(server, found.tool, **({"run": run} if "run" in tool.inputSchema["properties"] else {}))

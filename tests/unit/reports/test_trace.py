@@ -19,8 +19,8 @@ from phasegate.ledger import (
     Comment,
     Decision,
     DecisionKind,
-    Dossier,
     Event,
+    GateHistory,
     GateKey,
     GateRecord,
     GateStatus,
@@ -30,8 +30,8 @@ from phasegate.ledger import (
     Statement,
 )
 from phasegate.reports.trace import (
+    GateVisit,
     Kind,
-    Passage,
     Record,
     Status,
     TraceGraph,
@@ -44,7 +44,7 @@ from phasegate.reports.trace import (
     walk,
 )
 from phasegate.reports.trace.record import in_order
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 SPEC, MODULE, TESTS = f"{FOLDER}/spec.md", "src/acme/runbooks/free_volumes.py", "tests/runbooks/test_free_volumes.py"
@@ -82,7 +82,7 @@ def tree(**more: str) -> dict[str, bytes]:
     return {path: text.encode() for path, text in {**FILES, **more}.items()}
 
 
-def passage(phase: str, *changed: str, kind: DecisionKind | None = DecisionKind.approve) -> Passage:
+def passage(phase: str, *changed: str, kind: DecisionKind | None = DecisionKind.approve) -> GateVisit:
     key = GateKey("r1", phase, 1)
     gate = GateRecord(
         key=key,
@@ -95,7 +95,7 @@ def passage(phase: str, *changed: str, kind: DecisionKind | None = DecisionKind.
     )
     statement = Statement(gate=key, digest=gate.digest, kind=kind, by="ada", at=NOW) if kind else None
     said = (Decision(statement=statement, key_id="k", signature=b"s"),) if statement else ()
-    return Passage(gate=gate, changed=changed, decisions=said)
+    return GateVisit(gate=gate, changed=changed, decisions=said)
 
 
 def events(*rows: tuple[str, Mapping[str, Any]]) -> list[Event]:
@@ -233,7 +233,7 @@ def test_several_approvals_of_one_gate_are_all_there_and_a_revoked_one_lets_noth
     assert "r1/build/1" not in met(found.onward("r1/specify/1"))
 
 
-def by(name: str, one: Passage) -> Decision:
+def by(name: str, one: GateVisit) -> Decision:
     return replace(one.decisions[0], statement=replace(one.decisions[0].statement, by=name))
 
 
@@ -303,13 +303,13 @@ async def decided(folder: Path, run: Run, *rows: tuple[str, DecisionKind, dateti
         await app.ledger.set_status(run.id, RunStatus.released, "", PUBLISHED)
 
 
-def _as_it_is(opening: Opening, dossier: Dossier) -> Opening:
+def _as_it_is(opening: Opening, dossier: GateHistory) -> Opening:
     assert dossier.gate is None
     return opening
 
 
 async def test_what_did_ada_approve_on_that_day(tmp_path: Path) -> None:
-    folder = laid(tmp_path / "target")
+    folder = sample_repository(tmp_path / "target")
     later = datetime(2026, 11, 19, 0, 5, tzinfo=UTC)
     await decided(
         folder,
@@ -340,14 +340,14 @@ async def test_what_did_ada_approve_on_that_day(tmp_path: Path) -> None:
 
 
 async def test_a_spec_that_no_run_has_taken(tmp_path: Path) -> None:
-    async with open_app(laid(tmp_path / "target")) as app:
+    async with open_app(sample_repository(tmp_path / "target")) as app:
         found = trace_of_spec(app, FOLDER)
     assert found.run == ""
     assert "no test shows it yet" in {gap.text for gap in found.gaps}
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(laid(tmp_path / "target"))
+    monkeypatch.chdir(sample_repository(tmp_path / "target"))
     assert "FR-001" in CliRunner().invoke(root, ["trace", FOLDER]).output
     told = json.loads(CliRunner().invoke(root, ["trace", FOLDER, "--json"]).output)
     assert [row["status"] for row in told["requirements"]] == ["open"]

@@ -12,12 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import open_app
-from phasegate.app.account import account
-from phasegate.app.engine import engine
 from phasegate.core import Parked, canonical
+from phasegate.demo.aws_account import account
+from phasegate.hosting.engine import engine
 from phasegate.ledger import PrivateKey
 from phasegate.reports.verify import verify
-from unit.authors.small import FOLDER, laid
+from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -29,7 +29,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with one released run."""
     folder = tmp_path_factory.mktemp("verify") / "target"
     with account(0) as served:
-        asyncio.run(_released(laid(folder, endpoint=served.address)))
+        asyncio.run(_released(sample_repository(folder, endpoint=served.address)))
     return folder
 
 

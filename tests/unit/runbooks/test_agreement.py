@@ -6,8 +6,8 @@ import pytest
 
 from phasegate.core.criteria import Criterion
 from phasegate.runbooks import load
-from phasegate.runbooks.agreement import agreement
-from phasegate.runbooks.tests_emit import test_names as names_of_tests
+from phasegate.runbooks.compiler.agreement import agreement
+from phasegate.runbooks.compiler.test_generator import test_names as names_of_tests
 from phasegate.spec import parse_spec
 
 SPECS = sorted((Path(__file__).parents[3] / "specs").glob("0*"))

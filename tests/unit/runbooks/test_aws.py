@@ -1,7 +1,7 @@
 import pytest
 
 from phasegate.core.errors import InvalidInput
-from phasegate.runbooks import aws
+from phasegate.runbooks.language import aws
 
 
 def test_an_operation_with_a_paginator_says_how_its_pages_are_read() -> None:

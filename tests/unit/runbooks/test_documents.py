@@ -11,11 +11,12 @@ from markdown_it import MarkdownIt
 from moto import mock_aws
 
 from phasegate.core import identifier
-from phasegate.runbooks import documents, load
-from phasegate.runbooks.check import Where, check
-from phasegate.runbooks.documents import Context, said
-from phasegate.runbooks.documents import text as words
-from phasegate.runbooks.policy import policy
+from phasegate.runbooks import load
+from phasegate.runbooks.compiler import documents
+from phasegate.runbooks.compiler.check import Where, check
+from phasegate.runbooks.compiler.documents import Context, condition_text
+from phasegate.runbooks.compiler.documents import text as words
+from phasegate.runbooks.compiler.iam_policy import policy
 from phasegate.spec import read_spec
 
 VALID = Path(__file__).parent / "valid"
@@ -88,7 +89,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in VALID.glob("*.yaml"))
 
 
-@pytest.mark.parametrize("module", [said, words])
+@pytest.mark.parametrize("module", [condition_text, words])
 def test_the_examples_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -173,7 +174,7 @@ def test_the_data_model_has_the_fields_that_the_runbook_reads_and_no_others() ->
     ],
 )
 def test_conditions_are_said_in_plain_words(expression: str, words: str) -> None:
-    assert said.said(expression, {}) == words
+    assert condition_text.said(expression, {}) == words
 
 
 HOSTILE = {

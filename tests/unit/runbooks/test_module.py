@@ -21,7 +21,7 @@ from phasegate.core.criteria import Criterion
 from phasegate.core.errors import InvalidInput
 from phasegate.core.ids import new_id
 from phasegate.runbooks import load
-from phasegate.runbooks.emit import compile_module, runtime_files
+from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
 
 NOW = datetime.now(UTC) + timedelta(days=40)
 REGION = "eu-west-1"

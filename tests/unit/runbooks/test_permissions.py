@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
-from phasegate.runbooks.model import load
-from phasegate.runbooks.tests_emit import compile_tests
-from phasegate.runbooks.tests_emit.permissions import proofs
-from phasegate.runbooks.tests_emit.plan import Plan
-from phasegate.runbooks.tests_emit.values import plain
+from phasegate.runbooks.compiler.test_generator import compile_tests
+from phasegate.runbooks.compiler.test_generator.permissions import proofs
+from phasegate.runbooks.compiler.test_generator.plan import Plan
+from phasegate.runbooks.compiler.test_generator.values import plain
+from phasegate.runbooks.language.model import load
 
 FILES = sorted(Path(__file__).with_name("emitted").glob("*.yaml"))
 REFUSALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"}

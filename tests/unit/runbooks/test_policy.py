@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.runbooks import aws
-from phasegate.runbooks.model import Runbook, load
-from phasegate.runbooks.policy import actions_alone, explain, policy
-from phasegate.runbooks.policy_actions import action, actions, is_change, is_destructive
+from phasegate.runbooks.compiler.iam_policy import actions_alone, explain, policy
+from phasegate.runbooks.language import aws
+from phasegate.runbooks.language.iam_actions import action, actions, is_change, is_destructive
+from phasegate.runbooks.language.model import Runbook, load
 
 VALID = sorted((Path(__file__).parent / "valid").glob("*.yaml"))
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from phasegate.runbooks import aws, prices
+from phasegate.runbooks import prices
+from phasegate.runbooks.language import aws
 from phasegate.runbooks.runtime import PriceTable
 from phasegate.runbooks.runtime.prices import Price, cost_of
 

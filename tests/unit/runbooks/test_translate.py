@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasegate.runbooks import runtime
-from phasegate.runbooks.emit.draft import Draft
-from phasegate.runbooks.emit.translate import Translator
-from phasegate.runbooks.expressions import check_expression, parse, unparse
+from phasegate.runbooks.compiler.codegen.module_source import ModuleSource
+from phasegate.runbooks.compiler.codegen.translate import Translator
+from phasegate.runbooks.language.expressions import check_expression, parse, unparse
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
@@ -82,7 +82,7 @@ def interpreted(text: str, row: dict[str, Any]) -> Any:
 
 def compiled(text: str, row: dict[str, Any], *, condition: bool) -> Any:
     """The value of the Python that the translator writes."""
-    draft = Draft()
+    draft = ModuleSource()
     code = Translator(draft=draft, subject="row", params=frozenset({"days"}))
     written = code.condition(text) if condition else code.value(text)
     source = draft.text('"""Written."""', end=f"def result(scan, row):\n    return {written}\n")
@@ -159,7 +159,7 @@ def test_real_expressions_survive_being_written(text: str) -> None:
     ],
 )
 def test_what_has_a_counterpart_is_written_out(text: str, python: str) -> None:
-    code = Translator(draft=Draft(), subject="row", params=frozenset({"days"}))
+    code = Translator(draft=ModuleSource(), subject="row", params=frozenset({"days"}))
     assert code.condition(text) == python
 
 

@@ -17,9 +17,9 @@ import pytest
 from phasegate.core import UsageError
 from phasegate.release.backend import check_backend
 from phasegate.release.project import read_project
-from phasegate.runbooks.lint import lint
+from phasegate.runbooks.language.lint import lint
+from phasegate.scaffold import Approver, Aws, next_folder, package_name, scaffold, starter_spec
 from phasegate.spec import lint_spec
-from phasegate.workspace.scaffold import Approver, Aws, next_folder, package_name, scaffold, starter_spec
 
 KEY = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w="
 MANAGER = Approver(name='Ada "L" \\ Lovelace', public_key=KEY)

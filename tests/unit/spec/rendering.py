@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from phasegate.spec.edit import risk_lines
+from phasegate.spec.formats.speckit.edit import risk_lines
 from phasegate.spec.model import Note, Requirement, Scenario, Spec, Story
 
 

@@ -73,7 +73,7 @@ def test_what_does_not_hold_is_told_with_its_place(was: str, becomes: str, says:
 async def test_our_files_name_every_tool_of_ours_and_its_effect(name: str) -> None:
     server = load_team().servers[name]
     assert server.ours
-    built: Any = import_module(f"phasegate.tools.{name}.server").build(SETTINGS[name])
+    built: Any = import_module(f"phasegate.tools.servers.{name}.server").build(SETTINGS[name])
     async with create_connected_server_and_client_session(built._mcp_server) as client:
         shown = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(shown) == set(server.tools)

@@ -15,9 +15,9 @@ from phasegate.core import (
     Unknown,
     UsageError,
 )
+from phasegate.tools.client.answer import answer_of
 from phasegate.tools.errors import META, Absent, Invalid, RateLimited, ToolFailure
-from phasegate.tools.hands.answer import answer_of
-from phasegate.tools.serving import READ, McpServer, Result, tool
+from phasegate.tools.servers.mcp_base import READ, McpServer, Result, tool
 
 _FINDING = Finding(
     check="lint", rule="r", severity=Severity.high, path="a.md", line=3, message="no title", fix="add one"

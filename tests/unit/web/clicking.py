@@ -11,16 +11,16 @@ import httpx
 
 from phasegate.core import FixedClock
 from phasegate.ledger import Event, GateKey
-from phasegate.tools.service import Patience
-from phasegate.tools.slack.cards import Card, asking, value_of
-from phasegate.tools.slack.client import SlackClient
+from phasegate.tools.servers.http_calls import RetryPolicy
+from phasegate.tools.servers.slack.cards import Card, asking, value_of
+from phasegate.tools.servers.slack.client import SlackClient
 from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.workspace import Workspace
+from phasegate.web.slack.slack_client import AsyncSlackClient
 from services import serve
 from services.slack import NOW as THEN
 from services.slack import TOKEN, Message, SlackService, User
 from services.slack_clicks import SECRET, form, signed
-from unit.web.parts import ORIGIN, PASSPHRASES, Office, office
+from unit.web.fixtures import ORIGIN, PASSPHRASES, WebServer, web_server
 
 PATH = "/slack/interactive"
 MEMBERS = {"ada": "U0ADA", "amy": "U0AMY"}
@@ -35,17 +35,17 @@ def slack_running() -> Iterator[SlackService]:
         yield slack
 
 
-def workspace(slack: SlackService, **more: Any) -> Workspace:
+def workspace(slack: SlackService, **more: Any) -> AsyncSlackClient:
     """What our server knows of it."""
     environment = Environment(**{"token": TOKEN, "secret": SECRET, "url": f"{slack.clicks.address}/api/", **more})
-    return Workspace(environment, Patience(answer_s=60.0, waits_s=0.0, tries=1))
+    return AsyncSlackClient(environment, RetryPolicy(answer_s=60.0, waits_s=0.0, tries=1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     """The office, and its channel in Slack."""
 
-    here: Office
+    here: WebServer
     slack: SlackService
     web: httpx.AsyncClient
     """Slack's way to the office: no cookie, no origin, no token."""
@@ -139,7 +139,7 @@ async def channel(
     slack.clear()
     for name in ("ada", "amy", "eve"):
         slack.users[f"U0{name.upper()}"] = User(id=f"U0{name.upper()}", name=name)
-    async with office(folder, managers=tuple(MEMBERS), slack=workspace(slack), members=members, **more) as here:
+    async with web_server(folder, managers=tuple(MEMBERS), slack=workspace(slack), members=members, **more) as here:
         transport = httpx.ASGITransport(app=here.web)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as web:
             yield Channel(here=here, slack=slack, web=web)

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from unit.web.parts import Office, office
+from unit.web.fixtures import WebServer, web_server
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path) as made:
         yield made

@@ -12,14 +12,14 @@ from phasegate.identity import Scope
 from phasegate.ledger import GateKey
 from phasegate.reports.gate import view_gate
 from phasegate.reports.run import whole_run
-from unit.authors.small import FOLDER, NOW
-from unit.web.parts import HOST, Office
+from unit.authors.sample_spec import FOLDER, NOW
+from unit.web.fixtures import HOST, WebServer
 
 API = f"http://{HOST}/api/v1"
 
 
 @asynccontextmanager
-async def program(here: Office, *scopes: Scope, account: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def program(here: WebServer, *scopes: Scope, account: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
     _, secret = await here.parts.tokens.create("test", scopes, timedelta(days=1), account=account)
     transport, headers = httpx.ASGITransport(app=here.web), {"authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=transport, base_url=API, headers=headers) as client:
@@ -27,7 +27,7 @@ async def program(here: Office, *scopes: Scope, account: str | None = None) -> A
 
 
 async def handed_in(
-    here: Office, client: httpx.AsyncClient, key: GateKey, kind: str, signer: str = "ada", **more: Any
+    here: WebServer, client: httpx.AsyncClient, key: GateKey, kind: str, signer: str = "ada", **more: Any
 ) -> httpx.Response:
     """Asks for the statement, signs it as its owner would at home, and hands it in."""
     digest = (await here.parts.gate(*key)).digest
@@ -39,7 +39,7 @@ async def handed_in(
     )
 
 
-def signed(here: Office, statement: dict[str, Any], signature: bytes, signer: str = "ada") -> dict[str, Any]:
+def signed(here: WebServer, statement: dict[str, Any], signature: bytes, signer: str = "ada") -> dict[str, Any]:
     return {
         "statement": statement,
         "key_id": here.keys[signer].key_id,
@@ -47,7 +47,7 @@ def signed(here: Office, statement: dict[str, Any], signature: bytes, signer: st
     }
 
 
-async def test_values_are_those_of_the_terminal(here: Office) -> None:
+async def test_values_are_those_of_the_terminal(here: WebServer) -> None:
     key = await here.gate()
     async with program(here, Scope.read) as client:
         run = (await client.get(f"{API}/runs/{key.run}")).json()
@@ -57,7 +57,7 @@ async def test_values_are_those_of_the_terminal(here: Office) -> None:
     assert gate == view.report().plain()
 
 
-async def test_lists_come_in_parts(here: Office) -> None:
+async def test_lists_come_in_parts(here: WebServer) -> None:
     runs = {await here.start() for _ in range(5)}
     async with program(here, Scope.read) as client:
         for path, name in (("runs", "id"), ("gates", "gate")):
@@ -70,7 +70,7 @@ async def test_lists_come_in_parts(here: Office) -> None:
         assert (await client.get(f"{API}/runs", params={"after": "rubbish"})).json()["reason"] == "invalidinput"
 
 
-async def test_events_and_stream_tell_the_same(here: Office) -> None:
+async def test_events_and_stream_tell_the_same(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, "reject")
@@ -83,7 +83,7 @@ async def test_events_and_stream_tell_the_same(here: Office) -> None:
     assert told == listed[2:]
 
 
-async def test_statement_signed_at_home_decides(here: Office) -> None:
+async def test_statement_signed_at_home_decides(here: WebServer) -> None:
     key = await here.gate()
     async with program(here, Scope.decide, account="ada") as client:
         answer = await handed_in(here, client, key, "request-changes", comments=[{"text": "Shorter."}])
@@ -94,7 +94,7 @@ async def test_statement_signed_at_home_decides(here: Office) -> None:
     assert decision.key_id == here.keys["ada"].key_id
 
 
-async def test_token_without_the_manager_s_key_decides_nothing(here: Office) -> None:
+async def test_token_without_the_manager_s_key_decides_nothing(here: WebServer) -> None:
     key = await here.gate()
     async with program(here, Scope.decide, account="ada") as client:
         forged = await handed_in(here, client, key, "approve", signer="eve")
@@ -111,7 +111,7 @@ async def test_token_without_the_manager_s_key_decides_nothing(here: Office) -> 
     assert await here.app.ledger.decision(key) is None
 
 
-async def test_statement_that_was_changed_after_it_was_signed_is_refused(here: Office) -> None:
+async def test_statement_that_was_changed_after_it_was_signed_is_refused(here: WebServer) -> None:
     key = await here.gate()
     digest = (await here.parts.gate(*key)).digest
     async with program(here, Scope.decide, account="ada") as client:
@@ -128,7 +128,7 @@ async def test_statement_that_was_changed_after_it_was_signed_is_refused(here: O
     assert await here.app.ledger.decision(key) is None
 
 
-async def test_decided_once(here: Office) -> None:
+async def test_decided_once(here: WebServer) -> None:
     key = await here.gate()
     async with program(here, Scope.decide, account="ada") as client:
         assert (await handed_in(here, client, key, "approve")).status_code == 201
@@ -136,7 +136,7 @@ async def test_decided_once(here: Office) -> None:
         assert (other.status_code, other.json()["reason"]) == (409, "already_decided")
 
 
-async def test_run_is_begun_from_the_backlog(here: Office) -> None:
+async def test_run_is_begun_from_the_backlog(here: WebServer) -> None:
     async with program(here, Scope.run, Scope.read) as client:
         assert [row["spec"] for row in (await client.get(f"{API}/specs")).json()["items"]] == [FOLDER]
         answer = await client.post(f"{API}/runs", json={"spec": FOLDER})
@@ -146,7 +146,7 @@ async def test_run_is_begun_from_the_backlog(here: Office) -> None:
             assert (await client.post(f"{API}/runs", json={"spec": spec})).status_code == 422
 
 
-async def test_audit_and_trace(here: Office) -> None:
+async def test_audit_and_trace(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, "approve")
@@ -159,7 +159,7 @@ async def test_audit_and_trace(here: Office) -> None:
         assert (await client.get(f"{API}/gates/{key}/findings")).json() == []
 
 
-async def test_problems_are_problem_json_with_a_reason(here: Office) -> None:
+async def test_problems_are_problem_json_with_a_reason(here: WebServer) -> None:
     async with program(here, Scope.read) as client:
         answers = [
             await client.get(f"{API}/runs/none"),
@@ -175,7 +175,7 @@ async def test_problems_are_problem_json_with_a_reason(here: Office) -> None:
     assert answers[-1].headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_document_is_openapi_3_1_and_says_who_may(here: Office) -> None:
+async def test_document_is_openapi_3_1_and_says_who_may(here: WebServer) -> None:
     document = here.web.openapi()
     assert document["openapi"].startswith("3.1")
     for path, methods in document["paths"].items():
@@ -184,7 +184,7 @@ async def test_document_is_openapi_3_1_and_says_who_may(here: Office) -> None:
 
 
 @pytest.mark.parametrize("size", [1_048_577, 50_000_000])
-async def test_large_body_is_refused(size: int, here: Office) -> None:
+async def test_large_body_is_refused(size: int, here: WebServer) -> None:
     async with program(here, Scope.run) as client:
         told = await client.post(f"{API}/runs", content=b"x" * size, headers={"content-type": "application/json"})
         assert (told.status_code, told.json()["reason"]) == (413, "too_large")

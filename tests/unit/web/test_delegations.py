@@ -8,20 +8,20 @@ import pytest
 
 from phasegate.ledger import Delegation
 from phasegate.reports.delegations import standing
-from phasegate.workflow.approvers import FRESH
-from unit.authors.small import NOW
-from unit.web.parts import PASSPHRASES, Office, office
+from phasegate.workflow.gates.approvers import FRESH
+from unit.authors.sample_spec import NOW
+from unit.web.fixtures import PASSPHRASES, WebServer, web_server
 
 PAGE = "/delegations"
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path, managers=("ada", "amy")) as made:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path, managers=("ada", "amy")) as made:
         yield made
 
 
-async def test_what_is_given_is_shown_to_both_and_to_nobody_else(here: Office) -> None:
+async def test_what_is_given_is_shown_to_both_and_to_nobody_else(here: WebServer) -> None:
     async with here.browser("ada") as ada, here.browser("amy") as amy, here.browser("eve") as eve:
         assert "Nobody; you decide for yourself" in (await ada.client.get(PAGE)).text
         answer = await ada.delegates("amy", **{"from": "2026-11-20"}, until="2026-11-30", gate=["plan", "build"])
@@ -38,7 +38,7 @@ async def test_what_is_given_is_shown_to_both_and_to_nobody_else(here: Office) -
     assert given == Delegation(by="ada", to="amy", begins=begins, ends=ends, gates=("plan", "build"))
 
 
-async def test_it_begins_at_once_where_no_day_is_given(here: Office) -> None:
+async def test_it_begins_at_once_where_no_day_is_given(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         await ada.delegates("amy", until="2026-11-18")
         assert (
@@ -46,7 +46,7 @@ async def test_it_begins_at_once_where_no_day_is_given(here: Office) -> None:
         )
 
 
-async def test_what_was_given_is_ended_by_who_gave_it(here: Office) -> None:
+async def test_what_was_given_is_ended_by_who_gave_it(here: WebServer) -> None:
     async with here.browser("ada") as ada, here.browser("amy") as amy:
         await ada.delegates("amy", until="2026-11-30")
         await ada.delegates("amy", until="2026-12-30", gate="plan")
@@ -59,7 +59,7 @@ async def test_what_was_given_is_ended_by_who_gave_it(here: Office) -> None:
         assert (ended.status_code, await standing(here.app)) == (303, [])
 
 
-async def test_what_is_over_is_not_shown(here: Office) -> None:
+async def test_what_is_over_is_not_shown(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         await ada.delegates("amy", until="2026-11-19")
     here.clock.move(NOW + timedelta(days=2))
@@ -83,7 +83,7 @@ async def test_what_is_over_is_not_shown(here: Office) -> None:
     ],
 )
 async def test_a_refusal_says_what_to_do_and_keeps_what_was_filled_in(
-    fields: dict[str, str], status: int, reason: str, here: Office
+    fields: dict[str, str], status: int, reason: str, here: WebServer
 ) -> None:
     async with here.browser("ada") as ada:
         answer = await ada.delegates(**{"to": "amy", "until": "2026-12-01", "gate": "plan", **fields})
@@ -93,7 +93,7 @@ async def test_a_refusal_says_what_to_do_and_keeps_what_was_filled_in(
     assert await standing(here.app) == []
 
 
-async def test_a_gate_that_asks_who_you_are_is_delegated_with_the_passphrase_alone(here: Office) -> None:
+async def test_a_gate_that_asks_who_you_are_is_delegated_with_the_passphrase_alone(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         here.clock.move(NOW + FRESH + timedelta(seconds=1))
         assert "Needed for: release." in (await ada.client.get(PAGE)).text
@@ -106,7 +106,7 @@ async def test_a_gate_that_asks_who_you_are_is_delegated_with_the_passphrase_alo
     assert [one.gates for one in await standing(here.app)] == [("plan",), ()]
 
 
-async def test_who_is_no_manager_has_nothing_to_delegate(here: Office) -> None:
+async def test_who_is_no_manager_has_nothing_to_delegate(here: WebServer) -> None:
     async with here.browser("eve") as eve:
         page = await eve.client.get(PAGE)
         assert (page.status_code, "no manager of this repository" in page.text) == (200, True)
@@ -116,5 +116,5 @@ async def test_who_is_no_manager_has_nothing_to_delegate(here: Office) -> None:
 
 
 async def test_one_manager_alone_is_told_how_to_add_another(tmp_path: Path) -> None:
-    async with office(tmp_path) as here, here.browser("ada") as ada:
+    async with web_server(tmp_path) as here, here.browser("ada") as ada:
         assert "phasegate manager init --name NAME" in (await ada.client.get(PAGE)).text

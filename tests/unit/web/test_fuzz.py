@@ -16,10 +16,10 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
 from phasegate.identity import Scope
-from phasegate.web.listen import listen
-from phasegate.web.parts import parts_of
+from phasegate.web.context import parts_of
 from phasegate.web.server import build
-from unit.web.parts import office
+from phasegate.web.socket import listen
+from unit.web.fixtures import web_server
 
 EXAMPLES = 25
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -38,7 +38,7 @@ class Served(Thread):
 
     async def _serve(self) -> None:
         settings, listening = listen("127.0.0.1", 0, behind_tls=False, names=())
-        async with office(self.folder) as here:
+        async with web_server(self.folder) as here:
             parts = parts_of(here.app, settings, here.parts.accounts)
             self.gate = str(await here.gate())
             _, self.secret = await parts.tokens.create("fuzz", list(Scope), timedelta(days=1), account="ada")

@@ -6,10 +6,10 @@ from typing import Any
 from phasegate.ledger import DecisionKind, GateKey, Mirrored, Mirrors, RunStatus, Statement, Waiver
 from phasegate.reports.gate import find_gate, view_gate
 from phasegate.workflow import signed, sweep
-from phasegate.workflow.gatekeeper import decision_event
-from phasegate.workflow.steadiness import STEADY
-from unit.authors.small import NOW
-from unit.web.parts import Office
+from phasegate.workflow.gates.clock_steadiness import STEADY
+from phasegate.workflow.gates.gatekeeper import decision_event
+from unit.authors.sample_spec import NOW
+from unit.web.fixtures import WebServer
 
 SAID: dict[str, Any] = {
     "issue": "OPS-1",
@@ -19,7 +19,7 @@ SAID: dict[str, Any] = {
 }
 
 
-async def test_gate_and_run_show_what_people_did_to_the_ticket_and_decide_nothing(here: Office) -> None:
+async def test_gate_and_run_show_what_people_did_to_the_ticket_and_decide_nothing(here: WebServer) -> None:
     key = await here.gate()
     await here.app.ledger.record(key.run, ("ticket:OPS-1/1", SAID))
     holds = {"issue": "OPS-1", "url": SAID["url"], "pages": {"docs/a.md": "javascript:alert(1)"}}
@@ -37,7 +37,7 @@ async def test_gate_and_run_show_what_people_did_to_the_ticket_and_decide_nothin
     assert view.decision is None
 
 
-async def test_what_was_done_before_an_earlier_gate_is_not_shown_again(here: Office) -> None:
+async def test_what_was_done_before_an_earlier_gate_is_not_shown_again(here: WebServer) -> None:
     key = await here.gate()
     await here.app.ledger.record(key.run, ("ticket:OPS-1/1", SAID))
     async with here.browser("ada") as ada:
@@ -47,7 +47,7 @@ async def test_what_was_done_before_an_earlier_gate_is_not_shown_again(here: Off
     assert "OPS-1" not in page
 
 
-async def test_an_exception_that_is_over_comes_back_to_the_inbox_until_the_spec_is_begun_again(here: Office) -> None:
+async def test_an_exception_that_is_over_comes_back_to_the_inbox_until_the_spec_is_begun_again(here: WebServer) -> None:
     key = await here.gate()
     gate = await here.app.ledger.gate(key)
     assert gate

@@ -3,25 +3,25 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from phasegate.app.words import PAST
 from phasegate.authors import Report
 from phasegate.cli.views.gate import gate_summary
 from phasegate.core import Finding, Severity
+from phasegate.core.formatting import PAST
 from phasegate.ledger import DecisionKind, GateKey, RunStatus
 from phasegate.reports.gate import view_gate
-from phasegate.workflow.approvers import FRESH
-from unit.authors.small import FOLDER, NOW, SPEC
-from unit.web.parts import PASSPHRASES, Browser, Office, hidden_fields
+from phasegate.workflow.gates.approvers import FRESH
+from unit.authors.sample_spec import FOLDER, NOW, SPEC
+from unit.web.fixtures import PASSPHRASES, Browser, WebServer, hidden_fields
 
 BLOCKS = Finding(check="spec-lint", rule="vague", severity=Severity.high, path=f"{FOLDER}/spec.md", message="vague")
 
 
-async def decided(here: Office, key: GateKey) -> str:
+async def decided(here: WebServer, key: GateKey) -> str:
     decision = await here.app.ledger.decision(key)
     return f"{decision.statement.kind} by {decision.statement.by}" if decision else ""
 
 
-async def to_release(here: Office, browser: Browser) -> GateKey:
+async def to_release(here: WebServer, browser: Browser) -> GateKey:
     key = await here.gate()
     for phase in here.app.flow.phase_ids[:-1]:
         answer = await browser.decide(GateKey(key.run, phase, 1), "approve")
@@ -30,7 +30,7 @@ async def to_release(here: Office, browser: Browser) -> GateKey:
     return GateKey(key.run, here.app.flow.phase_ids[-1], 1)
 
 
-async def test_inbox_says_what_waits(here: Office) -> None:
+async def test_inbox_says_what_waits(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         assert "Nothing waits for you" in (await ada.client.get("/")).text
         key = await here.gate()
@@ -41,7 +41,7 @@ async def test_inbox_says_what_waits(here: Office) -> None:
         assert words in page
 
 
-async def test_gate_shows_what_a_decision_needs(here: Office) -> None:
+async def test_gate_shows_what_a_decision_needs(here: WebServer) -> None:
     key = await here.gate()
     gate = await here.app.ledger.gate(key)
     async with here.browser("ada") as ada:
@@ -51,7 +51,7 @@ async def test_gate_shows_what_a_decision_needs(here: Office) -> None:
         assert words in page
 
 
-async def test_a_gate_whose_spec_cannot_be_read_is_decided_all_the_same(here: Office) -> None:
+async def test_a_gate_whose_spec_cannot_be_read_is_decided_all_the_same(here: WebServer) -> None:
     here.script.files[f"{FOLDER}/spec.md"] = b"\xff\xfe no text"
     key = await here.gate()
     async with here.browser("ada") as ada:
@@ -62,7 +62,7 @@ async def test_a_gate_whose_spec_cannot_be_read_is_decided_all_the_same(here: Of
     assert await decided(here, key) == "reject by ada"
 
 
-async def test_approval_is_taken_and_the_run_goes_on(here: Office) -> None:
+async def test_approval_is_taken_and_the_run_goes_on(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         answer = await ada.decide(key, "approve")
@@ -74,7 +74,7 @@ async def test_approval_is_taken_and_the_run_goes_on(here: Office) -> None:
     assert 'id="decision"' not in again.text
 
 
-async def test_comments_at_lines_reach_the_author_and_are_answered(here: Office) -> None:
+async def test_comments_at_lines_reach_the_author_and_are_answered(here: WebServer) -> None:
     key = await here.gate()
     places = {
         "comment_path": [f"{FOLDER}/spec.md", ""],
@@ -122,7 +122,7 @@ async def test_comments_at_lines_reach_the_author_and_are_answered(here: Office)
     ],
 )
 async def test_refusal_keeps_the_page_and_decides_nothing(
-    fields: dict[str, str], status: int, reason: str, here: Office
+    fields: dict[str, str], status: int, reason: str, here: WebServer
 ) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
@@ -132,7 +132,7 @@ async def test_refusal_keeps_the_page_and_decides_nothing(
     assert await decided(here, key) == ""
 
 
-async def test_same_decision_twice_is_one_and_another_is_refused(here: Office) -> None:
+async def test_same_decision_twice_is_one_and_another_is_refused(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = await ada.form(f"/gates/{key}")
@@ -144,7 +144,7 @@ async def test_same_decision_twice_is_one_and_another_is_refused(here: Office) -
     assert await decided(here, key) == "approve by ada"
 
 
-async def test_who_is_no_manager_reads_and_cannot_decide(here: Office) -> None:
+async def test_who_is_no_manager_reads_and_cannot_decide(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("eve") as eve:
         page = await eve.client.get(f"/gates/{key}")
@@ -154,7 +154,7 @@ async def test_who_is_no_manager_reads_and_cannot_decide(here: Office) -> None:
     assert await decided(here, key) == ""
 
 
-async def test_waiver_needs_owner_reason_and_a_day_to_come(here: Office) -> None:
+async def test_waiver_needs_owner_reason_and_a_day_to_come(here: WebServer) -> None:
     here.script.reports["spec-lint"] = Report(findings=(BLOCKS,))
     key = await here.gate()
     waiver = {"rule": "spec-lint/vague", "owner": "ada", "reason": "known", "expires": "2027-01-01"}
@@ -167,7 +167,7 @@ async def test_waiver_needs_owner_reason_and_a_day_to_come(here: Office) -> None
     assert await decided(here, key) == "waive by ada"
 
 
-async def test_waived_finding_is_shown_at_every_later_gate(here: Office) -> None:
+async def test_waived_finding_is_shown_at_every_later_gate(here: WebServer) -> None:
     here.script.reports["spec-lint"] = Report(findings=(BLOCKS,))
     key = await here.gate()
     waiver = {"rule": "spec-lint/vague", "owner": "mia", "reason": "known <b>", "expires": "2027-01-01"}
@@ -189,7 +189,7 @@ async def test_waived_finding_is_shown_at_every_later_gate(here: Office) -> None
     assert "spec-lint/vague at specify/1, until 2027-01-01; mia: known <b>" in captured.get()
 
 
-async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since(here: Office) -> None:
+async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since(here: WebServer) -> None:
     key = await here.gate()
     first = (await view_gate(here.app, await here.parts.gate(*key))).report().plain()
     assert first["compared"] == "to approve for the first time, shown whole"
@@ -208,7 +208,7 @@ async def test_first_gate_shows_the_whole_spec_and_later_ones_what_changed_since
     assert f"{FOLDER}/spec.md" not in {change["path"] for change in later["changes"]}
 
 
-async def test_released_spec_is_compared_with_its_release(here: Office) -> None:
+async def test_released_spec_is_compared_with_its_release(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         key = await to_release(here, ada)
         assert (await ada.decide(key, "approve", passphrase=PASSPHRASES["ada"])).status_code == 303
@@ -220,13 +220,13 @@ async def test_released_spec_is_compared_with_its_release(here: Office) -> None:
     assert f"{FOLDER}/runbook.yaml" not in {change["path"] for change in shown["changes"]}
 
 
-async def test_unknown_address_is_named_on_its_page(here: Office) -> None:
+async def test_unknown_address_is_named_on_its_page(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         page = await ada.client.get("/no/such/page")
     assert (page.status_code, "there is no page &#39;/no/such/page&#39;" in page.text) == (404, True)
 
 
-async def test_release_asks_who_you_are_at_that_moment(here: Office) -> None:
+async def test_release_asks_who_you_are_at_that_moment(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         key = await to_release(here, ada)
         here.clock.move(NOW + FRESH + timedelta(seconds=1))
@@ -241,7 +241,7 @@ async def test_release_asks_who_you_are_at_that_moment(here: Office) -> None:
     assert await decided(here, key) == "approve by ada"
 
 
-async def test_another_person_s_passphrase_proves_nothing(here: Office) -> None:
+async def test_another_person_s_passphrase_proves_nothing(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         key = await to_release(here, ada)
         here.clock.move(NOW + FRESH + timedelta(seconds=1))
@@ -249,7 +249,7 @@ async def test_another_person_s_passphrase_proves_nothing(here: Office) -> None:
     assert (answer.status_code, await decided(here, key)) == (403, "")
 
 
-async def test_sign_in_goes_on_to_where_one_was_and_nowhere_else(here: Office) -> None:
+async def test_sign_in_goes_on_to_where_one_was_and_nowhere_else(here: WebServer) -> None:
     async with here.browser() as nobody:
         asked = await nobody.client.get("/runs")
         assert (asked.status_code, hidden_fields(asked.text)["to"]) == (401, "/runs")
@@ -259,7 +259,7 @@ async def test_sign_in_goes_on_to_where_one_was_and_nowhere_else(here: Office) -
             assert (await other.sign_in("ada", to=foreign)).headers["location"] == "/"
 
 
-async def test_cookie_is_kept_from_scripts_and_other_sites(here: Office) -> None:
+async def test_cookie_is_kept_from_scripts_and_other_sites(here: WebServer) -> None:
     async with here.browser() as ada:
         cookie = (await ada.sign_in("ada")).headers["set-cookie"].lower()
     assert "httponly" in cookie
@@ -267,7 +267,7 @@ async def test_cookie_is_kept_from_scripts_and_other_sites(here: Office) -> None
     assert "path=/" in cookie
 
 
-async def test_new_sign_in_is_a_new_session(here: Office) -> None:
+async def test_new_sign_in_is_a_new_session(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         first = ada.client.cookies["phasegate"]
         await ada.sign_in("ada")
@@ -276,14 +276,14 @@ async def test_new_sign_in_is_a_new_session(here: Office) -> None:
         assert (await ada.client.get("/")).status_code == 401
 
 
-async def test_signed_out_everywhere(here: Office) -> None:
+async def test_signed_out_everywhere(here: WebServer) -> None:
     async with here.browser("ada") as here_, here.browser("ada") as there:
         token = (await here_.form("/"))["form_token"]
         assert (await here_.client.post("/sign-out", data={"form_token": token, "everywhere": "1"})).status_code == 303
         assert (await there.client.get("/")).status_code == 401
 
 
-async def test_backlog_is_ranked_and_begun(here: Office) -> None:
+async def test_backlog_is_ranked_and_begun(here: WebServer) -> None:
     for name in ("002-b", "003-c"):
         folder = here.app.folder.path / "specs" / name
         folder.mkdir()
@@ -312,7 +312,7 @@ async def test_backlog_is_ranked_and_begun(here: Office) -> None:
         assert (await ada.client.get(begun.headers["location"])).status_code == 200
 
 
-async def test_record_says_who_decided_what_on_a_day(here: Office) -> None:
+async def test_record_says_who_decided_what_on_a_day(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, "reject")
@@ -322,7 +322,7 @@ async def test_record_says_who_decided_what_on_a_day(here: Office) -> None:
         assert (await ada.client.get("/record?by=nobody")).status_code == 422
 
 
-async def test_run_page_draws_the_way_and_streams_it(here: Office) -> None:
+async def test_run_page_draws_the_way_and_streams_it(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, "reject")
@@ -353,7 +353,7 @@ async def test_run_page_draws_the_way_and_streams_it(here: Office) -> None:
         "/?start=-1",
     ],
 )
-async def test_what_is_not_there_is_said_plainly(path: str, here: Office) -> None:
+async def test_what_is_not_there_is_said_plainly(path: str, here: WebServer) -> None:
     run = await here.start()
     async with here.browser("ada") as ada:
         answer = await ada.client.get(path.format(run=run))
@@ -361,7 +361,7 @@ async def test_what_is_not_there_is_said_plainly(path: str, here: Office) -> Non
     assert "<h1>" in answer.text
 
 
-async def test_run_is_named_in_full(here: Office) -> None:
+async def test_run_is_named_in_full(here: WebServer) -> None:
     run = await here.start()
     async with here.browser("ada") as ada:
         assert (await ada.client.get(f"/runs/{run[:3]}")).status_code == 404

@@ -8,26 +8,26 @@ import pytest
 
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateStatus
 from phasegate.reports.gate import view_gate
-from phasegate.workflow.approvers import FRESH
-from unit.authors.small import NOW
-from unit.web.parts import PASSPHRASES, Office, office
+from phasegate.workflow.gates.approvers import FRESH
+from unit.authors.sample_spec import NOW
+from unit.web.fixtures import PASSPHRASES, WebServer, web_server
 
 MINUTES = timedelta(minutes=3)
 FORM, BUTTON = 'id="decision"', "Take it back"
 
 
 @pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[Office]:
+async def two(tmp_path: Path) -> AsyncIterator[WebServer]:
     """An office whose first gate asks for the approvals of ada and amy."""
-    async with office(tmp_path, managers=("ada", "amy"), quorum=2) as made:
+    async with web_server(tmp_path, managers=("ada", "amy"), quorum=2) as made:
         yield made
 
 
-async def status(here: Office, key: GateKey) -> GateStatus:
+async def status(here: WebServer, key: GateKey) -> GateStatus:
     return (await here.parts.gate(*key)).status
 
 
-async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_first(two: Office) -> None:
+async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_first(two: WebServer) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada, two.browser("amy") as amy:
         page = (await ada.client.get(f"/gates/{key}")).text
@@ -53,7 +53,7 @@ async def test_who_approved_first_sees_who_is_missing_and_the_other_who_was_firs
     assert "2 of 2 approvals: ada, 3 m ago; amy, 0 s ago" in decided
 
 
-async def test_one_approval_is_not_counted_where_one_is_enough(here: Office) -> None:
+async def test_one_approval_is_not_counted_where_one_is_enough(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         assert "approvals" not in (await ada.client.get(f"/gates/{key}")).text
@@ -61,7 +61,7 @@ async def test_one_approval_is_not_counted_where_one_is_enough(here: Office) -> 
         assert "approvals" not in (await ada.client.get(f"/gates/{key}")).text
 
 
-async def test_programs_get_what_was_said_so_far(two: Office) -> None:
+async def test_programs_get_what_was_said_so_far(two: WebServer) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada:
         await ada.decide(key, "approve")
@@ -70,7 +70,7 @@ async def test_programs_get_what_was_said_so_far(two: Office) -> None:
     assert shown["said"] == [{"by": "ada", "instead_of": "", "decision": "approve", "at": NOW.isoformat()}]
 
 
-async def test_an_objection_is_not_counted_among_the_approvals(two: Office) -> None:
+async def test_an_objection_is_not_counted_among_the_approvals(two: WebServer) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada, two.browser("amy") as amy:
         await ada.decide(key, "approve")
@@ -82,7 +82,7 @@ async def test_an_objection_is_not_counted_among_the_approvals(two: Office) -> N
 
 async def test_a_delegate_is_named_with_the_one_they_decide_for(tmp_path: Path) -> None:
     approvers = ["user:ada"]
-    async with office(tmp_path, managers=("ada", "amy"), approvers=approvers) as here:
+    async with web_server(tmp_path, managers=("ada", "amy"), approvers=approvers) as here:
         key = await here.gate()
         async with here.browser("ada") as ada, here.browser("amy") as amy:
             assert (await ada.delegates("amy", until="2026-11-20", gate="specify")).status_code == 303
@@ -93,7 +93,7 @@ async def test_a_delegate_is_named_with_the_one_they_decide_for(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["approve", "reject", "request-changes"])
-async def test_what_was_said_is_taken_back_and_the_run_asks_again(kind: str, here: Office) -> None:
+async def test_what_was_said_is_taken_back_and_the_run_asks_again(kind: str, here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, kind, comment="Shorter.", comment_path="", comment_line="")
@@ -113,7 +113,7 @@ async def test_what_was_said_is_taken_back_and_the_run_asks_again(kind: str, her
     assert (event.body["by"], event.body["channel"]) == ("ada", "page")
 
 
-async def test_one_of_several_approvals_is_taken_back(two: Office) -> None:
+async def test_one_of_several_approvals_is_taken_back(two: WebServer) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada, two.browser("amy") as amy:
         await ada.decide(key, "approve")
@@ -125,7 +125,7 @@ async def test_one_of_several_approvals_is_taken_back(two: Office) -> None:
     assert await status(two, key) is GateStatus.void
 
 
-async def test_what_the_run_went_on_with_is_not_taken_back(here: Office) -> None:
+async def test_what_the_run_went_on_with_is_not_taken_back(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         await ada.decide(key, "approve")
@@ -137,7 +137,7 @@ async def test_what_the_run_went_on_with_is_not_taken_back(here: Office) -> None
     assert await status(here, key) is GateStatus.decided
 
 
-async def test_nobody_else_s_word_is_taken_back(here: Office) -> None:
+async def test_nobody_else_s_word_is_taken_back(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada, here.browser("eve") as eve:
         await ada.decide(key, "approve")
@@ -147,7 +147,7 @@ async def test_nobody_else_s_word_is_taken_back(here: Office) -> None:
 
 
 async def test_taking_back_asks_who_you_are_where_the_gate_does(tmp_path: Path) -> None:
-    async with office(tmp_path, reauthenticate=True) as here:
+    async with web_server(tmp_path, reauthenticate=True) as here:
         key = await here.gate()
         async with here.browser("ada") as ada:
             await ada.decide(key, "approve")
@@ -163,7 +163,7 @@ async def test_taking_back_asks_who_you_are_where_the_gate_does(tmp_path: Path) 
 
 
 async def test_at_the_terminal_the_proof_is_the_passphrase_of_the_moment(tmp_path: Path) -> None:
-    async with office(tmp_path, reauthenticate=True) as here:
+    async with web_server(tmp_path, reauthenticate=True) as here:
         key = await here.gate()
         gate = await here.parts.gate(*key)
         remark = (Comment(text="Shorter."),)
@@ -176,7 +176,7 @@ async def test_at_the_terminal_the_proof_is_the_passphrase_of_the_moment(tmp_pat
     assert event.body["channel"] == "terminal"
 
 
-async def test_only_who_is_asked_reads_what_an_approval_does(two: Office) -> None:
+async def test_only_who_is_asked_reads_what_an_approval_does(two: WebServer) -> None:
     key = await two.gate()
     async with two.browser("ada") as ada, two.browser("eve") as eve:
         assert "If you approve" in (await ada.client.get(f"/gates/{key}")).text

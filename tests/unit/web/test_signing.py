@@ -12,8 +12,8 @@ import pytest
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.reports.delegations import standing
-from unit.authors.small import NOW
-from unit.web.parts import Office, office
+from unit.authors.sample_spec import NOW
+from unit.web.fixtures import WebServer, web_server
 from unit.web.test_api import API, program, signed
 
 UNTIL = {"to": "amy", "until": "2026-11-30"}
@@ -21,13 +21,13 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path, managers=("ada", "amy")) as made:
+async def two(tmp_path: Path) -> AsyncIterator[WebServer]:
+    async with web_server(tmp_path, managers=("ada", "amy")) as made:
         yield made
 
 
 async def asked(
-    here: Office, client: httpx.AsyncClient, path: str, wish: Any = None, signer: str = "ada"
+    here: WebServer, client: httpx.AsyncClient, path: str, wish: Any = None, signer: str = "ada"
 ) -> dict[str, Any]:
     """The statement as its owner signs it at home."""
     answer = await client.post(f"{API}/{path}/statement", json=wish or {})
@@ -36,7 +36,7 @@ async def asked(
     return signed(here, answer.json()["statement"], signature, signer)
 
 
-async def decided(here: Office, kind: str = "approve") -> GateKey:
+async def decided(here: WebServer, kind: str = "approve") -> GateKey:
     """A gate at which ada said something."""
     key = await here.gate()
     async with here.browser("ada") as ada:
@@ -48,7 +48,7 @@ def reason(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json().get("reason", "")
 
 
-async def test_what_was_said_is_taken_back(two: Office) -> None:
+async def test_what_was_said_is_taken_back(two: WebServer) -> None:
     key = await decided(two)
     async with program(two, Scope.decide, account="ada") as client:
         path = f"gates/{key}/revocation"
@@ -61,7 +61,7 @@ async def test_what_was_said_is_taken_back(two: Office) -> None:
     assert (event.body["by"], event.body["channel"]) == ("ada", "api")
 
 
-async def test_a_delegation_is_given_listed_and_ended(two: Office) -> None:
+async def test_a_delegation_is_given_listed_and_ended(two: WebServer) -> None:
     async with program(two, *Scope, account="ada") as client:
         body = await asked(two, client, "delegations", {**UNTIL, "gates": ["plan"]})
         assert (await client.post(f"{API}/delegations", json=body)).status_code == 201
@@ -78,7 +78,7 @@ async def test_a_delegation_is_given_listed_and_ended(two: Office) -> None:
         assert reason(again) == (409, "nothing_to_end")
 
 
-async def test_a_delegation_that_was_ended_does_not_come_back_by_its_old_statement(two: Office) -> None:
+async def test_a_delegation_that_was_ended_does_not_come_back_by_its_old_statement(two: WebServer) -> None:
     async with program(two, *Scope, account="ada") as client:
         body = await asked(two, client, "delegations", UNTIL)
         assert (await client.post(f"{API}/delegations", json=body)).status_code == 201
@@ -88,7 +88,7 @@ async def test_a_delegation_that_was_ended_does_not_come_back_by_its_old_stateme
 
 
 @pytest.mark.parametrize("minutes", [6, -1])
-async def test_what_was_not_signed_just_now_counts_for_nothing(two: Office, minutes: int) -> None:
+async def test_what_was_not_signed_just_now_counts_for_nothing(two: WebServer, minutes: int) -> None:
     key = await decided(two)
     async with program(two, *Scope, account="ada") as client:
         revoking = await asked(two, client, f"gates/{key}/revocation")
@@ -102,7 +102,7 @@ async def test_what_was_not_signed_just_now_counts_for_nothing(two: Office, minu
 
 
 @pytest.mark.parametrize("signer", ["amy", "eve"])
-async def test_another_s_key_takes_nothing_back_and_gives_nothing(two: Office, signer: str) -> None:
+async def test_another_s_key_takes_nothing_back_and_gives_nothing(two: WebServer, signer: str) -> None:
     key = await decided(two)
     async with program(two, *Scope, account="ada") as client:
         wishes: dict[str, Any] = {f"gates/{key}/revocation": {}, "delegations": UNTIL, "delegations/end": {"to": "amy"}}
@@ -113,7 +113,7 @@ async def test_another_s_key_takes_nothing_back_and_gives_nothing(two: Office, s
     assert await standing(two.app) == []
 
 
-async def test_a_statement_that_was_changed_after_it_was_signed_is_refused(two: Office) -> None:
+async def test_a_statement_that_was_changed_after_it_was_signed_is_refused(two: WebServer) -> None:
     key = await decided(two)
     async with program(two, *Scope, account="ada") as client:
         giving = await asked(two, client, "delegations", UNTIL)
@@ -133,7 +133,7 @@ async def test_a_statement_that_was_changed_after_it_was_signed_is_refused(two: 
     assert (await two.parts.gate(*other)).status is GateStatus.decided
 
 
-async def test_nobody_signs_for_another(two: Office) -> None:
+async def test_nobody_signs_for_another(two: WebServer) -> None:
     key = await decided(two)
     async with program(two, *Scope, account="ada") as hers, program(two, *Scope, account="amy") as client:
         body = await asked(two, hers, f"gates/{key}/revocation")
@@ -151,7 +151,7 @@ async def test_nobody_signs_for_another(two: Office) -> None:
         ({"to": "amy", "until": "2026-11-30", "gates": ["nowhere"]}, 404, "unknown_gate"),
     ],
 )
-async def test_what_cannot_be_delegated(two: Office, wish: dict[str, Any], status: int, why: str) -> None:
+async def test_what_cannot_be_delegated(two: WebServer, wish: dict[str, Any], status: int, why: str) -> None:
     async with program(two, *Scope, account="ada") as client:
         body = await asked(two, client, "delegations", wish)
         assert reason(await client.post(f"{API}/delegations", json=body)) == (status, why)

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from phasegate.app.looking import Looker
-from phasegate.app.tools import sessions_of
 from phasegate.cli.root import root
 from phasegate.core import Refused
+from phasegate.hosting.inventory_count import InventoryCounter
 from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
 from phasegate.reports.tool_requests import waits
-from phasegate.runbooks.inventory import Inventory
+from phasegate.runbooks.language.inventory import Inventory
+from phasegate.tool_access.servers import sessions_of
 from phasegate.workflow import Channel, Credentials, Kind
-from phasegate.workflow.granting import grant_tools
+from phasegate.workflow.gates.tool_grants import grant_tools
 from services import rough
-from unit.authors.small import FOLDER, NOW
-from unit.web.parts import PASSPHRASES, Office, office
+from unit.authors.sample_spec import FOLDER, NOW
+from unit.web.fixtures import PASSPHRASES, WebServer, web_server
 
 SERVER = """\
 name: aws
@@ -39,7 +39,7 @@ IN_A_MONTH = f"{NOW + timedelta(days=30):%Y-%m-%d}"
 class Desk:
     """An office whose repository has a server of its own."""
 
-    here: Office
+    here: WebServer
     state: Path
 
     async def counts(self, run: str, place: str = "specify/1/1") -> Inventory:
@@ -47,7 +47,7 @@ class Desk:
         app = self.here.app
         sessions = sessions_of(app, waits=())
         try:
-            looker = Looker(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+            looker = InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
             facts = await app.folder.facts(run)
             return await looker.count(facts, "sre-automation", place, app.folder.read(FOLDER))
         finally:
@@ -78,7 +78,7 @@ async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
     state = tmp_path / "state"
     state.mkdir()
     server = SERVER.format(python=sys.executable, program=rough.__file__, state=state)
-    async with office(tmp_path, files={"tools/aws.yaml": server}) as here:
+    async with web_server(tmp_path, files={"tools/aws.yaml": server}) as here:
         app = here.app
         aws = app.config.aws.model_copy(update={"inventory": ("eu-west-1",)})
         object.__setattr__(app, "config", app.config.model_copy(update={"aws": aws}))
@@ -88,7 +88,7 @@ async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
         yield made
 
 
-async def pages(here: Office, run: str) -> list[str]:
+async def pages(here: WebServer, run: str) -> list[str]:
     """The pages on which it is said: inbox, run, gate."""
     async with here.browser("ada") as ada:
         return [(await ada.client.get(path)).text for path in ("/", f"/runs/{run}", f"/gates/{run}/specify/1")]

@@ -18,12 +18,12 @@ from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.reports.delegations import standing
 from phasegate.web import api, pages, static
-from phasegate.web.guard import SIGNED
-from phasegate.web.slack import route as slack
+from phasegate.web.middleware import SIGNED
+from phasegate.web.slack import http as slack
 from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.workspace import Workspace
-from unit.authors.small import FOLDER, NOW
-from unit.web.parts import HOST, ORIGIN, Office, office
+from phasegate.web.slack.slack_client import AsyncSlackClient
+from unit.authors.sample_spec import FOLDER, NOW
+from unit.web.fixtures import HOST, ORIGIN, WebServer, web_server
 
 MONTH = timedelta(days=30)
 _GATE = "/gates/{run}/{phase}/{attempt}"
@@ -39,9 +39,9 @@ OPEN = {"/sign-in", "/static/{name}", "/api/v1/openapi.json"}
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Office]:
+async def here(tmp_path: Path) -> AsyncIterator[WebServer]:
     """With Slack set up: no request of these tests gets as far as to ask it."""
-    async with office(tmp_path, slack=Workspace(Environment(token="xoxb-1", secret="s3cret"))) as made:
+    async with web_server(tmp_path, slack=AsyncSlackClient(Environment(token="xoxb-1", secret="s3cret"))) as made:
         yield made
 
 
@@ -97,7 +97,7 @@ def allowed(route: Route, who: str) -> bool:
     return who == "person" or (route.method == "GET" and who in ("no form token", "foreign form token"))
 
 
-async def dump(here: Office) -> str:
+async def dump(here: WebServer) -> str:
     """All that is stored, digested; what the browser may leave out is nothing."""
 
     def rows(connection: sa.Connection) -> str:
@@ -109,7 +109,7 @@ async def dump(here: Office) -> str:
 
 
 @asynccontextmanager
-async def credentials(here: Office, who: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+async def credentials(here: WebServer, who: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     """A client that comes in so, and the form token that it sends."""
     headers = {"host": HOST, "origin": FOREIGN if who.startswith("foreign origin") else ORIGIN}
     async with here.browser("" if who == "none" or who in TOKENS else "ada") as ada, here.browser("eve") as eve:
@@ -135,7 +135,7 @@ async def credentials(here: Office, who: str) -> AsyncIterator[tuple[httpx.Async
         yield ada.client, token
 
 
-async def _secret(here: Office, who: str) -> str:
+async def _secret(here: WebServer, who: str) -> str:
     tokens = here.parts.tokens
     words = who.removeprefix("foreign origin ").split()
     if who in ("expired", "revoked"):
@@ -199,7 +199,7 @@ def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", CREDENTIALS)
-async def test_each_route_lets_in_whom_it_should(who: str, here: Office) -> None:
+async def test_each_route_lets_in_whom_it_should(who: str, here: WebServer) -> None:
     key = await here.gate()
     digest = (await here.parts.gate(*key)).digest
     wrong = []
@@ -227,7 +227,7 @@ def _refused_behind(answer: httpx.Response) -> bool:
     return any(word in answer.text for word in ("bad_signature", "name or passphrase is wrong"))
 
 
-async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: Office) -> None:
+async def test_no_credentials_but_a_person_s_form_or_signature_decide(here: WebServer) -> None:
     """The same walk, over the routes that could: after it nothing is decided."""
     key = await here.gate()
     digest = (await here.parts.gate(*key)).digest
@@ -252,7 +252,7 @@ async def test_no_credentials_but_a_person_s_form_take_back_or_delegate(tmp_path
     """The walk again, over what else is signed, with something to take back and to end: after it all still stands."""
     paths = (f"{_GATE}/revoke", "/delegations", "/delegations/end")
     assert {f"POST {path}" for path in paths} < {str(route) for route in ROUTES}
-    async with office(tmp_path, managers=("ada", "amy")) as here:
+    async with web_server(tmp_path, managers=("ada", "amy")) as here:
         key = await here.gate()
         async with here.browser("ada") as ada:
             assert (await ada.decide(key, "approve")).status_code == 303
@@ -275,7 +275,7 @@ async def test_no_credentials_but_a_person_s_form_take_back_or_delegate(tmp_path
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
-async def test_a_decision_link_that_is_followed_decides_nothing(method: str, here: Office) -> None:
+async def test_a_decision_link_that_is_followed_decides_nothing(method: str, here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         fields = {**await ada.form(f"/gates/{key}"), "decision": "approve"}
@@ -286,7 +286,7 @@ async def test_a_decision_link_that_is_followed_decides_nothing(method: str, her
         assert await dump(here) == before
 
 
-def test_the_walk_goes_everywhere(here: Office) -> None:
+def test_the_walk_goes_everywhere(here: WebServer) -> None:
     described = {
         f"{method.upper()} {path}" for path, methods in here.web.openapi()["paths"].items() for method in methods
     }
@@ -294,7 +294,7 @@ def test_the_walk_goes_everywhere(here: Office) -> None:
     assert len(ROUTES) >= 38
 
 
-async def test_every_page_has_the_headers(here: Office) -> None:
+async def test_every_page_has_the_headers(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         for route in ROUTES:
@@ -307,7 +307,7 @@ async def test_every_page_has_the_headers(here: Office) -> None:
                 assert ("no-store" in answer.headers["cache-control"]) == (not route.path.startswith("/static"))
 
 
-async def test_no_page_has_script_or_style_of_its_own(here: Office) -> None:
+async def test_no_page_has_script_or_style_of_its_own(here: WebServer) -> None:
     key = await here.gate()
     async with here.browser("ada") as ada:
         for path in (

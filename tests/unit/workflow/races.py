@@ -12,7 +12,7 @@ from phasegate.core import Refused
 from phasegate.ledger import DecisionKind, GateKey, GateRecord, PrivateKey
 from phasegate.workflow import Manager
 from phasegate.workflow.state import RunState
-from unit.workflow.parts import Desk, Team, desk
+from unit.workflow.fixtures import Engine, Team, engine
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(letter * 32)) for letter in (b"k", b"s"))
 DECIDERS = 4
@@ -38,7 +38,7 @@ def key_of(number: int) -> GateKey:
 
 async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str]:
     async with AsyncExitStack() as stack:
-        desks = [await stack.enter_async_context(desk(racers(folder))) for _ in range(2)]
+        desks = [await stack.enter_async_context(engine(racers(folder))) for _ in range(2)]
         deciders = [(desks[number % 2], f"{name}{number}") for number in range(DECIDERS)]
         told = []
         for number in range(gates):
@@ -49,11 +49,11 @@ async def _race(folder: Path, name: str, gates: int, start: Barrier) -> list[str
         return told
 
 
-async def _all(deciders: Sequence[tuple[Desk, str]], gate: GateRecord) -> list[str]:
+async def _all(deciders: Sequence[tuple[Engine, str]], gate: GateRecord) -> list[str]:
     return await asyncio.gather(*(_decide(d, gate, remark) for d, remark in deciders))
 
 
-async def _decide(d: Desk, gate: GateRecord, remark: str) -> str:
+async def _decide(d: Engine, gate: GateRecord, remark: str) -> str:
     try:
         await d.decide(DecisionKind.request_changes, gate, remark, by=remark)
     except Refused as refused:
@@ -61,7 +61,7 @@ async def _decide(d: Desk, gate: GateRecord, remark: str) -> str:
     return f"won:{remark}"
 
 
-async def open_gates(d: Desk, gates: int) -> None:
+async def open_gates(d: Engine, gates: int) -> None:
     """Runs that wait at their first gate."""
     head, first = d.workspace.head(), d.team.flow.phases[0]
     for number in range(gates):

@@ -10,7 +10,7 @@ from phasegate.authors import Brief, Draft, Facts
 from phasegate.core import FixedClock, Refused
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus
 from phasegate.workflow import Outcome
-from unit.workflow.parts import NOW, Desk, Team, flow, phase
+from unit.workflow.fixtures import NOW, Engine, Team, flow, phase
 
 PYPROJECT = "pyproject.toml"
 
@@ -43,7 +43,7 @@ class Index:
 
 
 @dataclass
-class Facing:
+class ReleaseFiles:
     """Each run has a spec of its own, or that which `specs` names; a spec's text is that of its run."""
 
     index: Index
@@ -85,14 +85,14 @@ def table() -> Any:
 
 
 @dataclass
-class House:
+class Releasing:
     """A team that releases, and its index."""
 
     folder: Path
     index: Index = field(default_factory=Index)
 
     def __post_init__(self) -> None:
-        self.facing = Facing(self.index)
+        self.facing = ReleaseFiles(self.index)
         self.clock = FixedClock(NOW)
         self.team = Team(
             self.folder,
@@ -104,20 +104,20 @@ class House:
             clock=self.clock,
         )
 
-    async def start(self, d: Desk, run: str, policy: str = "") -> str:
+    async def start(self, d: Engine, run: str, policy: str = "") -> str:
         await d.start(policy, run, spec=self.facing.spec(run))
         self.clock.move(self.clock.now() + timedelta(seconds=1))
         return run
 
 
-async def approve(d: Desk, run: str, kind: DecisionKind = DecisionKind.approve) -> str:
+async def approve(d: Engine, run: str, kind: DecisionKind = DecisionKind.approve) -> str:
     """Decides at the run's open gate; which that was."""
     (gate,) = await d.ledger.gates(run, GateStatus.open)
     await d.decide(kind, gate)
     return f"{gate.key.phase}/{gate.key.attempt}"
 
 
-async def to_release(d: Desk, run: str) -> None:
+async def to_release(d: Engine, run: str) -> None:
     """Takes the run to its first release gate."""
     assert await d.segments.advance(run) is RunStatus.waiting
     assert await approve(d, run) == "build/1"

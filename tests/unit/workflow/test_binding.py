@@ -17,8 +17,8 @@ from phasegate.core import Finding, FixedClock, PhasegateError, Refused, Severit
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, PrivateKey, RunStatus, Statement, rows
 from phasegate.team import Flow
 from phasegate.workflow import Manager, signed
-from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase, policy
-from unit.workflow.people import KEYS, PEOPLE, Room, others
+from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase, policy
+from unit.workflow.managers import KEYS, PEOPLE, GateFixture, others
 
 OTHER = PrivateKey(Ed25519PrivateKey.generate())
 BOB: dict[str, Any] = {"approvers": ["user:bob"]}
@@ -33,27 +33,27 @@ def _team(folder: Path, **gate: Any) -> Team:
 
 
 @asynccontextmanager
-async def waiting(folder: Path, policy: str = "", **gate: Any) -> AsyncIterator[Desk]:
+async def waiting(folder: Path, policy: str = "", **gate: Any) -> AsyncIterator[Engine]:
     """A run at its first gate, with those rules."""
-    async with desk(_team(folder, **gate)) as d:
+    async with engine(_team(folder, **gate)) as d:
         await d.segments.advance(await d.start(policy))
         yield d
 
 
-def _edited(d: Desk, **gate: Any) -> Desk:
+def _edited(d: Engine, **gate: Any) -> Engine:
     """The same after somebody edited the workflow's file: every process reads it anew."""
     return replace(d, keeper=replace(d.keeper, flow=table(**gate)))
 
 
-async def _refused(d: Desk, by: str = "ada") -> Refused:
+async def _refused(d: Engine, by: str = "ada") -> Refused:
     with pytest.raises(Refused) as refused:
         await d.decide(DecisionKind.approve, await d.open_gate(), by=by, key=KEYS[by])
     return refused.value
 
 
-async def _reopened(folder: Path, d: Desk, **gate: Any) -> list[str]:
+async def _reopened(folder: Path, d: Engine, **gate: Any) -> list[str]:
     """What the gate shows as changed that opens in the place of the first, under these rules."""
-    async with desk(replace(d.team, flow=table(**gate))) as later:
+    async with engine(replace(d.team, flow=table(**gate))) as later:
         assert await later.segments.advance("r1") is RunStatus.waiting
         key = (await later.open_gate()).key
         assert key == ("r1", "first", 2)
@@ -145,7 +145,7 @@ async def test_people_who_came_or_went_or_have_another_key_void_a_gate(
 async def test_a_policy_that_was_edited_after_the_gate_opened_voids_it(tmp_path: Path) -> None:
     narrow = policy(risk_at_most="low").model_copy(update={"gates": ("second",)})
     team = replace(_team(tmp_path), policy=narrow)
-    async with desk(team) as d:
+    async with engine(team) as d:
         await d.segments.advance(await d.start("demo"))
         team.policy = policy()
         assert (await _refused(d)).reason == "rules_moved"
@@ -161,7 +161,7 @@ async def test_a_run_signs_the_rules_and_people_that_it_began_with(tmp_path: Pat
 
 
 async def test_two_names_with_one_key_are_one_approval(tmp_path: Path) -> None:
-    async with desk(_team(tmp_path, quorum=2)) as d:
+    async with engine(_team(tmp_path, quorum=2)) as d:
         d.team.others["amy"] = replace(PEOPLE["amy"], public_key=KEYS["ada"].public)
         await d.segments.advance(await d.start())
         gate = await d.open_gate()
@@ -171,7 +171,7 @@ async def test_two_names_with_one_key_are_one_approval(tmp_path: Path) -> None:
         assert (await d.open_gate()).key == gate.key
 
 
-async def _execute(d: Desk, statement: str, *values: Any) -> None:
+async def _execute(d: Engine, statement: str, *values: Any) -> None:
     def write(connection: sa.Connection) -> None:
         connection.exec_driver_sql(statement, values)
 
@@ -208,7 +208,7 @@ async def test_evidence_is_read_from_a_chain_that_holds_and_other_runs_go_on(tmp
     team = replace(
         _team(tmp_path), checks={"content": _blocked}, flow=flow(phase("first", max_rounds=1), phase("second"))
     )
-    async with desk(team) as d:
+    async with engine(team) as d:
         for run in ("r1", "r2"):
             await d.segments.advance(await d.start(run_id=run))
         gates = {gate.key.run: gate for gate in await d.ledger.gates(status=GateStatus.open)}
@@ -274,7 +274,7 @@ UNDONE: dict[str, tuple[str, str]] = {
 async def test_what_was_taken_back_or_said_cannot_be_undone_by_a_row(tmp_path: Path, tamper: str) -> None:
     statement, said = UNDONE[tamper]
     async with waiting(tmp_path) as d:
-        room = Room(desk=d, clock=FixedClock(NOW + timedelta(hours=1)))
+        room = GateFixture(desk=d, clock=FixedClock(NOW + timedelta(hours=1)))
         await room.says("ada")
         await room.revokes("ada", GateKey("r1", "first", 1))
         await _execute(d, statement)

@@ -14,9 +14,9 @@ from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
 from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
-from phasegate.workflow.tokens import give_token
+from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
-from unit.workflow.parts import ADA, NOW, Desk, Team, desk, flow, phase
+from unit.workflow.fixtures import ADA, NOW, Engine, Team, engine, flow, phase
 
 PERSON = partial(Credentials, kind=Kind.person, channel=Channel.terminal)
 OTHER = PrivateKey(Ed25519PrivateKey.generate())
@@ -24,7 +24,7 @@ WAIVER = Waiver(rules=("content/guard", "content/undo"), owner="ada", reason="kn
 
 
 @asynccontextmanager
-async def at_gate(folder: Path, *rules: str) -> AsyncIterator[tuple[Desk, GateRecord]]:
+async def at_gate(folder: Path, *rules: str) -> AsyncIterator[tuple[Engine, GateRecord]]:
     """A run that waits at its first gate, with a blocking finding of each rule, for two days."""
 
     async def check(subject: Subject) -> Report:
@@ -32,7 +32,7 @@ async def at_gate(folder: Path, *rules: str) -> AsyncIterator[tuple[Desk, GateRe
 
     table = flow(phase("first", max_rounds=1, gate={"name": "g", "expires_after": "2d"}), phase("second"))
     team = Team(folder, flow=table, checks={"content": check}, clock=FixedClock(NOW))
-    async with desk(team) as d:
+    async with engine(team) as d:
         await d.segments.advance(await d.start())
         yield d, await d.open_gate()
 
@@ -41,7 +41,7 @@ def _finding(rule: str) -> Finding:
     return Finding(check="content", rule=rule, severity=Severity.critical, path="first/text.txt", message="bad")
 
 
-async def _reason(d: Desk, gate: GateRecord, kind: DecisionKind = DecisionKind.approve, **more: object) -> str:
+async def _reason(d: Engine, gate: GateRecord, kind: DecisionKind = DecisionKind.approve, **more: object) -> str:
     now, by = d.team.clock.now(), str(more.get("by", "ada"))
     key, who = more.pop("key", d.team.key), more.pop("who", PERSON(name=by, proved_at=now))
     token = give_token(d.team.system, gate, by, now)

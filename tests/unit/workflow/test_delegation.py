@@ -10,14 +10,14 @@ import pytest
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, DecisionKind, Delegation, RunStatus, seal
 from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation
-from unit.workflow.parts import NOW
-from unit.workflow.people import DAY, KEYS, Room, person, room
+from unit.workflow.fixtures import NOW
+from unit.workflow.managers import DAY, KEYS, GateFixture, gate_fixture, person
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 
 async def test_a_delegate_signs_with_their_own_key_and_it_is_on_record_for_whom(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee")
         said = await r.says("dee", instead_of="ada")
         assert (said.statement.by, said.statement.instead_of, said.key_id) == ("dee", "ada", KEYS["dee"].key_id)
@@ -42,14 +42,14 @@ async def test_a_delegate_signs_with_their_own_key_and_it_is_on_record_for_whom(
 async def test_a_right_that_was_not_given_is_not_there(
     tmp_path: Path, by: str, more: dict[str, Any], reason: str
 ) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee")
         await r.delegates("bob", "dee")
         assert await r.refused(by, **more) == reason
 
 
 async def test_a_delegate_cannot_hand_the_right_on(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee")
         await r.delegates("dee", "cy")
         assert await r.refused("cy", instead_of="dee") == "not_an_approver"
@@ -67,7 +67,7 @@ async def test_a_delegate_cannot_hand_the_right_on(tmp_path: Path) -> None:
     ],
 )
 async def test_it_holds_within_its_window_alone(tmp_path: Path, after: timedelta, holds: bool) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         begins = NOW + HOUR
         await r.delegates("ada", "dee", begins=begins, ends=begins + DAY)
         r.clock.move(begins + after)
@@ -79,7 +79,7 @@ async def test_it_holds_within_its_window_alone(tmp_path: Path, after: timedelta
 
 @pytest.mark.parametrize(("gates", "holds"), [((), True), (("first",), True), (("second",), False)])
 async def test_it_holds_at_the_gates_that_it_names(tmp_path: Path, gates: tuple[str, ...], holds: bool) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee", gates=gates)
         if holds:
             await r.says("dee", instead_of="ada")
@@ -88,14 +88,14 @@ async def test_it_holds_at_the_gates_that_it_names(tmp_path: Path, gates: tuple[
 
 
 async def test_a_gate_can_ask_for_the_approver_alone(tmp_path: Path) -> None:
-    async with room(tmp_path, delegable=False) as r:
+    async with gate_fixture(tmp_path, delegable=False) as r:
         await r.delegates("ada", "dee")
         assert await r.refused("dee", instead_of="ada") == "no_delegation"
         await r.says("ada")
 
 
 async def test_who_started_a_run_has_nobody_pass_it_for_them(tmp_path: Path) -> None:
-    async with room(tmp_path, by="ada", author_may_approve=False) as r:
+    async with gate_fixture(tmp_path, by="ada", author_may_approve=False) as r:
         await r.delegates("ada", "dee")
         await r.delegates("amy", "ada")
         await r.delegates("amy", "dee")
@@ -104,19 +104,19 @@ async def test_who_started_a_run_has_nobody_pass_it_for_them(tmp_path: Path) -> 
         await r.says("dee", instead_of="amy")
 
 
-async def _ended(r: Room) -> None:
+async def _ended(r: GateFixture) -> None:
     await end_delegation(r.desk.keeper, "ada", "dee", KEYS["ada"], person("ada"))
 
 
-async def _over(r: Room) -> None:
+async def _over(r: GateFixture) -> None:
     r.clock.move(NOW + DAY)
 
 
-async def _delegator_gone(r: Room) -> None:
+async def _delegator_gone(r: GateFixture) -> None:
     r.without("ada")
 
 
-async def _delegate_gone(r: Room) -> None:
+async def _delegate_gone(r: GateFixture) -> None:
     r.without("dee")
 
 
@@ -130,7 +130,7 @@ async def _delegate_gone(r: Room) -> None:
     ],
 )
 async def test_it_has_to_hold_when_the_decision_is_used_too(tmp_path: Path, change: Any, reason: str) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee")
         await r.says("dee", instead_of="ada")
         await change(r)
@@ -151,7 +151,7 @@ async def test_it_has_to_hold_when_the_decision_is_used_too(tmp_path: Path, chan
 async def test_delegate_and_delegator_are_one_in_a_quorum(
     tmp_path: Path, second: tuple[str, str], passes: bool
 ) -> None:
-    async with room(tmp_path, quorum=2) as r:
+    async with gate_fixture(tmp_path, quorum=2) as r:
         for by, to in (("ada", "dee"), ("ada", "cy"), ("amy", "cy")):
             await r.delegates(by, to)
         await r.says("dee", instead_of="ada")
@@ -162,14 +162,14 @@ async def test_delegate_and_delegator_are_one_in_a_quorum(
 
 
 async def test_one_person_is_not_two_by_deciding_for_another(tmp_path: Path) -> None:
-    async with room(tmp_path, quorum=2) as r:
+    async with gate_fixture(tmp_path, quorum=2) as r:
         await r.delegates("amy", "ada")
         await r.says("ada")
         assert await r.refused("ada", instead_of="amy") == "already_decided"
 
 
 async def test_one_that_was_ended_can_begin_again(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         for _ in range(2):
             await r.delegates("ada", "dee")
             await r.delegates("ada", "dee")
@@ -206,7 +206,7 @@ SERVICE = Credentials(name="ada", kind=Kind.service, channel=Channel.api)
 async def test_what_cannot_be_delegated_is_refused(
     tmp_path: Path, given: Delegation, key: str, who: Credentials, reason: str
 ) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         with pytest.raises(Refused) as refused:
             await delegate(r.desk.keeper, given, KEYS[key], who)
         assert refused.value.reason == reason
@@ -228,7 +228,7 @@ async def test_what_cannot_be_delegated_is_refused(
 async def test_only_who_gave_it_ends_it(
     tmp_path: Path, by: str, to: str, key: str, who: Credentials, reason: str
 ) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("ada", "dee")
         with pytest.raises(Refused) as refused:
             await end_delegation(r.desk.keeper, by, to, KEYS[key], who)
@@ -237,7 +237,7 @@ async def test_only_who_gave_it_ends_it(
 
 
 async def test_one_that_was_smuggled_into_the_store_gives_no_right(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.desk.ledger.delegate(seal(STATEMENT, GIVEN.encoded(), KEYS["dee"]))
         await r.desk.ledger.delegate(seal(STATEMENT, GIVEN.encoded(), r.desk.team.system))
         await r.desk.ledger.delegate(seal(STATEMENT, replace(GIVEN, by="amy").encoded(), KEYS["ada"]))
@@ -245,7 +245,7 @@ async def test_one_that_was_smuggled_into_the_store_gives_no_right(tmp_path: Pat
 
 
 async def test_the_terminal_finds_in_whose_right_a_delegate_decides(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.delegates("bob", "dee")
         await r.delegates("amy", "dee")
         gate, first = await r.gate(), r.desk.team.flow.phase("first")
@@ -258,7 +258,7 @@ async def test_the_terminal_finds_in_whose_right_a_delegate_decides(tmp_path: Pa
 async def test_a_gate_that_asks_who_one_is_asks_it_of_who_delegates(
     tmp_path: Path, gates: tuple[str, ...], asks: bool
 ) -> None:
-    async with room(tmp_path, reauthenticate=True) as r:
+    async with gate_fixture(tmp_path, reauthenticate=True) as r:
         given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + DAY, gates=gates)
         if asks:
             with pytest.raises(Refused) as refused:

@@ -8,7 +8,7 @@ import pytest
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.workflow import Effect, Outcome
-from unit.workflow.parts import Team, desk, flow, phase
+from unit.workflow.fixtures import Team, engine, flow, phase
 
 
 class Journal:
@@ -40,7 +40,7 @@ NAMES = ("publish", "install", "smoke")
 async def test_effects_run_in_order_after_the_approval_and_see_what_came_before(tmp_path: Path) -> None:
     journal = Journal()
     team = Team(tmp_path, flow=flow(phase("first", effects=NAMES)), effects=journal.all(*NAMES))
-    async with desk(team) as d:
+    async with engine(team) as d:
         run = await d.start()
         await d.segments.advance(run)
         gate = await d.open_gate()
@@ -56,7 +56,7 @@ async def test_effects_run_in_order_after_the_approval_and_see_what_came_before(
 async def test_an_effect_that_fails_parks_the_run_and_none_before_it_runs_again(tmp_path: Path, failing: str) -> None:
     journal = Journal(**{failing: 2})
     team = Team(tmp_path, flow=flow(phase("first", effects=NAMES)), effects=journal.all(*NAMES))
-    async with desk(team) as d:
+    async with engine(team) as d:
         run = await d.start()
         await d.segments.advance(run)
         await d.decide(DecisionKind.approve, await d.open_gate())
@@ -71,7 +71,7 @@ async def test_an_effect_that_fails_parks_the_run_and_none_before_it_runs_again(
 async def test_an_effect_of_the_same_name_in_two_phases_is_done_in_both(tmp_path: Path) -> None:
     journal = Journal()
     table = flow(phase("first", effects=["tell"]), phase("second", effects=["tell"]))
-    async with desk(Team(tmp_path, flow=table, effects=journal.all("tell"))) as d:
+    async with engine(Team(tmp_path, flow=table, effects=journal.all("tell"))) as d:
         assert await d.segments.advance(await d.start("demo")) is RunStatus.released
         assert journal.done == ["tell", "tell"]
         assert [event.key for event in await d.ledger.events("r1", prefix="effect:")] == [
@@ -83,7 +83,7 @@ async def test_an_effect_of_the_same_name_in_two_phases_is_done_in_both(tmp_path
 async def test_an_effect_whose_receipt_is_kept_is_not_done_again(tmp_path: Path) -> None:
     """As after a kill between its receipt and the checkpoint."""
     journal = Journal()
-    async with desk(Team(tmp_path, flow=flow(phase("first", effects=["tell"])), effects=journal.all("tell"))) as d:
+    async with engine(Team(tmp_path, flow=flow(phase("first", effects=["tell"])), effects=journal.all("tell"))) as d:
         run = await d.start("demo")
         await d.ledger.begin_effect(run, "first/1/tell", [])
         await d.ledger.effect_done(run, "first/1/tell", {"by": "before"})

@@ -10,18 +10,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, Severity, digest
-from phasegate.ledger import Decision, DecisionKind, GateStatus, Opened, PrivateKey, RunStatus, Statement, rows
+from phasegate.ledger import Decision, DecisionKind, GateStatus, OpenResult, PrivateKey, RunStatus, Statement, rows
 from phasegate.team import Flow
 from phasegate.workflow import Manager
-from phasegate.workflow.gatekeeper import signed
+from phasegate.workflow.gates.gatekeeper import signed
 from phasegate.workflow.state import RunState
-from unit.workflow.parts import NOW, Desk, Here, Team, desk, flow, phase, policy
+from unit.workflow.fixtures import NOW, Engine, ShippedFiles, Team, engine, flow, phase, policy
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
 
 
 async def test_a_policy_passes_every_gate_in_one_segment_in_its_own_name(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.released
         decisions = (await d.ledger.dossier((await d.ledger.gates(run))[0].key)).decisions
@@ -34,18 +34,18 @@ async def test_a_policy_passes_every_gate_in_one_segment_in_its_own_name(tmp_pat
 @pytest.mark.parametrize(
     ("here", "requires", "said"),
     [
-        (Here(demo_workspace=False), {}, "the workspace was not made for the demonstration"),
-        (Here(loopback_endpoint=False), {}, "the AWS endpoint is not on this machine"),
-        (Here(loopback_index=False), {}, "the package index is not on this machine"),
-        (Here(severity=Severity.medium), {}, "the risk is medium"),
-        (Here(severity=Severity.critical), {"risk_at_most": "high"}, "the risk is critical"),
-        (Here(destructive=True), {"destructive_actions": False}, "the action is destructive"),
+        (ShippedFiles(demo_workspace=False), {}, "the workspace was not made for the demonstration"),
+        (ShippedFiles(loopback_endpoint=False), {}, "the AWS endpoint is not on this machine"),
+        (ShippedFiles(loopback_index=False), {}, "the package index is not on this machine"),
+        (ShippedFiles(severity=Severity.medium), {}, "the risk is medium"),
+        (ShippedFiles(severity=Severity.critical), {"risk_at_most": "high"}, "the risk is critical"),
+        (ShippedFiles(destructive=True), {"destructive_actions": False}, "the action is destructive"),
     ],
 )
 async def test_a_policy_that_refuses_says_why_and_a_person_is_asked(
-    tmp_path: Path, here: Here, requires: dict[str, object], said: str
+    tmp_path: Path, here: ShippedFiles, requires: dict[str, object], said: str
 ) -> None:
-    async with desk(Team(tmp_path, here=here, policy=policy(**requires))) as d:
+    async with engine(Team(tmp_path, here=here, policy=policy(**requires))) as d:
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.waiting
         (event,) = await d.ledger.events(run, prefix="policy:")
@@ -59,17 +59,17 @@ async def test_a_policy_that_refuses_says_why_and_a_person_is_asked(
 @pytest.mark.parametrize(
     ("here", "requires"),
     [
-        (Here(demo_workspace=False), {"workspace": "any"}),
-        (Here(loopback_endpoint=False), {"endpoint": "any"}),
-        (Here(loopback_index=False), {"index": "any"}),
-        (Here(severity=Severity.high), {"risk_at_most": "high"}),
-        (Here(destructive=True), {"destructive_actions": True}),
+        (ShippedFiles(demo_workspace=False), {"workspace": "any"}),
+        (ShippedFiles(loopback_endpoint=False), {"endpoint": "any"}),
+        (ShippedFiles(loopback_index=False), {"index": "any"}),
+        (ShippedFiles(severity=Severity.high), {"risk_at_most": "high"}),
+        (ShippedFiles(destructive=True), {"destructive_actions": True}),
     ],
 )
 async def test_a_condition_that_a_policy_does_not_ask_for_does_not_stop_it(
-    tmp_path: Path, here: Here, requires: dict[str, object]
+    tmp_path: Path, here: ShippedFiles, requires: dict[str, object]
 ) -> None:
-    async with desk(Team(tmp_path, here=here, policy=policy(**requires))) as d:
+    async with engine(Team(tmp_path, here=here, policy=policy(**requires))) as d:
         assert await d.segments.advance(await d.start("demo")) is RunStatus.released
 
 
@@ -78,7 +78,7 @@ async def test_no_policy_passes_over_what_blocks(tmp_path: Path) -> None:
         bad = Finding(check="content", rule="guard", severity=Severity.high, path="a", message="bad")
         return Report(findings=(bad,))
 
-    async with desk(Team(tmp_path, checks={"content": check}, policy=policy(risk_at_most="critical"))) as d:
+    async with engine(Team(tmp_path, checks={"content": check}, policy=policy(risk_at_most="critical"))) as d:
         assert await d.segments.advance(await d.start("demo")) is RunStatus.waiting
         (event,) = await d.ledger.events("r1", prefix="policy:")
         assert event.body["refused"] == "a blocking finding stands"
@@ -86,7 +86,7 @@ async def test_no_policy_passes_over_what_blocks(tmp_path: Path) -> None:
 
 async def test_a_policy_passes_the_gates_of_its_list_alone(tmp_path: Path) -> None:
     narrow = policy().model_copy(update={"gates": ("first",)})
-    async with desk(Team(tmp_path, policy=narrow)) as d:
+    async with engine(Team(tmp_path, policy=narrow)) as d:
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.waiting
         assert (await d.open_gate()).key.phase == "second"
@@ -97,7 +97,7 @@ async def test_a_policy_passes_a_gate_alone_that_asks_several_persons(tmp_path: 
     amy = Manager(name="amy", card="manager", public_key=SYSTEM.public)
     table = flow(phase("first", gate={"name": "g", "quorum": 2}), phase("second", gate={"name": "h", "quorum": 2}))
     narrow = policy().model_copy(update={"gates": ("first",)})
-    async with desk(Team(tmp_path, flow=table, policy=narrow, others={"amy": amy})) as d:
+    async with engine(Team(tmp_path, flow=table, policy=narrow, others={"amy": amy})) as d:
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.waiting
         (passed,) = await d.ledger.decisions(run)
@@ -111,16 +111,16 @@ async def test_a_policy_passes_a_gate_alone_that_asks_several_persons(tmp_path: 
 
 
 async def test_a_run_without_a_policy_asks_none(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         assert await d.segments.advance(await d.start("")) is RunStatus.waiting
         assert await d.ledger.events("r1", prefix="policy:") == []
 
 
-def _state(d: Desk, commit: str) -> RunState:
+def _state(d: Engine, commit: str) -> RunState:
     return RunState(run="r1", flow="", base=commit, commit=commit, since=commit, phase="first", attempt=1, round=1)
 
 
-async def _smuggle(d: Desk, decision: Decision) -> None:
+async def _smuggle(d: Engine, decision: Decision) -> None:
     """Writes a decision as somebody with a shell and the database could."""
 
     def write(connection: sa.Connection) -> None:
@@ -130,7 +130,7 @@ async def _smuggle(d: Desk, decision: Decision) -> None:
     await d.ledger._database.write(write)
 
 
-async def _approval(d: Desk, by: str, key: PrivateKey, shown: str = "") -> Decision:
+async def _approval(d: Engine, by: str, key: PrivateKey, shown: str = "") -> Decision:
     gate = await d.open_gate()
     statement = Statement(
         gate=gate.key,
@@ -146,7 +146,7 @@ async def _approval(d: Desk, by: str, key: PrivateKey, shown: str = "") -> Decis
 @pytest.mark.parametrize("by", ["ada", "policy:demo", "eve"])
 @pytest.mark.parametrize("whose", ["system", "stranger"])
 async def test_a_decision_that_was_smuggled_into_the_store_opens_nothing(tmp_path: Path, by: str, whose: str) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         key = d.team.system if whose == "system" else PrivateKey(Ed25519PrivateKey.generate())
@@ -159,7 +159,7 @@ async def test_a_decision_that_was_smuggled_into_the_store_opens_nothing(tmp_pat
 
 
 async def test_a_managers_signature_under_another_statement_opens_nothing(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         approval = await _approval(d, "ada", d.team.key)
@@ -175,7 +175,7 @@ async def test_a_managers_signature_under_another_statement_opens_nothing(tmp_pa
 
 
 async def test_a_decision_on_other_bytes_opens_nothing(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         await _smuggle(d, await _approval(d, "ada", d.team.key, shown="0" * 64))
@@ -184,7 +184,7 @@ async def test_a_decision_on_other_bytes_opens_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_approval_is_void_when_the_tree_moved_after_it(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         gate = await d.open_gate()
@@ -200,7 +200,7 @@ async def test_an_approval_is_void_when_the_tree_moved_after_it(tmp_path: Path) 
 
 
 async def test_a_manager_who_was_removed_between_decision_and_use_does_not_count(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         gate = await d.open_gate()
@@ -212,10 +212,10 @@ async def test_a_manager_who_was_removed_between_decision_and_use_does_not_count
 
 async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp_path: Path) -> None:
     team = Team(tmp_path)
-    async with desk(team) as d:
+    async with engine(team) as d:
         run = await d.start("demo")
         first, state = team.flow.phase("first"), _state(d, d.workspace.head())
-        assert await d.keeper.open(state, first) is Opened.passed
+        assert await d.keeper.open(state, first) is OpenResult.passed
         team.here.loopback_endpoint = False
         assert await d.keeper.consume(state, first) == "void"
         assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "policy_refuses"}
@@ -226,7 +226,7 @@ async def _binds(folder: Path, table: Flow, *remarks: str) -> tuple[dict[str, An
 
     The event before it is left out: that one holds how long a check took.
     """
-    async with desk(Team(folder, flow=table, key=KEY, system=SYSTEM)) as d:
+    async with engine(Team(folder, flow=table, key=KEY, system=SYSTEM)) as d:
         run = await d.start()
         await d.segments.advance(run)
         if remarks:

@@ -1,7 +1,7 @@
 import pytest
 
-from phasegate.workflow.reports import findings_of, judged
-from unit.workflow.parts import flow, phase
+from phasegate.workflow.reports import findings_of, latest_reports
+from unit.workflow.fixtures import flow, phase
 
 FIRST = phase("first", reviews=[{"role": "critic", "checks": ["content"]}], effects=["shake"])
 
@@ -34,5 +34,5 @@ def test_a_change_of_what_it_would_not_look_for_does_not(other: dict[str, object
 
 
 def test_a_phase_that_nobody_judged_has_no_findings() -> None:
-    assert judged([], "first", 1) == []
+    assert latest_reports([], "first", 1) == []
     assert findings_of([], "first", 1) == []

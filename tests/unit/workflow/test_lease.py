@@ -14,11 +14,11 @@ from phasegate.core import Exhausted, Lost, PhasegateError
 from phasegate.ledger import RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import branch
-from phasegate.workflow import lease as leases
-from phasegate.workflow.keeping import Keeper
-from phasegate.workflow.lease import Fence, Lease, Watch
-from phasegate.workflow.processes import born, host
-from unit.workflow.parts import Desk, Team, desk, write_item
+from phasegate.workflow.engine import lease as leases
+from phasegate.workflow.engine.lease import Fence, Lease, Watch
+from phasegate.workflow.engine.lease_keeper import LeaseKeeper
+from phasegate.workflow.engine.processes import born, host
+from unit.workflow.fixtures import Engine, Team, engine, write_item
 
 
 def lease(**changed: Any) -> Lease:
@@ -76,7 +76,7 @@ def test_a_lease_is_over_when_its_beats_stand_still_and_not_when_it_only_looks_o
 class Place:
     """A database with a keeper of a worker's lease."""
 
-    def __init__(self, d: Desk) -> None:
+    def __init__(self, d: Engine) -> None:
         self.desk = d
         self.at_work: set[str] = set()
         self.told: list[PhasegateError] = []
@@ -85,8 +85,8 @@ class Place:
         self.keeper = self.another("me")
         self.keeper.claim()
 
-    def another(self, executor: str) -> Keeper:
-        return Keeper(
+    def another(self, executor: str) -> LeaseKeeper:
+        return LeaseKeeper(
             executor=executor,
             store=SqliteStore(self.desk.team.database),
             work_tree=self.work_tree,
@@ -110,17 +110,17 @@ class Place:
 
 
 @pytest.fixture
-def closing() -> Iterator[list[Keeper]]:
-    opened: list[Keeper] = []
+def closing() -> Iterator[list[LeaseKeeper]]:
+    opened: list[LeaseKeeper] = []
     yield opened
     for keeper in opened:
         keeper.close()
 
 
 async def test_what_is_held_and_not_worked_on_waits_again_at_the_second_look(
-    tmp_path: Path, closing: list[Keeper]
+    tmp_path: Path, closing: list[LeaseKeeper]
 ) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         place = Place(d)
         closing.append(place.keeper)
         for run in ("r1", "r2"):
@@ -134,9 +134,9 @@ async def test_what_is_held_and_not_worked_on_waits_again_at_the_second_look(
 
 
 async def test_what_a_worker_that_is_gone_held_waits_again_and_its_lease_is_taken(
-    tmp_path: Path, closing: list[Keeper]
+    tmp_path: Path, closing: list[LeaseKeeper]
 ) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         place = Place(d)
         closing.append(place.keeper)
         other = place.another("other")
@@ -153,8 +153,8 @@ async def test_what_a_worker_that_is_gone_held_waits_again_and_its_lease_is_take
             other.step()
 
 
-async def test_the_standing_role_is_one_workers(tmp_path: Path, closing: list[Keeper]) -> None:
-    async with desk(Team(tmp_path)) as d:
+async def test_the_standing_role_is_one_workers(tmp_path: Path, closing: list[LeaseKeeper]) -> None:
+    async with engine(Team(tmp_path)) as d:
         place = Place(d)
         second = place.another("second")
         closing += [place.keeper, second]
@@ -170,9 +170,9 @@ async def test_the_standing_role_is_one_workers(tmp_path: Path, closing: list[Ke
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])
 async def test_a_worker_whose_file_is_not_there_any_more_ends(
-    tmp_path: Path, closing: list[Keeper], change: str
+    tmp_path: Path, closing: list[LeaseKeeper], change: str
 ) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         place = Place(d)
         closing.append(place.keeper)
         path = d.team.database
@@ -187,8 +187,8 @@ async def test_a_worker_whose_file_is_not_there_any_more_ends(
         path.with_suffix(".old").rename(path)
 
 
-async def test_a_worker_whose_work_tree_is_gone_ends(tmp_path: Path, closing: list[Keeper]) -> None:
-    async with desk(Team(tmp_path)) as d:
+async def test_a_worker_whose_work_tree_is_gone_ends(tmp_path: Path, closing: list[LeaseKeeper]) -> None:
+    async with engine(Team(tmp_path)) as d:
         place = Place(d)
         closing.append(place.keeper)
         place.work_tree.rmdir()
@@ -204,12 +204,12 @@ async def test_a_run_that_was_taken_over_meanwhile_leaves_no_trace(tmp_path: Pat
         return await write_item(brief)
 
     team = Team(tmp_path, author=author)
-    async with desk(team) as d:
+    async with engine(team) as d:
         database = await SqliteStore(team.database).open()
         await database.write(leases.begin, "me")
         await database.close()
         run = await d.start()
-    async with desk(team, Fence(executor="me")) as d:
+    async with engine(team, Fence(executor="me")) as d:
         with pytest.raises(Lost):
             await d.segments.advance(run)
         keys = [event.key for event in await d.ledger.events(run)]

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from phasegate.app.app import App, LazyQueue
 from phasegate.app.config import Config
-from phasegate.app.here import Folder
+from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.identity import Scope
@@ -41,22 +41,22 @@ from phasegate.ledger import (
 from phasegate.store.schema import accounts, tokens
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, load_team
-from phasegate.tools.slack import wire
-from phasegate.tools.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
-from phasegate.web.parts import Parts, parts_of
+from phasegate.tools.servers.slack import wire
+from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
+from phasegate.web.context import Context, parts_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
-from phasegate.web.slack.clicks import Click
 from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.workspace import Workspace
+from phasegate.web.slack.payloads import Click
+from phasegate.web.slack.slack_client import AsyncSlackClient
 from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
-from phasegate.workflow.tokens import give_token
+from phasegate.workflow.gates.tokens import give_token
 from services.shapes import Shapes
 from services.slack_clicks import SECRET, TEAM, Clicks, View, form
 from services.slack_clicks import signed as signed_by_slack
-from unit.web.parts import ORIGIN, PORT
-from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase
-from unit.workflow.people import KEYS, PEOPLE, person
+from unit.web.fixtures import ORIGIN, PORT
+from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase
+from unit.workflow.managers import KEYS, PEOPLE, person
 
 TAKEN, RECEIPT = "taken", "receipt"
 """A decision that was stored; and one that was stored before, given back as it was."""
@@ -157,12 +157,12 @@ def table(state: str) -> Flow:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class MatrixEngine:
     """A gate in one state; once somebody passes it, there is another."""
 
-    desk: Desk
+    desk: Engine
     app: App
-    parts: Parts
+    parts: Context
     web: httpx.AsyncClient
     state: str
     clock: FixedClock
@@ -362,7 +362,7 @@ def member(name: str) -> str:
     return f"U0{''.join(char for char in name.upper() if char.isalnum())}"
 
 
-class QuietSlack(Workspace):
+class QuietSlack(AsyncSlackClient):
     """A workspace that knows whose token ours is, and takes what it is told; no test of this file looks at that."""
 
     async def myself(self) -> wire.Myself:
@@ -376,7 +376,7 @@ class QuietSlack(Workspace):
 
 
 @asynccontextmanager
-async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
+async def stage(folder: Path, state: str) -> AsyncIterator[MatrixEngine]:
     clock = FixedClock(NOW)
 
     async def check(subject: Subject) -> Report:
@@ -386,7 +386,7 @@ async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
     listed = {**PEOPLE, "writer": replace(PEOPLE["ada"], name="writer", public_key=KEYS["eve"].public)}
     people = {name: replace(one, slack=member(name)) for name, one in listed.items()}
     team = Team(folder, flow=table(state), checks={"content": check}, clock=clock, key=KEYS["ada"], others=people)
-    async with desk(team) as d:
+    async with engine(team) as d:
         given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + timedelta(days=30))
         await delegate(d.keeper, given, KEYS["ada"], person("ada"))
         app = _app(d, clock)
@@ -398,15 +398,17 @@ async def stage(folder: Path, state: str) -> AsyncIterator[Stage]:
         served = build(parts)
         server = httpx.ASGITransport(app=served)
         async with httpx.AsyncClient(transport=server, base_url=ORIGIN, headers={"origin": ORIGIN}) as web:
-            yield Stage(desk=d, app=app, parts=parts, web=web, state=state, clock=clock)
+            yield MatrixEngine(desk=d, app=app, parts=parts, web=web, state=state, clock=clock)
         await served.state.desk.door.errands.done(30)
 
 
-def _app(d: Desk, clock: FixedClock) -> App:
+def _app(d: Engine, clock: FixedClock) -> App:
     config = Config.model_validate({"project": {"name": "acme", "package": "acme"}})
     folder = d.team.folder
     return App(
-        folder=Folder(path=folder, config=config, ledger=d.ledger, workspace=d.workspace, unreleasable=lambda _: False),
+        folder=WorkingCopy(
+            path=folder, config=config, ledger=d.ledger, workspace=d.workspace, unreleasable=lambda _: False
+        ),
         config=config,
         clock=clock,
         team=load_team(),

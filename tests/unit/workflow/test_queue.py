@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from phasegate.core import Exhausted
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.queue import Queue
-from unit.workflow.parts import Team, desk
+from phasegate.workflow.engine.queue import Queue
+from unit.workflow.fixtures import Team, engine
 
 
 def _rows(connection: sa.Connection) -> list[tuple[str, str, str]]:
@@ -19,7 +19,7 @@ def _rows(connection: sa.Connection) -> list[tuple[str, str, str]]:
 
 
 async def test_a_segment_is_enqueued_with_what_it_follows_from_or_not_at_all(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         database = await SqliteStore(d.team.database).open()
 
         def fails(connection: sa.Connection) -> None:
@@ -35,14 +35,14 @@ async def test_a_segment_is_enqueued_with_what_it_follows_from_or_not_at_all(tmp
 
 
 async def test_nobody_holds_what_only_waits(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         await d.start()
         assert d.queue.held() == {}
         assert d.queue.holder("r1") is None
 
 
 async def test_rows_of_segments_that_ended_are_forgotten_up_to_a_number_and_of_one_run(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         database = await SqliteStore(d.team.database).open()
         for run_id, number in (("r1", 1), ("r1", 2), ("r1", 3), ("r10", 1), ("r1", 10)):
             await database.write(d.queue.dispatch, run_id, number)

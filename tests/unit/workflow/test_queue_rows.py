@@ -16,8 +16,8 @@ from phasegate.core import PhasegateError
 from phasegate.ledger import RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
-from phasegate.workflow.foreign import refuse_foreign
-from unit.workflow.parts import Team, desk
+from phasegate.workflow.engine.foreign_rows import refuse_foreign
+from unit.workflow.fixtures import Team, engine
 
 
 class Bomb:
@@ -54,7 +54,7 @@ async def _set(path: Path, **columns: str) -> None:
     ids=["value", "arguments", "error", "own", "shared"],
 )
 async def test_no_reader_of_the_library_unpickles(tmp_path: Path, read: Callable[[str], Any]) -> None:
-    async with desk(Team(tmp_path / "house")):
+    async with engine(Team(tmp_path / "house")):
         with pytest.raises(ValueError, match="nothing that is stored is unpickled"):
             read(_pickled(tmp_path / "ran"))
     assert not (tmp_path / "ran").exists()
@@ -76,7 +76,7 @@ async def test_a_row_that_was_changed_is_refused_and_its_run_stands_until_a_pers
     tmp_path: Path, caplog: pytest.LogCaptureFixture, columns: dict[str, str]
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="phasegate")
-    async with desk(Team(tmp_path / "house")) as d:
+    async with engine(Team(tmp_path / "house")) as d:
         await d.start()
         await _set(d.team.database, **columns, inputs=_pickled(tmp_path / "ran"))
         await d.start(run_id="other")
@@ -94,7 +94,7 @@ async def test_a_row_that_was_changed_is_refused_and_its_run_stands_until_a_pers
 
 async def test_a_row_of_no_run_is_deleted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, logger="phasegate")
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         await d.start()
         await _set(d.team.database, workflow_uuid="r", serialization="py_pickle")
         await refuse_foreign(SqliteStore(d.team.database), d.team.system, d.queue)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Taken
-from unit.workflow.parts import NOW
-from unit.workflow.people import DAY, PEOPLE, room, waiver
+from phasegate.ledger import DecideResult, DecisionKind, GateStatus, RunStatus
+from unit.workflow.fixtures import NOW
+from unit.workflow.managers import DAY, PEOPLE, gate_fixture, waiver
 
 TWO: dict[str, Any] = {"approvers": ["manager", "group:board"], "quorum": 2}
 
@@ -31,7 +31,7 @@ TWO: dict[str, Any] = {"approvers": ["manager", "group:board"], "quorum": 2}
 async def test_a_gate_names_its_approvers_by_card_name_or_group(
     tmp_path: Path, approvers: list[str], may: set[str]
 ) -> None:
-    async with room(tmp_path, approvers=approvers) as r:
+    async with gate_fixture(tmp_path, approvers=approvers) as r:
         for name in set(PEOPLE) - may:
             assert await r.refused(name) == "not_an_approver"
         if may:
@@ -41,7 +41,7 @@ async def test_a_gate_names_its_approvers_by_card_name_or_group(
 
 
 async def test_two_have_to_approve_where_the_gate_asks_for_two(tmp_path: Path) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         gate = await r.gate()
         await r.says("ada")
         assert (await r.desk.ledger.run("r1")).segments == 1
@@ -56,7 +56,7 @@ async def test_two_have_to_approve_where_the_gate_asks_for_two(tmp_path: Path) -
 
 
 async def test_one_person_is_counted_once_however_often_they_say_it(tmp_path: Path) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         first = await r.says("ada")
         assert await r.says("ada") == first
         assert await r.refused("ada", DecisionKind.reject) == "already_decided"
@@ -65,18 +65,18 @@ async def test_one_person_is_counted_once_however_often_they_say_it(tmp_path: Pa
 
 async def test_who_said_it_late_and_twice_is_counted_once(tmp_path: Path) -> None:
     """Both were let in before either was stored; the store counts one."""
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         said = await r.says("ada")
         again = replace(said, statement=replace(said.statement, token="another"))
-        assert await r.desk.ledger.decide(again, 2, r.desk.queue.dispatch) is Taken.lost
+        assert await r.desk.ledger.decide(again, 2, r.desk.queue.dispatch) is DecideResult.lost
         assert len(await r.desk.ledger.decisions("r1")) == 1
 
 
 async def test_another_person_who_was_let_in_too_comes_too_late(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         said = await r.says("ada")
         late = replace(said, statement=replace(said.statement, by="amy", kind=DecisionKind.reject, token="another"))
-        assert await r.desk.ledger.decide(late, 1, r.desk.queue.dispatch) is Taken.lost
+        assert await r.desk.ledger.decide(late, 1, r.desk.queue.dispatch) is DecideResult.lost
         assert await r.desk.ledger.decision(said.statement.gate) == said
 
 
@@ -88,7 +88,7 @@ async def test_another_person_who_was_let_in_too_comes_too_late(tmp_path: Path) 
 async def test_one_objection_closes_the_gate(
     tmp_path: Path, before: tuple[str, ...], kind: DecisionKind, then: RunStatus
 ) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         gate = await r.gate()
         for name in before:
             await r.says(name)
@@ -111,7 +111,7 @@ async def test_one_objection_closes_the_gate(
 async def test_who_was_removed_between_decision_and_use_is_not_counted(
     tmp_path: Path, gone: tuple[str, ...], reason: list[str]
 ) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         await r.says("ada")
         await r.says("cy")
         r.without(*gone)
@@ -121,7 +121,7 @@ async def test_who_was_removed_between_decision_and_use_is_not_counted(
 
 
 async def test_who_was_removed_while_others_are_awaited_does_not_help_to_pass(tmp_path: Path) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         await r.says("ada")
         r.without("ada")
         assert await r.refused("cy") == "rules_moved"
@@ -131,7 +131,7 @@ async def test_who_was_removed_while_others_are_awaited_does_not_help_to_pass(tm
 
 
 async def test_who_changed_card_or_group_between_decision_and_use_does_not_count(tmp_path: Path) -> None:
-    async with room(tmp_path, approvers=["group:board"]) as r:
+    async with gate_fixture(tmp_path, approvers=["group:board"]) as r:
         await r.says("cy")
         r.desk.team.others["cy"] = replace(PEOPLE["cy"], groups=("night",))
         await r.goes_on()
@@ -149,7 +149,7 @@ async def test_who_changed_card_or_group_between_decision_and_use_does_not_count
 async def test_who_started_a_run_may_not_pass_it_where_the_gate_says_so(
     tmp_path: Path, may: bool, by: str, reason: str
 ) -> None:
-    async with room(tmp_path, by="ada", author_may_approve=may) as r:
+    async with gate_fixture(tmp_path, by="ada", author_may_approve=may) as r:
         if reason:
             for kind in (DecisionKind.approve, DecisionKind.reject, DecisionKind.request_changes):
                 assert await r.refused(by, kind) == reason
@@ -160,7 +160,7 @@ async def test_who_started_a_run_may_not_pass_it_where_the_gate_says_so(
 
 
 async def test_a_quorum_of_exceptions_is_counted_as_approvals_are(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard", **TWO) as r:
+    async with gate_fixture(tmp_path, "guard", **TWO) as r:
         assert await r.refused("ada") == "blocking_findings"
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard"))
         await r.says("cy", DecisionKind.waive, waiver=waiver("guard", days=2))
@@ -169,7 +169,7 @@ async def test_a_quorum_of_exceptions_is_counted_as_approvals_are(tmp_path: Path
 
 
 async def test_an_approval_that_waits_for_others_can_be_taken_back_after_a_resume(tmp_path: Path) -> None:
-    async with room(tmp_path, **TWO) as r:
+    async with gate_fixture(tmp_path, **TWO) as r:
         await r.says("ada")
         gate = await r.gate()
         for _ in range(2):
@@ -181,7 +181,7 @@ async def test_an_approval_that_waits_for_others_can_be_taken_back_after_a_resum
 
 
 async def test_a_quorum_gate_that_expires_forgets_who_approved(tmp_path: Path) -> None:
-    async with room(tmp_path, **TWO, expires_after="1d") as r:
+    async with gate_fixture(tmp_path, **TWO, expires_after="1d") as r:
         await r.says("ada")
         r.clock.move(NOW + 2 * DAY)
         assert await r.refused("cy") == "gate_expired"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from phasegate.ledger import first_break
 from phasegate.store.sqlite import SqliteStore
-from unit.workflow.parts import desk
+from unit.workflow.fixtures import engine
 from unit.workflow.races import DECIDERS, key_of, open_gates, race, racers
 
 GATES = 1000
@@ -22,10 +22,10 @@ def _segments(connection: sa.Connection) -> dict[str, int]:
 
 @pytest.mark.slow
 async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(tmp_path: Path) -> None:
-    async with desk(racers(tmp_path)) as d:
+    async with engine(racers(tmp_path)) as d:
         await open_gates(d, GATES)
     told = _run(tmp_path)
-    async with desk(racers(tmp_path)) as d:
+    async with engine(racers(tmp_path)) as d:
         database = await SqliteStore(d.team.database).open()
         segments = await database.read(_segments)
         for number in range(GATES):

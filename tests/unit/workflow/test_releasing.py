@@ -14,15 +14,15 @@ from phasegate.authors import Report, Subject
 from phasegate.core import Parked, PhasegateError, Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, Ledger, RunStatus
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.line import Line
+from phasegate.workflow.engine.release_line import Line
 from phasegate.workspace import Signature
-from unit.workflow.parts import NOW, Desk, desk
-from unit.workflow.releasers import House, approve, pyproject, to_release, version_in
+from unit.workflow.fixtures import NOW, Engine, engine
+from unit.workflow.releasers import Releasing, approve, pyproject, to_release, version_in
 
 ADA = Signature("ada", "ada@example.org")
 
 
-def person(d: Desk, files: Mapping[str, bytes | None], *, onto: str = "", also: str = "") -> str:
+def person(d: Engine, files: Mapping[str, bytes | None], *, onto: str = "", also: str = "") -> str:
     """A commit of a person on the branch that is checked out."""
     head = onto or d.workspace.head()
     commit = d.workspace.commit([head, *([also] if also else [])], files, author=ADA, when=NOW, message="by hand")
@@ -30,11 +30,11 @@ def person(d: Desk, files: Mapping[str, bytes | None], *, onto: str = "", also: 
     return commit
 
 
-async def reasons(d: Desk, run: str) -> list[str]:
+async def reasons(d: Engine, run: str) -> list[str]:
     return [event.body["reason"] for event in await d.ledger.events(run, prefix="void:")]
 
 
-async def findings(d: Desk, run: str) -> list[str]:
+async def findings(d: Engine, run: str) -> list[str]:
     events = await d.ledger.events(run, prefix="check:release/")
     return [
         finding["rule"]
@@ -45,8 +45,8 @@ async def findings(d: Desk, run: str) -> list[str]:
 
 
 async def test_what_a_policy_passes_is_released_one_after_another(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b", "c"):
             await house.start(d, run, "demo")
         for run in ("a", "b", "c"):
@@ -59,8 +59,8 @@ async def test_what_a_policy_passes_is_released_one_after_another(tmp_path: Path
 
 
 async def test_a_release_that_comes_first_has_the_others_asked_for_their_release_alone(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await to_release(d, await house.start(d, run))
         assert await approve(d, "a") == "release/1"
@@ -82,8 +82,8 @@ async def test_a_release_that_comes_first_has_the_others_asked_for_their_release
 
 
 async def test_an_approval_that_another_release_overtakes_is_void(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await to_release(d, await house.start(d, run))
             await approve(d, run)
@@ -96,8 +96,8 @@ async def test_an_approval_that_another_release_overtakes_is_void(tmp_path: Path
 
 
 async def test_whoever_comes_while_another_releases_waits_without_a_worker_and_is_sent_on(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await house.start(d, run, "demo")
         assert await d.ledger.claim_turn("a") == "a"
@@ -115,8 +115,8 @@ async def test_whoever_comes_while_another_releases_waits_without_a_worker_and_i
 
 @pytest.mark.parametrize("how", ["parked", "rejected", "asked"])
 async def test_a_run_that_stands_holds_nobody_up(tmp_path: Path, how: str) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await to_release(d, await house.start(d, run))
         await d.ledger.claim_turn("a")
@@ -132,8 +132,8 @@ async def test_a_run_that_stands_holds_nobody_up(tmp_path: Path, how: str) -> No
 
 @pytest.mark.parametrize("reason", ["index_conflict", "not_as_approved"])
 async def test_what_can_never_be_published_is_proposed_anew(tmp_path: Path, reason: str) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         await to_release(d, await house.start(d, "a"))
         await approve(d, "a")
         if reason == "index_conflict":
@@ -149,9 +149,9 @@ async def test_what_can_never_be_published_is_proposed_anew(tmp_path: Path, reas
 
 
 async def test_a_run_that_failed_to_publish_goes_on_behind_those_that_did_meanwhile(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    house = Releasing(tmp_path)
     house.index.failures["a"] = PhasegateError("the disk is full")
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         await house.start(d, "a", "demo")
         await house.start(d, "b", "demo")
         with pytest.raises(PhasegateError, match="full"):
@@ -164,9 +164,9 @@ async def test_a_run_that_failed_to_publish_goes_on_behind_those_that_did_meanwh
 
 async def test_a_run_that_an_earlier_phasegate_parked_is_proposed_anew(tmp_path: Path) -> None:
     """Before, releases had no names, and nobody looked what came first: the second one met a conflict for ever."""
-    house = House(tmp_path)
+    house = Releasing(tmp_path)
     house.index.failures["b"] = PhasegateError("the index holds 0.1.0 with other bytes")
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         await to_release(d, await house.start(d, "b"))
         await approve(d, "b")
         with pytest.raises(PhasegateError):
@@ -186,8 +186,8 @@ async def test_a_run_that_an_earlier_phasegate_parked_is_proposed_anew(tmp_path:
 
 
 async def test_what_a_person_released_by_hand_comes_first_and_is_shown_whole(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         await to_release(d, await house.start(d, "a"))
         await approve(d, "a")
         person(d, {"pyproject.toml": pyproject("0.7.0"), "src/acme/by_hand.py": b"x = 1\n"})
@@ -202,8 +202,8 @@ async def test_what_a_person_released_by_hand_comes_first_and_is_shown_whole(tmp
 
 
 async def test_what_neither_owns_is_settled_by_a_person_and_the_run_goes_on(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             first = d.workspace.head() if run == "a" else ""
             person(d, {"README.md": run.encode()}, onto=d.workspace.head() if run == "a" else "")
@@ -226,9 +226,9 @@ async def test_what_neither_owns_is_settled_by_a_person_and_the_run_goes_on(tmp_
 
 
 async def test_the_same_spec_again_says_that_nothing_changed(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    house = Releasing(tmp_path)
     house.facing.specs = {"a": "specs/001-one", "b": "specs/001-one"}
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await to_release(d, await house.start(d, run))
         await approve(d, "a")
@@ -242,11 +242,11 @@ async def test_the_same_spec_again_says_that_nothing_changed(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("first", ["old", "new"])
 async def test_an_older_state_of_a_spec_does_not_pass_unseen_over_a_newer_one(tmp_path: Path, first: str) -> None:
-    house = House(tmp_path)
+    house = Releasing(tmp_path)
     house.facing.specs = {"old": "specs/001-one", "new": "specs/001-one"}
     house.facing.texts = {"old": "as it was", "new": "as it is"}
     second = {"old": "new", "new": "old"}[first]
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         for run in ("old", "new"):
             await to_release(d, await house.start(d, run))
         await approve(d, first)
@@ -266,14 +266,14 @@ async def test_an_older_state_of_a_spec_does_not_pass_unseen_over_a_newer_one(tm
 @pytest.mark.parametrize("edited", [False, True])
 async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_path: Path, edited: bool) -> None:
     """Where the chain does not hold, nothing is told, and the run does not go on."""
-    house, seen = House(tmp_path), []
+    house, seen = Releasing(tmp_path), []
 
     async def content(subject: Subject) -> Report:
         seen.append((subject.phase, dict(subject.passed)))
         return Report(evidence="3 of 3", inputs="of the code")
 
     house.team.checks = {"content": content}
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         run = await house.start(d, "a")
         await d.segments.advance(run)
         await approve(d, run)
@@ -293,9 +293,9 @@ async def test_release_is_told_what_passed_before_from_a_chain_that_holds(tmp_pa
 async def test_in_any_order_each_release_holds_all_before_it(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int], policies: list[bool]
 ) -> None:
-    house = House(tmp_path_factory.mktemp("house"))
+    house = Releasing(tmp_path_factory.mktemp("house"))
     runs = [f"r{number}" for number in range(len(policies))]
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         for run, policy in zip(runs, policies, strict=True):
             await house.start(d, run, "demo" if policy else "")
         for step in [*steps, *list(range(5)) * 30]:
@@ -315,11 +315,11 @@ async def test_in_any_order_each_release_holds_all_before_it(
 
 
 async def test_segments_of_several_runs_at_once_release_each_version_once(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    async with desk(house.team) as d, desk(house.team) as e:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d, engine(house.team) as e:
         runs = [await house.start(d, f"r{number}", "demo") for number in range(4)]
 
-        async def until_released(each: Desk, run: str) -> None:
+        async def until_released(each: Engine, run: str) -> None:
             for _ in range(2000):
                 if await each.segments.advance(run) is RunStatus.released:
                     return
@@ -332,8 +332,8 @@ async def test_segments_of_several_runs_at_once_release_each_version_once(tmp_pa
 
 async def test_a_turn_that_came_unseen_is_seen_by_whoever_comes_next(tmp_path: Path) -> None:
     """As where a process that has no queue parked the run before it."""
-    house = House(tmp_path)
-    async with desk(house.team) as d:
+    house = Releasing(tmp_path)
+    async with engine(house.team) as d:
         for run in ("a", "b", "c"):
             await house.start(d, run, "demo")
         await d.ledger.claim_turn("a")

@@ -10,8 +10,8 @@ import pytest
 
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.workflow import Outcome
-from unit.workflow.parts import Desk, desk
-from unit.workflow.releasers import House, approve, to_release
+from unit.workflow.fixtures import Engine, engine
+from unit.workflow.releasers import Releasing, approve, to_release
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -35,9 +35,9 @@ class Dying:
 
 
 @asynccontextmanager
-async def _prepared(house: House, how: str) -> AsyncIterator[None]:
+async def _prepared(house: Releasing, how: str) -> AsyncIterator[None]:
     """Another run is released while `b` is where the test wants it."""
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         await house.start(d, "b", "demo" if how == "policy" else "")
         if how != "policy":
             await to_release(d, "b")
@@ -48,7 +48,7 @@ async def _prepared(house: House, how: str) -> AsyncIterator[None]:
     yield
 
 
-async def _finish(d: Desk, run: str) -> None:
+async def _finish(d: Engine, run: str) -> None:
     for _ in range(10):
         if await d.ledger.gates(run, GateStatus.open):
             await approve(d, run)
@@ -59,16 +59,16 @@ async def _finish(d: Desk, run: str) -> None:
 @pytest.mark.parametrize(("how", "begin"), [("policy", 0), ("policy", 1), ("asked", 0), ("asked", 1), ("approved", 1)])
 async def test_it_dies_at_any_write(tmp_path: Path, how: str, begin: int) -> None:
     for left in itertools.count(begin, 2):
-        house = House(tmp_path / str(left))
+        house = Releasing(tmp_path / str(left))
         async with _prepared(house, how):
             pass
         dying = Dying(left)
-        async with desk(house.team, dying) as d:
+        async with engine(house.team, dying) as d:
             try:
                 await _finish(d, "b")
             except Exception:
                 assert dying.dead
-        async with desk(house.team) as d:
+        async with engine(house.team) as d:
             await house.start(d, "c", "demo")  # whoever comes meanwhile goes on, too
             for run in ("c", "b", "c", "b"):
                 await _finish(d, run)
@@ -85,7 +85,7 @@ async def test_it_dies_at_any_write(tmp_path: Path, how: str, begin: int) -> Non
 
 async def test_it_dies_between_the_index_and_the_record(tmp_path: Path) -> None:
     """What is in the index and not on record is published again, which finds it there."""
-    house = House(tmp_path)
+    house = Releasing(tmp_path)
     publish = house.index.publish
     dead: list[bool] = []
 
@@ -97,7 +97,7 @@ async def test_it_dies_between_the_index_and_the_record(tmp_path: Path) -> None:
         return receipt
 
     house.team.effects["publish"] = dies
-    async with desk(house.team) as d:
+    async with engine(house.team) as d:
         for run in ("a", "b"):
             await house.start(d, run, "demo")
         with pytest.raises(Died):

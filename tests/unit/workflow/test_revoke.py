@@ -9,9 +9,9 @@ import pytest
 from phasegate.core import Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, PrivateKey, Revocation, RunStatus, Waiver
 from phasegate.workflow import Channel, Credentials, Kind, revoke
-from phasegate.workflow.approvers import FRESH
-from unit.workflow.parts import NOW, phase
-from unit.workflow.people import DAY, KEYS, Room, person, room, waiver
+from phasegate.workflow.gates.approvers import FRESH
+from unit.workflow.fixtures import NOW, phase
+from unit.workflow.managers import DAY, KEYS, GateFixture, gate_fixture, person, waiver
 
 SECOND = timedelta(seconds=1)
 FIRST = GateKey("r1", "first", 1)
@@ -19,7 +19,7 @@ PASSES = (DecisionKind.approve, DecisionKind.reject, DecisionKind.request_change
 
 
 async def _refused(
-    r: Room, by: str, key: GateKey = FIRST, *, with_key: PrivateKey | None = None, who: Credentials | None = None
+    r: GateFixture, by: str, key: GateKey = FIRST, *, with_key: PrivateKey | None = None, who: Credentials | None = None
 ) -> str:
     before = await r.desk.ledger.events("r1"), await r.desk.ledger.run("r1"), await r.desk.ledger.gates("r1")
     taken_back = Revocation(gate=key, by=by, at=NOW)
@@ -35,7 +35,7 @@ async def _refused(
 async def test_a_decision_that_was_not_used_is_taken_back_and_another_gate_opens(
     tmp_path: Path, kind: DecisionKind
 ) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         gate = await r.gate()
         await r.says("ada", kind)
         await r.revokes("ada", gate.key)
@@ -54,14 +54,14 @@ async def test_a_decision_that_was_not_used_is_taken_back_and_another_gate_opens
 
 @pytest.mark.parametrize("kind", PASSES)
 async def test_what_was_used_is_not_taken_back(tmp_path: Path, kind: DecisionKind) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.says("ada", kind)
         await r.goes_on()
         assert await _refused(r, "ada") == "nothing_to_revoke"
 
 
 async def test_there_has_to_be_something_to_take_back(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         assert await _refused(r, "ada") == "nothing_to_revoke"
         await r.says("ada")
         assert await _refused(r, "amy") == "nothing_to_revoke"
@@ -85,7 +85,7 @@ async def test_there_has_to_be_something_to_take_back(tmp_path: Path) -> None:
 async def test_nobody_takes_back_what_another_said(
     tmp_path: Path, by: str, key: str, who: Credentials, reason: str
 ) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         await r.says("ada")
         assert await _refused(r, by, with_key=KEYS[key], who=who) == reason
         await r.goes_on()
@@ -93,7 +93,7 @@ async def test_nobody_takes_back_what_another_said(
 
 
 async def test_what_was_said_at_a_gate_that_expired_needs_no_taking_back(tmp_path: Path) -> None:
-    async with room(tmp_path, quorum=2, expires_after="1d") as r:
+    async with gate_fixture(tmp_path, quorum=2, expires_after="1d") as r:
         await r.says("ada")
         r.clock.move(NOW + 2 * DAY)
         await r.goes_on()
@@ -102,7 +102,7 @@ async def test_what_was_said_at_a_gate_that_expired_needs_no_taking_back(tmp_pat
 
 
 async def test_one_of_two_who_takes_it_back_has_the_other_asked_again(tmp_path: Path) -> None:
-    async with room(tmp_path, quorum=2) as r:
+    async with gate_fixture(tmp_path, quorum=2) as r:
         gate = await r.gate()
         await r.says("ada")
         await r.says("amy")
@@ -119,7 +119,7 @@ async def test_one_of_two_who_takes_it_back_has_the_other_asked_again(tmp_path: 
 
 async def test_who_loses_to_a_revocation_is_told_that_the_gate_is_void(tmp_path: Path) -> None:
     """They were let in while the gate was open, and came to the store after it was not."""
-    async with room(tmp_path, approvers=["manager", "lead"], quorum=3) as r:
+    async with gate_fixture(tmp_path, approvers=["manager", "lead"], quorum=3) as r:
         seen, gate = await r.desk.ledger.dossier(FIRST), await r.gate()
         await r.says("ada")
         await r.says("amy")
@@ -135,7 +135,7 @@ async def test_who_loses_to_a_revocation_is_told_that_the_gate_is_void(tmp_path:
 
 
 async def test_an_exception_that_is_over_keeps_a_later_gate_from_passing(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard") as r:
+    async with gate_fixture(tmp_path, "guard") as r:
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=3))
         await r.goes_on()
         r.clock.move(NOW + 2 * DAY)
@@ -153,7 +153,7 @@ async def test_an_exception_that_is_over_keeps_a_later_gate_from_passing(tmp_pat
 
 
 async def test_one_that_was_over_before_it_was_used_can_be_given_anew(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard") as r:
+    async with gate_fixture(tmp_path, "guard") as r:
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=1))
         r.clock.move(NOW + DAY)
         await r.goes_on()
@@ -164,7 +164,7 @@ async def test_one_that_was_over_before_it_was_used_can_be_given_anew(tmp_path: 
 
 
 async def test_one_that_was_over_while_others_were_awaited_has_all_asked_again(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard", quorum=2) as r:
+    async with gate_fixture(tmp_path, "guard", quorum=2) as r:
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=1))
         r.clock.move(NOW + DAY)
         await r.says("amy", DecisionKind.waive, waiver=waiver("guard", days=9))
@@ -177,7 +177,7 @@ async def test_one_that_was_over_while_others_were_awaited_has_all_asked_again(t
 
 
 async def test_one_at_a_gate_that_was_sent_back_excuses_and_blocks_nothing(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard", quorum=2, gates=[phase("second")]) as r:
+    async with gate_fixture(tmp_path, "guard", quorum=2, gates=[phase("second")]) as r:
         await r.says("ada", DecisionKind.waive, waiver=waiver("guard", days=1))
         await r.says("amy", DecisionKind.request_changes)
         await r.goes_on()
@@ -192,7 +192,7 @@ async def test_one_at_a_gate_that_was_sent_back_excuses_and_blocks_nothing(tmp_p
 
 
 async def test_an_exception_beside_an_approval_is_none(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         odd = Waiver(rules=("content/guard",), owner="ada", reason="known", expires="some day")
         await r.says("ada", waiver=odd)
         await r.goes_on()
@@ -200,7 +200,7 @@ async def test_an_exception_beside_an_approval_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_gate_that_asks_who_one_is_asks_again_when_it_is_taken_back(tmp_path: Path) -> None:
-    async with room(tmp_path, reauthenticate=True) as r:
+    async with gate_fixture(tmp_path, reauthenticate=True) as r:
         await r.says("ada")
         for proved_at in (None, NOW - FRESH - SECOND, NOW + SECOND):
             assert await _refused(r, "ada", who=person("ada", proved_at)) == "reauthentication_required"

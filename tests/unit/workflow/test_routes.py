@@ -16,7 +16,7 @@ from phasegate.core import Finding, Parked, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Waiver, first_break
 from phasegate.workflow import branch, findings_of
 from phasegate.workspace import Workspace
-from unit.workflow.parts import NOW, Desk, Team, desk, flow, phase, write_item
+from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase, write_item
 
 
 def _finding(message: str = "it may delete too much") -> Finding:
@@ -33,12 +33,12 @@ def objects(rounds: Sequence[bool]) -> Check:
     return check
 
 
-async def _kinds(desk: Desk, kind: str) -> list[str]:
+async def _kinds(desk: Engine, kind: str) -> list[str]:
     return [event.key for event in await desk.ledger.events("r1") if event.kind == kind]
 
 
 async def test_each_phase_is_approved_in_turn_and_the_run_is_released(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         for name in ("first", "second"):
             assert await d.segments.advance(run) is RunStatus.waiting
@@ -58,7 +58,7 @@ async def test_each_phase_is_approved_in_turn_and_the_run_is_released(tmp_path: 
 
 
 async def test_a_run_keeps_to_its_branch_and_commits_in_the_roles_names(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         await d.segments.advance(await d.start())
         repository = pygit2.Repository(str(tmp_path))
         gate = await d.open_gate()
@@ -72,7 +72,7 @@ async def test_a_run_keeps_to_its_branch_and_commits_in_the_roles_names(tmp_path
 
 
 async def test_requested_changes_reach_the_author_who_answers_each(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         await d.decide(DecisionKind.request_changes, await d.open_gate(), "shorter", "and why?")
@@ -92,7 +92,7 @@ async def test_an_author_who_leaves_a_comment_unanswered_is_caught_and_nothing_i
         draft = await write_item(brief)
         return Draft(files=draft.files, message="x", answers=() if silent else draft.answers)
 
-    async with desk(Team(tmp_path, author=author)) as d:
+    async with engine(Team(tmp_path, author=author)) as d:
         run = await d.start()
         await d.segments.advance(run)
         await d.decide(DecisionKind.request_changes, await d.open_gate(), "shorter")
@@ -105,7 +105,7 @@ async def test_an_author_who_leaves_a_comment_unanswered_is_caught_and_nothing_i
 
 async def test_a_rejected_run_ends_with_nothing_done_to_the_world(tmp_path: Path) -> None:
     table = flow(phase("first", effects=["shake"]), phase("second"))
-    async with desk(Team(tmp_path, flow=table)) as d:
+    async with engine(Team(tmp_path, flow=table)) as d:
         run = await d.start()
         await d.segments.advance(run)
         await d.decide(DecisionKind.reject, await d.open_gate())
@@ -124,7 +124,7 @@ async def test_blocking_findings_are_reworked_until_they_are_gone(tmp_path: Path
         return await write_item(brief)
 
     team = Team(tmp_path, author=author, checks={"content": objects([True, True, False])})
-    async with desk(team) as d:
+    async with engine(team) as d:
         await d.segments.advance(await d.start())
         assert seen == [(), (_finding(),), (_finding(),)]
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/1/2", "phase:first/1/3"]
@@ -133,7 +133,7 @@ async def test_blocking_findings_are_reworked_until_they_are_gone(tmp_path: Path
 
 async def test_rework_ends_with_the_last_round_and_the_person_sees_what_stands(tmp_path: Path) -> None:
     table = flow(phase("first", max_rounds=2), phase("second"))
-    async with desk(Team(tmp_path, flow=table, checks={"content": objects([True] * 9)})) as d:
+    async with engine(Team(tmp_path, flow=table, checks={"content": objects([True] * 9)})) as d:
         run = await d.start()
         await d.segments.advance(run)
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/1/2"]
@@ -148,7 +148,7 @@ async def test_a_rework_that_changes_nothing_goes_to_the_gate_with_what_was_foun
     async def author(brief: Brief) -> Draft:
         return Draft(files={"first/text.txt": b"always this\n"}, message="the same")
 
-    async with desk(Team(tmp_path, author=author, checks={"content": objects([True] * 9)})) as d:
+    async with engine(Team(tmp_path, author=author, checks={"content": objects([True] * 9)})) as d:
         run = await d.start()
         await d.segments.advance(run)
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/1/2"]
@@ -164,7 +164,7 @@ async def test_what_stood_when_changes_were_requested_reaches_the_author(tmp_pat
         return await write_item(brief)
 
     table = flow(phase("first", max_rounds=1))
-    async with desk(Team(tmp_path, flow=table, author=author, checks={"content": objects([True])})) as d:
+    async with engine(Team(tmp_path, flow=table, author=author, checks={"content": objects([True])})) as d:
         run = await d.start()
         await d.segments.advance(run)
         await d.decide(DecisionKind.request_changes, await d.open_gate(), "mend it")
@@ -175,7 +175,7 @@ async def test_what_stood_when_changes_were_requested_reaches_the_author(tmp_pat
 
 async def test_several_authors_draft_side_by_side_each_with_a_commit_and_are_joined(tmp_path: Path) -> None:
     rows = [{"role": role, "item": role, "artifacts": ["*"]} for role in ("coder", "tester", "documenter")]
-    async with desk(Team(tmp_path, flow=flow(phase("first", authors=rows)))) as d:
+    async with engine(Team(tmp_path, flow=flow(phase("first", authors=rows)))) as d:
         await d.segments.advance(await d.start())
         tree = d.workspace.tree((await d.open_gate()).commit)
         assert sorted(tree) == ["README.md", "first/coder.txt", "first/documenter.txt", "first/tester.txt"]
@@ -187,20 +187,20 @@ async def test_two_authors_of_one_path_stop_the_run_with_a_reason(tmp_path: Path
     async def author(brief: Brief) -> Draft:
         return Draft(files={"same.txt": brief.item.encode()}, message="x")
 
-    async with desk(Team(tmp_path, flow=flow(phase("first", authors=rows)), author=author)) as d:
+    async with engine(Team(tmp_path, flow=flow(phase("first", authors=rows)), author=author)) as d:
         with pytest.raises(PhasegateError, match=r"two authors wrote 'same\.txt'"):
             await d.segments.advance(await d.start())
 
 
 async def test_a_path_that_the_workflow_does_not_give_to_the_author_is_refused(tmp_path: Path) -> None:
     row = {"role": "writer", "item": "text", "artifacts": ["{spec}/*"]}
-    async with desk(Team(tmp_path, flow=flow(phase("first", authors=[row])))) as d:
+    async with engine(Team(tmp_path, flow=flow(phase("first", authors=[row])))) as d:
         with pytest.raises(PhasegateError, match=r"wrote 'first/text.txt', which phase 'first' does not give"):
             await d.segments.advance(await d.start())
 
 
 async def test_a_resume_without_a_decision_goes_nowhere(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         before, gate = await d.ledger.events(run), await d.open_gate()
@@ -225,7 +225,7 @@ async def test_nothing_that_an_author_or_a_check_says_opens_a_gate(tmp_path: Pat
         low = Finding(check="approve", rule=text, severity=Severity.info, path="a", message=text, fix=text)
         return Report(findings=(low,), evidence=text)
 
-    async with desk(Team(tmp_path, author=author, checks={"content": check})) as d:
+    async with engine(Team(tmp_path, author=author, checks={"content": check})) as d:
         run = await d.start()
         for _ in range(3):
             assert await d.segments.advance(run) is RunStatus.waiting
@@ -236,7 +236,7 @@ async def test_nothing_that_an_author_or_a_check_says_opens_a_gate(tmp_path: Pat
 async def test_a_gate_that_expired_is_closed_and_opened_anew_with_what_was_found(tmp_path: Path) -> None:
     table = flow(phase("first", max_rounds=1, gate={"name": "g", "expires_after": "2d"}))
     team = Team(tmp_path, flow=table, checks={"content": objects([True] * 9)})
-    async with desk(team) as d:
+    async with engine(team) as d:
         run = await d.start()
         await d.segments.advance(run)
         team.clock.move(NOW + timedelta(days=2))  # type: ignore[attr-defined]
@@ -256,22 +256,22 @@ async def test_a_gate_that_expired_is_closed_and_opened_anew_with_what_was_found
 
 async def test_a_run_whose_workflow_changed_while_it_was_parked_is_refused(tmp_path: Path) -> None:
     own = Team(tmp_path)
-    async with desk(own) as d:
+    async with engine(own) as d:
         run = await d.start()
         await d.segments.advance(run)
     for table in (flow(phase("renamed"), phase("second")), flow(phase("first", checks=[]), phase("second"))):
-        async with desk(replace(own, flow=table)) as d:
+        async with engine(replace(own, flow=table)) as d:
             with pytest.raises(Parked, match="workflow 'small' was changed while run 'r1'") as parked:
                 await d.segments.advance(run)
             assert "put the workflow's file back" in parked.value.fix
             assert (await d.ledger.run(run)).status is RunStatus.waiting
-    async with desk(own) as d:
+    async with engine(own) as d:
         assert await d.segments.advance(run) is RunStatus.waiting
         assert len(await d.ledger.gates(run)) == 1
 
 
 async def test_many_runs_at_once_do_not_trample_each_other(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         runs = [await d.start("demo", f"r{number}") for number in range(30)]
         assert set(await asyncio.gather(*map(d.segments.advance, runs))) == {RunStatus.released}
         for run in runs:
@@ -281,7 +281,7 @@ async def test_many_runs_at_once_do_not_trample_each_other(tmp_path: Path) -> No
 
 
 async def test_what_a_gate_shows_outlives_the_branch_and_a_collection_of_garbage(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         run = await d.start()
         await d.segments.advance(run)
         gate = await d.open_gate()

@@ -12,7 +12,7 @@ from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
 from phasegate.store.sqlite.database import SqliteDatabase
-from unit.workflow.parts import Desk, Team, desk, flow, phase
+from unit.workflow.fixtures import Engine, Team, engine, flow, phase
 
 T = TypeVar("T")
 _KEYS = {"run", "gate:first/1", "decision:first/1", "effect:second/shake", "phase:second/1/1", "end"}
@@ -38,7 +38,7 @@ class Dying:
         return await self._database.alone(work)
 
 
-async def _advances(d: Desk, left: int) -> bool:
+async def _advances(d: Engine, left: int) -> bool:
     """Whether the run came to its end before the process died."""
     saver = d.segments.checkpoints
     assert isinstance(saver, SqliteCheckpoints)
@@ -59,14 +59,14 @@ async def test_wherever_it_dies_every_phase_is_gone_through(tmp_path: Path, poli
     left, ended = 0, False
     while not ended:
         team = Team(tmp_path / str(left), flow=flow(phase("first"), phase("second", effects=["shake"])))
-        async with desk(team) as d:
+        async with engine(team) as d:
             await d.start(policy)
             ended = await _advances(d, left)
         for _ in range(1 + 2 * (not policy)):
-            async with desk(team) as d:
+            async with engine(team) as d:
                 if await d.segments.advance("r1") is RunStatus.waiting:
                     await d.decide(DecisionKind.approve, await d.open_gate())
-        async with desk(team) as d:
+        async with engine(team) as d:
             run = await d.ledger.run("r1")
             assert run.status is RunStatus.released, left
             assert {event.key for event in await d.ledger.events("r1")} >= _KEYS, left
@@ -79,10 +79,10 @@ async def test_a_run_of_which_half_a_write_is_stored_is_never_released(tmp_path:
     rows = {"checks": ["content", "more"], "reviews": [{"role": "reader", "checks": ["content"]}]}
     team = Team(tmp_path, flow=flow(phase("first", **rows), phase("second", effects=["shake"], **rows)))
     team.checks["more"] = team.checks["content"]
-    async with desk(team) as d:
+    async with engine(team) as d:
         await d.start("demo")
         whole = await _loses_the_rest(d, nth)
-    async with desk(team) as d:
+    async with engine(team) as d:
         with suppress(PhasegateError):
             await d.segments.advance("r1")
         run = await d.ledger.run("r1")
@@ -91,7 +91,7 @@ async def test_a_run_of_which_half_a_write_is_stored_is_never_released(tmp_path:
     assert whole or not went_out or keys >= {"decision:first/1", "decision:second/1"}
 
 
-async def _loses_the_rest(d: Desk, nth: int) -> bool:
+async def _loses_the_rest(d: Engine, nth: int) -> bool:
     """Stores the first half of the n-th task's writes, and nothing after it; True where there was no such task."""
     saver, done = d.segments.checkpoints, 0
     assert isinstance(saver, SqliteCheckpoints)

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.ledger import PrivateKey, RunStatus, first_break
 from phasegate.workflow import Outcome, branch
-from phasegate.workflow.guarding import Trouble, parked, patiently
+from phasegate.workflow.engine.guarding import Trouble, parked, patiently
 from phasegate.workspace import Signature, Workspace
-from unit.workflow.parts import Team, desk, flow, phase
+from unit.workflow.fixtures import Team, engine, flow, phase
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))
 
@@ -88,10 +88,10 @@ def _team(folder: Path, disk: Disk) -> Team:
 async def _through(folder: Path, disk: Disk) -> tuple[RunStatus, str, list[str]]:
     """A run from its start to its end: how it ended, its tree, and what happened."""
     team = _team(folder, disk)
-    async with desk(team) as d:
+    async with engine(team) as d:
         await d.start("demo")
     disk.writes = 0
-    async with desk(replace(team, git=_git(disk)), disk) as d:
+    async with engine(replace(team, git=_git(disk)), disk) as d:
         advance, park = partial(d.segments.advance, "r1"), partial(parked, d.ledger, "r1")
         status = await patiently(advance, park, Trouble(), pauses=lambda: iter([0.0] * 9))
         events = await d.ledger.events("r1")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.ledger import DecisionKind, GateKey, Taken
-from phasegate.workflow.gatekeeper import decision_event
-from phasegate.workflow.tokens import LASTS, give_token, token_holds
-from unit.workflow.parts import NOW
-from unit.workflow.people import KEYS, room
+from phasegate.ledger import DecideResult, DecisionKind, GateKey
+from phasegate.workflow.gates.gatekeeper import decision_event
+from phasegate.workflow.gates.tokens import LASTS, give_token, token_holds
+from unit.workflow.fixtures import NOW
+from unit.workflow.managers import KEYS, gate_fixture
 
 SYSTEM = KEYS["eve"]
 Spoil = Callable[[str], str]
@@ -40,14 +40,14 @@ def _body(token: str, change: Spoil) -> str:
     ],
 )
 async def test_a_token_that_was_changed_is_none(tmp_path: Path, spoil: Spoil) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         assert await r.refused("ada", token=spoil(token)) == "token_used"
         await r.says("ada", token=token)
 
 
 async def test_a_token_holds_for_whom_and_what_it_was_given(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
         for token in (
             give_token(system, gate, "amy", NOW),  # another person's
@@ -70,32 +70,32 @@ async def test_a_token_holds_for_whom_and_what_it_was_given(tmp_path: Path) -> N
     ],
 )
 async def test_a_token_has_its_time(tmp_path: Path, age: timedelta, holds: bool) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
         token = give_token(system, gate, "ada", NOW)
         assert token_holds(token, system, gate, "ada", NOW + age) is holds
 
 
 async def test_looking_stores_nothing_and_gives_another_token_each_time(tmp_path: Path) -> None:
-    async with room(tmp_path) as r:
+    async with gate_fixture(tmp_path) as r:
         gate, system = await r.gate(), r.desk.team.system
         assert len({give_token(system, gate, "ada", NOW) for _ in range(50)}) == 50
 
 
 async def test_a_token_is_used_once_whoever_comes_with_it(tmp_path: Path) -> None:
     """The store notes it in the decision's own transaction, so that no check before it has to be right."""
-    async with room(tmp_path, quorum=2) as r:
+    async with gate_fixture(tmp_path, quorum=2) as r:
         token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         said = await r.says("ada", token=token)
         again = replace(said, statement=replace(said.statement, by="amy"))
         event, ledger = decision_event(again, "page", of_several=True), r.desk.ledger
         before = await ledger.decisions("r1"), await ledger.events("r1")
-        assert await ledger.decide(again, 2, r.desk.queue.dispatch, event) is Taken.token_used
+        assert await ledger.decide(again, 2, r.desk.queue.dispatch, event) is DecideResult.token_used
         assert (await ledger.decisions("r1"), await ledger.events("r1")) == before
 
 
 async def test_a_refused_decision_does_not_use_the_token(tmp_path: Path) -> None:
-    async with room(tmp_path, "guard") as r:
+    async with gate_fixture(tmp_path, "guard") as r:
         token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         assert await r.refused("ada", token=token) == "blocking_findings"
         assert await r.refused("ada", token=token, digest="0" * 64) == "stale_digest"

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from phasegate.authors import Brief, Draft
 from phasegate.core import Exhausted, InvalidInput, Locked, Lost
 from phasegate.ledger import RunStatus
-from phasegate.workflow.guarding import Trouble, parked, patiently
-from unit.workflow.parts import Desk, Team, desk, write_item
+from phasegate.workflow.engine.guarding import Trouble, parked, patiently
+from unit.workflow.fixtures import Engine, Team, engine, write_item
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_th
         return await write_item(brief)
 
     caplog.set_level(logging.CRITICAL, logger="phasegate")
-    async with desk(Team(tmp_path, author=author)) as d:
+    async with engine(Team(tmp_path, author=author)) as d:
         run = await d.start()
         assert await _guarded(d, run) is RunStatus.parked
         parked = await d.ledger.run(run)
@@ -49,7 +49,7 @@ async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_th
         assert (await d.open_gate()).key == (run, "first", 1)
 
 
-async def _guarded(d: Desk, run: str, trouble: Trouble | None = None) -> RunStatus:
+async def _guarded(d: Engine, run: str, trouble: Trouble | None = None) -> RunStatus:
     return await patiently(partial(d.segments.advance, run), partial(parked, d.ledger, run), trouble or Trouble())
 
 
@@ -93,7 +93,7 @@ async def test_what_storage_refuses_is_waited_out_and_parks_nothing(
         return await write_item(brief)
 
     caplog.set_level(logging.CRITICAL, logger="phasegate")
-    async with desk(Team(tmp_path, author=author)) as d:
+    async with engine(Team(tmp_path, author=author)) as d:
         run = await d.start()
         status = await _guarded(d, run, trouble)
         if fix is None:  # exhausted, but not storage: a person has to look
@@ -132,7 +132,7 @@ async def test_a_run_that_was_taken_over_is_neither_parked_nor_tried_again(tmp_p
         calls.append(brief.item)
         raise Lost("taken over")
 
-    async with desk(Team(tmp_path, author=author)) as d:
+    async with engine(Team(tmp_path, author=author)) as d:
         run = await d.start()
         with pytest.raises(Lost):
             await _guarded(d, run)

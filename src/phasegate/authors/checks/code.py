@@ -11,8 +11,8 @@ from botocore import xform_name
 from phasegate.authors.check import Report, Subject
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.release import check_dependencies
-from phasegate.runbooks.aws import operations
-from phasegate.runbooks.policy_actions import is_change
+from phasegate.runbooks.language.aws import operations
+from phasegate.runbooks.language.iam_actions import is_change
 
 _BEYOND = frozenset(
     ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib", "__import__", "eval", "exec", "__builtins__")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import runbook_path, sources
 from phasegate.core import Finding, Severity
-from phasegate.runbooks.documents import planned
-from phasegate.runbooks.inventory import Counted, Inventory
+from phasegate.runbooks.compiler.documents import planned
+from phasegate.runbooks.language.inventory import Counted, Inventory
 
 FEW, SHARE = 2, 0.05
 """An account moves while people plan: so many more or fewer, or that share of the count, is no difference."""

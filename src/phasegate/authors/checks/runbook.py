@@ -9,10 +9,10 @@ from botocore import xform_name
 from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import runbook_path, sources
 from phasegate.core import Finding, Severity
-from phasegate.runbooks.lint import lint
-from phasegate.runbooks.model import Guard
-from phasegate.runbooks.policy import policy
-from phasegate.runbooks.policy_actions import is_change, is_destructive
+from phasegate.runbooks.compiler.iam_policy import policy
+from phasegate.runbooks.language.iam_actions import is_change, is_destructive
+from phasegate.runbooks.language.lint import lint
+from phasegate.runbooks.language.model import Guard
 
 
 async def runbook_lint(subject: Subject) -> Report:

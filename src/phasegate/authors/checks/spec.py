@@ -6,7 +6,7 @@ from phasegate.authors.check import Report, Subject
 from phasegate.authors.compiler.sources import sources
 from phasegate.authors.record import without_record
 from phasegate.core import Finding, Severity
-from phasegate.runbooks.agreement import agreement
+from phasegate.runbooks.compiler.agreement import agreement
 from phasegate.spec import Spec, lint_spec, mentions, named_tests, planned_tests, read_spec
 
 _KEEPERS = {

@@ -7,11 +7,11 @@ from phasegate.authors.compiler.comments import answered
 from phasegate.authors.compiler.sources import sources
 from phasegate.authors.record import with_record
 from phasegate.runbooks import Runbook
-from phasegate.runbooks.documents import Context, pr_faq, runbook_page
-from phasegate.runbooks.emit import compile_module, runtime_files
-from phasegate.runbooks.policy import policy
+from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
+from phasegate.runbooks.compiler.documents import Context, pr_faq, runbook_page
+from phasegate.runbooks.compiler.iam_policy import policy
+from phasegate.runbooks.compiler.test_generator import compile_tests
 from phasegate.runbooks.prices import price_table
-from phasegate.runbooks.tests_emit import compile_tests
 
 
 async def code(brief: Brief) -> Draft:

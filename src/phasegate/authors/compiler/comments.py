@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from phasegate.runbooks.lint import lint
+from phasegate.runbooks.language.lint import lint
 
 _SET = re.compile(r"(?:^|:\s*)set\s+([a-z_]+(?:\.[A-Za-z0-9_]+)*)\s*=\s*(\S.*)$")
 

@@ -6,8 +6,8 @@ from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import context_of, policy_json
 from phasegate.authors.compiler.comments import answered
 from phasegate.authors.record import with_record
-from phasegate.runbooks.documents import adr, contracts, data_model
-from phasegate.runbooks.documents import plan as plan_document
+from phasegate.runbooks.compiler.documents import adr, contracts, data_model
+from phasegate.runbooks.compiler.documents import plan as plan_document
 
 
 async def plan(brief: Brief) -> Draft:

@@ -6,7 +6,7 @@ from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.comments import follow
 from phasegate.authors.compiler.sources import runbook_path
 from phasegate.runbooks import Runbook, load
-from phasegate.runbooks.policy_actions import is_destructive
+from phasegate.runbooks.language.iam_actions import is_destructive
 from phasegate.spec import (
     NewCriterion,
     Risk,

@@ -4,9 +4,9 @@ from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import context_of
 from phasegate.authors.compiler.comments import answered
 from phasegate.authors.record import with_record
-from phasegate.runbooks.documents import tasks as tasks_document
-from phasegate.runbooks.documents import test_plan as test_plan_document
-from phasegate.runbooks.tests_emit import test_names
+from phasegate.runbooks.compiler.documents import tasks as tasks_document
+from phasegate.runbooks.compiler.documents import test_plan as test_plan_document
+from phasegate.runbooks.compiler.test_generator import test_names
 
 
 async def test_plan(brief: Brief) -> Draft:

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.demo import Result
-from phasegate.app.words import money
 from phasegate.cli.console import command
+from phasegate.core.formatting import money
+from phasegate.demo.repository import Result
 from phasegate.ledger import Run
 
 

@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.doctor import Said, State
+from phasegate.doctor import CheckResult, State
 
 _MARKS = {State.ok: ("✓", "good"), State.skipped: ("–", "quiet"), State.trouble: ("✗", "bad")}
 _WIDEST = 24
 """Of the names; what a check says has the rest of the line."""
 
 
-def show(console: Console, found: Sequence[Said]) -> None:
+def show(console: Console, found: Sequence[CheckResult]) -> None:
     """Shows all of them, each with what to do, and how many are in trouble."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -31,6 +31,6 @@ def show(console: Console, found: Sequence[Said]) -> None:
     console.print(Text(f"{counts[State.ok]} ok, {counts[State.skipped]} skipped, {ended}", style=style))
 
 
-def _words(said: Said) -> Text:
+def _words(said: CheckResult) -> Text:
     text = Text(said.says, style="quiet" if said.state is State.skipped else "")
     return text.append(f"\n→ {said.fix}", style="") if said.fix else text

@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.words import duration
 from phasegate.cli.views.findings import findings_list, tally
 from phasegate.cli.views.lists import waiting_tools
 from phasegate.core import visible
+from phasegate.core.formatting import duration
 from phasegate.ledger import DecisionKind
 from phasegate.reports.external_links import ManualChange
 from phasegate.reports.gate import Answer, Evidence, Exemption, GateView

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.words import age
 from phasegate.core import visible
+from phasegate.core.formatting import age
 from phasegate.ledger import GateRecord, Run, RunStatus
 from phasegate.reports.tool_requests import ServerRequest
 from phasegate.team import Flow

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.mirror.delivery import Channel, Undelivered
-from phasegate.app.words import age, count
 from phasegate.core import visible
+from phasegate.core.formatting import age, count
+from phasegate.notifications.undelivered import Channel, Undelivered
 from phasegate.reports.external_links import ExternalLink
 
 

@@ -7,7 +7,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.words import duration
+from phasegate.core.formatting import duration
 from phasegate.reports.progress import PhaseProgress, State, Step
 
 MARKS = {

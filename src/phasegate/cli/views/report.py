@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.words import money
 from phasegate.core import visible
+from phasegate.core.formatting import money
 
 STYLES = {"match": "bad", "warn": "wait", "skip": "quiet", "unknown": "wait"}
 

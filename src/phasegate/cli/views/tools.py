@@ -4,13 +4,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.app.tools import Offered
 from phasegate.core.visible import one_line
+from phasegate.tool_access.servers import ServerState
 
 _STYLES = {"callable": "good", "not listed": "quiet", "not granted": "wait", "never granted": "quiet"}
 
 
-def show(console: Console, offered: Offered, *, words: bool = False) -> None:
+def show(console: Console, offered: ServerState, *, words: bool = False) -> None:
     """Shows a server; with `words`, also what each tool says of itself, for who grants it."""
     server = offered.server
     console.print(Text(server.name, style="name"), Text(server.title, style="quiet"))

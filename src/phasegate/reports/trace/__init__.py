@@ -18,17 +18,17 @@ from phasegate.reports.trace.model import (
     TraceGraph,
     Walk,
 )
-from phasegate.reports.trace.record import Passage, Record
+from phasegate.reports.trace.record import GateVisit, Record
 from phasegate.reports.trace.rows import report, requirement_rows, walk
 
 __all__ = [
     "Approval",
     "Gap",
+    "GateVisit",
     "Kind",
     "Link",
     "Node",
     "Origin",
-    "Passage",
     "Record",
     "Row",
     "Source",

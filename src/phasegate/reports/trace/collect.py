@@ -5,12 +5,12 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 from phasegate.app.app import App
-from phasegate.app.here import Folder
+from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import Facts
 from phasegate.ledger import Decision, Event, GateRecord, Run
 from phasegate.reports.trace.build import trace
 from phasegate.reports.trace.model import TraceGraph
-from phasegate.reports.trace.record import Passage, Record, in_order
+from phasegate.reports.trace.record import GateVisit, Record, in_order
 
 
 async def trace_of(app: App, run: Run, gate: GateRecord | None = None) -> TraceGraph:
@@ -51,21 +51,21 @@ def trace_of_spec(app: App, place: str) -> TraceGraph:
     return trace(Record(facts=facts, run=None, files=app.folder.read(place)))
 
 
-def _passage(app: App, gate: GateRecord, decisions: Sequence[Decision]) -> Passage:
+def _passage(app: App, gate: GateRecord, decisions: Sequence[Decision]) -> GateVisit:
     old, new = app.workspace.tree(gate.since), app.workspace.tree(gate.commit)
     changed = tuple(sorted(path for path in new if old.get(path) != new[path]))
     own = tuple(decision for decision in decisions if decision.statement.gate == gate.key)
-    return Passage(gate=gate, changed=changed, decisions=own)
+    return GateVisit(gate=gate, changed=changed, decisions=own)
 
 
-def _read(tree: Mapping[str, bytes], passages: Sequence[Passage], facts: Facts) -> dict[str, bytes]:
+def _read(tree: Mapping[str, bytes], passages: Sequence[GateVisit], facts: Facts) -> dict[str, bytes]:
     """The tree's files that the run may be about, read once."""
     changed = {path for passage in passages for path in passage.changed}
     own = (f"{facts.spec}/", f"src/{facts.package}/runbooks/{facts.module}.", f"tests/runbooks/test_{facts.module}.")
     return {path: tree[path] for path in tree if path in changed or path.startswith(own)}
 
 
-def _wheels(folder: Folder, events: Sequence[Event]) -> dict[str, frozenset[str]]:
+def _wheels(folder: WorkingCopy, events: Sequence[Event]) -> dict[str, frozenset[str]]:
     receipt = next((e.body for e in events if e.kind == "effect" and e.place[-1] == "publish"), {})
     wheel = folder.file(str(receipt.get("wheel", "")))
     if not (wheel.suffix == ".whl" and wheel.is_file()):

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from phasegate.ledger import Decision, Event, GateStatus
 from phasegate.reports.trace.model import Kind, Link, Node, Origin, Source
-from phasegate.reports.trace.record import Part, Passage, Record
-from phasegate.workflow import judged
+from phasegate.reports.trace.record import GateVisit, Part, Record
+from phasegate.workflow import latest_reports
 
 TESTS = "tests-pass"
 
@@ -17,9 +17,9 @@ def of_run(record: Record) -> Part:
     return Part([node for part in parts for node in part.nodes], [link for part in parts for link in part.links])
 
 
-def reports(record: Record, passage: Passage) -> list[Event]:
+def reports(record: Record, passage: GateVisit) -> list[Event]:
     """What checks and reviewers said of the tree that the gate is about."""
-    return judged(record.events, passage.gate.key.phase, passage.gate.key.attempt)
+    return latest_reports(record.events, passage.gate.key.phase, passage.gate.key.attempt)
 
 
 def evidence_id(event: Event) -> str:
@@ -27,7 +27,7 @@ def evidence_id(event: Event) -> str:
     return "/".join(event.place)
 
 
-def _passage(record: Record, passage: Passage) -> Part:
+def _passage(record: Record, passage: GateVisit) -> Part:
     gate = _gate(passage)
     said = [_evidence(event) for event in reports(record, passage)]
     seen = [Link(source=node.id, target=gate.id, says="seen at", origin=node.origin) for node in said]
@@ -35,7 +35,7 @@ def _passage(record: Record, passage: Passage) -> Part:
     return Part([gate, *said, *_people(passage)], [*seen, *files, *_ran(record, passage), *_by(passage)])
 
 
-def _gate(passage: Passage) -> Node:
+def _gate(passage: GateVisit) -> Node:
     gate, said = passage.gate, passage.decisions
     name = str(gate.key)
     if not said:
@@ -58,11 +58,11 @@ def _signed(decision: Decision) -> Origin:
     return Origin(source=Source.decision, where=f"{statement.gate} by {statement.by} sha256 {statement.digest}")
 
 
-def _people(passage: Passage) -> list[Node]:
+def _people(passage: GateVisit) -> list[Node]:
     return [Node(id=d.statement.by, kind=Kind.person, text="", origin=_signed(d)) for d in passage.decisions]
 
 
-def _by(passage: Passage) -> list[Link]:
+def _by(passage: GateVisit) -> list[Link]:
     name = str(passage.gate.key)
     return [Link(source=name, target=node.id, says="taken by", origin=node.origin) for node in _people(passage)]
 
@@ -85,7 +85,7 @@ def _event(event: Event) -> Origin:
     return Origin(source=Source.event, where=f"{event.seq} {event.key}")
 
 
-def _ran(record: Record, passage: Passage) -> Iterator[Link]:
+def _ran(record: Record, passage: GateVisit) -> Iterator[Link]:
     """The tests that a report is of: those of the whole file, and of a finding the requirement that it names."""
     for event in reports(record, passage):
         name, origin = evidence_id(event), _event(event)
@@ -96,7 +96,7 @@ def _ran(record: Record, passage: Passage) -> Iterator[Link]:
                 yield Link(source=touched, target=name, says="objected to in", origin=origin)
 
 
-def passed(passages: Iterable[Passage]) -> list[Passage]:
+def passed(passages: Iterable[GateVisit]) -> list[GateVisit]:
     """The last passage of each phase that was let through, in order."""
     return list({passage.gate.key.phase: passage for passage in passages if passage.passed}.values())
 

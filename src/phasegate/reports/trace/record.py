@@ -10,7 +10,7 @@ from phasegate.reports.trace.model import Link, Node, Origin, Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passage:
+class GateVisit:
     """One gate, what it is about, and what was said there."""
 
     gate: GateRecord
@@ -37,7 +37,7 @@ class Record:
     """The tree of the run's last gate; where it has none, the spec's folder as it lies in the working directory."""
     there: frozenset[str] = frozenset()
     """Paths of all the files of that tree."""
-    passages: Sequence[Passage] = ()
+    passages: Sequence[GateVisit] = ()
     """The gates in the order in which they were opened."""
     events: Sequence[Event] = ()
     wheels: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import CallErrors, WrongUse
-from .judging import survey
-from .places import Order, Place, places
+from .judging import scan_region
+from .places import AccountRegion, Order, places
 from .runbook import Finding, Report, Runbook, Verdict
 from .scan import Scan
 
@@ -39,7 +39,7 @@ def run(runbook: Runbook, order: Order) -> Report:
     params = merged(runbook, order.params)
     errors = CallErrors()
 
-    def look(place: Place) -> _Looked:
+    def look(place: AccountRegion) -> _Looked:
         return _look(runbook, place, open_scan(place, order, params, errors), errors)
 
     looked = list(_spread(look, places(runbook, order, errors)))
@@ -75,7 +75,7 @@ def merged(runbook: Runbook, overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {**runbook.params, **overrides}
 
 
-def open_scan(place: Place, order: Order, params: Mapping[str, Any], errors: CallErrors) -> Scan:
+def open_scan(place: AccountRegion, order: Order, params: Mapping[str, Any], errors: CallErrors) -> Scan:
     """Open a scan of one account and region, to be closed after use."""
     return Scan(
         place.clients,
@@ -89,7 +89,7 @@ def open_scan(place: Place, order: Order, params: Mapping[str, Any], errors: Cal
     )
 
 
-def _spread(look: Callable[[Place], _Looked], found: Iterable[Place]) -> Iterator[_Looked]:
+def _spread(look: Callable[[AccountRegion], _Looked], found: Iterable[AccountRegion]) -> Iterator[_Looked]:
     """Yield the result of each account and region in order, starting the next only when there is room for it."""
     waiting: deque[Future[_Looked]] = deque()
     with ThreadPoolExecutor(_PLACES_AT_ONCE, thread_name_prefix="place") as workers:
@@ -100,11 +100,11 @@ def _spread(look: Callable[[Place], _Looked], found: Iterable[Place]) -> Iterato
         yield from (future.result() for future in waiting)
 
 
-def _look(runbook: Runbook, place: Place, scan: Scan, errors: CallErrors) -> _Looked:
+def _look(runbook: Runbook, place: AccountRegion, scan: Scan, errors: CallErrors) -> _Looked:
     looked = _Looked(region=place.region)
     _LOG.info("%s: looking at %s in %s", runbook.name, place.account, place.region)
     try:
-        for judged, findings in survey(runbook, scan, errors):
+        for judged, findings in scan_region(runbook, scan, errors):
             looked.judged += judged
             looked.findings += findings
     except Exception as error:  # whatever is wrong in one place, the others are looked at, and this one has failed

@@ -12,7 +12,7 @@ from .changes import Planned
 from .errors import CallErrors, Unanswered
 from .prices import cost_of
 from .runbook import Detail, Finding, PageDetail, Runbook, Verdict
-from .scan import Row, Scan, Trouble, watched
+from .scan import EvaluationIssue, Row, Scan, watched
 
 T = TypeVar("T")
 
@@ -23,10 +23,10 @@ _CANNOT_JUDGE = (JMESPathError, TypeError, ValueError, LookupError, AttributeErr
 @dataclass(kw_only=True)
 class _Judged:
     row: Row
-    troubles: list[Trouble]
+    troubles: list[EvaluationIssue]
 
 
-def survey(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tuple[int, list[Finding]]]:
+def scan_region(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tuple[int, list[Finding]]]:
     """Yield the number of judged items and the findings, page by page."""
     seen = set[str]()
     for page in _pages_of(runbook, scan):
@@ -80,7 +80,7 @@ def _id_of(runbook: Runbook, scan: Scan, row: Row) -> str | None:
         return None
 
 
-def _listing(runbook: Runbook, scan: Scan) -> tuple[Iterable[Row], list[Trouble]]:
+def _listing(runbook: Runbook, scan: Scan) -> tuple[Iterable[Row], list[EvaluationIssue]]:
     """The items, and where all of them are asked for at once, what stood in the way of listing them."""
     if not runbook.whole_listing:
         return runbook.list_items(scan), []
@@ -136,12 +136,12 @@ def _attempt(item: _Judged, name: str, work: Callable[[], T], otherwise: T) -> T
     try:
         value, troubles = watched(work)
     except Unanswered as error:
-        item.troubles.append(Trouble(reason=f"{name}: {error}", certain=True))
+        item.troubles.append(EvaluationIssue(reason=f"{name}: {error}", certain=True))
         return otherwise
     except _CANNOT_JUDGE as error:
-        item.troubles.append(Trouble(reason=f"{name} cannot be worked out: {error}", certain=True))
+        item.troubles.append(EvaluationIssue(reason=f"{name} cannot be worked out: {error}", certain=True))
         return otherwise
-    item.troubles.extend(Trouble(reason=f"{name}: {met.reason}", certain=met.certain) for met in troubles)
+    item.troubles.extend(EvaluationIssue(reason=f"{name}: {met.reason}", certain=met.certain) for met in troubles)
     return value
 
 

@@ -33,7 +33,7 @@ _ACTIVE = "ACTIVE"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class AccountRegion:
     """An account and region to look at."""
 
     clients: Clients
@@ -84,7 +84,7 @@ class Caller:
         return home_region(self.partition)
 
 
-def places(runbook: Runbook, order: Order, errors: CallErrors) -> Iterator[Place]:
+def places(runbook: Runbook, order: Order, errors: CallErrors) -> Iterator[AccountRegion]:
     """Every account and region to look at, one after another: a role is assumed when its account's turn comes.
 
     An account that cannot be entered is an error, and is left out.
@@ -100,11 +100,13 @@ def places(runbook: Runbook, order: Order, errors: CallErrors) -> Iterator[Place
     return _places(runbook, order, errors, clients, caller)
 
 
-def _places(runbook: Runbook, order: Order, errors: CallErrors, clients: Clients, caller: Caller) -> Iterator[Place]:
+def _places(
+    runbook: Runbook, order: Order, errors: CallErrors, clients: Clients, caller: Caller
+) -> Iterator[AccountRegion]:
     for account in _accounts(runbook, order, errors, clients, caller):
         own = _entered(account, order, errors, clients, caller)
         for region in _regions(runbook, order, errors, own, account, caller) if own else ():
-            yield Place(clients=own, account=account, region=region)  # type: ignore[arg-type]
+            yield AccountRegion(clients=own, account=account, region=region)  # type: ignore[arg-type]
 
 
 def _asked_regions(runbook: Runbook, order: Order) -> Sequence[str]:

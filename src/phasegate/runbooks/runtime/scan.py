@@ -36,7 +36,7 @@ _LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class EvaluationIssue:
     """Reason why something about an item is not known."""
 
     reason: str
@@ -44,7 +44,7 @@ class Trouble:
     """True where a call failed: nothing can be said. False where data was missing: a match by other means stands."""
 
 
-_troubles: ContextVar[list[Trouble] | None] = ContextVar("troubles", default=None)
+_troubles: ContextVar[list[EvaluationIssue] | None] = ContextVar("troubles", default=None)
 _in_worker: ContextVar[bool] = ContextVar("in_worker", default=False)
 
 
@@ -193,7 +193,7 @@ class Scan:
                 raise Unanswered(self._failed("cloudwatch", "get_metric_statistics", error)) from error
         if values or default is not None:
             return values or [default or 0]
-        self._note(Trouble(reason=f"{name} has no datapoint in the last {days:g} days", certain=False))
+        self._note(EvaluationIssue(reason=f"{name} has no datapoint in the last {days:g} days", certain=False))
         return []
 
     def once(self, load: Callable[["Scan"], T]) -> T:
@@ -238,10 +238,10 @@ class Scan:
 
     def _failed(self, service: str, operation: str, error: Exception) -> str:
         reason = self._errors.count(self.account, self.region, f"{service}.{operation}", error)
-        self._note(Trouble(reason=reason, certain=True))
+        self._note(EvaluationIssue(reason=reason, certain=True))
         return reason
 
-    def _note(self, trouble: Trouble) -> None:
+    def _note(self, trouble: EvaluationIssue) -> None:
         noted = _troubles.get()
         if noted is not None:
             noted.append(trouble)
@@ -281,10 +281,10 @@ def _first_of(read: Iterator[Row]) -> tuple[Row | None, Iterator[Row]]:
     return next(read, None), read
 
 
-def watched(work: Callable[[], T]) -> tuple[T, list[Trouble]]:
+def watched(work: Callable[[], T]) -> tuple[T, list[EvaluationIssue]]:
     """Return the result of the work, and the troubles that it met in this thread and in those it started."""
     outer = _troubles.get()
-    met: list[Trouble] = []
+    met: list[EvaluationIssue] = []
     token = _troubles.set(met)
     try:
         return work(), met

@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from phasegate.core import Refused
 from phasegate.identity import Scope, Token
-from phasegate.web.parts import Served
+from phasegate.web.context import Served
 from phasegate.workflow import Channel, Kind
 from phasegate.workflow import Credentials as Who
 

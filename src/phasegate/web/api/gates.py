@@ -5,20 +5,20 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from phasegate.app.cursor import part
-from phasegate.app.standing import attended
 from phasegate.core import Refused
+from phasegate.core.paging import page_of
+from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.findings import Finding
 from phasegate.reports.gate import Gate, view_gate
 from phasegate.reports.inbox import WaitingGate
-from phasegate.web import deciding
+from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
 from phasegate.web.api.cursor import After, Limit
-from phasegate.web.parts import Parts, Served
-from phasegate.workflow.tokens import given_at
+from phasegate.web.context import Context, Served
+from phasegate.workflow.gates.tokens import given_at
 from phasegate.workspace import visible
 
 router = APIRouter(tags=["gates"])
@@ -29,7 +29,7 @@ _GATE = "/gates/{run}/{phase}/{attempt}"
 async def gates(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Gates that wait for a decision, the oldest first."""
     found = sorted(await parts.app.ledger.gates(status=GateStatus.open), key=_place)
-    shown, following = part(found, _place, after, limit)
+    shown, following = page_of(found, _place, after, limit)
     return {"items": [(await parts.inbox.look(gate)).report() for gate in shown], "next": following}
 
 
@@ -74,18 +74,18 @@ async def decide(run: str, phase: str, attempt: int, signed: models.Signed, part
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
     who = credentials(token, given_at(body.token))
     made = _statement(parts, gate, body)
-    taken = await deciding.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
-    return Receipt.given(taken, attended=await attended(parts.app))
+    taken = await decisions.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
+    return Receipt.given(taken, attended=await has_worker(parts.app))
 
 
-def _statement(parts: Parts, gate: GateRecord, body: models.Statement) -> Statement:
+def _statement(parts: Context, gate: GateRecord, body: models.Statement) -> Statement:
     return Statement(
         gate=GateKey(*gate.key),
         digest=body.digest,
         tree=body.tree,
         kind=DecisionKind(body.decision),
         by=body.by,
-        at=deciding.moment(body.at),
+        at=decisions.moment(body.at),
         comments=_comments(parts, gate, body),
         waiver=_waiver(body),
         token=body.token,
@@ -93,8 +93,8 @@ def _statement(parts: Parts, gate: GateRecord, body: models.Statement) -> Statem
     )
 
 
-def _comments(parts: Parts, gate: GateRecord, wish: models.Wish) -> tuple[Comment, ...]:
-    return tuple(deciding.make_comments(parts, gate, [(c.path, c.line, c.text) for c in wish.comments]))
+def _comments(parts: Context, gate: GateRecord, wish: models.Wish) -> tuple[Comment, ...]:
+    return tuple(decisions.make_comments(parts, gate, [(c.path, c.line, c.text) for c in wish.comments]))
 
 
 def _waiver(wish: models.Wish) -> Waiver | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from phasegate.reports.trace import Approval, approvals_by
 from phasegate.web.api.bearer import Reads
-from phasegate.web.parts import Served
+from phasegate.web.context import Served
 
 router = APIRouter(tags=["record"])
 

@@ -8,17 +8,17 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from phasegate import ledger
-from phasegate.app.cursor import part
-from phasegate.app.standing import attended
 from phasegate.core import canonical
+from phasegate.core.paging import page_of
+from phasegate.hosting.background_worker import has_worker
 from phasegate.reports.backlog import Backlog, BacklogItem
 from phasegate.reports.run import Event, Run, WholeRun, whole_run
 from phasegate.reports.trace import Trace, report, trace_of
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
 from phasegate.web.api.cursor import After, Limit
-from phasegate.web.live import POLL_SECONDS, frame, streaming
-from phasegate.web.parts import Parts, Served
+from phasegate.web.context import Context, Served
+from phasegate.web.sse import POLL_SECONDS, frame, streaming
 
 router = APIRouter(tags=["runs"])
 AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
@@ -28,15 +28,15 @@ AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
 async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Specs that no run has taken yet, in the manager's order."""
     backlog = Backlog(parts.app)
-    shown, following = part(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
+    shown, following = page_of(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
     return {"items": [await backlog.look(spec) for _, spec in shown], "next": following}
 
 
 @router.get("/runs", response_model=models.Listing[Run])
 async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Runs, the newest first."""
-    shown, following = part(await parts.app.ledger.runs(), _place, after, limit)
-    lives = await attended(parts.app)
+    shown, following = page_of(await parts.app.ledger.runs(), _place, after, limit)
+    lives = await has_worker(parts.app)
     return {"items": [Run.of(run, attended=lives) for run in shown], "next": following}
 
 
@@ -44,7 +44,7 @@ async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50
 async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
     begun = await Backlog(parts.app).begin(wish.spec, by=token.account or token.name)
-    return Run.of(begun, attended=await attended(parts.app))
+    return Run.of(begun, attended=await has_worker(parts.app))
 
 
 @router.get("/runs/{run}", response_model=WholeRun)
@@ -74,7 +74,7 @@ async def stream(run: str, request: Request, parts: Served, token: Reads, after:
     return streaming(_frames(parts, found.id, after, request.headers["authorization"].partition(" ")[2]))
 
 
-async def _frames(parts: Parts, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
+async def _frames(parts: Context, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
     while await parts.tokens.find(secret):
         run = await parts.app.ledger.run(run_id)
         for event in await parts.app.ledger.events(run_id, seen):

@@ -6,16 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from phasegate.app.standing import attended
 from phasegate.core import Refused
+from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
 from phasegate.reports.decisions import Delegation as DelegationReport
 from phasegate.reports.decisions import Ended, Revoked
 from phasegate.reports.delegations import drawn_up, standing
-from phasegate.web import deciding
+from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
-from phasegate.web.parts import Served
+from phasegate.web.context import Served
 from phasegate.workspace import visible
 
 router = APIRouter()
@@ -41,10 +41,10 @@ async def revoke(
     gate, body = await parts.gate(run, phase, attempt), signed.statement
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
-    at = deciding.moment(body.at)
+    at = decisions.moment(body.at)
     made = Revocation(gate=gate.key, by=body.by, at=at)
-    await deciding.take_back_signed(parts, made, _signature(signed), credentials(token, at))
-    return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await attended(parts.app))
+    await decisions.take_back_signed(parts, made, _signature(signed), credentials(token, at))
+    return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await has_worker(parts.app))
 
 
 @router.get("/delegations", response_model=list[DelegationReport], tags=["delegations"])
@@ -68,12 +68,12 @@ async def delegate(signed: models.SignedDelegation, parts: Served, token: Decide
     made = Delegation(
         by=body.by,
         to=body.to,
-        begins=deciding.moment(body.begins),
-        ends=deciding.moment(body.until),
+        begins=decisions.moment(body.begins),
+        ends=decisions.moment(body.until),
         gates=tuple(body.gates),
-        at=deciding.moment(body.at),
+        at=decisions.moment(body.at),
     )
-    await deciding.give_signed(parts, made, _signature(signed), credentials(token, deciding.moment(body.at)))
+    await decisions.give_signed(parts, made, _signature(signed), credentials(token, decisions.moment(body.at)))
     return DelegationReport.of(made)
 
 
@@ -88,8 +88,8 @@ async def end_statement(wish: models.End, parts: Served, token: Decides) -> Any:
 @router.post("/delegations/end", response_model=Ended, tags=["delegations"], responses=_TAKEN)
 async def end(signed: models.SignedEnd, parts: Served, token: Decides) -> Any:
     """Ends all that the token's owner delegated to another."""
-    body, at = signed.statement, deciding.moment(signed.statement.at)
-    ended = await deciding.end_signed(parts, (body.by, body.to, at), _signature(signed), credentials(token, at))
+    body, at = signed.statement, decisions.moment(signed.statement.at)
+    ended = await decisions.end_signed(parts, (body.by, body.to, at), _signature(signed), credentials(token, at))
     return Ended(by=body.by, to=body.to, ended=ended)
 
 
@@ -101,8 +101,8 @@ def _to_sign(statement: dict[str, Any], encoded: bytes) -> dict[str, Any]:
     return {"statement": statement, "encoded": base64.b64encode(pae(STATEMENT, encoded)).decode()}
 
 
-def _signature(signed: models.WithSignature) -> deciding.AtHome:
-    return deciding.AtHome(key_id=signed.key_id, signature=base64.b64decode(signed.signature))
+def _signature(signed: models.WithSignature) -> decisions.DetachedSignature:
+    return decisions.DetachedSignature(key_id=signed.key_id, signature=base64.b64decode(signed.signature))
 
 
 def _seconds(at: datetime) -> int:

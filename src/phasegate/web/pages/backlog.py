@@ -5,8 +5,8 @@ from starlette.responses import RedirectResponse, Response
 
 from phasegate.core import InvalidInput
 from phasegate.reports.backlog import Backlog
-from phasegate.web.parts import Served
-from phasegate.web.who import Filled, Person
+from phasegate.web.context import Served
+from phasegate.web.session_auth import Filled, Person
 
 router = APIRouter()
 

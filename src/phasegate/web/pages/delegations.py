@@ -9,11 +9,11 @@ from phasegate.core import PhasegateError
 from phasegate.identity import Session
 from phasegate.ledger import Delegation
 from phasegate.reports.delegations import standing
-from phasegate.web import deciding
-from phasegate.web.parts import Parts, Served
+from phasegate.web import decisions
+from phasegate.web.context import Context, Served
 from phasegate.web.problems import Problem, problem_of
-from phasegate.web.who import Filled, Form, Person, address_of
-from phasegate.workflow.approvers import is_fresh
+from phasegate.web.session_auth import CsrfForm, Filled, Person, address_of
+from phasegate.workflow.gates.approvers import is_fresh
 
 router = APIRouter()
 _PAGE = "/delegations"
@@ -30,7 +30,7 @@ async def delegations(parts: Served, session: Person) -> Response:
 async def give(request: Request, parts: Served, form: Filled) -> Response:
     """Has another manager decide for this person, for a while."""
     try:
-        await deciding.give(parts, form, address_of(request))
+        await decisions.delegate_from_form(parts, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, problem=problem_of(error), form=form)
     return RedirectResponse(_PAGE, 303)
@@ -40,14 +40,14 @@ async def give(request: Request, parts: Served, form: Filled) -> Response:
 async def end(request: Request, parts: Served, form: Filled) -> Response:
     """Ends all that this person gave to another."""
     try:
-        await deciding.end(parts, form, address_of(request))
+        await decisions.end(parts, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, problem=problem_of(error))
     return RedirectResponse(_PAGE, 303)
 
 
 async def _page(
-    parts: Parts, session: Session, *, problem: Problem | None = None, form: Form | None = None
+    parts: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
 ) -> Response:
     found, managers = await standing(parts.app), parts.app.keeper.managers()
     gave: dict[str, list[Delegation]] = {}
@@ -69,6 +69,6 @@ async def _page(
     )
 
 
-def _filled(form: Form) -> dict[str, Any]:
+def _filled(form: CsrfForm) -> dict[str, Any]:
     """What was typed, so that a refusal costs nobody their words; never the passphrase."""
     return {**{name: form.text(name) for name in ("to", "from", "until")}, "gates": form.texts("gate")}

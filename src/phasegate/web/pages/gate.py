@@ -13,11 +13,11 @@ from phasegate.ledger import GateRecord, GateStatus
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.gate_text import permissions, question, review_size
 from phasegate.reports.trace import Row, requirement_rows, trace_of
-from phasegate.web import deciding
+from phasegate.web import decisions
+from phasegate.web.context import Context, Served
 from phasegate.web.diff import files
-from phasegate.web.parts import Parts, Served
 from phasegate.web.problems import Problem, problem_of
-from phasegate.web.who import Filled, Form, Person, address_of
+from phasegate.web.session_auth import CsrfForm, Filled, Person, address_of
 from phasegate.workflow import rule_of
 
 router = APIRouter()
@@ -39,7 +39,7 @@ async def decide(run: str, phase: str, attempt: int, request: Request, parts: Se
     """Takes the decision, once, for the bytes that were shown."""
     gate = await parts.gate(run, phase, attempt)
     try:
-        await deciding.from_form(parts, gate, form, address_of(request))
+        await decisions.from_form(parts, gate, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, gate, problem=problem_of(error), form=form)
     if (await parts.gate(run, phase, attempt)).status is GateStatus.open:  # others have to approve, too
@@ -52,17 +52,17 @@ async def revoke(run: str, phase: str, attempt: int, request: Request, parts: Se
     """Takes back what this person said, while the run has not used it."""
     gate = await parts.gate(run, phase, attempt)
     try:
-        await deciding.take_back(parts, gate, form, address_of(request))
+        await decisions.revoke_from_form(parts, gate, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, gate, problem=problem_of(error))
     return RedirectResponse(f"/runs/{run}?revoked={phase}-{attempt}", 303)
 
 
 async def _page(
-    parts: Parts, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: Form | None = None
+    parts: Context, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: CsrfForm | None = None
 ) -> Response:
     view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
-    mine, asks_again = view.said_by(session.account), deciding.asks_again(parts, gate, session)
+    mine, asks_again = view.said_by(session.account), decisions.asks_again(parts, gate, session)
     asked = gate.status is GateStatus.open and mine is None and await _may(parts, gate, session)
     rows, why = await _requirements(parts, view)
     return parts.page(
@@ -91,7 +91,7 @@ async def _page(
     )
 
 
-async def _requirements(parts: Parts, view: GateView) -> tuple[Sequence[Row], str]:
+async def _requirements(parts: Context, view: GateView) -> tuple[Sequence[Row], str]:
     """The table of requirements, or why there is none: a gate can be decided whatever its tree holds."""
     try:
         return requirement_rows(await trace_of(parts.app, view.run, view.gate)), ""
@@ -99,7 +99,7 @@ async def _requirements(parts: Parts, view: GateView) -> tuple[Sequence[Row], st
         return (), str(error)
 
 
-async def _may(parts: Parts, gate: GateRecord, session: Session) -> bool:
+async def _may(parts: Context, gate: GateRecord, session: Session) -> bool:
     """Whether this person may decide here, by their own right or by that of who delegated to them."""
     register, phase, now = parts.app.keeper.register(), parts.app.flow.phase(gate.key.phase), parts.app.clock.now()
     given = await parts.app.ledger.delegations()
@@ -107,7 +107,7 @@ async def _may(parts: Parts, gate: GateRecord, session: Session) -> bool:
     return own or bool(register.principal(session.account, phase, gate, given, now))
 
 
-def _filled(form: Form) -> dict[str, Any]:
+def _filled(form: CsrfForm) -> dict[str, Any]:
     """What was typed, so that a refusal costs nobody their words; never the passphrase."""
     rows = zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False)
     kept = {name: form.text(name) for name in ("decision", "owner", "reason", "expires")}

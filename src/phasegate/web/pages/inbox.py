@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from phasegate.app.standing import unattended
+from phasegate.hosting.background_worker import unattended
 from phasegate.reports.tool_requests import waits
-from phasegate.web.parts import Served
-from phasegate.web.who import Person
+from phasegate.web.context import Served
+from phasegate.web.session_auth import Person
 
 router = APIRouter()
 PAGE = 50
@@ -18,7 +18,7 @@ PAGE = 50
 async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
     """Pending gates, the oldest first."""
     rows, total = await parts.inbox.waiting(start, PAGE)
-    over = await parts.app.ledger.excused(over=True) if not start else []
+    over = await parts.app.ledger.waived(over=True) if not start else []
     return parts.page(
         "inbox.html",
         session,

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from phasegate.reports.trace import approvals_by
-from phasegate.web.parts import Served
-from phasegate.web.who import Person
+from phasegate.web.context import Served
+from phasegate.web.session_auth import Person
 from phasegate.web.words import day
 
 router = APIRouter()

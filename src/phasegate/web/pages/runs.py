@@ -7,17 +7,17 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from phasegate.app.standing import attended, is_unattended
+from phasegate.hosting.background_worker import has_worker, is_unattended
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Event, GateRecord, Run
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.outputs import made
 from phasegate.reports.progress import State, progress
 from phasegate.reports.tool_requests import waits
-from phasegate.web.live import POLL_SECONDS, frame, streaming
-from phasegate.web.parts import Parts, Served
-from phasegate.web.picture import draw
-from phasegate.web.who import Filled, Person, session_of
+from phasegate.web.context import Context, Served
+from phasegate.web.run_diagram import draw
+from phasegate.web.session_auth import Filled, Person, session_of
+from phasegate.web.sse import POLL_SECONDS, frame, streaming
 
 router = APIRouter()
 SHOWN = 200
@@ -39,7 +39,7 @@ async def runs(parts: Served, session: Person) -> Response:
         (run, parts.inbox.subject(run.base, run.base, run.spec).title)
         for run in await parts.app.ledger.runs(limit=SHOWN)
     ]
-    return parts.page("runs.html", session, rows=rows, attended=await attended(parts.app))
+    return parts.page("runs.html", session, rows=rows, attended=await has_worker(parts.app))
 
 
 @router.get("/runs/{run}")
@@ -64,7 +64,7 @@ async def resume(run: str, parts: Served, form: Filled) -> Response:
     return Response(status_code=303, headers={"location": f"/runs/{found.id}"})
 
 
-async def _changes(request: Request, parts: Parts, session: Session, run_id: str) -> AsyncIterator[str]:
+async def _changes(request: Request, parts: Context, session: Session, run_id: str) -> AsyncIterator[str]:
     shown = ""
     while await session_of(request, parts):
         run = await parts.app.ledger.run(run_id)
@@ -79,7 +79,7 @@ async def _changes(request: Request, parts: Parts, session: Session, run_id: str
     yield frame("ended", "")
 
 
-async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]:
+async def _values(parts: Context, run: Run, events: list[Event]) -> dict[str, Any]:
     phases = progress(parts.app.flow, events)
     return {
         "run": run,
@@ -97,12 +97,12 @@ async def _values(parts: Parts, run: Run, events: list[Event]) -> dict[str, Any]
     }
 
 
-async def _gates(parts: Parts, run: Run) -> list[tuple[GateRecord, Decision | None]]:
+async def _gates(parts: Context, run: Run) -> list[tuple[GateRecord, Decision | None]]:
     gates = await parts.app.ledger.gates(run.id)
     return [(gate, await parts.app.ledger.decision(gate.key)) for gate in gates]
 
 
-async def _subject(parts: Parts, run: Run) -> Any:
+async def _subject(parts: Context, run: Run) -> Any:
     gates = await parts.app.ledger.gates(run.id)
     if gates:
         return parts.inbox.subject(gates[-1].commit, gates[-1].tree, run.spec)

@@ -4,9 +4,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from phasegate.core import Refused
-from phasegate.web.parts import Parts, Served
+from phasegate.web.context import Context, Served
 from phasegate.web.problems import STATUSES
-from phasegate.web.who import Filled, address_of, clear_cookie, onward, read_form, session_of, set_cookie
+from phasegate.web.session_auth import (
+    Filled,
+    address_of,
+    clear_cookie,
+    read_form,
+    safe_redirect,
+    session_of,
+    set_cookie,
+)
 
 router = APIRouter()
 
@@ -15,7 +23,7 @@ router = APIRouter()
 async def sign_in_page(request: Request, parts: Served, to: str = "/") -> Response:
     """The form."""
     if await session_of(request, parts):
-        return RedirectResponse(onward(to), 303)
+        return RedirectResponse(safe_redirect(to), 303)
     return ask(parts, 200, to=to)
 
 
@@ -32,7 +40,7 @@ async def sign_in(request: Request, parts: Served) -> Response:
     earlier = await session_of(request, parts)
     if earlier:
         await parts.sessions.end(earlier)
-    answer = RedirectResponse(onward(to), 303)
+    answer = RedirectResponse(safe_redirect(to), 303)
     set_cookie(answer, parts, await parts.sessions.begin(proof))
     return answer
 
@@ -48,6 +56,6 @@ async def sign_out(parts: Served, form: Filled) -> Response:
     return answer
 
 
-def ask(parts: Parts, status: int, *, name: str = "", to: str = "/", says: str = "") -> Response:
+def ask(parts: Context, status: int, *, name: str = "", to: str = "/", says: str = "") -> Response:
     """The form, with what was wrong."""
-    return parts.page("sign_in.html", None, status, name=name, to=onward(to), says=says)
+    return parts.page("sign_in.html", None, status, name=name, to=safe_redirect(to), says=says)

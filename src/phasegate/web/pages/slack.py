@@ -5,12 +5,12 @@ from starlette.responses import RedirectResponse, Response
 
 from phasegate.core import InvalidInput, PhasegateError
 from phasegate.identity import Session
-from phasegate.tools.slack import wire
-from phasegate.web import deciding
-from phasegate.web.parts import Parts, Served
+from phasegate.tools.servers.slack import wire
+from phasegate.web import decisions
+from phasegate.web.context import Context, Served
 from phasegate.web.problems import NotFound, Problem, problem_of
-from phasegate.web.slack.workspace import Workspace
-from phasegate.web.who import Filled, Form, Person, address_of
+from phasegate.web.session_auth import CsrfForm, Filled, Person, address_of
+from phasegate.web.slack.slack_client import AsyncSlackClient
 
 router = APIRouter()
 _PAGE = "/slack"
@@ -27,7 +27,7 @@ async def unlock(request: Request, parts: Served, form: Filled) -> Response:
     """Leaves this person's key unlocked, for exactly the user that the page showed."""
     try:
         user = await _user(parts, form)
-        await deciding.unlock(parts, form, address_of(request), user.id)
+        await decisions.unlock(parts, form, address_of(request), user.id)
     except PhasegateError as error:
         return await _page(parts, form.session, problem_of(error), hours=form.text("hours"))
     return RedirectResponse(_PAGE, 303)
@@ -40,7 +40,7 @@ async def end(parts: Served, form: Filled) -> Response:
     return RedirectResponse(_PAGE, 303)
 
 
-async def _user(parts: Parts, form: Form) -> wire.User:
+async def _user(parts: Context, form: CsrfForm) -> wire.User:
     """Whom the page showed.
 
     Raises:
@@ -56,12 +56,12 @@ async def _user(parts: Parts, form: Form) -> wire.User:
     return await parts.slack.person(id)
 
 
-def _id(parts: Parts, account: str) -> str:
+def _id(parts: Context, account: str) -> str:
     manager = parts.app.keeper.managers().get(account)
     return manager.slack if manager else ""
 
 
-async def _page(parts: Parts, session: Session, problem: Problem | None = None, *, hours: str = "") -> Response:
+async def _page(parts: Context, session: Session, problem: Problem | None = None, *, hours: str = "") -> Response:
     id = _id(parts, session.account)
     user, trouble = await _looked_up(parts.slack, id)
     phases = parts.app.flow.phases
@@ -75,13 +75,13 @@ async def _page(parts: Parts, session: Session, problem: Problem | None = None, 
         is_manager=session.account in parts.app.keeper.managers(),
         unlocked=await parts.unlocked.find(session.account),
         asking=[phase.gate.name for phase in phases if phase.gate.reauthenticate],
-        hours=deciding.HOURS,
-        chosen=hours or str(deciding.HOURS[0]),
+        hours=decisions.HOURS,
+        chosen=hours or str(decisions.HOURS[0]),
         problem=problem,
     )
 
 
-async def _looked_up(slack: Workspace | None, id: str) -> tuple[wire.User | None, str]:
+async def _looked_up(slack: AsyncSlackClient | None, id: str) -> tuple[wire.User | None, str]:
     """Who that is in Slack, or why nobody can say."""
     if slack is None or not id:
         return None, ""

@@ -8,11 +8,11 @@ from starlette.responses import RedirectResponse, Response
 from phasegate.core import PhasegateError
 from phasegate.identity import Session
 from phasegate.reports.tool_requests import waits, with_changes
-from phasegate.web import deciding
+from phasegate.web import decisions
+from phasegate.web.context import Context, Served
 from phasegate.web.diff import files
-from phasegate.web.parts import Parts, Served
 from phasegate.web.problems import Problem, problem_of
-from phasegate.web.who import Filled, Form, Person, address_of
+from phasegate.web.session_auth import CsrfForm, Filled, Person, address_of
 
 router = APIRouter()
 _PAGE = "/tools"
@@ -28,14 +28,14 @@ async def tools(parts: Served, session: Person) -> Response:
 async def grant(server: str, request: Request, parts: Served, form: Filled) -> Response:
     """Grants the tools that were shown, if they still say what was shown."""
     try:
-        await deciding.grant(parts, server, form, address_of(request))
+        await decisions.grant(parts, server, form, address_of(request))
     except PhasegateError as error:
         return await _page(parts, form.session, problem=problem_of(error), form=form)
     return RedirectResponse(_PAGE, 303)
 
 
 async def _page(
-    parts: Parts, session: Session, *, problem: Problem | None = None, form: Form | None = None
+    parts: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
 ) -> Response:
     found = [await with_changes(parts.app, wait) for wait in await waits(parts.app)]
     kept: dict[str, Any] = {"only": form.text("only"), "until": form.text("until")} if form else {}

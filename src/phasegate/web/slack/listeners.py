@@ -14,9 +14,9 @@ from slack_bolt.response import BoltResponse
 
 from phasegate.core import InvalidInput, PhasegateError
 from phasegate.ledger import DecisionKind
-from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
-from phasegate.web.slack.clicks import Click
-from phasegate.web.slack.door import Answer, Door
+from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
+from phasegate.web.slack.handler import Answer, Door
+from phasegate.web.slack.payloads import Click
 
 _log = logging.getLogger("phasegate.slack")
 _bolt_log = logging.getLogger("phasegate.slack.bolt")

@@ -15,7 +15,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from phasegate.tools.addresses import safe_address
-from phasegate.web.slack.desk import Desk
+from phasegate.web.slack.app import SlackApp
 
 _log = logging.getLogger("phasegate.slack.socket")
 
@@ -30,7 +30,7 @@ def _short(record: logging.LogRecord) -> bool:
 class _Handler(AsyncSocketModeHandler):
     """Bolt's own, which reads a payload as the route over HTTP does; what is refused is not acknowledged."""
 
-    def __init__(self, desk: Desk, app_token: str, client: AsyncWebClient, ping_s: float) -> None:
+    def __init__(self, desk: SlackApp, app_token: str, client: AsyncWebClient, ping_s: float) -> None:
         super().__init__(desk.bolt, app_token, logger=_log, web_client=client, ping_interval=ping_s)
         self._desk = desk
 
@@ -41,7 +41,7 @@ class _Handler(AsyncSocketModeHandler):
 
 
 @asynccontextmanager
-async def connected(desk: Desk, ping_s: float = 10.0) -> AsyncIterator[None]:
+async def connected(desk: SlackApp, ping_s: float = 10.0) -> AsyncIterator[None]:
     """Holds the connection, and opens it again where it breaks; that it is ours proves that Slack sends the clicks.
 
     Args:

@@ -50,7 +50,7 @@ BOOK = Runbook(
 
 
 @dataclass
-class Office:
+class Account:
     """An account and somebody who approves."""
 
     folder: Path
@@ -104,17 +104,17 @@ def said(outcome: Outcome) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
-        yield Office(tmp_path)
+        yield Account(tmp_path)
 
 
-def test_a_new_finding_blocks_nothing_and_is_left_alone(office: Office) -> None:
+def test_a_new_finding_blocks_nothing_and_is_left_alone(office: Account) -> None:
     approved = office.volume()
     approval = office.sign(office.scan())
     new = office.volume()
@@ -146,7 +146,7 @@ def protected(volume: str) -> None:
 )
 @pytest.mark.parametrize("moment", ["before the scan", "just before its change"])
 def test_what_is_no_longer_as_approved_is_left_alone(
-    office: Office, meddle: Callable[[str], None], state: str, detail: str, moment: str
+    office: Account, meddle: Callable[[str], None], state: str, detail: str, moment: str
 ) -> None:
     first, second = sorted([office.volume(), office.volume()])
     approval = office.sign(office.scan())
@@ -179,7 +179,7 @@ def refusing(region: str) -> Callable[[Scan], Iterator[Row]]:
     return listing
 
 
-def test_a_region_that_fails_blocks_no_other(office: Office) -> None:
+def test_a_region_that_fails_blocks_no_other(office: Account) -> None:
     here, there = office.volume(), office.volume(OTHER)
     approval = office.sign(office.scan())
     outcome = office.apply(approval, replace(BOOK, list_items=refusing(OTHER)))
@@ -191,7 +191,7 @@ def test_a_region_that_fails_blocks_no_other(office: Office) -> None:
     assert [(gap.region, gap.code) for gap in outcome.gaps] == [(OTHER, "InvalidVolume.NotFound")]
 
 
-def test_a_gap_that_the_approval_names_is_none(office: Office) -> None:
+def test_a_gap_that_the_approval_names_is_none(office: Account) -> None:
     here = office.volume()
     book = replace(BOOK, list_items=refusing(OTHER))
     outcome = office.apply(office.sign(office.scan(book)), book)
@@ -204,14 +204,14 @@ def half_listed(scan: Scan) -> Iterator[Row]:
     yield from volumes(scan)
 
 
-def test_a_failed_call_of_the_listing_leaves_what_was_found_as_approved(office: Office) -> None:
+def test_a_failed_call_of_the_listing_leaves_what_was_found_as_approved(office: Account) -> None:
     volume = office.volume()
     book = replace(BOOK, regions=(REGION,), list_items=half_listed)
     outcome = office.apply(office.sign(office.scan(book)), book)
     assert (said(outcome), marked()) == ({volume: ("done", "")}, {volume})
 
 
-def test_a_detail_that_fails_just_before_the_change_leaves_the_item_alone(office: Office) -> None:
+def test_a_detail_that_fails_just_before_the_change_leaves_the_item_alone(office: Account) -> None:
     volume, asked = office.volume(), []
 
     def users(scan: Scan, row: Row) -> list[Row]:
@@ -226,14 +226,14 @@ def test_a_detail_that_fails_just_before_the_change_leaves_the_item_alone(office
     assert marked() == set()
 
 
-def test_a_region_that_is_left_out_is_no_gap(office: Office) -> None:
+def test_a_region_that_is_left_out_is_no_gap(office: Account) -> None:
     here = office.volume()
     book = replace(BOOK, list_items=refusing(OTHER))
     outcome = office.apply(office.sign(office.scan(book, except_regions=(OTHER,))), book, except_regions=(OTHER,))
     assert (marked(), outcome.gaps, outcome.report.errors) == ({here}, [], [])
 
 
-def test_evidence_that_time_changes_by_itself_is_not_compared(office: Office) -> None:
+def test_evidence_that_time_changes_by_itself_is_not_compared(office: Account) -> None:
     volume = office.volume()
     report = office.scan()
     assert report.findings[0].evidence["age"] != office.scan(replace(BOOK)).as_of
@@ -244,7 +244,7 @@ def test_evidence_that_time_changes_by_itself_is_not_compared(office: Office) ->
     "changed",
     [{"items": [{"account": "1", "region": REGION, "id": "vol-1", "digest": "0" * 64}]}, {"digest": "0" * 64}],
 )
-def test_nothing_is_changed_where_nothing_approved_is_left(office: Office, changed: dict[str, Any]) -> None:
+def test_nothing_is_changed_where_nothing_approved_is_left(office: Account, changed: dict[str, Any]) -> None:
     office.volume()
     with pytest.raises(Refused) as caught:
         office.apply(office.sign(office.scan(), **changed))
@@ -252,7 +252,7 @@ def test_nothing_is_changed_where_nothing_approved_is_left(office: Office, chang
     assert marked() == set()
 
 
-def test_an_approval_without_items_is_for_the_whole_set(office: Office) -> None:
+def test_an_approval_without_items_is_for_the_whole_set(office: Account) -> None:
     volume = office.volume()
     whole = office.sign(office.scan(), items=[], gaps=[])
     assert said(office.apply(whole))[volume] == ("done", "")
@@ -263,7 +263,7 @@ def test_an_approval_without_items_is_for_the_whole_set(office: Office) -> None:
     assert caught.value.reason == "stale"
 
 
-def test_no_more_than_the_guard_allows_are_changed(office: Office) -> None:
+def test_no_more_than_the_guard_allows_are_changed(office: Account) -> None:
     for _ in range(3):
         office.volume()
     with pytest.raises(Refused) as caught:
@@ -271,7 +271,7 @@ def test_no_more_than_the_guard_allows_are_changed(office: Office) -> None:
     assert (caught.value.reason, marked()) == ("guard", set())
 
 
-def test_a_dry_run_says_what_the_guard_would_hold_back(office: Office) -> None:
+def test_a_dry_run_says_what_the_guard_would_hold_back(office: Account) -> None:
     kept, free = office.volume(), office.volume()
     protected(kept)
     report = office.scan(replace(BOOK, guard=Guard(protect_tags=["keep"], max_changes=0)))
@@ -279,7 +279,7 @@ def test_a_dry_run_says_what_the_guard_would_hold_back(office: Office) -> None:
     assert report.refusal == "1 changes are more than the 0 that the guard allows"
 
 
-def test_a_change_that_aws_would_refuse_is_held_back(office: Office) -> None:
+def test_a_change_that_aws_would_refuse_is_held_back(office: Account) -> None:
     volume = office.volume()
 
     def impossible(change: Change, row: Row) -> None:
@@ -294,7 +294,7 @@ def test_a_change_that_aws_would_refuse_is_held_back(office: Office) -> None:
     )
 
 
-def test_a_change_that_fails_half_way_says_what_stays_done(office: Office) -> None:
+def test_a_change_that_fails_half_way_says_what_stays_done(office: Account) -> None:
     def half(change: Change, row: Row) -> None:
         mark(change, row)
         change.make("ec2", "attach_volume", VolumeId=row["VolumeId"], InstanceId="i-00000000", Device="/dev/sdf")
@@ -307,7 +307,7 @@ def test_a_change_that_fails_half_way_says_what_stays_done(office: Office) -> No
     assert detail.endswith("; done before that, and not undone: ec2.create_tags")
 
 
-def test_a_change_whose_end_is_not_logged_is_told_at_the_next_start(office: Office) -> None:
+def test_a_change_whose_end_is_not_logged_is_told_at_the_next_start(office: Account) -> None:
     first, second = office.volume(), office.volume()
     about = {"approval": "old-1", "runbook": "volumes", "account": "1", "region": REGION}
     for id_, states in ((first, ["begun", "done"]), (second, ["begun"])):

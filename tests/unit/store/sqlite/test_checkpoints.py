@@ -18,7 +18,7 @@ from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
 from phasegate.workflow.state import RunState
-from unit.workflow.parts import Team, desk, flow, phase
+from unit.workflow.fixtures import Team, engine, flow, phase
 
 
 @pytest.fixture
@@ -106,27 +106,27 @@ async def test_a_parked_run_keeps_the_newest_checkpoint_of_its_own_and_of_its_ph
 
     team.author = author  # type: ignore[assignment]
     for name in ("first", "second", "third"):
-        async with desk(team) as d:  # a new process, as far as the run can tell
+        async with engine(team) as d:  # a new process, as far as the run can tell
             if name == "first":
                 await d.start()
             assert await d.segments.advance("r1") is RunStatus.waiting
             assert _kept(team.database) == {"": 1, name: 1}
             await d.decide(DecisionKind.approve, await d.open_gate())
-    async with desk(team) as d:
+    async with engine(team) as d:
         assert await d.segments.advance("r1") is RunStatus.released
     assert _kept(team.database) == {"": 1}
     assert drafted == ["first", "second", "third"]
 
 
 async def test_what_one_run_leaves_behind_is_not_anothers(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         await d.segments.advance(await d.start("", "r1"))
         await d.segments.advance(await d.start("demo", "r2"))
         assert _kept(d.team.database) == {"": 1, "first": 1}
 
 
 async def test_a_parked_run_is_some_kilobytes_of_checkpoints(tmp_path: Path) -> None:
-    async with desk(Team(tmp_path)) as d:
+    async with engine(Team(tmp_path)) as d:
         await d.segments.advance(await d.start())
         with closing(sqlite3.connect(d.team.database)) as connection:
             sizes = [

@@ -9,12 +9,12 @@ from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
 from phasegate.reports.gate_card import current
-from phasegate.tools.slack.cards import APPROVE, CHANGES, OPEN, REJECT
-from phasegate.web.slack import telling
-from phasegate.web.slack.clicks import Click
+from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
+from phasegate.web.slack import replies
+from phasegate.web.slack.payloads import Click
 from services.slack import SlackService
 from unit.web.clicking import Channel, buttons, channel, shown
-from unit.web.parts import ORIGIN
+from unit.web.fixtures import ORIGIN
 
 
 async def test_approval_is_signed_recorded_and_shown(at: Channel) -> None:
@@ -177,7 +177,7 @@ async def test_showing_again_changes_nothing(at: Channel) -> None:
     await at.post(payload)
     before, slack = (card.edited, shown(card)), at.here.parts.slack
     assert slack
-    await telling.show(at.here.parts, slack, Click.pressed(payload))
+    await replies.show(at.here.parts, slack, Click.pressed(payload))
     assert (card.edited, shown(card)) == before
 
 

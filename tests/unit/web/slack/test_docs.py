@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from phasegate.app.config import ManagerRow
-from phasegate.web.guard import SIGNED
+from phasegate.web.middleware import SIGNED
 from phasegate.web.problems import STATUSES
 from phasegate.web.slack import environment
 from services.slack import SCOPES

@@ -1,27 +1,27 @@
 """The card that the mirror posts is the one that a manager decides on, and shows afterwards what came of it."""
 
 from phasegate.app.config import Mirror
-from phasegate.app.mirror.looks import follower_of
-from phasegate.app.mirror.wishes import grant_all
 from phasegate.core import FixedClock
-from phasegate.tools.service import Patience
-from phasegate.tools.slack.cards import APPROVE, OPEN
-from phasegate.tools.slack.client import SlackClient
-from phasegate.tools.slack.server import serving
+from phasegate.notifications.required_grants import grant_all
+from phasegate.notifications.setup import follower_of
+from phasegate.tools.servers.http_calls import RetryPolicy
+from phasegate.tools.servers.slack.cards import APPROVE, OPEN
+from phasegate.tools.servers.slack.client import SlackClient
+from phasegate.tools.servers.slack.server import serving
 from services.confluence import ConfluenceService
 from services.jira import JiraService
 from services.slack import NOW as THEN
 from services.slack import TOKEN
 from services.teams import TeamsService
-from unit.app.mirror.parts import Inside, Outside
+from unit.notifications.fixtures import Inside, Services
 from unit.web.clicking import Channel, buttons, shown
-from unit.web.parts import ORIGIN
+from unit.web.fixtures import ORIGIN
 
 
 async def test_a_mirrored_card_is_decided_on_by_a_click(at: Channel) -> None:
-    client = SlackClient(TOKEN, f"{at.slack.clicks.address}/api/", Patience(sleep=lambda _: None), FixedClock(THEN))
+    client = SlackClient(TOKEN, f"{at.slack.clicks.address}/api/", RetryPolicy(sleep=lambda _: None), FixedClock(THEN))
     servers = {"slack": serving(client)}
-    sessions = Inside(Outside(JiraService(), ConfluenceService(), at.slack, TeamsService(), servers))
+    sessions = Inside(Services(JiraService(), ConfluenceService(), at.slack, TeamsService(), servers))
     app = at.here.app
     mirror = Mirror.model_validate({"link": ORIGIN, "slack": {"channel": "C0OPS"}})
     object.__setattr__(app, "config", app.config.model_copy(update={"mirror": mirror}))

@@ -6,7 +6,7 @@ import pytest
 
 from services.slack import SlackService, User
 from unit.web.clicking import Channel, channel
-from unit.web.parts import in_slack, office
+from unit.web.fixtures import in_slack, web_server
 
 PAGE = "/slack"
 
@@ -110,7 +110,7 @@ async def test_who_has_no_id_or_is_no_manager_is_told_what_is_missing(tmp_path: 
 
 
 async def test_without_slack_the_menu_does_not_name_it(tmp_path: Path) -> None:
-    async with office(tmp_path) as here, here.browser("ada") as ada:
+    async with web_server(tmp_path) as here, here.browser("ada") as ada:
         page = (await ada.client.get(PAGE)).text
         assert ("is not set up on this server" in page, 'href="/slack"' in page) == (True, False)
         fields = {**await ada.form("/record"), "hours": "1", "passphrase": "correct horse battery", "user": ""}

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 from aiohttp import WSMsgType, web
 
-from phasegate.tools.slack.cards import APPROVE
+from phasegate.tools.servers.slack.cards import APPROVE
 from phasegate.web.server import build
-from phasegate.web.slack.desk import Desk
+from phasegate.web.slack.app import SlackApp
 from phasegate.web.slack.socket import _short, connected
 from services.slack import APP_TOKEN
 from services.slack_clicks import form, signed
 from unit.web.clicking import PATH, Channel, workspace
-from unit.web.parts import ORIGIN
+from unit.web.fixtures import ORIGIN
 
 WAIT_S = 60
 LOG = "phasegate.slack.socket"
@@ -54,7 +54,7 @@ def envelope(payload: dict[str, Any], number: int = 1, kind: str = "interactive"
 
 
 @asynccontextmanager
-async def plugged(at: Channel) -> AsyncIterator[tuple[Line, Desk]]:
+async def plugged(at: Channel) -> AsyncIterator[tuple[Line, SlackApp]]:
     """Our server, connected; it shares accounts and unlocked keys with the office."""
     line, app = Line(), web.Application()
     app.router.add_get("/link/", line.serve)

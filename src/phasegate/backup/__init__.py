@@ -1,0 +1,1 @@
+"""Backups of a record, and their restoration."""

@@ -1,0 +1,117 @@
+"""The demonstration: a workspace of its own, an account of its own, and what its release found there."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from phasegate.app.config import NAME, read_config
+from phasegate.core import Clock
+from phasegate.demo.aws_account import NOW, REGION, expected
+from phasegate.scaffold import Approver, Aws
+from phasegate.scaffold.new_repository import NewRepository, create_repository
+
+SPEC = "001-unattached-ebs-volumes"
+POLICY = "demo"
+PROJECT = "demo-runbooks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """One finding of the demonstration's release."""
+
+    id: str
+    name: str
+    size: int
+    kind: str
+    created: str
+    monthly: float | None
+    """US dollars; None where it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What the release found, against what is there to be found."""
+
+    volumes: tuple[Volume, ...]
+    monthly: float
+    prices: str
+    """Where the prices come from, and of which day."""
+    missed: frozenset[str]
+    wrong: frozenset[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it found exactly what it should."""
+        return not (self.missed or self.wrong)
+
+
+def fresh_folder(top: Path) -> Path:
+    """The next numbered folder in there, which Git ignores as a whole."""
+    top.mkdir(parents=True, exist_ok=True)
+    (top / ".gitignore").write_text("*\n", encoding="utf-8")
+    taken = [int(entry.name) for entry in top.iterdir() if entry.name.isdigit()]
+    return top / str(max(taken, default=0) + 1)
+
+
+def port_of(folder: Path) -> int:
+    """Return the port of the account that a demonstration in this folder works with; 0 where there is none.
+
+    Raises:
+        InvalidInput: its configuration cannot be read.
+    """
+    if not (folder / NAME).is_file():
+        return 0
+    config = read_config(folder)
+    return (urlsplit(config.aws.endpoint_url).port or 0) if config.demo else 0
+
+
+def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: Clock) -> Path:
+    """Makes the workspace.
+
+    Args:
+        folder: where; it must be empty or missing.
+        address: of the account.
+        managers: who decides; none leaves it to the policy.
+        clock: tells the time of its first commit.
+
+    Returns:
+        The spec's folder.
+    """
+    aws = Aws(endpoint_url=address, region=REGION, as_of=NOW.isoformat().replace("+00:00", "Z"))
+    create_repository(folder, NewRepository(project=PROJECT, spec=SPEC, managers=managers, aws=aws, demo=True), clock)
+    return folder / "specs" / SPEC
+
+
+def read_result(report: Path, names: Mapping[str, str]) -> Result:
+    """What the report of the smoke run says.
+
+    Args:
+        report: the file.
+        names: volume id to its name in the account.
+    """
+    document = json.loads(report.read_text(encoding="utf-8"))
+    matches = [finding for finding in document["findings"] if finding["verdict"] == "match"]
+    found = {names.get(finding["id"], finding["id"]) for finding in matches}
+    wanted = expected(REGION)
+    return Result(
+        volumes=tuple(_volume(finding, names) for finding in matches),
+        monthly=float(document["cost_per_month"]),
+        prices="; ".join(sorted({f"{f['cost']['source']}" for f in matches if f["cost"] and f["cost"]["source"]})),
+        missed=frozenset(wanted - found),
+        wrong=frozenset(found - wanted),
+    )
+
+
+def _volume(finding: Mapping[str, Any], names: Mapping[str, str]) -> Volume:
+    seen, cost = finding["evidence"], finding["cost"] or {}
+    return Volume(
+        id=finding["id"],
+        name=names.get(finding["id"], ""),
+        size=int(seen["Size"]),
+        kind=str(seen["VolumeType"]),
+        created=str(seen["CreateTime"])[:10],
+        monthly=cost.get("monthly"),
+    )

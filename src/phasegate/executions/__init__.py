@@ -1,0 +1,1 @@
+"""Executions of released runbooks under a manager's approval."""

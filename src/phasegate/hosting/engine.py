@@ -1,0 +1,60 @@
+"""Puts the engine together: the team's nodes with their authors, checks and effects.
+
+Only what advances runs imports this: it loads LangGraph and the compiler, which takes seconds.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from phasegate.app.app import App
+from phasegate.authors.checks import checks
+from phasegate.authors.compiler import Compiler
+from phasegate.hosting.release_effects import effects
+from phasegate.ledger import Grants
+from phasegate.release import Builder
+from phasegate.sandbox import find_sandbox
+from phasegate.workflow.engine.graph import build_graph
+from phasegate.workflow.engine.nodes import CountInventory, TeamNodes
+from phasegate.workflow.engine.release_line import Line
+from phasegate.workflow.engine.segment import Segments, segments
+
+
+@asynccontextmanager
+async def engine(app: App) -> AsyncIterator[Segments]:
+    """What a worker needs to advance runs.
+
+    Raises:
+        Missing: there is no sandbox.
+    """
+    sandbox = await find_sandbox()
+    await app.queue.opened()  # the ledger dispatches whoever is next to release
+    await Line(workspace=app.workspace, ledger=app.ledger).remember()
+    builder = Builder(sandbox)
+    compiler = Compiler(builder)
+    async with AsyncExitStack() as stack:
+        nodes = TeamNodes(
+            flow=app.flow,
+            ledger=app.ledger,
+            workspace=app.workspace,
+            authors={name: compiler for name in app.team.cards},
+            checks=checks(sandbox, builder),
+            effect_bodies=effects(app.folder, builder),
+            gatekeeper=app.keeper,
+            facing=app.folder,
+            clock=app.clock,
+            look=_look(app, stack),
+        )
+        graph = partial(build_graph, app.flow, nodes)
+        yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger))
+
+
+def _look(app: App, stack: AsyncExitStack) -> CountInventory | None:
+    if not app.config.aws.inventory:
+        return None
+    from phasegate.hosting.inventory_count import InventoryCounter  # the protocol's library takes a second to load
+    from phasegate.tool_access.servers import sessions_of
+
+    sessions = sessions_of(app)
+    stack.push_async_callback(sessions.close)
+    return InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))

@@ -1,0 +1,35 @@
+"""What a manager signed to hold for a while, such as a delegation or a grant; kept as it was signed."""
+
+import sqlalchemy as sa
+
+from phasegate.core import digest
+from phasegate.ledger.signing.dsse import STATEMENT, Envelope
+from phasegate.store import insert_or_update
+
+
+def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None:
+    """Keeps it; the same one twice is one, and one that was ended begins again."""
+    values = {
+        "digest": digest(envelope.payload),
+        "payload": envelope.payload.decode(),
+        "key_id": envelope.key_id,
+        "signature": envelope.signature,
+    }
+    connection.execute(insert_or_update(table, ["digest"], ["revoked_at"]), values)
+
+
+def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:
+    """Those that were not ended."""
+    rows = connection.execute(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest)).mappings()
+    return [
+        Envelope(
+            kind=STATEMENT, payload=row["payload"].encode(), key_id=row["key_id"], signature=bytes(row["signature"])
+        )
+        for row in rows
+    ]
+
+
+def end(connection: sa.Connection, table: sa.Table, envelope: Envelope, at: int) -> None:
+    """Ends one."""
+    same = table.c.digest == digest(envelope.payload)
+    connection.execute(table.update().where(same).values(revoked_at=at))

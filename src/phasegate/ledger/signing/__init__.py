@@ -1,0 +1,1 @@
+"""Keys, signed statements, bundles and their proof."""

@@ -1,0 +1,307 @@
+"""What a bundle proves: each claim recomputed from its bytes and the managers' public keys, and from nothing else."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from phasegate.core import digest
+from phasegate.ledger.signing.bundle import MALFORMED, Bundle, git_blob, git_tree, no_bundle, plain_json, read_envelope
+from phasegate.ledger.signing.claims import Claim
+from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
+from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, RUN_LEDGER, TYPE
+from phasegate.ledger.signing.people import Known, People
+
+POLICY = "policy:"
+
+
+class Passed(NamedTuple):
+    """A gate that was passed, as the bundle tells."""
+
+    binds: dict[str, Any]
+    by: tuple[str, ...]
+    wrong: str
+    """Why it does not count; empty where it does."""
+    statements: tuple[str, ...]
+    """Digests of what was signed."""
+
+
+def prove(
+    bundle: Bundle,
+    managers: People,
+    artifacts: Mapping[str, bytes] | None = None,
+    *,
+    policies: bool = False,
+) -> list[Claim]:
+    """Every claim that a bundle makes; it is good where all hold, and one that cannot be read is one that does not.
+
+    Args:
+        bundle: what was read.
+        managers: keys of the people who may decide, as they published them, with their names.
+        artifacts: wheel and sdist by file name, where they are at hand.
+        policies: whether a gate may have been passed by a policy instead of a person.
+    """
+    try:
+        return _claims(bundle, managers, artifacts or {}, policies=policies)
+    except (*MALFORMED, zipfile.BadZipFile) as error:
+        return [Claim(text="the bundle can be read", holds=False, detail=str(no_bundle(error)))]
+
+
+def _claims(bundle: Bundle, managers: People, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
+    bodies, broken = _chain(bundle)
+    claims = [broken, _head(bundle, bodies)]
+    if not all(claim.holds for claim in claims):
+        return claims
+    gates = _Gates(bundle, bodies, managers, policies=policies)
+    claims += list(gates.claims())
+    return [*claims, *_release(bundle, bodies, gates, artifacts)]
+
+
+def _chain(bundle: Bundle) -> tuple[list[dict[str, Any]], Claim]:
+    bodies: list[dict[str, Any]] = []
+    before, wrong = "", "" if bundle.events else "there are no events"
+    for number, envelope in enumerate(bundle.events, start=1):
+        if not (envelope.kind == EVENT and envelope.holds(bundle.system)):
+            wrong = f"event {number} is not signed by the system's key"
+            break
+        body = plain_json(envelope.payload)
+        if (body.get("run"), body.get("seq"), body.get("before")) != (bundle.run, number, before):
+            wrong = f"event {number} does not follow from the one before"
+            break
+        bodies.append(body)
+        before = hashlib.sha256(envelope.payload).hexdigest()
+    text = "the events are whole, in order and signed"
+    return bodies, Claim(text=text, holds=not wrong, detail=wrong or f"{len(bodies)} events")
+
+
+def _head(bundle: Bundle, bodies: Sequence[dict[str, Any]]) -> Claim:
+    said = _statement(bundle.head, RUN_LEDGER) if bundle.head.holds(bundle.system) else None
+    last = hashlib.sha256(bundle.events[-1].payload).hexdigest() if bundle.events else ""
+    holds = bool(
+        said
+        and said["subject"] == [{"name": bundle.run, "digest": {"sha256": last}}]
+        and said["predicate"].get("events") == len(bodies)
+        and said["predicate"].get("run") == bundle.run
+        and said["predicate"].get("status") in _statuses(bodies)
+    )
+    detail = f"run {bundle.run} is {said['predicate']['status']}" if holds and said else "the head names another end"
+    return Claim(text="nothing was cut off", holds=holds, detail=detail)
+
+
+def _statuses(bodies: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """What a run can be whose events are these."""
+    end = next((body["body"]["status"] for body in bodies if body["key"] == "end"), "")
+    return (end,) if end else ("working", "waiting", "parked")
+
+
+def _statement(envelope: Envelope, kind: str) -> dict[str, Any] | None:
+    if envelope.kind != STATEMENT:
+        return None
+    said = plain_json(envelope.payload)
+    right = said.get("_type") == TYPE and said.get("predicateType") == kind
+    return said if right else None
+
+
+class _Gates:
+    """The gates of a bundle, and what was decided at them."""
+
+    def __init__(self, bundle: Bundle, bodies: Sequence[dict[str, Any]], managers: People, *, policies: bool) -> None:
+        self._policies = policies
+        self._bundle = bundle
+        self._bodies = bodies
+        self._managers = managers
+        self._aliases: dict[str, str] = {}
+        """Under which name a key without one signed first."""
+        opened = [body for body in bodies if body["key"].startswith("gate:")]
+        self.phases: list[str] = list(opened[-1]["body"]["binds"]["phases"]) if opened else []
+        self._binds = {body["key"].partition(":")[2]: body["body"]["binds"] for body in opened}
+        gates = [self._gate(body) for body in opened]
+        self.passed: dict[str, Passed] = {_phase(gate): gate for gate in gates if gate and gate.by}
+
+    def claims(self) -> Iterator[Claim]:
+        """One for each decision that has no place, and one for each phase."""
+        stray = self._strays()
+        yield Claim(text="every decision is signed, and stands where it was told of", holds=not stray, detail=stray)
+        for place, phase in enumerate(self.phases):
+            gate = self.passed.get(phase)
+            if gate is None:
+                if any(later in self.passed for later in self.phases[place + 1 :]) or self._ended():
+                    yield Claim(text=f"gate '{phase}' was passed", holds=False, detail="nobody passed it")
+                continue
+            wrong = gate.wrong or self._upstream(gate, place)
+            detail = wrong or f"tree {gate.binds['tree'][:12]}"
+            yield Claim(text=f"gate '{phase}' was passed by {', '.join(gate.by)}", holds=not wrong, detail=detail)
+
+    def _ended(self) -> bool:
+        return any(body["key"] == "end" and body["body"]["status"] == "released" for body in self._bodies)
+
+    def _strays(self) -> str:
+        for number, envelopes in self._bundle.decisions.items():
+            event: dict[str, Any] = (
+                self._bodies[number - 1] if 0 < number <= len(self._bodies) else {"key": "", "body": {}}
+            )
+            told = [event["body"].get("statement")] if event["key"].startswith("decision:") else []
+            if [hashlib.sha256(envelope.payload).hexdigest() for envelope in envelopes] != told:
+                return f"a decision after event {number} is not the one that it tells of"
+        lacking = [body["seq"] for body in self._bodies if _decides(body) and body["seq"] not in self._bundle.decisions]
+        if lacking:
+            return f"the decision that event {lacking[0]} tells of is missing"
+        return next(filter(None, (self._unsigned(body) for body in self._bodies)), "")
+
+    def _unsigned(self, told: dict[str, Any]) -> str:
+        if not _decides(told):
+            return ""
+        place = "/".join(told["key"].partition(":")[2].split("/")[:2])
+        binds = self._binds.get(place)
+        wrong = self._objection(told, binds) if binds else "there is no such gate"
+        return f"event {told['seq']}: {wrong}" if wrong else ""
+
+    def _gate(self, opened: dict[str, Any]) -> Passed | None:
+        place, binds = opened["key"].partition(":")[2], opened["body"]["binds"]
+        if any(body["key"] == f"void:{place}" for body in self._bodies):
+            return None
+        wrong = self._unbound(opened, binds, place)
+        told = [b for b in self._bodies if b["key"] == f"decision:{place}" or b["key"].startswith(f"decision:{place}/")]
+        passing = [body for body in told if body["body"]["decision"] in ("approve", "waive")]
+        if len(passing) < len(told):
+            return None
+        wrong = wrong or next(filter(None, (self._objection(body, binds) for body in passing)), "")
+        names = tuple(self._name(body) for body in passing)
+        by_policy = any(body["body"]["by"].startswith(POLICY) for body in passing)
+        if not by_policy and not wrong and self._approvals(passing) < binds["quorum"]:
+            return None
+        return Passed(binds, names, wrong, tuple(body["body"]["statement"] for body in passing))
+
+    def _unbound(self, opened: dict[str, Any], binds: Mapping[str, Any], place: str) -> str:
+        if binds["gate"] != f"{self._bundle.run}/{place}" or binds["phases"] != self.phases:
+            return "the gate is another's"
+        if binds["before"] != opened["before"] or binds["system"] != self._bundle.system.key_id:
+            return "the gate was opened on other events, or under another key of the system"
+        return ""
+
+    def _objection(self, told: dict[str, Any], binds: Mapping[str, Any]) -> str:
+        envelopes = self._bundle.decisions.get(told["seq"], ())
+        if len(envelopes) != 1:
+            return "what was signed is missing"
+        (envelope,), by = envelopes, told["body"]["by"]
+        if by.startswith(POLICY) and not self._policies:
+            return "a policy passed it, not a person"
+        known = Known(self._bundle.system) if by.startswith(POLICY) else self._managers.of(envelope.key_id)
+        said = _statement(envelope, GATE_APPROVAL)
+        if known is None or said is None or not envelope.holds(known.key):
+            return "it is not signed by a manager whose key was given"
+        wrong = "" if by.startswith(POLICY) else self._misnamed(known, by) or self._undelegated(told, said)
+        if wrong:
+            return wrong
+        subject = [{"name": binds["gate"], "digest": {"sha256": digest(dict(binds)), "gitTree": binds["tree"]}}]
+        predicate = said["predicate"]
+        same = (predicate.get("gate"), predicate.get("by"), predicate.get("decision")) == (
+            binds["gate"],
+            by,
+            told["body"]["decision"],
+        )
+        return "" if same and said["subject"] == subject else "what was signed is about something else"
+
+    def _misnamed(self, known: Known, by: str) -> str:
+        """A statement counts for the person whose key signed it, and for nobody that it names besides."""
+        own = known.name or self._aliases.setdefault(known.key.key_id, by)
+        return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
+
+    def _undelegated(self, told: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+        """Why a decision in another's right does not count; empty where it does, or is in one's own."""
+        predicate = said["predicate"]
+        principal = predicate.get("instead_of", "")
+        if not principal:
+            return ""
+        given = told["body"].get("delegation")
+        envelope = read_envelope(given) if given else None
+        delegation = _statement(envelope, DELEGATION) if envelope else None
+        keys = self._managers.keys_of(principal)
+        if envelope is None or delegation is None or not any(envelope.holds(key) for key in keys):
+            return f"it is said in the right of '{principal}', whose key signed no delegation in it"
+        begins, ends = delegation["predicate"]["window"]
+        gates = delegation["predicate"]["gates"]
+        covers = (
+            (delegation["predicate"]["by"], delegation["predicate"]["to"]) == (principal, predicate["by"])
+            and begins <= told["at"] < ends
+            and predicate["at"] < ends
+            and (not gates or told["key"].partition(":")[2].split("/")[0] in gates)
+        )
+        return "" if covers else f"the delegation of '{principal}' does not cover this gate, person or time"
+
+    def _approvals(self, passing: Sequence[dict[str, Any]]) -> int:
+        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts."""
+        keys, principals = set[str](), set[str]()
+        for body in passing:
+            (envelope,) = self._bundle.decisions[body["seq"]]
+            said = _statement(envelope, GATE_APPROVAL)
+            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or body["body"]["by"])
+            if envelope.key_id not in keys and principal not in principals:
+                keys.add(envelope.key_id)
+                principals.add(principal)
+        return len(keys)
+
+    def _name(self, body: Mapping[str, Any]) -> str:
+        """Who decided; of a key without a name, which key."""
+        by = str(body["body"]["by"])
+        envelopes = self._bundle.decisions.get(body["seq"], ())
+        known = self._managers.of(envelopes[0].key_id) if envelopes else None
+        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.name else by
+
+    def _upstream(self, gate: Passed, place: int) -> str:
+        before = [self.passed.get(phase) for phase in self.phases[:place]]
+        upstream = [one for passed in before if passed for one in passed.statements]
+        return "" if gate.binds["upstream"] == upstream else "it was decided on other decisions before it"
+
+
+def _decides(body: Mapping[str, Any]) -> bool:
+    return str(body["key"]).startswith("decision:")
+
+
+def _phase(gate: Passed) -> str:
+    return str(gate.binds["gate"]).split("/")[-2]
+
+
+def _release(
+    bundle: Bundle, bodies: Sequence[dict[str, Any]], gates: _Gates, artifacts: Mapping[str, bytes]
+) -> Iterator[Claim]:
+    last = gates.passed.get(gates.phases[-1]) if gates.phases else None
+    if last is None:
+        yield Claim(text="the bundle holds no release", holds=not bundle.tree and not artifacts)
+        return
+    tree, blobs = last.binds["tree"], {file.path: file.blob for file in bundle.files}
+    whole = bundle.tree == tree and git_tree(bundle.files) == tree
+    yield Claim(text="the files are those of the tree that was approved", holds=whole, detail=f"{len(blobs)} files")
+    yield _tested(bodies, last)
+    listed = bool(bundle.built_path) and blobs.get(bundle.built_path) == git_blob(bundle.built)
+    built: dict[str, str] = plain_json(bundle.built) if listed else {}
+    yield Claim(text="what was built is named in that tree", holds=listed, detail=", ".join(sorted(built)))
+    for name, content in artifacts.items():
+        yield _shipped(name, content, built, blobs)
+
+
+def _tested(bodies: Sequence[dict[str, Any]], last: Passed) -> Claim:
+    place = "/".join(str(last.binds["gate"]).split("/")[-2:])
+    reports = [b for b in bodies if b["key"].startswith(f"check:{place}/") and b["key"].endswith("/tests-pass")]
+    holds = bool(reports) and reports[-1]["body"].get("tree") == last.binds["tree"]
+    holds = holds and not reports[-1]["body"].get("findings")
+    detail = "; ".join(reports[-1]["body"].get("evidence", [])) if reports else "no test run is on record"
+    return Claim(text="the tests passed for that tree", holds=holds, detail=detail)
+
+
+def _shipped(name: str, content: bytes, built: Mapping[str, str], blobs: Mapping[str, str]) -> Claim:
+    found = hashlib.sha256(content).hexdigest()
+    wrong = "" if built.get(name) == found else f"sha256 {found[:16]} was not approved under this name"
+    if not wrong and name.endswith(".whl"):
+        wrong = _unapproved(content, blobs)
+    return Claim(text=f"{name} is the one that was approved", holds=not wrong, detail=wrong or f"sha256 {found[:16]}")
+
+
+def _unapproved(wheel: bytes, blobs: Mapping[str, str]) -> str:
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        for name in archive.namelist():
+            made = name.partition("/")[0].endswith(".dist-info")
+            if not made and blobs.get(f"src/{name}") != git_blob(archive.read(name)):
+                return f"{name} is not from the approved tree"
+    return ""

@@ -1,0 +1,210 @@
+"""What is to be told of a run, in words: the same at every place."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from phasegate.app.app import App
+from phasegate.core import PhasegateError
+from phasegate.core.formatting import PAST, count, money, stamp
+from phasegate.ledger import Decision, Event, GateKey, GateRecord, GateStatus, Run, Statement
+from phasegate.notifications.notification import Kind, News
+from phasegate.reports.gate_card import GateCard, asked_for, followed, gate_card
+from phasegate.reports.inbox import Inbox, OpenGate, Subject
+from phasegate.workflow import branch
+from phasegate.workflow.gates.approvers import POLICY
+
+_VOID = {
+    "gate_expired": "it was open for too long, and nothing is approved",
+    "revoked": "what was decided was taken back",
+    "stale_digest": "what it showed has changed",
+    "rules_moved": "its rules, or who may decide, were changed",
+    "evidence_moved": "what it showed has changed",
+    "branch_moved": "somebody moved the run's branch",
+    "not_recorded": "a decision was put there that nobody took",
+    "waiver_expired": "an exception before it is over",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """A run, as of now."""
+
+    app: App
+    inbox: Inbox
+    run: Run
+    events: Sequence[Event]
+    gates: Mapping[GateKey, GateRecord]
+    decisions: Sequence[Decision]
+    subject: Subject
+    waiting: OpenGate | None = None
+    """Its open gate."""
+
+    @property
+    def title(self) -> str:
+        """What the run is about."""
+        return self.subject.title
+
+    def link(self, gate: GateKey | None = None) -> str:
+        """The page of the run, or of one of its gates; empty where nobody can reach one."""
+        base = self.app.config.mirror.link.rstrip("/")
+        return f"{base}/gates/{gate}" if base and gate else f"{base}/runs/{self.run.id}" if base else ""
+
+    def how(self, gate: GateKey | None = None) -> str:
+        """Where a person looks: the page, or else the command."""
+        return self.link(gate) or (f"phasegate gate {gate}" if gate else f"phasegate status {self.run.id}")
+
+    def is_open(self, gate: GateKey) -> bool:
+        """Whether that gate waits for a decision now."""
+        found = self.gates.get(gate)
+        return found is not None and found.status is GateStatus.open
+
+    def gate_name(self, gate: GateKey) -> str:
+        """What the workflow calls the gate."""
+        name = self.app.flow.phase(gate.phase).gate.name if gate.phase in self.app.flow.phase_ids else gate.phase
+        return f"{name}, attempt {gate.attempt}" if gate.attempt > 1 else name
+
+    def said(self, news: News) -> Statement | None:
+        """What a person decided, of the news of a decision."""
+        by = news.event.body["by"]
+        found = (d.statement for d in self.decisions if d.statement.gate == news.gate and d.statement.by == by)
+        return next(found, None)
+
+    def headline(self, news: News) -> str:
+        """One line."""
+        match news.what:
+            case Kind.started:
+                return f"{self.title}: begun"
+            case Kind.parked:
+                return f"{self.title}: stands, and waits for a person"
+            case Kind.released:
+                return f"{self.title}: released{f' as {self.version}' if self.version else ''}"
+            case Kind.rejected:
+                return f"{self.title}: rejected"
+            case _:
+                return f"{self.title}: {self._at_gate(news)}"
+
+    def _at_gate(self, news: News) -> str:
+        assert news.gate
+        name = self.gate_name(news.gate)
+        match news.what:
+            case Kind.gate:
+                return f"{name} waits for a decision"
+            case Kind.decided:
+                return f"{name} {self.outcome(news)}"
+            case Kind.void:
+                return f"{name} is void"
+            case Kind.lapsed:
+                return "an exception is over"
+            case _:
+                return f"{name} still waits"
+
+    def outcome(self, news: News) -> str:
+        """`approved by ada`, or `passed by the policy 'demo'`."""
+        by, past = str(news.event.body["by"]), PAST[str(news.event.body["decision"])]
+        return f"passed by the policy '{by.removeprefix(POLICY)}'" if by.startswith(POLICY) else f"{past} by {by}"
+
+    def details(self, news: News) -> list[str]:
+        """What more there is to say, a sentence each; plain text."""
+        body = news.event.body
+        match news.what:
+            case Kind.started:
+                by = f" Begun by {self.run.by}." if self.run.by else ""
+                return [self.subject.what, f"Spec: {self.run.spec}. Run: {self.run.id}.{by}"]
+            case Kind.gate:
+                return self._asks()
+            case Kind.decided:
+                statement = self.said(news)
+                return asked_for(statement) if statement else []
+            case Kind.void:
+                return [f"{_VOID.get(str(body.get('reason')), str(body.get('reason', ''))).capitalize()}."]
+            case Kind.parked:
+                return [f"{body['why']}.", *([f"What to do: {body['fix']}"] if body.get("fix") else [])]
+            case Kind.lapsed:
+                return [
+                    f"{', '.join(body['rules'])}: excused until {body['expires']} by {body['owner']}; it stands again."
+                ]
+            case Kind.reminder | Kind.escalated:
+                return self._waits_for(body["to"], news)
+            case Kind.released:
+                return self._released()
+            case Kind.rejected:
+                return [f"Its work stays on the branch {self.run.branch}."]
+
+    def where(self, news: News) -> str:
+        """Where a person decides, where there is something to decide."""
+        return f"Decide: {self.how(news.gate)}" if news.what in (Kind.gate, Kind.reminder, Kind.escalated) else ""
+
+    def called(self, names: Sequence[str]) -> list[str]:
+        """The users in Slack of these managers, as far as they are mapped."""
+        return [row.slack for row in self.app.config.managers if row.slack and row.name in names]
+
+    async def links(self) -> list[tuple[str, str]]:
+        """Title and address of the run's page, and of where it is followed besides."""
+        page = [("Open", self.link())] if self.link() else []
+        return [*page, *((each.says, each.url) for each in await followed(self.app, self.run.id))]
+
+    def _waits_for(self, names: Sequence[str], news: News) -> list[str]:
+        ends = self.waiting.expires_at if self.waiting and self.waiting.gate.key == news.gate else None
+        until = f" It is open until {stamp(ends, self.app.config.mirror.zone)}." if ends else ""
+        return [f"It waits for {', '.join(names) or 'nobody'}.{until}"]
+
+    @property
+    def version(self) -> str:
+        """`acme-runbooks 0.2.0`, where it was published."""
+        version = self._effects.get("publish", {}).get("version")
+        return f"{self.app.config.project.name} {version}" if version else ""
+
+    @property
+    def _effects(self) -> Mapping[str, Mapping[str, object]]:
+        return {event.place[-1]: event.body for event in self.events if event.kind == "effect"}
+
+    def _asks(self) -> list[str]:
+        row = self.waiting
+        if row is None:
+            return []
+        findings = f"{count(len(row.findings), 'finding')}, {row.blocking} blocking" if row.findings else "no findings"
+        risk = f"{row.subject.risk} risk{', destructive' if row.subject.destructive else ''}"
+        cost = f"; {row.cost.says}" if row.cost.models or row.cost.usd_so_far else ""
+        return [f"{risk}; {findings}{cost}."]
+
+    async def card(self, gate: GateKey) -> GateCard:
+        """One of its gates, for a channel."""
+        return await gate_card(self.app, self.inbox, self.gates[gate], self.app.config.mirror.link.rstrip("/"))
+
+    def _released(self) -> list[str]:
+        found = self._effects.get("smoke", {})
+        if "findings" not in found:
+            return [f"What it saves is unknown: it was not tried against an account. See: {self.how()}"]
+        saves = money(float(str(found["cost_per_month"]))) if "cost_per_month" in found else "unknown"
+        number = int(str(found["findings"]))
+        return [
+            f"Tried once after installing: {count(number, 'finding')}; they cost {saves} a month. See: {self.how()}"
+        ]
+
+
+async def story_of(app: App, inbox: Inbox, run_id: str) -> Story:
+    """A run with all that is told of it."""
+    run = await app.ledger.run(run_id)
+    gates = {gate.key: gate for gate in await app.ledger.gates(run.id)}
+    opened = next((gate for gate in gates.values() if gate.status is GateStatus.open), None)
+    return Story(
+        app=app,
+        inbox=inbox,
+        run=run,
+        events=await app.ledger.events(run.id),
+        gates=gates,
+        decisions=await app.ledger.decisions(run.id),
+        subject=await asyncio.to_thread(_subject, app, inbox, run),
+        waiting=await inbox.look(opened) if opened else None,
+    )
+
+
+def _subject(app: App, inbox: Inbox, run: Run) -> Subject:
+    commit = app.workspace.tip(branch(run.id))
+    if commit:
+        return inbox.subject(commit, app.workspace.tree_id(commit), run.spec)
+    try:
+        return inbox.described(app.folder.read(run.spec), run.spec)  # as it lies there: nothing is written yet
+    except PhasegateError:
+        return inbox.described({}, run.spec)

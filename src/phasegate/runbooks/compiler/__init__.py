@@ -1,0 +1,1 @@
+"""The runbook compiler: code, tests, documents and IAM policy."""

@@ -1,0 +1,116 @@
+"""Everything that the tests of a runbook are written from, worked out once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from phasegate.core.criteria import Criterion
+from phasegate.runbooks.compiler.test_generator.choose import Chooser, Example, Examples
+from phasegate.runbooks.compiler.test_generator.criterion_cases import promised, verdicts
+from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, anatomy
+from phasegate.runbooks.compiler.test_generator.mock_answers import Account, Case, accounts, copies
+from phasegate.runbooks.compiler.test_generator.remediation_cases import Remedy, remedy
+from phasegate.runbooks.language.model import Runbook
+
+_PAGES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A runbook with its examples."""
+
+    runbook: Runbook
+    package: str
+    module: str
+    criteria: Sequence[Criterion]
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """Sources and fields of the runbook's item."""
+        return anatomy(self.runbook)
+
+    @cached_property
+    def chooser(self) -> Chooser:
+        """The search for examples."""
+        return Chooser(self.anatomy)
+
+    @cached_property
+    def examples(self) -> Examples:
+        """Examples that tell mistakes, and those that the criteria promise."""
+        rows = [(example, list[str]()) for example in self._found.chosen]
+        for id_, cases in self.promised.items():
+            for case in cases or ():
+                _enter(rows, case, id_)
+        return replace(self._found, chosen=[_labelled(example, ids) for example, ids in rows])
+
+    @cached_property
+    def promised(self) -> Mapping[str, list[Example] | None]:
+        """Cases of each criterion that asks for a verdict, or None where the runbook contradicts it."""
+        return {c.id: self._cases(c) for c in self.criteria if verdicts(c)} if self._found.chosen else {}
+
+    @cached_property
+    def _found(self) -> Examples:
+        return self.chooser.choose()
+
+    def shows_verdict(self, criterion: Criterion) -> bool:
+        """Return whether some case shows the criterion: its own, or any with a verdict that it allows."""
+        cases = self.promised[criterion.id]
+        return cases is not None and (bool(cases) or any(e.verdict in verdicts(criterion) for e in self._found.chosen))
+
+    def _cases(self, criterion: Criterion) -> list[Example] | None:
+        sources = {source.name: source for source in self.anatomy.sources}
+        try:
+            return promised(self.chooser, sources, self.anatomy.space.slots, self._found.chosen[0], criterion)
+        except LookupError:
+            return None
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """The examples, in accounts."""
+        return accounts(self.anatomy, self.examples.chosen)
+
+    @property
+    def usual(self) -> Example:
+        """The match that the others differ from."""
+        return self.examples.chosen[0]
+
+    @cached_property
+    def one(self) -> Account:
+        """An account with the usual match alone."""
+        return copies(self.anatomy, self.usual, 1)
+
+    @cached_property
+    def many(self) -> Account | None:
+        """Account with more matches than fit a page, or None where copies of the match are not told apart."""
+        account = copies(self.anatomy, self.usual, _PAGES)
+        return account if len({case.id for case in account.cases}) == _PAGES else None
+
+    @property
+    def case(self) -> Case:
+        """The usual match."""
+        return self.one.cases[0]
+
+    @cached_property
+    def remedy(self) -> Remedy | None:
+        """Calls that remediate the match."""
+        return remedy(self.anatomy, self.case) if self.runbook.action else None
+
+    def still_matches(self, choice: Mapping[Any, Any]) -> Account | None:
+        """An account with the match so changed, if it stays one."""
+        if self.chooser.verdict(choice) != "match":
+            return None
+        return copies(self.anatomy, Example({**self.usual.choice, **choice}, "match", "changed"), 1)
+
+
+def _enter(rows: list[tuple[Example, list[str]]], case: Example, id_: str) -> None:
+    """Add the criterion's id to a case, and the case unless it is there already."""
+    known = next((ids for example, ids in rows if example.choice == case.choice), None)
+    if known is None:
+        rows.append((case, [id_]))
+    elif id_ not in known:
+        known.append(id_)
+
+
+def _labelled(example: Example, ids: Sequence[str]) -> Example:
+    return replace(example, words=f"{', '.join(ids)}: {example.words}") if ids else example

@@ -1,0 +1,171 @@
+"""Lint of actions: they act on the listed kind, and can be had back."""
+
+import re
+
+from phasegate.core.errors import InvalidInput
+from phasegate.core.findings import Severity
+from phasegate.runbooks.language import aws
+from phasegate.runbooks.language.expressions import fields
+from phasegate.runbooks.language.iam_actions import is_change, is_destructive
+from phasegate.runbooks.language.lint import calls, expressions
+from phasegate.runbooks.language.lint.report import Report
+from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.types import ANYTHING, Record, Type, of
+
+_VERB = re.compile(r"[A-Z][a-z]+")
+_CERTAIN_VERBS = ("Batch", "Bulk", "Force", "Admin")
+_VERSION = re.compile(r"V\d+$")
+_ANY_RESOURCE = re.compile(r"resource(s|id|ids|arn|arns|arnlist|name|identifier)?", re.IGNORECASE)
+
+
+def check_actions(report: Report, root: Node, item: Type) -> None:
+    """Check every entry of `action`."""
+    written = root.get("action")
+    for action in written.each() if written else ():
+        _check(report, root, action, item)
+
+
+def _check(report: Report, root: Node, action: Node, item: Type) -> None:
+    found = calls.call(report, action, item)
+    snapshot = _part(report, action, "snapshot", item)
+    after = _with_answer(item, snapshot)
+    _part(report, action, "undo", after)
+    _verify(report, action, item)
+    if found:
+        _is_a_change(report, action, found)
+        _is_listed(report, root, action, found)
+        _can_be_had_back(report, root, action, found)
+
+
+def _part(report: Report, action: Node, key: str, item: Type) -> aws.Operation | None:
+    part = action.get(key)
+    if part is None:
+        return None
+    found = calls.call(report, part, item)
+    wait = part.get("wait")
+    if found and wait:
+        known = [waiter.name for waiter in found.waiters]
+        if wait.value not in known:
+            fix = aws.suggest(str(wait.value), known)
+            report.add("unknown-waiter", Severity.high, wait, f"{found.service} has no waiter {wait.value!r}", fix)
+    return found
+
+
+def _with_answer(item: Type, snapshot: aws.Operation | None) -> Type:
+    """Return the type that `undo` reads, the item and the snapshot's answer.
+
+    The undo is recorded before the change is made.
+    """
+    if not isinstance(item, Record):
+        return ANYTHING
+    return item.extended(snapshot=of(snapshot.output)) if snapshot else item
+
+
+def _verify(report: Report, action: Node, item: Type) -> None:
+    verify = action.get("verify")
+    if verify and verify.value != "gone":
+        expressions.check(report, verify, item)
+
+
+def _is_a_change(report: Report, action: Node, found: aws.Operation) -> None:
+    if not is_change(str(found)):
+        message = f"{found} changes nothing, by IAM's access levels"
+        report.add("no-change", Severity.high, action, message, "leave the action out, or name the operation that acts")
+
+
+def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
+    """The action must be on the listed kind: named alike, or given what names the listed item."""
+    listing = _last_listing(root)
+    if listing is None or _alike(listing, found) or _takes_the_item(report, root, action, listing):
+        return
+    message = f"{found} acts on {_noun(found.name)}, and the detection lists {_noun(listing.name)} ({listing})"
+    fix = "name the operation that acts on what is listed, or list what is acted on; pass it the field of `id`"
+    report.add("action-elsewhere", Severity.high, action, message, fix)
+
+
+def _last_listing(root: Node) -> aws.Operation | None:
+    listing = root.get("list")
+    if listing is None:
+        return None
+    last = listing.each()[-1]
+    try:
+        return aws.operation(str((last.get("op") or last).value))
+    except InvalidInput:
+        return None
+
+
+def _alike(listing: aws.Operation, found: aws.Operation) -> bool:
+    """`DescribeVolumes` and `DeleteVolume`, `ListRoles` and `DeleteRolePolicy`."""
+    if listing.service != found.service:
+        return False
+    acted = _singular(_noun(found.name))
+    return any(acted.startswith(name) or acted.endswith(name) for name in _kinds(listing))
+
+
+def _kinds(listing: aws.Operation) -> frozenset[str]:
+    """Return the kinds that a listing lists, in lower case and singular, by operation name and row shape."""
+    row = listing.row
+    named = {_noun(listing.name)} | ({row.name} if row is not None and row.type_name == "structure" else set())
+    return frozenset(_singular(name) for name in named if name)
+
+
+def _noun(operation: str) -> str:
+    """Return the noun of an operation: `DBInstances` for `DescribeDBInstances`."""
+    verb = _VERB.match(operation)
+    rest = operation[verb.end() :] if verb else operation
+    return _noun(rest) if verb and verb[0] in _CERTAIN_VERBS else _VERSION.sub("", rest)
+
+
+def _singular(noun: str) -> str:
+    lower = noun.lower()
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
+        if lower.endswith(ending) and not lower.endswith("ss"):
+            return lower.removesuffix(ending) + instead
+    return lower
+
+
+def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Operation) -> bool:
+    """Return whether a parameter of that name, or one for any resource, is given a field that names the item.
+
+    Such are the fields of `id`, and those called after the listed kind: `FunctionArn` names a function, while the
+    `SnapshotId` of a volume does not name the volume.
+    """
+    ids = _fields_of(report, root.get("id"))
+    return any(
+        name == "_" or _ANY_RESOURCE.fullmatch(parameter) or _singular(parameter) == _singular(name)
+        for parameter, names in _given(report, action).items()
+        for name in names
+        if name == "_" or name in ids or name.lower().startswith(tuple(_kinds(listing)))
+    )
+
+
+def _given(report: Report, action: Node) -> dict[str, set[str]]:
+    """The names that each parameter of an action is computed from."""
+    params = action.get("params")
+    found: dict[str, set[str]] = {}
+    for name, value in params.items().items() if params else ():
+        computed = [leaf for leaf in value.walk() if isinstance(leaf.value, str) and leaf.value.startswith("=")]
+        found[name] = set().union(*(_fields_of(report, leaf, leaf.value[1:]) for leaf in computed))
+    return found
+
+
+def _fields_of(report: Report, node: Node | None, text: str | None = None) -> set[str]:
+    written = text if text is not None else node.value if node is not None else None
+    if node is None or not isinstance(written, str):
+        return set()
+    tree = expressions.parse(report, node, written)
+    return fields(tree) if tree else set()
+
+
+def _can_be_had_back(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
+    if not is_destructive(str(found)):
+        return
+    kept = action.get("snapshot") or action.get("undo")
+    guarded = root.get("guard")
+    if not kept and not guarded:
+        message = f"{found} destroys what it is given, with no snapshot, no undo and no guard"
+        fix = "add snapshot: and undo: to the action, and guard: {protect_tags: […], max_changes: …, approve: true}"
+        report.add("unprotected", Severity.high, action, message, fix)
+    elif not guarded:
+        message = f"{found} destroys what it is given, and nothing limits how much"
+        report.add("no-guard", Severity.medium, action, message, "add guard: {protect_tags: […], max_changes: …}")

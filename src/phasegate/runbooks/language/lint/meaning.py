@@ -1,0 +1,163 @@
+"""Lint of well-formed parts that mean something else than they seem to."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from phasegate.core.errors import InvalidInput
+from phasegate.core.findings import Severity
+from phasegate.runbooks.language import aws
+from phasegate.runbooks.language.lint.report import Report
+from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.types import Many, Record, Table, Type, described
+from phasegate.runbooks.runtime.zones import UnknownZone, zone
+
+_SECONDS_A_DAY = 86_400
+_LATE_DATE = re.compile(r"(?:age_days|days_until)\(\s*([A-Za-z.]*?\b(?:[A-Za-z]*LastUsed\w*|[Ll]ast[A-Z]\w*))\s*\)")
+_ZONE = re.compile(r"off_now\([^()]*(?:\([^()]*\)[^()]*)*,\s*'([^']*)'\s*\)")
+_JUDGING = ("where", "match", "warn", "skip")
+_TRANSIENT = re.compile(r"(Stop|Start|Reboot)[A-Z]")
+
+
+def check_meaning(report: Report, root: Node) -> None:
+    """Check a runbook as a whole."""
+    for node, text in _written(root):
+        _zones(report, node, text)
+    for key in _JUDGING:
+        judging = root.get(key)
+        if judging is not None and isinstance(judging.value, str):
+            _late_dates(report, judging, judging.value)
+    _first_datapoints(report, root)
+    _images(report, root)
+    _unwaited(report, root)
+    _empty_undo(report, root)
+
+
+def check_values(report: Report, node: Node, value: Type, *, has_row: bool) -> None:
+    """Report values of a `set` that are structures, which no id equals."""
+    if has_row and isinstance(value, Record | Table | Many):
+        message = (
+            f"the set would hold {described(value)} for each row, which no id equals: everything would seem unused"
+        )
+        fix = "add select: with the field that holds the id, such as select: ImageId; for ids in a list, Names[].Id"
+        report.add("set-of-structures", Severity.high, node, message, fix)
+
+
+def check_ids(report: Report, listing: Node) -> None:
+    """A joined listing by `=_ids` whose limit of ids nobody tells."""
+    step = listing.each()[0]
+    params = step.get("params")
+    try:
+        found = aws.operation(str((step.get("op") or step).value))
+    except InvalidInput:
+        return  # told already
+    for name, value in params.items().items() if params else ():
+        if value.value == "=_ids" and name in found.inputs and found.most_of(name) is None:
+            message = f"{found} may take fewer {name} than the 100 that are sent; its model does not say how many"
+            fix = f"write it as batch: {found}, with size: as the AWS API reference says"
+            report.add("ids-a-call", Severity.medium, step, message, fix, about=name)
+
+
+def check_size(report: Report, node: Node, found: aws.Operation, key: str) -> None:
+    """A batch that is larger than what the operation takes."""
+    size, most = node.get(key), found.most_of(node.text("param"))
+    if size is not None and most is not None and isinstance(size.value, int) and size.value > most:
+        message = f"{found} takes {most} {node.text('param')} a call, not {size.value}"
+        report.add("batch-size", Severity.high, size, message, f"write {key}: {most}")
+
+
+def _written(root: Node) -> Iterator[tuple[Node, str]]:
+    for node in root.walk():
+        if isinstance(node.value, str):
+            yield node, node.value
+
+
+def _zones(report: Report, node: Node, text: str) -> None:
+    for name in _ZONE.findall(text):
+        try:
+            zone(name)
+        except UnknownZone:
+            message = f"there is no time zone {name!r}: every verdict would be unknown"
+            report.add(
+                "zone", Severity.high, node, message, "write 'utc', or a zone such as 'Europe/Berlin'", about=name
+            )
+
+
+def _late_dates(report: Report, node: Node, text: str) -> None:
+    """Report times that AWS leaves out until something happens, and so are missing on items never used."""
+    for field in _LATE_DATE.findall(text):
+        if text.count(field) == 1:
+            message = (
+                f"{field} is null for what was never used, and null is neither older nor younger: it does not match"
+            )
+            fix = f"say what is meant: {field} == null || …, or {field} != null && …"
+            report.add("null-date", Severity.low, node, message, fix, about=field)
+
+
+def _first_datapoints(report: Report, root: Node) -> None:
+    """Report a single datapoint read by its position among several."""
+    entries = root.get("with")
+    for entry in entries.each() if entries else ():
+        name, count = entry.text("as"), _datapoints(entry)
+        read = re.compile(rf"\b{re.escape(name)}\[(-?\d+)\]") if name and count > 1 else None
+        for node, text in _written(root) if read else ():
+            if read and read.search(text):
+                message = f"{name} has {count} datapoints, and one of them is read"
+                fix = f"write max({name}) for all of them, or leave period out for one over the whole window"
+                report.add("one-datapoint", Severity.medium, node, message, fix, about=name)
+
+
+def _datapoints(entry: Node) -> int:
+    days, period = entry.get("metric", "days"), entry.get("metric", "period")
+    if (
+        days is None
+        or period is None
+        or not all(isinstance(n.value, int | float) and n.value > 0 for n in (days, period))
+    ):
+        return 1
+    return int(days.value * _SECONDS_A_DAY // period.value)
+
+
+def _images(report: Report, root: Node) -> None:
+    """Disabled images are left out unless they are asked for, and hold on to their snapshots."""
+    entries = root.get("with")
+    for entry in entries.each() if entries else ():
+        listings = entry.get("set")
+        for values in listings.each() if listings else ():
+            listing = values.get("list")
+            for step in listing.each() if listing else ():
+                named = str((step.get("op") or step).value) == "ec2.DescribeImages"
+                if named and step.get("params", "IncludeDisabled") is None:
+                    message = "ec2.DescribeImages leaves disabled images out: what they use would seem unused"
+                    fix = "add params: {IncludeDisabled: true}"
+                    report.add("disabled-images", Severity.medium, step, message, fix)
+
+
+def _unwaited(report: Report, root: Node) -> None:
+    """Report calls that follow one which takes a while, since an action does not wait."""
+    written = root.get("action")
+    actions = written.each() if written else []
+    for before, after in pairwise(actions):
+        if _TRANSIENT.match(before.text("op").partition(".")[2]):
+            message = (
+                f"{after.text('op')} follows at once, while {before.text('op')} still takes effect: it may be refused"
+            )
+            fix = "make each a runbook of its own: an action cannot wait yet, and what was done would stay half done"
+            report.add("no-wait", Severity.medium, after, message, fix)
+
+
+def _empty_undo(report: Report, root: Node) -> None:
+    """An undo that puts back what was there, where there may have been nothing."""
+    entries = root.get("with")
+    may_lack = [e.text("as") for e in (entries.each() if entries else ()) if e.get("on_error") is not None]
+    written = root.get("action")
+    for action in written.each() if written else ():
+        undo = action.get("undo")
+        if undo is None or undo.text("op") != action.text("op"):
+            continue
+        for node, text in _written(undo):
+            for name in may_lack:
+                if text.startswith("=") and re.search(rf"\b{re.escape(name)}\b", text):
+                    message = f"where there was no {name} before, the undo would put back nothing, which AWS may refuse"
+                    fix = f"match only what has {name}, and write a second runbook whose undo deletes"
+                    report.add("undo-of-nothing", Severity.medium, node, message, fix, about=name)

@@ -1,0 +1,1 @@
+"""Specs in Spec Kit's layout."""

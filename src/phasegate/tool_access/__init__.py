@@ -1,0 +1,1 @@
+"""Tool servers of a repository: offers, requests and grants."""

@@ -1,0 +1,23 @@
+"""What a role can do in a run: calls of tools, each allowed by name, bounded, recorded, and answered as data."""
+
+from phasegate.tools.client.answer import Answer
+from phasegate.tools.client.call import Call
+from phasegate.tools.client.fingerprint import described, fingerprint
+from phasegate.tools.client.policy import Policy
+from phasegate.tools.client.scope import Scope
+from phasegate.tools.client.sessions import WAITS, Sessions
+from phasegate.tools.client.tool_client import Ask, Record, ToolClient
+
+__all__ = [
+    "WAITS",
+    "Answer",
+    "Ask",
+    "Call",
+    "Policy",
+    "Record",
+    "Scope",
+    "Sessions",
+    "ToolClient",
+    "described",
+    "fingerprint",
+]

@@ -1,0 +1,1 @@
+"""MCP servers for AWS, Jira, Confluence, Slack and Teams."""

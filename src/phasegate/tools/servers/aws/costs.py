@@ -1,0 +1,62 @@
+"""What Cost Explorer is asked, and the rows of its answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from phasegate.core import InvalidInput
+from phasegate.tools.servers.aws.results import Cost
+
+
+def question(
+    start: date,
+    end: date,
+    granularity: str,
+    metric: str,
+    group_by: Sequence[str],
+    only: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """The request, without its page.
+
+    Raises:
+        InvalidInput: the period is empty.
+    """
+    if start >= end:
+        raise InvalidInput(f"{start} is not before {end}", fix="end is the first day that does not count")
+    request: dict[str, Any] = {
+        "TimePeriod": {"Start": str(start), "End": str(end)},
+        "Granularity": granularity,
+        "Metrics": [metric],
+        "GroupBy": [_group(written) for written in group_by],
+    }
+    conditions = [{"Dimensions": {"Key": key, "Values": [*only[key]]}} for key in sorted(only)]
+    if conditions:
+        request["Filter"] = conditions[0] if len(conditions) == 1 else {"And": conditions}
+    return request
+
+
+def costs(answer: Mapping[str, Any], metric: str) -> list[Cost]:
+    """The rows of an answer, by period and group."""
+    return [cost for period in answer["ResultsByTime"] for cost in _period(period, metric)]
+
+
+def _group(written: str) -> dict[str, str]:
+    kind, _, key = written.partition(":")
+    if kind in ("TAG", "COST_CATEGORY") and key:
+        return {"Type": kind, "Key": key}
+    return {"Type": "DIMENSION", "Key": written}
+
+
+def _period(period: Mapping[str, Any], metric: str) -> Iterator[Cost]:
+    """By group where the period has groups, else in total."""
+    for group in period.get("Groups") or [{"Keys": [], "Metrics": period.get("Total", {})}]:
+        if metric in group["Metrics"]:
+            spent = group["Metrics"][metric]
+            yield Cost(
+                start=period["TimePeriod"]["Start"],
+                end=period["TimePeriod"]["End"],
+                group=group["Keys"],
+                amount=spent["Amount"],
+                unit=spent.get("Unit", ""),
+                estimated=bool(period.get("Estimated")),
+            )

@@ -1,0 +1,12 @@
+"""What the Teams tool answers."""
+
+from pydantic import Field
+
+from phasegate.tools.servers.mcp_base import Result
+
+
+class PostedCard(Result):
+    """A card that the workflow took. That it shows in the channel, only people can see."""
+
+    key: str
+    created: bool = Field(description="false when this server posted a card of the key before")

@@ -1,0 +1,130 @@
+"""What every route works with, made once by the server."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from phasegate.app.app import App
+from phasegate.core import UsageError
+from phasegate.core.formatting import PAST, age, count, duration, money, role, stamp
+from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens, Unlocked
+from phasegate.ledger import GateKey, GateRecord, Run
+from phasegate.reports.approvals import named
+from phasegate.reports.inbox import Inbox
+from phasegate.web import words
+from phasegate.web.problems import NotFound
+from phasegate.web.settings import Settings
+from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.workspace import visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The server's parts."""
+
+    app: App
+    settings: Settings
+    accounts: Accounts
+    sign_in: SignIn
+    sessions: Sessions
+    unlocked: Unlocked
+    tokens: Tokens
+    inbox: Inbox
+    templates: Environment
+    slack: AsyncSlackClient | None = None
+    """Where clicks come from; None: it is not set up."""
+
+    def page(self, template: str, session: Session | None, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page, from its template."""
+        return HTMLResponse(self.text(template, session, **values), status)
+
+    def text(self, template: str, session: Session | None, **values: Any) -> str:
+        """What a template makes of these values."""
+        now = self.app.clock.now()
+        return self.templates.get_template(template).render(
+            session=session, now=now, project=self.app.config.project.name, has_slack=self.slack is not None, **values
+        )
+
+    async def run(self, run_id: str) -> Run:
+        """The run of exactly that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            run = await self.app.ledger.run(run_id)
+        except UsageError as error:
+            raise NotFound(f"run '{run_id}'") from error
+        if run.id != run_id:
+            raise NotFound(f"run '{run_id}'")
+        return run
+
+    async def gate(self, run: str, phase: str, attempt: int) -> GateRecord:
+        """That gate.
+
+        Raises:
+            NotFound: there is none.
+        """
+        key = GateKey(run, phase, attempt)
+        gate = await self.app.ledger.gate(key) if 0 < attempt < 2**31 else None
+        if gate is None or phase not in self.app.flow.phase_ids:
+            raise NotFound(f"gate '{key}'", "unknown_gate")
+        return gate
+
+
+def parts_of(
+    app: App, settings: Settings, accounts: Accounts | None = None, slack: AsyncSlackClient | None = None
+) -> Context:
+    """The parts of a server for that repository."""
+    accounts = accounts or Accounts(app.database, app.clock)
+    return Context(
+        app=app,
+        settings=settings,
+        accounts=accounts,
+        sign_in=Passphrases(accounts, Throttle(app.clock)),
+        sessions=Sessions(app.database, app.clock),
+        unlocked=Unlocked(app.database, app.clock),
+        tokens=Tokens(app.database, app.clock),
+        inbox=Inbox(keeper=app.keeper, cards=app.team.cards),
+        templates=_templates(),
+        slack=slack,
+    )
+
+
+def parts(request: Request) -> Context:
+    """The server's parts, for a route."""
+    found = request.app.state.parts
+    assert isinstance(found, Context)
+    return found
+
+
+Served = Annotated[Context, Depends(parts)]
+
+
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("phasegate.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "age": age,
+        "named": named,
+        "duration": duration,
+        "money": money,
+        "visible": visible,
+        "stamp": stamp,
+        "iso": words.iso,
+        "spans": words.spans,
+        "count": count,
+        "role": role,
+        "marked": words.marked,
+        "paragraphs": words.paragraphs,
+    }
+    templates.globals |= {"past": PAST}
+    return templates

@@ -1,0 +1,293 @@
+"""The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TypedDict
+
+from phasegate.core import InvalidInput, Refused
+from phasegate.identity import Proof, Session, Unlock
+from phasegate.ledger import Comment, Decision, DecisionKind, Delegation, GateRecord, Revocation, Waiver
+from phasegate.ledger import Statement as Signed
+from phasegate.reports.comments import anchored
+from phasegate.reports.delegations import drawn_up
+from phasegate.web.context import Context
+from phasegate.web.session_auth import CsrfForm
+from phasegate.web.words import day
+from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation, revoke
+from phasegate.workflow.gates.approvers import is_fresh
+
+MOST_COMMENTS, LONGEST = 200, 10_000
+HOURS = (1, 4, 8)
+"""For how long a key can be left unlocked."""
+
+
+async def from_form(parts: Context, gate: GateRecord, form: CsrfForm, address: str) -> Decision:
+    """Takes what a signed-in manager filled in, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.decide`; besides `wrong_passphrase`, where one was given.
+        InvalidInput: the form does not say what is decided.
+    """
+    kind = decision_kind(form.text("decision"))
+    session = await _proved(parts, form, address)
+    return await parts.app.decide(
+        gate,
+        kind,
+        session.account,
+        session.key,
+        digest=form.text("digest"),
+        comments=_comments(parts, gate, form),
+        waiver=_waiver(form) if kind is DecisionKind.waive else None,
+        token=form.text("token"),
+        **_came(session),
+    )
+
+
+async def revoke_from_form(parts: Context, gate: GateRecord, form: CsrfForm, address: str) -> None:
+    """Takes back what a signed-in manager said at a gate, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.revoke`; besides `wrong_passphrase`, where one was given.
+    """
+    session = await _proved(parts, form, address)
+    await parts.app.revoke(gate, session.account, session.key, **_came(session))
+
+
+async def delegate_from_form(parts: Context, form: CsrfForm, address: str) -> None:
+    """Has another manager decide for a signed-in one, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.delegate`; besides `wrong_passphrase`, where one was given.
+        InvalidInput: the form does not say to whom, or until when.
+    """
+    to, first, last = form.text("to"), day(form.text("from")), day(form.text("until"))
+    if not to:
+        raise InvalidInput("nobody is chosen", fix="choose who decides for you")
+    if last is None:
+        raise InvalidInput("a delegation has an end", fix="choose its last day")
+    session = await _proved(parts, form, address)
+    given = drawn_up(parts.app, session.account, to, first, last, tuple(form.texts("gate")))
+    await parts.app.delegate(given, session.key, **_came(session))
+
+
+async def end(parts: Context, form: CsrfForm, address: str) -> None:
+    """Ends all that a signed-in manager delegated to another.
+
+    Raises:
+        Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`, where one was given.
+    """
+    session = await _proved(parts, form, address)
+    await parts.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
+
+
+async def grant(parts: Context, server: str, form: CsrfForm, address: str) -> None:
+    """Grants a server's definition, or its tools, as they were shown to a signed-in manager, signed with their key.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.tool_grants`; besides `wrong_passphrase`.
+        InvalidInput: there is no such server, or the form does not say until when.
+        Missing: the server does not start, or says something else than was shown.
+    """
+    from phasegate.tool_access.servers import bounds, open_tools  # the protocol's library takes a second to load
+
+    last = day(form.text("until"))
+    if last is None:
+        raise InvalidInput("a grant has an end", fix="choose its last day")
+    only = bounds(form.text("only").splitlines())
+    session = await _proved(parts, form, address)
+    proved_at = session.proved_at if form.secret("passphrase") else None  # asked for each time
+    who = Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at)
+    ends = datetime.combine(last, time(23, 59, 59), UTC)
+    async with open_tools(parts.app) as tools:
+        if shown := form.text("definition"):
+            await tools.let_start(tools.server(server), session.account, session.key, ends, who, shown=shown)
+            return
+        await tools.grant(
+            tools.server(server),
+            session.account,
+            session.key,
+            ends,
+            writes=form.texts("write"),
+            only=only,
+            seen=dict(zip(form.texts("tool"), form.texts("mark"), strict=False)),
+            all_tools=False,
+            who=who,
+        )
+
+
+async def from_statement(
+    parts: Context, statement: Signed, key_id: str, signature: bytes, who: Credentials
+) -> Decision:
+    """Takes a statement that a manager signed at home; the signature over a one-time token proves who they are.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.decide`.
+    """
+    return await parts.app.take(Decision(statement=statement, key_id=key_id, signature=signature), who)
+
+
+async def unlock(parts: Context, form: CsrfForm, address: str, user: str) -> Unlock:
+    """Leaves a signed-in manager's key unlocked for their user in Slack, for the hours that they chose.
+
+    Raises:
+        Refused: `wrong_passphrase`, also where none is given, however new the last proof is.
+        InvalidInput: the form does not say for how long.
+    """
+    lasts = next((timedelta(hours=hours) for hours in HOURS if form.text("hours") == str(hours)), None)
+    if lasts is None:
+        raise InvalidInput("it is not said for how long", fix=f"choose {', '.join(map(str, HOURS))} hours")
+    if not form.secret("passphrase"):
+        raise Refused("your passphrase is missing", reason="wrong_passphrase", fix="give it again")
+    session = await _proved(parts, form, address)
+    return await parts.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)
+
+
+async def from_click(
+    parts: Context, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
+) -> Decision:
+    """Takes a manager's click, signed with the key that they left unlocked; it proves no more than that did.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.decide`.
+    """
+    return await parts.app.decide(
+        gate,
+        kind,
+        unlocked.account,
+        unlocked.key,
+        digest=digest,
+        comments=make_comments(parts, gate, [("", 0, remark)]),
+        channel=Channel.slack,
+        proved_at=unlocked.proved_at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetachedSignature:
+    """A signature that was made elsewhere, with a key that this server never sees; it holds for its bytes alone."""
+
+    key_id: str
+    signature: bytes
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature as it was handed in."""
+        return self.signature
+
+
+async def take_back_signed(parts: Context, made: Revocation, signer: DetachedSignature, who: Credentials) -> None:
+    """Takes a revocation that a manager signed at home, just now.
+
+    Raises:
+        Refused: see `phasegate.workflow.gates.revoke`.
+    """
+    _just_now(parts, who)
+    await revoke(parts.app.keeper, made, signer, who, (await parts.app.queue.opened()).dispatch)
+
+
+async def give_signed(parts: Context, made: Delegation, signer: DetachedSignature, who: Credentials) -> None:
+    """Takes a delegation that a manager signed at home, just now.
+
+    Raises:
+        Refused: see `phasegate.workflow.delegate`.
+    """
+    _just_now(parts, who)
+    await delegate(parts.app.keeper, made, signer, who)
+
+
+async def end_signed(
+    parts: Context, made: tuple[str, str, datetime], signer: DetachedSignature, who: Credentials
+) -> int:
+    """Ends by a statement (by whom, to whom, when) that a manager signed at home, just now; how many that were.
+
+    Raises:
+        Refused: see `phasegate.workflow.end_delegation`.
+    """
+    _just_now(parts, who)
+    by, to, at = made
+    return await end_delegation(parts.app.keeper, by, to, signer, who, at)
+
+
+def _just_now(parts: Context, who: Credentials) -> None:
+    if not who.fresh(parts.app.clock.now()):
+        fix = "ask for the statement again, and sign it"
+        raise Refused("this was not signed just now", reason="reauthentication_required", fix=fix)
+
+
+def decision_kind(word: str) -> DecisionKind:
+    """The decision of that name; nothing is guessed.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    try:
+        return DecisionKind(word)
+    except ValueError as error:
+        known = ", ".join(kind.value for kind in DecisionKind)
+        raise InvalidInput(f"'{word[:40]}' is no decision", fix=f"one of {known}") from error
+
+
+def moment(seconds: int) -> datetime:
+    """A statement's time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class _Came(TypedDict):
+    channel: Channel
+    proved_at: datetime
+
+
+def _came(session: Session) -> _Came:
+    return _Came(channel=Channel.page, proved_at=session.proved_at)
+
+
+async def _proved(parts: Context, form: CsrfForm, address: str) -> Session:
+    """The session, whose person proved again who they are where they gave their passphrase."""
+    secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
+    if not secret:
+        return form.session
+    try:
+        proof = await parts.sign_in.prove(form.session.account, secret, address)
+    except Refused as refused:
+        if refused.reason != "wrong_passphrase":
+            raise
+        raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again") from None
+    return parts.sessions.proved(form.session, proof)
+
+
+def asks_again(parts: Context, gate: GateRecord, session: Session) -> bool:
+    """Whether the gate needs a new proof from this session."""
+    return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
+        session.proved_at, parts.app.clock.now()
+    )
+
+
+def _comments(parts: Context, gate: GateRecord, form: CsrfForm) -> list[Comment]:
+    rows = list(zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False))
+    return make_comments(
+        parts, gate, [(path, int(line or 0) if line.isdecimal() or not line else -1, text) for path, line, text in rows]
+    )
+
+
+def make_comments(parts: Context, gate: GateRecord, rows: Sequence[tuple[str, int, str]]) -> list[Comment]:
+    """Path, line and text of each as a comment; one without text is none.
+
+    Raises:
+        InvalidInput: there are too many, or one is too long.
+        UsageError: the gate's tree has no such file or line.
+    """
+    said = [row for row in rows if row[2]]
+    if len(said) > MOST_COMMENTS or any(len(text) > LONGEST for *_, text in said):
+        raise InvalidInput(f"{MOST_COMMENTS} comments of {LONGEST:,} characters are the most", fix="say it shorter")
+    return [
+        anchored(parts.app, gate.commit, path, line, text) if path else Comment(text=text) for path, line, text in said
+    ]
+
+
+def _waiver(form: CsrfForm) -> Waiver:
+    return Waiver(
+        rules=tuple(form.texts("rule")),
+        owner=form.text("owner"),
+        reason=form.text("reason"),
+        expires=form.text("expires"),
+    )

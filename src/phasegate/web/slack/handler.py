@@ -1,0 +1,151 @@
+"""From a click to a decision: who clicked, with which key, and on to the one place that decides."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from phasegate.core import PhasegateError, Refused, digest
+from phasegate.identity import Unlock
+from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
+from phasegate.reports.gate_card import title_of
+from phasegate.tools.servers.slack.cards import remark_view
+from phasegate.web import decisions
+from phasegate.web.context import Context
+from phasegate.web.problems import Problem, problem_of
+from phasegate.web.slack import replies
+from phasegate.web.slack.background_tasks import Errands
+from phasegate.web.slack.payloads import Click
+from phasegate.web.slack.slack_client import AsyncSlackClient
+
+_log = logging.getLogger("phasegate.slack")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What Slack is answered."""
+
+    status: int = 200
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Where clicks come in."""
+
+    parts: Context
+    slack: AsyncSlackClient
+    errands: Errands = field(default_factory=Errands)
+
+    async def decide(self, click: Click, kind: DecisionKind) -> Answer:
+        """Decides as the person who clicked; a refusal is an answer too, and is told to them."""
+        return await self._answer(click, partial(self._decided, click, kind))
+
+    async def ask(self, click: Click) -> Answer:
+        """Shows the person the view in which they say why; nothing is decided by that."""
+        return await self._answer(click, partial(self._asked, click))
+
+    async def warm_up(self) -> None:
+        """Asks Slack who we are before the first click has to wait for it.
+
+        Raises:
+            PhasegateError: Slack does not say.
+        """
+        await self.slack.myself()
+
+    async def _answer(self, click: Click, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            return await act()
+        except PhasegateError as error:
+            problem = problem_of(error)
+        if problem.status not in (403, 409) and problem.reason not in replies.REASONS:
+            _log.warning("a click was not taken: %s; %s", problem.detail, problem.fix, extra={"action": "slack-failed"})
+        if problem.status == 403:
+            await self._record(click, problem)
+        self.errands.send("tell who clicked", self._tell(click, problem))
+        if problem.status == 409:
+            self.errands.send("update the card", replies.show(self.parts, self.slack, click, problem.reason))
+        return Answer(status=problem.status, body={"reason": problem.reason, "detail": problem.detail})
+
+    async def _decided(self, click: Click, kind: DecisionKind) -> Answer:
+        gate, unlocked = await self._gate(click), await self._who(click)
+        decision = await decisions.from_click(
+            self.parts, gate, kind, unlocked, digest=click.digest, remark=click.remark
+        )
+        self.errands.send("update the card", replies.show(self.parts, self.slack, click))
+        return Answer(body=_receipt(decision))
+
+    async def _asked(self, click: Click) -> Answer:
+        gate, _ = await self._gate(click), await self._who(click)
+        _waits(gate, click.digest)
+        title = title_of(await self.parts.inbox.look(gate))
+        view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept)
+        await self.slack.open_view(click.trigger, view)
+        return Answer()
+
+    async def _gate(self, click: Click) -> GateRecord:
+        return await self.parts.gate(*click.gate)
+
+    async def _who(self, click: Click) -> Unlock:
+        """The key of the manager who clicked.
+
+        Raises:
+            Refused: `service_identity`, `foreign_workspace`, `not_an_approver`, `not_unlocked`.
+        """
+        user, myself = click.user, await self.slack.myself()
+        if user.is_bot or user.bot_id or user.id == myself.user_id:
+            raise Refused("a bot clicked, and bots never decide", reason="service_identity", fix="Click yourself.")
+        homes = {click.team.id if click.team else "", user.team_id}
+        if not myself.team_id or homes != {myself.team_id}:
+            raise Refused(
+                "the click comes from another workspace", reason="foreign_workspace", fix="Decide on the gate's page."
+            )
+        managers = self.parts.app.keeper.managers().values()
+        name = next((manager.name for manager in managers if manager.slack == user.id), "")
+        if not name:
+            raise Refused(
+                f"no manager has the member id {user.id}",
+                reason="not_an_approver",
+                fix="A manager's `slack` in phasegate.toml says whose it is.",
+            )
+        unlocked = await self.parts.unlocked.find(name)
+        if unlocked is None or unlocked.user != user.id:
+            raise Refused(f"deciding from Slack is not unlocked for '{name}'", reason="not_unlocked", fix="unlock it")
+        return unlocked
+
+    async def _record(self, click: Click, problem: Problem) -> None:
+        """Notes a refusal in the run's ledger, once for a click."""
+        gate = await self.parts.app.ledger.gate(click.gate)
+        if gate:
+            place = f"{gate.key.phase}/{gate.key.attempt}/{click.id}"
+            team = click.team.id if click.team else ""
+            body = {"user": click.user.id, "team": team, "action": click.action, "reason": problem.reason}
+            await self.parts.app.ledger.record(gate.key.run, (f"slack-refused:{place}", body))
+
+    async def _tell(self, click: Click, problem: Problem) -> None:
+        if click.place.response_url:
+            await self.slack.send_ephemeral(
+                click.place.response_url, await replies.words_of(self.parts, click, problem)
+            )
+
+
+def _waits(gate: GateRecord, shown: str) -> None:
+    """Spares a person writing what cannot be taken; what is sent off is judged by `decide` all the same."""
+    if gate.status is GateStatus.void:
+        raise Refused(f"gate '{gate.key}' is void", reason="gate_void")
+    if gate.status is GateStatus.decided:
+        raise Refused(f"gate '{gate.key}' was decided already", reason="already_decided")
+    if gate.digest != shown:
+        raise Refused(f"gate '{gate.key}' shows other bytes now", reason="stale_digest")
+
+
+def _receipt(decision: Decision) -> dict[str, str]:
+    """The same for the same decision, however often it is handed in."""
+    statement = decision.statement
+    return {
+        "gate": str(statement.gate),
+        "decision": statement.kind.value,
+        "by": statement.by,
+        "receipt": digest(statement.encoded()),
+    }

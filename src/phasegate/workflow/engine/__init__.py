@@ -1,0 +1,1 @@
+"""The engine: graph, nodes, segments, queue and worker."""

@@ -1,0 +1,173 @@
+"""Keeps a worker's lease, and looks after the segments of workers that fell silent, and after its own."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+
+from phasegate.core import Exhausted, Lost, PhasegateError
+from phasegate.ledger import PrivateKey
+from phasegate.store import Store
+from phasegate.workflow.engine import lease as leases
+from phasegate.workflow.engine.foreign_rows import refuse_foreign
+from phasegate.workflow.engine.lease import BEAT_SECONDS, Lease, Watch
+from phasegate.workflow.engine.queue import Queue, run_of
+
+_log = logging.getLogger("phasegate.worker")
+
+
+class LeaseKeeper(threading.Thread):
+    """Renews the lease and looks around, every second or two."""
+
+    def __init__(
+        self,
+        *,
+        executor: str,
+        store: Store,
+        work_tree: Path,
+        queue: Queue,
+        at_work: Collection[str],
+        system: PrivateKey,
+        lost: Callable[[PhasegateError], None],
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            executor: the worker whose lease it is.
+            store: where leases lie.
+            work_tree: the folder that the worker was started for.
+            queue: where segments wait.
+            at_work: the runs that the worker works on.
+            system: signs that a row which somebody else wrote was refused.
+            lost: called once, where the worker must end.
+        """
+        super().__init__(name="keeper", daemon=True)
+        self._executor = executor
+        self._queue = queue
+        self._at_work = at_work
+        self._refuse = partial(refuse_foreign, store, system, queue)
+        self._lost = lost
+        self._stopped = threading.Event()
+        self._engine = store.engine()
+        self._watch = Watch()
+        self._idle: set[str] = set()
+        self._places = {path: _identity(path) for path in (*store.places, work_tree)}
+
+    def claim(self, *, handed: bool = False) -> None:
+        """Begin the lease, as the standing worker's where no other one stands.
+
+        Args:
+            handed: whether the lease was begun for this process by the one that started it.
+
+        Raises:
+            Lost: the lease was begun for this process and is gone.
+        """
+        with self._engine.begin() as connection:
+            if not handed:
+                leases.begin(connection, self._executor)
+                leases.claim_role(connection, self._executor, leases.STANDING)
+            elif not leases.hand_over(connection, self._executor, os.getpid()):
+                raise Lost("another worker stands in for this one already", fix="start it again")
+
+    def run(self) -> None:
+        """Keep the lease until stopped."""
+        while not self._stopped.is_set():
+            try:
+                self.step()
+            except PhasegateError as error:
+                self._lost(error)
+                return
+            except Exception as error:
+                _log.warning("the lease could not be kept: %s", error, extra={"action": "lease"})
+            self._stopped.wait(BEAT_SECONDS)
+
+    def stop(self) -> None:
+        """Stop renewing."""
+        self._stopped.set()
+        self.join()
+
+    def release(self) -> None:
+        """Hand back what the worker holds, and end its lease."""
+        for segment in _held_by(self._queue, self._executor):
+            self._queue.send_on(segment, self._executor)
+        with self._engine.begin() as connection:
+            leases.end(connection, self._executor)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.dispose()
+
+    def step(self) -> None:
+        """Renew the lease, and look around once.
+
+        Raises:
+            Lost: the lease was taken over.
+            Exhausted: the database's file or folder, or the work tree, is not the one that was opened.
+        """
+        self._look_at_places()
+        with self._engine.begin() as connection:
+            if not leases.renew(connection, self._executor, leases.FIRST, self._at_work):
+                raise Lost(
+                    "this process was silent for too long, and others took over what it was at", fix="start it again"
+                )
+            known = leases.read_leases(connection)
+        if self._queue.foreign():
+            asyncio.run(self._refuse())
+        held = self._queue.held()
+        self._send_own_on({name for name, by in held.items() if by == self._executor})
+        self._look_at_others(known, held)
+
+    def _look_at_places(self) -> None:
+        for path, before in self._places.items():
+            if _identity(path) != before:
+                raise Exhausted(
+                    f"'{path}' was moved, removed or replaced while this worker had it open",
+                    fix="start the worker again, in the folder where the repository is now",
+                )
+
+    def _send_own_on(self, segments: set[str]) -> None:
+        """Send on what is held and not worked on; what was only just taken gets a while to begin."""
+        idle = {segment for segment in segments if run_of(segment) not in self._at_work}
+        for segment in idle & self._idle:
+            _log.warning("a segment is held and not worked on: it waits again", extra={"run": run_of(segment)})
+            self._queue.send_on(segment, self._executor)
+        self._idle = idle
+
+    def _look_at_others(self, known: list[Lease], held: dict[str, str]) -> None:
+        others = {lease.executor: lease for lease in known if lease.executor != self._executor}
+        for executor in {*others, *held.values()} - {self._executor}:
+            lease = others.get(executor) or _unknown(executor)
+            if self._watch.is_over(lease):
+                self._take_over(lease, [segment for segment, by in held.items() if by == executor])
+
+    def _take_over(self, lease: Lease, segments: list[str]) -> None:
+        with self._engine.begin() as connection:
+            if lease.host and not lease.taken and not leases.take_over(connection, lease):
+                return
+        for segment in segments:
+            self._queue.send_on(segment, lease.executor)
+        if segments:
+            _log.warning("worker %s fell silent; what it held waits again", lease.executor)
+        elif lease.gone or not lease.here:
+            with self._engine.begin() as connection:
+                leases.end(connection, lease.executor)
+
+
+def _held_by(queue: Queue, executor: str) -> list[str]:
+    return [segment for segment, by in queue.held().items() if by == executor]
+
+
+def _unknown(executor: str) -> Lease:
+    """A lease for a worker that has none: one of an older version."""
+    return Lease(executor=executor, role=None, host="", pid=0, born="", epoch=1, beat=1, age=0, works=())
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,146 @@
+"""What a phase that publishes does besides: takes turns, stands on the newest release, and says what came of that."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from phasegate.authors import Facts, Report
+from phasegate.core import Finding, Severity
+from phasegate.ledger import GateKey, GateStatus, Ledger
+from phasegate.team import Flow, Phase
+from phasegate.workflow.engine.release_line import Line, Placed, Tip
+from phasegate.workflow.reports import onto
+from phasegate.workflow.state import RunState
+from phasegate.workspace import Workspace
+
+STALE = ("index_conflict", "not_as_approved")
+"""Reasons for which the approved bytes can never be published; the release is then drafted anew."""
+CHECK = "release-line"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Releasing:
+    """Of all runs of a repository."""
+
+    flow: Flow
+    ledger: Ledger
+    workspace: Workspace
+    facts: Callable[[str], Awaitable[Facts]]
+
+    @property
+    def line(self) -> Line:
+        """The releases so far."""
+        return Line(workspace=self.workspace, ledger=self.ledger)
+
+    async def holds(self, state: RunState) -> str:
+        """The run whose turn it is, once this one has joined the line."""
+        return await self.ledger.claim_turn(state["run"])
+
+    async def ahead(self, state: RunState) -> str:
+        """The release that came before what the run would publish, in words; empty where nothing did."""
+        return str(await self.line.ahead(state["run"], state["base"], state["commit"]) or "")
+
+    async def settle(self, state: RunState, phase: Phase) -> dict[str, Any]:
+        """What the run does with its turn: drafts, drafts anew on top of what came first, or goes on."""
+        if state["phase"] != phase.id:
+            return {**await self._place(state, phase, 1), "outcome": ""}
+        outcome, first = state["outcome"], await self.ahead(state)
+        if not first and outcome != "moved":
+            return {}
+        attempt = state["attempt"]
+        if outcome in ("approve", "waive"):
+            await self.ledger.void(GateKey(state["run"], phase.id, attempt), f"{first} came first")
+        if outcome in ("approve", "waive", "request-changes"):
+            attempt += 1
+        placed = await self._place(state, phase, attempt)
+        return {**placed, "attempt": attempt, "outcome": "moved"}
+
+    async def refused(self, state: RunState, phase: Phase, why: str) -> dict[str, Any]:
+        """Voids an approval that cannot be carried out, and has the release drafted anew."""
+        await self.ledger.void(GateKey(state["run"], phase.id, state["attempt"]), why)
+        return {"turn": "wait", "outcome": "moved", "attempt": state["attempt"] + 1}
+
+    async def published(self, state: RunState, key: str, receipt: dict[str, Any], event: tuple[str, Any]) -> None:
+        """Lengthens the line by what was published, and has all who wait at the same gate asked anew."""
+        version = str(receipt.get("version", ""))
+        if not version:
+            await self.ledger.effect_done(state["run"], key, receipt, event)
+            return
+        self.line.lengthen(version, state["commit"])
+        gate = GateKey(state["run"], state["phase"], state["attempt"])
+        await self.ledger.published(gate, key, receipt, f"release {version} came first", event)
+
+    async def report(self, state: RunState, phase: Phase) -> Report:
+        """How the run's tree came to stand on the newest release, for the gate."""
+        said = onto(await self.ledger.events(state["run"], prefix=f"onto:{phase.id}/"), state["attempt"])
+        findings = [*self._nothing_new(state, phase), *await self._kept(state, said), *_mixed(said)]
+        tips = ", ".join(f"{tip['version']} ({tip['commit'][:12]})" for tip in said.get("onto", ()))
+        evidence = f"on top of {tips}, whose files are as they were released" if tips else "no release came between"
+        return Report(findings=tuple(findings), evidence=evidence)
+
+    async def _place(self, state: RunState, phase: Phase, attempt: int) -> dict[str, Any]:
+        facts, own = await self.facts(state["run"]), await self._own(state, phase)
+        placed = await self.line.place(state["run"], state["base"], own, self._owned(phase, facts), facts.started_at)
+        if placed.tips:
+            body = {**placed.said, "onto": [{**tip._asdict(), "run": await self._by(tip)} for tip in placed.tips]}
+            await self.ledger.record(state["run"], (f"onto:{phase.id}/{attempt}", body))
+        return {"commit": placed.commit, "since": placed.since, "line": self._tip(state, placed)}
+
+    async def _by(self, tip: Tip) -> str:
+        return "" if tip.by_hand else await self.ledger.approved(tip.commit)
+
+    def _tip(self, state: RunState, placed: Placed) -> str:
+        tips = self.line.tips(state["run"], state["base"]) if not placed.tips else placed.tips
+        return tips[-1].commit if tips else ""
+
+    async def _own(self, state: RunState, phase: Phase) -> str:
+        """What was approved last before this phase."""
+        place = self.flow.phase_ids.index(phase.id)
+        before = self.flow.phase_ids[place - 1] if place else ""
+        passed = [
+            gate.commit
+            for gate in await self.ledger.gates(state["run"], GateStatus.decided)
+            if gate.key.phase == before
+        ]
+        return passed[-1] if passed else state["base"]
+
+    def _owned(self, phase: Phase, facts: Facts) -> tuple[str, ...]:
+        earlier = self.flow.phases[: self.flow.phase_ids.index(phase.id)]
+        return facts.paths(pattern for each in earlier for pattern in each.produces)
+
+    def _nothing_new(self, state: RunState, phase: Phase) -> list[Finding]:
+        line = state.get("line", "")
+        own = [path for path, _ in self.workspace.difference(line, state["commit"])] if line else []
+        if not line or not all(any(fnmatchcase(path, pattern) for pattern in phase.produces) for path in own):
+            return []
+        message = "nothing changed against the release before: the new version has the same content"
+        fix = "reject it, if no new version is wanted"
+        return [_finding("nothing-new", Severity.low, "CHANGELOG.md", message, fix)]
+
+    async def _kept(self, state: RunState, said: dict[str, Any]) -> list[Finding]:
+        kept: Sequence[str] = said.get("kept", ())
+        if not kept:
+            return []
+        run, newer = await self.ledger.run(state["run"]), ""
+        for tip in said["onto"]:
+            other = await self.ledger.run(tip["run"]) if tip["run"] else None
+            if other and other.spec == run.spec and (other.started_at, other.id) > (run.started_at, run.id):
+                newer = other.id
+        message = f"{len(kept)} files that release {said['onto'][-1]['version']} has too are as in this run: {kept[0]}"
+        if newer:
+            message += f"; run '{newer}', which that came from, is the newer one of this spec"
+            fix = "reject this run, or waive it if it is the right one"
+            return [_finding("older-spec", Severity.high, kept[0], message, fix)]
+        return [_finding("replaced", Severity.low, kept[0], message, "compare the two, if both specs were changed")]
+
+
+def _mixed(said: dict[str, Any]) -> list[Finding]:
+    return [
+        _finding("merged-lines", Severity.low, path, "lines of two sides were put together", "read the difference")
+        for path in said.get("mixed", ())
+    ]
+
+
+def _finding(rule: str, severity: Severity, path: str, message: str, fix: str) -> Finding:
+    return Finding(check=CHECK, rule=rule, severity=severity, path=path, message=message, fix=fix)

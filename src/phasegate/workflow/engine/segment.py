@@ -1,0 +1,112 @@
+"""A segment: drives a run from what is stored to its next gate, or to the end."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.constants import START
+from langgraph.types import Command, StateSnapshot
+
+from phasegate.core import Parked
+from phasegate.ledger import GateKey, Ledger, Run, RunStatus
+from phasegate.store import Checkpoints, Database
+from phasegate.workflow.engine.graph import Graph
+from phasegate.workflow.gates.gatekeeper import all_passed
+from phasegate.workflow.state import RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segments:
+    """Advances runs; safe to call again for one that stopped anywhere."""
+
+    graph: Graph
+    flow: str
+    """Digest of the workflow that the graph was built from."""
+    ledger: Ledger
+    checkpoints: Checkpoints
+
+    async def advance(self, run_id: str) -> RunStatus:
+        """Drives the run until it waits for a person or has ended.
+
+        Raises:
+            Parked: the workflow changed while the run was parked.
+        """
+        run = await self.ledger.run(run_id)
+        if run.status.ended:
+            return run.status
+        config: RunnableConfig = {"configurable": {"thread_id": run_id}, "recursion_limit": 200}
+        snapshot = await self.graph.aget_state(config)
+        entry = self._entry(run, snapshot)
+        if _goes_on(snapshot):
+            await self.graph.ainvoke(entry, config, durability="sync")
+        return await self._park(run_id, config)
+
+    def _entry(self, run: Run, snapshot: StateSnapshot) -> RunState | Command[None] | None:
+        if not _begun(snapshot):
+            base = run.base
+            return RunState(run=run.id, flow=self.flow, base=base, commit=base, since=base, outcome="", phase="")
+        if snapshot.values["flow"] != self.flow:
+            raise Parked(
+                f"workflow '{run.flow}' was changed while run '{run.id}' was parked",
+                fix="put the workflow's file back as it was until the run has ended, or start the spec again",
+            )
+        return Command(resume=True) if snapshot.interrupts else None
+
+    async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
+        snapshot = await self.graph.aget_state(config, subgraphs=True)
+        await self.checkpoints.forget(run_id, ["", *_live(snapshot)])
+        if _goes_on(snapshot):
+            await self.ledger.wait(run_id)
+            return RunStatus.waiting
+        status = await self._ended(run_id, snapshot)
+        await self.ledger.set_status(run_id, status, "", ("end", {"status": status.value}))
+        return status
+
+    async def _ended(self, run_id: str, snapshot: StateSnapshot) -> RunStatus:
+        if snapshot.values.get("outcome") == "reject":
+            return RunStatus.rejected
+        phases = [name for name in self.graph.nodes if name != START]
+        dossier = await self.ledger.dossier(GateKey(run_id, phases[-1], 0))
+        all_passed(phases, dossier.believed)
+        return RunStatus.released
+
+
+def _begun(snapshot: StateSnapshot) -> bool:
+    """Whether its first step was stored; before that, a checkpoint holds nothing but channels' defaults."""
+    return "flow" in snapshot.values
+
+
+def _goes_on(snapshot: StateSnapshot) -> bool:
+    """Whether anything is left to do.
+
+    `next` does not tell: a task whose writes were stored before the process died is no longer in it, though what
+    follows from them was never begun.
+    """
+    return bool(snapshot.tasks) or not _begun(snapshot)
+
+
+def _live(snapshot: StateSnapshot) -> list[str]:
+    states = [task.state for task in snapshot.tasks if isinstance(task.state, StateSnapshot)]
+    return [str(state.config["configurable"]["checkpoint_ns"]) for state in states]
+
+
+@asynccontextmanager
+async def segments(
+    database: Database, build: Callable[[BaseCheckpointSaver[Any]], Graph], flow: str, ledger: Ledger
+) -> AsyncIterator[Segments]:
+    """Segments over the checkpoints in the database.
+
+    Args:
+        database: where checkpoints lie.
+        build: makes the graph over a saver.
+        flow: digest of the workflow.
+        ledger: where runs are looked up.
+    """
+    checkpoints = database.checkpoints()
+    try:
+        yield Segments(graph=build(checkpoints.saver), flow=flow, ledger=ledger, checkpoints=checkpoints)
+    finally:
+        await checkpoints.close()

@@ -1,0 +1,1 @@
+"""Gates: opened, decided, revoked, delegated and timed."""

@@ -1,0 +1,152 @@
+"""Who may decide at a gate, and in whose right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from phasegate.ledger import Decision, Delegation, Envelope, GateHistory, GateRecord, PublicKey
+from phasegate.team import Gate, Phase
+
+FRESH = timedelta(minutes=5)
+"""How old a proof of who somebody is may be where a gate asks for one."""
+POLICY = "policy:"
+Delegations = Sequence[tuple[Delegation, Envelope]]
+
+
+class Kind(StrEnum):
+    """What stands behind a name."""
+
+    person = "person"
+    agent = "agent"
+    service = "service"
+
+
+class Channel(StrEnum):
+    """By which way a decision came in."""
+
+    terminal = "terminal"
+    page = "page"
+    api = "api"
+    slack = "slack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Who hands a decision in, as the channel found out."""
+
+    name: str
+    kind: Kind
+    channel: Channel
+    proved_at: datetime | None = None
+    """When they last proved who they are, by passphrase or by a signature over something new."""
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether that was just now."""
+        return is_fresh(self.proved_at, now)
+
+
+def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
+    """Whether somebody proved who they are just now."""
+    return proved_at is not None and timedelta(0) <= now - proved_at <= FRESH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manager:
+    """A person who may decide."""
+
+    name: str
+    card: str
+    """The card under which workflows list them as approver."""
+    public_key: PublicKey
+    groups: tuple[str, ...] = ()
+    slack: str = ""
+    """Their user's id in Slack; empty: they do not decide there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approvers:
+    """Everybody who counts, as of now."""
+
+    managers: Mapping[str, Manager]
+    system: PublicKey
+    """Signs what a policy passes."""
+
+    def refusal(self, decision: Decision, phase: Phase, dossier: GateHistory, now: datetime) -> str:
+        """Why a decision does not count, as a reason code; empty where it does."""
+        statement = decision.statement
+        by_policy = statement.by.startswith(POLICY)
+        manager = None if by_policy else self.managers.get(statement.by)
+        if manager is None and not by_policy:
+            return "not_an_approver"
+        key = manager.public_key if manager else self.system
+        if not decision.envelope.holds(key):
+            return "bad_signature"
+        return self._right(manager, statement.instead_of, phase, dossier, now) if manager else ""
+
+    def _right(self, manager: Manager, instead_of: str, phase: Phase, dossier: GateHistory, now: datetime) -> str:
+        principal = self.managers.get(instead_of) if instead_of else manager
+        if principal is None or not may_approve(phase.gate, principal, escalated=escalated(dossier.gate, phase, now)):
+            return "not_an_approver"
+        if instead_of and not (phase.gate.delegable and self.delegation(instead_of, manager.name, phase, dossier, now)):
+            return "no_delegation"
+        if not phase.gate.author_may_approve and dossier.run.by in (manager.name, principal.name):
+            return "author_may_not_approve"
+        return ""
+
+    def delegation(self, by: str, to: str, phase: Phase, dossier: GateHistory, now: datetime) -> Envelope | None:
+        """The delegation in which one lets the other decide there now, as it was signed, or None."""
+        principal = self.managers.get(by)
+        held = (
+            envelope
+            for found, envelope in dossier.delegations
+            if principal
+            and found.by == by
+            and found.covers(to, phase.id, now)
+            and dossier.last_at < found.ends
+            and envelope.holds(principal.public_key)
+        )
+        return next(held, None)
+
+    def principal(self, name: str, phase: Phase, gate: GateRecord, given: Delegations, now: datetime) -> str:
+        """In whose right that person can decide there: their own, or that of one who delegated to them."""
+        late = escalated(gate, phase, now)
+        own = self.managers.get(name)
+        if own and may_approve(phase.gate, own, escalated=late):
+            return ""
+        names = (found.by for found, _ in given if found.covers(name, phase.id, now) and found.by in self.managers)
+        return next((by for by in names if may_approve(phase.gate, self.managers[by], escalated=late)), "")
+
+    def approvers(self, phase: Phase, gate: GateRecord | None, now: datetime) -> list[str]:
+        """Names of those who may decide there by their own right."""
+        late = escalated(gate, phase, now)
+        return sorted(m.name for m in self.managers.values() if may_approve(phase.gate, m, escalated=late))
+
+
+def may_approve(gate: Gate, manager: Manager, *, escalated: bool = False) -> bool:
+    """Whether the gate's rules name that person."""
+    rules = (*gate.approvers, *(gate.escalate_to if escalated else ()))
+    return any(_names(rule, manager) for rule in rules)
+
+
+def _names(rule: str, manager: Manager) -> bool:
+    kind, _, name = rule.partition(":")
+    match kind:
+        case "user":
+            return name == manager.name
+        case "group":
+            return name in manager.groups
+        case _:
+            return kind == manager.card
+
+
+def escalated(gate: GateRecord | None, phase: Phase, now: datetime) -> bool:
+    """Whether the gate has waited for so long that others may decide too."""
+    after = phase.gate.escalate_after
+    return gate is not None and after is not None and now - gate.opened_at >= after
+
+
+def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
+    """Whether the gate was open for longer than its workflow allows."""
+    after = phase.gate.expires_after
+    return after is not None and now.replace(microsecond=0) - gate.opened_at > after

@@ -1,0 +1,341 @@
+"""Opens gates, and takes decisions from the store when a run goes on."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from phasegate.core import Clock, Finding, PhasegateError, Refused, Severity, digest
+from phasegate.ledger import (
+    STATEMENT,
+    Decision,
+    DecisionKind,
+    Dispatch,
+    Entry,
+    Envelope,
+    GateHistory,
+    GateKey,
+    GateRecord,
+    GateStatus,
+    Ledger,
+    Opening,
+    OpenResult,
+    PrivateKey,
+    Run,
+    Signer,
+    Statement,
+    Waiver,
+    approvals,
+    seal,
+)
+from phasegate.team import Flow, Phase
+from phasegate.team.policy import GatePolicy
+from phasegate.workflow.branches import put_back
+from phasegate.workflow.gates.approvers import POLICY, Approvers, Manager, expired
+from phasegate.workflow.gates.binding import BRANCH, Moved, begun, moved, people, rules, since_begun
+from phasegate.workflow.reports import findings_in
+from phasegate.workflow.state import RunState, branch
+from phasegate.workspace import Workspace
+
+Consumed = Literal["approve", "waive", "request-changes", "reject", "ask", "void"]
+
+
+class PolicyFacts(Protocol):
+    """What a policy's conditions are held against; asked anew at every gate."""
+
+    @property
+    def demo_workspace(self) -> bool:
+        """Whether the workspace was made for the demonstration."""
+        ...
+
+    @property
+    def loopback_endpoint(self) -> bool:
+        """Whether the AWS endpoint is on this machine."""
+        ...
+
+    @property
+    def loopback_index(self) -> bool:
+        """Whether packages are published on this machine."""
+        ...
+
+    def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+        """The spec's own severity, and whether its runbook has a destructive action."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gatekeeper:
+    """Stands at the gates of all runs."""
+
+    flow: Flow
+    ledger: Ledger
+    workspace: Workspace
+    managers: Callable[[], Mapping[str, Manager]]
+    """Who may decide, by name; read anew at each use."""
+    policy: Callable[[str], GatePolicy]
+    surroundings: PolicyFacts
+    system: PrivateKey
+    """Signs events, and what a policy passes; never taken for a person's."""
+    agents: Collection[str] = ()
+    """Names of the cards of agents, who can never decide."""
+    clock: Clock
+
+    async def open(self, state: RunState, phase: Phase) -> OpenResult:
+        """Opens the gate on the tree as it is now; a policy may pass it at once."""
+        key = GateKey(state["run"], phase.id, state["attempt"])
+        return await self.ledger.open_gate(key, partial(self._opening, state["commit"], state["since"]))
+
+    def terms(self, run: Run) -> dict[str, Any]:
+        """Return the rules that a run begins under; a gate whose rules are others says so."""
+        policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
+        return {"shape": self.flow.shape, "policy_digest": policy, **begun(self.flow, self.managers())}
+
+    def moved(self, dossier: GateHistory) -> Moved | None:
+        """Return why what an opened gate showed is not true any more, or None.
+
+        Raises:
+            Refused: `commit_missing`, where what it showed is not in the repository.
+        """
+        gate, key = dossier.gate, dossier.key
+        if gate is None:
+            return None
+        tip = self.workspace.tip(branch(key.run))
+        if tip not in ("", gate.commit):
+            place = f"branch '{branch(key.run)}' is at {tip[:12]}, and the record says {gate.commit[:12]}"
+            return Moved(BRANCH, (place,))
+        now = self._binds(dossier, gate.commit, gate.since, findings_in(dossier))
+        before = dossier.opened.before.hex() if dossier.opened else ""
+        return moved(self.flow.phase(key.phase), gate, dossier.opened, {**now, "before": before})
+
+    async def replace(self, gate: GateRecord, gone: Moved, dispatch: Dispatch) -> GateKey:
+        """Voids a gate that shows what is not true any more, and opens another on what is; returns which.
+
+        The run goes on from the next decision as from any: what it finds void, and opened again, it steps over.
+        """
+        opening = partial(self._opening, gate.commit, gate.since)
+        await self.ledger.replace_gate(gate.key, why(gone), opening, dispatch)
+        return gate.key._replace(attempt=gate.key.attempt + 1)
+
+    def _opening(self, commit: str, since: str, dossier: GateHistory) -> Opening:
+        findings, key = findings_in(dossier), dossier.key
+        all_passed(self._earlier(key), dossier.believed)
+        kept = put_back(self.workspace, key.run, commit)
+        binds = self._binds(dossier, commit, since, findings)
+        gate = GateRecord(
+            key=key,
+            status=GateStatus.open,
+            commit=commit,
+            tree=str(binds["tree"]),
+            since=since,
+            digest=digest(binds),
+            opened_at=self.clock.now(),
+        )
+        blocking = sum(finding.blocking for finding in findings)
+        body = {
+            "blocking": blocking,
+            "binds": binds,
+            "rules": rules(self.flow.phase(key.phase).gate),
+            "changed": self._changed(dossier, kept),
+            "opened_at": int(gate.opened_at.timestamp()),
+        }
+        opened = (f"gate:{key.phase}/{key.attempt}", body)
+        decision, events = self._ask_policy(dossier.run, gate, findings)
+        return Opening(gate, decision, [opened, *events])
+
+    def _changed(self, dossier: GateHistory, kept: str) -> list[str]:
+        """What is not as it was when the run began, or as the run left it: the gate shows it."""
+        began = dossier.event("run")
+        told: Mapping[str, Any] = began.body if began else {}
+        changed = since_begun(self.flow.phase(dossier.key.phase), self.managers(), told)
+        foreign = [f"commits on the run's branch that are not its own lie under {kept}"] if kept else []
+        return [*changed, *foreign]
+
+    async def consume(self, state: RunState, phase: Phase) -> Consumed:
+        """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
+        key = GateKey(state["run"], phase.id, state["attempt"])
+        return await self.ledger.consume(key, partial(self._verdict, state, phase))
+
+    def _verdict(self, state: RunState, phase: Phase, dossier: GateHistory) -> tuple[Consumed, Mapping[str, Any]]:
+        gate, decision = dossier.gate, dossier.decision
+        if gate is None or gate.status is GateStatus.void:
+            return "void", {}
+        if decision is None and expired(gate, phase, self.latest(dossier)):
+            return "void", {"reason": "gate_expired"}
+        if decision is None:
+            gone = self.moved(dossier)
+            return ("void", why(gone)) if gone else ("ask", {})
+        reason = self._objection(dossier, gate, state, phase)
+        gone = None if reason else self.moved(dossier)
+        if reason or gone:
+            return "void", why(gone) if gone else {"reason": reason}
+        return decision.statement.kind.value, {}
+
+    def _objection(self, dossier: GateHistory, gate: GateRecord, state: RunState, phase: Phase) -> str:
+        """Why what was decided cannot be used now: who may decide, and what a policy asks, are asked again."""
+        now = self.clock.now()
+        if gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
+            return "stale_digest"
+        said = dossier.decision.statement if dossier.decision else None
+        if said and said.kind.passes and expired_waiver((*dossier.passed, *dossier.taken), self.latest(dossier).date()):
+            return "waiver_expired"
+        register = self.register()
+        reasons = [register.refusal(decision, phase, dossier, now) for decision in dossier.taken]
+        if said and said.kind.passes and not said.by.startswith(POLICY):
+            return self._too_few(dossier, phase, reasons)
+        return reasons[-1] or self._policy_objection(dossier, gate) or _untold(dossier)
+
+    def _too_few(self, dossier: GateHistory, phase: Phase, reasons: Sequence[str]) -> str:
+        counted = [d for d, reason in zip(dossier.taken, reasons, strict=True) if not reason]
+        few = approvals(counted) < phase.gate.quorum
+        return next(filter(None, reasons), "quorum_missing") if few else _untold(dossier)
+
+    def _policy_objection(self, dossier: GateHistory, gate: GateRecord) -> str:
+        by, policy = dossier.taken[-1].statement.by, dossier.run.policy
+        if not by.startswith(POLICY):
+            return ""
+        if by != f"{POLICY}{policy}":
+            return "not_an_approver"
+        refused = self._refusal(self.policy(policy), gate, findings_in(dossier), dossier.run.spec)
+        return "policy_refuses" if refused else ""
+
+    def latest(self, dossier: GateHistory) -> datetime:
+        """Return the time by the clock, or that of the run's last event where the clock was set back behind it.
+
+        What ends is held against it, so that a clock that is set back revives nothing. What begins is held against the
+        clock, so that one that was ahead for a while lets nobody decide early.
+        """
+        return max(self.clock.now(), dossier.last_at)
+
+    def register(self) -> Approvers:
+        """Everybody who counts, as of now."""
+        return Approvers(managers=self.managers(), system=self.system.public)
+
+    def _binds(self, dossier: GateHistory, commit: str, since: str, findings: list[Finding]) -> dict[str, Any]:
+        """What a decision at the gate is bound to; its digest is what is signed."""
+        policy, gate = dossier.run.policy, self.flow.phase(dossier.key.phase).gate
+        upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
+        return {
+            "gate": str(dossier.key),
+            "tree": self._tree(commit),
+            "since": self._tree(since),
+            "flow": self.flow.shape,
+            "phases": list(self.flow.phase_ids),
+            "quorum": gate.quorum,
+            "rules": digest(rules(gate)),
+            **people(gate, self.managers()),
+            "policy": digest(self.policy(policy).model_dump(mode="json")) if policy else "",
+            "upstream": [digest(statement.encoded()) for statement in upstream],
+            "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
+            "before": dossier.last.hex(),
+            "system": self.system.key_id,
+        }
+
+    def _tree(self, commit: str) -> str:
+        try:
+            return self.workspace.tree_id(commit)
+        except (KeyError, ValueError) as error:
+            raise Refused(
+                f"commit '{commit[:12]}' is not in this repository any more",
+                reason="commit_missing",
+                fix="fetch it from a copy that has it ('git fetch'), or start the spec again",
+            ) from error
+
+    def _earlier(self, key: GateKey) -> Sequence[str]:
+        return self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
+
+    def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Entry]]:
+        if not run.policy:
+            return None, []
+        policy = self.policy(run.policy)
+        refusal = self._refusal(policy, gate, findings, run.spec)
+        if refusal:
+            place = f"{gate.key.phase}/{gate.key.attempt}"
+            return None, [(f"policy:{place}", {"policy": policy.name, "refused": refusal})]
+        statement = Statement(
+            gate=gate.key,
+            digest=gate.digest,
+            kind=DecisionKind.approve,
+            tree=gate.tree,
+            by=f"{POLICY}{policy.name}",
+            at=self.clock.now(),
+        )
+        decision = signed(statement, self.system)
+        return decision, [decision_event(decision, "policy")]
+
+    def _refusal(self, policy: GatePolicy, gate: GateRecord, findings: list[Finding], spec: str) -> str:
+        asks, here = policy.requires, self.surroundings
+        risk, destructive = here.risk(self.workspace.tree(gate.commit), spec)
+        reasons = {
+            "this gate is not in its list": policy.gates and gate.key.phase not in policy.gates,
+            "the workspace was not made for the demonstration": asks.workspace == "demo" and not here.demo_workspace,
+            "the AWS endpoint is not on this machine": asks.endpoint == "loopback" and not here.loopback_endpoint,
+            "the package index is not on this machine": asks.index == "loopback" and not here.loopback_index,
+            "a blocking finding stands": any(finding.blocking for finding in findings),
+            f"the risk is {risk}": risk.weight > asks.risk_at_most.weight,
+            "the action is destructive": destructive and not asks.destructive_actions,
+        }
+        return "; ".join(reason for reason, holds in reasons.items() if holds)
+
+
+def all_passed(phases: Sequence[str], decisions: Sequence[Decision]) -> None:
+    """Holds the run's way against what was decided: the state machine's own word for where it is does not count.
+
+    Raises:
+        PhasegateError: a phase was gone through without a decision that was used.
+    """
+    used = [decision.statement for decision in decisions if decision.consumed and not decision.revoked]
+    passed = {statement.gate.phase for statement in used if statement.kind.passes}
+    for phase in phases:
+        if phase not in passed:
+            raise PhasegateError(
+                f"phase '{phase}' was gone through without a decision",
+                fix="what is stored of this run does not hold together: start the spec again, and tell us of it",
+            )
+
+
+def _untold(dossier: GateHistory) -> str:
+    """A reason, where something was written among the decisions that no event tells of."""
+    taken = [one for one in dossier.believed if one.statement.gate == dossier.key]
+    return "" if len(taken) == len(dossier.taken) else "not_recorded"
+
+
+def why(gone: Moved) -> dict[str, Any]:
+    """Return what is recorded of a gate that is void because something moved."""
+    return {"reason": gone.reason, "moved": list(gone.what)}
+
+
+def _passed(dossier: GateHistory, phase: str) -> list[Statement]:
+    """What was said at the phase's gate that was passed."""
+    said = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase == phase]
+    stopped = {statement.gate for statement in said if not statement.kind.passes}
+    return [statement for statement in said if statement.gate not in stopped]
+
+
+def signed(statement: Statement, signer: Signer) -> Decision:
+    """The statement under the signer's key."""
+    sealed = seal(STATEMENT, statement.encoded(), signer)
+    return Decision(statement=statement, key_id=sealed.key_id, signature=sealed.signature)
+
+
+def decision_event(
+    decision: Decision, channel: str, *, of_several: bool = False, delegation: Envelope | None = None
+) -> Entry:
+    """The event of a decision; it holds the digest of what was signed, and the delegation that it is said under."""
+    statement = decision.statement
+    place = f"{statement.gate.phase}/{statement.gate.attempt}"
+    body = {
+        "by": statement.by,
+        "decision": statement.kind.value,
+        "channel": channel,
+        "statement": digest(statement.encoded()),
+        **({"delegation": delegation.as_json()} if delegation else {}),
+    }
+    return f"decision:{place}/{statement.by}" if of_several else f"decision:{place}", body
+
+
+def expired_waiver(decisions: Sequence[Decision], today: date) -> Waiver | None:
+    """An exception among these that is over: what it excused stands again."""
+    said = (decision.statement for decision in decisions)
+    waivers = (statement.waiver for statement in said if statement.kind is DecisionKind.waive)
+    return next((w for w in waivers if w and date.fromisoformat(w.expires) <= today), None)

@@ -1,0 +1,132 @@
+"""A small spec that goes through all phases in seconds, and a target repository that holds it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phasegate.authors import Brief, Facts
+from phasegate.authors.compiler import Compiler
+from phasegate.core import FixedClock
+from phasegate.release import Builder
+from phasegate.runbooks.compiler.codegen import runtime_files
+from phasegate.runbooks.compiler.test_generator import support_files
+from phasegate.runbooks.prices import price_table
+from phasegate.scaffold import Approver, Aws, scaffold
+from phasegate.scaffold.new_repository import NewRepository, create_repository
+from phasegate.team import load_team
+
+Tree = dict[str, bytes]
+
+NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+FOLDER = "specs/001-free-volumes"
+SPEC = """# Feature Specification: Free volumes
+
+Teams want to see volumes that nothing is attached to, because each of them is paid for.
+
+## User Scenarios & Testing
+
+### User Story 1 - See free volumes (Priority: P1)
+
+A platform engineer wants a list of the volumes that are free.
+
+**Why this priority**: Without the list there is nothing to decide.
+
+**Independent Test**: Run it against known volumes and compare the ids.
+
+**Acceptance Scenarios**:
+
+1. **Given** a volume in state `available`, **When** the runbook runs, **Then** the volume is found (FR-001)
+2. **Given** a volume in state `in-use`, **When** the runbook runs, **Then** the volume is not found (FR-001)
+
+### Edge Cases
+
+- A region cannot be read: the report says so.
+
+## Requirements
+
+### Functional Requirements
+
+- **FR-001**: The runbook MUST find every EBS volume in state `available`, and no other.
+
+## Success Criteria
+
+### Measurable Outcomes
+
+- **SC-001**: In an account with known volumes, the ids found are the ids expected, 100 % of them.
+
+## Risk
+
+- **Severity**: low
+- **Blast radius**: none; it reads only
+- **Data**: none is changed
+- **Reversible**: there is nothing to undo
+"""
+RUNBOOK = """title: Free volumes
+kind: waste
+severity: low
+scope: {regions: [us-east-1], accounts: current}
+
+list: ec2.DescribeVolumes
+id: VolumeId
+match: "State == 'available'"
+evidence: [Size, VolumeType]
+"""
+FACTS = Facts(run="r1", spec=FOLDER, project="acme-runbooks", package="acme_runbooks", started_at=NOW)
+
+
+def files(spec: str = SPEC, runbook: str = RUNBOOK) -> dict[str, bytes]:
+    return {f"{FOLDER}/spec.md": spec.encode(), f"{FOLDER}/runbook.yaml": runbook.encode()}
+
+
+def sample_repository(
+    folder: Path,
+    *,
+    endpoint: str = "http://127.0.0.1:9",
+    managers: tuple[Approver, ...] = (),
+    spec: str = SPEC,
+    runbook: str = RUNBOOK,
+) -> Path:
+    """Makes a demonstration's repository with the spec in its working directory; gives the repository."""
+    aws = Aws(endpoint_url=endpoint, region="us-east-1", as_of="2026-11-18T20:10:00Z")
+    create_repository(
+        folder, NewRepository(project="acme-runbooks", managers=managers, aws=aws, demo=True), FixedClock(NOW)
+    )
+    for path, content in files(spec, runbook).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+async def compiled(given: Mapping[str, bytes], facts: Facts, builder: Builder, until: str = "build") -> Tree:
+    """What the compiler makes of a spec's folder in a new repository, phase by phase."""
+    author, base = Compiler(builder), scaffolded(facts)
+    files = dict(base)
+    for phase in load_team(None).flow("sdlc").phases:
+        for row in phase.authors:
+            first = phase.id == "specify"
+            brief = Brief(
+                facts=facts,
+                phase=phase.id,
+                role=row.role,
+                item=row.item,
+                round=1,
+                files=files,
+                base=base,
+                handed_in=given if first else {},
+            )
+            written = (await author.draft(brief)).files
+            files |= {path: content for path, content in written.items() if content is not None}
+        if phase.id == until:
+            break
+    return files
+
+
+def scaffolded(facts: Facts) -> dict[str, bytes]:
+    """A new target repository's files."""
+    return scaffold(
+        facts.project,
+        package=facts.package,
+        runtime=runtime_files(),
+        prices=price_table(),
+        support=support_files(facts.package),
+    )

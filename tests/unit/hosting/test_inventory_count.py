@@ -1,0 +1,138 @@
+"""What architect and SRE see of an account: counted by our AWS server, over the protocol, in a local account."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from phasegate.app import open_app
+from phasegate.authors import Facts
+from phasegate.core import FixedClock
+from phasegate.hosting.engine import engine
+from phasegate.hosting.inventory_count import InventoryCounter
+from phasegate.ledger import Event, Grants
+from phasegate.runbooks.compiler.documents.inventory_table import there
+from phasegate.runbooks.language.inventory import Inventory
+from phasegate.tool_access.servers import sessions_of
+from unit.authors.sample_spec import FOLDER, NOW, sample_repository
+
+REGIONS = ["eu-west-1", "us-east-1"]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+def volumes(account: str, region: str, number: int) -> None:
+    keys: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    ec2 = boto3.client("ec2", region_name=region, endpoint_url=account, **keys)
+    for _ in range(number):
+        ec2.create_volume(Size=1, AvailabilityZone=f"{region}a")
+
+
+async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",)) -> tuple[Inventory, list[Any]]:
+    """What is counted, and the events of it."""
+    target: Path = sample_repository(folder, endpoint=endpoint)
+    async with open_app(target, clock=FixedClock(NOW)) as app:
+        aws = app.config.aws.model_copy(update={"inventory": tuple(REGIONS), "accounts": accounts})
+        object.__setattr__(app, "config", app.config.model_copy(update={"aws": aws}))
+        run = await app.start(target / FOLDER)
+        sessions = sessions_of(app)
+        facts: Facts = await app.folder.facts(run.id)
+        try:
+            looker = InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+            found = await looker.count(facts, "cloud-architect", "plan/1/1", app.folder.read(FOLDER))
+        finally:
+            await sessions.close()
+        return found, [e for e in await app.ledger.events(run.id) if e.kind == "tool"]
+
+
+async def test_the_account_is_counted_and_the_call_is_an_event(tmp_path: Path, account: str) -> None:
+    volumes(account, "eu-west-1", 3)
+    found, events = await looked(tmp_path / "target", account)
+    assert {(row.account, row.region): row.count for row in found.counted} == {
+        ("", "eu-west-1"): 3,
+        ("", "us-east-1"): 0,
+    }
+    assert [(e.body["by"], e.body["tool"], e.body["outcome"]) for e in events] == [
+        ("cloud-architect", "aws.count_resources", "answered")
+    ]
+    assert "| own | eu-west-1 | 3 |" in there(found)
+    assert Inventory.from_json(found.as_json()) == found
+
+
+async def test_an_account_that_does_not_answer_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    found, events = await looked(tmp_path / "target", "http://127.0.0.1:9")
+    assert all(row.count is None for row in found.counted)
+    assert found.trouble or all(row.error for row in found.counted)
+    assert "unknown" in there(found) or "could not be counted" in there(found)
+    assert len(events) == 1
+
+
+ONE = """name: one
+version: 1
+gates: [specify]
+requires: {workspace: any, endpoint: any, index: any}
+marks: unreleasable
+"""
+
+
+async def planned_run(folder: Path, endpoint: str, *regions: str) -> list[Event]:
+    """The events of a run up to the gate of its plan."""
+    target = sample_repository(folder, endpoint=endpoint)
+    toml = target / "phasegate.toml"
+    toml.write_text(toml.read_text().replace("[aws]\n", f"[aws]\ninventory = {list(regions)}\n"))
+    policies = target / "graphs" / "policies"
+    policies.mkdir(parents=True)
+    (policies / "one.yaml").write_text(ONE)
+    async with open_app(target, clock=FixedClock(NOW)) as app, engine(app) as segments:
+        run = await app.start(target / FOLDER, policy="one")
+        await segments.advance(run.id)
+        events = await app.ledger.events(run.id)
+    assert [event.key for event in events if event.kind == "gate"] == ["gate:specify/1", "gate:plan/1"]
+    return events
+
+
+def review(events: list[Event]) -> Event:
+    (found,) = [event for event in events if event.key == "review:plan/1/1/sre-automation"]
+    return found
+
+
+@pytest.mark.slow
+async def test_architect_and_sre_count_each_for_itself_and_the_gate_says_what_differs(
+    tmp_path: Path, account: str
+) -> None:
+    volumes(account, "eu-central-1", 3)
+    events = await planned_run(tmp_path / "target", account, "eu-central-1", "ap-south-1")
+    calls = [(e.body["by"], e.body["tool"], e.body["outcome"]) for e in events if e.kind == "tool"]
+    assert calls == [(role, "aws.count_resources", "answered") for role in ("cloud-architect", "sre-automation")]
+    looks = {
+        event.body["by"]: [row["count"] for row in event.body["counted"]] for event in events if event.kind == "look"
+    }
+    assert looks == {"cloud-architect": [3, 0], "sre-automation": [3, 0]}
+    assert "ec2.DescribeVolumes lists 3 in 2 of 2 places" in review(events).body["evidence"]
+    assert "findings" not in review(events).body
+
+
+@pytest.mark.slow
+async def test_what_cannot_be_counted_is_a_finding_at_the_gate_and_stops_nothing(tmp_path: Path) -> None:
+    events = await planned_run(tmp_path / "target", "http://127.0.0.1:9", "eu-central-1")
+    found = review(events).body["findings"]
+    assert {(f["rule"], f["severity"]) for f in found} == {("not-counted", "medium")}
+
+
+@pytest.mark.slow
+async def test_where_no_region_is_named_nobody_looks_and_it_is_said(tmp_path: Path, account: str) -> None:
+    events = await planned_run(tmp_path / "target", account)
+    assert [event for event in events if event.kind in ("look", "tool")] == []
+    assert any(line.startswith("nobody looked") for line in review(events).body["evidence"])

@@ -1,0 +1,40 @@
+"""Files go into the private directory and come back without anything else."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from phasegate.core.errors import InvalidInput
+from phasegate.sandbox.workdir import checked, collect, private_directory
+
+
+def test_files_are_laid_and_removed() -> None:
+    with private_directory({"a/b.txt": b"1"}, None) as top:
+        assert (top / "work/a/b.txt").read_bytes() == b"1"
+    assert not top.exists()
+
+
+def test_removed_though_closed() -> None:
+    with private_directory({"a/b/c.txt": b"1"}, None) as top:
+        os.chmod(top / "work/a/b", 0)
+        os.chmod(top / "work/a", 0)
+    assert not top.exists()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "", "a\0b"])
+def test_paths_that_leave_are_refused(path: str) -> None:
+    with pytest.raises(InvalidInput, match="leaves the sandbox"):
+        checked(path)
+
+
+def test_collect_takes_plain_files_only(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"1")
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "large").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("plain")
+    (tmp_path / "one").write_bytes(b"1")
+    os.link(tmp_path / "one", tmp_path / "two")
+    files, refused = collect(tmp_path, ["plain", "empty", "large", "link", "one", "absent"], 4)
+    assert files == {"plain": b"1", "empty": b""}
+    assert set(refused) == {"large", "link", "one"}

@@ -1,0 +1,240 @@
+"""A served repository whose runs are written by scripts: real workflow, ledger, queue and pages, and no compiler."""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import tomlkit
+import yaml
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from phasegate.app import App, open_app
+from phasegate.authors import Brief, Draft, Report, ScriptedAuthor, Subject
+from phasegate.core import FixedClock, new_id
+from phasegate.identity import Accounts
+from phasegate.ledger import GateKey, PrivateKey, Run, create_key
+from phasegate.scaffold import Approver
+from phasegate.team.surface import Surface
+from phasegate.web.context import Context, parts_of
+from phasegate.web.server import build
+from phasegate.web.settings import loopback
+from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.workflow import Outcome, branch
+from phasegate.workflow.engine.graph import build_graph
+from phasegate.workflow.engine.nodes import TeamNodes
+from phasegate.workflow.engine.segment import Segments, segments
+from unit.authors.sample_spec import FOLDER, NOW, sample_repository
+
+PORT = 8300
+HOST = f"127.0.0.1:{PORT}"
+ORIGIN = f"http://{HOST}"
+PASSPHRASES = {"ada": "correct horse battery", "amy": "another manager's words", "eve": "not a manager here"}
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_HERE = {"spec": FOLDER, "name": "free-volumes", "module": "free_volumes", "package": "acme_runbooks"}
+
+
+@dataclass
+class Script:
+    """What the scripted team does; a test may change it at any time."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Written by the first author of each phase besides its own."""
+    reports: dict[str, Report] = field(default_factory=dict)
+    """By check; any other has nothing to object to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebServer:
+    """The server, and who works at it."""
+
+    app: App
+    parts: Context
+    web: FastAPI
+    segments: Segments
+    script: Script
+    clock: FixedClock
+    keys: dict[str, PrivateKey]
+
+    @property
+    def desk(self) -> SlackApp:
+        """Where Slack is answered."""
+        desk = self.web.state.desk
+        assert isinstance(desk, SlackApp)
+        return desk
+
+    async def start(self) -> str:
+        """A run that waits at its first gate."""
+        run_id = new_id()
+        run = Run(
+            id=run_id,
+            spec=FOLDER,
+            flow=self.app.flow.name,
+            branch=branch(run_id),
+            base=self.app.workspace.head(),
+            started_at=self.clock.now(),
+        )
+        await self.app.ledger.add_run(run, (await self.app.queue.opened()).dispatch)
+        await self.segments.advance(run_id)
+        return run_id
+
+    async def gate(self) -> GateKey:
+        """A new run's first gate."""
+        return GateKey(await self.start(), "specify", 1)
+
+    @asynccontextmanager
+    async def browser(self, name: str = "") -> AsyncIterator["Browser"]:
+        """Somebody's browser, signed in where a name is given."""
+        transport = httpx.ASGITransport(app=self.web)
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
+            browser = Browser(client=client)
+            if name:
+                answer = await browser.sign_in(name)
+                assert answer.status_code == 303, answer.text
+            yield browser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Browser:
+    """Fills in what a page shows, as a person would."""
+
+    client: httpx.AsyncClient
+
+    async def sign_in(self, name: str, passphrase: str = "", **more: str) -> httpx.Response:
+        fields = {"name": name, "passphrase": passphrase or PASSPHRASES.get(name, ""), **more}
+        return await self.client.post("/sign-in", data=fields)
+
+    async def form(self, page: str) -> dict[str, Any]:
+        """The hidden fields of a page's forms that are not empty."""
+        return hidden_fields((await self.client.get(page)).text)
+
+    async def decide(self, gate: GateKey, kind: str, **more: Any) -> httpx.Response:
+        fields = await self.form(f"/gates/{gate}")
+        return await self.client.post(f"/gates/{gate}/decide", data={**fields, "decision": kind, **more})
+
+    async def takes_back(self, gate: GateKey, **more: Any) -> httpx.Response:
+        token = (await self.form("/delegations"))["form_token"]
+        return await self.client.post(f"/gates/{gate}/revoke", data={"form_token": token, **more})
+
+    async def delegates(self, to: str, **more: Any) -> httpx.Response:
+        token = (await self.form("/delegations"))["form_token"]
+        return await self.client.post("/delegations", data={"form_token": token, "to": to, **more})
+
+
+def hidden_fields(page: str) -> dict[str, Any]:
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
+    return {name: unescape(value) for name, value in found}
+
+
+@asynccontextmanager
+async def web_server(
+    folder: Path,
+    script: Script | None = None,
+    *,
+    managers: Sequence[str] = ("ada",),
+    files: Mapping[str, str] | None = None,
+    slack: AsyncSlackClient | None = None,
+    members: Mapping[str, str] | None = None,
+    **gate: Any,
+) -> AsyncIterator[WebServer]:
+    """The office of ada, who is the repository's manager; eve has an account there and may not decide.
+
+    Args:
+        folder: for the repository and the keys.
+        script: what the team does.
+        managers: who is one.
+        files: what the repository has besides, by path.
+        slack: where clicks come from.
+        members: by manager, who they are in Slack.
+        gate: what the first gate asks besides what it always does.
+    """
+    clock, script = FixedClock(NOW), script or Script()
+    accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
+    keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
+    sample_repository(
+        folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers)
+    )
+    for path, text in (files or {}).items():
+        (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "target" / path).write_text(text)
+    if members:
+        in_slack(folder / "target", members)
+    if gate:
+        flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
+        flow["phases"][0]["gate"] |= gate
+        (folder / "target" / "graphs").mkdir()
+        (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
+        accounts = Accounts(app.database, clock, QUICK)
+        for name, secret in accounts_of.items():
+            await accounts.add(name, secret, (folder / f"{name}.key").read_bytes(), keys[name].public)
+        parts = parts_of(app, loopback(PORT), accounts, slack)
+        yield WebServer(
+            app=app,
+            parts=parts,
+            web=build(parts),
+            segments=await stack.enter_async_context(_engine(app, script)),
+            script=script,
+            clock=clock,
+            keys=keys,
+        )
+
+
+def in_slack(target: Path, members: Mapping[str, str]) -> None:
+    """Writes down who the managers are in Slack; an empty id takes the line away."""
+    path = target / "phasegate.toml"
+    document = tomlkit.parse(path.read_text())
+    for row in document["managers"]:
+        row.pop("slack", None)
+        if members.get(row["name"]):
+            row["slack"] = members[row["name"]]
+    path.write_text(tomlkit.dumps(document))
+
+
+@asynccontextmanager
+async def _engine(app: App, script: Script) -> AsyncIterator[Segments]:
+    writer = ScriptedAuthor(partial(_write, app, script))
+    names = {name for phase in app.flow.phases for name in phase.all_checks}
+    nodes = TeamNodes(
+        flow=app.flow,
+        ledger=app.ledger,
+        workspace=app.workspace,
+        authors={name: writer for name in app.team.cards},
+        checks={name: partial(_judge, script, name) for name in names},
+        effect_bodies={name: _do for phase in app.flow.phases for name in phase.effects},
+        gatekeeper=app.keeper,
+        facing=app.folder,
+        clock=app.clock,
+    )
+    async with segments(app.database, partial(build_graph, app.flow, nodes), app.flow.shape, app.ledger) as parts:
+        yield parts
+
+
+async def _write(app: App, script: Script, brief: Brief) -> Draft:
+    files = dict(brief.handed_in)
+    if brief.item != "spec":
+        row = next(a for a in app.flow.phase(brief.phase).authors if a.item == brief.item)
+        place = row.artifacts[0].format(**_HERE).replace("*", "001")
+        files[place] = f"{brief.phase} {brief.item}, round {brief.round}\n".encode()
+    else:
+        files |= script.files
+    answers = tuple(f"done: {comment}" for comment in brief.comments)
+    if brief.comments and brief.item == "spec":
+        files[f"{FOLDER}/spec.md"] = brief.files[f"{FOLDER}/spec.md"] + b"\nMended.\n"
+    return Draft(files=files, message=brief.item, answers=answers)
+
+
+async def _judge(script: Script, name: str, subject: Subject) -> Report:
+    return script.reports.get(name, Report(evidence=f"{len(subject.files)} files"))
+
+
+async def _do(outcome: Outcome) -> dict[str, Any]:
+    return {"files": len(outcome.files)}
