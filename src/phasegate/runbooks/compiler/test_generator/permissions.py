@@ -10,9 +10,9 @@ from typing import Any
 from moto.backends import list_of_moto_modules
 
 from phasegate.runbooks.compiler import iam_policy
-from phasegate.runbooks.compiler.test_generator.detection import Test
 from phasegate.runbooks.compiler.test_generator.mock_answers import Table, tables
 from phasegate.runbooks.compiler.test_generator.plan import Plan
+from phasegate.runbooks.compiler.test_generator.template import Test, write_test
 from phasegate.runbooks.compiler.test_generator.values import Ago
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import actions
@@ -31,17 +31,8 @@ _JUDGED_S3 = {
 def permissions(plan: Plan) -> Iterator[Test]:
     """Write the test of the policy's actions, in which resources and conditions are not judged."""
     rows = "".join(f"\n    ({action!r}, {call!r})," for action, call, _ in proofs(plan))
-    if not rows:
-        return
-    yield (
-        "test_permission_is_enough_and_needed",
-        "Each call is allowed by the policy, and refused once its action is taken away.",
-        f'@pytest.mark.parametrize(("action", "call"), [{rows}\n])\n'
-        "def test_permission_is_enough_and_needed(allowed: Any, action: str, call: str) -> None:\n"
-        '{doc}    others = [{**s, "Action": [a for a in s["Action"] if a != action]} for s in POLICY["Statement"]]\n'
-        "    assert allowed(POLICY, action), call\n"
-        '    assert not allowed({"Statement": others}, action), call\n',
-    )
+    if rows:
+        yield write_test("test_permission_is_enough_and_needed", actions=rows)
 
 
 def prepared(plan: Plan) -> Iterator[str]:

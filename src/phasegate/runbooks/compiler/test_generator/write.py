@@ -10,35 +10,12 @@ from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.compiler.codegen.formatting import formatted
 from phasegate.runbooks.compiler.test_generator import changes, detection, permissions
 from phasegate.runbooks.compiler.test_generator.criteria_shown import shown
-from phasegate.runbooks.compiler.test_generator.detection import Test
 from phasegate.runbooks.compiler.test_generator.plan import Plan
+from phasegate.runbooks.compiler.test_generator.template import Test, section
 from phasegate.runbooks.language.model import Runbook
 
 _RUNTIME = ("Order", "Refused", "run")
-_HELPERS = {
-    "ago": (
-        "def ago(days: int = 0, hours: int = 0) -> datetime:\n"
-        '    """So long before NOW."""\n    return NOW - timedelta(days=days, hours=hours)\n'
-    ),
-    "milliseconds": (
-        'def milliseconds(at: datetime) -> int:\n    """Since 1970."""\n    return int(at.timestamp() * 1000)\n'
-    ),
-    "seconds": 'def seconds(at: datetime) -> int:\n    """Since 1970."""\n    return int(at.timestamp())\n',
-    "text": (
-        "def text(at: datetime) -> str:\n"
-        '    """As services write it that carry times in texts."""\n    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")\n'
-    ),
-}
-_ALWAYS = '''
-def order(**more: Any) -> Order:
-    """A scan of one region at NOW."""
-    return Order(now=NOW, regions=[REGION], **more)
-
-
-def verdict_of(report: Any, item: str) -> str:
-    """What the report says of an item; `none` where it says nothing."""
-    return next((str(finding.verdict) for finding in report.findings if finding.id == item), "none")
-'''
+_HELPERS = ("ago", "milliseconds", "seconds", "text")
 
 
 def compile_tests(
@@ -72,7 +49,7 @@ def support_files(package: str) -> dict[str, bytes]:
 def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[str, list[str]]]:
     """The tests that `compile_tests` will write, each with the ids of the criteria that it shows."""
     plan = Plan(runbook=runbook, package="package", module="module", criteria=criteria)
-    tests = [name for name, _, _ in _tests(plan)]
+    tests = [test.name for test in _tests(plan)]
     return list(shown(plan, tests).items())
 
 
@@ -120,12 +97,12 @@ def _module(plan: Plan) -> str:
         return formatted(
             f'"""No example was found that {plan.module} matches; its tests are to be written by hand."""\n'
         )
-    claimed = shown(plan, [name for name, _, _ in tests])
+    claimed = shown(plan, [test.name for test in tests])
     prepared = chain(detection.prepared(plan), changes.prepared(plan), permissions.prepared(plan))
-    body = "\n\n".join(chain(prepared, (_test(claimed[test[0]], test) for test in tests)))
-    helpers = "\n\n".join(text for name, text in _HELPERS.items() if re.search(rf"\b{name}\(", body))
+    body = "\n\n".join(chain(prepared, (_claiming(claimed[test.name], test) for test in tests)))
+    helpers = "\n\n".join(section(name) for name in _HELPERS if re.search(rf"\b{name}\(", body))
     clock = 'NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)\nREGION = "us-east-1"\n'
-    return formatted(f"{_head(plan, body + helpers)}\n{clock}\n\n{helpers}\n{_ALWAYS}\n\n{body}")
+    return formatted(f"{_head(plan, body + helpers)}\n{clock}\n\n{helpers}\n{section('always')}\n\n{body}")
 
 
 def _head(plan: Plan, body: str) -> str:
@@ -149,10 +126,10 @@ def _head(plan: Plan, body: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _test(claimed: Sequence[str], test: Test) -> str:
-    _, told, source = test
-    quoted = f"{', '.join(claimed)}: " if claimed else ""
-    return source.replace("{doc}", f'    """{_plain(quoted + told)}"""\n', 1)
+def _claiming(ids: Sequence[str], test: Test) -> str:
+    """Return the test with the ids of the criteria that it shows in its docstring."""
+    quoted = f"{_plain(', '.join(ids))}: " if ids else ""
+    return test.source.replace('    """', f'    """{quoted}', 1)
 
 
 def _plain(text: str) -> str:
