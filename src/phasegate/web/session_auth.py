@@ -97,8 +97,10 @@ def address_of(request: Request) -> str:
 def safe_redirect(target: str) -> str:
     """A path on this server to go on to; anything else is the inbox.
 
-    >>> safe_redirect("/runs/abc"), safe_redirect("//evil.example"), safe_redirect("https://evil.example"), safe_redirect("/\\\\evil.example")
-    ('/runs/abc', '/', '/', '/')
+    >>> safe_redirect("/runs/abc"), safe_redirect("//evil.example"), safe_redirect("https://evil.example")
+    ('/runs/abc', '/', '/')
+    >>> safe_redirect("/\\\\evil.example")
+    '/'
     """
     local = target.startswith("/") and target[1:2] not in ("/", "\\") and target.isprintable() and "\\" not in target
     return target if local else "/"
