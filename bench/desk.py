@@ -13,7 +13,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from bench.empty import EmptyNodes
 from bench.latency import Latency
-from phasegate.authors import Brief, Draft, Facts, Report, ScriptedAuthor, Subject
+from phasegate.authors import Brief, CheckReviewer, Deliverable, Draft, Facts, FunctionAuthor, Report, Subject
+from phasegate.authors.kinds import RUNBOOK
 from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, RunStatus, Statement
 from phasegate.store.sqlite import SqliteStore
@@ -42,6 +43,9 @@ class QuietEngine:
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         return {f"{SPEC}/spec.md": b"# A spec\n"}
+
+    async def kind(self, run_id: str) -> Deliverable:
+        return RUNBOOK
 
     async def versions(self) -> frozenset[str]:
         return frozenset()
@@ -155,17 +159,18 @@ def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper,
     async def effect(outcome: Outcome) -> dict[str, Any]:
         return {"commit": outcome.commit}
 
-    author = ScriptedAuthor(draft)
+    author = FunctionAuthor(draft)
+    judge = CheckReviewer({name: check for phase in flow.phases for name in phase.all_checks})
     return TeamNodes(
         flow=flow,
         ledger=ledger,
         workspace=workspace,
         authors={row.role: author for phase in flow.phases for row in phase.authors},
-        checks={name: check for phase in flow.phases for name in phase.all_checks},
+        reviewers=dict.fromkeys(flow.roles, judge),
+        checks=judge,
         effect_bodies={name: effect for phase in flow.phases for name in phase.effects},
         gatekeeper=keeper,
-        facing=QuietEngine(),
-        clock=keeper.clock,
+        run_files=QuietEngine(),
     )
 
 

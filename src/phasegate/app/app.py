@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from phasegate.app.config import COMPILER, NAME, Config, read_config
 from phasegate.app.opening import has_runs, prepare, system_key
-from phasegate.app.working_copy import RUNBOOK, PolicyFacts, WorkingCopy
+from phasegate.app.roles import CompilerRoles, Roles, require_authors
+from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
+from phasegate.authors.kinds import kind_of
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
 from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
@@ -113,6 +115,7 @@ class App:
     database: Database
     queue: LazyQueue
     keeper: Gatekeeper
+    roles: Roles
     judged: dict[bytes, Any] = field(default_factory=dict)
     """What the backlog knows of specs, by a digest of their content."""
 
@@ -164,18 +167,15 @@ class App:
         return run
 
     def lint(self, place: str) -> list[Finding]:
-        """What is wrong with a spec's folder.
+        """Return the findings in a spec's folder.
 
         Raises:
-            InvalidInput: it has no runbook.yaml, and no model is set that could write one.
+            InvalidInput: no author of a role can write a deliverable of its kind.
         """
         files = self.folder.read(place)
-        if f"{place}/{RUNBOOK}" not in files:
-            raise InvalidInput(
-                f"'{place}' has no {RUNBOOK}, and the compiler builds from nothing else",
-                fix=f"add {place}/{RUNBOOK} (docs/runbook-language.md)",
-            )
-        return lint_files(files, place)
+        kind = kind_of(files, place)
+        require_authors(self.roles, self.team.cards, self.flow, kind, place)
+        return kind.lint(files, place)
 
     async def resume(self, run_id: str) -> Run:
         """Sends a run on that stands; one that works or waits goes on by itself.
@@ -312,7 +312,12 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    path: Path, *, clock: Clock | None = None, guard: Guard = lambda _: None, parse_prompts: bool = True
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    guard: Guard = lambda _: None,
+    parse_prompts: bool = True,
+    roles: Roles | None = None,
 ) -> AsyncIterator[App]:
     """Opens the target repository that the path is in.
 
@@ -321,6 +326,7 @@ async def open_app(
         clock: tells the time.
         guard: checks at the start of each transaction that writes whether it may.
         parse_prompts: whether the team's templates are parsed; a list of runs or gates needs none.
+        roles: makes authors and reviewers; None: the compiler and the checks.
 
     Raises:
         InvalidInput: it is none, or its configuration, cards or workflow do not hold.
@@ -373,25 +379,11 @@ async def open_app(
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
+            roles=roles or CompilerRoles(),
         )
     finally:
         queue.close()
         await database.close()
-
-
-def lint_files(files: Mapping[str, bytes], place: str) -> list[Finding]:
-    """What is wrong with a spec's files, wherever they lie; a runbook must be among them."""
-    from phasegate.runbooks import load  # these load the compiler, which deciding needs none of
-    from phasegate.runbooks.compiler.agreement import agreement
-    from phasegate.runbooks.language.lint import lint
-    from phasegate.spec import lint_spec, read_spec
-
-    path = f"{place}/{RUNBOOK}"
-    runbook = files[path].decode("utf-8", "replace")
-    found = [*lint_spec(files, place), *lint(runbook, path)]
-    if any(finding.blocking for finding in found):
-        return found
-    return [*found, *agreement(read_spec(files, place), load(runbook, path))]
 
 
 def _pointed(team: Team, config: Config, folder: Path) -> Team:

@@ -1,23 +1,23 @@
-"""What the workflow asks of the user's folder, and of the world around it."""
+"""User's folder and configuration, as the workflow reads them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phasegate.app.config import Config
-from phasegate.authors import Facts
+from phasegate.authors import Deliverable, Facts
+from phasegate.authors.kinds import SPEC_FILE, kind_of
 from phasegate.core import InvalidInput, Severity
 from phasegate.core.secret_kinds import is_secret_file
 from phasegate.ledger import Ledger
 from phasegate.workspace import LINK, Workspace
 
-SPEC, RUNBOOK = "spec.md", "runbook.yaml"
 MAX_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkingCopy:
-    """The user's working directory, and the runs that began in it."""
+    """User's working directory, and the runs that began in it."""
 
     path: Path
     config: Config
@@ -29,24 +29,24 @@ class WorkingCopy:
 
     @property
     def index(self) -> Path:
-        """The folder that packages are published to."""
+        """Folder that packages are published to."""
         given = self.config.index.path
         return self.file(given) if given else self.workspace.state / "index"
 
     def name(self, file: Path) -> str:
-        """What a receipt calls a file: the same in every work tree, and after the repository moved."""
+        """Return a file's name for receipts: the same in every work tree, and after the repository moved."""
         for top, name in ((self.workspace.state, LINK), (self.path, "")):
             if file.is_relative_to(top):
                 return (Path(name) / file.relative_to(top)).as_posix()
         return str(file)
 
     def file(self, name: str) -> Path:
-        """The file that a receipt calls by that name."""
+        """Return the file that a receipt calls by that name."""
         path = Path(name)
         return self.workspace.state.joinpath(*path.parts[1:]) if path.parts[:1] == (LINK,) else self.path / path
 
     async def facts(self, run_id: str) -> Facts:
-        """What every role knows of that run."""
+        """Return the facts of a run."""
         if run_id not in self.known:
             run = await self.ledger.run(run_id)
             self.known[run_id] = Facts(
@@ -59,21 +59,29 @@ class WorkingCopy:
             )
         return self.known[run_id]
 
+    async def kind(self, run_id: str) -> Deliverable:
+        """Return the kind of deliverable that was handed in when the run began.
+
+        A draft that leaves its runbook out cannot make the run another kind, which fewer checks judge.
+        """
+        facts = await self.facts(run_id)
+        return kind_of(self.workspace.tree(self.intake(facts, 1)), facts.spec)
+
     async def versions(self) -> frozenset[str]:
-        """The versions that the package index holds files of."""
+        """Return the versions that the package index holds files of."""
         from phasegate.release import FolderIndex  # what builds and signs is needed by none that only reads
 
         return await FolderIndex(self.index).versions(self.config.project.name)
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
-        """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""
+        """Return files of the spec's folder that the user wrote since the attempt before; the same at each call."""
         facts = await self.facts(run_id)
         before, now = self.intake(facts, attempt - 1), self.intake(facts, attempt)
         old, new = self.workspace.tree(before), self.workspace.tree(now)
         return {path: new[path] for path in new if path.startswith(f"{facts.spec}/") and old.get(path) != new[path]}
 
     def intake(self, facts: Facts, attempt: int) -> str:
-        """The commit that holds the spec's folder as the user had it when an attempt began; 0 is before the run.
+        """Return the commit with the spec's folder as the user had it when an attempt began; 0 is before the run.
 
         Taken once: a draft that runs again after a crash reads what it read before.
         """
@@ -96,12 +104,12 @@ class WorkingCopy:
         return commit
 
     def _of(self, run: str) -> "WorkingCopy":
-        """The work tree that a run was begun in: a worker in another one of the repository may take it up."""
+        """Return the work tree that a run was begun in: a worker in another one of the repository may take it up."""
         top = self.workspace.work_tree(self.workspace.aimed(f"target/{run}"))
         return self if top in (None, self.path) else replace(self, path=top, workspace=Workspace.open(top))
 
     def read(self, spec: str) -> dict[str, bytes]:
-        """Return the spec's folder as it lies in the working directory, by path from the top of the repository.
+        """Return the files of the spec's folder in the working directory, by path from the top of the repository.
 
         What Git ignores there, and files that hold secrets by their name, are left out: see `left_out`.
 
@@ -126,29 +134,29 @@ class WorkingCopy:
         return "Git ignores it" if self.workspace.is_ignored(path) else ""
 
     def locate(self, spec: Path) -> str:
-        """The spec's folder from the top of the repository, for a path to it or to its spec.md.
+        """Return the spec's folder from the top of the repository, for a path to it or to its spec.md.
 
         Raises:
             InvalidInput: there is no spec, or it lies outside the repository.
         """
         given = spec if spec.is_absolute() else Path.cwd() / spec
-        folder = (given.parent if given.name == SPEC else given).resolve()
+        folder = (given.parent if given.name == SPEC_FILE else given).resolve()
         if not folder.is_relative_to(self.path.resolve()):
             raise InvalidInput(f"'{spec}' lies outside '{self.path}'", fix="keep specs in specs/NNN-name/ of it")
-        if not (folder / SPEC).is_file():
+        if not (folder / SPEC_FILE).is_file():
             place = folder.relative_to(self.path.resolve()).as_posix()
             raise InvalidInput(
-                f"'{place}' has no {SPEC}", fix="add one: 'phasegate spec new NAME', or name another spec"
+                f"'{place}' has no {SPEC_FILE}", fix="add one: 'phasegate spec new NAME', or name another spec"
             )
         place = folder.relative_to(self.path.resolve()).as_posix()
-        if why := self._why_left_out(f"{place}/{SPEC}"):
-            raise InvalidInput(f"'{place}/{SPEC}' is left out: {why}", fix="take it out of .gitignore")
+        if why := self._why_left_out(f"{place}/{SPEC_FILE}"):
+            raise InvalidInput(f"'{place}/{SPEC_FILE}' is left out: {why}", fix="take it out of .gitignore")
         return place
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyFacts:
-    """What a gate policy's conditions are held against."""
+    """Configuration that a gate policy's conditions are held against."""
 
     config: Config
 
@@ -168,13 +176,8 @@ class PolicyFacts:
         return True
 
     def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
-        """The runbook's severity, and whether it has a destructive action."""
-        path = f"{spec}/{RUNBOOK}"
-        from phasegate.runbooks import load  # these load AWS's service models, which only this needs
-        from phasegate.runbooks.language.iam_actions import is_destructive
-
-        runbook = load(files[path].decode(), path)
-        return Severity(runbook.severity), any(is_destructive(action.op) for action in runbook.action)
+        """Return the severity that the spec's files declare, and whether its runbook has a destructive action."""
+        return kind_of(files, spec).risk(files, spec)
 
 
 def _hold_no_secret(files: Mapping[str, bytes], spec: str, before: Mapping[str, bytes]) -> None:

@@ -1,17 +1,47 @@
-"""How a role produces an artifact, and how a reviewer judges one."""
+"""Seams of a run: who writes artifacts, who judges them, and what kind of deliverable they make."""
 
-from phasegate.authors.author import Author, Brief, Draft, Facts, ScriptedAuthor, digests_path
-from phasegate.authors.check import CHECKS, Check, Report, Subject
+from phasegate.authors.author import (
+    Author,
+    Brief,
+    Draft,
+    Facts,
+    FunctionAuthor,
+    Observations,
+    ScriptedAuthor,
+    digests_path,
+    matches,
+    stray_paths,
+)
+from phasegate.authors.deliverable import Deliverable
+from phasegate.authors.review import (
+    CHECKS,
+    Check,
+    CheckReviewer,
+    FunctionReviewer,
+    Report,
+    Reviewer,
+    ScriptedReviewer,
+    Subject,
+)
 
 __all__ = [
     "CHECKS",
     "Author",
     "Brief",
     "Check",
+    "CheckReviewer",
+    "Deliverable",
     "Draft",
     "Facts",
+    "FunctionAuthor",
+    "FunctionReviewer",
+    "Observations",
     "Report",
+    "Reviewer",
     "ScriptedAuthor",
+    "ScriptedReviewer",
     "Subject",
     "digests_path",
+    "matches",
+    "stray_paths",
 ]

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from phasegate.app.app import App, lint_files
-from phasegate.app.working_copy import RUNBOOK, SPEC
+from phasegate.app.app import App
+from phasegate.app.roles import unwritten
+from phasegate.authors.kinds import RUNBOOK_FILE, SPEC_FILE, kind_of, runbook_path
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
 from phasegate.scaffold import next_folder
 from phasegate.store import locked
@@ -73,15 +74,32 @@ class Proposals:
 
     def _judged(self, name: str, spec: str, runbook: str) -> Proposal:
         place, _ = self._place(name, _texts(spec, runbook))
-        return _proposal(place, _texts(spec, runbook))
+        return self._proposal(place, _texts(spec, runbook))
 
     def _handed_in(self, name: str, spec: str, runbook: str) -> Proposal:
         texts = _texts(spec, runbook)
         place, there = self._place(name, texts)
-        proposal = _proposal(place, texts)
+        proposal = self._proposal(place, texts)
         if not there:
             self._write(place, texts)
         return proposal
+
+    def _proposal(self, place: str, texts: Mapping[str, bytes]) -> Proposal:
+        from phasegate.runbooks.language.lint import readable  # these load the compiler, which only this needs
+        from phasegate.spec import read_spec
+
+        files = {f"{place}/{file}": content for file, content in texts.items()}
+        read_spec(files, place)
+        if RUNBOOK_FILE in texts:
+            readable(texts[RUNBOOK_FILE].decode(), runbook_path(place))
+        return Proposal(spec=place, findings=tuple(worst_first(self._findings(files, place))))
+
+    def _findings(self, files: Mapping[str, bytes], place: str) -> Sequence[Finding]:
+        kind, app = kind_of(files, place), self.app
+        found = kind.lint(files, place)
+        if kind.source or not unwritten(app.roles, app.team.cards, app.flow, kind):
+            return found
+        return [_missing_runbook(place), *found]
 
     def _place(self, name: str, texts: Mapping[str, bytes]) -> tuple[str, bool]:
         """Where the spec belongs, and whether it is there already."""
@@ -130,35 +148,19 @@ def _checked(name: str) -> str:
 
 
 def _texts(spec: str, runbook: str) -> dict[str, bytes]:
-    given = {SPEC: spec, **({RUNBOOK: runbook} if runbook else {})}
+    given = {SPEC_FILE: spec, **({RUNBOOK_FILE: runbook} if runbook else {})}
     try:
         return {file: text.encode() for file, text in given.items()}
     except UnicodeEncodeError as error:
         raise InvalidInput(f"the text is not Unicode at character {error.start}", fix="send it as UTF-8") from error
 
 
-def _proposal(place: str, texts: Mapping[str, bytes]) -> Proposal:
-    from phasegate.runbooks.language.lint import readable  # these load the compiler, which only this needs
-    from phasegate.spec import read_spec
-
-    files = {f"{place}/{file}": content for file, content in texts.items()}
-    read_spec(files, place)
-    if RUNBOOK in texts:
-        readable(texts[RUNBOOK].decode(), f"{place}/{RUNBOOK}")
-    return Proposal(spec=place, findings=tuple(worst_first(_findings(files, place))))
-
-
-def _findings(files: Mapping[str, bytes], place: str) -> Sequence[Finding]:
-    if f"{place}/{RUNBOOK}" in files:
-        return lint_files(files, place)
-    from phasegate.spec import lint_spec
-
-    missing = Finding(
+def _missing_runbook(place: str) -> Finding:
+    return Finding(
         check="spec-lint",
         rule="missing-runbook",
         severity=Severity.high,
-        path=f"{place}/{RUNBOOK}",
-        message=f"there is no {RUNBOOK}, and the compiler builds from nothing else",
+        path=runbook_path(place),
+        message=f"there is no {RUNBOOK_FILE}, and the compiler builds from nothing else",
         fix="have a person add it (docs/runbook-language.md), or hand the spec in with it under another name",
     )
-    return [missing, *lint_spec(files, place)]

@@ -1,4 +1,4 @@
-"""Puts the engine together: the team's nodes with their authors, checks and effects.
+"""Wiring of the engine: the team's nodes with their authors, reviewers, checks and effects.
 
 Only what advances runs imports this: it loads LangGraph and the compiler, which takes seconds.
 """
@@ -8,21 +8,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from phasegate.app.app import App
+from phasegate.authors import CheckReviewer
 from phasegate.authors.checks import checks
-from phasegate.authors.compiler import Compiler
 from phasegate.hosting.release_effects import effects
 from phasegate.ledger import Grants
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
 from phasegate.workflow.engine.graph import build_graph
-from phasegate.workflow.engine.nodes import CountInventory, TeamNodes
+from phasegate.workflow.engine.nodes import TeamNodes
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workflow.engine.segment import Segments, segments
+from phasegate.workflow.inputs import Observer
 
 
 @asynccontextmanager
 async def engine(app: App) -> AsyncIterator[Segments]:
-    """What a worker needs to advance runs.
+    """Open what a worker needs to advance runs.
 
     Raises:
         Missing: there is no sandbox.
@@ -31,30 +32,30 @@ async def engine(app: App) -> AsyncIterator[Segments]:
     await app.queue.opened()  # the ledger dispatches whoever is next to release
     await Line(workspace=app.workspace, ledger=app.ledger).remember()
     builder = Builder(sandbox)
-    compiler = Compiler(builder)
+    cards, judge = app.team.cards, CheckReviewer(checks(sandbox, builder))
     async with AsyncExitStack() as stack:
         nodes = TeamNodes(
             flow=app.flow,
             ledger=app.ledger,
             workspace=app.workspace,
-            authors={name: compiler for name in app.team.cards},
-            checks=checks(sandbox, builder),
+            authors={role: app.roles.author(cards[role], builder) for role in app.flow.roles},
+            reviewers={role: app.roles.reviewer(cards[role], judge) for role in app.flow.roles},
+            checks=judge,
             effect_bodies=effects(app.folder, builder),
             gatekeeper=app.keeper,
-            facing=app.folder,
-            clock=app.clock,
-            look=_look(app, stack),
+            run_files=app.folder,
+            observers=_observers(app, stack),
         )
         graph = partial(build_graph, app.flow, nodes)
         yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger))
 
 
-def _look(app: App, stack: AsyncExitStack) -> CountInventory | None:
+def _observers(app: App, stack: AsyncExitStack) -> dict[str, Observer]:
     if not app.config.aws.inventory:
-        return None
+        return {}
     from phasegate.hosting.inventory_count import InventoryCounter  # the protocol's library takes a second to load
     from phasegate.tool_access.servers import sessions_of
 
     sessions = sessions_of(app)
     stack.push_async_callback(sessions.close)
-    return InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+    return {"inventory": InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))}

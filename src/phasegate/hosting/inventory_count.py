@@ -1,4 +1,4 @@
-"""What a role looks at before it plans or judges a plan: how much there is of what the runbook will list."""
+"""Inventory counts that a role takes before it plans or judges a plan, of what the runbook will list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from mcp.types import Tool
 
 from phasegate.app.app import App
 from phasegate.authors import Facts
-from phasegate.authors.compiler.sources import sources
+from phasegate.authors.kinds import RUNBOOK_FILE, runbook_path
+from phasegate.authors.sources import sources
 from phasegate.core import PhasegateError
 from phasegate.ledger import Descriptions, Grants
 from phasegate.runbooks.language.inventory import Counted, Inventory
@@ -34,8 +35,12 @@ class InventoryCounter:
     def _policy(self) -> Policy:
         return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope_of(self.app))
 
+    async def observe(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:
+        """Return the counts as JSON; see `count`."""
+        return (await self.count(facts, role, place, files)).as_json()
+
     async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
-        """Counts in every account and region that is configured; what cannot be counted says why.
+        """Count in every account and region that is configured; what cannot be counted says why.
 
         Args:
             facts: of the run.
@@ -43,6 +48,8 @@ class InventoryCounter:
             place: phase, attempt and round, for the events of the calls.
             files: the artifacts so far.
         """
+        if runbook_path(facts.spec) not in files:
+            return Inventory(operation="", trouble=f"'{facts.spec}' has no {RUNBOOK_FILE}, so nothing is listed")
         step, aws = sources(files, facts).runbook.list_[0], self.app.config.aws
         hands = ToolClient(
             role=role,

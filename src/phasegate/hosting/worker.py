@@ -32,7 +32,10 @@ def worker_of(app: App, executor: str = "") -> Worker:
     async def parts(fence: Fence) -> "AsyncIterator[Segments]":
         from phasegate.hosting.engine import engine
 
-        async with open_app(app.folder.path, clock=app.clock, guard=fence) as own, engine(own) as built:
+        async with (
+            open_app(app.folder.path, clock=app.clock, guard=fence, roles=app.roles) as own,
+            engine(own) as built,
+        ):
             yield built
 
     return Worker(

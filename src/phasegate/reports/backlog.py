@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from phasegate.app.app import App
-from phasegate.app.working_copy import SPEC
+from phasegate.authors.kinds import SPEC_FILE
 from phasegate.core import PhasegateError, UsageError
 from phasegate.ledger import Run
 from phasegate.reports.report import Report
@@ -107,7 +107,7 @@ class Backlog:
     def _there(self) -> set[str]:
         return {
             file.parent.relative_to(self.app.folder.path).as_posix()
-            for file in self.app.folder.path.glob(f"specs/*/{SPEC}")
+            for file in self.app.folder.path.glob(f"specs/*/{SPEC_FILE}")
         }
 
     def _look(self, spec: str) -> BacklogItem:

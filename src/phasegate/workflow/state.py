@@ -1,15 +1,15 @@
-"""What a run carries from node to node: ids and counters, some hundred bytes; artifacts live in Git."""
+"""State that a run carries from node to node: ids and counters, some hundred bytes; artifacts live in Git."""
 
 from typing import Annotated, TypedDict
 
 
 def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
-    """Puts together what nodes that ran side by side returned."""
+    """Join updates of nodes that ran side by side."""
     return {**old, **new}
 
 
 class RunState(TypedDict, total=False):
-    """The state of a run."""
+    """State of a run."""
 
     run: str
     flow: str
@@ -28,7 +28,7 @@ class RunState(TypedDict, total=False):
     drafts: Annotated[dict[str, str], merged]
     """Item to commit, of the round that is being drafted."""
     blocking: Annotated[dict[str, str], merged]
-    """Check or reviewer to how many findings of theirs block, as text; those without any are left out."""
+    """Check, reviewer or draft to how many findings of theirs block, as text; those without any are left out."""
     outcome: str
     """What the last gate or join came to."""
     turn: str
@@ -38,5 +38,10 @@ class RunState(TypedDict, total=False):
 
 
 def branch(run_id: str) -> str:
-    """The name of a run's branch."""
+    """Return the name of a run's branch."""
     return f"phasegate/{run_id}"
+
+
+def round_key(state: RunState) -> str:
+    """Return phase, attempt and round as events name them, such as `plan/1/2`."""
+    return f"{state['phase']}/{state['attempt']}/{state['round']}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phasegate.authors import Brief, Facts
 from phasegate.authors.compiler import Compiler
+from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.core import FixedClock
 from phasegate.release import Builder
 from phasegate.runbooks.compiler.codegen import runtime_files
@@ -106,6 +107,9 @@ async def compiled(given: Mapping[str, bytes], facts: Facts, builder: Builder, u
             first = phase.id == "specify"
             brief = Brief(
                 facts=facts,
+                key=f"{phase.id}/1/1/{row.item}",
+                kind=RUNBOOK_KIND,
+                outputs=facts.paths(row.artifacts),
                 phase=phase.id,
                 role=row.role,
                 item=row.item,

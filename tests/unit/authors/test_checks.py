@@ -10,6 +10,7 @@ import pytest
 
 from phasegate.authors import CHECKS, Facts, Report, Subject
 from phasegate.authors.checks import checks
+from phasegate.authors.kinds import RUNBOOK
 from phasegate.authors.record import HEADING, with_record
 from phasegate.core import digest
 from phasegate.release import Builder
@@ -55,7 +56,14 @@ async def judged(check: str, tree: Tree, facts: Facts = VOLUMES, phase: str = "b
     sandbox = await find_sandbox()
     since = scaffolded(facts)
     subject = Subject(
-        facts=facts, phase=phase, tree=digest({p: digest(c) for p, c in tree.items()}), files=tree, since=since
+        facts=facts,
+        key="build/1/1/check",
+        kind=RUNBOOK,
+        phase=phase,
+        checks=(check,),
+        tree=digest({p: digest(c) for p, c in tree.items()}),
+        files=tree,
+        since=since,
     )
     return await checks(sandbox, Builder(sandbox))[check](subject)
 

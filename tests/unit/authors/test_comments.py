@@ -1,20 +1,34 @@
 """What the compiler makes of a manager's comments."""
 
+from typing import Any
+
 import pytest
 
 from phasegate.authors import Brief
 from phasegate.authors.compiler.comments import follow
 from phasegate.authors.compiler.plan import plan
 from phasegate.authors.compiler.specify import specify
+from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.authors.record import HEADING, with_record
 from unit.authors.sample_spec import FACTS, FOLDER, RUNBOOK, SPEC, files
 
 PATH = f"{FOLDER}/runbook.yaml"
 
 
-def brief(*comments: str, phase: str = "specify", **more: object) -> Brief:
+def brief(*comments: str, phase: str = "specify", **more: Any) -> Brief:
     given = {"files": files(), **more}
-    return Brief(facts=FACTS, phase=phase, role="author", item="item", round=1, comments=comments, **given)  # type: ignore[arg-type]
+    return Brief(
+        facts=FACTS,
+        key=f"{phase}/1/1/item",
+        kind=RUNBOOK_KIND,
+        outputs=("*",),
+        phase=phase,
+        role="author",
+        item="item",
+        round=1,
+        comments=comments,
+        **given,
+    )
 
 
 @pytest.mark.parametrize(

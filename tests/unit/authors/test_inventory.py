@@ -7,6 +7,7 @@ import pytest
 
 from phasegate.authors import Subject
 from phasegate.authors.checks.inventory import inventory
+from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.core import Severity
 from phasegate.runbooks.compiler.documents import planned
 from phasegate.runbooks.compiler.documents.inventory_table import HEADING, there
@@ -29,7 +30,17 @@ def counted(*rows: Counted, trouble: str = "") -> Inventory:
 def subject(plan: Inventory | str | None, seen: Inventory | None, runbook: str = RUNBOOK) -> Subject:
     text = plan if isinstance(plan, str) else f"# Plan\n\n{HEADING}\n\n{there(plan)}\n## Risks\n\n| own | x | 3 |\n"
     tree = {**files(runbook=runbook), f"{FOLDER}/plan.md": text.encode()}
-    return Subject(facts=FACTS, phase="plan", tree="t", files=tree, since={}, inventory=seen)
+    return Subject(
+        facts=FACTS,
+        key="plan/1/1/inventory",
+        kind=RUNBOOK_KIND,
+        phase="plan",
+        checks=("inventory",),
+        tree="t",
+        files=tree,
+        since={},
+        observations={"inventory": seen.as_json()} if seen else {},
+    )
 
 
 async def found(plan: Inventory | str | None, seen: Inventory | None, runbook: str = RUNBOOK) -> dict[str, Severity]:

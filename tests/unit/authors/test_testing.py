@@ -8,6 +8,7 @@ import pytest
 
 from phasegate.authors import Facts, Subject
 from phasegate.authors.checks.testing import TestRuns
+from phasegate.authors.kinds import RUNBOOK
 from phasegate.sandbox import Outcome, ScriptedSandbox
 
 NOW = datetime(2026, 11, 18, tzinfo=UTC)
@@ -21,7 +22,17 @@ TREE = {
 
 def subject(changed: Mapping[str, bytes], passed: Mapping[str, str]) -> Subject:
     files = {**TREE, **changed}
-    return Subject(facts=FACTS, phase="release", tree=str(sorted(files)), files=files, since={}, passed=passed)
+    return Subject(
+        facts=FACTS,
+        key="release/1/1/tests-pass",
+        kind=RUNBOOK,
+        phase="release",
+        checks=("tests-pass",),
+        tree=str(sorted(files)),
+        files=files,
+        since={},
+        passed=passed,
+    )
 
 
 def scripted() -> ScriptedSandbox:

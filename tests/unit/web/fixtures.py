@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from phasegate.app import App, open_app
-from phasegate.authors import Brief, Draft, Report, ScriptedAuthor, Subject
+from phasegate.authors import Brief, CheckReviewer, Draft, FunctionAuthor, Report, Subject
 from phasegate.core import FixedClock, new_id
 from phasegate.identity import Accounts
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key
@@ -201,18 +201,19 @@ def in_slack(target: Path, members: Mapping[str, str]) -> None:
 
 @asynccontextmanager
 async def _engine(app: App, script: Script) -> AsyncIterator[Segments]:
-    writer = ScriptedAuthor(partial(_write, app, script))
+    writer = FunctionAuthor(partial(_write, app, script))
     names = {name for phase in app.flow.phases for name in phase.all_checks}
+    judge = CheckReviewer({name: partial(_judge, script, name) for name in names})
     nodes = TeamNodes(
         flow=app.flow,
         ledger=app.ledger,
         workspace=app.workspace,
         authors={name: writer for name in app.team.cards},
-        checks={name: partial(_judge, script, name) for name in names},
+        reviewers=dict.fromkeys(app.flow.roles, judge),
+        checks=judge,
         effect_bodies={name: _do for phase in app.flow.phases for name in phase.effects},
         gatekeeper=app.keeper,
-        facing=app.folder,
-        clock=app.clock,
+        run_files=app.folder,
     )
     async with segments(app.database, partial(build_graph, app.flow, nodes), app.flow.shape, app.ledger) as parts:
         yield parts

@@ -12,7 +12,20 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, ScriptedAuthor, Subject
+from phasegate.authors import (
+    Author,
+    Brief,
+    Check,
+    CheckReviewer,
+    Deliverable,
+    Draft,
+    Facts,
+    FunctionAuthor,
+    Report,
+    Reviewer,
+    Subject,
+)
+from phasegate.authors.kinds import RUNBOOK
 from phasegate.core import Clock, FixedClock, Severity
 from phasegate.ledger import (
     Comment,
@@ -31,10 +44,11 @@ from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.engine.graph import Nodes, build_graph
-from phasegate.workflow.engine.nodes import CountInventory, RunFiles, TeamNodes
+from phasegate.workflow.engine.nodes import TeamNodes
 from phasegate.workflow.engine.queue import Queue
 from phasegate.workflow.engine.segment import Segments, segments
 from phasegate.workflow.gates.tokens import give_token
+from phasegate.workflow.inputs import Observer, RunFiles
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -79,6 +93,9 @@ class Plainly:
     async def versions(self) -> frozenset[str]:
         return frozenset()
 
+    async def kind(self, run_id: str) -> Deliverable:
+        return RUNBOOK
+
     async def facts(self, run_id: str) -> Facts:
         return Facts(run=run_id, spec="specs/001-thing", project="acme", package="acme", started_at=NOW)
 
@@ -114,8 +131,10 @@ class Team:
     author: Callable[[Brief], Awaitable[Draft]] = write_item
     checks: dict[str, Check] = field(default_factory=lambda: {"content": content})
     effects: dict[str, Effect] = field(default_factory=lambda: {"shake": shake_hands})
-    look: CountInventory | None = None
-    facing: RunFiles = field(default_factory=Plainly)
+    reviewer: Reviewer | None = None
+    """Reviews as every role; None: the checks do."""
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    run_files: RunFiles = field(default_factory=Plainly)
     files: Mapping[str, bytes] = field(default_factory=lambda: {"README.md": b"# Ours\n"})
     """Of the first commit."""
     here: ShippedFiles = field(default_factory=ShippedFiles)
@@ -224,18 +243,19 @@ async def _at_work(team: Team, workspace: Workspace, database: Database, queue: 
         clock=team.clock,
         agents=frozenset({"writer", "critic"}),
     )
-    writer: Author = ScriptedAuthor(lambda brief: team.author(brief))
+    writer: Author = FunctionAuthor(lambda brief: team.author(brief))
+    judge = CheckReviewer(team.checks)
     nodes = TeamNodes(
         flow=team.flow,
         ledger=ledger,
         workspace=workspace,
         authors={author.role: writer for row in team.flow.phases for author in row.authors},
-        checks=team.checks,
+        reviewers={row.role: team.reviewer or judge for each in team.flow.phases for row in each.reviews},
+        checks=judge,
         effect_bodies=team.effects,
         gatekeeper=keeper,
-        facing=team.facing,
-        clock=team.clock,
-        look=team.look,
+        run_files=team.run_files,
+        observers=team.observers,
     )
     async with segments(
         database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger

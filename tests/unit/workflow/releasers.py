@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from phasegate.authors import Brief, Draft, Facts
+from phasegate.authors import Brief, Deliverable, Draft, Facts
+from phasegate.authors.kinds import RUNBOOK
 from phasegate.core import FixedClock, Refused
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus
 from phasegate.workflow import Outcome
@@ -59,6 +60,9 @@ class ReleaseFiles:
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         return {f"{self.spec(run_id)}/spec.md": self.texts.get(run_id, self.spec(run_id)).encode()}
 
+    async def kind(self, run_id: str) -> Deliverable:
+        return RUNBOOK
+
     async def versions(self) -> frozenset[str]:
         return frozenset(self.index.held)
 
@@ -99,7 +103,7 @@ class Releasing:
             flow=table(),
             author=author,
             effects={"publish": self.index.publish},
-            facing=self.facing,
+            run_files=self.facing,
             files={PYPROJECT: pyproject("0.0.0"), "README.md": b"# Ours\n"},
             clock=self.clock,
         )

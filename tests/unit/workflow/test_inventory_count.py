@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,24 +20,28 @@ class World:
 
     looks: list[str] = field(default_factory=list)
 
-    async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
+    async def observe(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:
         self.looks.append(f"{role} {place}")
         row = Counted(account="", region="eu-west-1", count=len(self.looks))
-        return Inventory(operation="ec2.DescribeVolumes", counted=(row,))
+        return Inventory(operation="ec2.DescribeVolumes", counted=(row,)).as_json()
 
 
 async def test_a_draft_that_runs_again_reads_what_it_read_before(tmp_path: Path) -> None:
     world, seen = World(), list[int | None]()
 
     async def author(brief: Brief) -> Draft:
-        assert brief.inventory
-        seen.append(brief.inventory.counted[0].count)
+        seen.append(brief.observations["inventory"]["counted"][0]["count"])
         if len(seen) == 1:
             raise PhasegateError("cut off")
         return Draft(files={"a.txt": str(seen[-1]).encode()}, message="a", answers=tuple("x" for _ in brief.comments))
 
     row = {"role": "writer", "item": "text", "artifacts": ["*"], "looks": ["inventory"]}
-    team = Team(tmp_path, flow=flow(phase("first", authors=[row]), phase("second")), author=author, look=world)
+    team = Team(
+        tmp_path,
+        flow=flow(phase("first", authors=[row]), phase("second")),
+        author=author,
+        observers={"inventory": world},
+    )
     async with engine(team) as d:
         await d.start()
         with pytest.raises(PhasegateError, match="cut off"):
@@ -62,20 +67,21 @@ async def test_a_reviewer_counts_for_itself_and_reads_after_a_crash_what_it_read
     world, seen = World(), list[int | None]()
 
     async def check(subject: Subject) -> Report:
-        assert subject.inventory
-        seen.append(subject.inventory.counted[0].count)
+        seen.append(subject.observations["inventory"]["counted"][0]["count"])
         if len(seen) == 1:
             raise PhasegateError("cut off")
         return Report(evidence="seen")
 
     async def blind(subject: Subject) -> Report:
-        assert subject.inventory is None
+        assert subject.observations == {}
         return Report(evidence="not seen")
 
     author = {"role": "writer", "item": "text", "artifacts": ["*"], "looks": ["inventory"]}
     reviews = [{"role": "critic", "checks": ["seen"], "looks": ["inventory"]}, {"role": "reader", "checks": ["blind"]}]
     rows = flow(phase("first", authors=[author], checks=[], reviews=reviews), phase("second", checks=[]))
-    async with engine(Team(tmp_path, flow=rows, checks={"seen": check, "blind": blind}, look=world)) as d:
+    async with engine(
+        Team(tmp_path, flow=rows, checks={"seen": check, "blind": blind}, observers={"inventory": world})
+    ) as d:
         await d.start()
         with pytest.raises(PhasegateError, match="cut off"):
             await d.segments.advance("r1")

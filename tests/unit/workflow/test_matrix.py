@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from phasegate.app.app import App, LazyQueue
 from phasegate.app.config import Config
+from phasegate.app.roles import CompilerRoles
 from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
@@ -418,6 +419,7 @@ def _app(d: Engine, clock: FixedClock) -> App:
         database=d.ledger._database,
         queue=LazyQueue(SqliteStore(d.team.database)),
         keeper=d.keeper,
+        roles=CompilerRoles(),
     )
 
 

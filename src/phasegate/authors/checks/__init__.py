@@ -1,12 +1,12 @@
-"""The deterministic checks: the evidence at a gate, whoever wrote the draft."""
+"""Deterministic checks: the evidence at a gate, whoever wrote the draft."""
 
-from phasegate.authors.check import CHECKS, Check
 from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default
 from phasegate.authors.checks.inventory import inventory
 from phasegate.authors.checks.release import wheel_contents
 from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
 from phasegate.authors.checks.spec import criteria_coverage, spec_lint, trace
 from phasegate.authors.checks.testing import TestRuns
+from phasegate.authors.review import CHECKS, Check
 from phasegate.release import Builder
 from phasegate.sandbox import Sandbox
 
@@ -14,7 +14,7 @@ __all__ = ["checks"]
 
 
 def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
-    """Every check by its name."""
+    """Return every check by its name."""
     runs = TestRuns(sandbox)
     bodies: list[Check] = [
         spec_lint,

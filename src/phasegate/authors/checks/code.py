@@ -1,4 +1,4 @@
-"""Checks of the code that was written."""
+"""Checks of code."""
 
 import ast
 import asyncio
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from botocore import xform_name
 
-from phasegate.authors.check import Report, Subject
+from phasegate.authors.review import Report, Subject
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.release import check_dependencies
 from phasegate.runbooks.language.aws import operations
@@ -21,19 +21,19 @@ _SEVERITY = {"LOW": Severity.low, "MEDIUM": Severity.high, "HIGH": Severity.crit
 
 
 async def bandit(subject: Subject) -> Report:
-    """What the security linter says of the Python that this run wrote."""
+    """Run the security linter over the Python that this run wrote."""
     changed = {p: c for p, c in subject.files.items() if _is_code(p) and subject.since.get(p) != c}
     findings = await asyncio.to_thread(_scan, changed)
     return Report(findings=tuple(findings), evidence=f"{len(changed)} files looked at")
 
 
 async def dependency_allow_list(subject: Subject) -> Report:
-    """Whether the package imports and declares what the allow-list has, and nothing else."""
+    """Hold what the package imports and declares against the allow-list."""
     return Report(findings=tuple(check_dependencies(subject.files)), evidence="boto3, botocore, jmespath")
 
 
 async def dry_run_default(subject: Subject) -> Report:
-    """Whether the code changes things with a `Change` alone, which the runtime hands out for a consumed approval."""
+    """Find calls that change something without a `Change`, which the runtime hands out for a consumed approval."""
     path = f"src/{subject.facts.package}/runbooks/{subject.facts.module}.py"
     findings = tuple(
         Finding(
@@ -91,7 +91,7 @@ def _strays(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def _names(node: ast.AST) -> set[str]:
-    """The names that a node brings in or uses, those of packages without what is below them."""
+    """Return the names that a node imports or uses; of packages the first part alone."""
     match node:
         case ast.Import():
             return {alias.name.split(".")[0] for alias in node.names}
@@ -105,7 +105,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _called(node: ast.AST) -> tuple[str, str, str] | None:
-    """What a call such as `change.make("ec2", "delete_volume", …)` is made on, its service and its method."""
+    """Return object, service and method of a call such as `change.make("ec2", "delete_volume", …)`."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) > 1):
         return None
     service, method = node.args[0], node.args[1]

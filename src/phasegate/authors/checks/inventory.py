@@ -1,22 +1,24 @@
-"""The check of what is there: what a plan says, against what its reviewer counted for itself."""
+"""Check of a plan's resource counts against those that its reviewer counted for itself."""
 
 from collections.abc import Iterator
 
-from phasegate.authors.check import Report, Subject
-from phasegate.authors.compiler.sources import runbook_path, sources
+from phasegate.authors.kinds import runbook_path
+from phasegate.authors.review import Report, Subject
+from phasegate.authors.sources import sources
 from phasegate.core import Finding, Severity
 from phasegate.runbooks.compiler.documents import planned
 from phasegate.runbooks.language.inventory import Counted, Inventory
 
 FEW, SHARE = 2, 0.05
-"""An account moves while people plan: so many more or fewer, or that share of the count, is no difference."""
+"""Difference in a count that is no finding, absolute and as a share: an account moves while people plan."""
 
 
 async def inventory(subject: Subject) -> Report:
-    """Whether the runbook will meet what the plan says; without a look it says so, and finds nothing."""
-    seen = subject.inventory
-    if seen is None:
+    """Compare what the plan says is there with the reviewer's count; without a count there is no finding."""
+    kept = subject.observations.get("inventory")
+    if kept is None:
         return Report(evidence="nobody looked: phasegate.toml names no region under [aws] inventory")
+    seen = Inventory.from_json(kept)
     findings = [*_uncounted(subject, seen), *_differences(subject, seen), *_amounts(subject, seen)]
     return Report(findings=tuple(findings), evidence=_evidence(seen))
 
@@ -89,7 +91,7 @@ def _same(before: Counted | None, now: Counted) -> bool:
 
 
 def _total(seen: Inventory) -> tuple[int, bool]:
-    """How many there are in all, and whether there are more."""
+    """Return the sum of the counts, and whether there are more."""
     return sum(row.count or 0 for row in seen.counted), any(row.capped for row in seen.counted)
 
 

@@ -1,15 +1,15 @@
-"""Checks of what is to be published."""
+"""Checks of a release before it is published."""
 
 import json
 
 from phasegate.authors.author import digests_path
-from phasegate.authors.check import Check, Report, Subject
+from phasegate.authors.review import Check, Report, Subject
 from phasegate.core import Finding, Severity
 from phasegate.release import Builder, verify_wheel
 
 
 def wheel_contents(builder: Builder) -> Check:
-    """The check that builds the release anew and looks at every file of its wheel."""
+    """Make the check that builds the release anew and looks at every file of its wheel."""
 
     async def check(subject: Subject) -> Report:
         built = await builder.build(subject.files, at=subject.facts.midnight)

@@ -1,4 +1,4 @@
-"""Checks of the runbook: what it may do, and what it does before and after."""
+"""Checks of a runbook: its permissions, and what it does before and after a change."""
 
 import json
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from typing import Any
 
 from botocore import xform_name
 
-from phasegate.authors.check import Report, Subject
-from phasegate.authors.compiler.sources import runbook_path, sources
+from phasegate.authors.kinds import runbook_path
+from phasegate.authors.review import Report, Subject
+from phasegate.authors.sources import runbook_text, sources
 from phasegate.core import Finding, Severity
 from phasegate.runbooks.compiler.iam_policy import policy
 from phasegate.runbooks.language.iam_actions import is_change, is_destructive
@@ -16,15 +17,13 @@ from phasegate.runbooks.language.model import Guard
 
 
 async def runbook_lint(subject: Subject) -> Report:
-    """Whether runbook.yaml says something that AWS understands."""
-    path = runbook_path(subject.facts.spec)
-    return Report(
-        findings=tuple(lint(subject.files[path].decode(), path)), evidence="checked against botocore's models"
-    )
+    """Lint runbook.yaml against the service models of AWS."""
+    findings = lint(runbook_text(subject.files, subject.facts), runbook_path(subject.facts.spec))
+    return Report(findings=tuple(findings), evidence="checked against botocore's models")
 
 
 async def least_privilege(subject: Subject) -> Report:
-    """Whether each IAM policy grants what the runbook calls, and nothing else."""
+    """Hold what each IAM policy grants against what the runbook calls."""
     facts = subject.facts
     wanted = policy(sources(subject.files, facts).runbook)
     paths = (f"{facts.spec}/iam-policy.json", f"src/{facts.package}/runbooks/{facts.module}.iam-policy.json")
@@ -35,7 +34,7 @@ async def least_privilege(subject: Subject) -> Report:
 
 
 async def destructive_action(subject: Subject) -> Report:
-    """Shows what the runbook destroys; blocks where that is not guarded."""
+    """Show what the runbook destroys; a finding blocks where that is not guarded."""
     path, runbook = runbook_path(subject.facts.spec), sources(subject.files, subject.facts).runbook
     findings = []
     for action in runbook.action:
@@ -59,7 +58,7 @@ async def destructive_action(subject: Subject) -> Report:
 
 
 async def snapshot_before_change(subject: Subject) -> Report:
-    """Whether what is destroyed is kept first, in the runbook and in the code that was written from it."""
+    """Find destructive actions without a snapshot or undo, in the runbook and in the code written from it."""
     facts, runbook = subject.facts, sources(subject.files, subject.facts).runbook
     kept = [action for action in runbook.action if action.snapshot]
     bare = [
@@ -108,7 +107,7 @@ def _actions(document: dict[str, Any]) -> set[str]:
 
 
 def _before(code: str, first: str, second: str) -> bool:
-    """Whether the code names the first operation before the second, as the emitted code writes them."""
+    """Return whether the code names the first operation before the second, as generated code writes them."""
     one, two = code.find(_call(first)), code.find(_call(second))
     return 0 <= one < two
 

@@ -1,10 +1,11 @@
-"""Checks of the spec, and of whether everything later keeps to it."""
+"""Checks of a spec, and of the artifacts that must refer to it."""
 
 from collections.abc import Iterator
 
-from phasegate.authors.check import Report, Subject
-from phasegate.authors.compiler.sources import sources
+from phasegate.authors.kinds import runbook_path
 from phasegate.authors.record import without_record
+from phasegate.authors.review import Report, Subject
+from phasegate.authors.sources import sources
 from phasegate.core import Finding, Severity
 from phasegate.runbooks.compiler.agreement import agreement
 from phasegate.spec import Spec, lint_spec, mentions, named_tests, planned_tests, read_spec
@@ -15,21 +16,22 @@ _KEEPERS = {
     "{spec}/test-plan.md": ("AC",),
     "tests/runbooks/test_{module}.py": ("AC",),
 }
-"""The artifacts that must name every id of these kinds, by path."""
+"""Kinds of ids that an artifact must name, each one of them, by its path."""
 
 
 async def spec_lint(subject: Subject) -> Report:
-    """Whether the spec is whole, clear and harmless."""
+    """Lint spec.md, and hold it against runbook.yaml where there is one."""
     findings = lint_spec(subject.files, subject.facts.spec)
     spec = read_spec(subject.files, subject.facts.spec)
-    if not any(finding.blocking for finding in findings):
+    has_runbook = runbook_path(subject.facts.spec) in subject.files
+    if has_runbook and not any(finding.blocking for finding in findings):
         findings += agreement(spec, sources(subject.files, subject.facts).runbook)
     count = f"{len(spec.requirements)} requirements, {len(spec.criteria)} acceptance criteria"
     return Report(findings=tuple(findings), evidence=count)
 
 
 async def trace(subject: Subject) -> Report:
-    """Whether what this phase wrote refers to every requirement."""
+    """Find requirements that an artifact of this phase must name and does not."""
     spec = read_spec(subject.files, subject.facts.spec)
     keepers = dict(zip(subject.facts.paths(_KEEPERS), _KEEPERS.values(), strict=True))
     written = {path: kinds for path, kinds in keepers.items() if subject.files.get(path) != subject.since.get(path)}
@@ -42,11 +44,11 @@ async def trace(subject: Subject) -> Report:
 
 
 async def criteria_coverage(subject: Subject) -> Report:
-    """Whether each acceptance criterion has a test, planned before the build and written in it."""
+    """Find acceptance criteria without a test, planned before the build and written in it."""
     facts = subject.facts
     written, planned = f"tests/runbooks/test_{facts.module}.py", f"{facts.spec}/test-plan.md"
     path = written if written in subject.files else planned
-    criteria = sources(subject.files, facts).spec.criteria
+    criteria = read_spec(subject.files, facts.spec).criteria
     shown = _tested(subject, path)
     missing = [criterion for criterion in criteria if criterion.id not in shown]
     findings = tuple(

@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from importlib.metadata import distributions
 
-from phasegate.authors.check import Report, Subject
+from phasegate.authors.review import Report, Subject
 from phasegate.core import Finding, Severity, digest
 from phasegate.sandbox import Sandbox, TestReport, run_tests
 
@@ -16,7 +16,7 @@ _AGAIN = "; not run again, since code, tests and environment are the same"
 
 
 class TestRuns:
-    """Runs the tests of a tree when the first check asks, and remembers.
+    """Test runs by tree, made when the first check asks and remembered.
 
     A report depends on the files below src and tests, on Python and on what is installed. Where an earlier report of
     the run has the same digest of these and no finding, it is the evidence: release asks for what build has shown.
@@ -30,7 +30,7 @@ class TestRuns:
         self._busy = asyncio.Lock()
 
     async def tests_pass(self, subject: Subject) -> Report:
-        """Whether every test of exactly this tree passed."""
+        """Run the tests of exactly this tree."""
         if shown := self._shown(subject):
             return shown
         report = await self._report(subject)
@@ -47,7 +47,7 @@ class TestRuns:
         )
 
     async def coverage(self, subject: Subject) -> Report:
-        """How much of the module the tests run."""
+        """Measure the share of the module's statements that the tests run."""
         if shown := self._shown(subject):
             return shown
         report = await self._report(subject)

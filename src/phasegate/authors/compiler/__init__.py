@@ -1,4 +1,4 @@
-"""The embedded author: deterministic, offline, free. It builds from a spec with a runbook.yaml beside it."""
+"""Embedded author that builds from a spec with a runbook.yaml beside it: deterministic, offline, free."""
 
 from phasegate.authors.compiler.author import Compiler
 

@@ -1,4 +1,4 @@
-"""Which item of a workflow is made by which function."""
+"""Table of the functions that write the items of a workflow."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -15,7 +15,7 @@ _Write = Callable[[Brief], Awaitable[Draft]]
 
 
 class Compiler:
-    """Writes what any role is asked for."""
+    """Writes what any role is asked for of a runbook spec."""
 
     def __init__(self, builder: Builder) -> None:
         self._items: Mapping[str, _Write] = {
@@ -30,7 +30,7 @@ class Compiler:
         }
 
     async def draft(self, brief: Brief) -> Draft:
-        """Writes the brief's item.
+        """Write the brief's item.
 
         Raises:
             InvalidInput: the workflow names an item that the compiler does not know, or the spec has no runbook.yaml.

@@ -4,18 +4,19 @@ import json
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.comments import answered
-from phasegate.authors.compiler.sources import sources
 from phasegate.authors.record import with_record
+from phasegate.authors.sources import sources
 from phasegate.runbooks import Runbook
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
 from phasegate.runbooks.compiler.documents import Context, pr_faq, runbook_page
 from phasegate.runbooks.compiler.iam_policy import policy
 from phasegate.runbooks.compiler.test_generator import compile_tests
+from phasegate.runbooks.language.inventory import Inventory
 from phasegate.runbooks.prices import price_table
 
 
 async def code(brief: Brief) -> Draft:
-    """The module, its IAM policy, and the runtime where the target's is not the newest."""
+    """Write the module, its IAM policy, and the runtime where the target's is not the newest."""
     facts, given = brief.facts, sources(brief.files, brief.facts)
     package = f"src/{facts.package}"
     files = {
@@ -34,14 +35,14 @@ async def code(brief: Brief) -> Draft:
 
 
 async def tests(brief: Brief) -> Draft:
-    """A test for each criterion, and for what must not happen."""
+    """Write a test for each criterion, and for what must not happen."""
     facts, given = brief.facts, sources(brief.files, brief.facts)
     written = compile_tests(given.runbook, package=facts.package, module=facts.module, criteria=given.spec.criteria)
     return Draft(files=dict(written), message=f"tests of {facts.name}", answers=answered(brief.comments, facts.spec))
 
 
 async def docs(brief: Brief) -> Draft:
-    """The runbook's page and its PR/FAQ."""
+    """Write the runbook's page and its PR/FAQ."""
     facts, context = brief.facts, context_of(brief)
     path = f"docs/runbooks/{facts.name}.md"
     answers = answered(brief.comments, facts.spec)
@@ -57,8 +58,9 @@ async def docs(brief: Brief) -> Draft:
 
 
 def context_of(brief: Brief) -> Context:
-    """What the writers of documents know."""
+    """Return the context that documents are written from."""
     facts, given = brief.facts, sources(brief.files, brief.facts)
+    counted = brief.observations.get("inventory")
     return Context(
         runbook=given.runbook,
         spec=given.spec,
@@ -68,10 +70,10 @@ def context_of(brief: Brief) -> Context:
         module=facts.module,
         name=facts.name,
         date=facts.date,
-        inventory=brief.inventory,
+        inventory=Inventory.from_json(counted) if counted else None,
     )
 
 
 def policy_json(runbook: Runbook) -> bytes:
-    """The IAM policy as it stands in the tree."""
+    """Return the IAM policy as it stands in the tree."""
     return (json.dumps(policy(runbook), indent=2) + "\n").encode()

@@ -1,4 +1,4 @@
-"""How the compiler answers a manager's comments: it can follow some, and says so plainly where it cannot."""
+"""Compiler's answers to a manager's comments: some it can follow, and of the others it says so."""
 
 import io
 import re
@@ -21,7 +21,7 @@ class Followed(NamedTuple):
 
 
 def follow(runbook: str, path: str, comment: str) -> Followed:
-    """Follows a comment of the form `set guard.max_changes = 10`; any other is kept as a clarification of the spec.
+    """Follow a comment such as `set guard.max_changes = 10`; any other is kept as a clarification of the spec.
 
     Args:
         runbook: the text of runbook.yaml; its comments and order are kept.
@@ -43,7 +43,6 @@ def _set(runbook: str, path: str, key: str, value: str) -> Followed:
     yaml.preserve_quotes = True
     yaml.width = 4096  # what the author wrote on one line stays on one line
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.preserve_quotes = True
     try:
         document, new = yaml.load(runbook), YAML(typ="safe").load(value)
         parent, last = document, key.split(".")[-1]
@@ -62,7 +61,7 @@ def _set(runbook: str, path: str, key: str, value: str) -> Followed:
 
 
 def answered(comments: Sequence[str], spec: str) -> tuple[str, ...]:
-    """What a phase after the first one answers: its artifacts follow from what was approved before."""
+    """Answer for a phase after the first one, whose artifacts follow from what was approved before."""
     answer = (
         f"Kept on record here. This document follows from {spec}/spec.md and runbook.yaml, which are approved: to "
         "change what it says, reject this run, edit those files and start again."

@@ -1,4 +1,4 @@
-"""The cloud architect's plan: module boundaries, data, contracts, the decision, and what it may do in AWS."""
+"""Cloud architect's plan: module boundaries, data, contracts, decision record and AWS permissions."""
 
 import json
 
@@ -11,7 +11,7 @@ from phasegate.runbooks.compiler.documents import plan as plan_document
 
 
 async def plan(brief: Brief) -> Draft:
-    """plan.md, data-model.md, contracts, iam-policy.json, and a decision record."""
+    """Write plan.md, data-model.md, contracts, iam-policy.json, and a decision record."""
     facts, context = brief.facts, context_of(brief)
     answers = answered(brief.comments, facts.spec)
     path = f"{facts.spec}/plan.md"

@@ -1,11 +1,10 @@
-"""The document engineer's release: version, changelog, notes, and the digests of what was built from them."""
+"""Document engineer's release: version, changelog, notes, and the digests of what was built from them."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
 
 from phasegate.authors.author import Brief, Draft, digests_path
 from phasegate.authors.compiler.comments import answered
-from phasegate.authors.compiler.sources import requirement_ids
 from phasegate.authors.record import with_record
 from phasegate.release import (
     Builder,
@@ -24,7 +23,7 @@ CHANGELOG = "CHANGELOG.md"
 
 
 def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
-    """The function that drafts a release."""
+    """Return the function that drafts a release."""
 
     async def release(brief: Brief) -> Draft:
         facts = brief.facts
@@ -38,7 +37,7 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
         log = brief.files.get(CHANGELOG, b"").decode()
         entry = add_entry(log, version=bump.version, on=facts.date, changes=bump.changes, note=note)
         changed[CHANGELOG] = entry.encode()
-        ids, untested = requirement_ids(brief.files, facts.spec), _untested(brief)
+        ids, untested = read_spec(brief.files, facts.spec).ids, _untested(brief)
         notes = release_notes(
             Notes(
                 project=facts.project,
@@ -72,7 +71,7 @@ def _untested(brief: Brief) -> list[str]:
 
 
 def sbom_path(version: str) -> str:
-    """Where the bill of materials stands in the tree."""
+    """Return the path of a release's bill of materials."""
     return f"docs/releases/{version}.sbom.json"
 
 

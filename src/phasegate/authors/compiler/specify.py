@@ -1,10 +1,10 @@
-"""The product owner's draft: the spec as it was handed in, with what is missing added in the author's own layout."""
+"""Product owner's draft: the spec as handed in, with what is missing added in the user's own layout."""
 
 from collections.abc import Iterator
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.comments import follow
-from phasegate.authors.compiler.sources import runbook_path
+from phasegate.authors.kinds import runbook_path
 from phasegate.runbooks import Runbook, load
 from phasegate.runbooks.language.iam_actions import is_destructive
 from phasegate.spec import (
@@ -22,7 +22,7 @@ from phasegate.spec import (
 
 
 async def specify(brief: Brief) -> Draft:
-    """Adds criteria, requirements and risk where the spec has none, and follows the manager's comments."""
+    """Add criteria, requirements and risk where the spec has none, and follow the manager's comments."""
     path, place = f"{brief.facts.spec}/spec.md", runbook_path(brief.facts.spec)
     standing = {p: brief.files[p] for p in brief.files if p.startswith(f"{brief.facts.spec}/")}
     files = {**standing, **brief.handed_in}
@@ -45,7 +45,7 @@ async def specify(brief: Brief) -> Draft:
 
 
 def completed(text: str, folder: str, runbook: Runbook) -> str:
-    """The spec with a story, criteria, requirements and a risk from the runbook, where it has none of its own."""
+    """Return the spec with a story, criteria, requirements and a risk from the runbook where it has none."""
     spec = parse_spec(text, folder)
     if not spec.stories:
         text = add_story(

@@ -1,4 +1,4 @@
-"""The QA specialist's test plan and the Python engineer's tasks."""
+"""QA specialist's test plan and Python engineer's tasks."""
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import context_of
@@ -10,14 +10,14 @@ from phasegate.runbooks.compiler.test_generator import test_names
 
 
 async def test_plan(brief: Brief) -> Draft:
-    """A test for each criterion, and what must not happen; named before they are written."""
+    """Name a test for each criterion, and for what must not happen, before they are written."""
     context = context_of(brief)
     tests = test_names(context.runbook, context.spec.criteria)
     return _document(brief, "test-plan.md", test_plan_document(context, tests), "what is to be tested")
 
 
 async def tasks(brief: Brief) -> Draft:
-    """Small units of work, each tied to the requirements that it is for."""
+    """Cut the work into small units, each tied to its requirements."""
     return _document(brief, "tasks.md", tasks_document(context_of(brief)), "what is to be done")
 
 

@@ -1,75 +1,49 @@
-"""What the nodes do: read the state, call one thing, return an update."""
+"""Bodies of the graph's nodes: each reads the state, calls one thing and returns an update."""
 
-import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, cast
 
 from langgraph.types import Overwrite, interrupt
 
-from phasegate.authors import Author, Brief, Check, Draft, Facts, Report, Subject
-from phasegate.core import Clock, Finding, PhasegateError, Refused
-from phasegate.ledger import Comment, GateKey, Ledger, OpenResult, first_break
-from phasegate.runbooks.language.inventory import Inventory
+from phasegate.authors import Author, Brief, CheckReviewer, Draft, Report, Reviewer, Subject, stray_paths
+from phasegate.core import Finding, PhasegateError, Refused
+from phasegate.ledger import Ledger, OpenResult
 from phasegate.team import Flow, Phase
-from phasegate.team.flow import Author as AuthorRow
-from phasegate.team.flow import Looks
 from phasegate.workflow.branches import put_back
 from phasegate.workflow.engine.effect import Effect, Outcome
 from phasegate.workflow.engine.graph import Node
 from phasegate.workflow.engine.releasing import CHECK, STALE, Releasing
 from phasegate.workflow.gates.gatekeeper import Gatekeeper
-from phasegate.workflow.reports import finding_json, findings_of
-from phasegate.workflow.state import RunState
+from phasegate.workflow.inputs import Inputs, Observer, RunFiles
+from phasegate.workflow.reports import finding_json
+from phasegate.workflow.state import RunState, round_key
 from phasegate.workspace import Signature, Workspace
-
-
-class RunFiles(Protocol):
-    """What the nodes need to know of runs and of the user's folder."""
-
-    async def facts(self, run_id: str) -> Facts:
-        """What every role knows of that run; it does not change while the run lasts."""
-        ...
-
-    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
-        """Files of the spec's folder that the user wrote since the attempt before, by path; the same at each call."""
-        ...
-
-    async def versions(self) -> frozenset[str]:
-        """The versions that the package index holds files of."""
-        ...
-
-
-class CountInventory(Protocol):
-    """Looks at the world for a role, before it drafts or judges."""
-
-    async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
-        """How much there is of what the runbook lists; what cannot be counted says why."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TeamNodes:
-    """The nodes of a team at work."""
+    """Nodes of a team at work."""
 
     flow: Flow
     ledger: Ledger
     workspace: Workspace
     authors: Mapping[str, Author]
     """By role."""
-    checks: Mapping[str, Check]
+    reviewers: Mapping[str, Reviewer]
+    """By role."""
+    checks: CheckReviewer
+    """Judges what a phase has checked in nobody's name."""
     effect_bodies: Mapping[str, Effect]
     gatekeeper: Gatekeeper
-    facing: RunFiles
-    clock: Clock
-    look: CountInventory | None = None
-    """None: nobody looks."""
+    run_files: RunFiles
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    """By the name of the look, such as `inventory`."""
 
     def begin(self, phase: Phase) -> Node:
-        """Counts the attempt and the round, and says that the round begins."""
+        """Count the attempt and the round, and record that the round begins."""
 
         async def begin(state: RunState) -> dict[str, Any]:
             update = _counted(state, phase)
@@ -80,31 +54,24 @@ class TeamNodes:
         return begin
 
     def draft(self, phase: Phase) -> Node:
-        """Has one author write, and commits it in the role's name."""
+        """Have one author write, and commit what it may write in the role's name."""
         rows = {author.item: author for author in phase.authors}
 
         async def draft(state: dict[str, Any]) -> dict[str, Any]:
-            row, began = rows[state["item"]], time.monotonic()
-            brief = await self._brief(state, phase, row)
+            row, began, run_state = rows[state["item"]], time.monotonic(), cast(RunState, state)
+            brief = await self._inputs.brief(run_state, phase, row)
             result = await self.authors[row.role].draft(brief)
-            _keeps_to(brief, result, row)
-            commit = self.workspace.commit(
-                [state["commit"]],
-                result.files,
-                author=_signature(row.role),
-                when=brief.facts.started_at,
-                message=f"{phase.id}: {result.message}",
-            )
-            body = {"by": row.role, "files": len(result.files), "s": _seconds(began)}
-            if result.answers:
-                body["answers"] = [list(pair) for pair in zip(brief.comments, result.answers, strict=True)]
-            await self.ledger.record(state["run"], (f"draft:{_place(state)}/{row.item}", body))
-            return {"drafts": {row.item: commit}}
+            _require_answers(brief, result)
+            strays = list(stray_paths(brief, result.files))
+            await self._record_strays(run_state, brief, strays)
+            commit = self._commit(run_state, brief, result, {finding.path for finding in strays})
+            await self.ledger.record(state["run"], (f"draft:{brief.key}", _draft_body(brief, result, began)))
+            return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", strays)}
 
         return draft
 
     def join(self, phase: Phase) -> Node:
-        """Puts the authors' commits together and moves the run's branch there."""
+        """Put the authors' commits together and move the run's branch there."""
 
         async def join(state: RunState) -> dict[str, Any]:
             drafts = [state["drafts"][author.item] for author in phase.authors]
@@ -112,7 +79,7 @@ class TeamNodes:
                 state["commit"],
                 drafts,
                 author=_signature("phasegate"),
-                when=(await self.facing.facts(state["run"])).started_at,
+                when=(await self.run_files.facts(state["run"])).started_at,
                 message=f"{phase.id}: {phase.title}",
             )
             move = partial(put_back, self.workspace, state["run"], commit, state["commit"])
@@ -120,19 +87,26 @@ class TeamNodes:
             if kept:
                 await self.ledger.record(state["run"], (f"foreign:{kept.rpartition('/')[2]}", {"ref": kept}))
             same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
-            return {"commit": commit, "outcome": "unchanged" if same and state["round"] > 1 else "drafted"}
+            # A round that recorded stray paths is judged whole: findings are read from the last round that has any.
+            again = same and state["round"] > 1 and not state["blocking"]
+            return {"commit": commit, "outcome": "unchanged" if again else "drafted"}
 
         return join
 
     def judges(self, phase: Phase) -> Mapping[str, Node]:
-        """The phase's checks, and a node for each reviewer."""
-        checks = {f"check-{name}": self._judge("check", name, [name]) for name in phase.checks}
-        reviews = {f"review-{r.role}": self._judge("review", r.role, r.checks, r.looks) for r in phase.reviews}
-        line = {f"check-{CHECK}": self._line(phase)} if phase.releases else {}
-        return {**checks, **reviews, **line}
+        """Return a node for each check and each reviewer of the phase."""
+        inputs = self._inputs
+        nodes = {
+            f"check-{name}": self._judge("check", name, self.checks, partial(inputs.subject, name=name))
+            for name in phase.checks
+        }
+        for row in phase.reviews:
+            subject = partial(inputs.subject, name=row.role, row=row)
+            nodes[f"review-{row.role}"] = self._judge("review", row.role, self.reviewers[row.role], subject)
+        return {**nodes, f"check-{CHECK}": self._line(phase)} if phase.releases else nodes
 
     def settle(self, phase: Phase) -> Node:
-        """Asks for another round, or opens the gate on the tree as it is now; a policy may pass it at once."""
+        """Ask for another round, or open the gate on the tree as it is now; a policy may pass it at once."""
 
         async def settle(state: RunState) -> dict[str, Any]:
             if state["blocking"] and state["round"] < phase.max_rounds:
@@ -148,7 +122,7 @@ class TeamNodes:
         return settle
 
     def gate(self, phase: Phase) -> Node:
-        """Waits for the person."""
+        """Wait for the person."""
 
         async def gate(state: RunState) -> dict[str, Any]:
             interrupt(f"{phase.id}/{state['attempt']}")
@@ -157,7 +131,7 @@ class TeamNodes:
         return gate
 
     def consume(self, phase: Phase) -> Node:
-        """Takes the decision from the store; whatever the resume said is of no account."""
+        """Take the decision from the store; the value that the run was resumed with is not used."""
 
         async def consume(state: RunState) -> dict[str, Any]:
             outcome = await self.gatekeeper.consume(state, phase)
@@ -171,7 +145,7 @@ class TeamNodes:
         return consume
 
     def turn(self, phase: Phase) -> Node:
-        """Waits until no other run releases; whatever the resume said, the line is looked at again."""
+        """Wait until no other run releases; after each resume the line is read again."""
 
         async def turn(state: RunState) -> dict[str, Any]:
             holder = await self._releasing.holds(state)
@@ -183,36 +157,61 @@ class TeamNodes:
         return turn
 
     def effects(self, phase: Phase) -> Mapping[str, Node]:
-        """A node for each effect."""
+        """Return a node for each effect."""
         return {f"effect-{name}": self._effect(name) for name in phase.effects}
 
     @property
+    def _inputs(self) -> Inputs:
+        return Inputs(
+            flow=self.flow,
+            ledger=self.ledger,
+            workspace=self.workspace,
+            run_files=self.run_files,
+            observers=self.observers,
+        )
+
+    @property
     def _releasing(self) -> Releasing:
-        return Releasing(flow=self.flow, ledger=self.ledger, workspace=self.workspace, facts=self.facing.facts)
+        return Releasing(flow=self.flow, ledger=self.ledger, workspace=self.workspace, facts=self.run_files.facts)
+
+    async def _record_strays(self, state: RunState, brief: Brief, strays: Sequence[Finding]) -> None:
+        if strays:
+            check = f"check:{round_key(state)}/{strays[0].check}-{brief.item}"
+            body = {"findings": [finding_json(finding) for finding in strays]}
+            await self.ledger.record(state["run"], (check, body))
+
+    def _commit(self, state: RunState, brief: Brief, draft: Draft, strays: set[str]) -> str:
+        return self.workspace.commit(
+            [state["commit"]],
+            {path: content for path, content in draft.files.items() if path not in strays},
+            author=_signature(brief.role),
+            when=brief.facts.started_at,
+            message=f"{brief.phase}: {draft.message}",
+        )
 
     def _line(self, phase: Phase) -> Node:
         async def line(state: RunState) -> dict[str, Any]:
             began, report = time.monotonic(), await self._releasing.report(state, phase)
-            tree = self.workspace.tree_id(state["commit"])
-            body = {"tree": tree, **_report_body([report], report.findings, began)}
-            await self.ledger.record(state["run"], (f"check:{_place(state)}/{CHECK}", body))
-            blocking = sum(finding.blocking for finding in report.findings)
-            return {"blocking": {f"check-{CHECK}": str(blocking)} if blocking else {}}
+            return await self._record_review(state, "check", CHECK, [report], began)
 
         return line
 
-    def _judge(self, kind: str, name: str, checks: Sequence[str], looks: Looks = ()) -> Node:
+    def _judge(
+        self, kind: str, name: str, reviewer: Reviewer, subject: Callable[[RunState], Awaitable[Subject]]
+    ) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
-            began = time.monotonic()
-            subject = await self._subject(state, name, looks, await self._passed(state, kind, name))
-            reports = await asyncio.gather(*(self.checks[check](subject) for check in checks))
-            findings = [finding for report in reports for finding in report.findings]
-            body = {"tree": subject.tree, **_report_body(reports, findings, began)}
-            await self.ledger.record(state["run"], (f"{kind}:{_place(state)}/{name}", body))
-            blocking = sum(finding.blocking for finding in findings)
-            return {"blocking": {f"{kind}-{name}": str(blocking)} if blocking else {}}
+            began, reports = time.monotonic(), await reviewer.review(await subject(state))
+            return await self._record_review(state, kind, name, reports, began)
 
         return judge
+
+    async def _record_review(
+        self, state: RunState, kind: str, name: str, reports: Sequence[Report], began: float
+    ) -> dict[str, Any]:
+        findings = [finding for report in reports for finding in report.findings]
+        body = {"tree": self.workspace.tree_id(state["commit"]), **_report_body(reports, findings, began)}
+        await self.ledger.record(state["run"], (f"{kind}:{round_key(state)}/{name}", body))
+        return _blocking(f"{kind}-{name}", findings)
 
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
@@ -249,85 +248,13 @@ class TeamNodes:
         await self._releasing.published(state, key, receipt, _effect_event(state, "publish", receipt, began))
         return {"turn": "held"}
 
-    async def _brief(self, state: dict[str, Any], phase: Phase, row: AuthorRow) -> Brief:
-        facts = await self.facing.facts(state["run"])
-        first = phase.id == self.flow.phase_ids[0]
-        return Brief(
-            facts=facts,
-            phase=phase.id,
-            role=row.role,
-            item=row.item,
-            round=state["round"],
-            files=self.workspace.tree(state["commit"]),
-            base=self.workspace.tree(state.get("line") or state["base"]),
-            taken=await self._taken(phase),
-            handed_in=await self.facing.handed_in(state["run"], state["attempt"])
-            if first and state["round"] == 1
-            else {},
-            findings=await self._standing(state),
-            comments=await self._comments(state, phase, row, facts),
-            inventory=await self._counted(state, row.role, row.looks),
-        )
-
-    async def _taken(self, phase: Phase) -> frozenset[str]:
-        return self._releasing.line.versions | await self.facing.versions() if phase.releases else frozenset()
-
-    async def _counted(self, state: Mapping[str, Any], role: str, looks: Looks) -> Inventory | None:
-        """Each role counts once an attempt, and that is kept: after a crash it reads what it read before."""
-        if self.look is None or "inventory" not in looks:
-            return None
-        run, key = state["run"], f"{state['phase']}/{state['attempt']}/inventory/{role}"
-        start = await self.ledger.begin_effect(run, key, [])
-        if start.done is None:
-            facts, files = await self.facing.facts(run), self.workspace.tree(state["commit"])
-            found = await self.look.count(facts, role, _place(state), files)
-            kept = found.as_json()
-            await self.ledger.effect_done(run, key, kept, (f"look:{key}", {"by": role, **kept}))
-            return found
-        return Inventory.from_json(start.done)
-
-    async def _passed(self, state: RunState, kind: str, name: str) -> Mapping[str, str]:
-        """What the check showed earlier in the run, from a chain that holds; asked for where a tree is released."""
-        if kind != "check" or not self.flow.phase(state["phase"]).releases:
-            return {}
-        events = await self.ledger.events(state["run"])
-        if first_break(events, self.ledger.key):
-            return {}
-        reports = [e.body for e in events if e.kind == "check" and e.place[-1] == name and not e.body.get("findings")]
-        return {body["inputs"]: "; ".join(body["evidence"]) for body in reports if "inputs" in body}
-
-    async def _subject(self, state: RunState, role: str, looks: Looks, passed: Mapping[str, str]) -> Subject:
-        return Subject(
-            facts=await self.facing.facts(state["run"]),
-            phase=state["phase"],
-            tree=self.workspace.tree_id(state["commit"]),
-            files=self.workspace.tree(state["commit"]),
-            since=self.workspace.tree(state["since"]),
-            inventory=await self._counted(state, role, looks),
-            passed=passed,
-        )
-
     async def _outcome(self, state: RunState, receipts: Mapping[str, Mapping[str, Any]]) -> Outcome:
         return Outcome(
-            facts=await self.facing.facts(state["run"]),
+            facts=await self.run_files.facts(state["run"]),
             commit=state["commit"],
             files=self.workspace.tree(state["commit"]),
             receipts=receipts,
         )
-
-    async def _standing(self, state: dict[str, Any]) -> tuple[Finding, ...]:
-        if (state["attempt"], state["round"]) == (1, 1):
-            return ()
-        events = await self.ledger.events(state["run"])
-        return tuple(findings_of(events, state["phase"], state["attempt"]))
-
-    async def _comments(self, state: dict[str, Any], phase: Phase, row: AuthorRow, facts: Facts) -> tuple[str, ...]:
-        for attempt in range(state["attempt"] - 1, 0, -1):
-            decision = await self.ledger.decision(GateKey(state["run"], phase.id, attempt))
-            if decision:  # a gate that was void has none: what was asked for before it still is
-                comments = decision.statement.comments
-                return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
-        return ()
 
 
 def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
@@ -340,28 +267,19 @@ def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
     return {"attempt": state["attempt"], "round": state["round"] + 1}
 
 
-def _addressee(comment: Comment, phase: Phase, facts: Facts) -> AuthorRow:
-    """Who answers: the author of the file it is anchored to, else the phase's first author."""
-    owners = (row for row in phase.authors if comment.path and _writes(row, comment.path, facts))
-    return next(owners, phase.authors[0])
-
-
-def _writes(row: AuthorRow, path: str, facts: Facts) -> bool:
-    return any(fnmatchcase(path, pattern) for pattern in facts.paths(row.artifacts))
-
-
-def _keeps_to(brief: Brief, draft: Draft, row: AuthorRow) -> None:
-    strays = [path for path in draft.files if not _writes(row, path, brief.facts)]
-    if strays:
-        raise PhasegateError(
-            f"the {row.role} wrote '{strays[0]}', which phase '{brief.phase}' does not give to it",
-            fix="list the path under the author's artifacts in the workflow, if it is meant to",
-        )
+def _require_answers(brief: Brief, draft: Draft) -> None:
     if len(draft.answers) != len(brief.comments):
         raise PhasegateError(
-            f"the {row.role} answered {len(draft.answers)} of {len(brief.comments)} comments",
+            f"the {brief.role} answered {len(draft.answers)} of {len(brief.comments)} comments",
             fix="this is a fault of the author; nothing was lost: 'phasegate run --resume RUN' tries again",
         )
+
+
+def _draft_body(brief: Brief, draft: Draft, began: float) -> dict[str, Any]:
+    body: dict[str, Any] = {"by": brief.role, "files": len(draft.files), "s": _seconds(began)}
+    if draft.answers:
+        body["answers"] = [list(pair) for pair in zip(brief.comments, draft.answers, strict=True)]
+    return body
 
 
 def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: float) -> dict[str, Any]:
@@ -377,17 +295,14 @@ def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: 
     return body
 
 
-def _anchored(comment: Comment) -> str:
-    where = f"{comment.path}:{comment.line}" if comment.line else comment.path
-    return f"{where}: {comment.text}" if where else comment.text
+def _blocking(judge: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the update that counts a judge's blocking findings; without any it is left out."""
+    count = sum(finding.blocking for finding in findings)
+    return {"blocking": {judge: str(count)} if count else {}}
 
 
 def _signature(role: str) -> Signature:
     return Signature(role, f"{role}@phasegate.invalid")
-
-
-def _place(state: Mapping[str, Any]) -> str:
-    return f"{state['phase']}/{state['attempt']}/{state['round']}"
 
 
 def _effect_event(

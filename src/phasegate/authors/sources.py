@@ -1,9 +1,10 @@
-"""What the compiler reads: the spec, and the runbook beside it."""
+"""Reading a runbook spec: spec.md and the runbook.yaml beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phasegate.authors.author import Facts
+from phasegate.authors.kinds import runbook_path
 from phasegate.core import InvalidInput
 from phasegate.runbooks import Runbook, load
 from phasegate.spec import Spec, read_spec
@@ -15,15 +16,23 @@ class Sources:
 
     spec: Spec
     runbook: Runbook
-    text: str
-    """The text of runbook.yaml."""
 
 
 def sources(files: Mapping[str, bytes], facts: Facts) -> Sources:
-    """Reads both.
+    """Read spec and runbook.
 
     Raises:
         InvalidInput: one of them is missing or does not hold.
+    """
+    runbook = load(runbook_text(files, facts), runbook_path(facts.spec))
+    return Sources(spec=read_spec(files, facts.spec), runbook=runbook)
+
+
+def runbook_text(files: Mapping[str, bytes], facts: Facts) -> str:
+    """Return the text of runbook.yaml.
+
+    Raises:
+        InvalidInput: it is missing.
     """
     path = runbook_path(facts.spec)
     if path not in files:
@@ -31,15 +40,4 @@ def sources(files: Mapping[str, bytes], facts: Facts) -> Sources:
             f"'{facts.spec}' has no runbook.yaml, and the compiler builds from nothing else",
             fix=f"add {path} (docs/runbook-language.md)",
         )
-    text = files[path].decode()
-    return Sources(spec=read_spec(files, facts.spec), runbook=load(text, path), text=text)
-
-
-def runbook_path(spec: str) -> str:
-    """Where the spec's runbook stands."""
-    return f"{spec}/runbook.yaml"
-
-
-def requirement_ids(files: Mapping[str, bytes], spec: str) -> tuple[str, ...]:
-    """Every id of the spec that later artifacts refer to."""
-    return read_spec(files, spec).ids
+    return files[path].decode()

@@ -1,0 +1,26 @@
+"""Seam between the engine and what a spec is built into."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from phasegate.core import Finding, Severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverable:
+    """One kind of deliverable: its files, its checks, and what the compiler writes of it."""
+
+    name: str
+    """What people call a spec of this kind, such as `runbook spec`."""
+    source: str = ""
+    """File of the spec's folder that makes a spec this kind, such as `runbook.yaml`; empty: none is needed."""
+    files: tuple[str, ...] = ("*",)
+    """Path patterns that drafts may write besides what the workflow says, with the placeholders of a workflow."""
+    skips: frozenset[str] = frozenset()
+    """Checks that have nothing to judge in it. A check that nobody lists here runs, so that a new one is not lost."""
+    compiled: frozenset[str] = frozenset()
+    """Items that the compiler writes."""
+    lint: Callable[[Mapping[str, bytes], str], list[Finding]] = field(repr=False)
+    """Findings in the files of a spec's folder, which the second argument names."""
+    risk: Callable[[Mapping[str, bytes], str], tuple[Severity, bool]] = field(repr=False)
+    """Severity that the files declare, and whether something is destroyed that cannot be brought back."""

@@ -1,0 +1,86 @@
+"""Kinds of deliverable that there are, chosen by what the spec's folder contains.
+
+Functions import what they read with, because most commands only need to know the kind: AWS's service models and the
+compiler take a second to load.
+"""
+
+from collections.abc import Collection, Mapping
+
+from phasegate.authors.deliverable import Deliverable
+from phasegate.authors.review import CHECKS
+from phasegate.core import Finding, Severity
+
+SPEC_FILE, RUNBOOK_FILE = "spec.md", "runbook.yaml"
+_JUDGE_DOCUMENTS = {"spec-lint", "trace", "criteria-coverage"}
+
+
+def runbook_path(spec: str) -> str:
+    """Return the path of a spec's runbook."""
+    return f"{spec}/{RUNBOOK_FILE}"
+
+
+def kind_of(paths: Collection[str], spec: str) -> Deliverable:
+    """Return the kind of a spec by the files of its folder.
+
+    >>> kind_of(["specs/001-a/spec.md", "specs/001-a/runbook.yaml"], "specs/001-a").name
+    'runbook spec'
+    >>> kind_of(["specs/001-a/spec.md"], "specs/001-a").name
+    'documents spec'
+    """
+    return next(kind for kind in KINDS if not kind.source or f"{spec}/{kind.source}" in paths)
+
+
+def _lint_runbook(files: Mapping[str, bytes], spec: str) -> list[Finding]:
+    from phasegate.runbooks import load
+    from phasegate.runbooks.compiler.agreement import agreement
+    from phasegate.runbooks.language.lint import lint
+    from phasegate.spec import lint_spec, read_spec
+
+    path = runbook_path(spec)
+    text = files[path].decode("utf-8", "replace")
+    found = [*lint_spec(files, spec), *lint(text, path)]
+    if any(finding.blocking for finding in found):
+        return found
+    return [*found, *agreement(read_spec(files, spec), load(text, path))]
+
+
+def _runbook_risk(files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+    from phasegate.runbooks import load
+    from phasegate.runbooks.language.iam_actions import is_destructive
+
+    path = runbook_path(spec)
+    runbook = load(files[path].decode(), path)
+    return Severity(runbook.severity), any(is_destructive(action.op) for action in runbook.action)
+
+
+def _lint_documents(files: Mapping[str, bytes], spec: str) -> list[Finding]:
+    from phasegate.spec import lint_spec
+
+    return lint_spec(files, spec)
+
+
+def _documents_risk(files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
+    from phasegate.spec import read_spec
+
+    risk = read_spec(files, spec).risk
+    declared = risk.severity if risk else ""
+    # A policy passes gates up to a risk: what nobody declared must pass none.
+    return (Severity(declared) if declared in list(Severity) else Severity.critical), False
+
+
+RUNBOOK = Deliverable(
+    name="runbook spec",
+    source=RUNBOOK_FILE,
+    compiled=frozenset(("spec", "plan", "test-plan", "tasks", "code", "tests", "docs", "release")),
+    lint=_lint_runbook,
+    risk=_runbook_risk,
+)
+DOCUMENTS = Deliverable(
+    name="documents spec",
+    files=("{spec}/*", "docs/*"),  # no code: none of the checks that hold code applies
+    skips=frozenset(CHECKS) - _JUDGE_DOCUMENTS,
+    lint=_lint_documents,
+    risk=_documents_risk,
+)
+KINDS = (RUNBOOK, DOCUMENTS)
+"""In the order in which they are looked for; the last one needs no file of its own."""

@@ -1,0 +1,163 @@
+"""Inputs of authors and reviewers, read from the run, its tree and its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from phasegate.authors import Brief, Deliverable, Facts, Observations, Subject, matches
+from phasegate.core import Finding
+from phasegate.ledger import Comment, GateKey, Ledger, first_break
+from phasegate.team import Author, Flow, Phase, Review
+from phasegate.workflow.engine.release_line import Line
+from phasegate.workflow.reports import findings_of
+from phasegate.workflow.state import RunState, round_key
+from phasegate.workspace import Workspace
+
+
+class RunFiles(Protocol):
+    """What a run reads of the user's folder and of the index."""
+
+    async def facts(self, run_id: str) -> Facts:
+        """Return the facts of a run; they do not change while it lasts."""
+        ...
+
+    async def kind(self, run_id: str) -> Deliverable:
+        """Return the kind of deliverable that was handed in when the run began; it does not change either."""
+        ...
+
+    async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
+        """Return files of the spec's folder that the user wrote since the attempt before; the same at each call."""
+        ...
+
+    async def versions(self) -> frozenset[str]:
+        """Return the versions that the package index holds files of."""
+        ...
+
+
+class Observer(Protocol):
+    """Looks at the world in the name of a role, before it drafts or reviews."""
+
+    async def observe(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:
+        """Return what was seen, as JSON; where nothing could be seen, it says why.
+
+        Args:
+            facts: of the run.
+            role: in whose name.
+            place: phase, attempt and round, for events of tool calls.
+            files: the artifacts so far.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Reads what one draft or review is given."""
+
+    flow: Flow
+    ledger: Ledger
+    workspace: Workspace
+    run_files: RunFiles
+    observers: Mapping[str, Observer]
+    """By the name of the look; nobody takes a look that is not here."""
+
+    async def brief(self, state: RunState, phase: Phase, row: Author) -> Brief:
+        """Return what one author of a phase is asked for."""
+        facts, first = await self.run_files.facts(state["run"]), phase.id == self.flow.phase_ids[0]
+        return Brief(
+            facts=facts,
+            key=f"{round_key(state)}/{row.item}",
+            kind=await self.run_files.kind(state["run"]),
+            phase=phase.id,
+            role=row.role,
+            item=row.item,
+            round=state["round"],
+            outputs=facts.paths(row.artifacts),
+            files=self.workspace.tree(state["commit"]),
+            base=self.workspace.tree(state.get("line") or state["base"]),
+            taken=await self._taken(phase),
+            handed_in=await self.run_files.handed_in(state["run"], state["attempt"])
+            if first and state["round"] == 1
+            else {},
+            findings=await self._findings(state),
+            comments=await self._comments(state, phase, row, facts),
+            observations=await self._observations(state, row),
+        )
+
+    async def subject(self, state: RunState, name: str, row: Review | None = None) -> Subject:
+        """Return what a check of the phase, or one of its reviewers, judges.
+
+        Args:
+            state: of the run.
+            name: of the check or of the reviewer's role.
+            row: the reviewer; None: it is a check.
+        """
+        return Subject(
+            facts=await self.run_files.facts(state["run"]),
+            key=f"{round_key(state)}/{name}",
+            kind=await self.run_files.kind(state["run"]),
+            phase=state["phase"],
+            checks=row.checks if row else (name,),
+            tree=self.workspace.tree_id(state["commit"]),
+            files=self.workspace.tree(state["commit"]),
+            since=self.workspace.tree(state["since"]),
+            observations=await self._observations(state, row) if row else {},
+            passed={} if row else await self._passed(state, name),
+        )
+
+    async def _taken(self, phase: Phase) -> frozenset[str]:
+        if not phase.releases:
+            return frozenset()
+        released = Line(workspace=self.workspace, ledger=self.ledger).versions
+        return released | await self.run_files.versions()
+
+    async def _observations(self, state: RunState, row: Author | Review) -> Observations:
+        return {look: await self._observed(state, row.role, look) for look in row.looks if look in self.observers}
+
+    async def _observed(self, state: RunState, role: str, look: str) -> Mapping[str, Any]:
+        """Look once an attempt and keep what was seen: after a crash the role reads what it read before."""
+        run, key = state["run"], f"{state['phase']}/{state['attempt']}/{look}/{role}"
+        start = await self.ledger.begin_effect(run, key, [])
+        if start.done is not None:
+            return start.done
+        facts, files = await self.run_files.facts(run), self.workspace.tree(state["commit"])
+        seen = dict(await self.observers[look].observe(facts, role, round_key(state), files))
+        await self.ledger.effect_done(run, key, seen, (f"look:{key}", {"by": role, **seen}))
+        return seen
+
+    async def _passed(self, state: RunState, check: str) -> Mapping[str, str]:
+        """Return what a check showed earlier in the run, for the phase that releases.
+
+        A chain of events that does not hold proves nothing, so the check then runs again.
+        """
+        if not self.flow.phase(state["phase"]).releases:
+            return {}
+        events = await self.ledger.events(state["run"])
+        if first_break(events, self.ledger.key):
+            return {}
+        reports = [e.body for e in events if e.kind == "check" and e.place[-1] == check and not e.body.get("findings")]
+        return {body["inputs"]: "; ".join(body["evidence"]) for body in reports if "inputs" in body}
+
+    async def _findings(self, state: RunState) -> tuple[Finding, ...]:
+        if (state["attempt"], state["round"]) == (1, 1):
+            return ()
+        events = await self.ledger.events(state["run"])
+        return tuple(findings_of(events, state["phase"], state["attempt"]))
+
+    async def _comments(self, state: RunState, phase: Phase, row: Author, facts: Facts) -> tuple[str, ...]:
+        for attempt in range(state["attempt"] - 1, 0, -1):
+            decision = await self.ledger.decision(GateKey(state["run"], phase.id, attempt))
+            if decision:  # a gate that was void has none: what was asked for before it still is
+                comments = decision.statement.comments
+                return tuple(_anchored(comment) for comment in comments if _addressee(comment, phase, facts) == row)
+        return ()
+
+
+def _addressee(comment: Comment, phase: Phase, facts: Facts) -> Author:
+    """Return the author of the file that a comment is anchored to, else the phase's first author."""
+    owners = (row for row in phase.authors if comment.path and matches(comment.path, facts.paths(row.artifacts)))
+    return next(owners, phase.authors[0])
+
+
+def _anchored(comment: Comment) -> str:
+    where = f"{comment.path}:{comment.line}" if comment.line else comment.path
+    return f"{where}: {comment.text}" if where else comment.text
