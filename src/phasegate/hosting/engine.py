@@ -15,10 +15,10 @@ from phasegate.ledger import Grants
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
 from phasegate.workflow.engine.graph import build_graph
+from phasegate.workflow.engine.inputs import Observer
 from phasegate.workflow.engine.nodes import TeamNodes
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workflow.engine.segment import Segments, segments
-from phasegate.workflow.inputs import Observer
 
 
 @asynccontextmanager

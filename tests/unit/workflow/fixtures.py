@@ -44,11 +44,11 @@ from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, GatePolicy
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.engine.graph import Nodes, build_graph
+from phasegate.workflow.engine.inputs import Observer, RunFiles
 from phasegate.workflow.engine.nodes import TeamNodes
 from phasegate.workflow.engine.queue import Queue
 from phasegate.workflow.engine.segment import Segments, segments
 from phasegate.workflow.gates.tokens import give_token
-from phasegate.workflow.inputs import Observer, RunFiles
 from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

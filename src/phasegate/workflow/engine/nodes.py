@@ -15,9 +15,9 @@ from phasegate.team import Flow, Phase
 from phasegate.workflow.branches import put_back
 from phasegate.workflow.engine.effect import Effect, Outcome
 from phasegate.workflow.engine.graph import Node
+from phasegate.workflow.engine.inputs import Inputs, Observer, RunFiles
 from phasegate.workflow.engine.releasing import CHECK, STALE, Releasing
 from phasegate.workflow.gates.gatekeeper import Gatekeeper
-from phasegate.workflow.inputs import Inputs, Observer, RunFiles
 from phasegate.workflow.reports import finding_json
 from phasegate.workflow.state import RunState, round_key
 from phasegate.workspace import Signature, Workspace
