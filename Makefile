@@ -9,6 +9,11 @@ BIN := .venv/bin
 # uv is fast, and compiles only where it is told to: what runs in a sandbox can write no byte code. Where uv cannot reach an index that pip is configured for, pip does the same work.
 INSTALL = ($(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $(1) || $(BIN)/python -m pip install -q $(1))
 
+# Byte code of the tests is kept: to compile it again takes seconds in every process.
+unexport PYTHONDONTWRITEBYTECODE
+# Quick tests work in memory where there are 4 GB of it: they wait for the disk a third of their time, and show nothing of it.
+MEMORY = $(shell test -w /dev/shm && ! grep -q ' /dev/shm .*noexec' /proc/mounts && df -k --output=avail /dev/shm | awk 'NR == 2 && $$1 > 4e6 { print "/dev/shm" }')
+
 .PHONY: help demo test slow real check bench lock lock-real format
 
 help: ## show this
@@ -18,7 +23,7 @@ demo: .venv/runtime ## watch a spec become a released runbook, on this machine a
 	@$(BIN)/phasegate demo
 
 test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole journeys) by 'make slow'
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)
+	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)
 
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)

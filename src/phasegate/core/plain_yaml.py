@@ -7,15 +7,19 @@ that stand twice and keys that YAML does not read as text: a bare `on` is the bo
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity
 
 MOST_BYTES = 256 * 1024
+_MOST_KEPT = 64
 _MOST_DEPTH = 40
 _DEEP = re.compile(r"(?:[\[{][ \t]*){41}")
 _MOST_EVENTS = 20_000
@@ -100,6 +104,13 @@ def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
     Raises:
         InvalidInput: with a finding for the place that cannot be read.
     """
+    source = _read(text, path, check, first_line)
+    return replace(source, value=deepcopy(source.value))
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _read(text: str, path: str, check: str, first_line: int) -> Source:
+    """Parse a document once a process: a team is read at every opening, a spec by every check."""
     reader = _Reader(path=path, check=check, above=first_line - 1)
     size = len(text.encode())
     if size > MOST_BYTES:
@@ -165,7 +176,7 @@ class _Reader:
     def _refuse_number(self, node: yaml.Node) -> None:
         """Refuse a number that JSON cannot carry, before a long one is computed: base 60 takes quadratic time."""
         if len(node.value) <= _LONGEST_NUMBER:
-            value = yaml.safe_load(node.value)
+            value = SafeConstructor().construct_object(node)  # type: ignore[no-untyped-call]
             if isinstance(value, int) and -_LARGEST <= value < _LARGEST:
                 return
             if isinstance(value, float) and math.isfinite(value):

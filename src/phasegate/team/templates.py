@@ -2,8 +2,8 @@
 
 import hashlib
 import traceback
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from phasegate.core import Finding, InvalidInput, Severity
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # loading jinja2 takes as long as listing gates, which needs 
 
 SUFFIX = ".md.j2"
 REVIEW = "review"
+_MOST_KEPT = 256
 
 VARIABLES = frozenset({"artifacts", "card", "comments", "findings", "folder", "outputs", "package", "phase", "today"})
 """What a template may name. `card` is the role's card, `phase` the id of the phase, `folder` the spec's folder,
@@ -31,20 +32,7 @@ class Prompts:
 
     @cached_property
     def _environment(self) -> "SandboxedEnvironment":
-        from jinja2 import FunctionLoader, StrictUndefined
-        from jinja2 import select_autoescape as autoescape
-        from jinja2.sandbox import SandboxedEnvironment
-
-        environment = SandboxedEnvironment(
-            loader=FunctionLoader(self._load),
-            undefined=StrictUndefined,
-            autoescape=autoescape(enabled_extensions=()),
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        environment.filters["as_data"] = as_data
-        return environment
+        return _environment(self._load)
 
     def has(self, name: str) -> bool:
         """Whether there is a template of that name, given without its suffix."""
@@ -56,7 +44,8 @@ class Prompts:
         Raises:
             InvalidInput: for a syntax error, or a variable that no prompt is given.
         """
-        findings = [finding for name in self._surface.names("prompts", SUFFIX) for finding in self._judge(name)]
+        names = self._surface.names("prompts", SUFFIX)
+        findings = [each for name in names for each in _judged(name, self._surface.read("prompts", name).text)]
         if findings:
             raise refused(findings[0].path, findings)
 
@@ -87,18 +76,38 @@ class Prompts:
         source = self._surface.find("prompts", name)
         return (source.text, name, None) if source else None
 
-    def _judge(self, name: str) -> list[Finding]:
-        from jinja2 import TemplateSyntaxError, meta
 
-        try:
-            tree = self._environment.parse(self._surface.read("prompts", name).text, name)
-        except TemplateSyntaxError as error:
-            return [_finding(name, error.lineno, "template", error.message or "the template does not parse")]
-        unknown = sorted(meta.find_undeclared_variables(tree) - VARIABLES)
-        return [
-            _finding(name, 0, "unknown-variable", f"unknown variable {word!r}", did_you_mean(word, sorted(VARIABLES)))
-            for word in unknown
-        ]
+def _environment(load: Callable[[str], tuple[str, str, None] | None]) -> "SandboxedEnvironment":
+    from jinja2 import FunctionLoader, StrictUndefined
+    from jinja2 import select_autoescape as autoescape
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=autoescape(enabled_extensions=()),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["as_data"] = as_data
+    return environment
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _judged(name: str, text: str) -> tuple[Finding, ...]:
+    """Parse a template once a process, and name its error or the variables that no prompt is given."""
+    from jinja2 import TemplateSyntaxError, meta
+
+    try:
+        tree = _environment(lambda _: None).parse(text, name)
+    except TemplateSyntaxError as error:
+        return (_finding(name, error.lineno, "template", error.message or "the template does not parse"),)
+    unknown = sorted(meta.find_undeclared_variables(tree) - VARIABLES)
+    return tuple(
+        _finding(name, 0, "unknown-variable", f"unknown variable {word!r}", did_you_mean(word, sorted(VARIABLES)))
+        for word in unknown
+    )
 
 
 def as_data(text: str, title: str) -> str:

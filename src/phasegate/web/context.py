@@ -1,6 +1,7 @@
 """What every route works with, made once by the server."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -104,6 +105,7 @@ def parts(request: Request) -> Context:
 Served = Annotated[Context, Depends(parts)]
 
 
+@cache
 def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("phasegate.web"),

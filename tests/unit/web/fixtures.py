@@ -1,5 +1,6 @@
 """A served repository whose runs are written by scripts: real workflow, ledger, queue and pages, and no compiler."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +20,7 @@ from phasegate.app import App, open_app
 from phasegate.authors import Brief, CheckReviewer, Draft, FunctionAuthor, Report, Subject
 from phasegate.core import FixedClock, new_id
 from phasegate.identity import Accounts
-from phasegate.ledger import GateKey, PrivateKey, Run, create_key
+from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
 from phasegate.scaffold import Approver
 from phasegate.team.surface import Surface
 from phasegate.web.context import Context, parts_of
@@ -32,6 +33,7 @@ from phasegate.workflow.engine.graph import build_graph
 from phasegate.workflow.engine.nodes import TeamNodes
 from phasegate.workflow.engine.segment import Segments, segments
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
+from unit.templates import copied
 
 PORT = 8300
 HOST = f"127.0.0.1:{PORT}"
@@ -156,11 +158,8 @@ async def web_server(
         gate: what the first gate asks besides what it always does.
     """
     clock, script = FixedClock(NOW), script or Script()
-    accounts_of = {name: secret for name, secret in PASSPHRASES.items() if name in (*managers, "eve")}
-    keys = {name: create_key(folder / f"{name}.key", secret) for name, secret in accounts_of.items()}
-    sample_repository(
-        folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers)
-    )
+    await asyncio.to_thread(copied, ("office", *managers), folder, partial(_furnished, managers))
+    keys = {name: unlock_key(folder / f"{name}.key", PASSPHRASES[name]) for name in _people(managers)}
     for path, text in (files or {}).items():
         (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "target" / path).write_text(text)
@@ -173,10 +172,7 @@ async def web_server(
         (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
-        accounts = Accounts(app.database, clock, QUICK)
-        for name, secret in accounts_of.items():
-            await accounts.add(name, secret, (folder / f"{name}.key").read_bytes(), keys[name].public)
-        parts = parts_of(app, loopback(PORT), accounts, slack)
+        parts = parts_of(app, loopback(PORT), Accounts(app.database, clock, QUICK), slack)
         yield WebServer(
             app=app,
             parts=parts,
@@ -186,6 +182,28 @@ async def web_server(
             clock=clock,
             keys=keys,
         )
+
+
+def _people(managers: Sequence[str]) -> list[str]:
+    return [name for name in PASSPHRASES if name in (*managers, "eve")]
+
+
+def _furnished(managers: Sequence[str], folder: Path) -> None:
+    """Makes the repository, the keys, and a database with the accounts."""
+    folder.mkdir()
+    keys = {name: create_key(folder / f"{name}.key", PASSPHRASES[name]) for name in _people(managers)}
+    sample_repository(
+        folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers)
+    )
+
+    async def adds() -> None:
+        async with open_app(folder / "target", clock=FixedClock(NOW)) as app:
+            await app.queue.opened()
+            accounts = Accounts(app.database, app.clock, QUICK)
+            for name, key in keys.items():
+                await accounts.add(name, PASSPHRASES[name], (folder / f"{name}.key").read_bytes(), key.public)
+
+    asyncio.run(adds())
 
 
 def in_slack(target: Path, members: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from socket import socket
 from threading import Event, Thread
 from typing import Any
 
@@ -18,6 +19,7 @@ from schemathesis.core.result import Ok
 from phasegate.identity import Scope
 from phasegate.web.context import parts_of
 from phasegate.web.server import build
+from phasegate.web.settings import Settings
 from phasegate.web.socket import listen
 from unit.web.fixtures import web_server
 
@@ -38,6 +40,10 @@ class Served(Thread):
 
     async def _serve(self) -> None:
         settings, listening = listen("127.0.0.1", 0, behind_tls=False, names=())
+        with listening:
+            await self._serve_at(listening, settings)
+
+    async def _serve_at(self, listening: socket, settings: Settings) -> None:
         async with web_server(self.folder) as here:
             parts = parts_of(here.app, settings, here.parts.accounts)
             self.gate = str(await here.gate())
@@ -49,7 +55,6 @@ class Served(Thread):
             await asyncio.to_thread(self.stop.wait)
             server.should_exit = True
             await serving
-        listening.close()
 
 
 @pytest.fixture(scope="module")
