@@ -176,7 +176,7 @@ class _Reader:
     def _refuse_number(self, node: yaml.Node) -> None:
         """Refuse a number that JSON cannot carry, before a long one is computed: base 60 takes quadratic time."""
         if len(node.value) <= _LONGEST_NUMBER:
-            value = SafeConstructor().construct_object(node)  # type: ignore[no-untyped-call]
+            value = SafeConstructor().construct_object(node)
             if isinstance(value, int) and -_LARGEST <= value < _LARGEST:
                 return
             if isinstance(value, float) and math.isfinite(value):
