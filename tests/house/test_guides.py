@@ -15,7 +15,7 @@ from phasegate.authors import CHECKS
 from phasegate.core import Finding, InvalidInput
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module
-from phasegate.runbooks.functions import FUNCTIONS
+from phasegate.runbooks.language.functions import FUNCTIONS
 from phasegate.runbooks.language.lint import lint
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors

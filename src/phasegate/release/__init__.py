@@ -4,8 +4,7 @@ Everything up to the wheel is a function of the tree and of dates that the calle
 """
 
 from phasegate.release.backend import check_backend
-from phasegate.release.build import Built, build
-from phasegate.release.builder import Builder
+from phasegate.release.build import Builder, Built, build
 from phasegate.release.changelog import add_entry, entry_of
 from phasegate.release.changes import Change, Level, Section, changes, permission_changes
 from phasegate.release.compare import Grant

@@ -1,5 +1,6 @@
 """Builds wheel and source distribution of a tree: the same bytes for the same tree and date, wherever and whenever."""
 
+import asyncio
 import csv
 import io
 import sys
@@ -20,6 +21,7 @@ from phasegate.release.project import Project, read_project
 from phasegate.sandbox import Limits, Outcome, Sandbox
 
 _TREE, _WHEEL, _SDIST = "tree/", "made/wheel", "made/sdist"
+_KEPT = 4
 _LIMITS = Limits(wall_seconds=60, cpu_seconds=60)
 
 
@@ -109,3 +111,23 @@ def _made(outcome: Outcome, path: str) -> bytes:
             f"the package build failed: {why}", fix="run `python -m build` in the tree to see all of it"
         )
     return outcome.files[path]
+
+
+class Builder:
+    """Builds in a sandbox, and remembers the last few."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._built: dict[str, Built] = {}
+        self._busy = asyncio.Lock()
+
+    async def build(self, tree: Mapping[str, bytes], *, at: datetime) -> Built:
+        """Build wheel and sdist of a tree with `phasegate.release.build`."""
+        files = dict(tree)
+        key = digest([at.isoformat(), {path: digest(content) for path, content in files.items()}])
+        async with self._busy:
+            if key not in self._built:
+                self._built[key] = await build(files, at=at, sandbox=self._sandbox)
+                for old in list(self._built)[:-_KEPT]:
+                    del self._built[old]
+            return self._built[key]

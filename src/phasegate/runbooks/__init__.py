@@ -1,7 +1,6 @@
-"""The runbook language: reading it, compiling it to Python, and running what was compiled.
+"""The runbook language, its compiler, and the runtime of compiled runbooks.
 
-`check`, `emit`, `lint`, `policy`, `prices`, `documents` and `tests_emit` are imported by their own names: each needs
-more than reading.
+`language`, `compiler` and `prices` are imported by their own names, since each loads more than reading needs.
 """
 
 from phasegate.runbooks.language.model import Runbook, load, schema

@@ -12,11 +12,19 @@ from phasegate.spec.formats.speckit.edit import (
 )
 from phasegate.spec.formats.speckit.parse import parse_spec, read_spec
 from phasegate.spec.lint import lint_spec
-from phasegate.spec.mentions import Mention, NamedTest, PlannedTests, mentions, named_tests, planned_tests
+from phasegate.spec.mentions import (
+    Mention,
+    NamedTest,
+    PlannedTests,
+    Task,
+    mentions,
+    named_tests,
+    planned_tests,
+    tasks_of,
+)
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
 from phasegate.spec.prompt_injection import lint_text
 from phasegate.spec.source import LIMIT, spec_path
-from phasegate.spec.tasks import Task, tasks_of
 
 __all__ = [
     "LIMIT",

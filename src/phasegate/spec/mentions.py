@@ -8,6 +8,7 @@ _ID = re.compile(r"\b(?:FR|SC|AC)-\d{3,}\b|\bUS\d+\b")
 _CELL = re.compile(r"(?<!\\)\|")
 _CRITERION = re.compile(r"\W*(AC-\d{3,})\W*")
 _TEST_NAME = re.compile(r"`(test_\w+)`")
+_TASK = re.compile(r"^- \[.\] (?P<id>T\d{3,})\b(?P<marks>(?: \[[^\]]+\])*) (?P<text>.+)$")
 
 
 class Mention(NamedTuple):
@@ -78,3 +79,22 @@ def planned_tests(text: str) -> list[PlannedTests]:
     rows = ((line, _CELL.split(each.strip())[1:-1]) for line, each in enumerate(text.split("\n"), 1))
     found = ((line, cells, _CRITERION.fullmatch(cells[0])) for line, cells in rows if len(cells) > 1)
     return [PlannedTests(named[1], line, tuple(_TEST_NAME.findall(cells[-1]))) for line, cells, named in found if named]
+
+
+class Task(NamedTuple):
+    """Task of a plan."""
+
+    id: str
+    text: str
+    """Without its marks."""
+    line: int
+
+
+def tasks_of(text: str) -> list[Task]:
+    """The tasks, in order.
+
+    >>> tasks_of("# Tasks" + chr(10) + "- [ ] T001 [P] Write `a.py`")
+    [Task(id='T001', text='Write `a.py`', line=2)]
+    """
+    found = ((number, _TASK.match(line)) for number, line in enumerate(text.splitlines(), 1))
+    return [Task(match["id"], match["text"], number) for number, match in found if match]

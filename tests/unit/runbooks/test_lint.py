@@ -7,8 +7,8 @@ from jmespath.functions import Functions
 
 from phasegate.core.findings import Finding
 from phasegate.runbooks import runtime
-from phasegate.runbooks.functions import FUNCTIONS
 from phasegate.runbooks.language.expressions import check_expression
+from phasegate.runbooks.language.functions import FUNCTIONS
 from phasegate.runbooks.language.lint import lint
 from phasegate.runbooks.runtime.expressions import PURE
 from phasegate.runbooks.runtime.scan import Scan

@@ -9,7 +9,7 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from phasegate.runbooks.functions import FUNCTIONS
+from phasegate.runbooks.language.functions import FUNCTIONS
 
 Node = Mapping[str, Any]
 

@@ -1,9 +1,10 @@
-"""The module of one runbook."""
+"""Module of one runbook, and the runtime that it stands on."""
 
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 from phasegate.core.criteria import Criterion
@@ -268,3 +269,13 @@ def _names_items(runbook: Runbook) -> bool:
     texts += [getattr(entry, "let", None) for entry in runbook.with_]
     texts += [text for entry in runbook.with_ for text in (*getattr(entry, "by", ()), getattr(entry, "select", None))]
     return any("_items" in names(text) for text in texts if isinstance(text, str))
+
+
+def runtime_files() -> dict[str, bytes]:
+    """The files of `<package>/_runtime/`, by their path in that folder."""
+    folder = resources.files("phasegate.runbooks.runtime")
+    return {
+        entry.name: entry.read_bytes()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".py")
+    }

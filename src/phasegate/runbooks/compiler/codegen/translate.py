@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from phasegate.runbooks.compiler.codegen.module_source import ModuleSource, snake
-from phasegate.runbooks.functions import FUNCTIONS
 from phasegate.runbooks.language.expressions import Node, fields, parse, unparse, walk
+from phasegate.runbooks.language.functions import FUNCTIONS
 
 _OR, _AND, _NOT, _COMPARE, _ATOM = range(5)
 _ORDER = {"gt": ("above", ">"), "gte": ("at_least", ">="), "lt": ("below", "<"), "lte": ("at_most", "<=")}

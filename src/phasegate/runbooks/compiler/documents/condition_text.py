@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phasegate.runbooks.compiler.documents.text import code, listing
-from phasegate.runbooks.functions import FUNCTIONS
 from phasegate.runbooks.language.expressions import Node, parse, unparse
+from phasegate.runbooks.language.functions import FUNCTIONS
 
 _THAN = {
     "gt": "more than",

@@ -10,8 +10,8 @@ from phasegate.runbooks.compiler.test_generator import candidates, regex_samples
 from phasegate.runbooks.compiler.test_generator.answer_fields import CSV, JSON, TAG, Field, Path
 from phasegate.runbooks.compiler.test_generator.candidates import Space
 from phasegate.runbooks.compiler.test_generator.values import ABSENT
-from phasegate.runbooks.functions import FUNCTIONS, Samples
 from phasegate.runbooks.language.expressions import Node, Visitor, parse
+from phasegate.runbooks.language.functions import FUNCTIONS, Samples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,7 @@ from phasegate.runbooks.language.lint.actions import check_actions
 from phasegate.runbooks.language.lint.frame import check_frame
 from phasegate.runbooks.language.lint.item import item
 from phasegate.runbooks.language.lint.meaning import check_meaning
-from phasegate.runbooks.language.lint.report import CHECK, Report
-from phasegate.runbooks.language.lint.source import Node, nodes
+from phasegate.runbooks.language.lint.source import CHECK, Node, Report, nodes
 from phasegate.runbooks.language.model import load
 
 _OPEN = re.compile(r"\[NEEDS CLARIFICATION:?\s*([^\]\n]*)")

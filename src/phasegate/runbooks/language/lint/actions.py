@@ -8,8 +8,7 @@ from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import fields
 from phasegate.runbooks.language.iam_actions import is_change, is_destructive
 from phasegate.runbooks.language.lint import calls, expressions
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.source import Node, Report
 from phasegate.runbooks.language.lint.types import ANYTHING, Record, Type, of
 
 _VERB = re.compile(r"[A-Z][a-z]+")

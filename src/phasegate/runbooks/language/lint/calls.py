@@ -8,8 +8,7 @@ from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.lint import expressions
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.source import Node, Report
 from phasegate.runbooks.language.lint.types import ANYTHING, Anything, Many, Plain, Record, Type, described, of
 
 _WRITTEN_AS: dict[str, tuple[type, ...]] = {

@@ -8,8 +8,7 @@ from jmespath.exceptions import JMESPathError, ParseError
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language.expressions import Node as Tree
 from phasegate.runbooks.language.lint.infer import Problem, Walk
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.source import Node, Report
 from phasegate.runbooks.language.lint.types import ANYTHING, Type
 
 _WORDS = {"and": "&&", "or": "||", "not": "!", "in": "contains(list, value)"}

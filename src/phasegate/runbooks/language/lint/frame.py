@@ -6,8 +6,7 @@ from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.cron import check_cron
 from phasegate.runbooks.language.lint import expressions
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node, misread_boolean
+from phasegate.runbooks.language.lint.source import Node, Report, misread_boolean
 from phasegate.runbooks.language.lint.types import Record, Type
 from phasegate.runbooks.language.row_shapes import CREATED
 from phasegate.runbooks.runtime.hours import Window

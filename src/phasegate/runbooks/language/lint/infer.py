@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from phasegate.runbooks.functions import FUNCTIONS, Function
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import Node, Visitor
+from phasegate.runbooks.language.functions import FUNCTIONS, Function
 from phasegate.runbooks.language.lint.types import (
     ANYTHING,
     BOOLEAN,

@@ -7,8 +7,7 @@ from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.lint import calls, expressions, meaning
 from phasegate.runbooks.language.lint.metrics import check_metric
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node, node_of
+from phasegate.runbooks.language.lint.source import Node, Report, node_of
 from phasegate.runbooks.language.lint.types import (
     ANYTHING,
     NUMBER,

@@ -7,8 +7,7 @@ from itertools import pairwise
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.source import Node, Report
 from phasegate.runbooks.language.lint.types import Many, Record, Table, Type, described
 from phasegate.runbooks.runtime.zones import UnknownZone, zone
 

@@ -6,8 +6,7 @@ import re
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.lint import calls, expressions
-from phasegate.runbooks.language.lint.report import Report
-from phasegate.runbooks.language.lint.source import Node
+from phasegate.runbooks.language.lint.source import Node, Report
 from phasegate.runbooks.language.lint.types import Type
 
 _STATISTICS = ("Average", "Sum", "Minimum", "Maximum", "SampleCount")

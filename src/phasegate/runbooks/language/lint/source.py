@@ -1,13 +1,15 @@
-"""A runbook's YAML as nodes: every value with its lines, and as it is written."""
+"""YAML nodes of a runbook, each value with its lines and as it is written, and the report about them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from phasegate.core.findings import Finding, Severity
 from phasegate.core.plain_yaml import read
 
+CHECK = "runbook-lint"
 _BOOLEANS = ("on", "off", "yes", "no")
 
 
@@ -92,3 +94,27 @@ def _node(node: yaml.Node, value: Any) -> Node:
         listed = [_node(entry, own) for entry, own in zip(node.value, value, strict=True)]
         return Node(value=listed, line=line, last=last)
     return Node(value=value, line=line, last=last, raw=str(node.value))
+
+
+@dataclass(kw_only=True)
+class Report:
+    """Findings about one file, in the order they were met."""
+
+    path: str
+    lines: list[str]
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, rule: str, severity: Severity, node: Node | int, message: str, fix: str, *, about: str = "") -> None:
+        """Add a finding at a node, or at the line within it that holds the word `about`."""
+        line = node if isinstance(node, int) else self._line(node, about)
+        finding = Finding(
+            check=CHECK, rule=rule, severity=severity, path=self.path, line=line, message=message, fix=fix
+        )
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def _line(self, node: Node, about: str) -> int:
+        for number in range(node.line, min(node.last, len(self.lines)) + 1) if about else ():
+            if about in self.lines[number - 1]:
+                return number
+        return node.line
