@@ -73,6 +73,7 @@ def normal_wheel(wheel: bytes, at: datetime) -> bytes:
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))
+    # The backend's RECORD names the files in the order of its own walk.
     files[record] = record_of({name: content for name, content in files.items() if name != record}, record)
     return write_zip(files, at)
 
@@ -128,6 +129,7 @@ class Builder:
         async with self._busy:
             if key not in self._built:
                 self._built[key] = await build(files, at=at, sandbox=self._sandbox)
+                # A wheel is held in memory, and a draft, its review and its release come close together.
                 for old in list(self._built)[:-_KEPT]:
                     del self._built[old]
             return self._built[key]

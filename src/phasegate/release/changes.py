@@ -51,6 +51,7 @@ def changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]
         *chain.from_iterable(_runbook_changes(old, now) for old, now in both),
         *_package_changes(base, new),
     ]
+    # Shared parts are told only where no runbook has anything to tell.
     return sorted(found or _rest(base, new), key=lambda change: -change.level)
 
 

@@ -60,6 +60,7 @@ def schema_breaks(old: Any, new: Any, where: str = "") -> Iterator[str]:
     for name in sorted(set(old.get("required", [])) - set(new.get("required", []))):
         yield f"field `{_join(where, name)}` is no longer always there"
     values = new.get("enum")
+    # A new value breaks callers that handle each of the old ones; fewer values do not.
     if isinstance(values, list) and not set(map(_text, values)) <= set(map(_text, old.get("enum", []))):
         yield f"`{where or 'finding'}` can have new values"
     yield from _property_breaks(old.get("properties", {}), new.get("properties", {}), where)

@@ -32,6 +32,7 @@ def check_dependencies(tree: Mapping[str, bytes]) -> list[Finding]:
     except InvalidInput as error:
         return list(error.findings)
     lines = tree[PYPROJECT].decode().splitlines()
+    # The line is searched by name, since packaging keeps no positions.
     needed = [f for requirement in project.requirements for f in _declared(requirement, ALLOWED, lines)]
     extra = [f for r in project.optional_requirements for f in _declared(r, ALLOWED + ALLOWED_EXTRA, lines)]
     return worst_first([*needed, *extra, *_imports(tree, project)])

@@ -114,6 +114,7 @@ def _grant(grant: Grant) -> str:
 
 def _undo(notes: Notes) -> str:
     if notes.previous:
+        # pip takes any version by name, so going back is an install like any other.
         back = f"The version before is {notes.previous}; it needs the permissions that it had.\n\n"
         back += f"```console\n{_install(notes, notes.previous)}\n```"
     else:

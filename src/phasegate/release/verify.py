@@ -23,6 +23,7 @@ def verify_wheel(content: bytes, tree: Mapping[str, bytes]) -> list[Finding]:
     """
     project = read_project(tree)
     wheel = read_wheel(content)
+    # Nothing was unpacked, so nothing else can be said.
     if wheel.findings and not wheel.files:
         return worst_first(wheel.findings)
     return worst_first(

@@ -46,6 +46,7 @@ def propose(
     found = changes(base, new)
     level = max((change.level for change in found), default=Level.none)
     current = read_project(base if PYPROJECT in base else new).version
+    # A demo's local label does not free its number: the released one would look the same to people.
     used = {Version(version).public for version in taken}
     version = next_version(current, level, demo=demo)
     while Version(version).public in used:

@@ -96,5 +96,6 @@ def tasks_of(text: str) -> list[Task]:
     >>> tasks_of("# Tasks" + chr(10) + "- [ ] T001 [P] Write `a.py`")
     [Task(id='T001', text='Write `a.py`', line=2)]
     """
+    # Line by line: a task is one line in Spec Kit's layout, and its line is what findings point at.
     found = ((number, _TASK.match(line)) for number, line in enumerate(text.splitlines(), 1))
     return [Task(match["id"], match["text"], number) for number, match in found if match]

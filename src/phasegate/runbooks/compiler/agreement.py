@@ -65,6 +65,7 @@ def _other_limit(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
     limit = runbook.guard.max_changes
     said = {p: [int(n) for n in _COUNT.findall(p.text)] for p in _passages(spec) if _LIMIT.search(p.text)}
     said = {passage: numbers for passage, numbers in said.items() if numbers}
+    # One passage that says the same limit is enough: others may speak of other numbers.
     if runbook.action and said and not any(limit in numbers for numbers in said.values()):
         passage, numbers = next(iter(said.items()))
         says = "is not set" if limit is None else f"is {limit}"

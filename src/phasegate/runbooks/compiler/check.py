@@ -100,6 +100,7 @@ def _name(path: str) -> str:
 def _package(source: str) -> Iterator[str]:
     """A package on the disk that can be imported, with the module and the runtime in it."""
     folder = Path(tempfile.mkdtemp(prefix="phasegate-check-"))
+    # A name of its own each time, since Python keeps imported modules by name.
     name = f"phasegate_check_{new_id(10)}"
     try:
         _write(folder / name, source)
@@ -108,6 +109,7 @@ def _package(source: str) -> Iterator[str]:
         yield name
     finally:
         sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+        # Left in place, modules would point at a folder that is gone.
         for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
             del sys.modules[module]
         shutil.rmtree(folder, ignore_errors=True)

@@ -75,6 +75,7 @@ def policy(runbook: Runbook) -> dict[str, Any]:
     that the runtime assumes unless it is told otherwise, and through no other.
     """
     statements: dict[tuple[int, tuple[str, ...], str, str], set[str]] = {}
+    # Actions of equal purpose, resources and conditions share a statement, which keeps the policy readable.
     for need in _needs(runbook):
         place = _PURPOSES.index(need.purpose)
         protected = _protected(runbook, need)
@@ -180,6 +181,7 @@ def _shared(runbook: Runbook, call: Call, beside: Action) -> tuple[str, ...]:
     if beside.prefix == "kms":
         return ("key",)
     own = {kind for needed in actions(call.operation) for kind in _kinds(runbook, call, needed)}
+    # `CreateImage` tags the image, not the instance that it is made from.
     made = {kind for kind in own if call.operation.lower().endswith(_plain(kind))}
     return tuple(sorted((made or own) & set(beside.resources)))
 
@@ -265,6 +267,7 @@ def _partition(runbook: Runbook) -> str:
 def _protected(runbook: Runbook, need: _Need) -> str:
     """Return `tags` if IAM can deny the change on protected tags for all of its kinds, else nothing."""
     tags = runbook.guard.protect_tags
+    # A condition on tags that IAM ignores for one kind would deny nothing, and look as if it did.
     can_tell = need.resources and set(need.resources) <= set(need.action.by_tag)
     return "tags" if need.purpose == "Change" and tags and can_tell else ""
 
@@ -288,6 +291,7 @@ def _statement(
 def _condition(runbook: Runbook, bound: str, protected: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if protected:
+        # Null is true where the tag is absent: the change is allowed on such resources alone.
         found["Null"] = {f"aws:ResourceTag/{tag}": "true" for tag in sorted(runbook.guard.protect_tags)}
     if bound == "ec2":
         found["StringLike"] = {"kms:ViaService": "ec2.*"}

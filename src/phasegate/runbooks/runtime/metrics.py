@@ -28,6 +28,7 @@ def datapoints(
     wanted = {"Statistics": [statistic]} if statistic in _STATISTICS else {"ExtendedStatistics": [statistic]}
     found = [
         point
+        # A call that would give more datapoints than CloudWatch allows is refused as a whole.
         for first, last in _spans(begin, end, seconds)
         for point in client.get_metric_statistics(
             Namespace=namespace,
@@ -46,6 +47,7 @@ def datapoints(
 
 def _allowed(seconds: float, days: float) -> int:
     """CloudWatch keeps minutes for 15 days, five minutes for 63, and hours for longer: a period is a multiple."""
+    # A finer period than what is kept gives no datapoints, which would look like no use.
     unit = 60 if days <= 15 else 300 if days <= 63 else 3600
     return max(unit, math.ceil(seconds / unit) * unit)
 

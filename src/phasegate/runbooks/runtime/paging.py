@@ -13,6 +13,7 @@ _NARROWS = {"Filters", "Filter", "Owners", "OwnerIds", "ExecutableUsers", "Resto
 
 def pages(client: Any, operation: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every page of an operation."""
+    # botocore's paginators know tokens that are nested or renamed; guessing by name is for the rest.
     if client.can_paginate(operation):
         paginator = client.get_paginator(operation)
         yield from paginator.paginate(**params, **_page_size(client, paginator, operation, params))
@@ -44,6 +45,7 @@ def _page_size(client: Any, paginator: Any, operation: str, params: Mapping[str,
     if client.meta.service_model.service_name != "ec2" or not key or key in params:
         return {}
     members = _model(client, operation).input_shape.members
+    # EC2 refuses a page size together with a list of ids.
     if any(isinstance(value, list) and name not in _NARROWS for name, value in params.items()):
         return {}
     most = members[key].metadata.get("max") if key in members else None

@@ -117,6 +117,7 @@ def _caller(clients: Clients, asked: Sequence[str]) -> Caller:
     """Ask the security token service of the partition in scope, since credentials of one are none in another."""
     first = next(iter(asked), clients.region)
     failed: Exception | None = None
+    # A regional token service may be switched off, so the partition's home and the client's own are asked too.
     for region in dict.fromkeys([first, home_region(partition_of(first)), clients.region]):
         try:
             answer = clients.get("sts", region).get_caller_identity()
@@ -172,6 +173,7 @@ def _members(errors: CallErrors, clients: Clients, caller: Caller) -> Iterator[s
                     errors.leave_out(account, f"the account is {state or 'in a state that AWS does not say'}")
     except (ClientError, BotoCoreError) as error:
         errors.count(caller.account, caller.home, "organizations.list_accounts", error)
+        # A listing that broke off half-way has named accounts already; only one that gave none falls back to our own.
         if not listed:
             yield caller.account
 

@@ -90,15 +90,19 @@ def apply(
     if runbook.remediate is None:
         raise Refused(f"{runbook.name} only reports; it has no action", reason="no-action")
     signed = verified(approval, approvers, order.now)
+    # Other accounts are scanned in the role that changes, so that what is judged is what is changed.
     entered = replace(order, role=order.role or CHANGE_ROLE)
     report = run(runbook, entered)
     chosen, left = _held_against(signed, report, runbook, order)
+    # Before the first change: a process killed in the middle must not be able to use the approval again.
     consume(signed, state)
     actions = ActionLog(log)
     unfinished = actions.unfinished()
+    # Once told, an unfinished change is not told again at every later run.
     actions.report(unfinished)
     work = _Work(runbook=runbook, approval=signed, log=actions, pause=pause)
     changes = [*_change_all(work, chosen, entered), *left]
+    # Failures that the approval names were known to the approver; any other may hide an item.
     gaps = [error for error in report.errors if _gap(error) not in signed.gaps]
     return Outcome(report=report, changes=changes, gaps=gaps, unfinished=unfinished)
 
@@ -115,9 +119,11 @@ def _held_against(
     chosen = [finding for finding in report.matches if finding.digest in approved]
     left = [*_missing(approved, report, {finding.digest for finding in chosen}), *_new(approved, report)]
     if not chosen:
+        # An item that could not be looked at is not gone: the caller may try again with the same approval.
         reason = "incomplete" if report.errors and approved else "stale"
         said = "; ".join(f"{each.id}: {each.detail}" for each in left[:5])
         raise Refused(f"nothing that was approved can be changed{f' ({said})' if said else ''}", reason=reason)
+    # The items may all be there while the calls about them are others: parameters and actions count too.
     asked = set_digest(report.runbook, report.params, report.actions, approved)
     if asked != approval.digest:
         raise Refused("the parameters or the actions are not those that were approved; approve again", reason="stale")
@@ -186,6 +192,7 @@ def _change_all(work: _Work, chosen: Sequence[Finding], order: Order) -> list[Ch
     )
     changes: list[Changed] = []
     waiting = list(chosen)
+    # One place after another, so that the log of changes stays in their order.
     for place in places(work.runbook, where, errors):
         mine = [f for f in waiting if (f.account, f.region) == (place.account, place.region)]
         waiting = [finding for finding in waiting if finding not in mine]
@@ -209,10 +216,12 @@ def _change_place(work: _Work, scan: Scan, findings: Sequence[Finding]) -> list[
 
 def _change(work: _Work, scan: Scan, finding: Finding) -> Changed:
     about = _about(work, finding)
+    # Minutes may have passed since the scan: each item is read again just before its own change.
     now, reason = _as_it_is(work, scan, finding)
     if now is None:
         work.log.write({**about, "step": "read", "state": _LEFT_OUT, "reason": reason})
         return _changed(finding, _LEFT_OUT, reason)
+    # The guard is asked about the fresh row, since a protecting tag may have been set meanwhile.
     if now.held_back:
         work.log.write({**about, "step": "guard", "state": "held back", "reason": now.held_back})
         return _changed(finding, "held back", now.held_back)
@@ -267,6 +276,7 @@ def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str
     waiting = {finding.id for finding in done}
     for reading in range(_READINGS):
         if reading:
+            # AWS is eventually consistent: a change can take seconds to show in a listing.
             work.pause(_FIRST_PAUSE * 2 ** (reading - 1))
         rows = _read_again(work, scan, waiting)
         waiting = {id_ for id_ in waiting if rows is None or not test(scan, rows.get(id_))}
@@ -280,6 +290,7 @@ def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str
 
 def _read_again(work: _Work, scan: Scan, waiting: set[str]) -> dict[str, Row] | None:
     """Return the items as they are now, or None where a call failed: a listing that broke off proves nothing gone."""
+    # Failures are counted over the whole scan, so a rise during this reading means that it is incomplete.
     before = scan.failures
     scan.forget()
     rows = reread(work.runbook, scan, waiting)

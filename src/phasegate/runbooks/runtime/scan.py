@@ -156,6 +156,7 @@ class Scan:
         """
         given = _given(params)
         client = self.client(service)
+        # An expression gave null for a required parameter: there is nothing to ask about this item.
         if any(name not in given for name in _required(client, operation)):
             return None
         try:
@@ -191,6 +192,7 @@ class Scan:
                 )
             except (ClientError, BotoCoreError) as error:
                 raise Unanswered(self._failed("cloudwatch", "get_metric_statistics", error)) from error
+        # No datapoint is no proof of idleness unless the runbook says so by a default.
         if values or default is not None:
             return values or [default or 0]
         self._note(EvaluationIssue(reason=f"{name} has no datapoint in the last {days:g} days", certain=False))
@@ -206,6 +208,7 @@ class Scan:
             if load not in self._kept:
                 value, troubles = watched(lambda: load(self))
                 broken = next((trouble.reason for trouble in troubles if trouble.certain), None)
+                # The failure is kept as well, so that a broken listing is not asked again for every item.
                 self._kept[load] = Unanswered(broken) if broken else value
             kept = self._kept[load]
         if isinstance(kept, Unanswered):
@@ -221,11 +224,13 @@ class Scan:
         """Yield the result of the work for each in order, several at the same time, with a window of them in memory."""
         waiting = iter(rows)
         while window := list(islice(waiting, _WINDOW)):
+            # A worker that waited for other workers of the same pool could wait for itself.
             if _in_worker.get() or len(window) == 1:
                 yield from map(work, window)
             else:
                 # the first alone: it fills what `once` keeps, so that the others need not wait for each other
                 yield work(window[0])
+                # The context carries the list of troubles, which must reach the item that the worker works for.
                 futures = [self._workers.submit(copy_context().run, _as_worker, work, row) for row in window[1:]]
                 yield from (future.result() for future in futures)
 

@@ -67,6 +67,7 @@ class RoleCredentials(DeferredRefreshableCredentials):
     def renew(self) -> None:
         """Assume the role anew, once where several calls ask for it at the same time."""
         with self._refresh_lock:  # type: ignore[attr-defined]
+            # Several threads see the same expiry; the first renews, and the others find it done.
             if time.monotonic() - self._renewed > _RENEWED_LATELY:
                 self._protected_refresh(is_mandatory=True)  # type: ignore[attr-defined]
                 self._renewed = time.monotonic()
@@ -116,6 +117,7 @@ def _is_not_of_aws(response: Mapping[str, Any], shape: Any) -> bool:
     body = response.get("body")
     if not isinstance(body, bytes) or not body or response["status_code"] >= 300:
         return False
+    # Such an answer is the caller's own bytes, which may well be HTML.
     if shape is not None and shape.serialization.get("payload"):
         return False
     begin = body[:64].lstrip().lower()
@@ -141,15 +143,18 @@ def _refuse_unreadable(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
 
 
 class _Retries:
-    """Return the retries that botocore lacks: unreadable answers, ended sessions, and places that do not answer."""
+    """Retries that botocore lacks: unreadable answers, ended sessions, and places that do not answer."""
 
     def __init__(self, credentials: RoleCredentials | None) -> None:
         self._credentials = credentials
 
     def __call__(self, attempts: int = 1, response: Any = None, caught_exception: Any = None, **_: Any) -> float | None:
+        # Fewer tries than botocore's own: an endpoint out of reach costs its whole time-out at each.
         if isinstance(caught_exception, _OUT_OF_REACH) and attempts >= _TRIES_OUT_OF_REACH:
+            # Raising ends botocore's own retries, which would go on.
             raise caught_exception
         code = ((response[1].get("Error") or {}) if response else {}).get("Code")
+        # Once: credentials that expire right after they were renewed are a clock or a policy problem.
         if code in _EXPIRED and self._credentials is not None and attempts == 1:
             self._credentials.renew()
             return 0.0

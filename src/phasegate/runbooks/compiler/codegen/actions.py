@@ -34,6 +34,7 @@ class Actor:
 
     def has_worked(self, runbook: Runbook) -> str:
         """Add the function that tells whether the change shows when the item is read again."""
+        # Two actions with the same `verify` need one test.
         tests = list(dict.fromkeys(self._test(action.verify) for action in runbook.action if action.verify))
         return self.draft.function(
             "has_worked",
@@ -113,6 +114,7 @@ def _waited_for(snapshot: Snapshot, variable: str, where: str) -> str:
         fix = aws.suggest(str(snapshot.wait), known)
         raise InvalidInput(f"{where}: {operation.service} has no waiter {snapshot.wait!r}", fix=fix)
     inputs = aws.operation(f"{operation.service}.{waiter.operation}").inputs
+    # Ids first: a waiter mostly asks for the id of what was made.
     for path in _paths(operation.output):
         for name in (path[-1], f"{path[-1]}s"):
             if name in inputs:

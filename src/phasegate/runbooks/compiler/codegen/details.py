@@ -80,6 +80,7 @@ class Detailer:
         codes = f", {tuple(entry.on_error)!r}" if entry.on_error else ""
         told = f"the answer of {entry.get.replace('.', ':', 1)}"
         told += f"; {entry.default!r} where it says {listed(entry.on_error)}." if entry.on_error else "."
+        # A call without a field of the item has one answer, and is made once instead of once an item.
         shared = _is_shared(entry)
         code = Translator(draft=self.draft, subject="{}", params=self.params) if shared else self._code
         call = f"scan.get({about.service!r}, {about.method!r}{codes}{code.params_of(entry.params)})"

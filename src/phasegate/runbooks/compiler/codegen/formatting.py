@@ -16,6 +16,7 @@ def formatted(source: str) -> str:
     command = [
         find_ruff_bin(),
         "format",
+        # Settings of a folder above would make the same runbook give other bytes.
         "--isolated",
         f"--line-length={LINE_LENGTH}",
         "--stdin-filename=module.py",

@@ -121,6 +121,7 @@ def noun(step: Step) -> str:
     """Return the snake-case noun of a step's row: `volume`."""
     key = _last_key(step.items) if step.items else (aws.operation(step.op).rows_key or "").rsplit(".", 1)[-1]
     word = singular(snake(key)) if key else ""
+    # `items` or `results` names nothing, so the operation's own noun is taken.
     if not word or plural(word) in _VAGUE or word in _VAGUE:
         verb, _, rest = snake(step.op.split(".", 1)[1]).partition("_")
         word = singular(rest or verb)

@@ -53,6 +53,7 @@ class ModuleSource:
 
     def function(self, wanted: str, source: str) -> str:
         """Add a function once and return its name, for which `NAME` stands in the source."""
+        # Two entries that list the same thing share one function, and so one call.
         if source not in self._made:
             self._made[source] = self.name(wanted)
             self._functions.append(source.replace(NAME, self._made[source]))
@@ -67,6 +68,7 @@ class ModuleSource:
 
 def imports(body: str) -> str:
     """The import statements that the code needs, from the names that it reads."""
+    # Read from the syntax tree, so that a word in a docstring imports nothing.
     read = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     lines = [
         f"from {module} import {', '.join(sorted(name for name in read if _TYPING.get(name) == module))}"

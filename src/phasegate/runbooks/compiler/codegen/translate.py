@@ -102,6 +102,7 @@ class Translator:
 
     def _ordered(self, comparator: str, left: Code, right: Code) -> Code:
         name, sign = _ORDER[comparator]
+        # Plain operators raise on None, and on text beside a number, so they need two sure numbers.
         if left.kind == right.kind == "number":
             return Code(f"{left.text} {sign} {right.text}", "bool", _COMPARE)
         return Code(f"{name}({left.text}, {right.text})", "bool")
@@ -114,6 +115,7 @@ class Translator:
         value = _constant_value(right) if _constant_value(left) is _Loop else _Loop
         if value is None or isinstance(value, bool):
             return Code(f"{told.within(_ATOM)} {'is' if same else 'is not'} {value}", "bool", _COMPARE)
+        # Python's `0 == False` is true and JMESPath's is not, so 0 and 1 go through the runtime.
         if isinstance(value, str) or (isinstance(value, (int, float)) and value not in (0, 1)):
             return Code(f"{told.within(_ATOM)} {'==' if same else '!='} {value!r}", "bool", _COMPARE)
         code = Code(f"equal({told.text}, {self._value(right).text})", "bool")

@@ -52,6 +52,7 @@ def fields(runbook: Runbook) -> list[Field]:
             name=name, type=item.field(name) or ANYTHING, meaning=_meaning(shape), used=tuple(dict.fromkeys(read[name]))
         )
         for name, shape in item.members.items()
+        # Names of the language and of `with` are no fields of the listing, and have no shape of AWS.
         if name in read and isinstance(shape, Shape)
     ]
 

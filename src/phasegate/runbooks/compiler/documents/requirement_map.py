@@ -83,6 +83,7 @@ def kept_with(context: Context, text: str, *names: str) -> list[str]:
     """
     wanted = {*_places(context, text), *names}
     ids = [each.id for each in context.spec.requirements if wanted & set(_places(context, each.text))]
+    # A task without a requirement would be a finding of the trace.
     return ids or [each.id for each in context.spec.requirements[:1]]
 
 

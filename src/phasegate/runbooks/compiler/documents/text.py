@@ -27,6 +27,7 @@ def plain(text: str) -> str:
 
 
 def _words(text: str) -> str:
+    # Markdown renderers pass HTML through, so a stranger's tag would run on the page.
     escaped = html.escape(text, quote=False)
     return _REACHING.sub(r"\1&#58;", _MARKUP.sub(r"\\\1", escaped))
 
@@ -49,6 +50,7 @@ def code(text: object) -> str:
     written = one_line(str(text))
     if _TAG.search(written):
         return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', html.escape(written))}</code>"
+    # A code span ends at the first run of back-ticks of its own length.
     longest = max((len(run) for run in re.findall(r"`+", written)), default=0)
     if not longest:
         return f"`{written}`"

@@ -86,6 +86,7 @@ def _tree(values: Mapping[Path, Any], source: Source) -> Any:
     nested: dict[str, Any] = {}
     if source.at:
         _reach(nested, source.at)
+    # Deep paths first: a plain value for a whole place gives way to what stands within it.
     for path, value in sorted(values.items(), key=lambda entry: len(entry[0]), reverse=True):
         _put(nested, path, value)
     assert source.op is not None

@@ -28,11 +28,13 @@ class Space:
         """Add values, each once, in their order."""
         known = self.slots.setdefault(slot, [])
         for value in values:
+            # 1 and true are equal in Python, and two different values to JMESPath.
             if not any(type(value) is type(k) and value == k for k in known):
                 known.append(value)
 
     def doubled(self) -> None:
         """Give each list that is searched a second element, which is usually not there."""
+        # One element cannot show that a condition looks for a single one that meets all of its clauses.
         for at in self.filtered:
             first, second = (*at.path, ELEMENT), (*at.path, SECOND)
             below = {slot: known for slot, known in self.slots.items() if slot.source == at.source}

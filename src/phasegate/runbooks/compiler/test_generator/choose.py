@@ -114,6 +114,7 @@ class Chooser:
             return None
         goal = {"where": 1.0, "match": float(wanted != "warn"), "warn": 1.0, "skip": float(wanted == "skip")}
         goal = {k: v for k, v in goal.items() if k in self._nodes and not (k == "warn" and wanted != "warn")}
+        # Climbing stops at the first summit, which need not be the wanted one; random starts find others.
         for start in range(_RESTARTS):
             choice = {s: known[0] if not start else self._random.choice(known) for s, known in self._slots.items()}
             choice = self._climbed(choice, goal)
@@ -151,6 +152,7 @@ class Chooser:
         found = self._item(choice)
         if found is None or found.failed:
             return -1.0
+        # Half a point for half of the clauses: a step that nears the goal must count, or climbing would stand still.
         return sum(1 - abs(want - _softly(self._nodes[key], found.row)) for key, want in goal.items())
 
     def _settled(self, choice: dict[Slot, Any], wanted: str) -> dict[Slot, Any]:
@@ -199,6 +201,7 @@ class Chooser:
         steps = list(self._steps(base))
         pairs = [(a, b) for i, a in enumerate(steps) for b in steps[i + 1 :] if a[0] != b[0]]
         if len(pairs) > _PAIRS:
+            # All pairs of a large space would take minutes; a fixed sample keeps the result the same.
             pairs = self._random.sample(pairs, _PAIRS)
         near = ({**base, one[0]: one[1], two[0]: two[1]} for one, two in pairs)
         told = ({**base, **asked} for asked in self._anatomy.space.elements())

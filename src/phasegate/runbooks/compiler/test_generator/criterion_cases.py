@@ -61,6 +61,7 @@ def promised(
     for slot, values in named:
         cases = [_case(chooser, usual, slot, value) for value in values]
         fitting = [case for case in cases if case.verdict in verdicts(one)]
+        # A criterion that names a tag promises it for every value, so one that differs contradicts it.
         if _is_tag(slot) and len(fitting) < len(cases):
             raise LookupError(one.id)
         found += fitting

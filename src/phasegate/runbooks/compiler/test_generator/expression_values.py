@@ -121,6 +121,7 @@ class Walker(Visitor):
 
     def _search(self, condition: Node, found: Found, element: Found) -> None:
         """Walk a condition on elements, and remember what it asks of one, so that an example can hold just that."""
+        # Conditions nest; what an inner one asks must not be remembered for the outer list.
         outer, self._asked = self._asked, {}
         self._truth(condition, element)
         if isinstance(found, Field) and isinstance(element, Field) and not found.virtual:

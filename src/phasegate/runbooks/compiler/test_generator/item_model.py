@@ -83,6 +83,7 @@ class _Reader:
             if source.op is None:  # no value is no datapoint, which is tried already
                 values = self.space.slots.setdefault(Slot(source=source.name, path=(ELEMENT,)), [1])
                 values[:] = [value for value in values if value is not ABSENT]
+        # After all expressions were walked: each listing of a set must be able to hold what the others hold.
         for one, other in self.twins:
             self.space.add(other, self.space.slots.get(one, []))
         self.space.doubled()
@@ -178,6 +179,7 @@ class _Reader:
         if isinstance(left, Field) and isinstance(right, Field):
             left, right = (p.element if isinstance(p.shape, ListShape) or p.virtual else p for p in (left, right))
             usual = self.space.usual(left)
+            # The joined value goes first, so that the usual row is found by its key.
             known = self.space.slots.pop(right.slot, [])
             self.space.add(right.slot, [usual, *known, default(right)])
 

@@ -68,6 +68,7 @@ def _rows(content: Sequence[tuple[str, Any]]) -> str:
 
 def _of_each(rows: Sequence[Any]) -> Any:
     """Return the row that all rows are but for their numbers from 1 on, or None if they differ in more or are few."""
+    # Few rows read better one by one.
     if len(rows) <= _MOST_WRITTEN:
         return None
     each = _unnumbered(rows[-1], str(len(rows)))

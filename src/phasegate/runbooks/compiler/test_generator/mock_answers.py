@@ -60,6 +60,7 @@ def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> list[Account]:
         case = _case(anatomy, example, number)
         if case is None:
             continue
+        # Few accounts make few scans, which is most of what a generated test costs.
         home = next((group for group in groups if _agree(anatomy, [*group, case])), None)
         if home is None:
             groups.append([case])
@@ -107,6 +108,7 @@ def _case(anatomy: Anatomy, example: Example, number: int) -> Case | None:
 
 def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
     """Return whether no verdict changes when all answers are there, and no call has two answers."""
+    # Two cases of one id could not be told apart in a report.
     if len({case.id for case in cases}) < len(cases):
         return False
     shared = _shared(anatomy, cases)

@@ -30,6 +30,7 @@ def alterations(node: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[
     """
     for path, part in _parts(dict(node), ()):
         for other in (*_changed(part), *_of_params(part, params)):
+            # jmespath caches its trees, so a change in place would reach every later parse.
             whole = copy.deepcopy(dict(node))
             yield unparse(part), _replaced(whole, path, other)
 

@@ -48,6 +48,7 @@ def value(node: Node, row: Any) -> Any:
     Raises:
         JMESPathError: a function was given what it cannot take.
     """
+    # JMESPath's own interpreter, so that a mistake of the compiler cannot hide in the expectation.
     return TreeInterpreter(_OPTIONS).visit(node, row)  # type: ignore[arg-type]
 
 

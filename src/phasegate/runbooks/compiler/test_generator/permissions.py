@@ -52,6 +52,7 @@ def proofs(plan: Plan) -> list[tuple[str, str, Any]]:
     found: dict[str, tuple[str, str, Any]] = {}
     for call, params in _calls(plan):
         needed = [str(action) for action in actions(call)]
+        # A call that needs two actions fails without either, and so proves neither.
         if len(needed) == 1 and _in_moto(call):
             found.setdefault(needed[0], (needed[0], call, params))
     granted = {a for statement in iam_policy.policy(plan.runbook)["Statement"] for a in statement["Action"]}

@@ -81,6 +81,7 @@ def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
                 continue
             if oracle.verdict(anatomy.runbook, item) != "match":
                 return choice
+            # Second best: the change shows, though the item still matches.
             matching = matching or choice
     if matching is None:
         raise LookupError(wanted[0])

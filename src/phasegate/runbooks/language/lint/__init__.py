@@ -39,6 +39,7 @@ def lint(text: str, path: str) -> list[Finding]:
     report = Report(path=path, lines=text.splitlines())
     try:
         root = nodes(text, path, check=CHECK)
+    # Nothing below can be said of a file that is no safe YAML.
     except InvalidInput as error:
         return list(error.findings)
     _check(report, root)
@@ -72,6 +73,7 @@ def _of_the_grammar(text: str, path: str) -> tuple[Finding, ...]:
 
 def _not_said_yet(report: Report, findings: tuple[Finding, ...]) -> Iterator[Finding]:
     """The grammar's findings, without those for a line that is already told, with a better fix, to be wrong."""
+    # The grammar's message about the same line would only repeat the lint's in other words.
     told = {finding.line for finding in report.findings if finding.blocking}
     return (finding for finding in findings if finding.line not in told)
 

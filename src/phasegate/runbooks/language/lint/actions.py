@@ -75,6 +75,7 @@ def _is_a_change(report: Report, action: Node, found: aws.Operation) -> None:
 def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -> None:
     """The action must be on the listed kind: named alike, or given what names the listed item."""
     listing = _last_listing(root)
+    # Names are all that botocore tells of what an operation acts on.
     if listing is None or _alike(listing, found) or _takes_the_item(report, root, action, listing):
         return
     message = f"{found} acts on {_noun(found.name)}, and the detection lists {_noun(listing.name)} ({listing})"
@@ -161,6 +162,7 @@ def _can_be_had_back(report: Report, root: Node, action: Node, found: aws.Operat
         return
     kept = action.get("snapshot") or action.get("undo")
     guarded = root.get("guard")
+    # A guard alone still limits the loss; with neither, one mistake in `match` destroys everything.
     if not kept and not guarded:
         message = f"{found} destroys what it is given, with no snapshot, no undo and no guard"
         fix = "add snapshot: and undo: to the action, and guard: {protect_tags: […], max_changes: …, approve: true}"

@@ -55,6 +55,7 @@ def parameters(report: Report, found: aws.Operation, node: Node, outer: Type, *,
     params = node.get("params")
     written = params.items() if params else {}
     for name in given:
+        # `param` of a batch is filled in by the runtime, so it is not among the written ones.
         if name not in found.inputs:
             _unknown_parameter(report, found, node.get("param") or node, name)
     for name, value in written.items():
@@ -91,6 +92,7 @@ def _value(report: Report, node: Node, shape: Shape, outer: Type, name: str) -> 
 
 
 def _computed(report: Report, node: Node, shape: Shape, found: Type, name: str) -> None:
+    # What is not known is not told: a false alarm would teach people to ignore the lint.
     if isinstance(found, Anything) or _fits(shape, found):
         return
     fix = f'write {name}: ["{node.value}"]' if shape.type_name == "list" else "take one value out of it"

@@ -58,6 +58,7 @@ def _asked_everywhere(report: Report, root: Node, regions: Node | None) -> None:
     service = name.partition(".")[0]
     if regions is None or regions.value == "global" or service not in aws.services():
         return
+    # S3 is regional in botocore's data, yet lists the buckets of all regions.
     if aws.is_global(service) or name == "s3.ListBuckets":
         message = f"{name} answers for the whole account: every region would report the same"
         report.add("asked-everywhere", Severity.medium, regions, message, "write scope: {regions: global}")

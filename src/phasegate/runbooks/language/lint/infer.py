@@ -86,6 +86,7 @@ class Walk(Visitor):
     def _absent(self, name: str, current: Record, dotted: bool) -> Type:
         if name == "null" and not dotted:
             return ANYTHING
+        # JMESPath takes the bare word for a field, so the comparison is silently null.
         if name in ("true", "false") and not dotted:
             return self.tell(
                 "bare-literal",
@@ -93,6 +94,7 @@ class Walk(Visitor):
                 f"write `{name}` in back-ticks",
                 name,
             )
+        # The usual slip in a filter: JMESPath has no way to name the outer item from inside the brackets.
         if not dotted and current is not self.outer and _has(self.outer, name):
             return self._out_of_reach(name, current.name)
         if current.name == "_params":
@@ -274,6 +276,7 @@ class Walk(Visitor):
         literal = next((str(side["value"]) for side in sides if side["type"] == "literal"), "")
         if _as_text(left) != _as_text(right):
             self.tell("compared-types", _mismatch(left, right), _as_number_or_age(types), literal)
+        # Only a warning: AWS adds values before its models and their documentation do.
         elif operator in ("eq", "ne") and literal and (left.choices or right.choices):
             choices = left.choices or right.choices
             if literal not in choices:

@@ -172,6 +172,7 @@ def _errors(report: Report, entry: Node, found: aws.Operation) -> None:
     known = [*found.errors, *(_UNDECLARED if found.service == "s3" else ())]
     listed = entry.get("on_error")
     for code in listed.each() if listed else ():
+        # Only near misses are told: botocore's models do not declare every code that services answer.
         written = str(code.value)
         if written not in known and difflib.get_close_matches(written, known, n=1, cutoff=0.85):
             fix = aws.suggest(written, known)
@@ -184,6 +185,7 @@ def _selected(report: Report, entry: Node, value: Type) -> Type:
 
 
 def _list(report: Report, entry: Node, current: Type, names: Record) -> Type:
+    # Only the first listing of a join is asked for ids; elsewhere the name has no value.
     reach = names.extended(_ids=Many(element=STRING))
     row = rows(report, entry.value["list"], reach)
     by = entry.get("by")

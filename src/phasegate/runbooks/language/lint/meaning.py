@@ -85,6 +85,7 @@ def _zones(report: Report, node: Node, text: str) -> None:
 def _late_dates(report: Report, node: Node, text: str) -> None:
     """Report times that AWS leaves out until something happens, and so are missing on items never used."""
     for field in _LATE_DATE.findall(text):
+        # A field that stands twice is most likely tested for null as well.
         if text.count(field) == 1:
             message = (
                 f"{field} is null for what was never used, and null is neither older nor younger: it does not match"

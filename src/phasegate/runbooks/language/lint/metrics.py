@@ -85,6 +85,7 @@ def _namespace(report: Report, node: Node) -> None:
     written = node.text("namespace")
     if written in _DIMENSIONS or not written:
         return
+    # Custom namespaces are free text, so only a near miss of a known one is told.
     near = difflib.get_close_matches(written.lower(), [name.lower() for name in _DIMENSIONS], n=1, cutoff=0.85)
     if near or written.startswith("AWS:"):
         fix = aws.suggest(written, tuple(_DIMENSIONS))

@@ -75,6 +75,7 @@ def of(shape: Shape | None) -> Type:
 @cache
 def _of(shape: Any) -> Type:
     if isinstance(shape, StructureShape):
+        # A document type holds free JSON, of which the model names no member.
         return ANYTHING if getattr(shape, "is_document_type", False) else Record(name=shape.name, members=shape.members)
     if isinstance(shape, ListShape):
         return Many(element=of(shape.member))
