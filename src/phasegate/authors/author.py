@@ -1,11 +1,11 @@
 """Seam between the workflow and whoever writes."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from phasegate.authors.deliverable import Deliverable
 from phasegate.core import Finding, PhasegateError, Severity, identifier
@@ -103,6 +103,10 @@ class Draft:
     """What the commit says."""
     answers: tuple[str, ...] = ()
     """One for each comment of the brief, in its order."""
+
+    def without(self, paths: Collection[str]) -> Self:
+        """Return the draft with these paths left out."""
+        return replace(self, files={path: content for path, content in self.files.items() if path not in paths})
 
 
 class Author(Protocol):

@@ -92,7 +92,7 @@ async def test_documents_hold_no_code(tmp_path: Path) -> None:
     """No check of code applies to them, so none is let in, whatever the workflow gives to the author."""
     spec = target(tmp_path)
     table = spec.parents[1] / "graphs" / "documents.yaml"
-    table.write_text(table.read_text().replace("'{spec}/plan.md'", "'*'"))
+    table.write_text(table.read_text().replace("'{spec}/*'", "'*'"))
 
     class Coders(Writers):
         async def _write(self, brief: Brief) -> Draft:

@@ -64,7 +64,8 @@ class TeamNodes:
             _require_answers(brief, result)
             strays = list(stray_paths(brief, result.files))
             await self._record_strays(run_state, brief, strays)
-            commit = self._commit(run_state, brief, result, {finding.path for finding in strays})
+            result = result.without({finding.path for finding in strays})
+            commit = self._commit(run_state, brief, result)
             await self.ledger.record(state["run"], (f"draft:{brief.key}", _draft_body(brief, result, began)))
             return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", strays)}
 
@@ -180,10 +181,10 @@ class TeamNodes:
             body = {"findings": [finding_json(finding) for finding in strays]}
             await self.ledger.record(state["run"], (check, body))
 
-    def _commit(self, state: RunState, brief: Brief, draft: Draft, strays: set[str]) -> str:
+    def _commit(self, state: RunState, brief: Brief, draft: Draft) -> str:
         return self.workspace.commit(
             [state["commit"]],
-            {path: content for path, content in draft.files.items() if path not in strays},
+            draft.files,
             author=_signature(brief.role),
             when=brief.facts.started_at,
             message=f"{brief.phase}: {draft.message}",
