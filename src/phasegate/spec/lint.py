@@ -98,7 +98,7 @@ def lint_secrets(files: Mapping[str, bytes], folder: str) -> list[Finding]:
             path=path,
             line=text.count("\n", 0, secret.start) + 1,
             message=f"this looks like a secret ({secret.kind}); what is committed is read by everybody, for ever",
-            fix="Take it out, name a variable in its place, and have whoever issued it replace it.",
+            fix="take it out, name a variable in its place, and have whoever issued it replace it",
         )
         for path, content in sorted(files.items())
         if path.startswith(f"{folder}/")
@@ -111,7 +111,7 @@ def _folder(judged: _Judged) -> Iterator[Finding]:
     name = judged.spec.folder.rsplit("/", 1)[-1]
     if not re.fullmatch(r"\d{3,}-[a-z0-9]+(?:-[a-z0-9]+)*", name):
         message = f"the folder {name!r} is not named like 001-unattached-ebs-volumes"
-        fix = "Rename it: a number, then words in lower case joined by hyphens."
+        fix = "rename it: a number, then words in lower case joined by hyphens"
         yield judged.finding("folder-name", Severity.low, 0, message, fix)
 
 
@@ -121,13 +121,13 @@ def _sections(judged: _Judged) -> Iterator[Finding]:
         if key not in there:
             message = f"the section {title!r} is missing"
             yield judged.finding(
-                "missing-section", severity, 0, message, f"Add {'###' if key == 'edge cases' else '##'} {title}."
+                "missing-section", severity, 0, message, f"add {'###' if key == 'edge cases' else '##'} {title}"
             )
     if not judged.spec.what:
-        fix = "Say it in one or two sentences below the title."
+        fix = "say it in one or two sentences below the title"
         yield judged.finding("missing-what", Severity.high, 1, "nothing says what is wanted", fix)
     if not judged.spec.why:
-        fix = "Add a sentence with 'because', or **Why this priority** to the first story."
+        fix = "add a sentence with 'because', or **Why this priority** to the first story"
         yield judged.finding("missing-why", Severity.medium, 1, "nothing says why it is wanted", fix)
 
 
@@ -135,20 +135,20 @@ def _stories(judged: _Judged) -> Iterator[Finding]:
     for story in judged.spec.stories:
         yield from _story(judged, story)
     if not judged.spec.stories:
-        fix = "Add `### User Story 1 - <title> (Priority: P1)` with its acceptance scenarios."
+        fix = "add `### User Story 1 - <title> (Priority: P1)` with its acceptance scenarios"
         yield judged.finding("no-story", Severity.high, 0, "there is no user story", fix)
 
 
 def _story(judged: _Judged, story: Story) -> Iterator[Finding]:
     name = f"user story {story.title!r} ({story.id})"
     if not story.scenarios:
-        fix = "Add **Acceptance Scenarios**: and `1. **Given** …, **When** …, **Then** …` below it."
+        fix = "add **Acceptance Scenarios**: and `1. **Given** …, **When** …, **Then** …` below it"
         yield judged.finding("no-scenario", Severity.high, story.line, f"{name} has no acceptance scenario", fix)
     if not story.priority:
-        fix = "End the heading with (Priority: P1), P1 being the most valuable."
+        fix = "end the heading with (Priority: P1), P1 being the most valuable"
         yield judged.finding("no-priority", Severity.low, story.line, f"{name} has no priority", fix)
     if not story.test:
-        fix = "Add **Independent Test**: and how this story alone is tried out."
+        fix = "add **Independent Test**: and how this story alone is tried out"
         yield judged.finding(
             "no-independent-test", Severity.low, story.line, f"{name} does not say how it is tested", fix
         )
@@ -158,26 +158,26 @@ def _scenarios(judged: _Judged) -> Iterator[Finding]:
     for scenario in judged.spec.scenarios:
         if scenario.criterion is None:
             message = f"not a Given, When, Then: {_shown(scenario.text)}"
-            fix = "Write **Given** a state, **When** something happens, **Then** what can be observed."
+            fix = "write **Given** a state, **When** something happens, **Then** what can be observed"
             yield judged.finding("not-given-when-then", Severity.high, scenario.line, message, fix)
 
 
 def _requirements(judged: _Judged) -> Iterator[Finding]:
     spec = judged.spec
     if not spec.requirements:
-        fix = "Add `- **FR-001**: The runbook MUST …` under ### Functional Requirements."
+        fix = "add `- **FR-001**: The runbook MUST …` under ### Functional Requirements"
         yield judged.finding("no-requirement", Severity.high, 0, "there is no functional requirement", fix)
     for requirement in spec.requirements:
         if not _MUST.search(requirement.text):
             message = f"{requirement.id} does not say what MUST hold"
-            fix = "Write who MUST, SHOULD or MAY do what."
+            fix = "write who MUST, SHOULD or MAY do what"
             yield judged.finding("no-obligation", Severity.low, requirement.line, message, fix, requirement.id)
     if not spec.success_criteria:
-        fix = "Add `- **SC-001**: …` with a number and where it is read, under ### Measurable Outcomes."
+        fix = "add `- **SC-001**: …` with a number and where it is read, under ### Measurable Outcomes"
         yield judged.finding("no-success-criterion", Severity.medium, 0, "there is no success criterion", fix)
     for criterion in spec.success_criteria:
         if not re.search(r"\d|\b(?:all|every|each|no|none|never|zero|one)\b", criterion.text):
-            message, fix = f"{criterion.id} has no number", "Say how much, by when, and where it is read."
+            message, fix = f"{criterion.id} has no number", "say how much, by when, and where it is read"
             yield judged.finding("not-measurable", Severity.medium, criterion.line, message, fix, criterion.id)
 
 
@@ -190,11 +190,11 @@ def _ids(judged: _Judged) -> Iterator[Finding]:
     for name, line in sorted(marks, key=lambda mark: mark[1]):
         if counts[name] > 1 and name in first:
             message = f"{name} stands here again; it was first given on line {first[name]}"
-            yield judged.finding("duplicate-id", Severity.high, line, message, "Give it a number of its own.", name)
+            yield judged.finding("duplicate-id", Severity.high, line, message, "give it a number of its own", name)
         first.setdefault(name, line)
     for block in judged.blocks:
         if block.kind == "item" and (match := _NEAR_ID.match(block.text)):
-            message, fix = f"{match[1]!r} is not an id", "Write two letters, a hyphen and three digits, such as FR-001."
+            message, fix = f"{match[1]!r} is not an id", "write two letters, a hyphen and three digits, such as FR-001"
             yield judged.finding("malformed-id", Severity.high, block.line, message, fix)
 
 
@@ -204,7 +204,7 @@ def _coverage(judged: _Judged) -> Iterator[Finding]:
     for requirement in spec.requirements:
         if requirement.id not in covered and not re.search(r"\b(?:AC-\d+|US\d+)\b", requirement.text):
             message = f"no acceptance scenario names {requirement.id}"
-            fix = f"End the scenario that would fail without it with ({requirement.id}), or add one."
+            fix = f"end the scenario that would fail without it with ({requirement.id}), or add one"
             yield judged.finding(
                 "uncovered-requirement", Severity.medium, requirement.line, message, fix, requirement.id
             )
@@ -213,7 +213,7 @@ def _coverage(judged: _Judged) -> Iterator[Finding]:
         for name in sorted(set(scenario.covers) - known):
             message = f"the scenario names {name}, which nothing defines"
             yield judged.finding(
-                "unknown-id", Severity.high, scenario.line, message, f"Define {name}, or correct it.", name
+                "unknown-id", Severity.high, scenario.line, message, f"define {name}, or correct it", name
             )
 
 
@@ -222,7 +222,7 @@ def _words(judged: _Judged) -> Iterator[Finding]:
         if match := _VAGUE.search(text):
             message = f"{match[0]!r} cannot be tested"
             yield judged.finding(
-                "vague", Severity.medium, line, message, "Give the number or the state that you mean.", name
+                "vague", Severity.medium, line, message, "give the number or the state that you mean", name
             )
 
 
@@ -246,19 +246,19 @@ def _open(judged: _Judged) -> Iterator[Finding]:
 def _risk(judged: _Judged) -> Iterator[Finding]:
     risk = judged.spec.risk
     if risk is None:
-        fix = "Add ## Risk with **Severity**, **Blast radius**, **Data** and **Reversible**."
+        fix = "add ## Risk with **Severity**, **Blast radius**, **Data** and **Reversible**"
         yield judged.finding("missing-risk", Severity.medium, 0, "the risk is not declared", fix)
         return
     if risk.severity.split(",")[0].split(" ")[0].casefold() not in _RISKS:
         message = f"the risk's severity is {risk.severity!r}"
-        fix = f"Write one of {', '.join(_RISKS)}."
+        fix = f"write one of {', '.join(_RISKS)}"
         yield judged.finding("risk-severity", Severity.medium, risk.line, message, fix)
     for field in ("blast_radius", "data", "reversible"):
         if not getattr(risk, field):
             title = field.replace("_", " ").capitalize()
             message = f"the risk does not say {title!r}"
             yield judged.finding(
-                "incomplete-risk", Severity.low, risk.line, message, f"Add - **{title}**: … under ## Risk."
+                "incomplete-risk", Severity.low, risk.line, message, f"add - **{title}**: … under ## Risk"
             )
 
 

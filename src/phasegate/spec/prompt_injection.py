@@ -96,7 +96,7 @@ def _steering(text: str, lines: _Lines) -> Iterator[_Remark]:
     matches = (match for pattern in _STEERING for match in pattern.finditer(text))
     for match in sorted(matches, key=re.Match.start):
         message = f"this text addresses the team, and changes nothing: {_shown(match[0])}"
-        fix = "Take it out, or say what the runbook shall do. Decisions are made at gates alone."
+        fix = "take it out, or say what the runbook shall do; decisions are made at gates alone"
         yield _Remark("steering-text", Severity.high, lines.at(match.end()), message, fix)
 
 
@@ -107,14 +107,14 @@ def _invisible(text: str) -> Iterator[_Remark]:
             names = ", ".join(_character(each) for each in found)
             rule, severity = ("bidi", Severity.critical) if _BIDI & set(found) else ("invisible", Severity.high)
             message = f"characters that nobody sees: {names}; the line reads {_shown(line)}"
-            yield _Remark(rule, severity, number, message, "Delete them; retype the line if need be.")
+            yield _Remark(rule, severity, number, message, "delete them; retype the line if need be")
 
 
 def _comments(text: str, lines: _Lines) -> Iterator[_Remark]:
     for match in _COMMENT.finditer(text):
         line = lines.at(match.start())
         message = f"an HTML comment that a rendered page does not show: {_shown(match[1])}"
-        yield _Remark("html-comment", Severity.medium, line, message, "Write it as text, or take it out.")
+        yield _Remark("html-comment", Severity.medium, line, message, "write it as text, or take it out")
 
 
 def _reaching_out(stream: Sequence[Token]) -> Iterator[_Remark]:
@@ -127,13 +127,13 @@ def _reaching_out(stream: Sequence[Token]) -> Iterator[_Remark]:
 def _reaching(token: Token, line: int) -> Iterator[_Remark]:
     if token.type == "image" and _REMOTE.match(source := str(token.attrGet("src"))):
         message = f"an image on another host, which is never fetched: {_shown(source)}"
-        yield _Remark("remote-image", Severity.medium, line, message, "Put the picture beside the spec.")
+        yield _Remark("remote-image", Severity.medium, line, message, "put the picture beside the spec")
     elif token.type == "link_open" and _REMOTE.match(target := str(token.attrGet("href"))):
         message = f"a link to another host: {_shown(target)}"
-        yield _Remark("remote-link", Severity.info, line, message, "Say what the reader would learn there.")
+        yield _Remark("remote-link", Severity.info, line, message, "say what the reader would learn there")
     elif token.type in ("html_block", "html_inline") and (rest := _COMMENT.sub("", token.content).strip()):
         message = f"HTML, which is shown as text: {_shown(rest)}"
-        yield _Remark("raw-html", Severity.medium, line, message, "Write Markdown.")
+        yield _Remark("raw-html", Severity.medium, line, message, "write Markdown")
 
 
 def _shown(text: str) -> str:

@@ -21,7 +21,7 @@ def spec_path(folder: str) -> str:
     """
     if not all(_SEGMENT.fullmatch(segment) for segment in folder.split("/")):
         message = f"{folder!r} is not a spec's folder"
-        fix = "Name a folder inside the repository, such as specs/001-unattached-ebs-volumes."
+        fix = "name a folder inside the repository, such as specs/001-unattached-ebs-volumes"
         raise _refused("folder", folder, message, fix)
     return f"{folder}/spec.md"
 
@@ -34,7 +34,7 @@ def spec_text(files: Mapping[str, bytes], folder: str) -> str:
     """
     path = spec_path(folder)
     if path not in files:
-        raise _refused("missing-spec", path, f"there is no {path}", f"Write {path}, or name another folder.")
+        raise _refused("missing-spec", path, f"there is no {path}", f"write {path}, or name another folder")
     for each, content in files.items():
         if each.startswith(f"{folder}/") and len(content) > LIMIT:
             raise _too_large(each, len(content), LIMIT)
@@ -44,12 +44,12 @@ def spec_text(files: Mapping[str, bytes], folder: str) -> str:
         return files[path].decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         message = f"{path} is not UTF-8 text: byte {error.start} does not belong"
-        raise _refused("encoding", path, message, "Save it as UTF-8.") from None
+        raise _refused("encoding", path, message, "save it as UTF-8") from None
 
 
 def _too_large(path: str, size: int, most: int) -> InvalidInput:
     message = f"{path} is {size:,} bytes; it may have at most {most:,}"
-    return _refused("too-large", path, message, "Take out what does not belong, or split the spec.")
+    return _refused("too-large", path, message, "take out what does not belong, or split the spec")
 
 
 def _refused(rule: str, path: str, message: str, fix: str) -> InvalidInput:
