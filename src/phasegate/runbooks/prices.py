@@ -41,17 +41,6 @@ def prices() -> tuple[Price, ...]:
     return tuple(Price(**entry) for entry in json.loads(price_table())["prices"])
 
 
-def price(unit: str, region: str) -> Price | None:
-    """Return the price of a unit in a region, or None where the table has none.
-
-    >>> price("ebs:gp3:gb-month", "eu-west-1").price
-    0.088
-    >>> price("ebs:gp3:gb-month", "mars-north-1")
-    """
-    found = [entry for entry in prices() if entry.unit == unit and entry.region in (region, "*")]
-    return max(found, key=lambda entry: entry.region, default=None)
-
-
 def priced(template: str) -> tuple[Price, ...]:
     """The lines whose unit a cost's template can name.
 

@@ -9,14 +9,7 @@ def test_an_operation_with_a_paginator_says_how_its_pages_are_read() -> None:
 
     assert volumes.method == "describe_volumes"
     assert str(volumes) == "ec2.DescribeVolumes"
-    assert volumes.paginator == aws.Paginator(
-        result_keys=("Volumes",),
-        input_tokens=("NextToken",),
-        output_tokens=("NextToken",),
-        limit_key="MaxResults",
-        more_results=None,
-    )
-    assert volumes.tokens is None
+    assert volumes.result_key == "Volumes"
     assert volumes.row is not None
     assert volumes.row.name == "Volume"
 
@@ -41,11 +34,6 @@ def test_rows_stand_under_the_result_key_or_the_one_list(name: str, key: str | N
         assert operation.row.name == row
     else:
         assert operation.row is None
-
-
-def test_an_operation_that_pages_by_hand_names_its_token_members() -> None:
-    assert aws.operation("ec2.DescribeLockedSnapshots").tokens == aws.Tokens(input="NextToken", output="NextToken")
-    assert aws.operation("ec2.DescribeKeyPairs").tokens is None
 
 
 def test_inputs_required_members_and_errors_come_from_the_model() -> None:

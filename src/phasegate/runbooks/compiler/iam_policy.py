@@ -17,7 +17,7 @@ from phasegate.runbooks.language.model import Batch, Get, Join, Metric, Runbook,
 from phasegate.runbooks.runtime.partitions import partition_of
 from phasegate.runbooks.runtime.places import CHANGE_ROLE, READ_ROLE
 
-__all__ = ["actions_alone", "calls", "explain", "is_change", "is_destructive", "policy"]
+__all__ = ["calls", "explain", "is_change", "is_destructive", "policy"]
 
 VERSION = "2012-10-17"
 """Version of IAM's policy language."""
@@ -85,15 +85,6 @@ def policy(runbook: Runbook) -> dict[str, Any]:
     return {
         "Version": VERSION,
         "Statement": [_statement(runbook, key, statements[key], written) for key in sorted(statements)],
-    }
-
-
-def actions_alone(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same actions on every resource without conditions, for an emulator such as moto that judges them alone."""
-    names = sorted({name for statement in document["Statement"] for name in statement["Action"]})
-    return {
-        "Version": VERSION,
-        "Statement": [{"Sid": "ActionsAlone", "Effect": "Allow", "Action": names, "Resource": _EVERYWHERE}],
     }
 
 

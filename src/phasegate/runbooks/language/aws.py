@@ -19,29 +19,6 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 from phasegate.core.errors import InvalidInput
 
 _UP_TO = re.compile(r"\b(?:up to|maximum of|at most) (\d{1,4})\b")
-_TOKEN = re.compile(r"(next|page|nextpage|continuation|nextcontinuation)?(token|marker)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paginator:
-    """Paginator of an operation. Every entry is JMESPath over an answer."""
-
-    result_keys: tuple[str, ...]
-    """Paths to the rows, the primary one first."""
-    input_tokens: tuple[str, ...]
-    output_tokens: tuple[str, ...]
-    limit_key: str | None
-    """The parameter that sets the size of a page."""
-    more_results: str | None
-    """The flag that says there is another page, where the operation has one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tokens:
-    """An operation without paginator that still answers in pages: the answer's token goes into the next request."""
-
-    input: str
-    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +40,8 @@ class Operation:
     name: str
     """API name of the operation: `DescribeVolumes`."""
     model: OperationModel
-    paginator: Paginator | None
+    result_key: str | None
+    """Path to the rows by botocore's paginator, or None where it has none."""
     waiters: tuple[Waiter, ...]
     """All of the service."""
 
@@ -107,22 +85,13 @@ class Operation:
         return tuple(str(getattr(error, "error_code", error.name)) for error in self.model.error_shapes)
 
     @cached_property
-    def tokens(self) -> Tokens | None:
-        """The token members, if it answers in pages but has no paginator."""
-        if self.paginator:
-            return None
-        given = next((name for name in self.inputs if _TOKEN.fullmatch(name)), None)
-        answered = next((name for name in _members(self.output) if _TOKEN.fullmatch(name)), None)
-        return Tokens(input=given, output=answered) if given and answered else None
-
-    @cached_property
     def rows_key(self) -> str | None:
         """JMESPath to the rows of a step without `items`, or None where the step has to say it.
 
         The paginator's result key, or else the one list among the members of the answer.
         """
-        if self.paginator:
-            return self.paginator.result_keys[0]
+        if self.result_key:
+            return self.result_key
         # Several lists are a question to the author: guessing one would list the wrong thing without an error.
         lists = [name for name, shape in _members(self.output).items() if isinstance(shape, ListShape)]
         return lists[0] if len(lists) == 1 else None
@@ -171,7 +140,7 @@ def operation(name: str) -> Operation:
         service=service,
         name=wanted,
         model=model.operation_model(wanted),
-        paginator=_paginators(service).get(wanted),
+        result_key=_result_keys(service).get(wanted),
         waiters=waiters(service),
     )
 
@@ -233,22 +202,11 @@ def _service(service: str) -> ServiceModel:
 
 
 @cache
-def _paginators(service: str) -> Mapping[str, Paginator]:
-    return {name: _paginator(entry) for name, entry in _optional(service, "paginators-1").get("pagination", {}).items()}
-
-
-def _paginator(entry: Mapping[str, Any]) -> Paginator:
-    return Paginator(
-        result_keys=_many(entry["result_key"]),
-        input_tokens=_many(entry["input_token"]),
-        output_tokens=_many(entry["output_token"]),
-        limit_key=entry.get("limit_key"),
-        more_results=entry.get("more_results"),
-    )
-
-
-def _many(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _result_keys(service: str) -> Mapping[str, str]:
+    """Return the path to the rows of each operation that has a paginator, of several the primary one."""
+    pages = _optional(service, "paginators-1").get("pagination", {})
+    found = {name: entry["result_key"] for name, entry in pages.items()}
+    return {name: key if isinstance(key, str) else key[0] for name, key in found.items()}
 
 
 @cache
