@@ -1,6 +1,7 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from phasegate.core import UsageError
 from phasegate.identity import Proof, Sessions, Unlock, Unlocked
 from phasegate.identity.unlocked_keys import LONGEST
+from phasegate.store import Database
 from phasegate.store.schema import sessions
 from unit.identity.people import NOW, PASSPHRASE, People, people
 
@@ -101,3 +103,46 @@ async def test_what_is_stored_is_no_key_and_opens_no_session(here: People, unloc
     assert await Unlocked(here.database, here.clock).find("ada") is None
     assert await here.sessions.find(made.mark.hex()) is None
     assert "mark" not in repr(made)
+
+
+async def test_end_forgets_the_key_of_one_account(here: People, unlocked: Unlocked) -> None:
+    await here.accounts.add("amy", PASSPHRASE, here.pem, here.key.public)
+    await begin(here, unlocked)
+    other = await unlocked.begin(Proof(account="amy", key=here.key), "U2", HOUR)
+    await unlocked.end("ada")
+    assert await unlocked.find("ada") is None
+    assert await unlocked.find("amy") is other
+
+
+class Slow:
+    """A database whose answer arrives after something else has happened."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._database = database
+        self._meanwhile: list[Callable[[], Awaitable[object]]] = [meanwhile]
+
+    async def read(self, *words: Any) -> Any:
+        answer = await self._database.read(*words)
+        if self._meanwhile:
+            await self._meanwhile.pop()()
+        return answer
+
+    async def write(self, *words: Any) -> Any:
+        return await self._database.write(*words)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_key_that_was_replaced_while_it_was_looked_up_is_not_found_and_the_new_one_stays(
+    here: People, ended: bool
+) -> None:
+    made: list[Unlock] = []
+
+    async def meanwhile() -> None:
+        made.append(await begin(here, held, user="U2"))
+
+    held = Unlocked(cast(Database, Slow(here.database, meanwhile)), here.clock)
+    await begin(here, held)
+    if ended:
+        await here.database.write(lambda c: c.execute(sessions.delete()))
+    assert await held.find("ada") is None
+    assert await held.find("ada") is made[0]

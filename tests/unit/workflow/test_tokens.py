@@ -1,5 +1,6 @@
 """One-time tokens: for one person, one gate, one sight of it, and one decision."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.ledger import DecideResult, DecisionKind, GateKey
+from phasegate.ledger import DecideResult, DecisionKind, GateKey, GateRecord, PrivateKey
 from phasegate.workflow.gates.gatekeeper import decision_event
 from phasegate.workflow.gates.tokens import LASTS, give_token, token_holds
 from unit.workflow.fixtures import NOW
@@ -37,6 +38,7 @@ def _body(token: str, change: Spoil) -> str:
         lambda t: _body(t, lambda head: head.replace(".", ".9", 1)),  # for longer
         lambda t: _body(t, lambda head: head[:-1] + ("A" if head[-1] != "A" else "B")),  # another number
         lambda t: "9" * 40 + t,  # until a time that no clock shows
+        lambda t: f"{'9' * 12}.{t.partition('.')[2]}",  # given out in a year that no calendar has
     ],
 )
 async def test_a_token_that_was_changed_is_none(tmp_path: Path, spoil: Spoil) -> None:
@@ -55,8 +57,16 @@ async def test_a_token_holds_for_whom_and_what_it_was_given(tmp_path: Path) -> N
             give_token(system, replace(gate, key=GateKey("r1", "first", 2)), "ada", NOW),  # another gate's
             give_token(SYSTEM, gate, "ada", NOW),  # given out by somebody else
             give_token(KEYS["ada"], gate, "ada", NOW),  # and by herself
+            _signed_for_another_use(system, gate),
         ):
             assert await r.refused("ada", token=token) == "token_used"
+
+
+def _signed_for_another_use(system: PrivateKey, gate: GateRecord) -> str:
+    """Return a token whose fields the system signed without the line that says that this is one."""
+    head = give_token(system, gate, "ada", NOW).rpartition(".")[0]
+    said = "\n".join([head, str(gate.key), gate.digest, "ada"]).encode()
+    return f"{head}.{base64.urlsafe_b64encode(system.sign(said)).decode()}"
 
 
 @pytest.mark.parametrize(

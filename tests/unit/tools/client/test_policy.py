@@ -9,9 +9,11 @@ from mcp.types import Tool, ToolAnnotations
 
 from phasegate.core import FixedClock, Refused, UsageError
 from phasegate.ledger import ToolGrant
-from phasegate.team.servers import ToolServer
+from phasegate.team.servers import ENGINE, ToolServer
 from phasegate.tool_access.servers import bounds
 from phasegate.tools.client import Call, Policy, Scope, fingerprint
+from phasegate.tools.client.policy import waits
+from phasegate.tools.client.scope import MOST_DEPTH
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,7 +36,7 @@ UP = (
     *("/out/%2e%2e/x", "/out/%252e%252e%252fx", "/out/..%2fx", "/out/\uff0e\uff0e/x"),
 )
 """Ways out of a folder, in every spelling."""
-ODD = ("//out/a", "/out//a", "/out/a\n", "/out/\u200ba", "/out/a%00")
+ODD = ("//out/a", "/out//a", "/out/a\n", "/out/\u200ba", "/out/a%00", "/out/a\\b", "/out/a%2fb", "/out/a%zz")
 """What some reader takes for another place."""
 
 
@@ -213,6 +215,37 @@ def test_outside_of_the_plan_nothing_is_asked(arguments: dict[str, Any]) -> None
     by, seen = policy(scope=scope, only={"level": ["open"]}), grant("get_things")
     assert asked("get_things", seen, by=by, **arguments) == "outside_scope"
     assert asked("get_things", seen, by=by, region="eu-west-1", account="", level="open") == ""
+
+
+def test_a_grant_to_write_covers_the_description_that_it_pins_alone() -> None:
+    before = grant(writes=["put_thing"], pins={"put_thing": fingerprint(tool("put_thing", "It did this."))})
+    assert asked("put_thing", before, grant("put_thing")) == "needs_grant"
+    assert asked("put_thing", before, grant("put_thing", writes=["put_thing"])) == ""
+
+
+def test_arguments_with_a_secret_are_denied_to_roles_and_not_to_the_engine() -> None:
+    seen, secret = grant("get_things"), "ghp_" + "A1b2" * 9
+    by = policy(roles=["sre-automation", ENGINE])
+    assert asked("get_things", seen, by=by, note=secret) == "secret_in_arguments"
+    assert asked("get_things", seen, by=by, deep=[{"note": f"use {secret}"}]) == "secret_in_arguments"
+    assert asked("get_things", seen, by=by, role=ENGINE, note=secret) == ""
+
+
+def test_arguments_are_nested_so_deep_and_no_deeper() -> None:
+    def nested(levels: int) -> Any:
+        return {"a": nested(levels - 1)} if levels else "end"
+
+    seen = grant("get_things")
+    assert asked("get_things", seen, **nested(MOST_DEPTH)) == ""
+    assert asked("get_things", seen, **nested(MOST_DEPTH + 1)) == "outside_scope"
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("tool_changed", True), ("not_pinned", True), ("needs_grant", True), ("never_granted", False), ("", False)],
+)
+def test_a_managers_grant_helps_against_some_refusals(reason: str, expected: bool) -> None:
+    assert waits(reason) is expected
 
 
 def test_calls_have_a_pace_and_what_was_refused_does_not_count() -> None:

@@ -16,6 +16,7 @@ from phasegate.tools.servers.slack.cards import (
     Fact,
     answered,
     asking,
+    calling,
     read_value,
     remark_view,
     value_of,
@@ -125,6 +126,8 @@ def test_empty_words_are_no_reason_to_fail() -> None:
         "https://example.org/\u202e",
         "https://[",
         "https://example.org/" + "x" * 3_000,
+        "https://ex\u00e4mple.org",
+        "https://example.org/\x7f",
     ],
 )
 def test_link_that_is_no_web_address_is_refused(link: str) -> None:
@@ -167,3 +170,25 @@ def test_view_asks_why_and_carries_where_it_came_from(action: str, optional: boo
     asked = next(block for block in view["blocks"] if block["type"] == "input")
     assert (asked["block_id"], asked["optional"], asked["element"]["multiline"]) == (REMARK, optional, True)
     assert {part["type"] for part in every_text(view)} == {"plain_text"}
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:8000/gates", "https://example.org/".ljust(3_000, "x")])
+def test_a_link_is_taken_as_it_is(link: str) -> None:
+    assert [each["url"] for each in elements(answered(card(link=link)))] == [link]
+
+
+def test_a_card_without_links_has_nothing_to_click_once_it_is_answered() -> None:
+    assert [block["type"] for block in answered(card(link=""))] == ["header", "section", "context"]
+
+
+def test_a_title_of_just_the_length_that_slack_takes_is_not_cut() -> None:
+    title = "t" * 150
+    assert answered(card(title=title))[0]["text"]["text"] == title
+
+
+def test_those_who_decide_are_called_by_their_ids_alone() -> None:
+    assert calling([]) == []
+    assert [block["text"]["text"] for block in calling(["U01", "W02"])] == ["For <@U01> <@W02>"]
+    assert calling(["U01"])[0] in asking(card(mention=["U01"]), DIGEST)
+    with pytest.raises(InvalidInput, match="not the id of a user"):
+        calling(["U01", "!channel"])
