@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench.measure import Row
+from bench.testing import generated
 from phasegate.core import SystemClock
 from phasegate.ledger import Event, Ledger, unlock_key
 from phasegate.store.sqlite import SqliteStore
@@ -28,9 +29,10 @@ async def job() -> list[Row]:
         whole = time.perf_counter() - began
         if process.returncode:
             raise RuntimeError(output.decode()[-300:])
+        rows = await generated(Path(folder) / "demo")
         own = sum(_seconds(event) for event in await _events(_database(Path(folder))))
     against = f"{own:.1f} s of its own tests and builds"
-    return [Row(what="main job", measured=f"{whole:.1f} s", against=against, ratio=whole / own, bar=BAR)]
+    return [*rows, Row(what="main job", measured=f"{whole:.1f} s", against=against, ratio=whole / own, bar=BAR)]
 
 
 async def _events(path: Path) -> list[Event]:
