@@ -79,7 +79,9 @@ def _plain(files: Mapping[str, bytes], tests: Sequence[str]) -> float:
 def _seconds(command: Sequence[str], folder: Path, **more: str) -> float:
     """Run a command, and return the processor time that it took."""
     before = _spent()
-    done = subprocess.run(command, cwd=folder, env=os.environ | more, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | more, capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stdout[-300:] + done.stderr[-300:])
     return _spent() - before
