@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,9 @@ class Account:
         )
 
 
+@cache
 def ec2(region: str = REGION) -> Any:
+    """One client for all tests: to load EC2's model takes longer than a test."""
     session: Any = boto3.Session()
     return session.client("ec2", region_name=region)
 
