@@ -312,6 +312,7 @@ def find_target(name: str, functions: Sequence[str], thorough: Sequence[str]) ->
     """
     module = importlib.import_module(name)
     file = str(module.__file__)
+    gc.unfreeze()  # objects that a test session froze are not listed
     live = [each for each in gc.get_objects() if isinstance(each, FunctionType) and each.__code__.co_filename == file]
     if unknown := [each for each in functions if not _is_there(module, each)]:
         raise LookupError(f"module '{name}' has no {', '.join(unknown)}")
