@@ -11,8 +11,7 @@ from typing import Any
 import click
 from pydantic.json_schema import models_json_schema
 
-from phasegate.cli.errors import EXIT_CODES
-from phasegate.cli.root import root
+from phasegate.cli.root import EXIT_CODES, root
 from phasegate.reports.backlog import BacklogItem
 from phasegate.reports.decisions import Delegation, Ended, Receipt, Revoked
 from phasegate.reports.gate import Gate
@@ -50,8 +49,10 @@ def _help(command: click.Command, name: str) -> Iterator[str]:
     """What `--help` prints, of the command and of those below it."""
     context = click.Context(command, info_name=name, **root.context_settings)
     yield f"```text\n$ {name} --help\n{command.get_help(context).strip()}\n```\n"
-    for child in command.commands.values() if isinstance(command, click.Group) else ():
-        yield from _help(child, f"{name} {child.name}")
+    for below in command.list_commands(context) if isinstance(command, click.Group) else ():
+        child = command.get_command(context, below)
+        assert child
+        yield from _help(child, f"{name} {below}")
 
 
 def _exit_codes() -> str:

@@ -17,9 +17,9 @@ from rich.text import Text
 from phasegate.app import App, open_app
 from phasegate.cli.console import THEME
 from phasegate.cli.follow import Follower, Screen, Watcher
-from phasegate.cli.run import hosted
 from phasegate.cli.views.demo import result_view
 from phasegate.cli.views.gate import gate_summary
+from phasegate.cli.worker import hosted
 from phasegate.core import SystemClock
 from phasegate.demo.aws_account import Account, account
 from phasegate.demo.repository import lay_demo, read_result

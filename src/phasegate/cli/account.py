@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
+from phasegate.app import open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Group
+from phasegate.cli.keys import ask_passphrase, interruptible, key_path
+from phasegate.core import Missing
+from phasegate.identity import Accounts, Sessions
 
 
-@click.group()
+@click.group(cls=Group)
 def account() -> None:
     """Say who may sign in on the page."""
 
@@ -25,22 +31,12 @@ def account() -> None:
     help="The manager's private key; default: theirs on this machine.",
 )
 @options.passphrase_file
-def add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
+async def add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
     """Give a manager an account.
 
     NAME is the manager's, as in phasegate.toml. The key's passphrase signs in, too. An account that is there already
     gets the key and passphrase anew, and its sessions end.
     """
-    asyncio.run(_add(name, key_file, passphrase_file))
-
-
-async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import ask_passphrase, interruptible, key_path
-    from phasegate.core import Missing
-    from phasegate.identity import Accounts
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         person = app.config.people().get(name)
         if person is None:
@@ -58,15 +54,8 @@ async def _add(name: str, key_file: Path | None, passphrase_file: Path | None) -
 
 @account.command("list")
 @options.as_json
-def list_(as_json: bool) -> None:
+async def list_(as_json: bool) -> None:
     """List the accounts."""
-    asyncio.run(_list(as_json))
-
-
-async def _list(as_json: bool) -> None:
-    from phasegate.app import open_app
-    from phasegate.identity import Accounts
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await Accounts(app.database, app.clock).all()
     if as_json:
@@ -79,15 +68,8 @@ async def _list(as_json: bool) -> None:
 
 @account.command("remove")
 @click.argument("name")
-def remove(name: str) -> None:
+async def remove(name: str) -> None:
     """Take an account away, with its sessions and tokens."""
-    asyncio.run(_remove(name))
-
-
-async def _remove(name: str) -> None:
-    from phasegate.app import open_app
-    from phasegate.identity import Accounts
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         await Accounts(app.database, app.clock).remove(name)
     click.echo(f"{name} cannot sign in any more")
@@ -95,15 +77,8 @@ async def _remove(name: str) -> None:
 
 @account.command("sign-out")
 @click.argument("name")
-def sign_out(name: str) -> None:
+async def sign_out(name: str) -> None:
     """End every session of a person, wherever they are signed in."""
-    asyncio.run(_sign_out(name))
-
-
-async def _sign_out(name: str) -> None:
-    from phasegate.app import open_app
-    from phasegate.identity import Sessions
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         ended = await Sessions(app.database, app.clock).end_all(name)
     click.echo(f"{ended} session(s) of {name} ended")

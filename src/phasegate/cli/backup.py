@@ -5,28 +5,30 @@ from pathlib import Path
 
 import click
 
+from phasegate.app import open_app
+from phasegate.app.opening import forget_runs
+from phasegate.backup.archive import back_up
+from phasegate.backup.restore import restore as put_back
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.keys import home_of_keys, key_path
+from phasegate.cli.views.claims import claims_table
+from phasegate.core import PhasegateError
+from phasegate.reports.report import as_json as as_text
+from phasegate.reports.verify import verification
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
-def backup(file: Path | None) -> None:
+async def backup(file: Path | None) -> None:
     """Write the record into one file.
 
     It holds the database, the system's key, the managers' encrypted keys, the package index and the commits of all
     runs, and is consistent while a worker works. Keep it where only you can read it. FILE is by default
     PROJECT-DATE.phasegate.tar.gz.
     """
-    asyncio.run(_backup(file))
-
-
-async def _backup(file: Path | None) -> None:
-    from phasegate.app import open_app
-    from phasegate.backup.archive import back_up
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import key_path
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         stamp = f"{app.clock.now():%Y%m%dT%H%M%SZ}"
         file = file or Path(f"{app.config.project.name}-{stamp}.phasegate.tar.gz")
@@ -36,12 +38,12 @@ async def _backup(file: Path | None) -> None:
     output().print(f"→ phasegate restore {file}", soft_wrap=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Put a record that is there aside.")
 @click.option("--forget-runs", is_flag=True, help="Begin an empty record instead, though runs were here.")
 @options.as_json
-def restore(file: Path | None, replace: bool, forget_runs: bool, as_json: bool) -> None:
+async def restore(file: Path | None, replace: bool, forget_runs: bool, as_json: bool) -> None:
     """Put the record back from a backup, and prove it.
 
     A record that is there stays, unless --replace puts it aside. Branches stay where they are; those that are missing
@@ -49,18 +51,10 @@ def restore(file: Path | None, replace: bool, forget_runs: bool, as_json: bool) 
     """
     if forget_runs == (file is not None):
         raise click.UsageError("Name a FILE, or --forget-runs.")
-    asyncio.run(_restore(file, as_json, replace=replace) if file else _forget())
+    await (_restore(file, as_json, replace=replace) if file else _forget())
 
 
 async def _restore(file: Path, as_json: bool, *, replace: bool) -> None:
-    from phasegate.backup.restore import restore as put_back
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import home_of_keys
-    from phasegate.cli.views.claims import claims_table
-    from phasegate.core import PhasegateError
-    from phasegate.reports.report import as_json as as_text
-    from phasegate.reports.verify import verification
-
     claims = await put_back(Path.cwd(), file, home_of_keys(), replace=replace)
     if as_json:
         click.echo(as_text(verification(str(file), claims)))
@@ -71,9 +65,6 @@ async def _restore(file: Path, as_json: bool, *, replace: bool) -> None:
 
 
 async def _forget() -> None:
-    from phasegate.app.opening import forget_runs
-    from phasegate.cli.console import output
-
     left = await forget_runs(Path.cwd())
     output().print("[good]✓[/] an empty record; the branches of earlier runs are left as they are")
     for path in left:

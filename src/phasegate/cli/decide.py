@@ -1,44 +1,40 @@
 """Gates: which wait, what one shows, and deciding."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app.app import App, open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
-
-if TYPE_CHECKING:
-    from phasegate.app.app import App
-    from phasegate.ledger import Comment, Waiver
-    from phasegate.reports.gate import GateView
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.keys import interruptible, keyring
+from phasegate.cli.views.gate import difference, gate_summary
+from phasegate.hosting.background_worker import has_worker
+from phasegate.ledger import Comment, DecisionKind, Waiver
+from phasegate.reports import report
+from phasegate.reports.comments import anchored
+from phasegate.reports.decisions import Receipt
+from phasegate.reports.gate import GateView, find_gate, view_gate
 
 DECISIONS = ("approve", "request-changes", "reject", "waive")
 _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="GATE")
 @click.option("--full", is_flag=True, help="Show every line of the difference.")
 @options.as_json
-def gate(name: str, full: bool, as_json: bool) -> None:
+async def gate(name: str, full: bool, as_json: bool) -> None:
     """Show a gate: what changed, findings, evidence.
 
     GATE is RUN/PHASE/ATTEMPT; RUN alone is its open gate. A manager decides on exactly what is shown: its digest goes
     into the decision.
     """
-    asyncio.run(_gate(name, full, as_json))
-
-
-async def _gate(name: str, full: bool, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.reports import report
-    from phasegate.reports.gate import find_gate, view_gate
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         view, now = await view_gate(app, await find_gate(app, name)), app.clock.now()
     if as_json:
@@ -47,10 +43,7 @@ async def _gate(name: str, full: bool, as_json: bool) -> None:
         _show(view, full, now)
 
 
-def _show(view: "GateView", full: bool, now: datetime) -> None:
-    from phasegate.cli.console import output
-    from phasegate.cli.views.gate import difference, gate_summary
-
+def _show(view: GateView, full: bool, now: datetime) -> None:
     console = output()
     console.print(difference(view.changes, whole=full), soft_wrap=True)
     console.print(gate_summary(view, now))
@@ -61,7 +54,7 @@ def _show(view: "GateView", full: bool, now: datetime) -> None:
         console.print(f"→ phasegate decide {view.gate.key} approve --digest {view.gate.digest}", soft_wrap=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="GATE")
 @click.argument("decision", type=click.Choice(DECISIONS))
 @click.option("--digest", required=True, metavar="D", help="The digest that 'phasegate gate' showed.")
@@ -75,7 +68,7 @@ def _show(view: "GateView", full: bool, now: datetime) -> None:
 @options.manager
 @options.passphrase_file
 @options.as_json
-def decide(
+async def decide(
     name: str,
     decision: str,
     digest: str,
@@ -92,34 +85,11 @@ def decide(
 
     The passphrase is asked for each time; --passphrase-file reads it from a file.
     """
-    from phasegate.ledger import Waiver
-
     waiver = Waiver(rules=rules, owner=owner, reason=reason, expires=expires) if decision == "waive" else None
-    asyncio.run(_decide(name, decision, digest, comments, waiver, (manager, passphrase_file), as_json))
-
-
-async def _decide(
-    name: str,
-    decision: str,
-    digest: str,
-    comments: Sequence[str],
-    waiver: "Waiver | None",
-    who: tuple[str | None, Path | None],
-    as_json: bool,
-) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interruptible, keyring
-    from phasegate.hosting.background_worker import has_worker
-    from phasegate.ledger import DecisionKind
-    from phasegate.reports import report
-    from phasegate.reports.decisions import Receipt
-    from phasegate.reports.gate import find_gate
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await find_gate(app, name)
         anchored = parse_comments(app, gate.commit, comments)
-        ring = keyring(app.state, app.config, *who)
+        ring = keyring(app.state, app.config, manager, passphrase_file)
         with interruptible():
             key = ring.unlock()
         taken = await app.decide(
@@ -134,7 +104,7 @@ async def _decide(
         output().print(f"→ no worker runs: phasegate run --resume {gate.key.run}, or phasegate worker", soft_wrap=True)
 
 
-def parse_comments(app: "App", commit: str, texts: Sequence[str]) -> "tuple[Comment, ...]":
+def parse_comments(app: App, commit: str, texts: Sequence[str]) -> tuple[Comment, ...]:
     """Comments as they were typed; `PATH:LINE:` in front anchors one.
 
     Raises:
@@ -143,10 +113,7 @@ def parse_comments(app: "App", commit: str, texts: Sequence[str]) -> "tuple[Comm
     return tuple(_comment(app, commit, text) for text in texts)
 
 
-def _comment(app: "App", commit: str, text: str) -> "Comment":
-    from phasegate.ledger import Comment
-    from phasegate.reports.comments import anchored
-
+def _comment(app: App, commit: str, text: str) -> Comment:
     match = _ANCHORED.fullmatch(text.strip())
     if match is None:
         return Comment(text=text.strip())

@@ -1,25 +1,32 @@
 """Having somebody else decide for a while, and taking a decision back."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
+from phasegate.app.app import App, open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
-
-if TYPE_CHECKING:
-    from phasegate.app.app import App
-    from phasegate.ledger import Delegation, GateRecord
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.keys import interruptible, keyring
+from phasegate.core import UsageError
+from phasegate.hosting.background_worker import has_worker
+from phasegate.ledger import Delegation, GateRecord
+from phasegate.reports import report
+from phasegate.reports.decisions import Delegation as DelegationReport
+from phasegate.reports.decisions import Ended, Revoked
+from phasegate.reports.delegations import drawn_up, standing, where
+from phasegate.reports.gate import find_gate
 
 Who = tuple[str | None, Path | None]
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("to", metavar="[NAME]", required=False)
 @click.option("--from", "begins", type=_DAY, metavar="YYYY-MM-DD", help="The first day; default: from now on.")
 @click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day.")
@@ -29,7 +36,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @options.manager
 @options.passphrase_file
 @options.as_json
-def delegate(
+async def delegate(
     to: str | None,
     begins: datetime | None,
     ends: datetime | None,
@@ -45,32 +52,26 @@ def delegate(
     NAME signs with their own key, and it is on record for whom. Days are whole and in UTC. A decision that is not used
     when the time is over does not count.
     """
-    from phasegate.core import UsageError
-
     who, narrowed = (manager, passphrase_file), bool(begins or ends or gates)
     if listing:
         if to or end or narrowed:
             raise UsageError("--list lists all that stand", fix="phasegate delegate --list")
-        asyncio.run(_list(as_json))
+        await _list(as_json)
     elif to is None:
         raise UsageError("who decides for you?", fix="phasegate delegate NAME --until YYYY-MM-DD, or --list")
     elif end:
         if narrowed:
             raise UsageError("--end ends all that you delegated to them", fix="leave out --from, --until and --gate")
-        asyncio.run(_end(to, who, as_json))
+        await _end(to, who, as_json)
     elif ends is None:
         raise UsageError("a delegation has an end", fix="--until YYYY-MM-DD")
     else:
-        asyncio.run(_delegate(to, (begins, ends), gates, who, as_json))
+        await _delegate(to, (begins, ends), gates, who, as_json)
 
 
 async def _delegate(
     to: str, window: tuple[datetime | None, datetime], gates: Sequence[str], who: Who, as_json: bool
 ) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.cli.keys import interruptible, keyring
-    from phasegate.reports.delegations import drawn_up
-
     first, last = window
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         ring = keyring(app.state, app.config, *who)
@@ -81,11 +82,7 @@ async def _delegate(
     _tell(given, as_json)
 
 
-def _tell(given: "Delegation", as_json: bool) -> None:
-    from phasegate.cli.console import output
-    from phasegate.reports import report
-    from phasegate.reports.decisions import Delegation as DelegationReport
-
+def _tell(given: Delegation, as_json: bool) -> None:
     if as_json:
         click.echo(report.as_json(DelegationReport.of(given)))
         return
@@ -94,22 +91,12 @@ def _tell(given: "Delegation", as_json: bool) -> None:
     console.print(f"→ end it before: phasegate delegate {given.to} --end", soft_wrap=True)
 
 
-def _says(given: "Delegation") -> str:
-    from phasegate.reports.delegations import where
-
+def _says(given: Delegation) -> str:
     window = f"{given.begins:%Y-%m-%d %H:%M} to the end of {given.ends:%Y-%m-%d} UTC"
     return f"{given.to} decides for {given.by} {where(given)}, {window}"
 
 
 async def _list(as_json: bool) -> None:
-    from rich.text import Text
-
-    from phasegate.app.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.reports import report
-    from phasegate.reports.decisions import Delegation as DelegationReport
-    from phasegate.reports.delegations import standing
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await standing(app), app.clock.now()
     if as_json:
@@ -123,12 +110,6 @@ async def _list(as_json: bool) -> None:
 
 
 async def _end(to: str, who: Who, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interruptible, keyring
-    from phasegate.reports import report
-    from phasegate.reports.decisions import Ended
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         ring = keyring(app.state, app.config, *who)
         with interruptible():
@@ -140,30 +121,20 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
         output().print(f"[good]✓[/] {to} does not decide for {ring.manager} any more")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="GATE")
 @options.manager
 @options.passphrase_file
 @options.as_json
-def revoke(name: str, manager: str | None, passphrase_file: Path | None, as_json: bool) -> None:
+async def revoke(name: str, manager: str | None, passphrase_file: Path | None, as_json: bool) -> None:
     """Take back what you decided, before the run uses it.
 
     GATE is RUN/PHASE/ATTEMPT; RUN alone is its last gate. The gate is void, and the run opens another.
     """
-    asyncio.run(_revoke(name, (manager, passphrase_file), as_json))
-
-
-async def _revoke(name: str, who: Who, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interruptible, keyring
-    from phasegate.hosting.background_worker import has_worker
-    from phasegate.reports import report
-    from phasegate.reports.decisions import Revoked
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         gate = await _gate(app, name)
-        ring = keyring(app.state, app.config, *who)
+        ring = keyring(app.state, app.config, manager, passphrase_file)
         with interruptible():
             key = ring.unlock()
         at = await app.revoke(gate, ring.manager, key)
@@ -179,9 +150,7 @@ async def _revoke(name: str, who: Who, as_json: bool) -> None:
         output().print(f"→ no worker runs: phasegate run --resume {gate.key.run}, or phasegate worker", soft_wrap=True)
 
 
-async def _gate(app: "App", name: str) -> "GateRecord":
-    from phasegate.reports.gate import find_gate
-
+async def _gate(app: App, name: str) -> GateRecord:
     if "/" in name:
         return await find_gate(app, name)
     found = await app.ledger.gates((await app.ledger.run(name)).id)

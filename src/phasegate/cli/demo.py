@@ -1,36 +1,38 @@
 """The demonstration."""
 
-import asyncio
 import getpass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app import open_app
+from phasegate.app.app import App
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.interactive import attend
+from phasegate.cli.keys import demo_keys, interactive, new_passphrase
+from phasegate.cli.status import summary
+from phasegate.cli.views.demo import left, onward, result_view
+from phasegate.core import InvalidInput, Parked, PhasegateError
+from phasegate.demo.aws_account import Account, account
+from phasegate.demo.repository import POLICY, fresh_folder, lay_demo, port_of, read_result
+from phasegate.ledger import Event, PrivateKey, Run, RunStatus, write_key
+from phasegate.scaffold import Approver
+from phasegate.workspace import Workspace
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from phasegate.app.app import App
-    from phasegate.demo.aws_account import Account
-    from phasegate.ledger import Event, PrivateKey, Run
-
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--port", default=0, metavar="N", help="Of the account's server; default: a free one.")
-def demo(folder: Path | None, port: int) -> None:
+async def demo(folder: Path | None, port: int) -> None:
     """Watch a spec become a released runbook, here.
 
     Lays a workspace into DIR (default: a new folder in .demo/), serves a small AWS account on this machine, and takes
     specs/001-unattached-ebs-volumes from spec to wheel. In a terminal you decide at each gate; without one, a policy
     named 'demo' does, and what it passes cannot be released. Where DIR holds a demonstration already, it goes on.
     """
-    from phasegate.cli.console import output
-    from phasegate.demo.aws_account import account
-    from phasegate.demo.repository import fresh_folder, port_of
-
     console = output()
     place = folder or fresh_folder(Path(".demo"))
     earlier = port_of(place)
@@ -38,20 +40,12 @@ def demo(folder: Path | None, port: int) -> None:
         served = account(earlier or port)
         account_ = served.__enter__()
     try:
-        asyncio.run(_resumed(place, account_) if earlier else _begun(place, account_))
+        await (_resumed(place, account_) if earlier else _begun(place, account_))
     finally:
         served.__exit__(None, None, None)
 
 
-async def _begun(folder: Path, place: "Account") -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import demo_keys, interactive
-    from phasegate.demo.repository import POLICY, lay_demo
-    from phasegate.ledger import write_key
-    from phasegate.scaffold import Approver
-    from phasegate.workspace import Workspace
-
+async def _begun(folder: Path, place: Account) -> None:
     console, person = output(), interactive()
     console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
     key = _key() if person else None
@@ -70,10 +64,7 @@ async def _begun(folder: Path, place: "Account") -> None:
         await _followed(app, run, place)
 
 
-async def _resumed(folder: Path, place: "Account") -> None:
-    from phasegate.app import open_app
-    from phasegate.core import InvalidInput
-
+async def _resumed(folder: Path, place: Account) -> None:
     async with open_app(folder, clock=given_clock()) as app:
         runs = await app.ledger.runs()
         if not runs:
@@ -85,15 +76,8 @@ async def _resumed(folder: Path, place: "Account") -> None:
         await _followed(app, await app.resume(runs[0].id), place, before)
 
 
-async def _followed(app: "App", run: "Run", place: "Account", before: "Sequence[Event]" = ()) -> None:
+async def _followed(app: App, run: Run, place: Account, before: Sequence[Event] = ()) -> None:
     """Follow the run to its end, or until the person at the terminal leaves it at a gate."""
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interactive
-    from phasegate.cli.run import attend
-    from phasegate.cli.views.demo import left
-    from phasegate.core import Parked
-    from phasegate.ledger import RunStatus
-
     try:
         ended = await attend(app, run.id, (None, None), before)
     except Parked:
@@ -105,25 +89,15 @@ async def _followed(app: "App", run: "Run", place: "Account", before: "Sequence[
     await _ended(app, ended, place)
 
 
-def _key() -> "tuple[PrivateKey, bytes]":
+def _key() -> tuple[PrivateKey, bytes]:
     """The key of the person at the terminal, and the bytes of its file under their passphrase."""
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import new_passphrase
-    from phasegate.ledger import PrivateKey
-
     name = getpass.getuser()
     output().print(f"You are the manager, '{name}': you decide at each gate, with a key that is made now.")
     key = PrivateKey.generate()
     return key, key.sealed(new_passphrase(None))
 
 
-async def _ended(app: "App", run: "Run", place: "Account") -> None:
-    from phasegate.cli.console import output
-    from phasegate.cli.run import summary
-    from phasegate.cli.views.demo import onward, result_view
-    from phasegate.core import PhasegateError
-    from phasegate.demo.repository import read_result
-
+async def _ended(app: App, run: Run, place: Account) -> None:
     await summary(app, run)
     smoked = [event for event in await app.ledger.events(run.id, prefix="effect:") if event.place[-1] == "smoke"]
     if not smoked:

@@ -1,40 +1,34 @@
 """Whether everything that is configured works."""
 
-import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from phasegate.cli import options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from phasegate.doctor import Check, CheckResult
+from phasegate.cli.console import errors_to, output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.keys import home_of_keys
+from phasegate.cli.views.doctor import show
+from phasegate.core import Missing
+from phasegate.doctor import Check, CheckResult, State, checks_of, run_checks
 
 _NAMED = 3
 
 
-@click.command()
+@click.command(cls=Command)
 @options.as_json
-def doctor(as_json: bool) -> None:
+async def doctor(as_json: bool) -> None:
     """Check all that is configured, and say what to mend.
 
     What is not configured is skipped. The exit code is 4 where something is configured and does not work.
     """
-    raise SystemExit(asyncio.run(_doctor(as_json)))
+    click.get_current_context().exit(await _doctor(as_json))
 
 
 async def _doctor(as_json: bool) -> int:
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import home_of_keys
-    from phasegate.cli.views.doctor import show
-    from phasegate.core import Missing
-    from phasegate.doctor import State, checks_of
-
     async with checks_of(Path.cwd(), os.environ, home_of_keys()) as checks:
         found = await _asked(checks)
     if as_json:
@@ -44,11 +38,8 @@ async def _doctor(as_json: bool) -> int:
     return Missing.exit_code if any(said.state is State.trouble for said in found) else 0
 
 
-async def _asked(checks: "Sequence[Check]") -> "list[CheckResult]":
+async def _asked(checks: Sequence[Check]) -> list[CheckResult]:
     """What all of them say, in their order; meanwhile the person sees which are still being asked."""
-    from phasegate.cli.console import errors_to
-    from phasegate.doctor import run_checks
-
     order, found = [check.name for check in checks], []
     with errors_to().status(_asking(order)) as status:
         async for said, left in run_checks(checks):
@@ -57,7 +48,7 @@ async def _asked(checks: "Sequence[Check]") -> "list[CheckResult]":
     return sorted(found, key=lambda said: order.index(said.name))
 
 
-def _asking(left: "Sequence[str]") -> str:
+def _asking(left: Sequence[str]) -> str:
     """Which are still being asked; one line of a narrow terminal."""
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     return f"asking {', '.join(left[:_NAMED])}{more}"

@@ -1,4 +1,4 @@
-"""The one place where failures become words and exit codes; nobody meets a traceback."""
+"""Errors as people see them, with their exit codes; no traceback reaches a person."""
 
 import errno
 import json
@@ -10,7 +10,12 @@ from typing import Any
 
 import click
 
+from phasegate.cli.console import errors_to
+from phasegate.cli.views.failure import failure
 from phasegate.core import Exhausted, InvalidInput, PhasegateError, Refused
+from phasegate.core.secrets import without_secrets
+from phasegate.reports.findings import reported
+from phasegate.store import failing, remedy
 
 INTERRUPTED = 130
 _UNUSABLE = {
@@ -23,19 +28,6 @@ _UNUSABLE = {
     errno.EMFILE: "allow more open files: ulimit -n 1024",
 }
 """What to do where the machine refuses a file."""
-EXIT_CODES = {
-    0: "done",
-    1: "something failed that is not your fault",
-    2: "the command's words are off",
-    3: "a file of yours does not hold; the findings say where",
-    4: "a prerequisite is missing: sandbox, key, tool",
-    5: "a decision was refused; nothing was recorded",
-    6: "the run waits for a person, or stands and can be resumed",
-    7: "another process holds the run",
-    8: "disk, port or database is not to be had",
-    9: "nobody knows whether it was done; look before you try again",
-    INTERRUPTED: "interrupted; everything can be resumed",
-}
 
 
 def report(error: BaseException) -> int:
@@ -69,16 +61,11 @@ def report(error: BaseException) -> int:
 
 def _storage(error: BaseException) -> int:
     """Report a failure of the disk that came through a library, such as Git's; 0 where it is none."""
-    from phasegate.store import failing, remedy
-
     found = failing(error)
     return _say(Exhausted(str(found), fix=remedy(str(found)))) if found else 0
 
 
 def _say(error: PhasegateError) -> int:
-    from phasegate.cli.console import errors_to
-    from phasegate.cli.views.failure import failure
-
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": as_json(error)}, indent=2))
     errors_to().print(failure(error), soft_wrap=True)
@@ -87,9 +74,6 @@ def _say(error: PhasegateError) -> int:
 
 def as_json(error: PhasegateError) -> dict[str, Any]:
     """The error for programs."""
-    from phasegate.core.secrets import without_secrets  # a command that does not fail needs none of it
-    from phasegate.reports.findings import reported
-
     body: dict[str, Any] = {"message": without_secrets(str(error)), "fix": error.fix, "exit_code": error.exit_code}
     if isinstance(error, Refused):
         body["reason"] = error.reason
@@ -99,8 +83,6 @@ def as_json(error: PhasegateError) -> dict[str, Any]:
 
 
 def _unexpected(error: BaseException) -> int:
-    from phasegate.core.secrets import without_secrets
-
     with tempfile.NamedTemporaryFile("w", prefix="phasegate-", suffix=".log", delete=False, encoding="utf-8") as file:
         file.write(without_secrets("".join(traceback.format_exception(error))))
     click.echo(without_secrets(f"phasegate failed: {type(error).__name__}: {error}"), err=True)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -65,7 +65,7 @@ class Screen:
         self._spinner = Spinner("dots", style="wait")
         self._live = Live(console=console, refresh_per_second=10, transient=False)
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -95,7 +95,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def __enter__(self) -> "Lines":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

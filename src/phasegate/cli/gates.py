@@ -1,43 +1,40 @@
 """The gates that wait, a screen at a time."""
 
-import asyncio
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app.app import App, open_app
+from phasegate.app.reopening import reopen
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.views.lists import gates_table, more, waiting_tools
+from phasegate.hosting.background_worker import nobody_works, unattended
+from phasegate.ledger import GateKey, GateRecord
+from phasegate.reports import report
+from phasegate.reports.gate import find_gate
+from phasegate.reports.inbox import Inbox, OpenGate, quorum_of
+from phasegate.reports.tool_requests import waits
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from phasegate.app.app import App
-    from phasegate.ledger import GateKey, GateRecord
-    from phasegate.reports.inbox import OpenGate
-
-
-@click.command()
+@click.command(cls=Command)
 @options.limit
 @options.everything
 @click.option("--after", default="", metavar="GATE", help="Go on after this gate of the list.")
 @click.option("--reopen", is_flag=True, help="Open every gate that expired anew.")
 @options.as_json
-def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json: bool) -> None:
+async def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json: bool) -> None:
     """List the gates that wait for a decision.
 
     The oldest come first, 20 at a time; for programs all of them, where no limit is given.
     """
     if reopen:
-        asyncio.run(_reopen())
+        await _reopen()
         return
-    asyncio.run(_gates(options.most(limit, everything or as_json), after, as_json))
-
-
-async def _gates(most: int, after: str, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.reports import report
-    from phasegate.reports.gate import find_gate
+    most = options.most(limit, everything or as_json)
 
     async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=False) as app:
         place = (await find_gate(app, after)).key if after else None
@@ -48,11 +45,6 @@ async def _gates(most: int, after: str, as_json: bool) -> None:
 
 
 async def _reopen() -> None:
-    from phasegate.app.app import open_app
-    from phasegate.app.reopening import reopen
-    from phasegate.cli.console import output
-    from phasegate.hosting.background_worker import nobody_works, unattended
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         sent = await reopen(app)
         output().print(f"{len(sent)} expired gate(s) open anew." if sent else "No gate has expired.")
@@ -60,22 +52,14 @@ async def _reopen() -> None:
             output().print(nobody_works(idle), style="wait", soft_wrap=True)
 
 
-async def _rows(app: "App", place: "GateKey | None", most: int) -> "Sequence[OpenGate]":
-    from phasegate.reports.inbox import Inbox
-
+async def _rows(app: App, place: GateKey | None, most: int) -> Sequence[OpenGate]:
     every = await app.ledger.count_open_gates()
     before = every - await app.ledger.count_open_gates(place) if place else 0
     inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
     return (await inbox.waiting(before, every if most < 0 else most))[0]
 
 
-async def _show(app: "App", found: "list[tuple[GateRecord, str]]", place: "GateKey | None") -> None:
-    from phasegate.cli.console import output
-    from phasegate.cli.views.lists import gates_table, more, waiting_tools
-    from phasegate.hosting.background_worker import nobody_works, unattended
-    from phasegate.reports.inbox import quorum_of
-    from phasegate.reports.tool_requests import waits
-
+async def _show(app: App, found: list[tuple[GateRecord, str]], place: GateKey | None) -> None:
     console = output()
     if found:
         rows = [(gate, spec, (await quorum_of(app, gate)).says) for gate, spec in found]

@@ -1,33 +1,71 @@
-"""A command group that prints its commands under headings."""
+"""Commands that are coroutines, and groups that import a command when it is needed."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
 
 
-class GroupedCommands(click.Group):
-    """Commands in the order and under the headings in which people meet them."""
+class Command(click.Command):
+    """A command whose callback may be a coroutine function."""
 
-    def __init__(self, *, headings: Mapping[str, Sequence[click.Command]], **kwargs: Any) -> None:
-        super().__init__(commands=[command for group in headings.values() for command in group], **kwargs)
-        self._headings = headings
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the callback; a coroutine function runs in an event loop of its own."""
+        found = super().invoke(ctx)
+        return asyncio.run(found) if inspect.iscoroutine(found) else found
+
+
+class Group(click.Group):
+    """A group whose commands may be coroutine functions."""
+
+    command_class = Command
+
+
+class LazyGroup(click.Group):
+    """Commands under headings; a command's module is imported when the command runs or its help is shown.
+
+    Args:
+        package: where the modules of the commands are.
+        headings: summaries by command and heading, in the order of the help. A command is the attribute of its name in
+            the module that its name or `modules` names.
+        modules: names of modules that hold a command of another name.
+    """
+
+    def __init__(
+        self,
+        *,
+        package: str,
+        headings: Mapping[str, Mapping[str, str]],
+        modules: Mapping[str, str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._package, self._headings, self._modules = package, headings, modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, heading by heading."""
-        return list(self.commands)
+        """Return the names, heading by heading."""
+        return [name for group in self._headings.values() for name in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command of that name, or return None."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{self._package}.{self._modules.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes a section for each heading."""
-        width = max(len(name) for name in self.commands)
-        limit = formatter.width - width - 6
-        for heading, commands in self._headings.items():
+        """Write a section for each heading, without importing any command."""
+        width = max(map(len, self.list_commands(ctx)))
+        for heading, group in self._headings.items():
             with formatter.section(heading):
-                rows = [(str(c.name).ljust(width), c.get_short_help_str(limit)) for c in commands]
-                formatter.write_dl(rows)
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in group.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the footer as it stands, without filling its lines."""
+        """Write the footer with its own line breaks."""
         if self.epilog:
             formatter.write_paragraph()
             formatter.write(self.epilog.strip("\n") + "\n")

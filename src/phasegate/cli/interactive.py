@@ -1,5 +1,6 @@
 """A manager at the terminal: follows a run, reads each gate, decides."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -9,11 +10,13 @@ import click
 from rich.console import Console
 
 from phasegate.app.app import App
+from phasegate.cli.console import output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
 from phasegate.cli.views.failure import failure
 from phasegate.cli.views.gate import difference, gate_summary
+from phasegate.cli.worker import delivering, hosted
 from phasegate.core import Parked, Refused, UsageError
 from phasegate.ledger import Comment, DecisionKind, Event, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
@@ -177,6 +180,28 @@ class _Day(click.ParamType[str]):
             return date.fromisoformat(value).isoformat()
         except ValueError:
             self.fail(f"'{value}' is not a date; write YYYY-MM-DD", param, ctx)
+
+
+async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], before: Sequence[Event] = ()) -> Run:
+    """Hosts a worker, and follows the run to its end with the person at the terminal.
+
+    Args:
+        app: where.
+        run_id: which run.
+        who: the manager's name and the file of the passphrase, where these were given.
+        before: the events that were there already; they are summed up in a line.
+
+    Raises:
+        Parked: it waits for a person who is not here, was left, or stopped.
+    """
+    console = output()
+    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
+    try:
+        async with hosted(app, run_id), delivering(app, run_id):
+            return await attendance.until_the_end(run_id)
+    except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
+        console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
+        raise
 
 
 def waits(view: GateView) -> Parked:

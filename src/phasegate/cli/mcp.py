@@ -1,44 +1,40 @@
 """Our MCP servers, for the team's agents and for any other MCP client."""
 
-import asyncio
 import os
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from mcp.server.fastmcp import FastMCP
 
 from phasegate.cli.clock import given_clock
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from mcp.server.fastmcp import FastMCP
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.tools.servers.mcp_base import http_app
+from phasegate.web.socket import run, take
 
 OF_HERE = "phasegate"
 """The server of the repository that the folder is in; the others are of services."""
 SERVERS = ("aws", "jira", "confluence", "slack", "teams", OF_HERE)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", type=click.Choice(SERVERS))
 @click.option("--http", "port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen there; left out: stdio.")
-def mcp(name: str, port: int | None) -> None:
-    """Serve a service's tools over MCP; 'phasegate': this repository's specs and runs.
+async def mcp(name: str, port: int | None) -> None:
+    """Serve tools of a service, or of this repository, over MCP.
 
-    Over HTTP, clients show the bearer token of PHASEGATE_MCP_TOKEN.
+    NAME is a service, or 'phasegate' for the specs and runs of this repository. Over HTTP, clients show the bearer
+    token of PHASEGATE_MCP_TOKEN.
     """
-    asyncio.run(_mcp(name, port))
-
-
-async def _mcp(name: str, port: int | None) -> None:
     async with _built(name) as server:
         await (server.run_stdio_async() if port is None else _listen(server, port))
 
 
 @asynccontextmanager
-async def _built(name: str) -> "AsyncIterator[FastMCP]":
+async def _built(name: str) -> AsyncIterator[FastMCP]:
     if name != OF_HERE:
         yield import_module(f"phasegate.tools.servers.{name}.server").build(os.environ)
         return
@@ -49,11 +45,7 @@ async def _built(name: str) -> "AsyncIterator[FastMCP]":
         yield build(app, os.environ)
 
 
-async def _listen(server: "FastMCP", port: int) -> None:
-    from phasegate.cli.console import output
-    from phasegate.tools.servers.mcp_base import http_app
-    from phasegate.web.socket import run, take
-
+async def _listen(server: FastMCP, port: int) -> None:
     app, listening = http_app(server, os.environ), take("127.0.0.1", port)
     output().print(f"[good]✓[/] http://127.0.0.1:{listening.getsockname()[1]}/mcp  Ctrl-C stops it", soft_wrap=True)
     await run(app, listening, lifespan="on")

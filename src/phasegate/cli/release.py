@@ -4,30 +4,35 @@ import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app import open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.views.claims import claims_table
+from phasegate.core import PhasegateError, UsageError
+from phasegate.ledger import Claim
+from phasegate.ledger.signing.bundle import load_bundle
+from phasegate.ledger.signing.forks import agree
+from phasegate.ledger.signing.people import Known, People, read_key
+from phasegate.ledger.signing.proof import prove
+from phasegate.reports.bundle import bundle as made
+from phasegate.reports.report import as_json as as_text
+from phasegate.reports.verify import verification
+from phasegate.reports.verify import verify as check
 
-if TYPE_CHECKING:
-    from phasegate.ledger import Claim
-    from phasegate.ledger.signing.people import People
 
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="RUN")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file; else RUN.bundle.jsonl.")
-def bundle(name: str, output: Path | None) -> None:
-    """Write the proof of a run into one file, for 'phasegate verify'."""
-    asyncio.run(_bundle(name, output))
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), help="The file; else RUN.bundle.jsonl.")
+async def bundle(name: str, file: Path | None) -> None:
+    """Write the proof of a run into one file.
 
-
-async def _bundle(name: str, file: Path | None) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.reports.bundle import bundle as made
+    'phasegate verify' checks it, without this repository.
+    """
 
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         run = await app.ledger.run(name)
@@ -40,7 +45,7 @@ async def _bundle(name: str, file: Path | None) -> None:
     output().print(f"→ phasegate verify {file} {keys or '--allow-policy'}", soft_wrap=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="RUN|BUNDLE")
 @click.argument("artifacts", metavar="[WHEEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -61,7 +66,7 @@ async def _bundle(name: str, file: Path | None) -> None:
 )
 @click.option("--allow-policy", is_flag=True, help="Accept gates that a policy passed instead of a person.")
 @options.as_json
-def verify(
+async def verify(
     name: str,
     artifacts: tuple[Path, ...],
     named: tuple[str, ...],
@@ -76,19 +81,13 @@ def verify(
     or network: against the keys that the managers published, and with the wheels that are named. A statement counts for
     the person whose key signed it, whoever it says it is by.
     """
-    from phasegate.cli.console import output
-    from phasegate.cli.views.claims import claims_table
-    from phasegate.core import PhasegateError
-    from phasegate.reports.report import as_json as as_text
-    from phasegate.reports.verify import verification
-
     file = Path(name)
-    alone = file.is_file()
+    alone = await asyncio.to_thread(file.is_file)
     given = (*named, *keys, *([str(against)] if against else []))
     if alone:
         claims = _offline(file, artifacts, _people(named, keys), allow_policy, against)
     else:
-        claims = asyncio.run(_here(name, artifacts, given))
+        claims = await _here(name, artifacts, given)
     if as_json:
         click.echo(as_text(verification(name, claims)))
     else:
@@ -101,26 +100,20 @@ def verify(
         )
 
 
-def _people(named: Sequence[str], keys: Sequence[str]) -> "People":
-    from phasegate.ledger.signing.people import Known, People, read_key
-
+def _people(named: Sequence[str], keys: Sequence[str]) -> People:
     return People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
 
 
 def _offline(
-    file: Path, artifacts: Sequence[Path], managers: "People", policies: bool, against: Path | None
-) -> "list[Claim]":
-    from phasegate.ledger.signing.bundle import load_bundle
-    from phasegate.ledger.signing.forks import agree
-    from phasegate.ledger.signing.proof import prove
-
+    file: Path, artifacts: Sequence[Path], managers: People, policies: bool, against: Path | None
+) -> list[Claim]:
     shipped = {artifact.name: artifact.read_bytes() for artifact in artifacts}
     read = load_bundle(file)
     claims = prove(read, managers, shipped, policies=policies)
     return [*claims, agree(read, load_bundle(against))] if against else claims
 
 
-def _fix(claims: "Sequence[Claim]") -> str:
+def _fix(claims: Sequence[Claim]) -> str:
     if any("whose key was given" in claim.detail for claim in claims):
         return "give the key of each manager who decided: --manager NAME=KEY for each; else do not use this release"
     if any("not a person" in claim.detail for claim in claims):
@@ -128,11 +121,7 @@ def _fix(claims: "Sequence[Claim]") -> str:
     return "do not use this release"
 
 
-async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> "list[Claim]":
-    from phasegate.app import open_app
-    from phasegate.core import UsageError
-    from phasegate.reports.verify import verify as check
-
+async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> list[Claim]:
     if artifacts or keys:
         raise UsageError(f"there is no bundle '{name}'", fix="write one with 'phasegate bundle RUN', or check the RUN")
     async with open_app(Path.cwd(), clock=given_clock()) as app:

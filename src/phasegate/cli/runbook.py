@@ -1,22 +1,34 @@
 """Runbooks by themselves: what one finds, which rights it needs, and the approval of what it found."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from phasegate.app import read_config
 from phasegate.cli import options
-
-if TYPE_CHECKING:
-    from phasegate.core.findings import Finding
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Group
+from phasegate.cli.keys import keyring
+from phasegate.cli.views.report import report_table
+from phasegate.core import InvalidInput, UsageError
+from phasegate.core.findings import Finding
+from phasegate.executions.approval import approval, read_findings, released_command
+from phasegate.runbooks import load
+from phasegate.runbooks.compiler.check import Where
+from phasegate.runbooks.compiler.check import check as run
+from phasegate.runbooks.compiler.iam_policy import explain
+from phasegate.runbooks.compiler.iam_policy import policy as policy_of
+from phasegate.runbooks.language.lint import lint
+from phasegate.workspace import Workspace
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group()
+@click.group(cls=Group)
 def runbook() -> None:
     """Try a runbook.yaml, see its rights, approve its findings."""
 
@@ -48,12 +60,6 @@ def check(
 
     Exits with 3 where a call failed, so that something was not looked at: the report says what.
     """
-    from phasegate.cli.console import output
-    from phasegate.cli.views.report import report_table
-    from phasegate.core import InvalidInput
-    from phasegate.runbooks.compiler.check import Where
-    from phasegate.runbooks.compiler.check import check as run
-
     text = _read(file)
     for doubt in _refuse_what_lint_refuses(text, file):
         click.echo(f"! {doubt.where}: {doubt.message} → {doubt.fix}", err=True)
@@ -82,11 +88,6 @@ def check(
 @options.as_json
 def policy(file: Path, as_json: bool) -> None:
     """Print the least IAM policy that a runbook needs."""
-    from phasegate.cli.console import output
-    from phasegate.runbooks import load
-    from phasegate.runbooks.compiler.iam_policy import explain
-    from phasegate.runbooks.compiler.iam_policy import policy as policy_of
-
     document = policy_of(load(_read(file), str(file)))
     if not as_json:
         for line in explain(document):
@@ -105,13 +106,6 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
 
     FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
     """
-    from phasegate.app import read_config
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import keyring
-    from phasegate.cli.views.report import report_table
-    from phasegate.executions.approval import approval, read_findings, released_command
-    from phasegate.workspace import Workspace
-
     report = read_findings(_read(file), str(file))
     console = output()
     console.print(report_table(report))
@@ -124,7 +118,7 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     console.print(f"→ {command}", soft_wrap=True, markup=False)
 
 
-def _refuse_what_lint_refuses(text: str, file: Path) -> "list[Finding]":
+def _refuse_what_lint_refuses(text: str, file: Path) -> list[Finding]:
     """Refuse a runbook that lint calls wrong: what it would find, or not find, is not what it says.
 
     Returns:
@@ -133,9 +127,6 @@ def _refuse_what_lint_refuses(text: str, file: Path) -> "list[Finding]":
     Raises:
         InvalidInput: with the findings that block.
     """
-    from phasegate.core import InvalidInput
-    from phasegate.runbooks.language.lint import lint
-
     findings = lint(text, str(file))
     blocking = [finding for finding in findings if finding.blocking]
     if blocking:
@@ -148,8 +139,6 @@ def _refuse_what_lint_refuses(text: str, file: Path) -> "list[Finding]":
 
 
 def _read(file: Path) -> str:
-    from phasegate.core import InvalidInput
-
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -157,10 +146,6 @@ def _read(file: Path) -> str:
 
 
 def _moment(text: str | None) -> datetime:
-    from datetime import UTC
-
-    from phasegate.core import UsageError
-
     if text is None:
         return given_clock().now()
     try:

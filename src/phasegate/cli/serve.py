@@ -1,48 +1,41 @@
 """The page and the REST API, with a worker beside them."""
 
-import asyncio
 import os
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app import open_app
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.worker import hosted
+from phasegate.core import Missing
+from phasegate.web.context import parts_of
+from phasegate.web.server import build
+from phasegate.web.settings import Settings
+from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.environment import Environment
+from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.web.socket import listen, run
 
-if TYPE_CHECKING:
-    import socket
 
-    from phasegate.web.settings import Settings
-    from phasegate.web.slack.app import SlackApp
-    from phasegate.web.slack.environment import Environment
-
-
-@click.command()
+@click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8300, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--no-worker", is_flag=True, help="Host no worker; another one takes the segments.")
 @click.option("--behind-tls", is_flag=True, help="A proxy on this machine ends TLS; cookies are sent through TLS only.")
 @click.option("--slack-socket", is_flag=True, help="Take clicks by a connection to Slack; SLACK_APP_TOKEN alone does.")
 @click.option("--name", "names", multiple=True, metavar="HOST[:PORT]", help="A name people ask for; may be repeated.")
-def serve(host: str, port: int, no_worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]) -> None:
+async def serve(
+    host: str, port: int, no_worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
+) -> None:
     """Serve the inbox and the REST API.
 
     Managers sign in with an account ('phasegate account add'), programs with a token ('phasegate token create').
     """
-    asyncio.run(_serve(host, port, not no_worker, behind_tls, slack_socket, names))
-
-
-async def _serve(
-    host: str, port: int, worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
-) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.run import hosted
-    from phasegate.web.context import parts_of
-    from phasegate.web.server import build
-    from phasegate.web.slack.environment import Environment
-    from phasegate.web.slack.slack_client import AsyncSlackClient
-    from phasegate.web.socket import listen, run
 
     slack = _slack(Environment.read(os.environ), socket=slack_socket)
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
@@ -51,33 +44,27 @@ async def _serve(
         app = await stack.enter_async_context(open_app(Path.cwd(), clock=given_clock()))
         parts = parts_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
         web = build(parts)
-        if worker:
+        if not no_worker:
             await stack.enter_async_context(hosted(app))
         await _say(listening, settings, has_accounts=bool(await parts.accounts.all()))
         await _take_clicks(stack, web.state.desk, slack, settings)
         await run(web, listening, behind_proxy=settings.secure)
 
 
-def _slack(found: "Environment", *, socket: bool) -> "Environment":
+def _slack(found: Environment, *, socket: bool) -> Environment:
     """What the environment says of Slack, where it can be used.
 
     Raises:
         Missing: socket mode is asked for without its tokens.
     """
-    from phasegate.core import Missing
-
     missing = found.missing(socket=socket)
     if socket and missing:
         raise Missing(f"{missing[0]} is not set", fix="docs/slack.md says where Slack shows it")
     return found
 
 
-async def _take_clicks(
-    stack: AsyncExitStack, desk: "SlackApp | None", slack: "Environment", settings: "Settings"
-) -> None:
+async def _take_clicks(stack: AsyncExitStack, desk: SlackApp | None, slack: Environment, settings: Settings) -> None:
     """Begins to take clicks, and says how; nothing is said where nothing of Slack is set."""
-    from phasegate.cli.console import output
-
     console, missing = output(), slack.missing()
     if missing:
         console.print(f"→ deciding from Slack is off: set {' and '.join(missing)} (docs/slack.md)", soft_wrap=True)
@@ -94,9 +81,7 @@ async def _take_clicks(
         console.print(f"  clicks in Slack come to {settings.address}/slack/interactive", soft_wrap=True)
 
 
-async def _say(listening: "socket.socket", settings: "Settings", *, has_accounts: bool) -> None:
-    from phasegate.cli.console import output
-
+async def _say(listening: socket.socket, settings: Settings, *, has_accounts: bool) -> None:
     console = output()
     host, port = listening.getsockname()[:2]
     console.print(f"[good]✓[/] http://{f'[{host}]' if ':' in host else host}:{port}  Ctrl-C stops it", soft_wrap=True)

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import click
 
+from phasegate.app import read_config
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Group
+from phasegate.core import SystemClock
+from phasegate.scaffold.new_repository import new_spec
+from phasegate.workspace import Workspace
 
-@click.group()
+
+@click.group(cls=Group)
 def spec() -> None:
     """Add specs to a repository."""
 
@@ -17,12 +24,6 @@ def new(name: str) -> None:
 
     The folder gets the next free number. Nothing is committed.
     """
-    from phasegate.app import read_config
-    from phasegate.cli.console import output
-    from phasegate.core import SystemClock
-    from phasegate.scaffold.new_repository import new_spec
-    from phasegate.workspace import Workspace
-
     folder = Workspace.open(Path.cwd()).folder
     read_config(folder)
     written = new_spec(folder, name, SystemClock())

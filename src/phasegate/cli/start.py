@@ -1,18 +1,28 @@
 """A new repository, a manager's key, and the lint of specs."""
 
-import asyncio
+import getpass
 import re
 from pathlib import Path
 
 import click
 
+from phasegate.app import open_app, read_config
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command, Group
+from phasegate.cli.keys import home_of_keys, make_or_unlock
+from phasegate.cli.views.failure import failure
+from phasegate.cli.views.findings import findings_list, tally
+from phasegate.core import InvalidInput, UsageError
+from phasegate.reports.uncommitted import not_committed
+from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in
+from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", metavar="NAME", help="The package's name on an index; default: the folder's.")
 @click.option("--package", default="", metavar="NAME", help="Its Python package; default: the name, with underscores.")
@@ -20,9 +30,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 @click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
 def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
     """Make a target repository."""
-    from phasegate.cli.console import output
-    from phasegate.scaffold.new_repository import NewRepository, create_repository, laid_in
-
     plan = NewRepository(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
     specs = create_repository(folder, plan, given_clock())
     console = output()
@@ -35,7 +42,7 @@ def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -
         console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")
 
 
-@click.group()
+@click.group(cls=Group)
 def manager() -> None:
     """Make the key that a manager decides with."""
 
@@ -49,16 +56,6 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     The key stays on this machine, under a passphrase; phasegate.toml gets its public half. Nothing is committed. A key
     that is there already is used.
     """
-    import getpass
-
-    from phasegate.app import read_config
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import home_of_keys, make_or_unlock
-    from phasegate.core import UsageError
-    from phasegate.reports.uncommitted import not_committed
-    from phasegate.scaffold.new_repository import add_manager
-    from phasegate.workspace import Workspace
-
     name = name or getpass.getuser()
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' cannot name a manager", fix="letters, digits and . _ @ -")
@@ -77,20 +74,14 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
         console.print(f"→ git add {' '.join(waiting)} && git commit -m 'Managers'", soft_wrap=True)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("specs", metavar="[SPEC…]", nargs=-1, type=click.Path(path_type=Path))
-def lint(specs: tuple[Path, ...]) -> None:
+async def lint(specs: tuple[Path, ...]) -> None:
     """Say what is wrong with specs, and how to mend it."""
-    raise SystemExit(asyncio.run(_lint(specs)))
+    click.get_current_context().exit(await _lint(specs))
 
 
 async def _lint(specs: tuple[Path, ...]) -> int:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.views.failure import failure
-    from phasegate.cli.views.findings import findings_list, tally
-    from phasegate.core import InvalidInput
-
     console, blocked = output(), False
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         places = specs or tuple(path for path in sorted(app.folder.path.glob("specs/*")) if path.is_dir())

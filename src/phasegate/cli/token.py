@@ -1,20 +1,19 @@
 """Tokens: what programs come in with by the REST API."""
 
-import asyncio
 import json
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from phasegate.app import open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
-
-if TYPE_CHECKING:
-    from phasegate.identity import Token
+from phasegate.cli.grouped_commands import Group
+from phasegate.cli.keys import ask_passphrase, interruptible
+from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Token, Tokens
 
 SCOPES = ("read", "run", "decide")
 
@@ -32,7 +31,7 @@ class Days(click.ParamType[timedelta]):
         return timedelta(**{{"d": "days", "h": "hours"}[match[2]]: int(match[1])})
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """Make and revoke tokens for programs."""
 
@@ -44,7 +43,7 @@ def token() -> None:
 @click.option("--for", "owner", metavar="ACCOUNT", help="Whose it is; left out, a service's.")
 @options.passphrase_file
 @options.as_json
-def create(
+async def create(
     name: str,
     scopes: tuple[str, ...],
     expires: timedelta,
@@ -57,17 +56,7 @@ def create(
     NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
     even with it, each decision must be signed with the person's key.
     """
-    asyncio.run(_create(name, scopes, expires, (owner, passphrase_file), as_json))
 
-
-async def _create(
-    name: str, scopes: Sequence[str], expires: timedelta, who: tuple[str | None, Path | None], as_json: bool
-) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.keys import ask_passphrase, interruptible
-    from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Tokens
-
-    owner, passphrase_file = who
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         if owner:
             with interruptible():
@@ -86,15 +75,8 @@ async def _create(
 
 @token.command("list")
 @options.as_json
-def list_(as_json: bool) -> None:
+async def list_(as_json: bool) -> None:
     """List tokens, without their secrets."""
-    asyncio.run(_list(as_json))
-
-
-async def _list(as_json: bool) -> None:
-    from phasegate.app import open_app
-    from phasegate.identity import Tokens
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, now = await Tokens(app.database, app.clock).all(), app.clock.now()
     if as_json:
@@ -105,13 +87,13 @@ async def _list(as_json: bool) -> None:
         click.echo(f"{row.id}  {row.account or 'service'}  {','.join(sorted(row.scopes))}  {state}  {row.name}")
 
 
-def _state(row: "Token", now: datetime) -> str:
+def _state(row: Token, now: datetime) -> str:
     if row.revoked_at:
         return "revoked"
     return "live" if now < row.expires_at else "expired"
 
 
-def _json(row: "Token") -> dict[str, Any]:
+def _json(row: Token) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -123,15 +105,8 @@ def _json(row: "Token") -> dict[str, Any]:
 
 @token.command("revoke")
 @click.argument("token_id", metavar="ID")
-def revoke(token_id: str) -> None:
+async def revoke(token_id: str) -> None:
     """End a token at once."""
-    asyncio.run(_revoke(token_id))
-
-
-async def _revoke(token_id: str) -> None:
-    from phasegate.app import open_app
-    from phasegate.identity import Tokens
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         await Tokens(app.database, app.clock).revoke(token_id)
     click.echo(f"token {token_id} is of no use any more")

@@ -1,29 +1,34 @@
 """Servers of tools: what they offer, and granting what agents may call there."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.markup import escape
 
+from phasegate.app import open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
-
-if TYPE_CHECKING:
-    from phasegate.cli.keys import Keyring
-    from phasegate.team.servers import ToolServer
-    from phasegate.tool_access.servers import ServerState, Tools
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Group
+from phasegate.cli.keys import Keyring, interruptible, keyring
+from phasegate.cli.views.gate import difference
+from phasegate.cli.views.tools import show
+from phasegate.core import PhasegateError, UsageError
+from phasegate.reports import report
+from phasegate.reports.tools import Server
+from phasegate.team.servers import ToolServer
+from phasegate.tool_access.servers import ServerState, Tools, bounds, callers_of, open_tools
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _USUAL = timedelta(days=90)
 Who = tuple[str | None, Path | None]
 
 
-@click.group()
+@click.group(cls=Group)
 def tools() -> None:
     """See what agents may call, and grant it."""
 
@@ -31,19 +36,8 @@ def tools() -> None:
 @tools.command("list")
 @click.argument("name", metavar="[SERVER]", required=False)
 @options.as_json
-def list_(name: str | None, as_json: bool) -> None:
+async def list_(name: str | None, as_json: bool) -> None:
     """Start each configured server, and list its tools and how it stands with them."""
-    asyncio.run(_list(name, as_json))
-
-
-async def _list(name: str | None, as_json: bool) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.views.tools import show
-    from phasegate.reports import report
-    from phasegate.reports.tools import Server
-    from phasegate.tool_access.servers import open_tools
-
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         servers = [opened.server(name)] if name else list(app.team.servers.values())
         console = output()
@@ -64,7 +58,7 @@ async def _list(name: str | None, as_json: bool) -> None:
 @click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day; default: 90 days from now.")
 @options.manager
 @options.passphrase_file
-def grant(
+async def grant(
     name: str,
     writes: tuple[str, ...],
     only: tuple[str, ...],
@@ -79,24 +73,11 @@ def grant(
     covered where --write names the tool and their arguments have the values of --only. What is destructive is never
     granted.
     """
-    asyncio.run(_grant(name, writes, only, ends, (manager, passphrase_file)))
-
-
-async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: datetime | None, who: Who) -> None:
-
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interruptible, keyring
-    from phasegate.cli.views.gate import difference
-    from phasegate.cli.views.tools import show
-    from phasegate.core import PhasegateError
-    from phasegate.tool_access.servers import bounds, open_tools
-
     bounded = bounds(only)
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
-        ring = keyring(app.state, app.config, *who)
+        ring = keyring(app.state, app.config, manager, passphrase_file)
         seen = await _looked_at(opened, server)
         if seen.waits:
             await _let_start(opened, server, ring, last)
@@ -114,20 +95,13 @@ async def _grant(name: str, writes: Sequence[str], only: Sequence[str], ends: da
     console.print(f"→ take it back: phasegate tools end {name}", soft_wrap=True)
 
 
-async def _looked_at(opened: "Tools", server: "ToolServer") -> "ServerState":
-    from phasegate.cli.console import output
-
+async def _looked_at(opened: Tools, server: ToolServer) -> ServerState:
     with output().status(f"asking {server.name}"):
         return await opened.look(server)
 
 
-async def _let_start(opened: "Tools", server: "ToolServer", ring: "Keyring", last: datetime) -> None:
+async def _let_start(opened: Tools, server: ToolServer, ring: Keyring, last: datetime) -> None:
     """Show what a server of the repository's own starts or contacts, and sign that it may."""
-    from rich.markup import escape
-
-    from phasegate.cli.console import output
-    from phasegate.cli.keys import interruptible
-
     said, console = escape(server.runs), output()
     console.print(f"[wait]●[/] {server.name} is of this repository's own: it {said}", soft_wrap=True)
     with interruptible():
@@ -143,20 +117,12 @@ async def _let_start(opened: "Tools", server: "ToolServer", ring: "Keyring", las
 @click.option("--role", metavar="ROLE", help="As which role; may be left out where one role alone may call it.")
 @click.option("--json", "given", metavar="JSON", help="All arguments as a JSON object; - reads them.")
 @click.option("--run", "run", metavar="RUN", default="", help="Have the call be an event of that run.")
-def call(name: str, tool: str, words: tuple[str, ...], role: str | None, given: str | None, run: str) -> None:
+async def call(name: str, tool: str, words: tuple[str, ...], role: str | None, given: str | None, run: str) -> None:
     """Call one tool as a role would, and print what it answers.
 
     The same rules hold as in a run: the server's file, its grants, the bounds of accounts, regions and arguments. What
     writes needs a grant. A call of no run is a line of the servers' log.
     """
-    asyncio.run(_call(name, tool, words, role, given, run))
-
-
-async def _call(name: str, tool: str, words: Sequence[str], role: str | None, given: str | None, run: str) -> None:
-    from phasegate.app import open_app
-    from phasegate.core import PhasegateError, UsageError
-    from phasegate.tool_access.servers import callers_of, open_tools
-
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         server = opened.server(name)
         callers = callers_of(app, server, tool)
@@ -175,8 +141,6 @@ async def _call(name: str, tool: str, words: Sequence[str], role: str | None, gi
 
 
 def _object(given: str) -> dict[str, Any]:
-    from phasegate.core import UsageError
-
     try:
         found = json.loads(sys.stdin.read() if given == "-" else given)
     except ValueError as error:
@@ -188,17 +152,8 @@ def _object(given: str) -> dict[str, Any]:
 
 @tools.command()
 @click.argument("name", metavar="SERVER")
-def end(name: str) -> None:
+async def end(name: str) -> None:
     """End what was granted for a server."""
-    asyncio.run(_end(name))
-
-
-async def _end(name: str) -> None:
-    from phasegate.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.core import UsageError
-    from phasegate.tool_access.servers import open_tools
-
     async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
         ended = await opened.grants.end(opened.server(name).name)
     if not ended:

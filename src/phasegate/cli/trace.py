@@ -1,27 +1,29 @@
 """From a requirement to the release and back, and who approved what on which day."""
 
-import asyncio
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from phasegate.app.app import App, open_app
 from phasegate.cli import options
 from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.views.trace import approvals, overview, walk
+from phasegate.core import UsageError
+from phasegate.reports.report import as_json as as_text
+from phasegate.reports.trace import TraceGraph, approvals_by, find, report, requirement_rows, trace_of, trace_of_spec
+from phasegate.reports.trace import walk as walk_of
 
-if TYPE_CHECKING:
-    from phasegate.app.app import App
-    from phasegate.reports.trace import TraceGraph
 
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("of", metavar="[RUN|SPEC]", required=False)
 @click.argument("name", metavar="[ID]", required=False)
 @click.option("--by", metavar="NAME", help="Show instead what this person decided, and what was released of it.")
 @click.option("--on", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="With --by: on that day, in UTC.")
 @options.as_json
-def trace(of: str | None, name: str | None, by: str | None, day: datetime | None, as_json: bool) -> None:
+async def trace(of: str | None, name: str | None, by: str | None, day: datetime | None, as_json: bool) -> None:
     """Follow a requirement to the release, and back.
 
     ID is a requirement, criterion, task, test, path, gate, version or manager; without it you see every requirement.
@@ -32,28 +34,21 @@ def trace(of: str | None, name: str | None, by: str | None, day: datetime | None
     if by is not None and of is not None:
         raise click.UsageError("--by looks at all runs: leave RUN, SPEC and ID out.")
     if by is not None:
-        asyncio.run(_decided(by, day.date() if day else None, as_json))
+        await _decided(by, day.date() if day else None, as_json)
     else:
-        asyncio.run(_trace(of, name, as_json))
+        await _trace(of, name, as_json)
 
 
 async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found, rest = await _meant(app, of)
     if name and rest:
-        from phasegate.core import UsageError
-
         raise UsageError(f"there is no run or spec '{of}'", fix="list runs: 'phasegate status'")
     _show(found, name or rest, as_json)
 
 
-async def _meant(app: "App", of: str | None) -> "tuple[TraceGraph, str | None]":
+async def _meant(app: App, of: str | None) -> tuple[TraceGraph, str | None]:
     """The trace, and the words where they name no run and no spec: then they name something in the last run."""
-    from phasegate.core import UsageError
-    from phasegate.reports.trace import trace_of, trace_of_spec
-
     runs = await app.ledger.runs()
     place = _spec(app, of or "")
     if place:
@@ -67,19 +62,13 @@ async def _meant(app: "App", of: str | None) -> "tuple[TraceGraph, str | None]":
     return await trace_of(app, runs[0]), of
 
 
-def _spec(app: "App", of: str) -> str:
+def _spec(app: App, of: str) -> str:
     """The spec's folder, where the word is a path to one."""
     path = Path(of)
     return app.folder.locate(path) if of and (path.is_dir() or path.name == "spec.md") else ""
 
 
-def _show(found: "TraceGraph", name: str | None, as_json: bool) -> None:
-    from phasegate.cli.console import output
-    from phasegate.cli.views.trace import overview, walk
-    from phasegate.reports.report import as_json as as_text
-    from phasegate.reports.trace import find, report, requirement_rows
-    from phasegate.reports.trace import walk as walk_of
-
+def _show(found: TraceGraph, name: str | None, as_json: bool) -> None:
     if name is None and as_json:
         click.echo(as_text(report(found)))
     elif name is None:
@@ -92,16 +81,10 @@ def _show(found: "TraceGraph", name: str | None, as_json: bool) -> None:
 
 
 async def _decided(by: str, day: date | None, as_json: bool) -> None:
-    from phasegate.app.app import open_app
-    from phasegate.cli.console import output
-    from phasegate.cli.views.trace import approvals
-    from phasegate.reports import report
-    from phasegate.reports.trace import approvals_by
-
     async with open_app(Path.cwd(), clock=given_clock()) as app:
         found = await approvals_by(app, by, day)
     if as_json:
-        click.echo(report.as_json(found))
+        click.echo(as_text(found))
     elif found:
         output().print(approvals(found))
     else:

@@ -1,14 +1,14 @@
 """Errors that people meet: each names the thing, and says what to do next.
 
     PhasegateError          1  something failed that is neither the user's nor a prerequisite's fault
-    ├── UsageError          2  the command's words are off
+    ├── UsageError          2  usage error
     ├── InvalidInput        3  a file of the user's does not hold: spec, runbook, card, workflow, configuration
     ├── Missing             4  a prerequisite is not there: sandbox, key, model, tool
     ├── Refused             5  a decision was refused; `reason` is a machine-readable code
     ├── Parked              6  the run waits for a person, or stopped and can be resumed
     ├── Held                7  another process holds the run
     │   └── Lost               this process held it, and another has taken it over
-    ├── Exhausted           8  disk, port, database or memory is not to be had
+    ├── Exhausted           8  disk, port, database or memory unavailable
     └── Unknown             9  nobody knows whether it was done
 
 The number is the exit code of the command. A person never sees a traceback for one of these.
@@ -41,7 +41,7 @@ class Unknown(PhasegateError):
 
 
 class UsageError(PhasegateError):
-    """The command's words are off."""
+    """Usage error: a word of the command is wrong."""
 
     exit_code = 2
 
@@ -93,6 +93,6 @@ class Lost(Held):
 
 
 class Exhausted(PhasegateError):
-    """Disk, port, database or memory is not to be had."""
+    """Disk, port, database or memory is unavailable."""
 
     exit_code = 8

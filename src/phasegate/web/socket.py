@@ -119,6 +119,6 @@ def take(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise Exhausted(
-            f"port {port} of '{host}' is not to be had: {error.strerror}", fix="name another with --port"
+            f"port {port} of '{host}' is unavailable: {error.strerror}", fix="name another with --port"
         ) from error
     return listening

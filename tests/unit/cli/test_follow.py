@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from phasegate.app import App, open_app
-from phasegate.cli import run
 from phasegate.cli.console import THEME
 from phasegate.cli.follow import Screen
 from phasegate.cli.interactive import Attendance
+from phasegate.cli.run import warn
 from phasegate.cli.views.summary import run_summary
 from phasegate.core import FixedClock
 from phasegate.ledger import Entry, Event, Run, RunStatus
@@ -93,10 +93,10 @@ async def test_a_run_warns_of_managers_that_its_commit_does_not_list(
 ) -> None:
     folder = sample_repository(tmp_path / "target")
     async with open_app(folder) as app:
-        run.warn(app)
+        warn(app)
         assert capsys.readouterr().err == ""
         (folder / "phasegate.toml").write_text((folder / "phasegate.toml").read_text() + "\n# changed\n")
-        run.warn(app)
+        warn(app)
     told = capsys.readouterr().err
     assert "Not committed: phasegate.toml." in told
     assert "→ git add phasegate.toml && git commit -m 'Managers'" in told

@@ -7,15 +7,17 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from phasegate.cli.errors import EXIT_CODES
-from phasegate.cli.root import HEADINGS, root
+from phasegate.cli.root import EXIT_CODES, HEADINGS, root
 from phasegate.core import PhasegateError
+
+TOP = click.Context(root)
 
 
 def commands(group: click.Group, prefix: str = "") -> list[str]:
     found = []
-    for name, command in group.commands.items():
+    for name in group.list_commands(TOP):
         found.append(f"{prefix}{name}")
+        command = group.get_command(TOP, name)
         if isinstance(command, click.Group):
             found += commands(command, f"{prefix}{name} ")
     return found
@@ -37,9 +39,18 @@ def test_every_command_explains_itself_within_80_columns(command: str) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'langgraph', 'dbos', 'sqlalchemy', 'boto3', 'botocore', 'rich', 'pydantic', 'pygit2', 'moto'}"
-    look = f"import sys, phasegate.cli.root; print(sorted({heavy} & set(sys.modules)))"
+    shown = "from phasegate.cli.root import root; root(['--help'], standalone_mode=False)"
+    look = f"import sys; {shown}; print(sorted({heavy} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    assert said.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("name", "summary"), [row for group in HEADINGS.values() for row in group.items()])
+def test_the_list_of_commands_says_what_their_own_help_says_and_whole(name: str, summary: str) -> None:
+    command = root.get_command(TOP, name)
+    assert command
+    assert command.name == name
+    assert command.get_short_help_str(limit=200) == summary
 
 
 def test_opening_a_repository_for_a_list_imports_neither_templates_nor_engine() -> None:

@@ -1,7 +1,7 @@
 """Errors: what people meet, and how failed calls are counted.
 
     RunbookError      1  something failed
-    ├── WrongUse      2  the command's words are off
+    ├── WrongUse      2  usage error
     ├── Incomplete    3  the scan could not look everywhere
     ├── Prerequisite  4  credentials or a package are missing
     ├── Refused       5  the approval or the guard says no; nothing was changed
@@ -23,7 +23,7 @@ class RunbookError(Exception):
 
 
 class WrongUse(RunbookError):
-    """The command's words are off."""
+    """Usage error: a word of the command is wrong."""
 
     exit_code = 2
 

@@ -1,0 +1,100 @@
+"""Show runs, and where one run is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import RenderableType
+
+from phasegate import ledger
+from phasegate.app.app import App, open_app
+from phasegate.cli import options
+from phasegate.cli.clock import given_clock
+from phasegate.cli.console import output
+from phasegate.cli.grouped_commands import Command
+from phasegate.cli.views.lists import more, runs_table, waiting_tools
+from phasegate.cli.views.progress import status_view
+from phasegate.cli.views.summary import elsewhere, run_summary
+from phasegate.core import InvalidInput
+from phasegate.hosting.background_worker import has_worker, is_unattended, nobody_works, unattended
+from phasegate.ledger import Event, RunStatus
+from phasegate.reports import report
+from phasegate.reports.broken_records import broken_records
+from phasegate.reports.external_links import by_hand, outside
+from phasegate.reports.outputs import made
+from phasegate.reports.progress import progress
+from phasegate.reports.run import Run, whole_run
+from phasegate.reports.tool_requests import waits
+
+
+@click.command(cls=Command)
+@click.argument("name", metavar="[RUN]", required=False)
+@options.limit
+@options.everything
+@options.as_json
+async def status(name: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
+    """Show runs, or one run's phases.
+
+    The newest runs come first, 20 at most; for programs all of them, where no limit is given.
+    """
+    most = options.most(limit, everything or as_json)
+
+    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=not name) as app:
+        await (_one(app, name, as_json) if name else _all(app, most, as_json))
+
+
+async def _all(app: App, most: int, as_json: bool) -> None:
+    runs, lives, console = await app.ledger.runs(limit=most), await has_worker(app), output()
+    if as_json:
+        click.echo(report.as_json([Run.of(run, attended=lives) for run in runs]))
+        return
+    if not runs:
+        console.print("No run yet.\n→ phasegate run specs/NNN-name")
+        return
+    console.print(runs_table(runs, app.clock.now(), attended=lives))
+    left = await app.ledger.count_runs() - len(runs)
+    if left:
+        console.print(more(left, f"phasegate status --limit {len(runs) * 10}"), soft_wrap=True)
+    if idle := await unattended(app):
+        console.print(nobody_works(idle), style="wait", soft_wrap=True)
+    for line in await broken_records(app):
+        console.print(f"✗ {line}", style="bad", soft_wrap=True, markup=False)
+
+
+async def _one(app: App, name: str, as_json: bool) -> None:
+    run = await app.ledger.run(name)
+    if as_json:
+        click.echo(report.as_json(await whole_run(app, run)))
+        return
+    events = await app.ledger.events(run.id)
+    phases, things = progress(app.flow, events), await made(app, run, events)
+    onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
+    console = output()
+    console.print(status_view(f"{run.spec}  run {run.id}", phases))
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+    if asking := await waits(app, run.id):
+        console.print(waiting_tools(asking), soft_wrap=True)
+    if await is_unattended(app, run):
+        console.print(nobody_works([run]), style="wait", soft_wrap=True)
+    if run.status in onward:
+        console.print(f"→ phasegate {onward[run.status]}")
+
+
+async def summary(app: App, run: ledger.Run) -> None:
+    """Says where everything lies that the run made."""
+    console = output()
+    console.print()
+    events = await app.ledger.events(run.id)
+    things = await made(app, run, events)
+    console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+
+
+async def _elsewhere(app: App, run: ledger.Run, events: Sequence[Event]) -> list[RenderableType]:
+    return elsewhere(await outside(app, run.id, events), by_hand(events))
+
+
+def _unreleasable(app: App, run: ledger.Run) -> bool:
+    try:
+        return bool(run.policy) and app.folder.unreleasable(run.policy)
+    except InvalidInput:
+        return True  # the policy's file is gone: nobody can say that it marked nothing
