@@ -1,3 +1,5 @@
+import asyncio
+
 """What a worker does when a segment fails, and how it knows who lives."""
 
 import logging
@@ -123,6 +125,25 @@ async def test_a_lock_of_git_is_waited_out_and_parks_only_where_it_lasts(lasts: 
     status = await patiently(advance, park, Trouble(), pauses, locked_seconds=0.05)
     assert status is (RunStatus.parked if lasts else RunStatus.waiting)
     assert [type(error) for error in parks] == [Locked] * lasts
+
+
+async def test_the_time_of_the_work_before_a_lock_is_not_counted_as_waiting_for_it() -> None:
+    tries: list[None] = []
+
+    async def advance() -> RunStatus:
+        tries.append(None)
+        if len(tries) == 1:
+            await asyncio.sleep(0.1)  # work that lasts longer than a lock is waited for
+        if len(tries) < 3:
+            raise Locked("a Git command has locked it")
+        return RunStatus.waiting
+
+    async def park(error: Exception) -> None:
+        raise AssertionError("parked") from error
+
+    assert (
+        await patiently(advance, park, Trouble(), partial(iter, [0.0, 0.0]), locked_seconds=0.05) is RunStatus.waiting
+    )
 
 
 async def test_a_run_that_was_taken_over_is_neither_parked_nor_tried_again(tmp_path: Path) -> None:

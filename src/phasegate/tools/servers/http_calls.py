@@ -150,7 +150,7 @@ class Calls:
         """Make one request, waiting as long as the service asks for, within bounds.
 
         Raises:
-            Unclear: No usable answer came.
+            NoAnswer: No usable answer came.
             PhasegateError: The service answered with an error.
         """
         return self.patience.slowed(partial(self._sent, what, send))
@@ -203,7 +203,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float:
         return max(1.0, float(said))
     try:
         return max(1.0, (parsedate_to_datetime(said).astimezone(UTC) - now).total_seconds())
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one beyond what a zone can be applied to
         return 5.0
 
 

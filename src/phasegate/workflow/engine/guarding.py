@@ -63,20 +63,22 @@ async def patiently(
         park: has the run stand.
         trouble: is told what storage refuses.
         pauses: seconds to wait before each new try.
-        locked_seconds: how long a lock of Git is waited for.
+        locked_seconds: how long locks of Git are waited for, in all.
 
     Raises:
         Lost: another worker took the run over.
     """
-    waits, until = pauses(), time.monotonic() + locked_seconds
+    waits, left = pauses(), locked_seconds
     while True:
         try:
-            status = await _advanced(advance, park, is_patient=time.monotonic() < until)
+            status = await _advanced(advance, park, is_patient=left > 0)
         except Lost:
             raise
         except Locked as error:
             _log.warning("a segment waits for Git: %s", error, extra={"action": "wait"})
-            await asyncio.sleep(next(waits))
+            pause = next(waits)
+            left -= pause
+            await asyncio.sleep(pause)
         except Exception as error:
             trouble.note(_refused(error))
             _log.warning("a segment waits for storage: %s", error, extra={"action": "wait"})

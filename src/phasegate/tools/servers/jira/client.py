@@ -3,7 +3,7 @@
 REST version 2 on the Cloud and on a Data Center: it takes and gives texts as wiki markup, so that there is one way to
 write a description. On the Cloud, search is by token; a Data Center counts.
 
-What is made for a key carries a label derived from it (`atlassian.mark_of`): JQL finds labels on every Jira, entity
+What is made for a key carries a label derived from it (`idempotency_label`): JQL finds labels on every Jira, entity
 properties only where an app declares them. The Cloud's search lags behind what was just created by some seconds, so
 the client also remembers what it has made. Comments carry the key in an entity property: nobody sees it, nobody can
 write it by quoting, and comments are listed without an index.

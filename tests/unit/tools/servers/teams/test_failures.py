@@ -36,7 +36,17 @@ async def test_429_is_waited_for_as_long_as_asked(at: TeamsServer) -> None:
     assert (at.slept, len(at.teams.messages)) == ([7, 7], 1)
 
 
-@pytest.mark.parametrize(("retry_after", "slept"), [("3600", 0), ("30", 2), ("0", 60), ("soon", 12), ("9" * 400, 12)])
+@pytest.mark.parametrize(
+    ("retry_after", "slept"),
+    [
+        ("3600", 0),
+        ("30", 2),
+        ("0", 60),
+        ("soon", 12),
+        ("9" * 400, 12),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", 12),  # a date that no zone can be applied to
+    ],
+)
 async def test_429_for_longer_than_we_wait_is_told(at: TeamsServer, retry_after: str, slept: int) -> None:
     at.teams.faults.too_many("POST", INVOKE, retry_after=retry_after, times=1000)
     said = await failing(at)
