@@ -1,6 +1,7 @@
 """`phasegate.toml`: what a target repository says of itself."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -87,6 +88,18 @@ class Aws(_Strict):
     """Regions in which architect and SRE count what the runbook will list; empty: nobody looks."""
     accounts: tuple[Annotated[str, Field(pattern=r"^([0-9]{12})?$")], ...] = ("",)
     """Accounts to count in; `""` is that of the credentials."""
+
+    def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables with which AWS clients reach the endpoint.
+
+        Args:
+            outer: the environment whose AWS variables are kept. Without an access key in it, placeholders serve: an
+                endpoint that stands in for AWS asks for some credentials, and takes any.
+        """
+        kept = {name: value for name, value in outer.items() if name.startswith("AWS_")}
+        if "AWS_ACCESS_KEY_ID" not in kept:
+            kept = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        return {**kept, "AWS_ENDPOINT_URL": self.endpoint_url}
 
 
 class JiraMirror(_Strict):

@@ -16,7 +16,7 @@ from phasegate.cli.grouped_commands import Command
 from phasegate.cli.keys import home_of_keys, key_path
 from phasegate.cli.views.claims import claims_table
 from phasegate.core import PhasegateError
-from phasegate.reports.report import as_json as as_text
+from phasegate.core.report import as_json as as_text
 from phasegate.reports.verify import verification
 
 

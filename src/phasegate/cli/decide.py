@@ -14,12 +14,12 @@ from phasegate.cli.console import output
 from phasegate.cli.grouped_commands import Command
 from phasegate.cli.keys import interruptible, keyring
 from phasegate.cli.views.gate import difference, gate_summary
-from phasegate.hosting.background_worker import has_worker
+from phasegate.core import report
 from phasegate.ledger import Comment, DecisionKind, Waiver
-from phasegate.reports import report
 from phasegate.reports.comments import anchored
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.gate import GateView, find_gate, view_gate
+from phasegate.reports.workers import has_worker
 
 DECISIONS = ("approve", "request-changes", "reject", "waive")
 _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)

@@ -13,14 +13,13 @@ from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
 from phasegate.cli.grouped_commands import Command
 from phasegate.cli.keys import interruptible, keyring
-from phasegate.core import UsageError
-from phasegate.hosting.background_worker import has_worker
+from phasegate.core import UsageError, report
 from phasegate.ledger import Delegation, GateRecord
-from phasegate.reports import report
 from phasegate.reports.decisions import Delegation as DelegationReport
 from phasegate.reports.decisions import Ended, Revoked
 from phasegate.reports.delegations import drawn_up, standing, where
 from phasegate.reports.gate import find_gate
+from phasegate.reports.workers import has_worker
 
 Who = tuple[str | None, Path | None]
 _DAY = click.DateTime(formats=["%Y-%m-%d"])

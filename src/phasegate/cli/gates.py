@@ -12,12 +12,12 @@ from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
 from phasegate.cli.grouped_commands import Command
 from phasegate.cli.views.lists import gates_table, more, waiting_tools
-from phasegate.hosting.background_worker import nobody_works, unattended
+from phasegate.core import report
 from phasegate.ledger import GateKey, GateRecord
-from phasegate.reports import report
 from phasegate.reports.gate import find_gate
 from phasegate.reports.inbox import Inbox, OpenGate, quorum_of
-from phasegate.reports.tool_requests import waits
+from phasegate.reports.workers import nobody_works, unattended
+from phasegate.tool_access.requests import waits
 
 
 @click.command(cls=Command)

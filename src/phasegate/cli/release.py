@@ -14,13 +14,13 @@ from phasegate.cli.console import output
 from phasegate.cli.grouped_commands import Command
 from phasegate.cli.views.claims import claims_table
 from phasegate.core import PhasegateError, UsageError
+from phasegate.core.report import as_json as as_text
 from phasegate.ledger import Claim
 from phasegate.ledger.signing.bundle import load_bundle
 from phasegate.ledger.signing.forks import agree
 from phasegate.ledger.signing.people import Known, People, read_key
 from phasegate.ledger.signing.proof import prove
 from phasegate.reports.bundle import bundle as made
-from phasegate.reports.report import as_json as as_text
 from phasegate.reports.verify import verification
 from phasegate.reports.verify import verify as check
 

@@ -15,16 +15,15 @@ from phasegate.cli.grouped_commands import Command
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view
 from phasegate.cli.views.summary import elsewhere, run_summary
-from phasegate.core import InvalidInput
-from phasegate.hosting.background_worker import has_worker, is_unattended, nobody_works, unattended
+from phasegate.core import InvalidInput, report
 from phasegate.ledger import Event, RunStatus
-from phasegate.reports import report
 from phasegate.reports.broken_records import broken_records
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.outputs import made
 from phasegate.reports.progress import progress
 from phasegate.reports.run import Run, whole_run
-from phasegate.reports.tool_requests import waits
+from phasegate.reports.workers import has_worker, is_unattended, nobody_works, unattended
+from phasegate.tool_access.requests import waits
 
 
 @click.command(cls=Command)

@@ -17,8 +17,7 @@ from phasegate.cli.grouped_commands import Group
 from phasegate.cli.keys import Keyring, interruptible, keyring
 from phasegate.cli.views.gate import difference
 from phasegate.cli.views.tools import show
-from phasegate.core import PhasegateError, UsageError
-from phasegate.reports import report
+from phasegate.core import PhasegateError, UsageError, report
 from phasegate.reports.tools import Server
 from phasegate.team.servers import ToolServer
 from phasegate.tool_access.servers import ServerState, Tools, bounds, callers_of, open_tools

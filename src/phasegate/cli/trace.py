@@ -12,7 +12,7 @@ from phasegate.cli.console import output
 from phasegate.cli.grouped_commands import Command
 from phasegate.cli.views.trace import approvals, overview, walk
 from phasegate.core import UsageError
-from phasegate.reports.report import as_json as as_text
+from phasegate.core.report import as_json as as_text
 from phasegate.reports.trace import TraceGraph, approvals_by, find, report, requirement_rows, trace_of, trace_of_spec
 from phasegate.reports.trace import walk as walk_of
 

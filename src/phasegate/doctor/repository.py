@@ -11,11 +11,11 @@ from phasegate.app.app import App
 from phasegate.app.config import NAME
 from phasegate.core import Exhausted, InvalidInput, Parked
 from phasegate.doctor.check import Check, Skipped
-from phasegate.hosting.background_worker import living
 from phasegate.hosting.systemd import unit_path, unit_state, unit_text
 from phasegate.ledger import RunStatus
 from phasegate.reports.broken_records import broken_records
 from phasegate.reports.uncommitted import not_committed
+from phasegate.reports.workers import living
 from phasegate.store.schema import backlog
 
 _ROW = "(doctor)"

@@ -99,7 +99,7 @@ class Releaser:
             runbook=outcome.facts.name,
             region=aws.region,
             as_of=_as_of(aws.as_of) or outcome.facts.started_at,
-            env={**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url},
+            env=aws.environment(os.environ),
         )
 
     def _kept(self, outcome: Outcome, tried: Smoke) -> Mapping[str, Any]:
@@ -120,9 +120,3 @@ def _as_of(text: str) -> datetime | None:
         return datetime.fromisoformat(text) if text else None
     except ValueError as error:
         raise InvalidInput(f"[aws] as_of '{text}' is not a time", fix="write it as 2026-11-18T20:10:00Z") from error
-
-
-def credentials() -> dict[str, str]:
-    """What the AWS clients read of the environment; a stand-in where it says nothing."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    return kept if "AWS_ACCESS_KEY_ID" in kept else {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

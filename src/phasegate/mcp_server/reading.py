@@ -6,7 +6,6 @@ from phasegate import ledger
 from phasegate.app.app import App
 from phasegate.core import UsageError, worst_first
 from phasegate.core.paging import page_of
-from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import GateRecord, GateStatus
 from phasegate.mcp_server import results
 from phasegate.reports.artifacts import artifacts, gate_of
@@ -15,6 +14,7 @@ from phasegate.reports.gate import view_gate
 from phasegate.reports.inbox import Inbox
 from phasegate.reports.run import Run, WholeRun, whole_run
 from phasegate.reports.trace import report, trace_of
+from phasegate.reports.workers import has_worker
 from phasegate.tools.sanitize import clean
 
 LONGEST = 30_000

@@ -9,8 +9,8 @@ from mcp.types import Resource, ResourceTemplate
 from pydantic import AnyUrl
 
 from phasegate.core import PhasegateError, UsageError, visible
+from phasegate.core.report import Report
 from phasegate.mcp_server.reading import Reading
-from phasegate.reports.report import Report
 from phasegate.tools.servers.mcp_base import McpServer, report_of
 
 _RUNS = "phasegate://runs"

@@ -4,10 +4,10 @@ from typing import Any, Self, TypeVar
 
 from pydantic_core import to_jsonable_python
 
+from phasegate.core.report import Report
 from phasegate.reports.backlog import BacklogItem
 from phasegate.reports.findings import Finding
 from phasegate.reports.inbox import WaitingGate
-from phasegate.reports.report import Report
 from phasegate.reports.run import Run
 from phasegate.reports.trace import Gap, Link, Node, Row
 from phasegate.tools.sanitize import cleaned

@@ -10,11 +10,11 @@ from pydantic import Field
 from phasegate.app.app import App
 from phasegate.core.paging import page_of
 from phasegate.feedback.proposals import Proposal, Proposals
-from phasegate.hosting.background_worker import has_worker
 from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.reports.backlog import Backlog
 from phasegate.reports.findings import reported
+from phasegate.reports.workers import has_worker
 from phasegate.tools.servers.mcp_base import WRITE, tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)

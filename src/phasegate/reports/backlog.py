@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from phasegate.app.app import App
 from phasegate.authors.kinds import SPEC_FILE
 from phasegate.core import PhasegateError, UsageError
+from phasegate.core.report import Report
 from phasegate.ledger import Run
-from phasegate.reports.report import Report
 from phasegate.store import locked
 from phasegate.store.schema import backlog
 

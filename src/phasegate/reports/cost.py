@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from phasegate.app.config import COMPILER
 from phasegate.core.formatting import money
+from phasegate.core.report import Report
 from phasegate.ledger import Event
-from phasegate.reports.report import Report
 from phasegate.team import Card, Flow, Phase
 
 

@@ -5,8 +5,8 @@ from typing import Self
 from pydantic import Field
 
 from phasegate import ledger
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import DecisionKind
-from phasegate.reports.report import Report, Timestamp
 
 
 class DecisionComment(Report):

@@ -5,8 +5,8 @@ from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core.formatting import count
+from phasegate.core.report import Report
 from phasegate.ledger import Event, Mirrored, Mirrors
-from phasegate.reports.report import Report
 
 
 class ManualChange(Report):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from phasegate import core
 from phasegate.core import Severity
-from phasegate.reports.report import Report
+from phasegate.core.report import Report
 
 
 class Finding(Report):

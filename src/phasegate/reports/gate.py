@@ -8,6 +8,7 @@ from typing import Any, Literal
 from phasegate import core, ledger
 from phasegate.app.app import App
 from phasegate.core import UsageError
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import DecisionKind, Event, GateHistory, GateKey, GateRecord, GateStatus, Run
 from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
@@ -15,9 +16,8 @@ from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
 from phasegate.reports.last_approval import approved_before
-from phasegate.reports.report import Report, Timestamp
-from phasegate.reports.tool_requests import ServerRequest, ToolRequest, waits
 from phasegate.team import Phase
+from phasegate.tool_access.requests import ServerRequest, ToolRequest, waits
 from phasegate.workflow import findings_of, latest_reports
 from phasegate.workspace import Change, changes
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from phasegate.app.app import App
 from phasegate.core import Finding, PhasegateError
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import Event, GateRecord, GateRow, Run
 from phasegate.reports.approvals import approved, count_approvals
 from phasegate.reports.cost import Cost, cost_of
-from phasegate.reports.report import Report, Timestamp
 from phasegate.team import Card, Phase
 from phasegate.workflow import Approvers, Gatekeeper, findings_of
 

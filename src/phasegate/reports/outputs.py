@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phasegate.app.app import App
+from phasegate.core.report import Report
 from phasegate.ledger import Event, GateRecord, Run
-from phasegate.reports.report import Report
 
 _RECEIPTS = {"publish": "wheel", "install": "environment", "smoke": "report"}
 

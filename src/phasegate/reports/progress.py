@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from phasegate.core.report import Report
 from phasegate.ledger import Event
-from phasegate.reports.report import Report
 from phasegate.team import Flow, Phase
 from phasegate.workflow import latest_reports
 from phasegate.workflow.gates.approvers import POLICY

@@ -4,13 +4,13 @@ from typing import Any, Self
 
 from phasegate import ledger
 from phasegate.app.app import App
-from phasegate.hosting.background_worker import has_worker
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.reports.external_links import ExternalLink, ManualChange, by_hand, outside
 from phasegate.reports.outputs import Output, made
 from phasegate.reports.progress import PhaseProgress, progress
-from phasegate.reports.report import Report, Timestamp
-from phasegate.reports.tool_requests import ToolRequest, waits
+from phasegate.reports.workers import has_worker
+from phasegate.tool_access.requests import ToolRequest, waits
 
 
 class Run(Report):

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from phasegate.reports.report import Report
+from phasegate.core.report import Report
 from phasegate.team.servers import Effect
 from phasegate.tool_access.servers import ServerState
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from phasegate.app.app import App
 from phasegate.authors import digests_path
 from phasegate.core import Parked, Refused, digest
+from phasegate.core.report import Report
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.ledger.signing.bundle import read_bundle
 from phasegate.ledger.signing.people import Known, People
@@ -14,7 +15,6 @@ from phasegate.ledger.signing.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
 from phasegate.reports.bundle import bundle, released_gate
 from phasegate.reports.earlier_releases import earlier
-from phasegate.reports.report import Report
 
 
 class ClaimReport(Report):

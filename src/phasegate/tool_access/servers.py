@@ -14,7 +14,6 @@ from mcp.types import Tool
 from phasegate.app.app import App
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
 from phasegate.core.files import open_owned
-from phasegate.hosting.release_effects import credentials
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
 from phasegate.ledger.tool_descriptions import readable
 from phasegate.team.launch import moved
@@ -315,7 +314,7 @@ def _state(server: ToolServer, tool: str, effect: Effect | None, mark: str, gran
 def sessions_of(app: App, waits: Sequence[float] = WAITS) -> Sessions:
     """Sessions with the servers of a repository, as it is configured to reach AWS; nothing is started."""
     aws = app.config.aws
-    reach = {**credentials(), "AWS_ENDPOINT_URL": aws.endpoint_url} if aws.endpoint_url else {}
+    reach = aws.environment(os.environ) if aws.endpoint_url else {}
     return Sessions({**os.environ, **reach}, app.state / LOG, waits, trusts=partial(trust, app))
 
 

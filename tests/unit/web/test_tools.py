@@ -17,8 +17,8 @@ from phasegate.core import Refused
 from phasegate.hosting.inventory_count import InventoryCounter
 from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
-from phasegate.reports.tool_requests import waits
 from phasegate.runbooks.language.inventory import Inventory
+from phasegate.tool_access.requests import waits
 from phasegate.tool_access.servers import sessions_of
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.gates.tool_grants import grant_tools

@@ -10,8 +10,8 @@ from rich.text import Text
 from phasegate.core import visible
 from phasegate.core.formatting import age
 from phasegate.ledger import GateRecord, Run, RunStatus
-from phasegate.reports.tool_requests import ServerRequest
 from phasegate.team import Flow
+from phasegate.tool_access.requests import ServerRequest
 
 STYLES = {
     RunStatus.working: "",

@@ -5,9 +5,9 @@ from datetime import UTC, date
 
 from phasegate.app.app import App
 from phasegate.core import UsageError
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run, RunStatus
 from phasegate.reports.decisions import SignedContent
-from phasegate.reports.report import Report, Timestamp
 from phasegate.reports.trace.record import in_order
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from phasegate.reports.report import Report
+from phasegate.core.report import Report
 
 
 class Kind(StrEnum):

@@ -7,12 +7,12 @@ from fastapi import APIRouter
 
 from phasegate.core import Refused
 from phasegate.core.paging import page_of
-from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateRecord, GateStatus, Statement, Waiver, pae
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.findings import Finding
 from phasegate.reports.gate import Gate, view_gate
 from phasegate.reports.inbox import WaitingGate
+from phasegate.reports.workers import has_worker
 from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner

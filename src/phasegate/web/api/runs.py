@@ -10,10 +10,10 @@ from starlette.responses import StreamingResponse
 from phasegate import ledger
 from phasegate.core import canonical
 from phasegate.core.paging import page_of
-from phasegate.hosting.background_worker import has_worker
 from phasegate.reports.backlog import Backlog, BacklogItem
 from phasegate.reports.run import Event, Run, WholeRun, whole_run
 from phasegate.reports.trace import Trace, report, trace_of
+from phasegate.reports.workers import has_worker
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
 from phasegate.web.api.cursor import After, Limit

@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 
 from phasegate.core import Refused
-from phasegate.hosting.background_worker import has_worker
 from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
 from phasegate.reports.decisions import Delegation as DelegationReport
 from phasegate.reports.decisions import Ended, Revoked
 from phasegate.reports.delegations import drawn_up, standing
+from phasegate.reports.workers import has_worker
 from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner

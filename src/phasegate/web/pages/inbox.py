@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from phasegate.hosting.background_worker import unattended
-from phasegate.reports.tool_requests import waits
+from phasegate.reports.workers import unattended
+from phasegate.tool_access.requests import waits
 from phasegate.web.context import Served
 from phasegate.web.session_auth import Person
 

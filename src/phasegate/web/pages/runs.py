@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from phasegate.hosting.background_worker import has_worker, is_unattended
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Event, GateRecord, Run
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.outputs import made
 from phasegate.reports.progress import State, progress
-from phasegate.reports.tool_requests import waits
+from phasegate.reports.workers import has_worker, is_unattended
+from phasegate.tool_access.requests import waits
 from phasegate.web.context import Context, Served
 from phasegate.web.run_diagram import draw
 from phasegate.web.session_auth import Filled, Person, session_of

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from phasegate.core import PhasegateError
 from phasegate.identity import Session
-from phasegate.reports.tool_requests import waits, with_changes
+from phasegate.tool_access.requests import waits, with_changes
 from phasegate.web import decisions
 from phasegate.web.context import Context, Served
 from phasegate.web.diff import files

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from phasegate.app.app import App
+from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
 from phasegate.ledger.tool_descriptions import readable
-from phasegate.reports.report import Report, Timestamp
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.gates.tool_grants import standing_grants
 from phasegate.workspace import Change, changes
