@@ -22,7 +22,7 @@ def python_version() -> str:
 
 
 def sqlite_version() -> str:
-    """Version of the SQLite library that this Python uses; empty where Python was built without it."""
+    """Version of the SQLite library that this Python uses, or an empty string where Python was built without it."""
     try:
         import sqlite3
     except ImportError:

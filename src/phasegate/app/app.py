@@ -86,7 +86,7 @@ class LazyQueue:
             return self._queue
 
     def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
-        """Enqueues a segment in the caller's transaction; the queue must have been opened before that began.
+        """Enqueue a segment in the caller's transaction, for which the queue must be open already.
 
         Raises:
             PhasegateError: it was not.
@@ -121,11 +121,11 @@ class App:
 
     @property
     def state(self) -> Path:
-        """Where database, index, logs and the system's key lie."""
+        """Return where database, index, logs and the system's key lie."""
         return self.workspace.state
 
     async def start(self, spec: Path, policy: str = "", by: str = "") -> Run:
-        """Begins a run of a spec; a worker takes it from there.
+        """Begin a run of a spec, up to where a worker takes it.
 
         Args:
             spec: the spec's folder, or its spec.md.
@@ -178,7 +178,7 @@ class App:
         return kind.lint(files, place)
 
     async def resume(self, run_id: str) -> Run:
-        """Sends a run on that stands; one that works or waits goes on by itself.
+        """Send a parked run on.
 
         Raises:
             Held: a live process works on it.
@@ -204,7 +204,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> Decision:
-        """Signs and takes a manager's decision; see `phasegate.workflow.gates.decide` for what is refused.
+        """Sign and record a manager's decision, by the rules of `phasegate.workflow.gates.decide`.
 
         Args:
             gate: where.
@@ -232,7 +232,7 @@ class App:
         waiver: Waiver | None = None,
         token: str | None = None,
     ) -> Statement:
-        """What a manager signs to decide at a gate; without a digest, for what the gate shows now."""
+        """Return the statement that a manager signs to decide at a gate, by default on the gate's current digest."""
         phase, now = self.flow.phase(gate.key.phase), self.clock.now()
         given = await self.ledger.delegations()
         return Statement(
@@ -253,7 +253,7 @@ class App:
         return give_token(self.keeper.system, gate, by, self.clock.now())
 
     async def take(self, decision: Decision, who: Credentials) -> Decision:
-        """Takes a decision that was signed already; see `phasegate.workflow.gates.decide` for what is refused."""
+        """Record a decision that was signed already, by the rules of `phasegate.workflow.gates.decide`."""
         return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
 
     async def revoke(
@@ -265,7 +265,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> datetime:
-        """Revoke a manager's decision at a gate; see `phasegate.workflow.gates.revoke` for what is refused.
+        """Revoke a manager's decision at a gate, by the rules of `phasegate.workflow.gates.revoke`.
 
         Channel and proof are as in `decide`.
 
@@ -285,7 +285,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> None:
-        """Has another manager decide for one; see `phasegate.workflow.delegate` for what is refused.
+        """Delegate a manager's decisions to another, by the rules of `phasegate.workflow.delegate`.
 
         Channel and proof are as in `decide`.
         """
@@ -300,7 +300,7 @@ class App:
         channel: Channel = Channel.terminal,
         proved_at: datetime | None = None,
     ) -> int:
-        """Ends what a manager delegated to another; see `phasegate.workflow.end_delegation` for what is refused.
+        """End a manager's delegations to another, by the rules of `phasegate.workflow.end_delegation`.
 
         Channel and proof are as in `decide`.
         """

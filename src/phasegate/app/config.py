@@ -59,7 +59,7 @@ class ManagerRow(_Strict):
 
 
 class Work(_Strict):
-    """How the team works."""
+    """Settings of the team's work."""
 
     flow: str = "sdlc"
     """The workflow: `graphs/NAME.yaml`."""
@@ -70,14 +70,14 @@ class Work(_Strict):
 
 
 class Index(_Strict):
-    """Where packages are published."""
+    """Settings of the package index."""
 
     path: str = ""
     """A local folder, from the top of the repository, that installers can read; empty: one in the state directory."""
 
 
 class Aws(_Strict):
-    """Where the released runbook is tried once, and where is looked before it is planned; both read only."""
+    """Settings of the AWS account in which a released runbook is tried and resources are counted, both read only."""
 
     endpoint_url: str = ""
     """Empty: it is not tried against an account."""
@@ -140,7 +140,7 @@ class TeamsMirror(_Strict):
 
 
 class Mirror(_Strict):
-    """Where people hear of runs, outside; each place that is left out is."""
+    """Settings of notification channels, where a table that is left out switches its channel off."""
 
     link: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     """The page's address as people reach it; empty: messages have no link."""
@@ -224,7 +224,7 @@ class Config(_Strict):
 
     @property
     def loopback_endpoint(self) -> bool:
-        """Whether the AWS endpoint is on this machine."""
+        """Return whether the AWS endpoint is on this machine."""
         host = urlsplit(self.aws.endpoint_url).hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -232,7 +232,7 @@ class Config(_Strict):
             return host == "localhost"
 
     def people(self) -> dict[str, Manager]:
-        """Who may decide, by name."""
+        """Managers by name."""
         return {
             row.name: Manager(
                 name=row.name,

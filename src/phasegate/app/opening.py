@@ -41,7 +41,7 @@ def prepare(workspace: Workspace) -> None:
 
 
 def system_key(state: Path, *, in_use: bool) -> PrivateKey:
-    """The key that signs what happens here; it is made with the record.
+    """Return the system's signing key, made together with the record.
 
     Raises:
         Exhausted: It is gone, and runs are signed with it.
@@ -155,7 +155,7 @@ def _is_held(file: Path) -> bool:
 
 
 def move(old: Path, state: Path, rename: Callable[[Path, Path], None] = os.rename) -> None:
-    """Move the folder; a process that is killed meanwhile leaves it whole in one of the two places."""
+    """Move the folder so that a process killed meanwhile leaves it whole in one of the two places."""
     if state.exists():
         state.rmdir()
     try:
@@ -189,7 +189,7 @@ def _remove(old: Path) -> None:
 
 
 def _is_copy(state: Path, old: Path) -> bool:
-    """Whether the record was copied from there, by a process that was killed before it removed it there."""
+    """Return whether the record was copied from there, by a process that was killed before it removed it there."""
     marker = state / _MOVED
     return marker.is_file() and marker.read_text(encoding="ascii") == _identity(old)
 

@@ -5,7 +5,7 @@ from phasegate.ledger import GateStatus, Run, RunStatus
 
 
 async def reopen(app: App) -> list[Run]:
-    """Send on every run that is parked since its gate expired; each opens its gate anew, for new decisions.
+    """Send on every run whose gate expired, so that each opens its gate anew for new decisions.
 
     Returns:
         Those runs.

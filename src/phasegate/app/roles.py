@@ -16,11 +16,11 @@ class Roles(Protocol):
     """Makes the author and the reviewer of a role from its card."""
 
     def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
-        """Return whether the card's author can write an item of a deliverable of that kind; loads nothing."""
+        """Return whether the card's author can write an item of that kind of deliverable, without loading it."""
         ...
 
     def author(self, card: Card, builder: "Builder") -> Author:
-        """Return the card's author; its limits are the card's."""
+        """Return the card's author, bound by the card's limits."""
         ...
 
     def reviewer(self, card: Card, checks: CheckReviewer) -> Reviewer:

@@ -74,14 +74,14 @@ class WorkingCopy:
         return await FolderIndex(self.index).versions(self.config.project.name)
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
-        """Return files of the spec's folder that the user wrote since the attempt before; the same at each call."""
+        """Return the files of the spec's folder that the user wrote since the attempt before, the same at each call."""
         facts = await self.facts(run_id)
         before, now = self.intake(facts, attempt - 1), self.intake(facts, attempt)
         old, new = self.workspace.tree(before), self.workspace.tree(now)
         return {path: new[path] for path in new if path.startswith(f"{facts.spec}/") and old.get(path) != new[path]}
 
     def intake(self, facts: Facts, attempt: int) -> str:
-        """Return the commit with the spec's folder as the user had it when an attempt began; 0 is before the run.
+        """Return the commit with the spec's folder as it was when an attempt began, or before the run for attempt 0.
 
         Taken once: a draft that runs again after a crash reads what it read before.
         """
@@ -162,17 +162,17 @@ class PolicyFacts:
 
     @property
     def demo_workspace(self) -> bool:
-        """Whether the workspace was made for the demonstration."""
+        """Return whether the workspace was made for the demonstration."""
         return self.config.demo
 
     @property
     def loopback_endpoint(self) -> bool:
-        """Whether the AWS endpoint is on this machine."""
+        """Return whether the AWS endpoint is on this machine."""
         return self.config.loopback_endpoint
 
     @property
     def loopback_index(self) -> bool:
-        """Packages are published into a local folder; there is no other index yet."""
+        """Return whether packages are published into a local folder, which is the only kind of index so far."""
         return True
 
     def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:

@@ -185,7 +185,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 
 
 def _allowed(brief: Brief) -> str:
-    """Return the patterns as people read them; where the kind of deliverable narrows them, both are named."""
+    """Return the patterns in words, both of them where the kind of deliverable narrows the role's."""
     outputs, files = ", ".join(brief.outputs), brief.kind.files
     narrowed = "" if files == ("*",) else f" within {', '.join(brief.facts.paths(files))} (a {brief.kind.name})"
     return outputs + narrowed

@@ -8,7 +8,7 @@ from phasegate.core import Finding, Severity
 
 @dataclass(frozen=True, kw_only=True)
 class Deliverable:
-    """One kind of deliverable: its files, its checks, and what the compiler writes of it."""
+    """A kind of deliverable: its files, its checks, and what the compiler writes of it."""
 
     name: str
     """What people call a spec of this kind, such as `runbook spec`."""

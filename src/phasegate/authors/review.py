@@ -30,7 +30,7 @@ CHECKS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One tree to be judged against the one that was approved last."""
+    """A tree to be judged against the one that was approved last."""
 
     facts: Facts
     key: str
@@ -64,7 +64,7 @@ class Check(Protocol):
     """Judges a tree."""
 
     async def __call__(self, subject: Subject) -> Report:
-        """Return what was found; an empty report says that there is nothing to object to.
+        """Return the check's report, empty where there is nothing to object to.
 
         Raises:
             InvalidInput: an artifact cannot be read, which a reviewer makes a finding of.

@@ -25,7 +25,7 @@ DATABASE, MANIFEST, PACK = "phasegate.db", "manifest.json", "repository.pack"
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """What was written."""
+    """A written backup: its path, and the counts that it holds."""
 
     file: Path
     size: int
@@ -109,7 +109,7 @@ def packed(folder: Path, commits: Sequence[str]) -> bytes:
 
 
 def git(folder: Path, *words: str, given: bytes) -> bytes:
-    """What Git prints for a command.
+    """Return what Git prints for a command.
 
     Raises:
         PhasegateError: It fails.

@@ -64,7 +64,7 @@ async def restore(folder: Path, file: Path, keys: Path, *, replace: bool) -> lis
 
 
 def unpack(file: Path, into: Path) -> dict[str, Any]:
-    """Unpack a backup; nothing of it gets out of the folder.
+    """Unpack a backup, none of whose entries gets out of the folder.
 
     Returns:
         What it says that it holds.
@@ -91,7 +91,7 @@ def unpack(file: Path, into: Path) -> dict[str, Any]:
 
 
 async def prove(state: Path, about: Mapping[str, Any], workspace: Workspace) -> list[Claim]:
-    """What holds of the record in a folder."""
+    """Return the claims about the record in a folder, each checked again."""
     store = locate(state)
     fault = store.fault()
     sound = Claim(text="the database is sound", holds=not fault, detail=fault or "ok")
@@ -158,7 +158,7 @@ async def _refuse_present(store: Store, *, replace: bool) -> None:
 
 
 def _put_keys(given: Path, keys: Path) -> None:
-    """Puts managers' keys where they are missing; one that is there is theirs, whatever the backup has."""
+    """Put managers' keys where they are missing, and leave those that are there."""
     for key in given.iterdir() if given.is_dir() else ():
         if not (keys / key.name).exists():
             owner_folder(keys)
@@ -169,7 +169,7 @@ def _put_keys(given: Path, keys: Path) -> None:
 
 
 def _swap(state: Path, part: Path) -> None:
-    """Puts the folder in its place, and what was there beside it; a kill between leaves both, and no record."""
+    """Swap the folder with the one in its place, so that a kill between leaves both folders and no record."""
     aside = next(_free(state)) if state.exists() else None
     if aside:
         for name in _KEPT:
@@ -186,7 +186,7 @@ def _swap(state: Path, part: Path) -> None:
 
 
 def _lay_over(old: Path, new: Path) -> None:
-    """What was published since the backup is not taken back."""
+    """Keep packages that were published since the backup."""
     if old.is_dir():
         shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
     else:

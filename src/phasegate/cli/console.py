@@ -1,4 +1,4 @@
-"""The terminal as rich sees it; imported by commands alone, so that --help stays quick."""
+"""Consoles of rich, imported by commands alone so that `--help` stays quick."""
 
 import os
 import shutil

@@ -105,7 +105,7 @@ async def decide(
 
 
 def parse_comments(app: App, commit: str, texts: Sequence[str]) -> tuple[Comment, ...]:
-    """Comments as they were typed; `PATH:LINE:` in front anchors one.
+    """Parse comments as they were typed, anchored by a leading `PATH:LINE:`.
 
     Raises:
         UsageError: the gate's tree has no such file or line.

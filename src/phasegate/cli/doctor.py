@@ -1,4 +1,4 @@
-"""Whether everything that is configured works."""
+"""Command `doctor`: checks that everything configured works."""
 
 import json
 import os
@@ -39,7 +39,7 @@ async def _doctor(as_json: bool) -> int:
 
 
 async def _asked(checks: Sequence[Check]) -> list[CheckResult]:
-    """What all of them say, in their order; meanwhile the person sees which are still being asked."""
+    """Await all checks and show those under way."""
     order, found = [check.name for check in checks], []
     with errors_to().status(_asking(order)) as status:
         async for said, left in run_checks(checks):
@@ -49,6 +49,6 @@ async def _asked(checks: Sequence[Check]) -> list[CheckResult]:
 
 
 def _asking(left: Sequence[str]) -> str:
-    """Which are still being asked; one line of a narrow terminal."""
+    """Return the status line that names checks under way."""
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     return f"asking {', '.join(left[:_NAMED])}{more}"

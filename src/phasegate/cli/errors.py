@@ -1,4 +1,4 @@
-"""Errors as people see them, with their exit codes; no traceback reaches a person."""
+"""Errors as people see them, with exit codes and without a traceback."""
 
 import errno
 import json
@@ -60,7 +60,7 @@ def report(error: BaseException) -> int:
 
 
 def _storage(error: BaseException) -> int:
-    """Report a failure of the disk that came through a library, such as Git's; 0 where it is none."""
+    """Report a failure of the disk that came through a library such as Git's, and return 0 for another error."""
     found = failing(error)
     return _say(Exhausted(str(found), fix=remedy(str(found)))) if found else 0
 

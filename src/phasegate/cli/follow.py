@@ -57,7 +57,7 @@ class Follower:
 
 
 class Screen:
-    """A live picture in a terminal; what has ended stays on the screen."""
+    """A live view in a terminal, above which finished steps stay."""
 
     def __init__(self, console: Console, clock: Clock) -> None:
         self._clock = clock
@@ -109,7 +109,7 @@ class Lines:
 
 
 def so_far(phases: Sequence[PhaseProgress], events: Sequence[Event]) -> str:
-    """One line for all that is past: what was decided, and in how many events."""
+    """Summarize past decisions and events in one line."""
     decided = ", ".join(f"{phase.id} {phase.decision}" for phase in phases if phase.decision)
     return f"before: {decided or 'nothing decided'} ({len(events)} events; 'phasegate trace' and 'status' show them)"
 

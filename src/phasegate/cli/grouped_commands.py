@@ -13,7 +13,7 @@ class Command(click.Command):
     """A command whose callback may be a coroutine function."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the callback; a coroutine function runs in an event loop of its own."""
+        """Run the callback, a coroutine function in an event loop of its own."""
         found = super().invoke(ctx)
         return asyncio.run(found) if inspect.iscoroutine(found) else found
 
@@ -25,7 +25,7 @@ class Group(click.Group):
 
 
 class LazyGroup(click.Group):
-    """Commands under headings; a command's module is imported when the command runs or its help is shown.
+    """Commands under headings, each imported from its module when it runs or its help is shown.
 
     Args:
         package: where the modules of the commands are.

@@ -29,7 +29,7 @@ INLINE_LINES = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What the manager said at a gate."""
+    """A manager's choice at a gate."""
 
     kind: DecisionKind
     comments: tuple[Comment, ...] = ()
@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(kw_only=True)
 class Attendance:
-    """One person, one run."""
+    """The dialogue of one person with one run."""
 
     app: App
     console: Console
@@ -170,7 +170,7 @@ class Attendance:
 
 
 class _Day(click.ParamType[str]):
-    """A date; asked for again where it is none, so that a slip loses nothing that was typed before it."""
+    """A date, asked for again where the input is none, so that a slip loses nothing that was typed before it."""
 
     name = "day"
 

@@ -22,18 +22,18 @@ TRIES = 3
 
 
 def home_of_keys() -> Path:
-    """Where a person's keys lie."""
+    """Return where a person's keys lie."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "phasegate"
 
 
 def demo_keys(state: Path) -> Path:
-    """Where the key of a demonstration lies: with it, so that it goes when the demonstration goes."""
+    """Return where the key of a demonstration lies: with it, so that it goes when the demonstration goes."""
     return state / "keys"
 
 
 def interactive() -> bool:
-    """Whether a person sits at the terminal."""
+    """Return whether a person sits at the terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
@@ -109,7 +109,7 @@ def keyring(state: Path, config: Config, name: str | None, passphrase_file: Path
 
 
 def key_path(state: Path, name: str) -> Path:
-    """Where the key of that manager lies, or would lie."""
+    """Return where the key of that manager lies, or would lie."""
     local = demo_keys(state) / f"{name}.key"
     return local if local.exists() else home_of_keys() / f"{name}.key"
 
@@ -139,7 +139,7 @@ def ask_passphrase(name: str, file: Path | None) -> str:
 
 
 def make_or_unlock(path: Path, passphrase_file: Path | None) -> PrivateKey:
-    """The key at that place; one that is there is unlocked, else one is made."""
+    """Unlock the key at that path, or make one."""
     if path.exists():
         return Keyring(manager=path.stem, path=path, passphrase_file=passphrase_file).unlock()
     return create_key(path, new_passphrase(passphrase_file))

@@ -1,4 +1,4 @@
-"""Where runs are told of outside, and granting what that takes."""
+"""Command `mirror`: notification channels and their grants."""
 
 import json
 from pathlib import Path

@@ -20,5 +20,5 @@ everything = click.option("--all", "everything", is_flag=True, help="Show every 
 
 
 def most(limit: int | None, everything: bool) -> int:
-    """How many rows to read; -1: all."""
+    """Return the number of rows to read, -1 for all."""
     return limit or (-1 if everything else SCREEN)

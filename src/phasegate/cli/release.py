@@ -1,4 +1,4 @@
-"""What was released, checked again; and the file with which anybody can do so."""
+"""Commands that verify a release and write its bundle."""
 
 import asyncio
 import shlex

@@ -56,7 +56,7 @@ def check(
     prices: Path | None,
     as_json: bool,
 ) -> None:
-    """Compile a runbook.yaml, and run what it detects; changes nothing.
+    """Compile a runbook.yaml and run its detection, without changing anything.
 
     Exits with 3 where a call failed, so that something was not looked at: the report says what.
     """

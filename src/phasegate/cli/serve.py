@@ -52,7 +52,7 @@ async def serve(
 
 
 def _slack(found: Environment, *, socket: bool) -> Environment:
-    """What the environment says of Slack, where it can be used.
+    """Return the Slack settings of the environment, where deciding from Slack is possible.
 
     Raises:
         Missing: socket mode is asked for without its tokens.
@@ -64,7 +64,7 @@ def _slack(found: Environment, *, socket: bool) -> Environment:
 
 
 async def _take_clicks(stack: AsyncExitStack, desk: SlackApp | None, slack: Environment, settings: Settings) -> None:
-    """Begins to take clicks, and says how; nothing is said where nothing of Slack is set."""
+    """Begin to take Slack clicks where Slack is configured, and say how."""
     console, missing = output(), slack.missing()
     if missing:
         console.print(f"→ deciding from Slack is off: set {' and '.join(missing)} (docs/slack.md)", soft_wrap=True)

@@ -51,7 +51,7 @@ async def create(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a token; its secret is shown once.
+    """Make a token and show its secret once.
 
     NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
     even with it, each decision must be signed with the person's key.

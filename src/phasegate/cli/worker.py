@@ -81,7 +81,7 @@ async def _worker(lease: str) -> None:
 
 @asynccontextmanager
 async def delivering(app: App, run_id: str) -> AsyncIterator[None]:
-    """Waits at the end, for a while, until the channels were told of the run; says in a line what they were not."""
+    """Wait at the end, for a while, until the channels were told of the run, and print what they were not told."""
     try:
         yield
     except PhasegateError:

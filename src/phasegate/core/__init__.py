@@ -1,4 +1,4 @@
-"""What all the rest shares: errors, clock, digests, and the small types."""
+"""Errors, clock, digests and small types that every package shares."""
 
 from phasegate.core.canonical import canonical, digest
 from phasegate.core.clock import Clock, FixedClock, SystemClock

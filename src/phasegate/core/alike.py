@@ -15,7 +15,7 @@ _LEFT_OUT = ("Mn", "Mc", "Me", "Cc", "Cf", "Co", "Cn", "Zs", "Zl", "Zp", "Pd")
 
 
 def skeleton(name: str) -> str:
-    """Return what names that look alike have in common; it is made for comparing, not for people.
+    """Return the form that texts that look alike have in common, made for comparing alone.
 
     >>> skeleton("Аdа") == skeleton("ada")
     True

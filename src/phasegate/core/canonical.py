@@ -1,4 +1,4 @@
-"""One way to write a value as bytes (RFC 8785), and one way to digest it (SHA-256)."""
+"""Canonical bytes of a value (RFC 8785), and their digest (SHA-256)."""
 
 import hashlib
 from typing import Any
@@ -16,7 +16,7 @@ def canonical(value: Any) -> bytes:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 over the canonical JSON, or over bytes as they are; 64 hexadecimal digits.
+    """Return the SHA-256 of the canonical JSON, or of bytes as they are, as 64 hexadecimal digits.
 
     >>> digest(b"")[:8]
     'e3b0c442'

@@ -25,7 +25,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that stands still until it is moved; the double for tests."""
+    """A clock that stands still until it is moved, as a double for tests."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now

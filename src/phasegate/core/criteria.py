@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
-    """One Given/When/Then of a spec, under an id that everything later refers to."""
+    """A Given/When/Then of a spec, under an id that later artifacts refer to."""
 
     id: str
     """Such as `AC-001`."""

@@ -20,7 +20,7 @@ from phasegate.core.findings import Finding
 
 
 class PhasegateError(Exception):
-    """Something failed; `str(error)` says what, `fix` what to do next."""
+    """A failure with its message, and in `fix` what to do next."""
 
     exit_code = 1
 
@@ -47,7 +47,7 @@ class UsageError(PhasegateError):
 
 
 class InvalidInput(PhasegateError):
-    """A file of the user's does not hold; `findings` say where and how to mend it."""
+    """A file of the user's is invalid, with findings that say where and how to mend it."""
 
     exit_code = 3
 
@@ -63,7 +63,7 @@ class Missing(PhasegateError):
 
 
 class Refused(PhasegateError):
-    """A decision was refused; nothing was recorded as decided."""
+    """A decision was refused and not recorded."""
 
     exit_code = 5
 
@@ -89,7 +89,7 @@ class Locked(Held):
 
 
 class Lost(Held):
-    """This process held a run, and another has taken it over; nothing more can be written here."""
+    """Another process took over a run that this process held, so that nothing more can be written here."""
 
 
 class Exhausted(PhasegateError):

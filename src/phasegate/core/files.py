@@ -20,7 +20,7 @@ def open_owned(path: Path, mode: Literal["w", "a"]) -> TextIO: ...
 @overload
 def open_owned(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO: ...
 def open_owned(path: Path, mode: Literal["w", "a", "wb", "ab"]) -> IO[Any]:
-    """Open a file; one that is made cannot be read by anybody but its owner."""
+    """Open a file, made readable by its owner alone where it is missing."""
     return open(path, mode, encoding=None if "b" in mode else "utf-8", opener=_owner_only)
 
 
@@ -32,7 +32,7 @@ def owner_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Put a file there whole or not at all, also when the machine stops in the middle; it is on disk then."""
+    """Write a file whole or not at all, on disk at return even where the machine then stops."""
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with open(handle, "wb") as stream:

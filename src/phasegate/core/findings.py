@@ -1,4 +1,4 @@
-"""What a check or a reviewer says of an artifact: never a verdict in prose."""
+"""Findings of checks and reviewers about artifacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding weighs, from a remark to a stop."""
+    """The weight of a finding, from a remark to a stop."""
 
     info = "info"
     low = "low"
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One statement about one artifact, with the fix that is asked for."""
+    """A statement about one artifact, with the fix that is asked for."""
 
     check: str
     """The deterministic check or the model call that found it, such as `spec-lint`."""
@@ -42,7 +42,7 @@ class Finding:
 
     @property
     def blocking(self) -> bool:
-        """Whether a gate cannot be approved, only waived, while it stands: `high` and `critical`."""
+        """Whether a gate with this finding can be waived but not approved: `high` and `critical`."""
         return self.severity.weight >= Severity.high.weight
 
     @property

@@ -13,7 +13,7 @@ PAST = {
 
 
 def age(since: datetime, now: datetime) -> str:
-    """`12 s`, `5 m`, `3 h`, `2 d`; nothing below a second counts.
+    """Format an age as `12 s`, `5 m`, `3 h` or `2 d`, in whole units.
 
     >>> now = datetime(2026, 11, 18)
     >>> age(now, now), age(now - timedelta(minutes=5), now), age(now - timedelta(days=2), now)

@@ -23,7 +23,7 @@ class FileLock:
         self._handle = handle
 
     def close(self) -> None:
-        """Release the lock; its file is left, since to remove it would let two processes lock two files of one name."""
+        """Release the lock and leave its file, since removing it would let two processes lock two files of one name."""
         os.close(self._handle)
 
     def __enter__(self) -> Self:
@@ -45,7 +45,7 @@ def lock_file(path: Path, mode: int = OWNER_FILE) -> FileLock:
 
 
 def try_lock_file(path: Path) -> FileLock | None:
-    """Take the lock of a file, made where it is missing; None where it is held.
+    """Take the lock of a file, made where it is missing, or None where it is held.
 
     Raises:
         Exhausted: The file system has no locks.
@@ -54,7 +54,7 @@ def try_lock_file(path: Path) -> FileLock | None:
 
 
 def try_lock_folder(path: Path) -> FileLock | None:
-    """Take the lock of a folder that is no link; None where it is held.
+    """Take the lock of a folder that is no link, or None where it is held.
 
     Raises:
         Exhausted: The file system has no locks.

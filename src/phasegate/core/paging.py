@@ -12,7 +12,7 @@ Place = tuple[int | str, ...]
 
 
 def page_of(rows: Sequence[T], place: Callable[[T], Place], after: str, limit: int) -> tuple[list[T], str | None]:
-    """The rows after the cursor, and the cursor after these; rows are in the order of their places.
+    """Return the rows after the cursor, in the order of their places, and the cursor after them.
 
     Raises:
         InvalidInput: the cursor is not one of this list's.

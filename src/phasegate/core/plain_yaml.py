@@ -58,7 +58,7 @@ class Source:
 
 
 class _Mark(Protocol):
-    """Where the parser is; its lines count from 0."""
+    """A parser position with lines counted from 0."""
 
     @property
     def line(self) -> int: ...

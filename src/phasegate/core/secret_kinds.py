@@ -1,4 +1,4 @@
-"""Kinds of secrets that are known by their form, in one table; a sample of each is a test.
+"""Kinds of secrets that are known by their form, in one table with a tested sample of each.
 
 A library was looked at (`detect-secrets`): it reads files line by line, was last released in 2024, and knows neither a
 secret in the middle of an answer nor one that is split, encoded or hidden.
@@ -139,7 +139,7 @@ def is_one(kind: SecretKind, before: str, value: str) -> bool:
 
 
 def is_secret_file(name: str) -> bool:
-    """Return whether a file of this name holds secrets by what it is for; samples of such files do not.
+    """Return whether a file of this name is for secrets, other than a sample of such a file.
 
     >>> [is_secret_file(name) for name in (".env", ".env.prod", "key.PEM", "id_rsa", ".env.example", "spec.md")]
     [True, True, True, True, False, False]
@@ -165,7 +165,7 @@ def is_random(value: str) -> bool:
 
 
 def decoded(value: str) -> str:
-    """Return the text that a run of Base64 or hexadecimal digits stands for; empty where it stands for none."""
+    """Return the text that a run of Base64 or hexadecimal digits encodes, or an empty string."""
     if _HEX.fullmatch(value) and len(value) % 2 == 0:
         return _printable(bytes.fromhex(value))
     plain = value.rstrip("=").replace("-", "+").replace("_", "/")

@@ -1,4 +1,4 @@
-"""One detector of secrets for every text that leaves, enters or is kept.
+"""A detector of secrets for every text that leaves, enters or is kept.
 
 What it knows: the values of this process's own variables that are secrets, in every usual spelling, and the kinds of
 `secret_kinds`. What it reads: the text as it stands, without characters that nobody sees, unescaped, decoded, joined

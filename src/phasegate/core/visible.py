@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
 
 
 def is_visible(char: str) -> bool:
-    """Whether a character is drawn, and leaves the order of others alone; a plain space counts as drawn."""
+    """Return whether a character is drawn, a plain space included, and leaves the order of others alone."""
     if char == " ":
         return True
     return not (unicodedata.category(char) in _UNSEEN or char in _BLANK or _is_variation(char))

@@ -31,7 +31,7 @@ PORT_TAKEN = 98
 
 @dataclass(frozen=True, kw_only=True)
 class Seed:
-    """One volume, and whether the runbook has to find it."""
+    """A volume, and whether the runbook has to find it."""
 
     name: str
     size: int

@@ -20,7 +20,7 @@ PROJECT = "demo-runbooks"
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """One finding of the demonstration's release."""
+    """A finding of the demonstration's release."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Volume:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What the release found, against what is there to be found."""
+    """Findings of the release, beside those that are expected."""
 
     volumes: tuple[Volume, ...]
     monthly: float
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether it found exactly what it should."""
+        """Whether exactly the expected volumes were found."""
         return not (self.missed or self.wrong)
 
 
@@ -57,7 +57,7 @@ def fresh_folder(top: Path) -> Path:
 
 
 def port_of(folder: Path) -> int:
-    """Return the port of the account that a demonstration in this folder works with; 0 where there is none.
+    """Return the port of the account of a demonstration in this folder, or 0 where there is none.
 
     Raises:
         InvalidInput: its configuration cannot be read.
@@ -86,7 +86,7 @@ def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: 
 
 
 def read_result(report: Path, names: Mapping[str, str]) -> Result:
-    """What the report of the smoke run says.
+    """Read the report of the smoke run.
 
     Args:
         report: the file.

@@ -1,4 +1,4 @@
-"""Whether everything that is configured works, and what to do where it does not."""
+"""Checks that everything configured works, each with its remedy."""
 
 from phasegate.doctor.check import Check, CheckResult, Skipped, State, run_checks
 from phasegate.doctor.checks import checks_of

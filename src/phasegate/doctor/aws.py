@@ -19,7 +19,7 @@ _SAY_SO = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "A
 
 
 def of_aws(app: App, tools: Tools, environ: Mapping[str, str]) -> list[Check]:
-    """One check for each account."""
+    """Return a check for each account."""
     asking = _Asking(app, tools, environ)
     return [
         Check(name=f"aws {account}".strip(), ask=partial(asking.account, account), seconds=90)
@@ -35,7 +35,7 @@ class _Asking:
         self._environ = environ
 
     async def account(self, account: str) -> str:
-        """Who we are there, and which regions answer."""
+        """Check the caller's identity in an account, and which regions answer."""
         if not self._is_configured():
             fix = f"set AWS_PROFILE or AWS_ACCESS_KEY_ID; or [aws] inventory in {NAME}"
             raise Skipped("neither credentials nor regions are set", fix=fix)

@@ -1,4 +1,4 @@
-"""A check asks one thing; many are asked side by side, each for a while and no longer."""
+"""Checks that run side by side, each within a time limit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,7 +10,7 @@ from phasegate.core import PhasegateError, one_line
 
 
 class State(StrEnum):
-    """How it stands."""
+    """State of a check."""
 
     ok = "ok"
     skipped = "skipped"
@@ -20,12 +20,12 @@ class State(StrEnum):
 
 
 class Skipped(PhasegateError):
-    """It is not configured; the fix says what it would need."""
+    """A check of something that is not configured, whose fix says what it would need."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What a check found."""
+    """Result of a check."""
 
     name: str
     state: State
@@ -39,7 +39,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing to ask."""
+    """A named check."""
 
     name: str
     ask: Callable[[], Awaitable[str]]

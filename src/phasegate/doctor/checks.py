@@ -1,4 +1,4 @@
-"""Which checks there are, of this machine and of the repository that a folder is in."""
+"""Checks of this machine and of the repository that a folder is in."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from phasegate.tool_access.servers import open_tools
 
 @asynccontextmanager
 async def checks_of(folder: Path, environ: Mapping[str, str], keys: Path) -> AsyncIterator[list[Check]]:
-    """The checks; servers that are started for them end with them.
+    """Return the checks, whose servers end with them.
 
     Args:
         folder: where the person is.

@@ -39,7 +39,7 @@ async def git(program: str = "git") -> str:
 
 
 async def sandbox() -> str:
-    """Which one generated code runs in.
+    """Return the sandbox in which generated code runs.
 
     Raises:
         Missing: there is none.

@@ -17,7 +17,7 @@ _GLOB = set("*?[")
 
 
 def of_servers(tools: Tools, environ: Mapping[str, str]) -> list[Check]:
-    """One check for each file of tools/."""
+    """Return a check for each file of tools/."""
     return [
         Check(name=f"server {server.name}", ask=partial(_server, tools, server, environ), seconds=120)
         for server in tools.app.team.servers.values()

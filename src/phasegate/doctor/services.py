@@ -1,4 +1,4 @@
-"""One cheap read of each service that a server of ours is for: credentials, permissions, and where it will write."""
+"""Cheap reads of each service: credentials, permissions, and targets of writes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _PERMISSIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a service is asked with."""
+    """Settings of a service's check."""
 
     environ: Mapping[str, str]
     """The variables that its server is given."""
@@ -39,7 +39,7 @@ class Asked:
 
 
 def jira(asked: Asked) -> str:
-    """Who we are, and whether we may do in each project that is named what is granted.
+    """Check the account, and its permissions in each named project for the granted tools.
 
     Raises:
         PhasegateError: the credentials are not accepted, a permission is missing, or Jira does not answer.
@@ -94,7 +94,7 @@ _GIVEN = ("summary", "description", "labels", "project", "issuetype", "reporter"
 
 
 def confluence(asked: Asked) -> str:
-    """Whether the credentials are accepted, and each space that is named is there.
+    """Check that the credentials are accepted, and that each named space exists.
 
     Raises:
         PhasegateError: they are not, it is not, or Confluence does not answer.
@@ -120,7 +120,7 @@ def _parent(asked: Asked) -> str:
 
 
 def slack(asked: Asked) -> str:
-    """Who we are, whether we may post, and whether the bot is in each channel that is named.
+    """Check the account, its permission to post, and the bot's membership of each named channel.
 
     Raises:
         PhasegateError: the token is not accepted, a scope is missing, it is not in a channel, or Slack does not answer.
@@ -143,7 +143,7 @@ def slack(asked: Asked) -> str:
 
 
 def teams(asked: Asked) -> str:
-    """That an address is set; whether it works, only a post would tell.
+    """Check that an address is set, since only a post would show that it works.
 
     Raises:
         InvalidInput: it is not https.

@@ -82,7 +82,7 @@ def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
 
 
 def _word(value: Any) -> str:
-    """As the command reads it back: JSON where it is JSON, else text."""
+    """Write a value as a word that reads back as it: JSON, or a text that is no JSON."""
     return value if isinstance(value, str) and not _is_json(value) else json.dumps(value)
 
 

@@ -34,7 +34,7 @@ class Proposal:
 
     @property
     def blocking(self) -> int:
-        """How many findings keep it from being begun."""
+        """Number of findings that keep the proposal from being begun."""
         return sum(finding.blocking for finding in self.findings)
 
 
@@ -45,11 +45,11 @@ class Proposals:
     app: App
 
     async def judge(self, name: str, spec: str, runbook: str = "") -> Proposal:
-        """What `hand_in` would answer; writes nothing, and raises the same."""
+        """Return what `hand_in` would return, or raise its errors, and write nothing."""
         return await asyncio.to_thread(self._judged, name, spec, runbook)
 
     async def hand_in(self, name: str, spec: str, runbook: str = "") -> Proposal:
-        """Writes a spec into a new folder of the working directory; commits nothing, begins nothing.
+        """Write a spec into a new folder of the working directory, without a commit or a run.
 
         The same name with the same bytes is the same proposal, however often it is handed in. One that has findings
         is a proposal too: people see them in the backlog, and no run begins before they are mended.
@@ -102,7 +102,7 @@ class Proposals:
         return [_missing_runbook(place), *found]
 
     def _place(self, name: str, texts: Mapping[str, bytes]) -> tuple[str, bool]:
-        """Where the spec belongs, and whether it is there already."""
+        """Return the spec's folder, and whether the spec is there already."""
         folders = self._folders()
         free = next_folder(_checked(name), folders)
         same = [folder for folder in folders if re.fullmatch(rf"specs/\d{{3,}}-{name}/", folder)]

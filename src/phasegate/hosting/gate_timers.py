@@ -18,7 +18,7 @@ _log = logging.getLogger("phasegate.watch")
 
 @asynccontextmanager
 async def watching(app: App, every: float = EVERY) -> AsyncIterator[None]:
-    """Reminds, escalates and closes what expired, meanwhile; each happens once, however many look."""
+    """Send reminders, escalate and close expired gates as long as the context lasts, each once across processes."""
     task = asyncio.create_task(_watch(app, every))
     try:
         yield

@@ -36,11 +36,11 @@ class InventoryCounter:
         return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope_of(self.app))
 
     async def observe(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:
-        """Return the counts as JSON; see `count`."""
+        """Return the counts as JSON, by `count`."""
         return (await self.count(facts, role, place, files)).as_json()
 
     async def count(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Inventory:
-        """Count in every account and region that is configured; what cannot be counted says why.
+        """Count in every configured account and region, with the reason where counting failed.
 
         Args:
             facts: of the run.
@@ -79,7 +79,7 @@ class InventoryCounter:
         await self.app.ledger.record(run, (f"tool:{place}/{name}", body))
 
     async def _ask(self, run: str, place: str, role: str, server: str, shown: Tool, reason: str) -> None:
-        """Has the run say, once in an attempt, that a manager is waited for; what the tool says is kept to be read."""
+        """Record, once per attempt, that a tool needs a manager's grant, and keep the tool's description."""
         said, mark = described(shown), fingerprint(shown)
         await Descriptions(self.app.database).keep([said])
         attempt = place.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""What a release does to the world once it is approved; each finds what it did before, should it run again."""
+"""Effects of an approved release, each of which finds what it did before when it runs again."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Releaser:
         return {"environment": self._folder.name(installation.folder)}
 
     async def smoke(self, outcome: Outcome) -> dict[str, Any]:
-        """Runs the installed command; as a dry run against the account where one is configured."""
+        """Run the installed command, as a dry run against the account where one is configured."""
         built = await self._approved(outcome)
         installation = Installation(
             project=built.project.name,

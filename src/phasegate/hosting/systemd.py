@@ -36,13 +36,13 @@ WantedBy=default.target
 
 
 def unit_name(folder: Path) -> str:
-    """Name the unit of a repository; two of the same folder name have two."""
+    """Return the unit's name, which differs for two repositories of the same folder name."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", folder.name) or "repository"
     return f"phasegate-{name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}.service"
 
 
 def unit_path(folder: Path, environ: Mapping[str, str]) -> Path:
-    """Where the unit of a repository lies."""
+    """Return where the unit of a repository lies."""
     home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config")
     return home / "systemd" / "user" / unit_name(folder)
 
@@ -87,7 +87,7 @@ def uninstall(folder: Path, environ: Mapping[str, str]) -> Path | None:
 
 
 def unit_state(name: str) -> tuple[str, str]:
-    """Ask systemd whether a user unit is enabled and how it is, such as `enabled` and `failed`; empty: no answer."""
+    """Return systemd's enabled and active state of a user unit, such as `enabled` and `failed`, or empty strings."""
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         return "", ""

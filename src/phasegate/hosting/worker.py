@@ -1,4 +1,4 @@
-"""A worker for a repository; what drives runs is loaded when the first segment is taken."""
+"""A repository's worker, which loads LangGraph when the first segment is taken."""
 
 import asyncio
 from collections.abc import AsyncIterator

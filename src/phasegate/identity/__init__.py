@@ -1,4 +1,4 @@
-"""Who comes in by the page and the REST API: accounts of people, their sessions, and tokens of programs.
+"""Accounts of people, their sessions, and tokens of programs, for the page and the REST API.
 
 An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. The unlocked
 key lives in the server's memory alone, as long as the session does, or for as long as its owner left it unlocked for

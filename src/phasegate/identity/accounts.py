@@ -43,7 +43,7 @@ class Accounts:
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def add(self, name: str, passphrase: str, pem: bytes, public: PublicKey) -> None:
-        """Makes the account, or gives it a new passphrase; sessions that it had end.
+        """Make an account or replace its passphrase, and end its sessions.
 
         Args:
             name: the manager's.
@@ -80,7 +80,7 @@ class Accounts:
             raise UsageError(f"there is no account '{name}'", fix="list them: 'phasegate account list'")
 
     async def checks(self, account: Account | None, passphrase: str) -> bool:
-        """Whether the passphrase is the account's; an account that is not there takes as long to say no."""
+        """Return whether the passphrase is the account's, in the same time where there is no such account."""
         async with self._turn:
             known = account.hash if account else self._nobody
             return await asyncio.to_thread(self._verifies, known, passphrase) and account is not None

@@ -12,7 +12,7 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> bytes:
-    """SHA-256; enough for a secret that nobody can guess, and as short as it takes.
+    """Return the SHA-256 of a secret, which suffices for one that nobody can guess.
 
     >>> digest_of("a").hex()[:8]
     'ca978112'

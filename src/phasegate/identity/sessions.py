@@ -32,7 +32,7 @@ class Session:
 
     @property
     def form_token(self) -> str:
-        """What every form of this session carries; nobody can tell it who has not the session's id."""
+        """Return the token of every form of this session, which is derived from the session's id."""
         return hmac.new(self.id.encode(), b"form", "sha256").hexdigest()
 
 
@@ -56,7 +56,7 @@ class Sessions:
         return session
 
     async def find(self, secret: str) -> Session | None:
-        """The session of that id, unless it has ended; being found keeps it from going idle."""
+        """Return the session of that id unless it has ended, and keep it from going idle."""
         mark, now = digest_of(secret), self._clock.now()
         session = self._alive.get(mark)
         if session is None:
@@ -102,7 +102,7 @@ def _over(session: Session, now: datetime) -> bool:
 
 
 def begin_row(connection: sa.Connection, mark: bytes, account: str, now: datetime, until: datetime) -> None:
-    """Stores that something of the account's has begun; what is over is thrown away."""
+    """Insert a session row and delete expired ones."""
     connection.execute(sessions.delete().where(sessions.c.ends_at <= int(now.timestamp())))
     ends = int(until.timestamp())
     row = {"digest": mark, "account": account, "began_at": int(now.timestamp()), "ends_at": ends}
@@ -110,11 +110,11 @@ def begin_row(connection: sa.Connection, mark: bytes, account: str, now: datetim
 
 
 def stands(connection: sa.Connection, mark: bytes, now: datetime) -> bool:
-    """Whether nobody has ended it, and its time is not over."""
+    """Return whether nobody has ended it, and its time is not over."""
     query = sa.select(sessions.c.digest).where(sessions.c.digest == mark, sessions.c.ends_at > int(now.timestamp()))
     return connection.execute(query).first() is not None
 
 
 def end_rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
-    """Ends those; how many they were."""
+    """Delete sessions, and return their number."""
     return connection.execute(sessions.delete().where(which)).rowcount

@@ -23,10 +23,10 @@ class Proof:
 
 
 class SignIn(Protocol):
-    """One way to prove who one is."""
+    """A way to prove one's identity."""
 
     async def prove(self, name: str, secret: str, address: str) -> Proof:
-        """Who it is.
+        """Return the proved identity.
 
         Args:
             name: who they say they are.

@@ -1,4 +1,4 @@
-"""How often somebody may try: failures are counted by name and address, in this process's memory."""
+"""Throttle of sign-ins, which counts failures by name and address in this process's memory."""
 
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ class Throttle:
         self._failures: OrderedDict[Key, deque[datetime]] = OrderedDict()
 
     def wait(self, name: str, address: str) -> timedelta:
-        """How long until they may try again; zero where they may now."""
+        """Return the time until another attempt is allowed, or zero."""
         now = self._clock.now()
         return max((self._wait(key, now) for key in _keys(name, address)), default=timedelta())
 

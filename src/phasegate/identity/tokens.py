@@ -1,4 +1,4 @@
-"""Tokens: what programs come in with. Only a digest is kept; the token itself is shown once."""
+"""Tokens of programs, of which only digests are kept."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LONGEST = timedelta(days=366)
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """Permission of a token."""
 
     read = "read"
     run = "run"
@@ -44,7 +44,7 @@ class Token:
 
     @property
     def kind(self) -> Literal["person", "service"]:
-        """Whether a person or a service comes in with it."""
+        """Kind of the token's owner, a person or a service."""
         return "person" if self.account else "service"
 
 

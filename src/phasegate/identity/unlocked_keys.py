@@ -21,7 +21,7 @@ LONGEST = timedelta(hours=8)
 
 @dataclass(frozen=True, kw_only=True)
 class Unlock:
-    """One person's key, for one user elsewhere."""
+    """A person's key, for one user elsewhere."""
 
     account: str
     user: str
@@ -35,7 +35,7 @@ class Unlock:
 
 
 class Unlocked:
-    """Everybody whose key this server holds so; one at most for each account."""
+    """Unlocked keys, at most one for each account."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class Unlocked:
         return made
 
     async def find(self, account: str) -> Unlock | None:
-        """What is held for the account, unless it has ended."""
+        """Return the account's unlocked key unless it has ended."""
         held, now = self._held.get(account), self._clock.now()
         if held is None:
             return None

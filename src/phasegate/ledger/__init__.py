@@ -1,4 +1,4 @@
-"""Runs, gates, decisions, findings, events and effects, as rows; and the keys that sign decisions."""
+"""Runs, gates, decisions, findings, events and effects as rows, and the keys that sign decisions."""
 
 from phasegate.ledger.delivery_positions import Mirrored, Mirrors
 from phasegate.ledger.events import first_break

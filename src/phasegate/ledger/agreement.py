@@ -10,7 +10,7 @@ SIGNED = ("spec", "base", "flow", "policy", "by")
 
 
 def disagreement(run: Run, gates: Sequence[GateRecord], said: Sequence[Decision], events: Sequence[Event]) -> str:
-    """Return the first thing that rows of a run say otherwise than its events, in words; empty where there is none.
+    """Return in words the first row of a run that differs from its events, or an empty string.
 
     Args:
         run: its row.

@@ -1,4 +1,4 @@
-"""How far each place outside (a tracker, a channel) follows each run: the outbox is the run's own events, and a number.
+"""Position of each notification channel in each run's events, which are the outbox.
 
 What happens in a run and what is to be told of it are one row, so that nothing can be stored without being told later.
 """
@@ -20,7 +20,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Mirrored:
-    """How far one place follows one run."""
+    """Position of a channel in a run's events."""
 
     run: str
     """Empty: what is of no run, such as when the place was switched on."""
@@ -44,7 +44,7 @@ class Mirrors:
         self._database = database
 
     async def find(self, run: str, place: str) -> Mirrored:
-        """How far the place follows that run."""
+        """Return the channel's position in a run."""
         return await self._database.read(_find, run, place)
 
     async def keep(self, mirrored: Mirrored) -> None:
@@ -52,14 +52,14 @@ class Mirrors:
         await self._database.write(keep, mirrored)
 
     async def switch_on(self, places: Sequence[str], now: datetime) -> None:
-        """Note that the places follow the runs that begin from now on; one that follows already keeps its time.
+        """Switch channels on for runs that begin from now on, and keep the time of those that are on.
 
         After a clock was set back, the time moves back with it, so that a run that begins now is followed.
         """
         await self._database.write(_switch_on, places, int(now.timestamp()))
 
     async def since(self, place: str) -> datetime | None:
-        """From when on the place follows runs; None where it does not yet."""
+        """Return the time since which the channel follows runs, or None."""
         found = (await self.find("", place)).holds.get("since")
         return datetime.fromisoformat(found) if found else None
 
@@ -82,11 +82,11 @@ class Mirrors:
         return await self._database.read(_of, mirrors.c.run == run)
 
     async def remarks(self, most: int) -> list[tuple[str, str, Mapping[str, Any]]]:
-        """What was left untold or as people have it, the newest first: run, event key and body."""
+        """Return remarks on undelivered news and manual changes as run, event key and body, the newest first."""
         return await self._database.read(_remarks, most)
 
     async def troubled(self) -> list[Mirrored]:
-        """Those of which something could not be told so far."""
+        """Return the positions at which a delivery failed."""
         return await self._database.read(_of, mirrors.c.trouble != "")
 
 

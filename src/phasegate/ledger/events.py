@@ -45,7 +45,7 @@ def append(
     entries: Iterable[tuple[str, Mapping[str, Any]]],
     signer: Signer,
 ) -> None:
-    """Adds events at the end of the run's chain; one whose key is there already is left out.
+    """Append events to the run's chain, except those whose key is there already.
 
     Nodes run at least once, so a node names its event by what it did: the second time adds nothing. An event is never
     older than the one before it, whatever the clock says.
@@ -69,13 +69,13 @@ def _digest_of(row: Row) -> bytes:
 
 
 def payload_of(row: Row) -> bytes:
-    """What was signed of a stored event; its body is canonical as it lies there, and writing it anew costs more."""
+    """Return the signed bytes of a stored event, whose body is canonical as stored."""
     names = ("run", "seq", "key", "at", "body", "before")
     return event_payload(**{name: row[name] for name in names})
 
 
 def read(connection: sa.Connection, run: str, after: int = 0, prefix: str = "") -> list[Event]:
-    """The run's events in order, from the one after `after`; with a prefix only those whose key begins so."""
+    """Return the run's events in order, after number `after` and with a key prefix where these are given."""
     like = "".join(f"/{char}" if char in "/%_" else char for char in prefix) + "%"
     return [event_of(row) for row in _READ(connection, run=run, after=after, like=like)]
 
@@ -86,7 +86,7 @@ def rows_of(connection: sa.Connection, run: str) -> list[Row]:
 
 
 def asked(connection: sa.Connection, run: str) -> list[Event]:
-    """Tools that runs which have not ended could not call; of one run, where it is named."""
+    """Return tool requests of unfinished runs, or of one run where it is named."""
     return [event_of(row) for row in _ASKED(connection, run=run)]
 
 
@@ -113,7 +113,7 @@ def event_of(row: Row) -> Event:
 
 
 def first_break(chain: Sequence[Event], key: PublicKey) -> int:
-    """The number of the first event that does not follow from the one before, or is not signed by the key; else 0."""
+    """Return the number of the first event whose link or signature does not hold, or 0."""
     before = b""
     for number, event in enumerate(chain, start=1):
         follows = (event.seq, event.before) == (number, before)

@@ -30,7 +30,7 @@ class Chain(NamedTuple):
 
     @property
     def last_at(self) -> datetime:
-        """When the last one was recorded."""
+        """Return the time of the last event."""
         return self.events[-1].at if self.events else _BEGINNING
 
 
@@ -49,7 +49,7 @@ def broken_record(run: str, wrong: str) -> Refused:
 
 
 class Chains:
-    """Reads the chains of all runs of one ledger; remembers how far it found each of them signed."""
+    """Reader of all runs' chains, which remembers how far it verified each of them."""
 
     def __init__(self, key: PublicKey) -> None:
         """Takes the key that events are signed with."""
@@ -73,7 +73,7 @@ class Chains:
         return Chain(tuple(event_of(row) for row in rows), digests[-1] if digests else b"")
 
     def _unsigned(self, run: str, rows: Sequence[Row], payloads: Sequence[bytes], digests: Sequence[bytes]) -> int:
-        """Number of the first event that is not signed, or 0; what was signed when it was looked at last still is."""
+        """Return the number of the first unsigned event or 0, and verify only events that were not verified before."""
         marks = [b""]
         for row, digest in zip(rows, digests, strict=True):
             marks.append(hashlib.sha256(marks[-1] + digest + _bytes(row["signature"])).digest())
@@ -87,7 +87,7 @@ class Chains:
 
 
 def _payload(row: Row) -> bytes:
-    """What was signed of a row; empty where a column holds a value of another type."""
+    """Return the signed bytes of a row, or empty bytes where a column holds a value of another type."""
     try:
         return payload_of(row)
     except (AttributeError, TypeError, ValueError):

@@ -65,12 +65,12 @@ class ToolGrant:
         return (self.server, self.definition) == (server, definition)
 
     def stands(self, now: datetime) -> bool:
-        """Whether its time has come and is not over."""
+        """Return whether its time has come and is not over."""
         return self.begins <= now < self.ends
 
 
 class Grants:
-    """Grants of one repository, each as it was signed; whether its signer may is for others to say."""
+    """Signed grants of a repository, without a judgement of who may sign them."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -81,12 +81,12 @@ class Grants:
         await self._database.write(keep, grants, envelope)
 
     async def all(self) -> list[tuple[ToolGrant, Envelope]]:
-        """Those that were not ended."""
+        """Return grants that were not ended."""
         found = await self._database.read(standing, grants)
         return [(ToolGrant.decoded(envelope.payload), envelope) for envelope in found]
 
     async def end(self, server: str) -> int:
-        """Ends all for a server; how many that were."""
+        """End all grants of a server, and return their number."""
         ended = [envelope for grant, envelope in await self.all() if grant.server == server]
         for envelope in ended:
             await self._database.write(end, grants, envelope, int(self._clock.now().timestamp()))

@@ -1,4 +1,4 @@
-"""What happened and what was decided: each method is one transaction."""
+"""The ledger: each method is one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ class Opening(NamedTuple):
 
 
 class EffectStart(NamedTuple):
-    """Where an effect stands when its node begins."""
+    """State of an effect when its node begins."""
 
     done: dict[str, Any] | None
     """Its receipt, where it was done."""
@@ -60,7 +60,7 @@ class EffectStart(NamedTuple):
 
 
 class OpenResult(StrEnum):
-    """Where a gate is once it is open."""
+    """State of a gate after it was opened."""
 
     asks = "asks"
     passed = "passed"
@@ -70,7 +70,7 @@ class OpenResult(StrEnum):
 
 
 class DecideResult(StrEnum):
-    """What came of a decision."""
+    """Result of a decision."""
 
     decided = "decided"
     counted = "counted"
@@ -127,7 +127,7 @@ class Ledger:
         return await self._database.read(rows.find_run, run_id)
 
     async def runs(self, *, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
-        """Runs, the newest first; those in one status, and so many at most, where these are given."""
+        """Return runs, the newest first, by status and up to a number where these are given."""
         return await self._database.read(rows.all_runs, status, limit)
 
     async def last_released(self, spec: str) -> Run | None:
@@ -135,11 +135,11 @@ class Ledger:
         return await self._database.read(rows.last_released, spec)
 
     async def count_runs(self) -> int:
-        """How many runs there are."""
+        """Return how many runs there are."""
         return await self._database.read(rows.count_runs)
 
     async def set_status(self, run_id: str, status: RunStatus, note: str = "", *entries: Entry) -> None:
-        """Where the run is now, why, and what happened, in one transaction."""
+        """Set the run's status and note and record an event, in one transaction."""
 
         def change(connection: sa.Connection, now: datetime) -> None:
             rows.set_status(connection, run_id, status, without_secrets(note))
@@ -150,7 +150,7 @@ class Ledger:
         await self._database.write(change, self._clock.now())
 
     async def wait(self, run_id: str) -> None:
-        """Has a run that works wait, for a person or for its turn; what was faster has it work on."""
+        """Set a working run to waiting, or keep it working where what it waits for has happened already."""
         await self._database.write(rows.wait, run_id)
 
     async def claim_turn(self, run_id: str) -> str:
@@ -187,11 +187,11 @@ class Ledger:
         return self._dispatch
 
     async def record(self, run_id: str, *entries: Entry) -> None:
-        """Append events without the secrets in their texts; one that is there already is left out."""
+        """Append events with their secrets replaced, except those that are there already."""
         await self._recorder.record(run_id, [(key, take_out(body)) for key, body in entries])
 
     async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
-        """The run's events in order, from the one after `after`; with a prefix, those whose key begins so.
+        """Return the run's events in order, after number `after` and with a key prefix where these are given.
 
         Raises:
             Refused: `record_broken`, where they are read from the first one and their chain does not hold.
@@ -202,7 +202,7 @@ class Ledger:
         return [event for event in found.events if event.key.startswith(prefix)]
 
     async def broken(self, run_id: str) -> str:
-        """Return why the record of a run does not hold, in one line; empty where it does."""
+        """Return why the record of a run does not hold, in one line, or an empty string where it does."""
         try:
             await self.dossier(GateKey(run_id, "", 0))
         except Refused as error:
@@ -210,7 +210,7 @@ class Ledger:
         return ""
 
     async def open_gate(self, key: GateKey, opening: Callable[[GateHistory], Opening]) -> OpenResult:
-        """Opens a gate once, in one transaction; a gate that was opened before stays as it is.
+        """Open a gate once, in one transaction, and leave an open one as it is.
 
         Args:
             key: which gate.
@@ -245,11 +245,11 @@ class Ledger:
         return await self._database.read(chain.priced, run_ids)
 
     async def asked(self, run_id: str = "") -> list[Event]:
-        """What says which tools wait for a manager: of one run, or of all that have not ended."""
+        """Return tool requests of one run, or of all that have not ended."""
         return await self._database.read(chain.asked, run_id)
 
     async def gate(self, key: GateKey) -> GateRecord | None:
-        """That gate, or None."""
+        """Return the gate, or None."""
         return await self._database.read(rows.find_gate, key)
 
     async def dossier(self, key: GateKey) -> GateHistory:
@@ -261,7 +261,7 @@ class Ledger:
         return await self._database.read(self._dossier, key)
 
     async def gates(self, run_id: str | None = None, status: GateStatus | None = None) -> list[GateRecord]:
-        """Gates, the oldest first; of one run, or in one status, where these are given."""
+        """Return gates, the oldest first, of one run or in one status where these are given."""
         return await self._database.read(rows.find_gates, run_id, status)
 
     async def open_gates(self, after: GateKey | None, limit: int) -> list[tuple[GateRecord, str]]:
@@ -274,11 +274,11 @@ class Ledger:
         return await self._database.read(rows.open_gates, after, limit)
 
     async def count_open_gates(self, after: GateKey | None = None) -> int:
-        """How many gates wait, or wait and follow that one."""
+        """Return the number of open gates, or of those after a given one."""
         return await self._database.read(rows.count_open_gates, after)
 
     async def waiting(self, offset: int, limit: int) -> tuple[list[GateRow], int]:
-        """Some of the gates that wait, the oldest first, as of one moment; and how many there are in all."""
+        """Return a page of open gates, the oldest first, and their number at the same moment."""
         return await self._database.read(self._waiting, offset, limit)
 
     async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> DecideResult:
@@ -336,7 +336,7 @@ class Ledger:
     async def replace_gate(
         self, key: GateKey, why: Mapping[str, Any], opening: Callable[[GateHistory], Opening], dispatch: Dispatch
     ) -> None:
-        """Voids an open gate and opens the next attempt in its place, in one transaction; else does nothing.
+        """Void an open gate and open the next attempt, in one transaction, or do nothing where it is not open.
 
         Args:
             key: which gate.
@@ -356,7 +356,7 @@ class Ledger:
         await self._database.write(replacing, self._clock.now())
 
     async def expire(self, key: GateKey, note: str) -> bool:
-        """Voids a gate that was open for too long, and has its run stand; False where it is not open any more."""
+        """Void an expired gate and park its run, or return False where it is not open any more."""
 
         def expiring(connection: sa.Connection, now: datetime) -> bool:
             closed = rows.close_gate(connection, key, GateStatus.void, also=GateStatus.open)
@@ -373,27 +373,27 @@ class Ledger:
         await self._database.write(rows.add_delegation, envelope)
 
     async def had_delegation(self, envelope: Envelope) -> bool:
-        """Whether exactly this one was kept before, ended or not."""
+        """Return whether exactly this delegation was kept before, ended or not."""
         return await self._database.read(rows.had_delegation, envelope)
 
     async def delegations(self) -> list[tuple[Delegation, Envelope]]:
-        """Those that were not revoked, each as it was signed."""
+        """Return the delegations that were not revoked, as signed."""
         return await self._database.read(rows.find_delegations)
 
     async def end_delegations(self, by: str, to: str) -> int:
-        """Revokes what one person delegated to another; how many that were."""
+        """End one person's delegations to another, and return their number."""
         return await self._database.write(rows.end_delegations, by, to, self._clock.now())
 
     async def decisions(self, run_id: str) -> list[Decision]:
-        """What was said at the gates of a run, in order, with what was revoked."""
+        """Return all decisions at the gates of a run, in order, revoked ones included."""
         return await self._database.read(rows.find_decisions, run_id)
 
     async def taken(self, key: GateKey) -> list[Decision]:
-        """What people said at that gate so far, and did not take back."""
+        """Return decisions at a gate that were not revoked."""
         return await self._database.read(_standing, key)
 
     async def decision(self, key: GateKey) -> Decision | None:
-        """What decided that gate, or None."""
+        """Return the decision that closed the gate, or None."""
         return await self._database.read(rows.find_decision, key)
 
     async def waived(self, *, over: bool = False) -> list[Statement]:
@@ -437,7 +437,7 @@ class Ledger:
         return await self._database.read(rows.releases)
 
     async def approved(self, commit: str) -> str:
-        """The run one of whose gates was passed for exactly that commit; empty where none was."""
+        """Return the run with a gate that was passed for exactly that commit, or an empty string."""
         return await self._database.read(rows.passed_by, commit)
 
     async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
@@ -474,7 +474,7 @@ class Ledger:
         await self._database.write(over, self._clock.now())
 
     async def published(self, gate: GateKey, key: str, receipt: Mapping[str, Any], reason: str, entry: Entry) -> None:
-        """Keeps the receipt of a publication; in the same transaction, what others were asked to release is void.
+        """Keep the receipt of a publication, and void the release gates of other runs in the same transaction.
 
         Args:
             gate: where the publication was approved; open gates of that phase in other runs are voided.

@@ -43,7 +43,7 @@ class Recorder:
         self._writing = None
 
     async def _stored(self, batch: _Batch, *, last: bool) -> bool:
-        """Whether it is; one that cannot be stored must not take those with it that came at the same time."""
+        """Store one event of a batch alone and return whether it was stored, so that a bad one harms no other."""
         try:
             await self._database.write(_append, self._clock.now(), batch, self._signer)
         except Exception as error:

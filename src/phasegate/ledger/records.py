@@ -1,4 +1,4 @@
-"""What the ledger keeps, as values."""
+"""Values that the ledger keeps."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, GATE_REVO
 
 
 class RunStatus(StrEnum):
-    """Where a run is."""
+    """Status of a run."""
 
     working = "working"
     waiting = "waiting"
@@ -25,13 +25,13 @@ class RunStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the status is final."""
         return self in (RunStatus.released, RunStatus.rejected)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One way of a spec through the phases."""
+    """A spec's way through the phases."""
 
     id: str
     spec: str
@@ -53,7 +53,7 @@ class Run:
 
 
 class GateKey(NamedTuple):
-    """Which gate: interrupt ids are random and change on replay, so gates are keyed by what they stand for."""
+    """Key of a gate, since LangGraph's interrupt ids are random and change on replay."""
 
     run: str
     phase: str
@@ -64,7 +64,7 @@ class GateKey(NamedTuple):
 
 
 class GateStatus(StrEnum):
-    """Where a gate is."""
+    """Status of a gate."""
 
     open = "open"
     decided = "decided"
@@ -73,7 +73,7 @@ class GateStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class GateRecord:
-    """One question to the manager: may exactly this tree go on?"""
+    """A question to the manager: may exactly this tree go on?"""
 
     key: GateKey
     status: GateStatus
@@ -87,7 +87,7 @@ class GateRecord:
 
 
 class DecisionKind(StrEnum):
-    """What a manager can say; never inferred from prose."""
+    """Kinds of decision, never inferred from prose."""
 
     approve = "approve"
     request_changes = "request-changes"
@@ -102,7 +102,7 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Comment:
-    """What the manager asks for; the rework answers it by its number."""
+    """A change that the manager asks for, answered by the rework under its number."""
 
     text: str
     path: str = ""
@@ -123,7 +123,7 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What is signed: this person, this decision, these bytes."""
+    """The signed statement of a decision: person, kind and bytes."""
 
     gate: GateKey
     digest: str
@@ -151,7 +151,7 @@ class Statement:
         return statement(GATE_APPROVAL, subjects, self.as_json())
 
     def as_json(self) -> dict[str, Any]:
-        """The predicate; fields without a value are left out."""
+        """Return the predicate without fields that have no value."""
         body: dict[str, Any] = {
             "gate": str(self.gate),
             "digest": self.digest,
@@ -179,7 +179,7 @@ class Decision:
 
     @property
     def envelope(self) -> Envelope:
-        """As it was signed."""
+        """Return the signed envelope."""
         payload = self.statement.encoded()
         return Envelope(kind=STATEMENT, payload=payload, key_id=self.key_id, signature=self.signature)
 
@@ -215,7 +215,7 @@ class Event:
 
     @property
     def payload(self) -> bytes:
-        """What is signed: canonical JSON of the event, with the digest of the one before."""
+        """Return the signed bytes: canonical JSON of the event with the digest of the one before."""
         return event_payload(
             run=self.run,
             seq=self.seq,
@@ -227,16 +227,16 @@ class Event:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the payload; the next event holds it."""
+        """SHA-256 of the payload, which the next event holds."""
         return hashlib.sha256(self.payload).digest()
 
     def envelope(self, key_id: str) -> Envelope:
-        """As it was signed, by the system's key of that id."""
+        """Return the envelope signed by the system's key of that id."""
         return Envelope(kind=EVENT, payload=self.payload, key_id=key_id, signature=self.signature)
 
     @property
     def kind(self) -> str:
-        """What kind of thing happened, such as `check` or `gate`."""
+        """Kind of the event, such as `check` or `gate`."""
         return self.key.partition(":")[0]
 
     @property
@@ -281,7 +281,7 @@ class Delegation:
         return statement(DELEGATION, {self.by: {"sha256": digest(predicate)}}, predicate)
 
     def covers(self, name: str, phase: str, now: datetime) -> bool:
-        """Whether that person may use it at that phase's gate now."""
+        """Return whether that person may use the delegation at that phase's gate now."""
         return self.to == name and self.begins <= now < self.ends and phase in (self.gates or (phase,))
 
 
@@ -327,7 +327,7 @@ class GateHistory:
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """What was said at the run's gates; what was revoked, or whose gate is void, is left out."""
+        """Return decisions at the run's gates, without revoked ones and those at void gates."""
         void = {gate.key for gate in self.gates if gate.status is GateStatus.void}
         return tuple(one for one in self.said if not one.revoked and one.statement.gate not in void)
 
@@ -338,7 +338,7 @@ class GateHistory:
 
     @cached_property
     def believed(self) -> tuple[Decision, ...]:
-        """Those of the decisions that an event tells of."""
+        """Return the decisions that an event records."""
         return tuple(one for one in self.decisions if digest(one.statement.encoded()) in self.told)
 
     def event(self, key: str) -> Event | None:
@@ -352,24 +352,24 @@ class GateHistory:
 
     @property
     def reports(self) -> tuple[Event, ...]:
-        """What checks and reviewers of the phase said, in all its attempts and rounds."""
+        """Return the reports of the phase's checks and reviewers, of all its attempts and rounds."""
         kinds = (f"check:{self.key.phase}/", f"review:{self.key.phase}/")
         return tuple(event for event in self.events if event.key.startswith(kinds))
 
     @property
     def taken(self) -> tuple[Decision, ...]:
-        """What was said at this gate so far: more than one where it asks for several approvals."""
+        """Return the decisions at this gate, several where it needs several approvals."""
         return tuple(decision for decision in self.decisions if decision.statement.gate == self.key)
 
     @property
     def passed(self) -> tuple[Decision, ...]:
-        """What the run went on with: what was said at a gate that closed in another way excuses nothing."""
+        """Return consumed decisions of gates that passed, since waivers at other gates do not apply."""
         used = [decision for decision in self.decisions if decision.consumed]
         last = {decision.statement.gate: decision.statement.kind for decision in used}
         return tuple(decision for decision in used if last[decision.statement.gate].passes)
 
     @property
     def decision(self) -> Decision | None:
-        """What decided this gate, or None."""
+        """Return the decision that closed this gate, or None."""
         decided = self.gate is not None and self.gate.status is GateStatus.decided
         return self.taken[-1] if decided and self.taken else None

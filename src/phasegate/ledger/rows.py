@@ -131,7 +131,7 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
 
 
 def all_runs(connection: sa.Connection, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
-    """Runs, the newest first; those in one status, and so many at most, where these are given."""
+    """Return runs, the newest first, by status and up to a number where these are given."""
     query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
     if status:
         query = query.where(runs.c.status == status.value)
@@ -151,12 +151,12 @@ def last_released(connection: sa.Connection, spec: str) -> Run | None:
 
 
 def count_runs(connection: sa.Connection) -> int:
-    """How many runs there are."""
+    """Return how many runs there are."""
     return connection.execute(sa.select(sa.func.count()).select_from(runs)).scalar_one()
 
 
 def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: str) -> None:
-    """Where the run is now, and why."""
+    """Set a run's status and note."""
     _STATUS(connection, of=run_id, to=status.value, why=note)
 
 
@@ -178,19 +178,19 @@ def open_gate(connection: sa.Connection, gate: GateRecord) -> None:
 
 
 def close_gate(connection: sa.Connection, key: GateKey, status: GateStatus, also: GateStatus = GateStatus.open) -> bool:
-    """Moves a gate on that is open, or in that other status; False where it is in neither."""
+    """Set the status of an open gate, or of one in the given status, and return whether it was in it."""
     moved = _CLOSE(connection, **_key(key), one=GateStatus.open.value, other=also.value, to=status.value)
     return bool(moved.rowcount)
 
 
 def find_gate(connection: sa.Connection, key: GateKey) -> GateRecord | None:
-    """That gate, or None."""
+    """Return the gate, or None."""
     row = _GATE(connection, **_key(key)).fetchone()
     return _gate(row) if row else None
 
 
 def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus | None) -> list[GateRecord]:
-    """Gates, the oldest first; of one run, or in one status, where these are given."""
+    """Return gates, the oldest first, of one run or in one status where these are given."""
     query = sa.select(gates).order_by(gates.c.opened_at, gates.c.run, gates.c.attempt)
     if run_id:
         query = query.where(gates.c.run == run_id)
@@ -207,7 +207,7 @@ def open_gates(connection: sa.Connection, after: GateKey | None, limit: int) -> 
 
 
 def count_open_gates(connection: sa.Connection, after: GateKey | None) -> int:
-    """How many gates wait and follow that one."""
+    """Return how many gates wait and follow that one."""
     return connection.execute(sa.select(sa.func.count()).select_from(gates).where(_follows(after))).scalar_one()
 
 
@@ -243,13 +243,13 @@ def add_decision(connection: sa.Connection, decision: Decision) -> None:
 
 
 def find_decision(connection: sa.Connection, key: GateKey) -> Decision | None:
-    """What decided that gate, or None."""
+    """Return the decision that closed the gate, or None."""
     row = _DECISION(connection, **_key(key)).fetchone()
     return _decision(row) if row else None
 
 
 def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
-    """What was said at the gates of a run, in order, with what was revoked."""
+    """Return all decisions at the gates of a run, in order, revoked ones included."""
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
@@ -270,7 +270,7 @@ def waived(connection: sa.Connection, over: bool) -> list[Said]:
 
 
 def standing_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
-    """What was said at the gates of a run, without what was revoked, and without gates that are void."""
+    """Return decisions at the gates of a run, without revoked ones and those at void gates."""
     return [_decision(row) for row in _STANDING(connection, of=run_id)]
 
 
@@ -280,7 +280,7 @@ def revoke(connection: sa.Connection, key: GateKey, by: str, at: datetime) -> bo
 
 
 def use_token(connection: sa.Connection, token: str, key: GateKey, at: datetime) -> bool:
-    """Notes that a one-time token was used; False where it was used before."""
+    """Record the use of a one-time token, and return False where it was used before."""
     return bool(_USE(connection, digest=digest(token), gate=str(key), at=int(at.timestamp())).rowcount)
 
 
@@ -290,18 +290,18 @@ def add_delegation(connection: sa.Connection, envelope: Envelope) -> None:
 
 
 def had_delegation(connection: sa.Connection, envelope: Envelope) -> bool:
-    """Whether it was kept before, ended or not."""
+    """Return whether the delegation was kept before, ended or not."""
     same = sa.select(delegations.c.digest).where(delegations.c.digest == digest(envelope.payload))
     return connection.execute(same).first() is not None
 
 
 def find_delegations(connection: sa.Connection) -> list[tuple[Delegation, Envelope]]:
-    """Those that were not revoked, each as it was signed."""
+    """Return the delegations that were not revoked, as signed."""
     return [(_delegation(envelope.payload), envelope) for envelope in standing(connection, delegations)]
 
 
 def end_delegations(connection: sa.Connection, by: str, to: str, at: datetime) -> int:
-    """Revokes what one person delegated to another; how many that were."""
+    """End one person's delegations to another, and return their number."""
     ended = [envelope for found, envelope in find_delegations(connection) if (found.by, found.to) == (by, to)]
     for envelope in ended:
         end(connection, delegations, envelope, int(at.timestamp()))
@@ -320,7 +320,7 @@ def find_receipt(connection: sa.Connection, key: str) -> dict[str, Any] | None:
 
 
 def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
-    """Notes that an effect is about to be tried; True where it was tried before."""
+    """Record that an effect is about to be tried, and return whether it was tried before."""
     return not _BEGIN(connection, key=key, run=run_id, receipt=None).rowcount
 
 
@@ -339,7 +339,7 @@ def releases(connection: sa.Connection) -> list[tuple[str, str, str]]:
 
 
 def passed_by(connection: sa.Connection, commit: str) -> str:
-    """The run one of whose gates was passed for exactly that commit; empty where none was."""
+    """Return the run with a gate that was passed for exactly that commit, or an empty string."""
     passes = sa.and_(_OF_GATE, decisions.c.consumed_at.is_not(None), decisions.c.revoked_at.is_(None))
     query = (
         sa.select(gates.c.run)

@@ -1,4 +1,4 @@
-"""What a manager signed to hold for a while, such as a delegation or a grant; kept as it was signed."""
+"""Statements that a manager signed to hold for a while, such as delegations and grants."""
 
 import sqlalchemy as sa
 
@@ -8,7 +8,7 @@ from phasegate.store import insert_or_update
 
 
 def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None:
-    """Keeps it; the same one twice is one, and one that was ended begins again."""
+    """Keep a statement once, and begin it again where it was ended."""
     values = {
         "digest": digest(envelope.payload),
         "payload": envelope.payload.decode(),
@@ -19,7 +19,7 @@ def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None
 
 
 def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:
-    """Those that were not ended."""
+    """Return the statements that were not ended."""
     rows = connection.execute(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest)).mappings()
     return [
         Envelope(

@@ -1,4 +1,4 @@
-"""What tools say of themselves, kept under its own digest: a text that was changed in the database is not found."""
+"""Tool descriptions under their own digest, so that a text changed in the database is not found."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +15,7 @@ LONGEST = 200_000
 
 
 class Descriptions:
-    """Descriptions of one repository's tools; the digests are those of grants' pins."""
+    """Tool descriptions of a repository by the digests that grants pin."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,7 +28,7 @@ class Descriptions:
             await self._database.write(_keep, rows)
 
     async def find(self, digests: Collection[str]) -> dict[str, str]:
-        """Those that are known, by digest, as canonical JSON."""
+        """Return known descriptions by digest, as canonical JSON."""
         found = await self._database.read(_find, sorted(set(digests)))
         return {name: text for name, text in found.items() if digest(text.encode()) == name}
 

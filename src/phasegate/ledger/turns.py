@@ -50,7 +50,7 @@ def claim(connection: sa.Connection, run_id: str, dispatch: Dispatch) -> str:
 
 
 def leave(connection: sa.Connection, run_id: str, dispatch: Dispatch | None) -> None:
-    """Takes a run out of the line; where it had the turn, the next one is sent on, if there is a queue."""
+    """Take a run out of the line, and dispatch the next one where the run had the turn and there is a queue."""
     had_turn = _first(connection) == run_id
     _LEAVE(connection, run=run_id)
     following = _first(connection) if had_turn else ""

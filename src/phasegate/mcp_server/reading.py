@@ -1,4 +1,4 @@
-"""What tools and resources show of runs, the same in both."""
+"""Reads of runs that tools and resources share."""
 
 from dataclasses import dataclass
 
@@ -69,7 +69,7 @@ class Reading:
         return results.ArtifactPage.of(run=run.id, commit=found.commit, artifacts=rows, next_cursor=following or "")
 
     async def artifact(self, id: str, path: str, gate: str = "", offset: int = 0) -> results.Part:
-        """A part of a file; of one that is not text, a word that says so."""
+        """Return a part of a file, or a note for a file that is not text."""
         run = await self.found(id)
         found = artifacts(self.app, run, await self._gate(run, gate))
         text = _text(found.read(path))

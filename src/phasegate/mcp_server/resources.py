@@ -1,4 +1,4 @@
-"""Runs as resources: `phasegate://runs` and what is below it, as JSON; all of them read."""
+"""Runs as read-only JSON resources, `phasegate://runs` and what is below it."""
 
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
@@ -25,25 +25,25 @@ _MOST = 200
 
 
 class Server(McpServer):
-    """A server whose resources are the runs; its own templates would let no path with a slash through."""
+    """An MCP server whose resources are runs, since the library's templates let no path with a slash through."""
 
     def __init__(self, instructions: str, reading: Reading) -> None:
         super().__init__("phasegate", instructions)
         self._reading = reading
 
     async def list_resources(self) -> list[Resource]:
-        """The list of runs; what is below it is found by the templates."""
+        """Return the list of runs, below which resources are found by templates."""
         return [Resource(uri=AnyUrl(_RUNS), name="runs", description="Runs, the newest first", mimeType=_JSON)]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        """What there is of each run."""
+        """Return the templates of each run's resources."""
         return [
             ResourceTemplate(uriTemplate=f"{_RUNS}/{path}", name=path, description=says, mimeType=_JSON)
             for path, says in _BELOW.items()
         ]
 
     async def read_resource(self, uri: AnyUrl | str) -> Sequence[ReadResourceContents]:
-        """What stands there.
+        """Return the content of a resource.
 
         Raises:
             ResourceError: nothing does; it says what to do.

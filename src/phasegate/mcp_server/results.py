@@ -1,4 +1,4 @@
-"""Answers of the tools: read models of `phasegate.reports`, in pages; cleaned, for a model reads them."""
+"""Answers of the tools: pages of `phasegate.reports`, sanitized because a model reads them."""
 
 from typing import Any, Self, TypeVar
 
@@ -96,7 +96,7 @@ class Part(Shown):
 
 
 class FindingPage(Shown):
-    """What checks and reviewers object to at a gate."""
+    """Findings of a gate's checks and reviewers."""
 
     run: str
     gate: str
@@ -106,7 +106,7 @@ class FindingPage(Shown):
 
 
 class TracePage(Shown):
-    """From requirements to what was released of them; nodes first, then links, gaps and requirements."""
+    """A trace in pages: nodes first, then links, gaps and requirements."""
 
     run: str
     spec: str

@@ -46,7 +46,7 @@ def build(app: App, environ: Mapping[str, str]) -> Server:
 
 
 def service(app: App, name: str) -> str:
-    """Who begins runs here: `mcp`, or `mcp:NAME`; asked anew each time, for managers come and go.
+    """Return the name that begins runs here, `mcp` or `mcp:NAME`, checked anew each time since managers come and go.
 
     Raises:
         InvalidInput: a manager or an agent is called so.

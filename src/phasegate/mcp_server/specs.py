@@ -59,7 +59,7 @@ def add_specs(server: FastMCP, app: App, by: Callable[[], str]) -> None:
 
     @tool(server, WRITE)
     async def start_run(spec: SpecFolder) -> results.Begun:
-        """Begins a run of a spec of the backlog; a worker takes it from there, to the first gate.
+        """Begin a run of a backlog spec, which a worker takes to its first gate.
 
         Refused with the findings where the spec does not hold. A spec that a run has taken is not in the backlog.
         """

@@ -13,12 +13,12 @@ from phasegate.tools.client import ToolClient
 
 
 class DeliveryUnknown(PhasegateError):
-    """It may or may not have been told, and nothing can be read back: it is not told again by itself."""
+    """A delivery whose outcome is unknown and cannot be read back, so that it is not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """One piece of news for one place."""
+    """One notification for one channel."""
 
     story: Story
     news: News
@@ -36,30 +36,30 @@ class Telling:
         return f"{self.story.run.id}/{self.news.key}"
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Mapping[str, Any]:
-        """What a tool answers; see `called` for what it raises."""
+        """Call a tool, by `called`, which names the errors."""
         return await called(self.hands, server, tool, **arguments)
 
 
 class NotificationChannel(Protocol):
-    """One place outside that follows runs."""
+    """A notification channel that follows runs."""
 
     @property
     def name(self) -> str:
-        """Of the server that it goes through."""
+        """Name of the channel's server."""
         ...
 
     @property
     def search_lag(self) -> timedelta:
-        """How long it takes until what was made there is surely found by its key."""
+        """Time until something made in the channel is surely found by its key."""
         ...
 
     @property
     def subscribes_to(self) -> Collection[Kind]:
-        """What is told there."""
+        """Kinds of news that the channel is told."""
         ...
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """Tells it; told again, it makes nothing twice.
+        """Deliver a notification, at most once even when called again.
 
         Returns:
             What was made there for the run, with what was made now.

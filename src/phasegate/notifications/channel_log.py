@@ -1,4 +1,4 @@
-"""What the log says of a channel that takes nothing: one line, then nothing until it changes."""
+"""Log of channels that fail, with one line until the reason changes."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ class Notices:
         """Of whom it was said, by channel and text."""
 
     def failed(self, channel: str, of: str, error: Exception) -> None:
-        """Log why a channel was not told, unless that was said already; one of our own failures with its traceback."""
+        """Log why a channel was not told unless that was logged already, with a traceback for a failure of ours."""
         text = f"{error}; {error.fix}" if isinstance(error, PhasegateError) and error.fix else str(error)
         key = (channel, f"{type(error).__name__}: {_same(text)}")
         if key not in self._said:

@@ -34,7 +34,7 @@ _FACTS = 10
 
 
 class SlackChannel:
-    """A Slack channel: a run is a thread; a gate's card can be answered there, and shows afterwards what came of it."""
+    """A Slack channel, with a thread for each run and cards that can be answered while their gate is open."""
 
     name = "slack"
     search_lag = timedelta(seconds=3)
@@ -44,7 +44,7 @@ class SlackChannel:
         self._channel = config.channel
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """See `Place`; where a thread or card is gone, the news is a message of its own."""
+        """Deliver the notification, as a new message where its thread or card is gone."""
         holds = dict(telling.holds)
         if holds.get("channel", self._channel) != self._channel:
             telling.remarks.append(f"the channel is {self._channel} now: what is in {holds['channel']} stays as it is")
@@ -61,7 +61,7 @@ class SlackChannel:
         return await self._told(telling, {**holds, "cards": cards, "thread": ""})
 
     async def _told(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What is held afterwards.
+        """Return the note that is kept of a delivered message.
 
         Raises:
             Gone: the thread, the card or the channel is not there any more.
@@ -79,7 +79,7 @@ class SlackChannel:
         return {**holds, "cards": cards, "thread": thread or posted}
 
     async def _asked(self, telling: Telling, gate: GateKey, thread: str) -> str:
-        """The card of an open gate; none where it was decided before it could be told: its outcome is the next news."""
+        """Return the card of an open gate, or None where it was decided before it could be told."""
         if not telling.story.is_open(gate):
             return ""
         digest, card = telling.story.gates[gate].digest, await telling.story.card(gate)

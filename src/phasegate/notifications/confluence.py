@@ -32,7 +32,7 @@ class Pages:
         self._config = config
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """See `Place`; a page that somebody edited stays as it is, and the others are published all the same."""
+        """Publish the pages, and leave one that somebody edited as it is."""
         pages, story = dict(telling.holds.get("pages", {})), telling.story
         facts = await story.app.folder.facts(story.run.id)
         for path, markdown in _documents(story, facts.paths(PUBLISHED)):
@@ -67,7 +67,7 @@ class Pages:
 
 
 def _documents(story: Story, patterns: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What the run wrote of these, as it was approved last."""
+    """Return the given documents of the tree that was approved last."""
     ends = [gate for key, gate in story.gates.items() if key.phase == story.app.flow.phase_ids[-1]]
     last = max(ends, key=lambda gate: gate.key.attempt)
     before, after = story.app.workspace.tree(story.run.base), story.app.workspace.tree(last.commit)

@@ -50,7 +50,7 @@ class Deliverer:
         await asyncio.gather(*(self._up_to_date(place) for place in self._places))
 
     def hands(self, run_id: str, label: str) -> ToolClient:
-        """The engine's hands; each call is an event of the run, or a line of the log where it is of none."""
+        """Return the engine's tool client, whose calls are events of the run or lines of the log."""
         record = partial(self._record, run_id, label)
         return ToolClient(role=ENGINE, policy=self._policy, sessions=self._sessions, grants=self._grants, record=record)
 
@@ -83,7 +83,7 @@ class Deliverer:
         await self._mirrors.keep(replace(mirrored, seq=story.events[-1].seq))
 
     async def _tell(self, place: NotificationChannel, mirrored: Mirrored, story: Story, news: News) -> Mirrored:
-        """How far the place is then: at that news, or still before it, with what is in the way."""
+        """Deliver one notification, and return the channel's new position with what is in the way."""
         label = f"mirror/{place.name}/{news.key}"
         start = await self._app.ledger.begin_effect(mirrored.run, label, [])
         if start.tried and self._app.clock.now() < self._began + place.search_lag:

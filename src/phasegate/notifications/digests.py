@@ -38,7 +38,7 @@ class Digests:
                 await self._once(row, place, day, await digest_of(self._app, now))
 
     async def _once(self, row: Mirrored, place: str, day: str, text: str) -> None:
-        """Noted before it is sent, for Teams cannot be asked afterwards; what surely was not sent is sent again."""
+        """Send the digest once: noted before it is sent, since Teams cannot be asked afterwards."""
         await self._mirrors.keep(replace(row, holds={"day": day}))
         try:
             await self._send(place, day, text)

@@ -47,7 +47,7 @@ class Ticket:
         self._config = config
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
-        """See `Place`; a step that Jira refuses for good is a remark, and the others are taken all the same."""
+        """Update the ticket, with a remark for each step that Jira refuses for good."""
         holds: dict[str, Any] = {"comments": [], "subtasks": {}, "exceptions": {}, **telling.holds}
         if "issue" not in holds:
             holds |= await self._created(telling)
@@ -67,7 +67,7 @@ class Ticket:
             return holds
 
     async def _told(self, telling: Telling, holds: dict[str, Any]) -> Mapping[str, Any]:
-        """What the news brings with it, step by step.
+        """Apply a notification to the ticket, step by step.
 
         Raises:
             Gone: the ticket is not there any more.
@@ -157,7 +157,7 @@ class Ticket:
         return moved
 
     async def _close(self, telling: Telling, tasks: Sequence[Mapping[str, Any]], wanted: str) -> None:
-        """Sub-tasks end with their ticket; one that somebody closed otherwise stays."""
+        """Close sub-tasks with their ticket, except those that somebody closed otherwise."""
         for task in (each for each in tasks if not each["done"]):
             try:
                 await self._transition(telling, task["key"], wanted)
@@ -165,7 +165,7 @@ class Ticket:
                 telling.remarks.append(f"the sub-task {task['key']} stays open: {error}")
 
     async def _listed(self, telling: Telling, holds: dict[str, Any], *, done: bool) -> Mapping[str, Any]:
-        """The tasks as one list in the description; in a comment, where somebody wrote into the description."""
+        """List the tasks in the description, or in a comment where somebody edited the description."""
         story = telling.story
         tasks = _tasks(story)
         if not tasks:
@@ -189,7 +189,7 @@ class Ticket:
         return {}
 
     async def _follows(self, telling: Telling, holds: dict[str, Any]) -> None:
-        """What a decision brings with it: sub-tasks once the tasks are approved, a ticket for an exception."""
+        """Apply a decision: sub-tasks once the tasks are approved, a ticket for an exception."""
         gate, statement = telling.news.gate, telling.story.said(telling.news)
         decision = telling.news.event.body["decision"]
         passes = (
@@ -295,20 +295,20 @@ def _tasks(story: Story) -> list[Task]:
 
 
 def _assignee(story: Story) -> str:
-    """The account in Jira of a manager who may decide at the first gate; empty: nobody is mapped."""
+    """Return the Jira account of a manager who may decide at the first gate, or an empty string."""
     gate, people = story.app.flow.phases[0].gate, story.app.config.people()
     mapped = [row for row in story.app.config.managers if row.jira and may_approve(gate, people[row.name])]
     return mapped[0].jira if mapped else ""
 
 
 def _ours(issue: Mapping[str, Any], holds: Mapping[str, Any]) -> bool:
-    """Whether the ticket's status was set by our own account: by an attempt that did not come to its end."""
+    """Return whether our own account set the ticket's status, in an attempt that did not come to its end."""
     moves = [change for change in issue["last_changes"] if change["field"].lower() == "status"]
     return bool(moves) and moves[0]["by"] == holds.get("me")
 
 
 def _mark(text: str) -> str:
-    """What tells one description from another, as far as Jira shows it; it may change spaces and ends of lines."""
+    """Return a digest of a description's beginning, without the spaces and line ends that Jira may change."""
     return digest(" ".join(text[:_SHOWN].split()).encode())[:16]
 
 
@@ -317,16 +317,16 @@ def _of(gate: GateKey) -> str:
 
 
 def _plain(text: str) -> str:
-    """What others wrote, as Markdown that shows it as it is."""
+    """Escape the text of others as Markdown."""
     return "".join(f"\\{char}" if char in r"\`*_{}[]()#+-.!|<>~" else char for char in shown(text))
 
 
 def _bounded(markdown: str) -> str:
-    """As much as the tools take; what is left is cut, with a note, where Jira's own limit ends too."""
+    """Cut a text to the tools' limit, with a note at the cut."""
     return markdown if len(markdown) <= _LONGEST else f"{markdown[: _LONGEST - 100]}\n\n{cut_note(len(markdown))}"
 
 
 def line(text: str) -> str:
-    """One line that a summary can hold."""
+    """Return the text as one line that fits a summary."""
     flat = " ".join(shown(text).split())
     return flat if len(flat) <= _SUMMARY else f"{flat[: _SUMMARY - 1]}…"

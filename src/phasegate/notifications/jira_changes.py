@@ -1,4 +1,4 @@
-"""What people do to a run's ticket by hand: seen, shown where it is decided, and never overwritten."""
+"""Manual changes of a run's ticket, shown where the run is decided and never overwritten."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

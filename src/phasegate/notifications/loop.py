@@ -1,4 +1,4 @@
-"""Has the places follow as long as a worker is hosted here; of several processes one does it."""
+"""Delivery loop of notifications, in one of the processes that host a worker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +17,7 @@ LOOK_EVERY = 60.0
 
 @asynccontextmanager
 async def mirroring(app: App, every: float = EVERY, look_every: float = LOOK_EVERY) -> AsyncIterator[None]:
-    """Tells the configured places what happens, meanwhile; where none is configured, nothing is done."""
+    """Deliver notifications to the configured channels as long as the context lasts."""
     if not app.config.mirror.places:
         yield
         return

@@ -1,4 +1,4 @@
-"""Which events of a run are told outside."""
+"""Events of a run that become notifications."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from phasegate.ledger import Event, GateKey, RunStatus
 
 
 class Kind(StrEnum):
-    """What kind of news it is."""
+    """Kind of news."""
 
     started = "started"
     gate = "gate"
@@ -50,7 +50,7 @@ SUBSCRIPTIONS: Mapping[str, frozenset[Kind]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class News:
-    """One thing to be told, once at each place."""
+    """News for each channel, once."""
 
     what: Kind
     event: Event
@@ -59,7 +59,7 @@ class News:
 
     @property
     def key(self) -> str:
-        """What it is known by, within its run."""
+        """Key of the news within its run."""
         return self.event.key.replace(":", "/")
 
 

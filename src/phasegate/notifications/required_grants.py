@@ -1,4 +1,4 @@
-"""What the mirror needs to write, and granting it: tool by tool, bounded to the project, space or channel."""
+"""Grants that the channels need, bounded to the project, space or channel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ USUAL = timedelta(days=90)
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """One grant."""
+    """A grant."""
 
     server: str
     writes: tuple[str, ...]
@@ -51,7 +51,7 @@ def wishes(config: Mirror) -> list[Wish]:
 async def grant_all(
     app: App, sessions: Sessions, by: str, key: PrivateKey, ends: datetime | None = None
 ) -> list[ToolGrant]:
-    """Grant all of them, signed by the manager, and switch the channels on; see `Tools.grant` for refusals."""
+    """Grant all of them, signed by the manager, and switch the channels on, by the rules of `Tools.grant`."""
     tools = Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
     last = ends or app.clock.now() + USUAL
     await Mirrors(app.database).switch_on(app.config.mirror.places, app.clock.now())

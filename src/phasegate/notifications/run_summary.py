@@ -1,4 +1,4 @@
-"""What is to be told of a run, in words: the same at every place."""
+"""Texts about a run, the same in every channel."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -42,36 +42,36 @@ class Story:
 
     @property
     def title(self) -> str:
-        """What the run is about."""
+        """Return the run's title."""
         return self.subject.title
 
     def link(self, gate: GateKey | None = None) -> str:
-        """The page of the run, or of one of its gates; empty where nobody can reach one."""
+        """Return the page's address of the run or of one of its gates, or an empty string where there is no address."""
         base = self.app.config.mirror.link.rstrip("/")
         return f"{base}/gates/{gate}" if base and gate else f"{base}/runs/{self.run.id}" if base else ""
 
     def how(self, gate: GateKey | None = None) -> str:
-        """Where a person looks: the page, or else the command."""
+        """Return the page's address, or else the command that shows the run."""
         return self.link(gate) or (f"phasegate gate {gate}" if gate else f"phasegate status {self.run.id}")
 
     def is_open(self, gate: GateKey) -> bool:
-        """Whether that gate waits for a decision now."""
+        """Return whether the gate is open."""
         found = self.gates.get(gate)
         return found is not None and found.status is GateStatus.open
 
     def gate_name(self, gate: GateKey) -> str:
-        """What the workflow calls the gate."""
+        """Return the gate's name in the workflow."""
         name = self.app.flow.phase(gate.phase).gate.name if gate.phase in self.app.flow.phase_ids else gate.phase
         return f"{name}, attempt {gate.attempt}" if gate.attempt > 1 else name
 
     def said(self, news: News) -> Statement | None:
-        """What a person decided, of the news of a decision."""
+        """Return the decision in words."""
         by = news.event.body["by"]
         found = (d.statement for d in self.decisions if d.statement.gate == news.gate and d.statement.by == by)
         return next(found, None)
 
     def headline(self, news: News) -> str:
-        """One line."""
+        """Return a line."""
         match news.what:
             case Kind.started:
                 return f"{self.title}: begun"
@@ -105,7 +105,7 @@ class Story:
         return f"passed by the policy '{by.removeprefix(POLICY)}'" if by.startswith(POLICY) else f"{past} by {by}"
 
     def details(self, news: News) -> list[str]:
-        """What more there is to say, a sentence each; plain text."""
+        """Return further sentences as plain text."""
         body = news.event.body
         match news.what:
             case Kind.started:
@@ -132,7 +132,7 @@ class Story:
                 return [f"Its work stays on the branch {self.run.branch}."]
 
     def where(self, news: News) -> str:
-        """Where a person decides, where there is something to decide."""
+        """Return where a person decides, if there is something to decide."""
         return f"Decide: {self.how(news.gate)}" if news.what in (Kind.gate, Kind.reminder, Kind.escalated) else ""
 
     def called(self, names: Sequence[str]) -> list[str]:
@@ -169,7 +169,7 @@ class Story:
         return [f"{risk}; {findings}{cost}."]
 
     async def card(self, gate: GateKey) -> GateCard:
-        """One of its gates, for a channel."""
+        """Return the card of a gate for a channel."""
         return await gate_card(self.app, self.inbox, self.gates[gate], self.app.config.mirror.link.rstrip("/"))
 
     def _released(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a repository's configuration asks for: which places follow, and what else is looked at now and then."""
+"""Channels and checks that a repository's configuration asks for."""
 
 from collections.abc import Awaitable, Callable
 
@@ -34,7 +34,7 @@ def places_of(config: Mirror) -> list[NotificationChannel]:
 
 
 def looks_of(app: App, follower: Deliverer) -> list[Callable[[], Awaitable[None]]]:
-    """What is looked at besides: tickets that people changed, and the time of the digest."""
+    """Return the periodic checks: manual changes of tickets, and the time of the digest."""
     config = app.config.mirror
     watch = [TicketWatch(app, follower, config.jira).look] if config.jira else []
     return [*watch, *([Digests(app, follower).look] if config.digest_at else [])]

@@ -1,4 +1,4 @@
-"""What the channels have not been told yet, and waiting for it to be delivered."""
+"""News that the channels have not been told yet."""
 
 import asyncio
 import time
@@ -24,13 +24,13 @@ class Undelivered:
     """How many pieces."""
 
     def waits(self, now: datetime) -> bool:
-        """Whether the next one failed, and is not due again yet."""
+        """Return whether the next one failed, and is not due again yet."""
         return self.mirrored.tries > 0 and self.mirrored.due_at > now
 
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """One channel, as of now."""
+    """A channel, as of now."""
 
     name: str
     since: datetime | None
@@ -51,7 +51,7 @@ async def channels(app: App) -> list[Channel]:
 
 
 def is_attended(app: App) -> bool:
-    """Whether a process delivers at the moment."""
+    """Return whether a process delivers at the moment."""
     held = app.database.store.try_lock(LOCK)
     if held is not None:
         held.close()
@@ -59,7 +59,7 @@ def is_attended(app: App) -> bool:
 
 
 async def undelivered(app: App, channel: str) -> list[Undelivered]:
-    """Runs with news that the channel has not been told, the oldest first; none before it was switched on."""
+    """Return runs with news that the channel has not been told since it was switched on, the oldest first."""
     mirrors = Mirrors(app.database)
     since = await mirrors.since(channel)
     behind = await mirrors.behind(channel, since) if since else []

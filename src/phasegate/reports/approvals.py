@@ -1,4 +1,4 @@
-"""How many approvals a gate has so far, and whose."""
+"""Approvals of a gate: their number and their authors."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ def approved(said: Sequence[Decision]) -> int:
 
 
 def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
-    """`1 of 2 approvals: ada, 3 m ago`; empty where one is enough.
+    """Return `1 of 2 approvals: ada, 3 m ago`, or an empty string where one approval is enough.
 
     Args:
         said: the standing decisions at the gate.
@@ -33,12 +33,12 @@ def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
 
 
 def count_approvals(count: int, needed: int) -> str:
-    """`1 of 2 approvals`; empty where one is enough."""
+    """Return `1 of 2 approvals`, or an empty string where one is enough."""
     return f"{count} of {needed} approvals" if needed > 1 else ""
 
 
 def named(statement: Statement) -> str:
-    """Who said it: `ada`, or `dee for ada`."""
+    """Return the decider, as `ada` or as `dee for ada`."""
     return f"{statement.by} for {statement.instead_of}" if statement.instead_of else statement.by
 
 

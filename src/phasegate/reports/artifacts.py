@@ -10,7 +10,7 @@ from phasegate.workspace.repository import Tree
 
 @dataclass(frozen=True, kw_only=True)
 class Artifacts:
-    """One tree of a run."""
+    """The files of one tree of a run."""
 
     commit: str
     tree: Tree
@@ -37,7 +37,7 @@ def artifacts(app: App, run: Run, gate: GateRecord | None = None) -> Artifacts:
 
 
 async def gate_of(app: App, run: Run, name: str = "") -> GateRecord | None:
-    """A gate of the run, `PHASE/ATTEMPT`; without a name its last, None where it has none yet.
+    """Return the gate `PHASE/ATTEMPT` of the run, or without a name its last, or None where it has none yet.
 
     Raises:
         UsageError: there is no gate of that name.

@@ -19,7 +19,7 @@ _REMEMBERED = 1000
 
 
 class BacklogItem(Report):
-    """One spec that could be begun."""
+    """A spec that could be begun."""
 
     spec: str
     """Its folder, from the top of the repository."""
@@ -39,22 +39,22 @@ class Backlog:
     app: App
 
     async def rows(self) -> list[BacklogItem]:
-        """The specs, by rank; those without one come after, by name."""
+        """Return the specs by rank, then those without one by name."""
         return [await self.look(spec) for spec in await self.names()]
 
     async def names(self) -> list[str]:
-        """The folders of the specs, in that order; none of them is read."""
+        """Return the folders of the specs in that order, without reading them."""
         taken = {run.spec for run in await self.app.ledger.runs()}
         ranks = await self.app.database.read(_ranks)
         there = await asyncio.to_thread(self._there)
         return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
 
     async def look(self, spec: str) -> BacklogItem:
-        """What a spec wants, and how it stands with it."""
+        """Read a spec's title and findings."""
         return await asyncio.to_thread(self._look, spec)
 
     async def find(self, spec: str) -> BacklogItem:
-        """That spec.
+        """Return the spec.
 
         Raises:
             UsageError: it is not in the backlog.
@@ -64,7 +64,7 @@ class Backlog:
         return await self.look(spec)
 
     async def begin(self, spec: str, by: str) -> Run:
-        """Begins a run of that spec; a worker takes it from there. Of several who ask at once, one begins it.
+        """Begin a run of the spec for a worker to take, once among several that ask.
 
         Args:
             spec: its folder, from the top of the repository.
@@ -80,7 +80,7 @@ class Backlog:
             return await self.app.start(self.app.folder.path / row.spec, by=by)
 
     async def rank(self, order: Sequence[str]) -> None:
-        """Puts these specs first, in that order; the others stay as they were.
+        """Rank these specs first, in that order, before the others in theirs.
 
         Raises:
             UsageError: one of them is not in the backlog.
@@ -92,7 +92,7 @@ class Backlog:
         await self.app.database.write(_rank, list(dict.fromkeys([*order, *specs])))
 
     async def move(self, spec: str, by: int) -> None:
-        """Moves a spec that many places; up is negative.
+        """Move a spec by so many places, up for a negative number.
 
         Raises:
             UsageError: it is not in the backlog.

@@ -8,7 +8,7 @@ from phasegate.release import read_project
 
 
 async def bundle(app: App, run: Run) -> bytes:
-    """What proves a run without us: its ledger, and the tree that was approved last."""
+    """Return the proof of a run: its ledger, and the tree that was approved last."""
     gate = await released_gate(app, run)
     files = [File(*entry) for entry in app.workspace.listing(gate.commit)] if gate else []
     return write_bundle(

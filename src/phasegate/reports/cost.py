@@ -1,4 +1,4 @@
-"""What a run's model calls cost: paid so far, and to come at most."""
+"""Cost of a run's model calls: paid so far, and at most to come."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ from phasegate.team import Card, Flow, Phase
 
 
 class Cost(Report):
-    """Cost of model calls in US dollars as of one gate; decimals are text in JSON."""
+    """Cost of model calls in US dollars as of one gate, with decimals as text in JSON."""
 
     usd_so_far: Decimal
     """Sum over the recorded model calls."""

@@ -1,4 +1,4 @@
-"""What people decided, took back and delegated, as reports."""
+"""Reports of decisions, revocations and delegations."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from phasegate.ledger import DecisionKind
 
 
 class DecisionComment(Report):
-    """One change that a manager asked for."""
+    """A change that a manager asked for."""
 
     text: str
     path: str = ""
@@ -106,7 +106,7 @@ class Revoked(Report):
 
 
 class Delegation(Report):
-    """Who decides for whom; the window is in seconds since 1970."""
+    """A delegation with its window in seconds since 1970."""
 
     by: str
     """The approver who delegates."""
@@ -124,7 +124,7 @@ class Delegation(Report):
 
 
 class Ended(Report):
-    """How many delegations ended."""
+    """The number of ended delegations."""
 
     by: str
     to: str

@@ -1,4 +1,4 @@
-"""Who decides for whom: drawing a delegation up in whole days, and listing those that stand."""
+"""Delegations in whole days, drawn up and listed."""
 
 from datetime import UTC, date, datetime, time
 
@@ -22,7 +22,7 @@ def drawn_up(app: App, by: str, to: str, first: date | None, last: date, gates: 
 
 
 async def standing(app: App) -> list[Delegation]:
-    """Those that hold now or will: not ended, not over, signed by a manager of now; the first to end first."""
+    """Return current and future delegations signed by a present manager, the first to end first."""
     managers, now = app.keeper.managers(), app.clock.now()
     found = [
         given

@@ -14,7 +14,7 @@ from phasegate.workflow.reports import onto
 
 
 async def earlier(app: App, run: Run, gate: GateRecord) -> AsyncIterator[Claim]:
-    """One claim for each release that the run was put on top of, and one for the origin of each file."""
+    """Return claims for each release that the run was put on top of, and for the origin of each file."""
     said = onto(await app.ledger.events(run.id, prefix=f"onto:{gate.key.phase}/"), gate.key.attempt)
     for tip in said.get("onto", ()):
         yield await _approved(app, tip)

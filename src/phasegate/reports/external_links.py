@@ -1,4 +1,4 @@
-"""What a person is shown of a run outside: where it is to be found, what people did there, what is in the way."""
+"""External views of a run: its links, manual changes there, and failed deliveries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from phasegate.ledger import Event, Mirrored, Mirrors
 
 
 class ManualChange(Report):
-    """One thing that somebody did to a run's ticket; data, and never a decision."""
+    """A manual change of a run's ticket, which is data and never a decision."""
 
     issue: str
     url: str
@@ -22,7 +22,7 @@ class ManualChange(Report):
 
 
 class ExternalLink(Report):
-    """One place outside, of one run."""
+    """A link to a run in another service."""
 
     place: str
     says: str
@@ -32,7 +32,7 @@ class ExternalLink(Report):
 
 
 def by_hand(events: Sequence[Event]) -> list[ManualChange]:
-    """What people did to the run's ticket, in order."""
+    """Return manual changes of the run's ticket, in order."""
     return [
         ManualChange(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
         for event in events
@@ -42,7 +42,7 @@ def by_hand(events: Sequence[Event]) -> list[ManualChange]:
 
 
 async def outside(app: App, run: str, events: Sequence[Event]) -> list[ExternalLink]:
-    """Where the run is told of, what was left there as people have it, and what could not be told so far."""
+    """Return the channels of a run, with manual changes and failed deliveries."""
     rows = await Mirrors(app.database).of_run(run)
     made = [found for row in rows for found in _made(row)]
     late = [ExternalLink(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
@@ -51,7 +51,7 @@ async def outside(app: App, run: str, events: Sequence[Event]) -> list[ExternalL
 
 
 async def remarks(app: App, most: int = 10) -> dict[str, list[ExternalLink]]:
-    """What the channels were not told for good, and what was left as people have it, by run; the newest first."""
+    """Return remarks on failed deliveries and manual changes by run, the newest first."""
     found: dict[str, list[ExternalLink]] = {}
     for run, key, body in await Mirrors(app.database).remarks(most):
         known = found.setdefault(run, [])

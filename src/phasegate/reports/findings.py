@@ -8,7 +8,7 @@ from phasegate.core.report import Report
 
 
 class Finding(Report):
-    """One statement about one artifact; it informs whoever decides, and decides nothing."""
+    """A statement about one artifact that informs whoever decides."""
 
     check: str
     """The check or reviewer that made it, such as `spec-lint`."""

@@ -1,4 +1,4 @@
-"""What a manager sees at a gate, the same in every channel."""
+"""A gate as a manager sees it in every channel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from phasegate.workspace import Change, changes
 
 
 class Evidence(Report):
-    """What one check or reviewer looked at, and found."""
+    """Evidence and findings of a check or reviewer."""
 
     by: str
     kind: str
@@ -34,7 +34,7 @@ class Evidence(Report):
 
 
 class Answer(Report):
-    """What an author made of one of the manager's comments."""
+    """An author's answer to one of the manager's comments."""
 
     comment: str
     """With its place in front, as the author was given it."""
@@ -53,7 +53,7 @@ class Exemption(Report):
 
 
 class FileChange(Report):
-    """One file that differs from what was approved before."""
+    """A file that differs from what was approved before."""
 
     path: str
     kind: Literal["added", "changed", "removed"]
@@ -68,7 +68,7 @@ class FileChange(Report):
 
 
 class Gate(Report):
-    """One gate, with everything that a decision needs."""
+    """A gate, with everything that a decision needs."""
 
     gate: str
     """`RUN/PHASE/ATTEMPT`."""
@@ -115,7 +115,7 @@ class Gate(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class GateView:
-    """One gate, with everything that a decision needs."""
+    """A gate, with everything that a decision needs."""
 
     run: Run
     gate: GateRecord
@@ -154,15 +154,15 @@ class GateView:
 
     @property
     def missing(self) -> int:
-        """How many more approvals it takes."""
+        """Number of approvals that are missing."""
         return max(0, self.quorum - approved(self.said))
 
     def said_by(self, name: str) -> ledger.Decision | None:
-        """What that person said here already, or None."""
+        """Return that person's decision here, or None."""
         return next((decision for decision in self.said if decision.statement.by == name), None)
 
     def approvals(self, now: datetime) -> str:
-        """Who approved so far, in words; empty where one approval is enough, or none counts any more."""
+        """Return the approvals in words, or an empty string where one approval is enough or none counts any more."""
         void = self.gate.status is GateStatus.void
         return "" if void else approvals(self.said, self.quorum, now)
 
@@ -191,7 +191,7 @@ _OF_VIEW = (
 
 
 async def find_gate(app: App, name: str) -> GateRecord:
-    """The gate `RUN/PHASE/ATTEMPT`; without attempt its last, without phase the run's open one.
+    """Return the gate `RUN/PHASE/ATTEMPT`, by default the last attempt and the open phase.
 
     Raises:
         UsageError: there is none.
@@ -243,7 +243,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
 
 
 def _meanwhile(events: list[Event], key: GateKey) -> list[Event]:
-    """What happened since the decision before the gate, up to the next gate."""
+    """Return the events between the decision before the gate and the next gate."""
     own = next((event.seq for event in events if event.key == f"gate:{key.phase}/{key.attempt}"), 0)
     before = max((event.seq for event in events if event.kind == "decision" and event.seq < own), default=0)
     after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), len(events) + 1)

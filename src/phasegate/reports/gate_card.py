@@ -1,4 +1,4 @@
-"""A gate in a few lines, for channels: what is asked, or what came of it; the same wherever its card is written."""
+"""The card of a gate for channels: the question, or the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _VOID = "This gate is void. Nothing can be decided on it any more."
 
 @dataclass(frozen=True, kw_only=True)
 class GateCard:
-    """What a card shows; all of it plain text."""
+    """Content of a card as plain text."""
 
     title: str
     """`Spec review: Free volumes`."""
@@ -70,7 +70,7 @@ async def current(app: App, key: GateKey, address: str) -> str:
 
 
 def _came(app: App, view: GateView, row: OpenGate) -> str:
-    """What is asked, or what came of it."""
+    """Return the question, or the outcome."""
     match view.gate.status:
         case GateStatus.open:
             so_far = view.approvals(app.clock.now())
@@ -85,12 +85,12 @@ def _came(app: App, view: GateView, row: OpenGate) -> str:
 
 
 def _said(statement: Statement, zone: tzinfo) -> list[str]:
-    """Who decided what, with what they asked for or excused."""
+    """Return the decision in words, with requested changes and waivers."""
     return [f"{PAST[statement.kind.value]} by {named(statement)} at {stamp(statement.at, zone)}", *asked_for(statement)]
 
 
 def asked_for(statement: Statement) -> list[str]:
-    """What somebody asked for or excused with a decision, a line each."""
+    """Return requested changes and waivers of a decision, a line each."""
     lines = [f"{_where(comment.path, comment.line)}{comment.text}" for comment in statement.comments]
     waiver = statement.waiver
     if waiver:
@@ -118,7 +118,7 @@ def _facts(row: OpenGate, zone: tzinfo) -> list[tuple[str, str]]:
 
 
 def _findings(row: OpenGate) -> str:
-    """How many there are, and the first, one that blocks before others."""
+    """Return the number of findings and the first, a blocking one before others."""
     found = count(len(row.findings), "finding")
     if not row.findings:
         return found
@@ -128,7 +128,7 @@ def _findings(row: OpenGate) -> str:
 
 
 def _found(events: Sequence[Event], key: GateKey) -> list[tuple[str, str]]:
-    """What was counted for the plan, and what it saves as far as that is known at a gate."""
+    """Return the counted resources of the plan, and the saving as far as it is known at a gate."""
     looks = [event for event in events if event.place[2:3] == ["inventory"]]
     own = [event for event in looks if event.place[0] == key.phase and event.place[1] == str(key.attempt)] or looks
     counted = resources(Inventory.from_json(own[-1].body)) if own else "not counted"
@@ -150,5 +150,5 @@ def _account(row: Counted) -> str:
 
 
 async def followed(app: App, run: str) -> list[ExternalLink]:
-    """Where the run is followed that has an address: its ticket, its pages."""
+    """Return the run's links: its ticket and its pages."""
     return [each for each in await outside(app, run, ()) if each.url.startswith(("https://", "http://"))]

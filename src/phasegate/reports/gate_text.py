@@ -1,4 +1,4 @@
-"""What a gate asks, in one sentence, and the policy of the runbook in plain words."""
+"""The question of a gate in one sentence, and the runbook's policy in plain words."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ POLICY = "iam-policy.json"
 
 
 def question(view: GateView, row: OpenGate, *, asked: bool) -> str:
-    """What was handed in; and, to whom it is asked, what an approval does."""
+    """Return the question of a gate, with the effect of an approval for whoever is asked."""
     authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
     who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
     have = "have" if len(authors) > 1 else "has"
@@ -23,7 +23,7 @@ def question(view: GateView, row: OpenGate, *, asked: bool) -> str:
 
 
 def review_size(view: GateView) -> str:
-    """How much there is to read, and what is objected to."""
+    """Return the amount of text to read, and the number of findings."""
     lines = f"+{sum(c.added for c in view.changes):,} −{sum(c.removed for c in view.changes):,} lines"
     found = count(len(view.findings), "finding") if view.findings else "no findings"
     blocks = f"{len(view.blocking)} blocking" if view.blocking else "none blocking"
@@ -38,7 +38,7 @@ def _ordinal(number: int) -> str:
 
 
 def permissions(app: App, view: GateView) -> list[str] | None:
-    """What the runbook's policy lets it do, statement by statement; None where the tree has no policy yet."""
+    """Return the runbook's policy in words, statement by statement, or None where the tree has no policy yet."""
     text = app.workspace.tree(view.gate.commit).get(f"{view.run.spec}/{POLICY}")
     if text is None:
         return None

@@ -50,7 +50,7 @@ class WaitingGate(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a spec is about, as one tree has it."""
+    """The subject of a spec in one tree."""
 
     title: str
     what: str
@@ -62,7 +62,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenGate:
-    """One gate that waits."""
+    """A gate that waits."""
 
     gate: GateRecord
     run: Run
@@ -80,12 +80,12 @@ class OpenGate:
 
     @property
     def approvals(self) -> str:
-        """`1 of 2 approvals`; empty where one is enough."""
+        """Approvals as `1 of 2 approvals`, or an empty string where one is enough."""
         return count_approvals(self.approved, self.phase.gate.quorum)
 
     @property
     def blocking(self) -> int:
-        """How many findings keep it from being approved."""
+        """Number of findings that keep the gate from being approved."""
         return sum(finding.blocking for finding in self.findings)
 
     def report(self) -> WaitingGate:
@@ -111,26 +111,26 @@ class OpenGate:
 
 
 class Quorum(NamedTuple):
-    """How many approvals a gate has, and needs."""
+    """The number of approvals that a gate has and needs."""
 
     approved: int
     quorum: int
 
     @property
     def says(self) -> str:
-        """`1 of 2 approvals`; empty where one is enough."""
+        """Return `1 of 2 approvals`, or an empty string where one is enough."""
         return count_approvals(self.approved, self.quorum)
 
 
 async def quorum_of(app: App, gate: GateRecord) -> Quorum:
-    """How far a gate that waits is; nothing is read where one approval is enough, for none was given."""
+    """Return how many approvals a gate has and needs, without a query where one is enough."""
     needed = app.flow.phase(gate.key.phase).gate.quorum
     return Quorum(approved(await app.ledger.taken(gate.key)) if needed > 1 else 0, needed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """Looks at gates; remembers of a tree what it is about."""
+    """Reader of open gates that remembers the subjects of trees."""
 
     keeper: Gatekeeper
     cards: Mapping[str, Card]
@@ -145,7 +145,7 @@ class Inbox:
         return [self._row(look, priced.get(look.run.id, ()), register, now) for look in found], total
 
     async def look(self, gate: GateRecord) -> OpenGate:
-        """One gate."""
+        """Return the gate with its subject and approvals."""
         dossier = await self.keeper.ledger.dossier(gate.key)
         look = GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
         priced = await self.keeper.ledger.priced([gate.key.run])
@@ -168,7 +168,7 @@ class Inbox:
         )
 
     def subject(self, commit: str, tree: str, spec: str) -> Subject:
-        """What the spec is about in that commit's tree."""
+        """Return the spec's subject in that commit's tree."""
         key = (tree, spec)
         if key not in self._known:
             while len(self._known) >= _REMEMBERED:
@@ -177,7 +177,7 @@ class Inbox:
         return self._known[key]
 
     def described(self, files: Mapping[str, bytes], spec: str) -> Subject:
-        """What the spec is about in these files."""
+        """Return the spec's subject in these files."""
         from phasegate.spec import read_spec  # reading Markdown is needed here alone
 
         try:

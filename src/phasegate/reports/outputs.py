@@ -1,4 +1,4 @@
-"""What a run made, and where each piece of it lies."""
+"""Outputs of a run, and where each of them is."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _RECEIPTS = {"publish": "wheel", "install": "environment", "smoke": "report"}
 
 
 class Output(Report):
-    """One file or folder."""
+    """A file or folder."""
 
     by: str
     """The phase, or the effect, that made it."""

@@ -1,4 +1,4 @@
-"""How far a run is: its events, folded into phases and steps for people to look at."""
+"""Progress of a run: its events, folded into phases and steps."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ from phasegate.workflow.gates.approvers import POLICY
 
 
 class State(StrEnum):
-    """Where a phase or a step is."""
+    """State of a phase or a step."""
 
     waiting = "waiting"
     working = "working"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Step(Report):
-    """One author's draft, one check, one reviewer or one effect."""
+    """A draft, a check, a review or an effect."""
 
     kind: str
     """`draft`, `check`, `review` or `effect`."""
@@ -40,7 +40,7 @@ class Step(Report):
 
 
 class PhaseProgress(Report):
-    """One phase, as it is in its last attempt and round."""
+    """A phase in its last attempt and round."""
 
     id: str
     title: str
@@ -56,7 +56,7 @@ class PhaseProgress(Report):
 
     @property
     def findings(self) -> int:
-        """How many findings its last judged round brought."""
+        """Number of findings in its last judged round."""
         return sum(step.findings for step in self.steps)
 
 
@@ -112,13 +112,13 @@ def _state(steps: Sequence[Step], decision: dict[str, Any], *, at_gate: bool) ->
 
 
 def _last_gate(events: Sequence[Event], attempt: int) -> int:
-    """The last gate's attempt, which counts on where a gate was void and opened anew; 0 where none is open yet."""
+    """Return the last gate's attempt, counted on where a gate was void and opened anew, or 0 without a gate."""
     gates = [int(event.place[1]) for event in events if event.kind == "gate"]
     return max((number for number in gates if number >= attempt), default=0)
 
 
 def _decision(events: Sequence[Event], gate: int, quorum: int) -> dict[str, Any]:
-    """What decided the gate; approvals of persons decide nothing until there are enough, a policy's does alone."""
+    """Return the decision that closed the gate, which for approvals of persons is the last that was needed."""
     found = [event.body for event in events if event.kind == "decision" and event.place[1] == str(gate)]
     if not found:
         return {}
@@ -158,7 +158,7 @@ def _judges(phase: Phase, done: dict[tuple[str, str], dict[str, Any]], *, begun:
 
 
 def _effects(phase: Phase, done: dict[str, dict[str, Any]], *, begun: bool) -> list[Step]:
-    """One after the other: the first that is not done is at work."""
+    """Return the effects in order, of which the first that is not done is at work."""
     steps = []
     for name in phase.effects:
         steps.append(_step("effect", name, "", done.get(name), begun))

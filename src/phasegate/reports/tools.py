@@ -8,7 +8,7 @@ from phasegate.tool_access.servers import ServerState
 
 
 class Tool(Report):
-    """One tool of a server."""
+    """A tool of a server."""
 
     name: str
     effect: Effect | None
@@ -22,7 +22,7 @@ class Tool(Report):
 
 
 class Server(Report):
-    """One tool server with its tools."""
+    """A tool server with its tools."""
 
     server: str
     trouble: str

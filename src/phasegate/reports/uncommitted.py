@@ -1,4 +1,4 @@
-"""What of the managers' list is not committed: a run begins from the commit, and releases what that lists."""
+"""Uncommitted changes of the managers' list, since a run begins from the commit."""
 
 from pathlib import Path
 

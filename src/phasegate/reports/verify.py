@@ -1,4 +1,4 @@
-"""Whether what was released is what is approved: every claim re-checked from the bytes, none taken from memory."""
+"""Verification of a release: every claim checked again from the bytes."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,7 @@ from phasegate.reports.earlier_releases import earlier
 
 
 class ClaimReport(Report):
-    """One claim and whether it holds."""
+    """A claim and whether it holds."""
 
     text: str
     holds: bool

@@ -1,4 +1,4 @@
-"""Which sandbox this machine can give."""
+"""Choice of the sandbox that this machine offers."""
 
 from collections.abc import Callable, Sequence
 

@@ -36,7 +36,7 @@ class Sandlock:
     name = "sandlock"
 
     def __init__(self) -> None:
-        """Looks for the wheel; whether the kernel has what it needs shows in the first run.
+        """Look for the package, while the first run shows whether the kernel offers what it needs.
 
         Raises:
             Missing: It is not installed.

@@ -1,4 +1,4 @@
-"""What a sandboxed command may use, and how it ended."""
+"""Limits of a sandboxed command, and how it ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ MIB = 1024 * 1024
 
 
 class Limit(StrEnum):
-    """The limits that end a command; a process or file limit is met inside, as an error of the system call."""
+    """A limit that ends a command, unlike those on processes and files, which are errors of a system call inside."""
 
     wall_time = "wall-time"
     cpu_time = "cpu-time"
@@ -20,7 +20,7 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one command and all that it starts may use together, where not said otherwise."""
+    """Default limits of a command and all that it starts."""
 
     wall_seconds: float = 300.0
     cpu_seconds: int = 300
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a sandboxed command ended."""
+    """The end of a sandboxed command."""
 
     exit_code: int
     """The command's own; 128 + n after signal n."""
@@ -63,11 +63,11 @@ class Outcome:
 
 
 class Sandbox(Protocol):
-    """Runs commands that may be hostile; what they did stays inside, but for the files that are asked for."""
+    """A runner of commands that may be hostile, of which only requested files come out."""
 
     @property
     def name(self) -> str:
-        """What people know it by, such as `bubblewrap`."""
+        """Name for people, such as `bubblewrap`."""
         ...
 
     async def run(

@@ -23,7 +23,7 @@ class Planted:
 
 
 def planted(content: bytes, chance: random.Random) -> Planted:
-    """Plant the function where the module has two blank lines, so that no line of it moves; else at its end."""
+    """Plant the function where the module has two blank lines, so that no line moves, or else at its end."""
     lines = content.split(b"\n")
     places = [number for number in _gaps(content) if not (lines[number].strip() or lines[number + 1].strip())]
     name = "_".join(chance.sample(_WORDS, 3))

@@ -8,7 +8,7 @@ from phasegate.sandbox.limits import Limits, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One call of `ScriptedSandbox.run`."""
+    """A call of `ScriptedSandbox.run`."""
 
     command: tuple[str, ...]
     files: Mapping[str, bytes]
@@ -38,7 +38,7 @@ class ScriptedSandbox:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         collect: Sequence[str] = (),
     ) -> Outcome:
-        """See `Sandbox.run`; the files are remembered in `calls`."""
+        """Remember the files in `calls` and return the next scripted outcome."""
         asked = Asked(command=tuple(command), files=dict(files), limits=limits, collect=tuple(collect))
         self.calls.append(asked)
         return self._script(asked) if self._takes_call else self._script()  # type: ignore[call-arg]

@@ -15,7 +15,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenTest:
-    """One test function as it stands in a file."""
+    """A test function as written in a file."""
 
     id: str
     """`tests/test_x.py::test_name`, or with its class between."""
@@ -32,7 +32,7 @@ class _Edit:
 
 
 def written_tests(path: str, content: bytes) -> list[WrittenTest]:
-    """Tests that pytest collects from a file, by its default names; none from a file that is not Python."""
+    """Return the tests that pytest collects from a Python file by its default names."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""What a sandboxed command may read of the machine: the system's programs and the interpreter."""
+"""Files of the machine that a sandboxed command may read: the system's programs and the interpreter."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _ETC = (
 
 
 def folders() -> list[str]:
-    """Folders of programs and libraries, the interpreter's own last; links at the top are left out."""
+    """Return folders of programs and libraries, the interpreter's last, without links at the top."""
     wanted = ["/usr", *(p for p in _TOP if not os.path.islink(p)), *interpreter()]
     return [p for p in wanted if os.path.isdir(p)]
 
@@ -39,13 +39,13 @@ def settings() -> list[str]:
 
 
 def interpreter() -> list[str]:
-    """Where the running interpreter and its packages are, beyond /usr."""
+    """Return the folders of the running interpreter and its packages, beyond /usr."""
     found = dict.fromkeys([sys.base_prefix, sys.prefix, str(Path(os.path.realpath(sys.executable)).parent.parent)])
     return [p for p in found if p != "/" and not Path(p).is_relative_to("/usr")]
 
 
 def shimmed(command: list[str], limits: Limits, *, user: int | None, processes: int) -> list[str]:
-    """The command behind the shim that sets limits from inside; `processes` 0 leaves that one to the sandbox."""
+    """Return the command behind the shim that sets limits from inside, except that of processes where it is 0."""
     want = {
         "user": user,
         "memory": limits.memory,

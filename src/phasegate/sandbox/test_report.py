@@ -38,7 +38,7 @@ _STEERS_PYTEST = {
 
 @dataclass(frozen=True, kw_only=True)
 class TestCase:
-    """How one test ended."""
+    """The outcome of a test."""
 
     __test__ = False
 
@@ -51,7 +51,7 @@ class TestCase:
 
 @dataclass(frozen=True, kw_only=True)
 class TestReport:
-    """What the tests of a tree showed."""
+    """The outcome of a tree's tests."""
 
     __test__ = False
 
@@ -68,7 +68,7 @@ class TestReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every test that was expected ran and passed, and nothing speaks against the report."""
+        """Whether every expected test ran and passed, and nothing speaks against the report."""
         return bool(self.cases) and not self.problems and all(case.outcome == "passed" for case in self.cases)
 
     @property
@@ -92,7 +92,7 @@ class _Written(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Half:
-    """One of the two runs: which tests are seeded in it, what it was given and what it wrote."""
+    """One of the two runs: the tests seeded in it, its input and its output."""
 
     seeded: frozenset[str]
     module: Planted
@@ -103,7 +103,7 @@ class _Half:
 
 @dataclass(frozen=True, kw_only=True)
 class _Task:
-    """What both runs have in common."""
+    """Inputs that both runs share."""
 
     sandbox: Sandbox
     tree: Mapping[str, bytes]

@@ -39,7 +39,7 @@ def size(top: Path, most: int) -> int:
 
 
 def remove(top: Path) -> None:
-    """Remove the folder and all below it; whatever wrote there must have ended.
+    """Remove the folder and all below it, after whatever wrote there has ended.
 
     Folders are moved up beside each other before they are emptied, so that no path is ever long.
     """

@@ -1,4 +1,4 @@
-"""What a tree of processes and a directory use at present, read from /proc and the file system."""
+"""Resources that a tree of processes and a directory use at present, read from /proc and the file system."""
 
 import asyncio
 import contextlib

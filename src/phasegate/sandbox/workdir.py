@@ -16,12 +16,12 @@ _PREFIX = "phasegate-sandbox-"
 
 
 class Uncollected(Exception):
-    """A path was not read back; the message says why."""
+    """A path that was not read back, with the reason."""
 
 
 @contextlib.contextmanager
 def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator[Path]:
-    """A directory with `work` (holding `files`), `home`, `tmp` and `etc`; removed at the end.
+    """Make a directory with `work` (holding `files`), `home`, `tmp` and `etc`, and remove it at the end.
 
     Args:
         files: Relative path to content.
@@ -70,7 +70,7 @@ def checked(path: str) -> PurePosixPath:
 
 
 def collect(work: Path, wanted: Sequence[str], cap: int) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Reads plain files back; links, hard links and what is above `cap` bytes are refused by name."""
+    """Read plain files back, and refuse links, hard links and more than `cap` bytes by name."""
     files: dict[str, bytes] = {}
     refused: dict[str, str] = {}
     for path in wanted:
@@ -129,7 +129,7 @@ def _demand_plain(file: int, cap: int) -> None:
 
 
 def _begun(pid: int) -> str:
-    """When the process began, in ticks since the machine did; empty where there is none."""
+    """Return the process's start in ticks since boot, or an empty string where there is no process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
     except OSError:
@@ -137,7 +137,7 @@ def _begun(pid: int) -> str:
 
 
 def _is_held(folder: Path) -> bool:
-    """Whether a process of another process namespace still works in the folder."""
+    """Return whether a process of another process namespace still works in the folder."""
     lock = try_lock_folder(folder)
     if lock:
         lock.close()

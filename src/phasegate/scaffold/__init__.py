@@ -1,4 +1,4 @@
-"""What `phasegate init` lays into a new target repository."""
+"""Files of a new target repository."""
 
 from phasegate.scaffold.starter import next_folder, starter_spec
 from phasegate.scaffold.target import Approver, Aws, approvers, package_name, scaffold

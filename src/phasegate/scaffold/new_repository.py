@@ -26,7 +26,7 @@ PHASEGATE = Signature("phasegate", "phasegate@phasegate.invalid")
 
 @dataclass(frozen=True, kw_only=True)
 class NewRepository:
-    """What a new repository is to be."""
+    """Settings of a new repository."""
 
     project: str
     package: str = ""
@@ -85,7 +85,7 @@ def _clear(folder: Path) -> None:
 
 
 def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
-    """Add a spec to a repository: one of ours, or a template to fill in; commits nothing.
+    """Add a spec to a repository, one of ours or a template to fill in, without a commit.
 
     Args:
         folder: the top of the repository.
@@ -117,7 +117,7 @@ def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
 
 
 def laid_in(name: str, specs: Sequence[str]) -> str:
-    """Which of the folders that were laid is the spec that was asked for, by its folder's name or that without number.
+    """Return the added folder of the spec that was asked for, by its name with or without the number.
 
     >>> laid_in("idle", ["specs/001-idle", "specs/002-not-idle"])
     'specs/001-idle'
@@ -153,7 +153,7 @@ def _ejected() -> dict[str, bytes]:
 
 
 def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
-    """Lists a person who may decide, in `phasegate.toml` and in the package's approvers; commits nothing.
+    """Add a manager to `phasegate.toml` and to the package's approvers, without a commit.
 
     Returns:
         The files that were changed, from the top of the repository.

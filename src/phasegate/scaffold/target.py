@@ -42,7 +42,7 @@ class Approver:
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """Where a released runbook is tried once, read only."""
+    """Settings of the read-only trial of a released runbook."""
 
     endpoint_url: str
     region: str = "us-east-1"

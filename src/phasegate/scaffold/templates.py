@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 
 
 def filled(name: str, **variables: Any) -> bytes:
-    """A template of this package, by its name without `.j2`; the filter `toml` quotes a value for TOML."""
+    """Render a template of this package by its name without `.j2`, with a filter `toml` that quotes for TOML."""
     text = files("phasegate.scaffold").joinpath("templates", f"{name}.j2").read_text(encoding="utf-8")
     return _environment().from_string(text).render(variables).encode()
 

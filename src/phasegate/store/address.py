@@ -12,7 +12,7 @@ DEFAULT = "sqlite"
 
 
 def locate(state: Path, address: str = DEFAULT) -> Store:
-    """Return the store at an address; nothing is opened.
+    """Return the store at an address, without opening it.
 
     Args:
         state: State directory of the repository.

@@ -28,17 +28,17 @@ T = TypeVar("T")
 
 
 class Changes(Protocol):
-    """Commits of other connections, looked for by one thread; a look takes microseconds."""
+    """Watcher for commits of other connections, used by one thread."""
 
     def any(self) -> bool:
-        """Return whether anything was committed since the look before; the first one finds something."""
+        """Return whether anything was committed since the last look, and True at the first."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
 class Lock(Protocol):
-    """A named lock that this process holds; it goes with the process."""
+    """A named lock that ends with the process that holds it."""
 
     def close(self) -> None:
         """Release the lock."""
@@ -49,7 +49,7 @@ class Checkpoints(Protocol):
 
     @property
     def saver(self) -> "BaseCheckpointSaver[Any]":
-        """The saver of a graph; it loads plain data alone, so that a checkpoint cannot make it run code."""
+        """The saver of a graph, which loads plain data alone so that a checkpoint cannot make it run code."""
 
     async def forget(self, run: str, namespaces: Collection[str]) -> None:
         """Delete what a parked run does not need: all but the newest checkpoint of each live namespace.
@@ -66,7 +66,7 @@ class Checkpoints(Protocol):
 
 
 class Database(Protocol):
-    """A database that a process has open; its commits are on disk when they return."""
+    """An open database whose commits are on disk when they return."""
 
     @property
     def store(self) -> "Store":
@@ -80,7 +80,7 @@ class Database(Protocol):
         """
 
     async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the function in one transaction, which commits unless it raises; no other write comes between.
+        """Run the function in one exclusive transaction, which commits unless it raises.
 
         Raises:
             Exhausted: The database cannot be used; nothing was stored.
@@ -111,7 +111,7 @@ class Store(Protocol):
         """Return whether a database is at the address."""
 
     async def open(self, guard: Guard = lambda _: None) -> Database:
-        """Open the database, made or migrated where it must be; of several processes that do at once, one does.
+        """Open the database, made or migrated by one of several processes that open it at once.
 
         Args:
             guard: Checks at the start of each transaction that writes whether it may.
@@ -138,7 +138,7 @@ class Store(Protocol):
         """Raise the database's failures inside as `Exhausted`, with what a person can do."""
 
     def try_lock(self, name: str) -> Lock | None:
-        """Take the lock of a name in this database; None where another process or task has it.
+        """Take the lock of a name in this database, or return None where another process or task has it.
 
         Raises:
             Exhausted: There are no locks here.
@@ -152,15 +152,15 @@ class Store(Protocol):
         """
 
     def fault(self) -> str:
-        """Return the first thing that is wrong inside the database; empty where all of it is sound."""
+        """Return the first internal fault of the database, or an empty string."""
 
     def put_aside(self) -> list[Path]:
-        """Move what is left of a lost database away, and return where it lies; somebody may still ask for it."""
+        """Move what is left of a lost database away, for somebody who may still ask for it, and return where it is."""
 
 
 @asynccontextmanager
 async def locked(store: Store, name: str) -> AsyncIterator[None]:
-    """Hold the lock of a name; waiting for it holds no thread, for whoever has it may need one."""
+    """Hold the lock of a name, and wait for it without holding a thread that its holder may need."""
     while (lock := store.try_lock(name)) is None:  # noqa: ASYNC110 - another process may hold it, which sets no event here
         await asyncio.sleep(_TURN_SECONDS)
     try:

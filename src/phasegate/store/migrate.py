@@ -11,7 +11,7 @@ NEWEST = "0009"
 
 
 def upgrade(engine: sa.Engine, before: Callable[[str], None] = lambda seen: None) -> None:
-    """Run the migrations that the database has not seen; one that is up to date costs one query.
+    """Run pending migrations, at the cost of one query where there is none.
 
     Args:
         engine: One whose transactions hold the write lock, so that of two who open a new database one migrates it.

@@ -1,4 +1,4 @@
-"""The tables. Each change of this file needs a migration beside it; a test compares the two."""
+"""Tables of the database, which a test compares with the migrations."""
 
 import sqlalchemy as sa
 
@@ -6,7 +6,7 @@ metadata = sa.MetaData()
 
 
 def _standing(name: str) -> sa.Table:
-    """What managers signed to hold for a while."""
+    """Return a table of signed statements that hold for a while."""
     return sa.Table(
         name,
         metadata,

@@ -15,14 +15,14 @@ class _Strict(BaseModel):
 
 
 class Kind(StrEnum):
-    """Who stands behind a card."""
+    """Kind of a card's holder."""
 
     agent = "agent"
     person = "person"
 
 
 class Limits(_Strict):
-    """What a role may use up in one run; at a limit the run parks for a person."""
+    """Limits of a role in one run, at which the run parks for a person."""
 
     tokens: int = Field(gt=0)
     """Tokens in and out, over all calls of a model."""

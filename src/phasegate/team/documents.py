@@ -32,7 +32,7 @@ class Document:
 
     @property
     def value(self) -> Any:
-        """What it says."""
+        """The document's value."""
         return self.source.value
 
     def line(self, location: Location) -> int:
@@ -103,7 +103,7 @@ def validated(document: Document, model: type[Model]) -> Model:
 
 
 def refused(path: str, findings: Sequence[Finding]) -> InvalidInput:
-    """The error for a file with findings; its message is the first of them."""
+    """Return the error for a file with findings, with the first of them as message."""
     first = findings[0]
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return InvalidInput(f"{first.where}: {first.message}{more}", fix=first.fix, findings=findings)

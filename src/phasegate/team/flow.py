@@ -74,7 +74,7 @@ class Review(_Strict):
 
 
 class Gate(_Strict):
-    """Where a person decides."""
+    """A decision point for a person."""
 
     name: str = Field(min_length=1)
     """What people call it, such as `spec review`."""
@@ -99,7 +99,7 @@ class Gate(_Strict):
 
 
 class Phase(_Strict):
-    """One row of the table: draft, checks beside reviews, rework, gate, effects."""
+    """A row of the table: draft, checks beside reviews, rework, gate and effects."""
 
     id: Name
     """Its name in runs, branches and commands."""
@@ -125,7 +125,7 @@ class Phase(_Strict):
 
     @property
     def releases(self) -> bool:
-        """Whether it publishes: one run at a time goes through such a phase, on top of what was released before."""
+        """Whether the phase publishes, which one run at a time does on top of what was released before."""
         return "publish" in self.effects
 
     @property

@@ -1,4 +1,4 @@
-"""What a server's definition starts or contacts: nothing of a repository does so before a manager granted it.
+"""Programs and addresses in a server's definition, none of which is used before a manager granted it.
 
 The definitions that this installation ships are trusted as they are; any other is bound by one digest over all of it,
 and over the files of the repository that it starts, so that none of them can move unseen.
@@ -42,7 +42,7 @@ def moved(server: ToolServer, environ: Mapping[str, str]) -> bool:
 
 
 def program_of(server: ServerFile, top: Path | None, environ: Mapping[str, str]) -> str:
-    """Return the full path of what a command starts; its own word where nothing of that name is found.
+    """Return the full path of a command's program, or the command's word where no such program is found.
 
     A relative path is one of the repository, and a name is looked for in absolute folders of `PATH` alone: which
     folder somebody stands in decides nothing.
@@ -77,7 +77,7 @@ def _files(server: ServerFile, top: Path, environ: Mapping[str, str]) -> Iterato
 
 
 def _content(file: Path, top: Path) -> bytes | None:
-    """Return what a file of the repository holds, a link's target too; None where it is none."""
+    """Return the content of a file of the repository, a link's target included, or None where it is none."""
     try:
         inside = file.is_relative_to(top) or file.resolve().is_relative_to(top.resolve())
         return file.read_bytes() if inside and file.is_file() else None

@@ -30,7 +30,7 @@ class Conditions(_Strict):
 
 
 class GatePolicy(_Strict):
-    """When a gate may pass without a person, and what is then recorded."""
+    """Conditions under which a gate passes without a person."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     """The file's name without `.yaml`; the decision is recorded under it."""

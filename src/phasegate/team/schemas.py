@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that people edit; `python -m phasegate.team.schemas ROOT` writes them below a checkout."""
+"""JSON Schemas of edited files, written below a checkout by `python -m phasegate.team.schemas ROOT`."""
 
 import json
 import sys

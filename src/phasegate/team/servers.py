@@ -26,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Effect(StrEnum):
-    """What a call may do to the world; our word counts, not the server's hints."""
+    """Effect of a call on the world, by our file rather than by the server's hints."""
 
     read = "read"
     """Changes nothing."""
@@ -37,7 +37,7 @@ class Effect(StrEnum):
 
 
 class Rule(_Strict):
-    """What holds for a tool."""
+    """Rules of a tool."""
 
     effect: Effect
     roles: tuple[Name, ...] | None = None
@@ -118,7 +118,7 @@ class ServerFile(_Strict):
 
     @property
     def has_aws(self) -> bool:
-        """Whether it is given credentials of AWS, so that what its arguments say may be said to AWS."""
+        """Whether the server gets AWS credentials, with which its arguments may reach AWS."""
         return any(name.startswith("AWS_") for name in self.env)
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:
@@ -127,7 +127,7 @@ class ServerFile(_Strict):
         return [name for name in wanted if not (self.env.get(name) or environ.get(name, "")).strip()]
 
     def rule(self, tool: str) -> Rule | None:
-        """What holds for that tool; None where nothing names it."""
+        """Return the rule of a tool, or None where nothing names the tool."""
         if tool in self.tools and not _GLOB & set(tool):
             return self.tools[tool]
         return next((self.tools[pattern] for pattern in self._patterns if fnmatchcase(tool, pattern)), None)
@@ -153,12 +153,12 @@ class ToolServer(ServerFile):
 
     @property
     def ours(self) -> bool:
-        """Whether it comes with this installation."""
+        """Whether the server comes with this installation."""
         return self.command[:2] == OURS and not self.definition
 
     @property
     def runs(self) -> str:
-        """What starting it does, in words: `runs 'npx evil', is given AWS_PROFILE, with READ_ONLY=true`."""
+        """Return the effect of starting it in words: `runs 'npx evil', is given AWS_PROFILE, with READ_ONLY=true`."""
         words = f"contacts {self.url}" if self.url else f"runs '{shlex.join(self.command)}'"
         given = [*(name for name, value in self.env.items() if value is None), *([self.token] if self.token else [])]
         fixed = [f"{name}={value}" for name, value in self.env.items() if value is not None]

@@ -19,14 +19,14 @@ class Source(NamedTuple):
 
 
 class Surface:
-    """Reads a file of the surface by folder and name; a user's file of the same name comes before ours."""
+    """Reader of the surface's files by folder and name, a user's file before ours."""
 
     def __init__(self, workspace: Path | None = None) -> None:
         self._workspace = workspace
 
     @property
     def workspace(self) -> Path | None:
-        """The user's repository; None where ours alone is read."""
+        """The user's repository, or None where only ours is read."""
         return self._workspace
 
     def names(self, folder: str, suffix: str) -> list[str]:
@@ -37,7 +37,7 @@ class Surface:
         return sorted(name for name in ours | added if name.endswith(suffix) and not name.startswith("."))
 
     def find(self, folder: str, name: str) -> Source | None:
-        """The file of that name, which may hold a `/`; None if neither the user nor we have it."""
+        """Return the file of that name, which may hold a `/`, or None where there is none."""
         if self._workspace and (theirs := self._workspace / folder / name).is_file():
             return Source(f"{folder}/{name}", _text(theirs, f"{folder}/{name}"))
         ours = files(f"phasegate.team.{folder}").joinpath(name)
@@ -52,7 +52,7 @@ class Surface:
         return ours.is_file() and theirs.read_bytes() == ours.read_bytes()
 
     def read(self, folder: str, name: str) -> Source:
-        """As `find`.
+        """Read the file that `find` returns.
 
         Raises:
             InvalidInput: if there is no such file.

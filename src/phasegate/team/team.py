@@ -19,7 +19,7 @@ from phasegate.team.templates import REVIEW, SUFFIX, Prompts
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """What `load_team` read; every name in it resolves."""
+    """A loaded team, in which every name resolves."""
 
     cards: Mapping[str, Card]
     """By role."""

@@ -35,7 +35,7 @@ class Prompts:
         return _environment(self._load)
 
     def has(self, name: str) -> bool:
-        """Whether there is a template of that name, given without its suffix."""
+        """Return whether there is a template of that name, given without its suffix."""
         return self._surface.find("prompts", name + SUFFIX) is not None
 
     def check(self) -> None:
@@ -50,7 +50,7 @@ class Prompts:
             raise refused(findings[0].path, findings)
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
-        """Fills in a template; text inside the variables is never read as a template.
+        """Render a template, whose variables are never read as templates.
 
         Raises:
             InvalidInput: names the template, its line, and the variable that was not given.

@@ -20,7 +20,7 @@ _SAYS = {
 
 
 class ToolRequest(Report):
-    """One tool that a run could not call."""
+    """A tool that a run could not call."""
 
     run: str
     phase: str
@@ -141,7 +141,7 @@ def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> ToolRequest | 
 
 
 def _still(app: App, asked: ToolRequest, grants: Sequence[ToolGrant]) -> bool:
-    """Whether the same call would be refused for the same reason now."""
+    """Return whether the same call would be refused for the same reason now."""
     pinned = [grant for grant in _of(app.team.servers[asked.server], grants) if asked.tool in grant.pins]
     same = [grant for grant in pinned if grant.pins[asked.tool] == asked.mark]
     if asked.reason == "needs_grant":

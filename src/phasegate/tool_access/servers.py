@@ -31,7 +31,7 @@ NOT_GRANTED = "server_not_granted"
 
 @dataclass(frozen=True, kw_only=True)
 class ToolState:
-    """One tool, and how it stands with it."""
+    """State of a tool."""
 
     name: str
     effect: Effect | None
@@ -46,7 +46,7 @@ class ToolState:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
-    """One server."""
+    """A server."""
 
     server: ToolServer
     offers: tuple[ToolState, ...]
@@ -106,7 +106,7 @@ class Tools:
         who: Credentials | None = None,
         shown: str | None = None,
     ) -> None:
-        """Grant that exactly this definition is started or contacted; of its tools, nothing yet.
+        """Grant that exactly this definition may be started or contacted, without any of its tools.
 
         Args:
             server: as its file describes it.
@@ -133,7 +133,7 @@ class Tools:
         await grant_tools(self.app.keeper, self.grants, may_start, key, who or self._at_terminal(by))
 
     async def changes(self, server: ToolServer) -> list[Change]:
-        """What tools say of themselves otherwise than when they were granted, as far as those words are known."""
+        """Return changes of tool descriptions since the grant, as far as the granted words are known."""
         granted = await self.granted(server)
         shown = await self.sessions.tools(server)
         pins = {name: [g.pins[name] for g in granted if name in g.pins] for name in shown}
@@ -198,7 +198,7 @@ class Tools:
         all_tools: bool = True,
         who: Credentials | None = None,
     ) -> ToolGrant:
-        """Grants the server's tools as they are described now; see `workflow.granting` for what is refused.
+        """Grant the server's tools as described now, by the rules of `workflow.gates.tool_grants`.
 
         Args:
             server: whose.
@@ -243,7 +243,7 @@ class Tools:
 
 
 def bounds(only: Sequence[str]) -> dict[str, list[str]]:
-    """What bounds calls that write, from words such as `project=OPS`.
+    """Parse bounds of writing calls, from words such as `project=OPS`.
 
     Raises:
         UsageError: one names no value, or is a pattern that bounds nothing.
@@ -312,7 +312,7 @@ def _state(server: ToolServer, tool: str, effect: Effect | None, mark: str, gran
 
 
 def sessions_of(app: App, waits: Sequence[float] = WAITS) -> Sessions:
-    """Sessions with the servers of a repository, as it is configured to reach AWS; nothing is started."""
+    """Return sessions with the repository's servers, none of which is started."""
     aws = app.config.aws
     reach = aws.environment(os.environ) if aws.endpoint_url else {}
     return Sessions({**os.environ, **reach}, app.state / LOG, waits, trusts=partial(trust, app))
@@ -335,7 +335,7 @@ async def trust(app: App, server: ToolServer) -> None:
 
 @asynccontextmanager
 async def open_tools(app: App) -> AsyncIterator[Tools]:
-    """The tools of a repository; servers that were started for it end with it."""
+    """Open the repository's tools, whose servers end with the context."""
     sessions = sessions_of(app, waits=())
     try:
         yield Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))

@@ -71,7 +71,7 @@ _REASONS = {"unknown": "unknown", "invalid-input": "invalid"}
 
 
 class ErrorReport(BaseModel):
-    """One error as it is sent."""
+    """An error as it is sent."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -34,7 +34,7 @@ def shown(text: str) -> str:
 
 
 def plain(text: str, limit: int = LONGEST) -> str:
-    """A text that shows as it is; what does not fit is cut, with a note at the end.
+    """Escape a text so that it shows as it is, cut with a note where it does not fit.
 
     >>> plain("<!channel> R&D")
     '&lt;!channel&gt; R&amp;D'
@@ -48,7 +48,7 @@ def plain(text: str, limit: int = LONGEST) -> str:
 
 
 def cut_note(characters: int) -> str:
-    """What stands at the end of a text that was longer."""
+    """Return the note at the end of a cut text."""
     return f"\n… (cut; it had {characters:,} characters)"
 
 

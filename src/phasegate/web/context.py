@@ -1,4 +1,4 @@
-"""What every route works with, made once by the server."""
+"""Context of every route, made once by the server."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +43,7 @@ class Context:
         return HTMLResponse(self.text(template, session, **values), status)
 
     def text(self, template: str, session: Session | None, **values: Any) -> str:
-        """What a template makes of these values."""
+        """Render a template."""
         now = self.app.clock.now()
         return self.templates.get_template(template).render(
             session=session, now=now, project=self.app.config.project.name, has_slack=self.slack is not None, **values
@@ -64,7 +64,7 @@ class Context:
         return run
 
     async def gate(self, run: str, phase: str, attempt: int) -> GateRecord:
-        """That gate.
+        """Return the gate.
 
         Raises:
             NotFound: there is none.

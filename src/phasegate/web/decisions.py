@@ -119,7 +119,7 @@ async def grant(parts: Context, server: str, form: CsrfForm, address: str) -> No
 async def from_statement(
     parts: Context, statement: Signed, key_id: str, signature: bytes, who: Credentials
 ) -> Decision:
-    """Takes a statement that a manager signed at home; the signature over a one-time token proves who they are.
+    """Record a statement that a manager signed at home, whose signed one-time token proves who they are.
 
     Raises:
         Refused: see `phasegate.workflow.gates.decide`.
@@ -146,7 +146,7 @@ async def unlock(parts: Context, form: CsrfForm, address: str, user: str) -> Unl
 async def from_click(
     parts: Context, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
 ) -> Decision:
-    """Takes a manager's click, signed with the key that they left unlocked; it proves no more than that did.
+    """Decide by a manager's click, signed with their unlocked key. The click inherits the unlock's proof time.
 
     Raises:
         Refused: see `phasegate.workflow.gates.decide`.
@@ -165,7 +165,7 @@ async def from_click(
 
 @dataclass(frozen=True, kw_only=True)
 class DetachedSignature:
-    """A signature that was made elsewhere, with a key that this server never sees; it holds for its bytes alone."""
+    """A signature over certain bytes, made elsewhere with a key that this server never sees."""
 
     key_id: str
     signature: bytes
@@ -198,7 +198,7 @@ async def give_signed(parts: Context, made: Delegation, signer: DetachedSignatur
 async def end_signed(
     parts: Context, made: tuple[str, str, datetime], signer: DetachedSignature, who: Credentials
 ) -> int:
-    """Ends by a statement (by whom, to whom, when) that a manager signed at home, just now; how many that were.
+    """End delegations by a statement that a manager just signed at home, and return their number.
 
     Raises:
         Refused: see `phasegate.workflow.end_delegation`.
@@ -215,7 +215,7 @@ def _just_now(parts: Context, who: Credentials) -> None:
 
 
 def decision_kind(word: str) -> DecisionKind:
-    """The decision of that name; nothing is guessed.
+    """Return the decision of exactly that name.
 
     Raises:
         InvalidInput: there is none.
@@ -256,7 +256,7 @@ async def _proved(parts: Context, form: CsrfForm, address: str) -> Session:
 
 
 def asks_again(parts: Context, gate: GateRecord, session: Session) -> bool:
-    """Whether the gate needs a new proof from this session."""
+    """Return whether the gate needs a new proof from this session."""
     return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
         session.proved_at, parts.app.clock.now()
     )
@@ -270,7 +270,7 @@ def _comments(parts: Context, gate: GateRecord, form: CsrfForm) -> list[Comment]
 
 
 def make_comments(parts: Context, gate: GateRecord, rows: Sequence[tuple[str, int, str]]) -> list[Comment]:
-    """Path, line and text of each as a comment; one without text is none.
+    """Return comments from path, line and text, without those that have no text.
 
     Raises:
         InvalidInput: there are too many, or one is too long.

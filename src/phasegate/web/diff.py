@@ -17,7 +17,7 @@ Kind = Literal["added", "removed", "same", "hunk", "note"]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a difference."""
+    """A line of a difference."""
 
     kind: Kind
     old: int | None
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One file's difference."""
+    """A file's difference."""
 
     change: Change
     rows: tuple[Row, ...]
@@ -37,7 +37,7 @@ class File:
 
 
 def files(changes: Sequence[Change]) -> list[File]:
-    """Every file that differs; each that hides characters is open."""
+    """Return every file that differs, unfolded where it hides characters."""
     shown, found = 0, []
     for change in changes:
         rows = tuple(_rows(change.lines[2:]))

@@ -1,4 +1,4 @@
-"""What holds for every request, before any route: the host's name, where a change comes from, how large it may be."""
+"""Rules of every request before any route: host name, origin of changes, and size."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Guard:
         return _too_large() if not length.isdecimal() or int(length) > MAX_BODY else None
 
     def _from_here(self, headers: Headers) -> bool:
-        """Whether the browser says that our page asks; a program with a token has no page, and says nothing."""
+        """Return whether the browser names our page as the origin, or a program asks by token without a cookie."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is not None:
             return origin in self.settings.origins
@@ -113,7 +113,7 @@ class _Body:
             raise TooLarge
 
     def checked(self, send: Send) -> Send:
-        """What the application answers, unless the body was too large."""
+        """Return the application's answer, unless the body was too large."""
 
         async def after(message: Message) -> None:
             self.check()

@@ -1,4 +1,4 @@
-"""One place where errors become statuses: problem+json for programs (RFC 9457), a page for people."""
+"""Statuses of errors: problem+json for programs (RFC 9457), a page for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ _OTHERS: Mapping[type[PhasegateError], int] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What went wrong, for programs and people."""
+    """A problem as shown to programs and people."""
 
     status: int
     reason: str
@@ -81,7 +81,7 @@ class Problem:
 
 
 class NotFound(Refused):
-    """What the address names is not there."""
+    """The address names nothing that exists."""
 
     def __init__(self, what: str, reason: str = "unknown") -> None:
         super().__init__(f"there is no {what}", reason=reason)

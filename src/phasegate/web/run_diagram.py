@@ -19,7 +19,7 @@ _SAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """One phase with its gate."""
+    """A phase with its gate."""
 
     phase: PhaseProgress
     x: int
@@ -32,7 +32,7 @@ class Stop:
 
     @property
     def middle(self) -> int:
-        """Of its box."""
+        """Horizontal middle of the box."""
         return self.x + WIDTH // 2
 
     @property
@@ -53,7 +53,7 @@ class Picture:
 
     @property
     def middle(self) -> int:
-        """Of the line that all stand on."""
+        """Vertical middle of the boxes."""
         return self.top + HEIGHT // 2
 
     @property

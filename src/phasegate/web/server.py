@@ -67,7 +67,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _answer(request: Request, problem: Problem) -> Response:
-    """For a program as problem+json; for a person as a page, the sign-in form where that is what is missing."""
+    """Answer a program with problem+json and a person with a page, which is the sign-in form where that is missing."""
     if request.url.path.startswith("/api/"):
         return problem_response(problem)
     parts: Context = request.app.state.parts

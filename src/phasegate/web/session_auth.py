@@ -1,4 +1,4 @@
-"""Who asks: the session of a page, and the form that proves that the page is ours."""
+"""Session of a page, and the form token that proves the page is ours."""
 
 import hmac
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_FIELDS = 3_000
 
 
 async def session_of(request: Request, parts: Context) -> Session | None:
-    """Whose session the request carries, or None."""
+    """Return the session of the request, or None."""
     secret = request.cookies.get(parts.settings.cookie)
     return await parts.sessions.find(secret) if secret else None
 
@@ -42,7 +42,7 @@ class CsrfForm:
     fields: FormData
 
     def text(self, name: str) -> str:
-        """The field's text, without space around it; empty where there is none."""
+        """Return the field's text without surrounding space, or an empty string."""
         return _text(self.fields.get(name)).strip()
 
     def secret(self, name: str) -> str:
@@ -55,7 +55,7 @@ class CsrfForm:
 
 
 async def read_form(request: Request) -> FormData:
-    """The fields of a form; files are not taken."""
+    """Return the fields of a form, without files."""
     return await request.form(max_files=0, max_fields=MAX_FIELDS)
 
 
@@ -76,7 +76,7 @@ def _text(value: object) -> str:
 
 
 def set_cookie(response: Response, parts: Context, session: Session) -> None:
-    """Gives the browser the session's id; the session's own end is the server's to keep."""
+    """Set the session cookie, whose expiry the server keeps."""
     response.set_cookie(
         parts.settings.cookie, session.id, path="/", httponly=True, samesite="strict", secure=parts.settings.secure
     )
@@ -90,12 +90,12 @@ def clear_cookie(response: Response, parts: Context) -> None:
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from."""
+    """Return the request's address."""
     return request.client.host if request.client else ""
 
 
 def safe_redirect(target: str) -> str:
-    """A path on this server to go on to; anything else is the inbox.
+    """Return the target if it is a path on this server, else the inbox.
 
     >>> safe_redirect("/runs/abc"), safe_redirect("//evil.example"), safe_redirect("https://evil.example")
     ('/runs/abc', '/', '/')

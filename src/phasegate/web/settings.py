@@ -1,4 +1,4 @@
-"""Where the server listens, and by which names it may be asked."""
+"""Settings of the server: its address and its host names."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One server."""
+    """Settings of one server."""
 
     hosts: frozenset[str]
     """Values of the Host header that are answered, such as `127.0.0.1:8300`."""
@@ -16,18 +16,18 @@ class Settings:
 
     @property
     def origins(self) -> frozenset[str]:
-        """Where its own pages come from."""
+        """Origins of its own pages."""
         scheme = "https" if self.secure else "http"
         return frozenset(f"{scheme}://{host}" for host in self.hosts)
 
     @property
     def address(self) -> str:
-        """Where a link from elsewhere leads; of several names the first by alphabet."""
+        """Address for links from elsewhere, with the first host name by alphabet."""
         return min(self.origins)
 
     @property
     def cookie(self) -> str:
-        """The session's cookie; the prefix has browsers refuse it from other hosts and without TLS."""
+        """Name of the session's cookie, whose prefix has browsers refuse it from other hosts and without TLS."""
         return "__Host-phasegate" if self.secure else "phasegate"
 
 

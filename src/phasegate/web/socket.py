@@ -53,7 +53,7 @@ async def run(
     patience: float = SECONDS,
     end: int = _END_SECONDS,
 ) -> None:
-    """Serves until SIGINT or SIGTERM; streams that are open end with it.
+    """Serve until SIGINT or SIGTERM, which end open streams too.
 
     Args:
         web: the application.
@@ -79,14 +79,14 @@ async def run(
 
 
 class _Server(uvicorn.Server):
-    """One that, once stopped, does not raise the signal again: what encloses it has to close, too."""
+    """A server that does not raise the signal again once stopped, so that its callers can close."""
 
     def __init__(self, config: uvicorn.Config, end: int) -> None:
         super().__init__(config)
         self._end = end
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; the kernel ends what computes on and on, which no event loop could."""
+        """Stop, with an alarm of the kernel for code that no event loop could end."""
         signal.alarm(self._end)
         super().handle_exit(sig, frame)
 
@@ -105,7 +105,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def take(host: str, port: int) -> socket.socket:
-    """Takes a port; 0 takes a free one.
+    """Take a port, a free one for 0.
 
     Raises:
         Exhausted: it is taken, or the address is not this machine's.

@@ -8,7 +8,7 @@ POLL_SECONDS = 0.4
 
 
 def frame(event: str, data: str, number: int | None = None) -> str:
-    r"""One event of a stream; each line of its data on a line of its own.
+    r"""Return an event of a stream, with each line of its data on a line of its own.
 
     >>> frame("progress", "a\nb")
     'event: progress\ndata: a\ndata: b\n\n'
@@ -19,5 +19,5 @@ def frame(event: str, data: str, number: int | None = None) -> str:
 
 
 def streaming(frames: AsyncIterator[str]) -> StreamingResponse:
-    """The stream; nothing between here and the browser may hold it back."""
+    """Return the stream, marked so that nothing before the browser buffers it."""
     return StreamingResponse(frames, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

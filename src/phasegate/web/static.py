@@ -1,4 +1,4 @@
-"""Style, scripts and htmx, all from files of this installation; nothing is fetched from elsewhere."""
+"""Style, scripts and htmx from files of this installation."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -25,7 +25,7 @@ def _files() -> dict[str, Traversable]:
 
 @router.get("/static/{name}")
 def static(name: str, request: Request) -> Response:
-    """One of the files; no other path is looked at."""
+    """Serve a listed file, and no other path."""
     file = _files().get(name)
     if file is None:
         raise NotFound("such file")

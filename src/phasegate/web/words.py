@@ -1,4 +1,4 @@
-"""How pages say things."""
+"""Words of pages."""
 
 import re
 from datetime import date, datetime
@@ -24,7 +24,7 @@ def iso(when: datetime) -> str:
 
 
 def day(text: str) -> date | None:
-    """A day as a form or an address has it, YYYY-MM-DD; None where it is empty.
+    """Parse a day as YYYY-MM-DD, or return None where it is empty.
 
     Raises:
         InvalidInput: it is none.

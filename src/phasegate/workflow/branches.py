@@ -1,4 +1,4 @@
-"""The branch of a run: where the record says, whoever moved it; what was there instead is kept."""
+"""Branch of a run, put back where the record says, with what was there instead kept."""
 
 from phasegate.workflow.state import branch
 from phasegate.workspace import Workspace

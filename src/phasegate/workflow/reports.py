@@ -8,17 +8,17 @@ from phasegate.ledger import Event, GateHistory
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding as JSON; fields without a value are left out."""
+    """Return a finding as JSON, without fields that have no value."""
     return {name: value for name, value in vars(finding).items() if value}
 
 
 def findings_in(dossier: GateHistory) -> list[Finding]:
-    """What was found at that gate, the worst first."""
+    """Return the gate's findings, the worst first."""
     return findings_of(dossier.reports, dossier.key.phase, dossier.key.attempt)
 
 
 def findings_of(events: Iterable[Event], phase: str, attempt: int) -> list[Finding]:
-    """What checks and reviewers found in the last round they judged, up to that attempt; the worst first."""
+    """Return findings of the last judged round up to that attempt, the worst first."""
     return worst_first([found for event in latest_reports(events, phase, attempt) for found in _findings(event)])
 
 
@@ -35,7 +35,7 @@ def latest_reports(events: Iterable[Event], phase: str, attempt: int) -> list[Ev
 
 
 def onto(events: Iterable[Event], attempt: int) -> dict[str, Any]:
-    """What the tree of that attempt at a release was put on top of, as the events of the phase say; empty: nothing."""
+    """Return the event body on the releases that an attempt's tree was put on top of, or an empty one."""
     found = [event.body for event in events if int(event.place[1]) <= attempt]
     return found[-1] if found else {}
 

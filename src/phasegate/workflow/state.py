@@ -1,4 +1,4 @@
-"""State that a run carries from node to node: ids and counters, some hundred bytes; artifacts live in Git."""
+"""State that a run carries from node to node: some hundred bytes of ids and counters, with artifacts in Git."""
 
 from typing import Annotated, TypedDict
 

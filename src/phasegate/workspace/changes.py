@@ -1,4 +1,4 @@
-"""What changed between two commits, as people read it: nothing hidden, nothing left out."""
+"""Changes between two commits as people read them, with nothing hidden or left out."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _NO_NEWLINE = "\\ no newline at the end"
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One file that differs."""
+    """A file that differs."""
 
     path: str
     kind: Literal["added", "changed", "removed"]

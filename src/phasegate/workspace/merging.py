@@ -46,7 +46,7 @@ def merge_trees(repository: pygit2.Repository, own: str, other: str, rule: Rule)
 
 
 def _disputed(index: pygit2.Index) -> set[str]:
-    """Paths in conflict; the index forgets them."""
+    """Return the paths in conflict and remove them from the index."""
     rows = list(index.conflicts or ())
     paths = {entry.path for row in rows for entry in row if entry is not None}
     for path in paths:

@@ -32,7 +32,7 @@ _EXACTLY = CheckoutStrategy.FORCE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
 
 
 class Signature(NamedTuple):
-    """Who made a commit."""
+    """Author of a commit."""
 
     name: str
     email: str
@@ -40,7 +40,7 @@ class Signature(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Tree(Mapping[str, bytes]):
-    """The files of one tree, by path from its top; content is read when it is asked for."""
+    """Files of a tree by path from its top, with content read on demand."""
 
     repository: pygit2.Repository
     id: str
@@ -117,7 +117,7 @@ class Workspace:
         return bool(self._setting("user.name") and self._setting("user.email"))
 
     def is_ignored(self, path: str) -> bool:
-        """Return whether Git leaves a file out by its ignore rules; one that is tracked it does not."""
+        """Return whether Git leaves a file out by its ignore rules, which a tracked file never is."""
         return path not in self._repository.index and self._repository.path_is_ignored(path)
 
     def head(self) -> str:
@@ -153,7 +153,7 @@ class Workspace:
         return self._write(self._staged(base, files), parents, author, when, message)
 
     def join(self, base: str, drafts: Sequence[str], *, author: Signature, when: datetime, message: str) -> str:
-        """One commit of what several drafts changed since their common base.
+        """Return one commit with the changes of several drafts since their common base.
 
         Raises:
             PhasegateError: two of them wrote one path.
@@ -174,7 +174,7 @@ class Workspace:
     def merge(
         self, own: str, other: str, rule: Rule, *, author: Signature, when: datetime, message: str
     ) -> tuple[str, Merged]:
-        """One commit of what two commits changed since they parted, with both as its parents, and how it came about.
+        """Return one commit with the changes of two commits since they parted, and its origin.
 
         Args:
             own: the first parent.
@@ -188,7 +188,7 @@ class Workspace:
         return self._write(merged.staged, [own, other], author, when, message), merged
 
     def contains(self, commit: str, ancestor: str) -> bool:
-        """Whether a commit is another one or has it in its history."""
+        """Return whether a commit is another one or has it in its history."""
         return commit == ancestor or self._repository.descendant_of(pygit2.Oid(hex=commit), pygit2.Oid(hex=ancestor))
 
     def point(self, branch: str, commit: str) -> None:
@@ -206,7 +206,7 @@ class Workspace:
             ) from error
 
     def tip(self, branch: str) -> str:
-        """The commit that a branch points at; empty where there is none."""
+        """The commit that a branch points at, or an empty string where there is none."""
         reference = self._repository.references.get(f"refs/heads/{branch}")
         return str(reference.target) if reference else ""
 
@@ -233,7 +233,7 @@ class Workspace:
         return {each.name.removeprefix(begin): str(each.target) for each in found if each.name.startswith(begin)}
 
     def runs_in_refs(self) -> list[str]:
-        """The runs that began here, as refs show; a branch that a remote has of that name may be of another place."""
+        """Return the runs that began here by refs, without branches that a remote may have from elsewhere."""
         names = [each.name.split("/") for each in self._repository.references.iterator()]
         began = {name[3] for name in names if name[:3] == ["refs", "phasegate", "intake"]}
         branches = {name[3] for name in names if name[:3] == ["refs", "heads", "phasegate"] and len(name) == 4}
@@ -246,42 +246,42 @@ class Workspace:
         return {each.name: str(each.target) for each in found if isinstance(each.target, pygit2.Oid)}
 
     def restore_ref(self, name: str, commit: str) -> None:
-        """Make a ref of runs that is missing; one that is there stays where it is."""
+        """Make a missing ref of runs, and leave a present one where it is."""
         if name.startswith(_OURS) and name not in self._repository.references:
             self._point(name, commit)
 
     def tree_of(self, commit: str) -> str:
-        """The hash of a commit's tree; empty where the commit or a part of it is not there."""
+        """The hash of a commit's tree, or an empty string where the commit or a part of it is not there."""
         try:
             return self.tree_id(commit)
         except (KeyError, ValueError, pygit2.GitError):
             return ""
 
     def tracks(self, path: str) -> bool:
-        """Whether Git tracks a file of that path, or files below it."""
+        """Return whether Git tracks a file of that path, or files below it."""
         tree = self._repository[self.head()].peel(pygit2.Tree)
         staged = (entry.path for entry in self._repository.index)
         return path in tree or any(name == path or name.startswith(f"{path}/") for name in staged)
 
     def link_state(self) -> None:
-        """Make the link to the state directory, or mend one that leads elsewhere; a failure is ignored."""
+        """Make the link to the state directory, or mend one that leads elsewhere, and ignore a failure."""
         with suppress(OSError):
             link_state(self.folder, self.state, is_tracked=self.tracks)
 
     def aim(self, name: str) -> None:
-        """Keeps under a name of ours which branch is checked out; nothing where none is."""
+        """Keep under a ref of ours which branch is checked out, if one is."""
         head = self._repository.references["HEAD"]
         if isinstance(head.target, str):
             self._refuse_ref_lock(f"refs/phasegate/{name}")
             self._repository.references.create(f"refs/phasegate/{name}", head.target, force=True)
 
     def aimed(self, name: str) -> str:
-        """The full name of the branch that was kept under that name; empty where none was."""
+        """Return the full name of the branch kept under that ref, or an empty string."""
         reference = self._repository.references.get(f"refs/phasegate/{name}")
         return str(reference.target) if reference and isinstance(reference.target, str) else ""
 
     def work_tree(self, branch: str) -> Path | None:
-        """The top of the work tree that has the branch of that full name checked out; None where none has."""
+        """Return the top of the work tree that has the branch of that full name checked out, or None."""
         common = self.state.parent
         places = {Path(self._repository.path): self.folder}
         if common.name == ".git":
@@ -371,7 +371,7 @@ class Workspace:
         return file.is_file() and any(tree.get(path) == file.read_bytes() for tree in known)
 
     def difference(self, base: str, draft: str) -> Iterator[tuple[str, pygit2.Oid | None]]:
-        """Each path in which two commits differ, with what the second one has there; None where it has nothing."""
+        """Each path in which two commits differ, with what the second one has there, or None where it has nothing."""
         for delta in self._repository.diff(self.tree_id(base), self.tree_id(draft)).deltas:
             removed = delta.status == pygit2.enums.DeltaStatus.DELETED
             yield (delta.old_file.path, None) if removed else (delta.new_file.path, delta.new_file.id)
@@ -412,7 +412,7 @@ def _refuse_lock(lock: Path) -> None:
 
 
 def _unusable(path: Path, reason: str) -> tuple[str, str]:
-    """What to say of a repository that Git's library does not open, and what to do."""
+    """Return the error and remedy for a repository that Git's library does not open."""
     if "not owned by current user" in reason:
         # Whoever owns it writes its configuration, which names programs that Git runs: its own rule is followed.
         top = reason.partition("'")[2].rpartition("'")[0] or str(path)

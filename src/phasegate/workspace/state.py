@@ -1,4 +1,4 @@
-"""Where the state of a repository lies: beside Git's own data, where commands on the work tree do not reach."""
+"""State directory of a repository, beside Git's own data and out of reach of commands on the work tree."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def state_directory(git_directory: Path) -> Path:
 
 
 def link_state(work_tree: Path, state: Path, *, is_tracked: Callable[[str], bool]) -> None:
-    """Make the link to the state directory; one of ours that leads elsewhere is made anew, and all else left alone."""
+    """Make the link to the state directory anew where it is ours and leads elsewhere."""
     link = work_tree / LINK
     if os.path.lexists(link):
         if not _is_stale(link, state) or is_tracked(LINK):
@@ -35,7 +35,7 @@ def link_state(work_tree: Path, state: Path, *, is_tracked: Callable[[str], bool
 
 
 def _is_stale(link: Path, state: Path) -> bool:
-    """Whether it is one of ours that was made where the repository was before, or in the one that it is a copy of."""
+    """Return whether the link is ours and was made where the repository was before, or in its original."""
     return link.is_symlink() and link.readlink().name == _NAME and os.path.realpath(link) != os.path.realpath(state)
 
 
@@ -49,7 +49,7 @@ def _exclude(file: Path) -> None:
 
 
 def checked_out(git_directory: Path) -> str:
-    """The full name of the branch that a work tree has checked out, from its Git directory; empty where none is."""
+    """Return the full name of a work tree's checked-out branch by its Git directory, or an empty string."""
     head = git_directory / "HEAD"
     kind, _, name = head.read_text(encoding="utf-8").strip().partition(" ") if head.is_file() else ("", "", "")
     return name if kind == "ref:" else ""

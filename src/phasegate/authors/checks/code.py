@@ -91,7 +91,7 @@ def _strays(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def _names(node: ast.AST) -> set[str]:
-    """Return the names that a node imports or uses; of packages the first part alone."""
+    """Return the names that a node imports or uses, of packages the first part alone."""
     match node:
         case ast.Import():
             return {alias.name.split(".")[0] for alias in node.names}

@@ -14,7 +14,7 @@ FEW, SHARE = 2, 0.05
 
 
 async def inventory(subject: Subject) -> Report:
-    """Compare what the plan says is there with the reviewer's count; without a count there is no finding."""
+    """Compare the plan's inventory with the reviewer's count, where there is a count."""
     kept = subject.observations.get("inventory")
     if kept is None:
         return Report(evidence="nobody looked: phasegate.toml names no region under [aws] inventory")

@@ -34,7 +34,7 @@ async def least_privilege(subject: Subject) -> Report:
 
 
 async def destructive_action(subject: Subject) -> Report:
-    """Show what the runbook destroys; a finding blocks where that is not guarded."""
+    """List the runbook's destructive actions, and block those that nothing guards."""
     path, runbook = runbook_path(subject.facts.spec), sources(subject.files, subject.facts).runbook
     findings = []
     for action in runbook.action:

@@ -85,7 +85,7 @@ def _unnamed(subject: Subject, spec: Spec, path: str, kinds: tuple[str, ...]) ->
 
 
 def _named(subject: Subject, path: str) -> set[str]:
-    """Return the ids that a document names; a comment that names one does not count."""
+    """Return the ids that a document names outside comments."""
     text = _text(subject, path)
     if path.endswith(".py"):
         return _tested(subject, path)

@@ -21,7 +21,7 @@ class Followed(NamedTuple):
 
 
 def follow(runbook: str, path: str, comment: str) -> Followed:
-    """Follow a comment such as `set guard.max_changes = 10`; any other is kept as a clarification of the spec.
+    """Follow a comment such as `set guard.max_changes = 10`, and keep any other as a clarification of the spec.
 
     Args:
         runbook: the text of runbook.yaml; its comments and order are kept.

@@ -1,1 +1,1 @@
-"""What people see: values from below, as rich renderables."""
+"""Renderers of values as rich tables and panels."""

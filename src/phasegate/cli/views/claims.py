@@ -1,4 +1,4 @@
-"""What a release promises, claim by claim."""
+"""Renderer of a release's claims."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the demonstration's release found."""
+"""Renderer of the demonstration's result."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def _compared(result: Result) -> Text:
 
 
 def onward(folder: Path, run: Run) -> RenderableType:
-    """How to look further."""
+    """Return the commands with which a person looks further."""
     table = Table.grid(padding=(0, 2))
     rows = {
         f"cd {os.path.relpath(folder)}": "",

@@ -1,4 +1,4 @@
-"""What checks found, in the terminal."""
+"""Renderer of check results."""
 
 from collections import Counter
 from collections.abc import Sequence

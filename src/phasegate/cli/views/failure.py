@@ -9,7 +9,7 @@ from phasegate.core.secrets import without_secrets
 
 
 def failure(error: PhasegateError) -> RenderableType:
-    """What happened, its findings, its reason code, and what to do next."""
+    """Render an error with its findings, its reason code, and what to do next."""
     lines: list[RenderableType] = [Text.assemble(("✗ ", "bad"), (_shown(str(error)), "bad"))]
     if isinstance(error, InvalidInput) and error.findings:
         lines.append(findings_list(error.findings))

@@ -49,7 +49,7 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
 
 
 def difference(changes: Sequence[Change], *, whole: bool) -> RenderableType:
-    """The difference file by file; what is left out is counted."""
+    """Render the difference file by file, with a count of lines that are left out."""
     return Group(*(part for change in changes for part in _difference(change, CUT if not whole else None)))
 
 
@@ -142,7 +142,7 @@ def _exemption(row: Exemption) -> Text:
 
 
 def hands(rows: Sequence[ManualChange]) -> RenderableType:
-    """What people did to a run's ticket."""
+    """Return what people did to a run's ticket."""
     return Group(*(Text(f"{visible(each.by)}, {each.issue}: {visible(each.did)}") for each in rows))
 
 

@@ -69,7 +69,7 @@ def _step(step: Step, elapsed: float, spinner: Spinner) -> tuple[RenderableType,
 
 
 def step_says(step: Step) -> str:
-    """What it makes or saw, and how many findings it brought."""
+    """Return what it makes or saw, and how many findings it brought."""
     found = f"{step.findings} finding{'s' if step.findings != 1 else ''}" if step.findings else ""
     blocks = f" ({step.blocking} blocking)" if step.blocking else ""
     return "; ".join(part for part in (found + blocks, step.what) if part)

@@ -1,4 +1,4 @@
-"""What a runbook found, as people read it."""
+"""Renderer of a runbook's report."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run made, and where it lies."""
+"""Renderer of a run's outputs."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from phasegate.reports.outputs import Output
 def run_summary(
     run: Run, things: Sequence[Output], elsewhere: Sequence[RenderableType] = (), *, unreleasable: bool
 ) -> RenderableType:
-    """How the run stands, and everything that it made, under the phase that made it.
+    """Render the run's status, and its outputs under the phases that made them.
 
     Args:
         run: which.

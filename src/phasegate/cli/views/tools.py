@@ -11,7 +11,7 @@ _STYLES = {"callable": "good", "not listed": "quiet", "not granted": "wait", "ne
 
 
 def show(console: Console, offered: ServerState, *, words: bool = False) -> None:
-    """Shows a server; with `words`, also what each tool says of itself, for who grants it."""
+    """Print a server, and with `words` the descriptions of its tools for whoever grants it."""
     server = offered.server
     console.print(Text(server.name, style="name"), Text(server.title, style="quiet"))
     if offered.trouble:

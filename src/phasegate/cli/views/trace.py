@@ -30,7 +30,7 @@ def overview(trace: TraceGraph, rows: Sequence[Row]) -> RenderableType:
 
 
 def walk(trace: TraceGraph, node: Node) -> RenderableType:
-    """One thing, what it follows from and what follows from it; nearest first."""
+    """Render a node with its causes and consequences, the nearest first."""
     head = Text.assemble(
         (f"{node.kind} ", "quiet"), (node.id, "name"), (f"  {node.state}" if node.state else "", "wait")
     )
@@ -48,7 +48,7 @@ def walk(trace: TraceGraph, node: Node) -> RenderableType:
 
 
 def approvals(found: Sequence[Approval]) -> RenderableType:
-    """What one person decided, with everything that binds it."""
+    """Render one person's decisions, with everything that binds them."""
     return Group(*(part for each in found for part in _approval(each)))
 
 
@@ -89,7 +89,7 @@ def _steps(steps: Sequence[Step]) -> RenderableType | None:
 
 
 def _where(origin: Origin) -> str:
-    """A file by its last name, which its line follows; a gate or event by its name."""
+    """Return a file's last name, before its line, or the name of a gate or event."""
     match origin.source:
         case Source.file | Source.wheel:
             return origin.where.rpartition("/")[2]

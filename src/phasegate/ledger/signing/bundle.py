@@ -25,7 +25,7 @@ LIMIT = 64 * 1024 * 1024
 
 
 class File(NamedTuple):
-    """One file of a tree."""
+    """A file of a tree."""
 
     mode: str
     """As Git writes it, such as `100644`."""
@@ -36,7 +36,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A bundle that was read; nothing of it has been checked but its shape."""
+    """A parsed bundle, none of whose claims has been checked."""
 
     run: str
     system: PublicKey

@@ -1,11 +1,11 @@
-"""What is promised of a run, one by one, and whether it holds."""
+"""Claims about a run, and whether they hold."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One thing that is promised."""
+    """A thing that is promised."""
 
     text: str
     holds: bool

@@ -22,11 +22,11 @@ class Envelope:
     signature: bytes
 
     def holds(self, key: PublicKey) -> bool:
-        """Whether that key signed it."""
+        """Return whether that key signed the envelope."""
         return key.key_id == self.key_id and key.verifies(pae(self.kind, self.payload), self.signature)
 
     def as_json(self) -> dict[str, Any]:
-        """As DSSE writes it."""
+        """Return the envelope in DSSE's JSON."""
         signature = {"keyid": self.key_id, "sig": base64.b64encode(self.signature).decode()}
         return {
             "payloadType": self.kind,

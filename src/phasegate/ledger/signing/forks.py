@@ -5,7 +5,7 @@ from phasegate.ledger.signing.claims import Claim
 
 
 def agree(one: Bundle, other: Bundle) -> Claim:
-    """Return whether one bundle only goes on where the other ends; else where they part."""
+    """Return the claim that one bundle continues the other, with where they part if they do."""
     try:
         wrong, detail = _parted(one, other)
     except MALFORMED as error:

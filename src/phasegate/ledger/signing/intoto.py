@@ -1,4 +1,4 @@
-"""Statements of in-toto, v1, as canonical JSON; docs/provenance.md says what each predicate holds."""
+"""Statements of in-toto v1 as canonical JSON, whose predicates docs/provenance.md describes."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -64,7 +64,7 @@ class PublicKey:
         return base64.b64encode(self.raw).decode()
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Whether this key signed the message."""
+        """Return whether this key signed the message."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
         except InvalidSignature:
@@ -92,7 +92,7 @@ class PrivateKey:
 
     @property
     def key_id(self) -> str:
-        """That of the public half."""
+        """Id of the public key."""
         return self.public.key_id
 
     def sign(self, message: bytes) -> bytes:

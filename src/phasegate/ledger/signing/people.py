@@ -17,7 +17,7 @@ class Known(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `NAME=KEY`; the key is base64, or a file that holds it.
+        """Parse `NAME=KEY`, where the key is base64 or a file that holds it.
 
         Raises:
             InvalidInput: there is no name, or no key.

@@ -1,4 +1,4 @@
-"""What a bundle proves: each claim recomputed from its bytes and the managers' public keys, and from nothing else."""
+"""Proof of a bundle: each claim recomputed from its bytes and the managers' public keys alone."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ def prove(
     *,
     policies: bool = False,
 ) -> list[Claim]:
-    """Every claim that a bundle makes; it is good where all hold, and one that cannot be read is one that does not.
+    """Return every claim of a bundle, failed where it does not hold or cannot be read.
 
     Args:
         bundle: what was read.
@@ -90,7 +90,7 @@ def _head(bundle: Bundle, bodies: Sequence[dict[str, Any]]) -> Claim:
 
 
 def _statuses(bodies: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """What a run can be whose events are these."""
+    """Return the statuses that a run with these events can have."""
     end = next((body["body"]["status"] for body in bodies if body["key"] == "end"), "")
     return (end,) if end else ("working", "waiting", "parked")
 
@@ -120,7 +120,7 @@ class _Gates:
         self.passed: dict[str, Passed] = {_phase(gate): gate for gate in gates if gate and gate.by}
 
     def claims(self) -> Iterator[Claim]:
-        """One for each decision that has no place, and one for each phase."""
+        """Return a claim that every decision is in its place, and one for each phase."""
         stray = self._strays()
         yield Claim(text="every decision is signed, and stands where it was told of", holds=not stray, detail=stray)
         for place, phase in enumerate(self.phases):
@@ -209,7 +209,7 @@ class _Gates:
         return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
 
     def _undelegated(self, told: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-        """Why a decision in another's right does not count; empty where it does, or is in one's own."""
+        """Return why a decision in another's right does not count, or an empty string."""
         predicate = said["predicate"]
         principal = predicate.get("instead_of", "")
         if not principal:
@@ -243,7 +243,7 @@ class _Gates:
         return len(keys)
 
     def _name(self, body: Mapping[str, Any]) -> str:
-        """Who decided; of a key without a name, which key."""
+        """Return the decider's name, or the id of a key without a name."""
         by = str(body["body"]["by"])
         envelopes = self._bundle.decisions.get(body["seq"], ())
         known = self._managers.of(envelopes[0].key_id) if envelopes else None

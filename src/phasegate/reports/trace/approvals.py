@@ -1,4 +1,4 @@
-"""What a person decided, and what was released of it."""
+"""Decisions of a person, and the releases that came of them."""
 
 from collections.abc import Sequence
 from datetime import UTC, date
@@ -12,14 +12,14 @@ from phasegate.reports.trace.record import in_order
 
 
 class ReleasedFile(Report):
-    """One file of a release."""
+    """A file of a release."""
 
     name: str
     sha256: str
 
 
 class Approval(SignedContent):
-    """One decision of one person, or of `policy:NAME`, and the release that came of it."""
+    """A decision of one person, or of `policy:NAME`, and the release that came of it."""
 
     at: Timestamp
     spec: str
@@ -37,7 +37,7 @@ class Approval(SignedContent):
 
 
 async def approvals_by(app: App, by: str, on: date | None = None) -> list[Approval]:
-    """What a person, or `policy:NAME`, decided, the oldest first.
+    """Return the decisions of a person or of `policy:NAME`, the oldest first.
 
     Args:
         app: where.

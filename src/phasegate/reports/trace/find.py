@@ -7,7 +7,7 @@ from phasegate.reports.trace.model import Node, TraceGraph
 
 
 def find(trace: TraceGraph, name: str) -> list[Node]:
-    """The node of that id; else those whose last part it is: a test's or function's name, a file's, a gate's.
+    """Return the node of that id, or else those with that last part: a test, function, file or gate.
 
     Raises:
         UsageError: there is none; the fix names the nearest.
@@ -23,7 +23,7 @@ def find(trace: TraceGraph, name: str) -> list[Node]:
 
 
 def _names(node: Node) -> set[str]:
-    """What a node may be called: its id, and the last parts of it."""
+    """Return the names of a node: its id, and the last parts of it."""
     whole = node.id.casefold()
     path, _, name = whole.rpartition("::")
     parts = {whole, name or path, whole.rpartition("/")[2]}

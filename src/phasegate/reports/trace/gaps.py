@@ -1,4 +1,4 @@
-"""What should be linked and is not: shown, never filled in."""
+"""Missing links, shown and never filled in."""
 
 from collections.abc import Iterator
 

@@ -10,7 +10,7 @@ from phasegate.core.report import Report
 
 
 class Kind(StrEnum):
-    """What a node is, in the order from the spec to the release."""
+    """Kind of a node, in the order from the spec to the release."""
 
     spec = "spec"
     requirement = "requirement"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class Source(StrEnum):
-    """Where something is on record."""
+    """The record of something."""
 
     file = "file"
     event = "event"
@@ -49,7 +49,7 @@ class Origin(Report):
 
 
 class Node(Report):
-    """One thing that can be traced."""
+    """A thing that can be traced."""
 
     id: str
     """A requirement's or task's id; a path; `path::test`; `phase/attempt/round/check`; a gate; a name; a version."""
@@ -61,7 +61,7 @@ class Node(Report):
 
 
 class Link(Report):
-    """One step towards the release."""
+    """A step towards the release."""
 
     source: str
     target: str
@@ -80,7 +80,7 @@ class Gap(Report):
 
 
 class Status(StrEnum):
-    """How far a requirement has come."""
+    """Progress of a requirement."""
 
     open = "open"
     """Nothing tests it, and no test is written yet."""
@@ -94,7 +94,7 @@ class Status(StrEnum):
 
 
 class Row(Report):
-    """One requirement."""
+    """A requirement."""
 
     requirement: str
     text: str
@@ -135,7 +135,7 @@ class Trace(Report):
 
 
 class Walk(Report):
-    """One node with everything that it follows from and that follows from it, nearest first."""
+    """A node with its causes and consequences, the nearest first."""
 
     node: Node
     follows_from: tuple[Step, ...]

@@ -1,4 +1,4 @@
-"""What became of it: evidence, decisions, who took them, and the release."""
+"""Nodes of the run: evidence, decisions, deciders and the release."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -18,7 +18,7 @@ def of_run(record: Record) -> Part:
 
 
 def reports(record: Record, passage: GateVisit) -> list[Event]:
-    """What checks and reviewers said of the tree that the gate is about."""
+    """Return reports of checks and reviewers on the gate's tree."""
     return latest_reports(record.events, passage.gate.key.phase, passage.gate.key.attempt)
 
 

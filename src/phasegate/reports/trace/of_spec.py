@@ -1,4 +1,4 @@
-"""What the spec asks for: requirements, success criteria, acceptance criteria."""
+"""Nodes of the spec: requirements, success criteria and acceptance criteria."""
 
 from phasegate.reports.trace.model import Kind, Link, Node
 from phasegate.reports.trace.record import Part, Record, at

@@ -1,4 +1,4 @@
-"""What the run wrote: tasks, code, tests and documents, each with the requirements that it names."""
+"""Nodes of the run's files: tasks, code, tests and documents, each with the requirements that it names."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ def of_tree(record: Record) -> Part:
 
 
 def kind_of(path: str) -> Kind:
-    """What a file is, by where it lies."""
+    """Return the kind of a file by its path."""
     if path.startswith("tests/"):
         return Kind.test
     return Kind.code if path.startswith("src/") else Kind.document
@@ -52,7 +52,7 @@ def _tasks(record: Record) -> Part:
 
 
 def _made(record: Record, text: str) -> list[str]:
-    """What a task names: files of the run, or what stood there already and was left as it is."""
+    """Return the files that a task names, made by the run or there before."""
     named = _PATH.findall(text)[-1:]
     written = [path for place in named for path in record.paths if _lies_in(path, place)]
     return written or [place for place in named if any(_lies_in(path, place) for path in record.there)]
@@ -85,7 +85,7 @@ def _around(known: Sequence[_Definition], line: int) -> tuple[str, int]:
 
 
 def _definitions(text: str) -> list[_Definition]:
-    """At the top of a module, in order; none where it is not Python."""
+    """Return the definitions at the top of a module in order, none where it is not Python."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""What a trace is made of: the files, events and decisions of one run, as data."""
+"""Inputs of a trace: files, events and decisions of one run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from phasegate.reports.trace.model import Link, Node, Origin, Source
 
 @dataclass(frozen=True, kw_only=True)
 class GateVisit:
-    """One gate, what it is about, and what was said there."""
+    """A gate with its subject and its decisions."""
 
     gate: GateRecord
     changed: tuple[str, ...]
@@ -21,7 +21,7 @@ class GateVisit:
 
     @property
     def passed(self) -> bool:
-        """Whether it was decided, and the run went on to the next phase."""
+        """Whether the gate was decided and the run went on to the next phase."""
         standing = [each for each in self.decisions if not each.revoked]
         decided = self.gate.status is GateStatus.decided and bool(standing)
         return decided and all(each.statement.kind.passes for each in standing)
@@ -29,7 +29,7 @@ class GateVisit:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One run, or a spec that no run has taken."""
+    """A run, or a spec that no run has taken."""
 
     facts: Facts
     run: Run | None
@@ -53,16 +53,16 @@ class Record:
 
     @property
     def module(self) -> str:
-        """Where the runbook's module is."""
+        """Path of the runbook's module."""
         return f"src/{self.facts.package}/runbooks/{self.facts.module}.py"
 
     @property
     def tests(self) -> str:
-        """Where its tests are."""
+        """Path of the runbook's tests."""
         return f"tests/runbooks/test_{self.facts.module}.py"
 
     def text(self, path: str) -> str:
-        """A file's text; empty where there is none."""
+        """Return a file's text, or an empty string where there is none."""
         return self.files.get(path, b"").decode("utf-8", "replace")
 
 

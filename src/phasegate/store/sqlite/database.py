@@ -1,4 +1,4 @@
-"""One SQLite file for everything: our rows, the checkpoints and the queue.
+"""A SQLite file with our rows, the checkpoints and the queue.
 
 A transaction is one function on one connection, and nothing can be awaited inside. Where nobody writes, it is done at
 once, on the loop: to enter a thread and come back takes as long again, and several times as long on a busy machine.
@@ -53,7 +53,7 @@ class SqliteDatabase:
             return await self._readers.run(partial(_call, body, args, kwargs))
 
     async def write(self, body: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the function in one transaction that holds the write lock; it commits unless the function raises."""
+        """Run the function in one transaction that holds the write lock and commits unless the function raises."""
         with self.store.errors():
             return await self._writer.run(partial(_guarded, self.guard, body, args, kwargs))
 
@@ -137,7 +137,7 @@ class _Writer:
         return await self._done(lambda busy_ms: (self._patient if busy_ms else self._hasty).transact(work))
 
     async def alone(self, work: Callable[[int], T]) -> T:
-        """The function's result; it brings its own transaction."""
+        """Run a function that brings its own transaction."""
         return await self._done(work)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ _KNOWS_SUBSEC = (3, 42)
 
 
 def execute(driver: Any, statement: Statement, /, **values: Any) -> sqlite3.Cursor:
-    """Execute a statement on the driver's connection; rows are read by the names of their columns."""
+    """Execute a statement on the driver's connection, with rows read by column names."""
     sql, fixed = statement.compiled(_DIALECT)
     cursor: sqlite3.Cursor = driver.cursor()
     cursor.row_factory = sqlite3.Row

@@ -23,7 +23,7 @@ _CODES = (
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Raise the database's own failures as `Exhausted`, with what to do; nothing was stored then."""
+    """Raise the database's own failures as `Exhausted` with a remedy, after nothing was stored."""
     try:
         yield
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
@@ -45,7 +45,7 @@ def is_locked(error: Exception) -> bool:
 
 
 def takes_no_writes(error: BaseException) -> bool | None:
-    """Return whether an error of SQLite means that the file takes no writes for now; None for errors of others."""
+    """Return whether an error of SQLite means that the file takes no writes for now, or None for another error."""
     return _code(error) in _CODES if isinstance(error, sqlite3.Error) else None
 
 
@@ -58,7 +58,7 @@ def _code(error: BaseException) -> int:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Return whether the statement is at fault rather than the file; corruption comes as a plain DatabaseError."""
+    """Return whether the statement rather than the file is at fault, since corruption is a plain DatabaseError."""
     return type(_cause(error)) not in (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 

@@ -38,7 +38,7 @@ def prepare(path: Path) -> None:
 
 
 def create(path: Path, migrate: Callable[[Path], None]) -> None:
-    """Make a new database; of several who do at once, one does.
+    """Make a new database, in one of several processes that do at once.
 
     Args:
         path: Where; nothing is there until it is complete.

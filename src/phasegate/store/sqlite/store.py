@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SqliteStore:
-    """A database in one file; named locks are files beside it."""
+    """A database in one file, with named locks as files beside it."""
 
     path: Path
 
@@ -56,7 +56,7 @@ class SqliteStore:
         return files.is_database(self.path)
 
     async def open(self, guard: Guard = lambda _: None) -> SqliteDatabase:
-        """Open the file, made with its tables where it is missing; nobody but its owner can read it."""
+        """Open the file, made with its tables where it is missing and readable by its owner alone."""
         with self.errors():
             await asyncio.to_thread(self._prepare)
             engine = sync_engine(self.path)
@@ -135,7 +135,7 @@ class SqliteStore:
 
 
 class DataVersion:
-    """Commits that other connections have made to the file since the look before; for one thread."""
+    """Watcher for commits of other connections to the file, for one thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -143,7 +143,7 @@ class DataVersion:
         self._version = 0
 
     def any(self) -> bool:
-        """Return whether anything was committed since the look before; at first, yes."""
+        """Return whether anything was committed since the last look, and True at the first."""
         if self._connection is None:
             self._connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()

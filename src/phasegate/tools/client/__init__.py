@@ -1,4 +1,4 @@
-"""What a role can do in a run: calls of tools, each allowed by name, bounded, recorded, and answered as data."""
+"""Tool client of a role: calls that are allowed by name, bounded, recorded, and answered as data."""
 
 from phasegate.tools.client.answer import Answer
 from phasegate.tools.client.call import Call

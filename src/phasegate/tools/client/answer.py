@@ -1,4 +1,4 @@
-"""What a tool answered: data of strangers, made fit to be shown to a model or a person."""
+"""Answers of tools, sanitized for a model or a person."""
 
 import json
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Answer:
 
 
 def answer_of(result: CallToolResult) -> Answer:
-    """Return what is kept of a result: its texts, those of resources too; pictures, sounds and files are named."""
+    """Return the texts of a result, those of resources included, and the names of pictures, sounds and files."""
     whole = "\n".join(map(_text, result.content))
     text = clean(whole[: LONGEST + _BEYOND])
     cut = len(text) > LONGEST
@@ -70,7 +70,7 @@ def _data(result: CallToolResult) -> tuple[Any, str]:
 
 
 def cleaned_tool(tool: Tool) -> Tool:
-    """What a tool says of itself, made fit for a model as an answer is."""
+    """Return a tool's own description, sanitized like an answer."""
     return Tool.model_validate(cleaned(tool.model_dump(mode="json", by_alias=True, exclude_none=True)))
 
 

@@ -51,7 +51,7 @@ def within(name: str, value: str, allowed: Sequence[str]) -> bool:
 
 
 def fault(name: str, bound: str) -> str:
-    """Return what is wrong with a bound as a pattern; empty for one that is sound, or that is no pattern."""
+    """Return the fault of a bound's pattern, or an empty string."""
     prefix = bound.rstrip("*")
     if "*" not in bound:
         return ""

@@ -1,4 +1,4 @@
-"""One call of a tool, as a role wants it."""
+"""Calls of tools."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 def is_name(tool: str) -> bool:
-    """Whether a tool may be called so: as the protocol would have its names, and no path, mark-up or hidden character.
+    """Return whether `tool` is a valid MCP tool name.
 
     >>> is_name("list_issues"), is_name("../x"), is_name("list\u200bissues"), is_name("")
     (True, False, False, False)
@@ -21,7 +21,7 @@ def is_name(tool: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """Who calls what, with which arguments."""
+    """A call of a tool: caller, tool and arguments."""
 
     role: str
     server: str
@@ -30,13 +30,13 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The tool's full name; one that no tool can have is written out, for it stands in events and messages."""
+        """Full name of the tool, escaped where no tool can have it, for events and messages."""
         tool = self.tool if is_name(self.tool) else re.sub(r"[^A-Za-z0-9_.-]", "?", self.tool)[:128]
         return f"{self.server}.{tool}"
 
     @property
     def digest(self) -> str:
-        """Of the arguments; what is kept of them, for they may hold what nobody else should read."""
+        """Digest of the arguments, kept in their place because they may hold secrets."""
         try:
             return digest(dict(self.arguments))
         except RecursionError:  # so deep that they are refused anyway

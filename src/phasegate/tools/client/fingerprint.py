@@ -13,5 +13,5 @@ def fingerprint(tool: Tool) -> str:
 
 
 def described(tool: Tool) -> dict[str, Any]:
-    """What a model or a person is told of it: name, words, schemas, hints."""
+    """Return the described part of a tool: name, words, schemas and hints."""
     return tool.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"icons", "meta"})

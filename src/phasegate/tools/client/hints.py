@@ -1,4 +1,4 @@
-"""Why a server cannot be used, in words that lead somewhere: what it said itself, and what to do next."""
+"""Reasons why a server cannot be used, with what to do next."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ _PACKAGE = re.compile(r"E404|not found in the package registry|No matching distr
 
 
 class Hint(NamedTuple):
-    """What went wrong, and what to do next."""
+    """A failure, and what to do next."""
 
     why: str
     fix: str

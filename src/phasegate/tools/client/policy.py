@@ -1,4 +1,4 @@
-"""Whether a call may be made: asked anew for each, and denied where nothing allows it.
+"""Policy of tool calls, evaluated anew for each, where calls are denied by default.
 
 What a server says of its tools (`readOnlyHint` and the like) counts for nothing here; `tools/<name>.yaml` and a
 manager's grants do.
@@ -34,7 +34,7 @@ class Policy:
     """When calls of a tool were made, within the last minute."""
 
     def reason_disabled(self, role: str, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> str:
-        """Why a role may not be told of a tool, as `judge` has it; empty where it may.
+        """Return why a tool is not shown to a role, as `judge` decides, or an empty string.
 
         What a tool that is off says of itself is for managers alone.
         """
@@ -121,7 +121,7 @@ class Policy:
 
 
 def waits(reason: str) -> bool:
-    """Whether a manager's grant would let through what was refused for that reason."""
+    """Return whether a manager's grant would allow a call that was refused for that reason."""
     return reason in ("tool_changed", "not_pinned", "needs_grant")
 
 

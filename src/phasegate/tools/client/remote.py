@@ -37,12 +37,12 @@ class RemoteClient(httpx.AsyncClient):
         self._failures: dict[str, Exception] = {}
 
     def failure(self, error: Exception) -> Exception:
-        """Return what really went wrong where an answer stands for a failure of ours; else the error itself."""
+        """Return the real cause where an answer stands for a failure of ours, else the error itself."""
         data = error.error.data if isinstance(error, McpError) else None
         return self._failures.pop(data, error) if isinstance(data, str) else error
 
     async def send(self, request: httpx.Request, **more: Any) -> httpx.Response:
-        """Send a request; one of the protocol's is always answered."""
+        """Send a request, which always gets an answer where the protocol asks for one."""
         message = _message(request)
         try:
             response = await super().send(request, **more)
@@ -107,7 +107,7 @@ async def _bounded(response: httpx.Response) -> None:
 
 
 def _message(request: httpx.Request) -> Mapping[str, Any] | None:
-    """Return the message that a request carries; None where it carries none."""
+    """Return the message of a request, or None where it carries none."""
     if request.method != "POST":
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whether an answer has the shape that its tool promised, judged so that no promise can make the judging long.
+"""Check of answers against the schemas of their tools, in bounded time.
 
 Types, required names, items, choices and references within the schema are looked at. Patterns and formats are not: a
 pattern can be written so that matching it takes years.
@@ -21,7 +21,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def misshapen(schema: Mapping[str, Any], value: Any) -> str:
-    """What in the value breaks the schema; empty where nothing does, or where it would take too long to say."""
+    """Return how the value breaks the schema, or an empty string, also where the check would take too long."""
     try:
         return next(_Judge(schema).faults(schema, value, "answer"), "")
     except (_TooLong, RecursionError, AttributeError, TypeError):  # the last two: it is no schema
@@ -67,7 +67,7 @@ class _Judge:
                 yield from self.faults(schema.get("items"), item, f"{where}[]")
 
     def _followed(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The definition that a reference within the schema names; any other reference promises nothing."""
+        """Return the definition of a reference within the schema, while other references hold for any value."""
         path = schema.get("$ref")
         if not isinstance(path, str):
             return schema

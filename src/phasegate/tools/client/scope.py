@@ -1,4 +1,4 @@
-"""What of AWS a call is about: every account and region that its arguments name, however they name it."""
+"""AWS accounts and regions that a call's arguments name."""
 
 import re
 from collections import deque
@@ -27,14 +27,14 @@ Named = tuple[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What of AWS may be asked about; None: all of it."""
+    """AWS accounts and regions that may be named, or None for all."""
 
     accounts: frozenset[str] | None = None
     """Twelve digits each, and `""` for the caller's own."""
     regions: frozenset[str] | None = None
 
     def stray(self, arguments: Mapping[str, Any], *, reads_text: bool) -> Named | None:
-        """The first account or region that is named and is outside; None where all are within.
+        """Return the first account or region outside the scope, or None.
 
         Args:
             arguments: of the call.
@@ -48,13 +48,13 @@ class Scope:
         )
 
     def within(self, kind: str) -> str:
-        """What may be named, in words."""
+        """Return the scope in words."""
         allowed = {"account": self.accounts, "region": self.regions}[kind] or ()
         return ", ".join(sorted(filter(None, allowed))) or "none by its number"
 
 
 def pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every name with its value, at any depth, and every filter with its values; without recursion.
+    """Yield every name with its value, at any depth, and every filter with its values, without recursion.
 
     >>> list(pairs({"f": [[{"Key": "REGION", "Values": ["x"]}]]}))[-1]
     ('REGION', ['x'])
@@ -78,7 +78,7 @@ def texts(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 
 def depth(arguments: Mapping[str, Any]) -> int:
-    """How deep they are nested; counting stops one after what may be.
+    """Return the nesting depth, counted up to one beyond the limit.
 
     >>> depth({}), depth({"a": [{"b": 1}]})
     (1, 3)

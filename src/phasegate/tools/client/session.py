@@ -1,4 +1,4 @@
-"""One session with one server, held open in a task of its own."""
+"""A session with a server, held open in a task of its own."""
 
 import asyncio
 import sys
@@ -99,16 +99,16 @@ class McpSession:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is under way."""
+        """Return whether no call is under way."""
         return not self._under_way
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, by whomever."""
+        """Return whether it has ended, by whomever."""
         return self._over.is_set()
 
     async def begin(self) -> None:
-        """Begins it, and lists the tools; ends it where that fails, and raises what was raised."""
+        """Begin the session and list its tools, or end it and raise the error."""
         self._task = asyncio.create_task(self._hold())
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), self._seconds)
@@ -118,14 +118,14 @@ class McpSession:
             raise
 
     async def tools(self) -> dict[str, Tool]:
-        """The tools by name; asked for again where the server said that they changed."""
+        """Return the tools by name, listed again where the server said that they changed."""
         if self._tools is None:
             found: dict[str, Tool] = await asyncio.wait_for(self._within(_listed(await self._ready)), self._seconds)
             self._tools = found
         return self._tools
 
     async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float, *, reads: bool) -> CallToolResult:
-        """Call a tool; a read that takes too long is cancelled at the server, and nothing else of the session ends.
+        """Call a tool, and cancel a read that takes too long without ending the session.
 
         Raises:
             McpError: the server refused.
@@ -155,7 +155,7 @@ class McpSession:
         return True
 
     async def _within(self, wanted: Any) -> Any:
-        """What comes of it while the session lasts."""
+        """Await `wanted`, and raise ConnectionError if the session ends first."""
         asked, over = asyncio.ensure_future(wanted), asyncio.ensure_future(self._over.wait())
         try:
             await asyncio.wait({asked, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -257,7 +257,7 @@ async def _listed(session: ClientSession) -> dict[str, Tool]:
 
 
 def root(error: BaseException) -> BaseException:
-    """What was raised, out of the groups that task groups put it in."""
+    """Return the error inside the groups that task groups put it in."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)

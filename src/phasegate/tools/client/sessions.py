@@ -29,7 +29,7 @@ Trusts = Callable[[ToolServer], Awaitable[None]]
 
 
 class Sessions:
-    """One session with each server that is used; for one event loop."""
+    """Sessions with servers, one each, for one event loop."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Sessions:
         start_seconds: float = START_SECONDS,
         trusts: Trusts | None = None,
     ) -> None:
-        """Prepares it; nothing is started.
+        """Prepare the sessions without starting a server.
 
         Args:
             environ: where the variables of the servers come from.
@@ -74,7 +74,7 @@ class Sessions:
     async def call(
         self, server: ToolServer, tool: str, arguments: Mapping[str, Any], *, seconds: float, reads: bool
     ) -> CallToolResult:
-        """Calls a tool; a call that only reads is made again where the server went away under it.
+        """Call a tool, and repeat a read where the server went away under it.
 
         Raises:
             Missing: the server cannot be started or reached; nothing was called.
@@ -123,7 +123,7 @@ class Sessions:
         return result
 
     async def _retire(self, server: ToolServer, line: McpSession) -> None:
-        """Have later calls use another session; calls that are under way in this one are left to end there."""
+        """Have later calls use another session, while calls under way in this one end there."""
         if self._lines.get(server.name) is line:
             del self._lines[server.name]
         self._retired.append(line)
@@ -185,11 +185,11 @@ class Sessions:
 
 
 class _Lost(PhasegateError):
-    """No answer came that can be used; asking again would take as long, or give the same."""
+    """No usable answer, where asking again would not help."""
 
 
 class _Gone(_Lost):
-    """The server went away; another may answer."""
+    """The server went away, and another one may answer."""
 
 
 def _lost(kind: type[_Lost], server: ToolServer, tool: str, line: McpSession, error: Exception) -> _Lost:
@@ -198,7 +198,7 @@ def _lost(kind: type[_Lost], server: ToolServer, tool: str, line: McpSession, er
 
 
 def _fault(shown: Tool | None, result: CallToolResult) -> str:
-    """How a result that is no error breaks what its tool promised; empty where it does not."""
+    """Return how a successful result breaks the tool's schema, or an empty string."""
     if shown is None or shown.outputSchema is None or result.isError:
         return ""
     if result.structuredContent is None:

@@ -31,7 +31,7 @@ Write = MemoryObjectSendStream[SessionMessage]
 
 @dataclass(kw_only=True)
 class Transcript:
-    """What a program says besides messages, as far as it explains why it does not work."""
+    """Output of a program besides messages, as far as it explains a failure."""
 
     said: bytes = b""
     """The end of its standard error."""
@@ -45,7 +45,7 @@ class Transcript:
 async def program(
     words: Sequence[str], environ: Mapping[str, str], log: Path | None, folder: Path, transcript: Transcript
 ) -> AsyncIterator[tuple[Read, Write]]:
-    """Starts a program and speaks with it, until it ends or the context does; then all that it started ends, too.
+    """Start a program and speak with it until it or the context ends, with all that it started.
 
     Args:
         words: the program, and its arguments.
@@ -110,7 +110,7 @@ async def _hear(
 
 
 async def _line(process: Process, transcript: Transcript) -> bytes:
-    """Return the next line; a server that says too much at once is over, unless others wait for it as well."""
+    """Return the next line, or end a server that says too much at once unless others wait for it as well."""
     assert process.stdout
     while True:
         try:
@@ -148,7 +148,7 @@ async def _log(process: Process, log: Path | None, transcript: Transcript) -> No
 
 
 async def _end(process: Process) -> None:
-    """Asks it to end by closing its input, then tells it to, then makes it; its children with it."""
+    """End a program and its children: by closing its input, then by a signal, then by force."""
     if process.stdin:
         process.stdin.close()
     for number in (None, signal.SIGTERM, signal.SIGKILL):

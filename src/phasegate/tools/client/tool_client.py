@@ -29,7 +29,7 @@ Ask = Callable[[str, Tool, str], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class ToolClient:
-    """Calls tools for a role; every call, and every refusal, is an event."""
+    """Calls of tools for a role, each recorded as an event, refused ones too."""
 
     role: str
     policy: Policy
@@ -60,7 +60,7 @@ class ToolClient:
         return answer
 
     async def tools(self) -> list[BaseTool]:
-        """What the role may call, as tools for a model: named `server_tool`, and answered between marks as data.
+        """Return the role's tools for a model, named `server_tool`, with answers marked as data.
 
         A server that is not configured, or does not start, is left out; so is a tool that the role may never call, and
         one that a manager has yet to read: what it says of itself would be read by the model.
@@ -119,7 +119,7 @@ class ToolClient:
         return any(grant.pins.get(shown.name) == fingerprint(shown) for grant in granted)
 
     async def _read_back(self, server: ToolServer, finder: str, arguments: Mapping[str, Any]) -> Answer | None:
-        """Return what a write made whose answer was lost; None where nothing finds it, or nobody may look."""
+        """Return the result of a write whose answer was lost, or None where it is not found or nobody may look."""
         rule = server.rule(finder) if finder else None
         try:
             shown = (await self.sessions.tools(server)).get(finder)

@@ -84,7 +84,7 @@ class RetryPolicy:
         )(send)
 
     def looked_for(self, look: Callable[[], T | None]) -> T | None:
-        """Return what `look` finds, or None after the last attempt; a service needs a moment to show what it made."""
+        """Return what `look` finds, or None after the last attempt. A service needs a moment to show a new thing."""
         self.sleep(self.pause_s)
         return Retrying(
             retry=retry_if_result(lambda found: found is None) | retry_if_exception_type((NoAnswer, Exhausted)),
@@ -96,7 +96,7 @@ class RetryPolicy:
 
 
 class ServiceModel(BaseModel):
-    """A part of a service's answer; fields that nobody here reads are left out."""
+    """A part of a service's answer, without fields that nobody here reads."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -197,7 +197,7 @@ def rate_limited(service: str, headers: Mapping[str, str], undone: str = "it was
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
-    """Return the seconds that an answer asks to wait, at least one; five where it gives neither number nor date."""
+    """Return the seconds that an answer asks to wait, at least one, and five without a number or date."""
     said = next((value.strip() for name, value in headers.items() if name.lower() == "retry-after"), "")
     if re.fullmatch("[0-9]{1,9}", said):
         return max(1.0, float(said))

@@ -1,4 +1,4 @@
-"""What our MCP servers share: typed functions as tools, errors with their type, and a token for HTTP."""
+"""Base of our MCP servers: typed functions as tools, typed errors, and a token for HTTP."""
 
 import asyncio
 import functools
@@ -45,7 +45,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Result(BaseModel):
-    """An answer of a tool; the fields are the tool's output schema."""
+    """Result of a tool, whose fields are the tool's output schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

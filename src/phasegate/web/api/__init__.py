@@ -7,7 +7,7 @@ from phasegate.web.api.models import Problem
 
 
 def router() -> APIRouter:
-    """Every route; each says which scope its token needs."""
+    """Return every route, each with the scope that its token needs."""
     answers: dict[int | str, dict[str, object]] = {
         status: {"model": Problem, "description": text}
         for status, text in {

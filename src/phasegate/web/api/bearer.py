@@ -1,4 +1,4 @@
-"""Which token asks, and whether it may. Cookies count for nothing here."""
+"""Bearer tokens and their scopes. Cookies count for nothing here."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -30,7 +30,7 @@ def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
 
 
 def owner(token: Token) -> str:
-    """Whose token it is; that of a service is nobody's, whatever scopes it may be given.
+    """Return the token's person, and refuse a service's token whatever scopes it has.
 
     Raises:
         Refused: `service_identity`.
@@ -41,7 +41,7 @@ def owner(token: Token) -> str:
 
 
 def credentials(token: Token, proved_at: datetime | None) -> Who:
-    """Who hands in what was signed at that moment."""
+    """Return the credentials of whoever hands in a statement signed at that moment."""
     return Who(name=token.account or token.name, kind=Kind(token.kind), channel=Channel.api, proved_at=proved_at)
 
 

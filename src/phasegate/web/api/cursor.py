@@ -1,4 +1,4 @@
-"""Which part of a list is asked for."""
+"""Paging of lists."""
 
 from typing import Annotated
 

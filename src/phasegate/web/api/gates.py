@@ -41,13 +41,13 @@ async def one(run: str, phase: str, attempt: int, parts: Served, token: Reads) -
 
 @router.get(f"{_GATE}/findings", response_model=list[Finding])
 async def findings(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
-    """What checks and reviewers object to."""
+    """List findings of the gate's checks and reviewers."""
     return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).report().findings
 
 
 @router.post(f"{_GATE}/statement", response_model=models.ToSign)
 async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts: Served, token: Decides) -> Any:
-    """The bytes that the token's owner has to sign for this decision; nothing is decided."""
+    """Return the bytes that the token's owner signs for this decision, without deciding."""
     gate = await parts.gate(run, phase, attempt)
     made = await parts.app.statement(
         gate,

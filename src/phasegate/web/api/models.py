@@ -1,4 +1,4 @@
-"""Requests of the API, with its errors and lists; other answers are the read models of `phasegate.reports`."""
+"""Requests of the API, its errors and its lists, beside the read models of `phasegate.reports`."""
 
 import base64
 import binascii
@@ -46,7 +46,7 @@ class Start(_In):
 
 
 class Comment(_In):
-    """What has to change."""
+    """A requested change."""
 
     text: str = Field(min_length=1, max_length=10_000)
     path: str = Field("", max_length=4_000)
@@ -73,7 +73,7 @@ class Wish(_In):
 
 
 class Statement(Wish):
-    """What is signed: this person, this decision, these bytes."""
+    """The signed statement of a decision: person, kind and bytes."""
 
     gate: str = Field(max_length=400)
     by: str = Field(max_length=200)
@@ -96,7 +96,7 @@ class ToSign(BaseModel):
 
 
 class WithSignature(_In):
-    """What a manager signed (Ed25519)."""
+    """An Ed25519 signature of a manager."""
 
     key_id: str = Field(max_length=64)
     """SHA-256 of the raw public key, in hexadecimal."""
@@ -122,7 +122,7 @@ class Signed(WithSignature):
 
 
 class Moment(_In):
-    """When somebody says something; it has to be handed in within five minutes."""
+    """Time of a statement, which has to be handed in within five minutes."""
 
     by: str = Field(max_length=200)
     at: int = Field(ge=0, le=2**33)

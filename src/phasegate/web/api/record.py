@@ -1,4 +1,4 @@
-"""What was decided, by whom, on which day."""
+"""Decisions by person and day."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -16,5 +16,5 @@ router = APIRouter(tags=["record"])
 async def audit(
     parts: Served, token: Reads, by: Annotated[str, Query(min_length=1, max_length=200)], on: date | None = None
 ) -> Any:
-    """What a person, or `policy:NAME`, decided; on that day (UTC), where one is given."""
+    """List a person's decisions, or those of `policy:NAME`, on one day (UTC) where it is given."""
     return await approvals_by(parts.app, by, on)

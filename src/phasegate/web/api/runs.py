@@ -55,7 +55,7 @@ async def one(run: str, parts: Served, token: Reads) -> Any:
 
 @router.get("/runs/{run}/events", response_model=models.Listing[Event])
 async def events(run: str, parts: Served, token: Reads, after: AfterEvent = 0, limit: Limit = 50) -> Any:
-    """What happened, in order, from the event after that number."""
+    """List the run's events in order, from the one after that number."""
     found = await parts.app.ledger.events((await parts.run(run)).id, after)
     following = str(found[limit - 1].seq) if len(found) > limit else None
     return {"items": [Event.of(event) for event in found[:limit]], "next": following}
@@ -69,7 +69,7 @@ async def trace(run: str, parts: Served, token: Reads) -> Any:
 
 @router.get("/runs/{run}/stream", response_class=StreamingResponse)
 async def stream(run: str, request: Request, parts: Served, token: Reads, after: AfterEvent = 0) -> StreamingResponse:
-    """What happens, as it happens (server-sent events), until the run or the token ends."""
+    """Stream the run's events (server-sent events) until the run or the token ends."""
     found = await parts.run(run)
     return streaming(_frames(parts, found.id, after, request.headers["authorization"].partition(" ")[2]))
 

@@ -27,7 +27,7 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 
 @router.post(f"{_REVOCATION}/statement", response_model=models.ToSign, tags=["gates"])
 async def revocation_statement(run: str, phase: str, attempt: int, parts: Served, token: Decides) -> Any:
-    """The bytes that the token's owner has to sign to take back what they said there; nothing is taken back."""
+    """Return the bytes that the token's owner signs to revoke their decision there, without revoking it."""
     gate = await parts.gate(run, phase, attempt)
     made = Revocation(gate=gate.key, by=owner(token), at=parts.app.clock.now())
     return _to_sign({"gate": str(made.gate), "by": made.by, "at": _seconds(made.at)}, made.encoded())
@@ -49,13 +49,13 @@ async def revoke(
 
 @router.get("/delegations", response_model=list[DelegationReport], tags=["delegations"])
 async def delegations(parts: Served, token: Reads) -> Any:
-    """Who decides for whom, now or later; the first to end first."""
+    """List current and future delegations, the first to end first."""
     return [DelegationReport.of(given) for given in await standing(parts.app)]
 
 
 @router.post("/delegations/statement", response_model=models.ToSign, tags=["delegations"])
 async def delegation_statement(wish: models.Delegate, parts: Served, token: Decides) -> Any:
-    """The bytes that the token's owner has to sign to have another manager decide for them; nothing is delegated."""
+    """Return the bytes that the token's owner signs to delegate, without delegating."""
     made = drawn_up(parts.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
     at = parts.app.clock.now()
     return _to_sign({**DelegationReport.of(made).plain(), "at": _seconds(at)}, _at(made, at).encoded())
@@ -63,7 +63,7 @@ async def delegation_statement(wish: models.Delegate, parts: Served, token: Deci
 
 @router.post("/delegations", status_code=201, response_model=DelegationReport, tags=["delegations"], responses=_TAKEN)
 async def delegate(signed: models.SignedDelegation, parts: Served, token: Decides) -> Any:
-    """Has another manager decide for the token's owner; a statement counts once, and for five minutes."""
+    """Delegate the token owner's decisions by a statement that counts once and for five minutes."""
     body = signed.statement
     made = Delegation(
         by=body.by,
@@ -79,7 +79,7 @@ async def delegate(signed: models.SignedDelegation, parts: Served, token: Decide
 
 @router.post("/delegations/end/statement", response_model=models.ToSign, tags=["delegations"])
 async def end_statement(wish: models.End, parts: Served, token: Decides) -> Any:
-    """The bytes that the token's owner has to sign to end all that they delegated to another; nothing is ended."""
+    """Return the bytes that the token's owner signs to end their delegations to another, without ending them."""
     by, at = owner(token), parts.app.clock.now()
     made = Delegation(by=by, to=wish.to, begins=at, ends=at)
     return _to_sign({"by": by, "to": wish.to, "at": _seconds(at)}, made.encoded())

@@ -1,4 +1,4 @@
-"""What people see: one module for each page."""
+"""Pages, one module each."""
 
 from fastapi import APIRouter
 

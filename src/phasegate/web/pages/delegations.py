@@ -1,4 +1,4 @@
-"""Who decides for whom: what one gave, what one was given, giving and ending."""
+"""Page of delegations given and received."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _BLANK: dict[str, Any] = {"to": "", "from": "", "until": "", "gates": []}
 
 @router.get(_PAGE)
 async def delegations(parts: Served, session: Person) -> Response:
-    """What this person gave and was given; nothing is changed by looking."""
+    """Show the person's delegations, given and received."""
     return await _page(parts, session)
 
 
@@ -70,5 +70,5 @@ async def _page(
 
 
 def _filled(form: CsrfForm) -> dict[str, Any]:
-    """What was typed, so that a refusal costs nobody their words; never the passphrase."""
+    """Return the form's values without the passphrase, so that a refusal costs nobody their words."""
     return {**{name: form.text(name) for name in ("to", "from", "until")}, "gates": form.texts("gate")}

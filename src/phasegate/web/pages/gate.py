@@ -1,4 +1,4 @@
-"""One gate: everything that a decision needs, and deciding."""
+"""Page of a gate and its decision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ _GIVEN = "You gave it within the last five minutes; it may stay empty."
 
 @router.get(_GATE)
 async def gate_page(run: str, phase: str, attempt: int, parts: Served, session: Person) -> Response:
-    """Shows the gate; nothing is decided by looking."""
+    """Show the gate."""
     return await _page(parts, session, await parts.gate(run, phase, attempt))
 
 
@@ -100,7 +100,7 @@ async def _requirements(parts: Context, view: GateView) -> tuple[Sequence[Row], 
 
 
 async def _may(parts: Context, gate: GateRecord, session: Session) -> bool:
-    """Whether this person may decide here, by their own right or by that of who delegated to them."""
+    """Return whether this person may decide here, in their own right or in a delegator's."""
     register, phase, now = parts.app.keeper.register(), parts.app.flow.phase(gate.key.phase), parts.app.clock.now()
     given = await parts.app.ledger.delegations()
     own = session.account in register.approvers(phase, gate, now)
@@ -108,7 +108,7 @@ async def _may(parts: Context, gate: GateRecord, session: Session) -> bool:
 
 
 def _filled(form: CsrfForm) -> dict[str, Any]:
-    """What was typed, so that a refusal costs nobody their words; never the passphrase."""
+    """Return the form's values without the passphrase, so that a refusal costs nobody their words."""
     rows = zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False)
     kept = {name: form.text(name) for name in ("decision", "owner", "reason", "expires")}
     return {**kept, "comments": [row for row in rows if row[2]], "rules": form.texts("rule")}

@@ -1,4 +1,4 @@
-"""What was decided, by whom, on which day."""
+"""Page of decisions by person and day."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.get("/record")
 async def record(parts: Served, session: Person, by: str = "", on: str = "") -> Response:
-    """The decisions of one person, the newest first; of who looks, where nobody is named."""
+    """Show the decisions of a person, by default of the one signed in, the newest first."""
     person = by or session.account
     found = await approvals_by(parts.app, person, day(on))
     people = sorted({*parts.app.config.people(), session.account, person})

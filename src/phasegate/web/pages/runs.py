@@ -44,7 +44,7 @@ async def runs(parts: Served, session: Person) -> Response:
 
 @router.get("/runs/{run}")
 async def run_page(run: str, parts: Served, session: Person, decided: str = "", revoked: str = "") -> Response:
-    """One run."""
+    """Show a run."""
     found = await parts.run(run)
     events = await parts.app.ledger.events(found.id)
     return parts.page("run.html", session, decided=decided, revoked=revoked, **await _values(parts, found, events))

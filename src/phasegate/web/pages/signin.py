@@ -47,7 +47,7 @@ async def sign_in(request: Request, parts: Served) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(parts: Served, form: Filled) -> Response:
-    """Ends the session; every session of this person where that is asked for."""
+    """End the session, or every session of this person where that is asked for."""
     if form.text("everywhere"):
         await parts.sessions.end_all(form.session.account)
     await parts.sessions.end(form.session)

@@ -1,4 +1,4 @@
-"""Leaving one's key unlocked for clicks in Slack, for a few hours; and ending that."""
+"""Page on which a person unlocks their key for clicks in Slack, and locks it."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -18,7 +18,7 @@ _PAGE = "/slack"
 
 @router.get(_PAGE)
 async def slack(parts: Served, session: Person) -> Response:
-    """Whether this person's key is unlocked, for whom, and until when; nothing is changed by looking."""
+    """Show whether this person's key is unlocked, for whom and until when."""
     return await _page(parts, session)
 
 
@@ -82,7 +82,7 @@ async def _page(parts: Context, session: Session, problem: Problem | None = None
 
 
 async def _looked_up(slack: AsyncSlackClient | None, id: str) -> tuple[wire.User | None, str]:
-    """Who that is in Slack, or why nobody can say."""
+    """Return the Slack user, or why Slack could not name them."""
     if slack is None or not id:
         return None, ""
     try:

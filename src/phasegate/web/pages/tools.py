@@ -20,7 +20,7 @@ _PAGE = "/tools"
 
 @router.get(_PAGE)
 async def tools(parts: Served, session: Person) -> Response:
-    """What waits; no server is started, and nothing granted, by looking."""
+    """Show waiting tools, without starting a server."""
     return await _page(parts, session)
 
 

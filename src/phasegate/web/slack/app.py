@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SlackApp:
-    """One for each server: HTTP and socket mode lead to the same door."""
+    """The server's Slack parts, shared by HTTP and socket mode."""
 
     door: Door
     bolt: "AsyncApp"

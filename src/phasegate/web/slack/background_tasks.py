@@ -1,4 +1,4 @@
-"""What is done after Slack has its answer; nothing of it is lost without a word."""
+"""Tasks after Slack has its answer, with failures logged."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ class Errands:
         task.add_done_callback(self._running.discard)
 
     async def done(self, within_s: float = _AT_THE_END_S) -> None:
-        """Waits for all; what takes longer is given up, and said."""
+        """Wait for all tasks for a while, and log those that are given up."""
         if not self._running:
             return
         _, left = await asyncio.wait(self._running, timeout=within_s)

@@ -1,4 +1,4 @@
-"""What the environment says of Slack."""
+"""Slack settings of the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ TOKEN, SECRET, APP, URL = "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """The variables of Slack; an empty one is not set."""
+    """Slack variables, where an empty one is not set."""
 
     token: str = field(default="", repr=False)
     """The bot's."""
@@ -22,17 +22,17 @@ class Environment:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Those of the process."""
+        """Read the process's environment."""
         values = [environ.get(name, "").strip() for name in (TOKEN, SECRET, APP, URL)]
         return cls(token=values[0], secret=values[1], app_token=values[2], url=values[3])
 
     @property
     def usable(self) -> bool:
-        """Whether clicks can come in, and be answered."""
+        """Whether clicks can come in and be answered."""
         return bool(self.token and (self.secret or self.app_token))
 
     def missing(self, *, socket: bool = False) -> list[str]:
-        """What has to be set besides, where something of Slack is; `socket` asks for socket mode."""
+        """Return the missing variables where some of Slack's are set, those of socket mode with `socket`."""
         if not (self.token or self.secret or self.app_token or socket):
             return []
         way = [APP] if socket else [f"{SECRET} or {APP}"]

@@ -24,7 +24,7 @@ _log = logging.getLogger("phasegate.slack")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What Slack is answered."""
+    """The answer to Slack."""
 
     status: int = 200
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -32,18 +32,18 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """Where clicks come in."""
+    """Handler of clicks."""
 
     parts: Context
     slack: AsyncSlackClient
     errands: Errands = field(default_factory=Errands)
 
     async def decide(self, click: Click, kind: DecisionKind) -> Answer:
-        """Decides as the person who clicked; a refusal is an answer too, and is told to them."""
+        """Decide as the person who clicked, and tell them of a refusal."""
         return await self._answer(click, partial(self._decided, click, kind))
 
     async def ask(self, click: Click) -> Answer:
-        """Shows the person the view in which they say why; nothing is decided by that."""
+        """Open the view in which the person gives a reason."""
         return await self._answer(click, partial(self._asked, click))
 
     async def warm_up(self) -> None:
@@ -131,7 +131,7 @@ class Door:
 
 
 def _waits(gate: GateRecord, shown: str) -> None:
-    """Spares a person writing what cannot be taken; what is sent off is judged by `decide` all the same."""
+    """Refuse early what cannot be decided any more, before a person writes. `decide` judges it all the same."""
     if gate.status is GateStatus.void:
         raise Refused(f"gate '{gate.key}' is void", reason="gate_void")
     if gate.status is GateStatus.decided:

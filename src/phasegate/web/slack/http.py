@@ -17,7 +17,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class _Unreadable(Exception):
-    """What Slack would not send."""
+    """A payload that Slack would not send."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -26,7 +26,7 @@ class _Unreadable(Exception):
 
 @router.post(SIGNED)
 async def interactive(request: Request) -> Response:
-    """A click; the same one again is answered as it was the first time."""
+    """Answer a click, and a repeated one as it was answered first."""
     desk: SlackApp | None = request.app.state.desk
     if desk is None or desk.verifier is None:
         return _problem(404, "unknown", "deciding from Slack over HTTP is not set up here")

@@ -24,7 +24,7 @@ _READERS = {"block_actions": Click.pressed, "view_submission": Click.submitted}
 
 
 def listening(door: Door) -> AsyncApp:
-    """Bolt with our listeners; whether a request is Slack's is proved before it comes here."""
+    """Return bolt with our listeners, for requests whose signature was verified before."""
     _bolt_log.setLevel(logging.CRITICAL)  # its warnings quote whole requests, with the addresses that answers go to
     bolt = AsyncApp(
         name="slack-clicks",  # bolt makes loggers of this name, and sets their levels
@@ -48,7 +48,7 @@ def listening(door: Door) -> AsyncApp:
 
 
 async def dispatch(bolt: AsyncApp, payload: Mapping[str, Any]) -> BoltResponse:
-    """What is answered to a payload; one that is no click, or cannot be read, does not get as far as bolt."""
+    """Answer a payload, and refuse one that is no readable click before bolt sees it."""
     reader = _READERS.get(str(payload.get("type")))
     if reader is None:
         return BoltResponse(status=404, body={"reason": "unknown"})
@@ -93,7 +93,7 @@ def _submitted(act: Callable[[Click], Awaitable[Answer]]) -> Callable[[AsyncBolt
 
 
 async def _opened(_: Click) -> Answer:
-    """The link was followed, which Slack tells; nothing is to be done."""
+    """Acknowledge Slack's news that a link was followed."""
     return Answer()
 
 

@@ -1,4 +1,4 @@
-"""What a click says: the parts of Slack's payloads that we read, each held against its shape."""
+"""Payloads of clicks, held against their shapes as far as they are read."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class Team(_Part):
 
 
 class User(_Part):
-    """Who clicked."""
+    """The user who clicked."""
 
     id: Id
     team_id: str = ""
@@ -80,7 +80,7 @@ class _Submitted(_Part):
 
 
 class Place(_Part):
-    """What a click is about, and where it was made; a view brings it back as we gave it."""
+    """The gate of a click and where the click was made, which a view brings back as given."""
 
     value: str
     channel: str = ""
@@ -188,5 +188,5 @@ def _unreadable(error: ValidationError) -> InvalidInput:
 
 
 def _id(payload: Mapping[str, Any]) -> str:
-    """Of all that Slack said: it gives each click ids of its own."""
+    """Return the digest of a payload, which Slack makes unique for each click."""
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What a card and a person are told, after something was decided or refused."""
+"""Updates of cards, and replies to people, after a decision or a refusal."""
 
 from phasegate.ledger import GateRecord, GateStatus
 from phasegate.reports.gate_card import current, gate_card
@@ -24,7 +24,7 @@ CLOSED = {
 
 
 async def show(parts: Context, slack: AsyncSlackClient, click: Click, reason: str = "") -> None:
-    """Brings the card of a click up to date, from what is stored at that moment; done twice, it is the same.
+    """Update the card of a click from what is stored, with the same result when it is done twice.
 
     Args:
         parts: the server's.
@@ -50,7 +50,7 @@ async def show(parts: Context, slack: AsyncSlackClient, click: Click, reason: st
 
 
 async def card_of(parts: Context, gate: GateRecord, closed: str = "") -> Card:
-    """The gate's card as of now; `closed` is what it says in place of what the gate asks, or of what came of it."""
+    """Return the gate's current card, with `closed` in place of its question or outcome."""
     card = await gate_card(parts.app, parts.inbox, gate, parts.settings.address, closed)
     facts = [Fact(title=title, value=value) for title, value in card.facts[:FACTS]]
     links = [Link(title=title, url=url) for title, url in card.links]
@@ -58,7 +58,7 @@ async def card_of(parts: Context, gate: GateRecord, closed: str = "") -> Card:
 
 
 async def words_of(parts: Context, click: Click, problem: Problem) -> str:
-    """What the person who clicked is told, with where to go on; who may not decide is shown no way."""
+    """Return the reply to the person who clicked, without a further way for one who may not decide."""
     home = parts.settings.address
     match problem.reason:
         case "not_unlocked":

@@ -1,4 +1,4 @@
-"""All that deciding asks of Slack, and sends to it; quick while Slack waits for our answer, patient after it."""
+"""Calls of Slack for deciding, with short time limits while Slack waits for our answer."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class AsyncSlackClient:
     """The workspace that our bot is in."""
 
     def __init__(self, environment: Environment, quick: RetryPolicy = QUICK) -> None:
-        """Takes what the environment says; opens nothing yet.
+        """Keep the settings without opening anything.
 
         Args:
             environment: the variables of Slack.
@@ -40,7 +40,7 @@ class AsyncSlackClient:
         self._turns = [asyncio.Lock() for _ in range(_TURNS)]
 
     async def myself(self) -> wire.Myself:
-        """Whose token ours is; asked once."""
+        """Return the bot's account, which is asked for once."""
         return await asyncio.to_thread(self._quick.myself)
 
     async def person(self, user: str) -> wire.User:
@@ -64,7 +64,7 @@ class AsyncSlackClient:
         await asyncio.to_thread(self._quick.open_view, trigger, view)
 
     def turn(self, channel: str, message: str) -> asyncio.Lock:
-        """Whose turn it is to change that message: the last one to write has to be the last one that looked."""
+        """Return the lock for changing that message, so that the last writer is the last reader."""
         return self._turns[hash((channel, message)) % _TURNS]
 
     async def update(self, channel: str, message: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
@@ -91,7 +91,7 @@ class AsyncSlackClient:
             raise PhasegateError(f"Slack did not take an answer to a click ({answer.status_code})")
 
     def _is_slack_s(self, address: str) -> bool:
-        """Whether it is Slack's own, or of the very server that SLACK_API_URL names in its place."""
+        """Return whether the address is Slack's, or that of the server that SLACK_API_URL names."""
         try:
             parts, api = urlsplit(address), urlsplit(self.environment.url)
         except ValueError:

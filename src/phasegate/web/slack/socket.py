@@ -21,14 +21,14 @@ _log = logging.getLogger("phasegate.slack.socket")
 
 
 def _short(record: logging.LogRecord) -> bool:
-    """Trouble with the connection in one line, without the ticket of its address; the client writes pages of it."""
+    """Log connection trouble in one line, without the ticket in its address."""
     record.msg, record.args = re.sub(r"ticket=[^&'\"\s]*", "ticket=…", record.getMessage()), ()
     record.exc_info = None
     return True
 
 
 class _Handler(AsyncSocketModeHandler):
-    """Bolt's own, which reads a payload as the route over HTTP does; what is refused is not acknowledged."""
+    """Bolt's handler, which reads payloads as the HTTP route does and acknowledges no refused one."""
 
     def __init__(self, desk: SlackApp, app_token: str, client: AsyncWebClient, ping_s: float) -> None:
         super().__init__(desk.bolt, app_token, logger=_log, web_client=client, ping_interval=ping_s)
@@ -42,7 +42,7 @@ class _Handler(AsyncSocketModeHandler):
 
 @asynccontextmanager
 async def connected(desk: SlackApp, ping_s: float = 10.0) -> AsyncIterator[None]:
-    """Holds the connection, and opens it again where it breaks; that it is ours proves that Slack sends the clicks.
+    """Hold the connection and renew it. Clicks on it are Slack's because we opened it.
 
     Args:
         desk: answers.

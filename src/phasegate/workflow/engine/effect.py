@@ -12,7 +12,7 @@ EFFECTS = ("publish", "install", "smoke", "land")
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an effect is told: the run, and the tree that was approved."""
+    """Input of an effect: the run, and the approved tree."""
 
     facts: Facts
     commit: str
@@ -25,5 +25,5 @@ class Effect(Protocol):
     """Changes the world after an approval. It may run again after a crash, and must then find what it did."""
 
     async def __call__(self, outcome: Outcome) -> dict[str, Any]:
-        """Does it; the receipt says what was done, as JSON."""
+        """Carry out the effect and return its receipt as JSON."""
         ...

@@ -1,4 +1,4 @@
-"""A table of phases as a LangGraph state machine; every phase has the same shape.
+"""A table of phases as a LangGraph state machine, in which every phase has the same shape.
 
 begin → draft (one per author, side by side) → join → checks and reviews, side by side → settle (opens the gate)
       → begin again while a finding blocks and rounds are left, else
@@ -24,18 +24,18 @@ Graph = CompiledStateGraph[RunState, None, RunState, RunState]
 
 
 class Nodes(Protocol):
-    """The bodies of a phase's nodes; the graph does not know what they do."""
+    """Bodies of a phase's nodes, seen by the graph as functions."""
 
     def begin(self, phase: Phase) -> Node:
         """Counts the round."""
         ...
 
     def draft(self, phase: Phase) -> Node:
-        """One author's draft; its state names the `item`."""
+        """Return the node of an author's draft, whose state names the `item`."""
         ...
 
     def join(self, phase: Phase) -> Node:
-        """Puts the drafts together; outcome `unchanged` where a rework changed nothing."""
+        """Return the node that joins the drafts, with outcome `unchanged` where a rework changed nothing."""
         ...
 
     def judges(self, phase: Phase) -> Mapping[str, Node]:
@@ -43,7 +43,7 @@ class Nodes(Protocol):
         ...
 
     def settle(self, phase: Phase) -> Node:
-        """Outcome `rework`; or the gate is opened: `ask`, `approve` by a policy, `decided` where it was before."""
+        """Return the node that settles a round: `rework`, or `ask`, `approve` by a policy, or `decided` before."""
         ...
 
     def gate(self, phase: Phase) -> Node:
@@ -51,15 +51,15 @@ class Nodes(Protocol):
         ...
 
     def consume(self, phase: Phase) -> Node:
-        """Reads the decision from the store; outcome `approve`, `waive`, `request-changes`, `reject`, `ask`, `void`."""
+        """Return the node that reads the decision: `approve`, `waive`, `request-changes`, `reject`, `ask` or `void`."""
         ...
 
     def turn(self, phase: Phase) -> Node:
-        """Waits for the run's turn; outcome `moved` where what was approved has to be drafted anew."""
+        """Return the node that waits for the run's turn, with outcome `moved` where drafts are made anew."""
         ...
 
     def effects(self, phase: Phase) -> Mapping[str, Node]:
-        """What is done after the approval, in order, by the name of its node."""
+        """Return the nodes of effects in order, by name."""
         ...
 
 
@@ -75,7 +75,7 @@ def build_graph(flow: Flow, nodes: Nodes, saver: BaseCheckpointSaver[Any] | None
 
 
 def phase_graph(phase: Phase, nodes: Nodes) -> Graph:
-    """One phase."""
+    """Return the subgraph of a phase."""
     graph = StateGraph(RunState)
     judges, effects = nodes.judges(phase), nodes.effects(phase)
     steps = {name: getattr(nodes, name)(phase) for name in ("begin", "draft", "join", "settle", "gate", "consume")}

@@ -21,7 +21,7 @@ Park = Callable[[Exception], Awaitable[None]]
 
 @dataclass(kw_only=True)
 class Trouble:
-    """What keeps a worker from storing anything, for as long as it lasts."""
+    """The storage error that keeps a worker from writing, as long as it lasts."""
 
     error: Exhausted | None = None
     _since: float = 0.0
@@ -56,7 +56,7 @@ async def patiently(
     *,
     locked_seconds: float = LOCKED_SECONDS,
 ) -> RunStatus:
-    """Advance a run, again and again as long as storage refuses it or Git is locked; whatever else fails parks it.
+    """Advance a run again while storage refuses or Git is locked, and park it on another failure.
 
     Args:
         advance: goes on from what was stored.
@@ -118,7 +118,7 @@ async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
 
 
 def _refused(error: Exception) -> Exhausted:
-    """What storage refuses; where a failure cannot even be noted, it is counted as one of storage."""
+    """Return the storage error, where a failure that cannot even be recorded counts as one."""
     return failing(error) or Exhausted(
         f"nothing can be stored: {type(error).__name__}: {error}", fix="look at it, then 'phasegate run --resume RUN'"
     )

@@ -15,18 +15,18 @@ from phasegate.workspace import Workspace
 
 
 class RunFiles(Protocol):
-    """What a run reads of the user's folder and of the index."""
+    """Files of the user's folder and of the index that a run reads."""
 
     async def facts(self, run_id: str) -> Facts:
-        """Return the facts of a run; they do not change while it lasts."""
+        """Return the unchanging facts of a run."""
         ...
 
     async def kind(self, run_id: str) -> Deliverable:
-        """Return the kind of deliverable that was handed in when the run began; it does not change either."""
+        """Return the kind of deliverable that was handed in when the run began, for the whole run."""
         ...
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
-        """Return files of the spec's folder that the user wrote since the attempt before; the same at each call."""
+        """Return the files of the spec's folder that the user wrote since the attempt before, the same at each call."""
         ...
 
     async def versions(self) -> frozenset[str]:
@@ -38,7 +38,7 @@ class Observer(Protocol):
     """Looks at the world in the name of a role, before it drafts or reviews."""
 
     async def observe(self, facts: Facts, role: str, place: str, files: Mapping[str, bytes]) -> Mapping[str, Any]:
-        """Return what was seen, as JSON; where nothing could be seen, it says why.
+        """Return an observation as JSON, or the reason why there is none.
 
         Args:
             facts: of the run.

@@ -1,4 +1,4 @@
-"""Leases: a row for each worker, which it renews; whoever finds one silent may take over what its worker held.
+"""Leases of workers, renewed by each, of which a silent one may be taken over.
 
 Ages by a clock are only a hint, since clocks jump: a lease is taken over once its worker's process has ended, or once
 somebody has watched its beats stand still for long enough by a monotonic clock. A worker that was taken over cannot
@@ -49,12 +49,12 @@ class Lease:
 
     @property
     def here(self) -> bool:
-        """Whether its process can be looked at from here."""
+        """Whether its process is on this host, where it can be looked at."""
         return self.host == host()
 
     @property
     def taken(self) -> bool:
-        """Whether it was taken over."""
+        """Whether the lease was taken over."""
         return self.epoch != FIRST
 
     @property
@@ -70,12 +70,12 @@ class Lease:
 
 @dataclass(kw_only=True)
 class Watch:
-    """What one process has seen of others' leases, by its own monotonic clock."""
+    """Observations of other workers' leases, by this process's monotonic clock."""
 
     _seen: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
 
     def silent(self, lease: Lease) -> float:
-        """Note how its beats stand; return for how many seconds they have stood still before this process's eyes."""
+        """Record the lease's beats, and return the seconds since they changed as seen by this process."""
         now, mark = time.monotonic(), _mark(lease)
         before, since = self._seen.get(lease.executor, (None, now))
         if before != mark:
@@ -91,7 +91,7 @@ class Watch:
         return max(beating, key=abs, default=0.0)
 
     def is_over(self, lease: Lease, seconds: float = LEASE_SECONDS) -> bool:
-        """Whether what its worker held may be taken over."""
+        """Return whether what its worker held may be taken over."""
         return (
             lease.taken or lease.gone or self.silent(lease) >= (seconds if lease.beat else max(seconds, START_SECONDS))
         )
@@ -112,7 +112,7 @@ def begin(connection: sa.Connection, executor: str, role: str | None = None, pid
 
 
 def claim_role(connection: sa.Connection, executor: str, role: str) -> bool:
-    """Take a role for a lease that has begun; False where a live worker has it."""
+    """Take a role for a begun lease, or return False where a live worker has it."""
     holder = next((lease for lease in read_leases(connection) if lease.role == role), None)
     if holder and holder.live:
         return False
@@ -123,20 +123,20 @@ def claim_role(connection: sa.Connection, executor: str, role: str) -> bool:
 
 
 def hand_over(connection: sa.Connection, executor: str, pid: int) -> bool:
-    """Make a lease that was claimed for a process that process's own; False where it was taken away meanwhile."""
+    """Assign a claimed lease to a process, or return False where it was taken away meanwhile."""
     own = {"pid": pid, "born": born(pid), "seen_at": now_ms()}
     return bool(connection.execute(workers.update().where(workers.c.executor == executor).values(**own)).rowcount)
 
 
 def renew(connection: sa.Connection, executor: str, epoch: int, works: Collection[str]) -> bool:
-    """Renew a lease; False where it was lost."""
+    """Renew a lease, or return False where it was lost."""
     changed = {"beat": workers.c.beat + 1, "seen_at": now_ms(), "works": json.dumps(sorted(works))}
     own = workers.update().where(workers.c.executor == executor, workers.c.epoch == epoch)
     return bool(connection.execute(own.values(**changed)).rowcount)
 
 
 def take_over(connection: sa.Connection, lease: Lease) -> bool:
-    """Take a lease from its worker, which cannot write from then on; False where it has moved since it was read."""
+    """Take a lease from its worker, which then cannot write, or return False where it was renewed meanwhile."""
     same = (workers.c.executor == lease.executor, workers.c.epoch == lease.epoch, workers.c.beat == lease.beat)
     taken = {"epoch": workers.c.epoch + 1, "role": None}
     return bool(connection.execute(workers.update().where(*same).values(**taken)).rowcount)
@@ -149,7 +149,7 @@ def end(connection: sa.Connection, executor: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Fence:
-    """Lets a worker write only while its lease is its own; called at the start of each of its transactions."""
+    """Guard of a worker's transactions, which fails once the worker's lease is lost."""
 
     executor: str
     epoch: int = FIRST

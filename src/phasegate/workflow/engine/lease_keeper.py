@@ -129,7 +129,7 @@ class LeaseKeeper(threading.Thread):
                 )
 
     def _send_own_on(self, segments: set[str]) -> None:
-        """Send on what is held and not worked on; what was only just taken gets a while to begin."""
+        """Dispatch held segments that are not worked on, after a while for those just taken."""
         idle = {segment for segment in segments if run_of(segment) not in self._at_work}
         for segment in idle & self._idle:
             _log.warning("a segment is held and not worked on: it waits again", extra={"run": run_of(segment)})

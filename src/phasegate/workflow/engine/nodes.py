@@ -107,7 +107,7 @@ class TeamNodes:
         return {**nodes, f"check-{CHECK}": self._line(phase)} if phase.releases else nodes
 
     def settle(self, phase: Phase) -> Node:
-        """Ask for another round, or open the gate on the tree as it is now; a policy may pass it at once."""
+        """Ask for another round, or open the gate on the current tree, which a policy may pass at once."""
 
         async def settle(state: RunState) -> dict[str, Any]:
             if state["blocking"] and state["round"] < phase.max_rounds:
@@ -132,7 +132,7 @@ class TeamNodes:
         return gate
 
     def consume(self, phase: Phase) -> Node:
-        """Take the decision from the store; the value that the run was resumed with is not used."""
+        """Take the decision from the store rather than from the value that the run was resumed with."""
 
         async def consume(state: RunState) -> dict[str, Any]:
             outcome = await self.gatekeeper.consume(state, phase)
@@ -146,7 +146,7 @@ class TeamNodes:
         return consume
 
     def turn(self, phase: Phase) -> Node:
-        """Wait until no other run releases; after each resume the line is read again."""
+        """Wait until no other run releases, reading the line again after each resume."""
 
         async def turn(state: RunState) -> dict[str, Any]:
             holder = await self._releasing.holds(state)
@@ -297,7 +297,7 @@ def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: 
 
 
 def _blocking(judge: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return the update that counts a judge's blocking findings; without any it is left out."""
+    """Return the update that counts a judge's blocking findings, empty without any."""
     count = sum(finding.blocking for finding in findings)
     return {"blocking": {judge: str(count)} if count else {}}
 

@@ -18,7 +18,7 @@ def host() -> str:
 
 
 def born(pid: int) -> str:
-    """Return a text that is the same as long as that process lives; empty once it has ended."""
+    """Return a text that is constant for a process's life, or an empty string once it has ended."""
     stat = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     if stat:
         return "" if stat[0] in ("Z", "X") else stat[19]

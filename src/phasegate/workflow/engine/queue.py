@@ -24,7 +24,7 @@ _WAITS = sa.text("select 1 from workflow_status where queue_name = :queue and st
 
 
 class Queue:
-    """Enqueues segments and looks at them; runs nothing."""
+    """Queue of segments, which runs nothing itself."""
 
     def __init__(self, store: Store) -> None:
         forbid_pickle()
@@ -46,7 +46,7 @@ class Queue:
         return await asyncio.to_thread(cls, store)
 
     def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
-        """Enqueues segment `number` of a run in the caller's transaction; one segment of a run works at a time."""
+        """Enqueue segment `number` of a run in the caller's transaction, where a run's segments run one at a time."""
         options: EnqueueOptions = {
             "workflow_name": ADVANCE,
             "queue_name": QUEUE,
@@ -65,17 +65,17 @@ class Queue:
         return next((by for name, by in self.held().items() if run_of(name) == run_id), None)
 
     def goes_on(self, run_id: str) -> bool:
-        """Whether a segment of the run waits to be taken or is held."""
+        """Return whether a segment of the run waits to be taken or is held."""
         rows = [*self._listed("ENQUEUED"), *self._listed("PENDING")]
         return any(run_of(row.workflow_uuid) == run_id for row in rows)
 
     def any_waits(self) -> bool:
-        """Whether any segment waits to be taken."""
+        """Return whether any segment waits to be taken."""
         with self._engine.connect() as connection:
             return connection.execute(_WAITS, {"queue": QUEUE}).first() is not None
 
     def send_on(self, segment: str, executor: str) -> bool:
-        """Have a segment that this worker holds wait again; False where it does not hold it any more."""
+        """Put a held segment back into the queue, or return False where this worker does not hold it any more."""
         return self._client._sys_db.reenqueue_for_recovery(segment, [executor], QUEUE)
 
     def forget(self, run_id: str, upto: int) -> None:

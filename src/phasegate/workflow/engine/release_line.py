@@ -43,13 +43,13 @@ class Placed:
 
     @property
     def said(self) -> dict[str, Any]:
-        """What the ledger keeps beside the releases."""
+        """Return the release's data in the ledger."""
         return {name: list(paths) for name in ("kept", "mixed") if (paths := getattr(self, name))}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Reads and lengthens the line; its releases are commits under names of ours, out of the branches."""
+    """The release line, whose releases are commits under refs of ours and not on branches."""
 
     workspace: Workspace
     ledger: Ledger
@@ -70,7 +70,7 @@ class Line:
         return frozenset(self.workspace.marks(_RELEASED))
 
     def tips(self, run_id: str, base: str) -> list[Tip]:
-        """What the run's release must contain, the newest last."""
+        """Return the releases that the run's release must contain, the newest last."""
         newest = self._newest()
         tips = [newest] if newest else []
         branch = self._branch(run_id)
@@ -81,7 +81,7 @@ class Line:
         return tips
 
     async def ahead(self, run_id: str, base: str, commit: str) -> Tip | None:
-        """The release that came before what was approved, and that it does not contain; None where it may go out."""
+        """Return the release that came first and that the approved commit does not contain, or None."""
         newest = self._newest()
         if newest and self.workspace.contains(newest.commit, commit):
             return newest if await self._is_anothers(run_id, commit) else None
@@ -89,7 +89,7 @@ class Line:
         return missing[-1] if missing else None
 
     async def _is_anothers(self, run_id: str, commit: str) -> bool:
-        """Whether another run released that very commit: two runs of one spec that begin together write the same."""
+        """Return whether another run released that very commit, as two runs of one spec that begin together may."""
         by = {run for _, released, run in await self.ledger.releases() if released == commit}
         return bool(by - {run_id}) and run_id not in by
 
@@ -140,7 +140,7 @@ class Line:
 
 
 class _Merging:
-    """One release after another, merged into a run's commit."""
+    """Merges of releases into a run's commit, one after another."""
 
     def __init__(self, workspace: Workspace, own: str, owned: Sequence[str], when: datetime) -> None:
         self.own, self.owned, self.when = own, owned, when
@@ -151,7 +151,7 @@ class _Merging:
         self._merges: list[Merged] = []
 
     def take(self, tip: Tip) -> bool:
-        """Merges one; False where files are in conflict."""
+        """Merge a release, or return False where files are in conflict."""
         if self._workspace.contains(self._commit, tip.commit):
             return True
         commit, merged = self._workspace.merge(
@@ -166,7 +166,7 @@ class _Merging:
         return True
 
     def placed(self, *, proven: bool) -> Placed:
-        """What came of it; what no gate of ours approved is shown whole."""
+        """Return the merge's report, which shows whole what no gate of ours approved."""
         mixed = sorted({path for merged in self._merges for path in merged.mixed})
         return Placed(
             commit=self._commit,

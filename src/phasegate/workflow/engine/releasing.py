@@ -1,4 +1,4 @@
-"""What a phase that publishes does besides: takes turns, stands on the newest release, and says what came of that."""
+"""Turns of releasing phases: waiting, standing on the newest release, and the report of both."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CHECK = "release-line"
 
 @dataclass(frozen=True, kw_only=True)
 class Releasing:
-    """Of all runs of a repository."""
+    """Release steps shared by all runs of a repository."""
 
     flow: Flow
     ledger: Ledger
@@ -38,11 +38,11 @@ class Releasing:
         return await self.ledger.claim_turn(state["run"])
 
     async def ahead(self, state: RunState) -> str:
-        """The release that came before what the run would publish, in words; empty where nothing did."""
+        """Return in words the release that came before the run's, or an empty string."""
         return str(await self.line.ahead(state["run"], state["base"], state["commit"]) or "")
 
     async def settle(self, state: RunState, phase: Phase) -> dict[str, Any]:
-        """What the run does with its turn: drafts, drafts anew on top of what came first, or goes on."""
+        """Decide how the run uses its turn: draft, draft anew on what came first, or go on."""
         if state["phase"] != phase.id:
             return {**await self._place(state, phase, 1), "outcome": ""}
         outcome, first = state["outcome"], await self.ahead(state)
@@ -72,7 +72,7 @@ class Releasing:
         await self.ledger.published(gate, key, receipt, f"release {version} came first", event)
 
     async def report(self, state: RunState, phase: Phase) -> Report:
-        """How the run's tree came to stand on the newest release, for the gate."""
+        """Return the report of how the run's tree came to stand on the newest release."""
         said = onto(await self.ledger.events(state["run"], prefix=f"onto:{phase.id}/"), state["attempt"])
         findings = [*self._nothing_new(state, phase), *await self._kept(state, said), *_mixed(said)]
         tips = ", ".join(f"{tip['version']} ({tip['commit'][:12]})" for tip in said.get("onto", ()))
@@ -95,7 +95,7 @@ class Releasing:
         return tips[-1].commit if tips else ""
 
     async def _own(self, state: RunState, phase: Phase) -> str:
-        """What was approved last before this phase."""
+        """Return the commit that was approved last before this phase."""
         place = self.flow.phase_ids.index(phase.id)
         before = self.flow.phase_ids[place - 1] if place else ""
         passed = [

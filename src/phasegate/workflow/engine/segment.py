@@ -20,7 +20,7 @@ from phasegate.workflow.state import RunState
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
-    """Advances runs; safe to call again for one that stopped anywhere."""
+    """Driver of runs, safe to call again for one that stopped anywhere."""
 
     graph: Graph
     flow: str
@@ -75,12 +75,12 @@ class Segments:
 
 
 def _begun(snapshot: StateSnapshot) -> bool:
-    """Whether its first step was stored; before that, a checkpoint holds nothing but channels' defaults."""
+    """Return whether the run's first step was stored, before which a checkpoint holds defaults alone."""
     return "flow" in snapshot.values
 
 
 def _goes_on(snapshot: StateSnapshot) -> bool:
-    """Whether anything is left to do.
+    """Return whether anything is left to do.
 
     `next` does not tell: a task whose writes were stored before the process died is no longer in it, though what
     follows from them was never begun.

@@ -32,7 +32,7 @@ Parts = Callable[[Fence], "AbstractAsyncContextManager[Segments]"]
 
 
 class Worker:
-    """One process's worker; there is at most one in a process."""
+    """The worker of a process, at most one."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Worker:
         self._taker.start()
 
     def stop(self, patience: int = 0) -> None:
-        """Stop taking segments; one that works has `patience` seconds, and is handed back for others to take."""
+        """Stop taking segments, give a working one `patience` seconds, and hand it back for others."""
         self._taker.stop()
         self._keeper.stop()
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
@@ -163,7 +163,7 @@ class Worker:
             await database.close()
 
     async def _forget(self, segment: str) -> None:
-        """Deletes the rows of the segments before; what cannot be deleted now is, after the next one."""
+        """Delete the rows of earlier segments, or leave them for the next one where that fails."""
         run, _, number = segment.rpartition(":")
         try:
             await asyncio.to_thread(self._queue.forget, run, int(number) - 1)
@@ -171,7 +171,7 @@ class Worker:
             _log.warning("rows of run %s are left: %s", run, error, extra={"action": "forget", "run": run})
 
     async def _ready(self) -> "Segments":
-        """The parts, built once for all segments; a failure is tried again by the next."""
+        """Return the parts, built once for all segments and again after a failure."""
         if self._segments is None or (self._segments.done() and self._segments.exception()):
             self._segments = asyncio.get_running_loop().create_future()
             self._holder = asyncio.create_task(self._hold(self._segments))
@@ -189,7 +189,7 @@ class Worker:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux

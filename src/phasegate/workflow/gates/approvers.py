@@ -1,4 +1,4 @@
-"""Who may decide at a gate, and in whose right."""
+"""Approvers of a gate, in their own right or in a delegator's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Delegations = Sequence[tuple[Delegation, Envelope]]
 
 
 class Kind(StrEnum):
-    """What stands behind a name."""
+    """Kind of a decider."""
 
     person = "person"
     agent = "agent"
@@ -33,7 +33,7 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """Who hands a decision in, as the channel found out."""
+    """Identity of a decider, as the channel found it."""
 
     name: str
     kind: Kind
@@ -42,12 +42,12 @@ class Credentials:
     """When they last proved who they are, by passphrase or by a signature over something new."""
 
     def fresh(self, now: datetime) -> bool:
-        """Whether that was just now."""
+        """Return whether that was just now."""
         return is_fresh(self.proved_at, now)
 
 
 def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
-    """Whether somebody proved who they are just now."""
+    """Return whether the decider proved their identity just now."""
     return proved_at is not None and timedelta(0) <= now - proved_at <= FRESH
 
 
@@ -73,7 +73,7 @@ class Approvers:
     """Signs what a policy passes."""
 
     def refusal(self, decision: Decision, phase: Phase, dossier: GateHistory, now: datetime) -> str:
-        """Why a decision does not count, as a reason code; empty where it does."""
+        """Return the reason code of a decision that does not count, or an empty string."""
         statement = decision.statement
         by_policy = statement.by.startswith(POLICY)
         manager = None if by_policy else self.managers.get(statement.by)
@@ -124,7 +124,7 @@ class Approvers:
 
 
 def may_approve(gate: Gate, manager: Manager, *, escalated: bool = False) -> bool:
-    """Whether the gate's rules name that person."""
+    """Return whether the gate's rules name that person."""
     rules = (*gate.approvers, *(gate.escalate_to if escalated else ()))
     return any(_names(rule, manager) for rule in rules)
 
@@ -141,12 +141,12 @@ def _names(rule: str, manager: Manager) -> bool:
 
 
 def escalated(gate: GateRecord | None, phase: Phase, now: datetime) -> bool:
-    """Whether the gate has waited for so long that others may decide too."""
+    """Return whether the gate has waited so long that its escalation's approvers may decide too."""
     after = phase.gate.escalate_after
     return gate is not None and after is not None and now - gate.opened_at >= after
 
 
 def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
-    """Whether the gate was open for longer than its workflow allows."""
+    """Return whether the gate was open for longer than its workflow allows."""
     after = phase.gate.expires_after
     return after is not None and now.replace(microsecond=0) - gate.opened_at > after

@@ -1,4 +1,4 @@
-"""What a gate showed, held against what is true now."""
+"""Binding of a gate: its shown content against the current one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ _WORDS = {
 
 
 class Moved(NamedTuple):
-    """Why what a gate showed is not true any more."""
+    """Reason why a gate's content is outdated."""
 
     reason: str
     what: tuple[str, ...]
@@ -105,7 +105,7 @@ def people_changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _known(was: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """The keys of those who could be delegates when the gate opened; who came or went since decides nothing alone."""
+    """Return the current keys of those who could be delegates when the gate opened."""
     return {name: now.get(name, key) for name, key in was.items()}
 
 

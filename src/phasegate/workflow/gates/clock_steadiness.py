@@ -41,5 +41,5 @@ class Steadiness:
 
 
 def is_believed(steady: timedelta, span: timedelta | None = None) -> bool:
-    """Whether a clock that has been steady for so long can tell that a span is over."""
+    """Return whether a clock that was steady for so long can tell that a span is over."""
     return steady >= min(STEADY, span or STEADY)

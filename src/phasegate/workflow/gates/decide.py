@@ -125,7 +125,7 @@ async def _still(keeper: Gatekeeper, gate: GateRecord, dossier: GateHistory, dis
 
 
 async def _won(keeper: Gatekeeper, key: GateKey) -> Sequence[Decision]:
-    """What was said there, by the time that this decision came too late."""
+    """Return the earlier decisions of a gate that was decided before this one came."""
     gate = await keeper.ledger.gate(key)
     if gate is None or gate.status is GateStatus.void:
         raise _void(key)
@@ -265,5 +265,5 @@ def _day(text: str) -> date:
 
 
 def rule_of(finding: Finding) -> str:
-    """What a waiver names: `check/rule`."""
+    """Return the waived rule as `check/rule`."""
     return f"{finding.check}/{finding.rule}"

@@ -42,21 +42,21 @@ Consumed = Literal["approve", "waive", "request-changes", "reject", "ask", "void
 
 
 class PolicyFacts(Protocol):
-    """What a policy's conditions are held against; asked anew at every gate."""
+    """Facts for a policy's conditions, read anew at every gate."""
 
     @property
     def demo_workspace(self) -> bool:
-        """Whether the workspace was made for the demonstration."""
+        """Return whether the workspace was made for the demonstration."""
         ...
 
     @property
     def loopback_endpoint(self) -> bool:
-        """Whether the AWS endpoint is on this machine."""
+        """Return whether the AWS endpoint is on this machine."""
         ...
 
     @property
     def loopback_index(self) -> bool:
-        """Whether packages are published on this machine."""
+        """Return whether packages are published on this machine."""
         ...
 
     def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
@@ -82,12 +82,12 @@ class Gatekeeper:
     clock: Clock
 
     async def open(self, state: RunState, phase: Phase) -> OpenResult:
-        """Opens the gate on the tree as it is now; a policy may pass it at once."""
+        """Open the gate on the current tree, which a policy may pass at once."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.open_gate(key, partial(self._opening, state["commit"], state["since"]))
 
     def terms(self, run: Run) -> dict[str, Any]:
-        """Return the rules that a run begins under; a gate whose rules are others says so."""
+        """Return the rules that a run begins under, which a gate compares with its own."""
         policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
         return {"shape": self.flow.shape, "policy_digest": policy, **begun(self.flow, self.managers())}
 
@@ -109,7 +109,7 @@ class Gatekeeper:
         return moved(self.flow.phase(key.phase), gate, dossier.opened, {**now, "before": before})
 
     async def replace(self, gate: GateRecord, gone: Moved, dispatch: Dispatch) -> GateKey:
-        """Voids a gate that shows what is not true any more, and opens another on what is; returns which.
+        """Void a gate whose content is outdated, open another, and return its key.
 
         The run goes on from the next decision as from any: what it finds void, and opened again, it steps over.
         """
@@ -144,7 +144,7 @@ class Gatekeeper:
         return Opening(gate, decision, [opened, *events])
 
     def _changed(self, dossier: GateHistory, kept: str) -> list[str]:
-        """What is not as it was when the run began, or as the run left it: the gate shows it."""
+        """Return the changes since the run began that the gate shows."""
         began = dossier.event("run")
         told: Mapping[str, Any] = began.body if began else {}
         changed = since_begun(self.flow.phase(dossier.key.phase), self.managers(), told)
@@ -152,7 +152,7 @@ class Gatekeeper:
         return [*changed, *foreign]
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
-        """What was decided; `ask` where nothing was, `void` where the gate must be opened anew."""
+        """Return the decision to consume, `ask` without one, or `void` where the gate must be opened anew."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.consume(key, partial(self._verdict, state, phase))
 
@@ -172,7 +172,7 @@ class Gatekeeper:
         return decision.statement.kind.value, {}
 
     def _objection(self, dossier: GateHistory, gate: GateRecord, state: RunState, phase: Phase) -> str:
-        """Why what was decided cannot be used now: who may decide, and what a policy asks, are asked again."""
+        """Return why a decision cannot be consumed now, after asking anew who may decide and what a policy needs."""
         now = self.clock.now()
         if gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
@@ -212,7 +212,7 @@ class Gatekeeper:
         return Approvers(managers=self.managers(), system=self.system.public)
 
     def _binds(self, dossier: GateHistory, commit: str, since: str, findings: list[Finding]) -> dict[str, Any]:
-        """What a decision at the gate is bound to; its digest is what is signed."""
+        """Return the values that a decision is bound to by the signed digest."""
         policy, gate = dossier.run.policy, self.flow.phase(dossier.key.phase).gate
         upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
         return {
@@ -306,7 +306,7 @@ def why(gone: Moved) -> dict[str, Any]:
 
 
 def _passed(dossier: GateHistory, phase: str) -> list[Statement]:
-    """What was said at the phase's gate that was passed."""
+    """Return the decisions at the phase's passed gate."""
     said = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase == phase]
     stopped = {statement.gate for statement in said if not statement.kind.passes}
     return [statement for statement in said if statement.gate not in stopped]
@@ -321,7 +321,7 @@ def signed(statement: Statement, signer: Signer) -> Decision:
 def decision_event(
     decision: Decision, channel: str, *, of_several: bool = False, delegation: Envelope | None = None
 ) -> Entry:
-    """The event of a decision; it holds the digest of what was signed, and the delegation that it is said under."""
+    """Return the event of a decision, with the digest of the signed bytes and its delegation."""
     statement = decision.statement
     place = f"{statement.gate.phase}/{statement.gate.attempt}"
     body = {

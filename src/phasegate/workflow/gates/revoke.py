@@ -21,7 +21,7 @@ from phasegate.workflow.gates.gatekeeper import Gatekeeper
 async def revoke(
     keeper: Gatekeeper, revocation: Revocation, signer: Signer, who: Credentials, dispatch: Dispatch
 ) -> None:
-    """Takes back what a person said at a gate; the gate is void, and the run opens another.
+    """Revoke a person's decision at a gate, which is void then, so that the run opens another.
 
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `reauthentication_required`
@@ -42,7 +42,7 @@ async def revoke(
 
 
 async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, who: Credentials) -> None:
-    """Has another person decide in the delegator's right, within the window; they sign with their own key.
+    """Delegate a person's decisions within a window to another, who signs with their own key.
 
     Raises:
         Refused: `agent_identity`, `service_identity`, `not_yourself`, `bad_signature`, `unknown_delegate` where the
@@ -78,7 +78,7 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
 async def end_delegation(
     keeper: Gatekeeper, by: str, to: str, signer: Signer, who: Credentials, at: datetime | None = None
 ) -> int:
-    """Ends all that one person delegated to another; how many that were.
+    """End all delegations of one person to another, and return their number.
 
     Args:
         keeper: where.

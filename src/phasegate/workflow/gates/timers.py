@@ -1,4 +1,4 @@
-"""What happens as time goes by: reminders, escalation, expiry, exceptions that end; each once, whatever the clock."""
+"""Timers of gates: reminders, escalation, expiry and ending exceptions, each once."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -11,7 +11,7 @@ from phasegate.workflow.gates.gatekeeper import Gatekeeper
 
 
 async def sweep(keeper: Gatekeeper, steady: timedelta) -> None:
-    """Looks at every open gate once; one that was open for too long is closed with nothing approved.
+    """Check every open gate once, and close those that were open too long with nothing approved.
 
     Args:
         keeper: of the gates.

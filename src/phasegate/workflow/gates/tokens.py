@@ -1,4 +1,4 @@
-"""One-time tokens: given out with what somebody looks at, and good for one decision on exactly that.
+"""One-time tokens for one decision on a gate's current digest.
 
 Giving one out stores nothing, so that looking changes nothing; using one is noted in the transaction of the decision.
 """
@@ -21,7 +21,7 @@ def give_token(system: PrivateKey, gate: GateRecord, by: str, now: datetime, las
 
 
 def token_holds(token: str, system: PrivateKey, gate: GateRecord, by: str, now: datetime) -> bool:
-    """Whether it was given to that person for this gate and digest, and is not too old."""
+    """Return whether the token was issued to that person for this gate and digest, and is not too old."""
     head, _, signature = token.rpartition(".")
     given, ends = _times(head)
     if given is None or ends is None:
@@ -36,7 +36,7 @@ def token_holds(token: str, system: PrivateKey, gate: GateRecord, by: str, now: 
 
 
 def given_at(token: str) -> datetime | None:
-    """When it was given out: a signature over it is not older. True only of a token that holds."""
+    """Return the issue time of a valid token, which a signature over it is not older than."""
     return _times(token)[0]
 
 

@@ -29,7 +29,7 @@ async def grant_tools(keeper: Gatekeeper, grants: Grants, grant: ToolGrant, sign
 
 
 async def standing_grants(keeper: Gatekeeper, grants: Grants) -> list[ToolGrant]:
-    """Those that hold now: signed by whom phasegate.toml lists as manager today, within their window."""
+    """Return current grants signed by a manager in phasegate.toml, within their window."""
     now = keeper.clock.now()
     return [
         grant

@@ -1,4 +1,4 @@
-"""People and programs that come in by the page and the REST API: accounts, sessions, tokens; and the backlog."""
+"""Tables of people and programs: accounts, sessions, tokens and the backlog."""
 
 import sqlalchemy as sa
 from alembic import op

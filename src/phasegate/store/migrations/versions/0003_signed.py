@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Remakes the tables of decisions and events; nothing that was never signed can be turned into what is."""
+    """Make the tables of decisions and events anew, since unsigned rows cannot become signed ones."""
     if op.get_bind().exec_driver_sql("select count(*) from events").scalar():
         raise InvalidInput(
             "the database holds runs from before the first release, whose events are not signed",

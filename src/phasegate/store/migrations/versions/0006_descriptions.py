@@ -1,4 +1,4 @@
-"""What tools say of themselves, by its digest."""
+"""Table of tool descriptions by digest."""
 
 import sqlalchemy as sa
 from alembic import op

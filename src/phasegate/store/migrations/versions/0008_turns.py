@@ -1,4 +1,4 @@
-"""Whose turn it is to release."""
+"""Table of the turns of releases."""
 
 import sqlalchemy as sa
 from alembic import op

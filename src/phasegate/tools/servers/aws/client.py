@@ -21,7 +21,7 @@ _AT_ONCE = 8
 
 
 class Aws:
-    """Reads AWS; changes nothing.
+    """Read-only client of AWS.
 
     Every method takes an account: empty for the caller's own, else its 12 digits. Every method raises what
     `failures.explained` and `Sessions.client` raise.
@@ -36,7 +36,7 @@ class Aws:
         self._cursors = Cursors()
 
     def caller(self, account: str) -> results.Caller:
-        """Who calls."""
+        """Return the caller's identity."""
         who = self._sessions.ask(account)
         return results.Caller(account=who.account, arn=who.arn, user_id=who.user_id)
 
@@ -49,7 +49,7 @@ class Aws:
         items: str,
         most: int,
     ) -> results.Counts:
-        """Counts the rows of a listing in each region; once where the service has none.
+        """Count the rows of a listing in each region, or once where the service has no regions.
 
         Raises:
             PhasegateError: it could be counted in no region.
@@ -219,7 +219,7 @@ class Aws:
     def simulate(
         self, principal: str, actions: Sequence[str], resources: Sequence[str], account: str, cursor: str
     ) -> results.Decisions:
-        """What IAM would decide of actions that a principal asks for."""
+        """Return what IAM would decide of actions that a principal asks for."""
         request = {"PolicySourceArn": principal, "ActionNames": [*actions], "ResourceArns": [*resources]}
         question = ("simulate", account, request)
         more = {"Marker": self._cursors.open(cursor, *question)} if cursor else {}

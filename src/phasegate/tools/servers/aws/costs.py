@@ -1,4 +1,4 @@
-"""What Cost Explorer is asked, and the rows of its answer."""
+"""Query of Cost Explorer, and the rows of its answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date

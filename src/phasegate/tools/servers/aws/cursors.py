@@ -1,4 +1,4 @@
-"""Where a listing goes on: the service's own token, sealed to the question that it answers."""
+"""Cursors of listings: the service's own token, sealed to the question that it answers."""
 
 import base64
 import binascii
@@ -12,20 +12,20 @@ from phasegate.core import InvalidInput
 
 
 class Cursors:
-    """Makes and opens cursors; those of another process, another question or another hand do not open."""
+    """Maker of cursors, which open for the same process, question and caller alone."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
     def seal(self, token: Any, *question: Any) -> str:
-        """The cursor for a token of a question; empty for no token."""
+        """Return the cursor for a token of a question, or an empty string for no token."""
         if token is None or token == "":
             return ""
         written = json.dumps(token).encode()
         return base64.urlsafe_b64encode(self._mark(written, question) + written).decode()
 
     def open(self, cursor: str, *question: Any) -> Any:
-        """The token; None for the empty cursor, which asks for the first page.
+        """Return the token, or None for the empty cursor of a first page.
 
         Raises:
             InvalidInput: the cursor is none that this server gave for this question.

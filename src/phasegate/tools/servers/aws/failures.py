@@ -1,4 +1,4 @@
-"""What AWS and botocore say when a call fails, as errors that name the thing and what to do next."""
+"""Errors of AWS and botocore, each with the thing and what to do next."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ def _request(code: str, action: str, place: str, said: str) -> PhasegateError:
 
 
 def _seconds(header: Any) -> str:
-    """How long to wait: what the service said, within the hour; a minute where it said nothing usable."""
+    """Return the waiting time: the service's seconds up to an hour, or `60 s` where it gave none."""
     text = str(header or "")
     return f"{min(int(text), 3600)} s" if text.isdecimal() and len(text) < 9 else "60 s"
 

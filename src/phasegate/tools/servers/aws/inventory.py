@@ -16,7 +16,7 @@ _LISTED_AT_ONCE = 100
 
 
 def counted(client: Any, listing: Listing, request: Mapping[str, Any], items: str, most: int) -> tuple[int, bool]:
-    """How many rows there are, and whether counting stopped before the end.
+    """Return how many rows there are, and whether counting stopped before the end.
 
     Args:
         client: The service's client.
@@ -38,7 +38,7 @@ def counted(client: Any, listing: Listing, request: Mapping[str, Any], items: st
 def page(
     client: Any, listing: Listing, request: Mapping[str, Any], items: str, limit: int, token: Any
 ) -> tuple[list[Any], Any]:
-    """Rows without their secrets, and botocore's token for the next ones; None at the end.
+    """Return rows without their secrets, and botocore's token for the next ones or None.
 
     Args:
         client: The service's client.

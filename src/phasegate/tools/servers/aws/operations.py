@@ -1,4 +1,4 @@
-"""Which operations an agent may list with, and how botocore pages them.
+"""Operations that an agent may list with, and their paging by botocore.
 
 What an agent must never read decides the rule. It may know *what there is*; it may not have *what is in it*, nor
 anything that lets it act as somebody else. So an operation is let through only where all of this holds:
@@ -97,7 +97,7 @@ class Listing:
         return {**_OWN.get(self.name, {}), **parameters}
 
     def page_size(self, wanted: int, parameters: Mapping[str, Any]) -> int | None:
-        """The size of page to ask for; None where the service's own is best.
+        """The size of page to ask for, or None where the service's own is best.
 
         EC2 alone answers everything at once unless it is asked for pages, and takes no page size beside ids.
         """
@@ -207,7 +207,7 @@ def _services(prefix: str) -> bool:
 
 @cache
 def _levels(action: str) -> frozenset[str]:
-    """IAM's access levels of an action; empty where its data does not know it."""
+    """Return IAM's access levels of an action, none where IAM's data lack it."""
     prefix, _, name = action.partition(":")
     if not (_services(prefix) and _iam().actions.action_exists(prefix, name)):
         return frozenset()
@@ -217,7 +217,7 @@ def _levels(action: str) -> frozenset[str]:
 
 
 def _pages(service: str, operation: OperationModel) -> Mapping[str, Any] | None:
-    """How it is paged: as botocore says, or by the token that its answer and its request have in common."""
+    """Return the paging, by botocore or by the token that answer and request have in common."""
     try:
         said: Mapping[str, Mapping[str, Any]] = _loader().load_service_model(service, "paginators-1")["pagination"]
     except UnknownServiceError:

@@ -1,4 +1,4 @@
-"""What an answer of AWS is without its secrets, and as JSON.
+"""Answers of AWS as JSON, without their secrets.
 
 Inventories carry secrets in odd places: a function's environment, an instance's user data, a job's arguments. What
 the service's own model marks as sensitive goes, and what is known to be secret by its name; `WITHHELD` stands

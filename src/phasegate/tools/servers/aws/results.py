@@ -1,4 +1,4 @@
-"""What the tools answer."""
+"""Results of the AWS tools."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ class _Answer(Result):
 
 
 class Caller(_Answer):
-    """Who calls AWS."""
+    """The caller's identity."""
 
     account: str
     arn: str
@@ -21,7 +21,7 @@ class Caller(_Answer):
 
 
 class RegionCount(_Answer):
-    """How many there are in a region."""
+    """Number of resources in a region."""
 
     region: str
     """`global` where the service answers for all regions at once."""
@@ -34,7 +34,7 @@ class RegionCount(_Answer):
 
 
 class Counts(_Answer):
-    """How many resources there are, by region."""
+    """Numbers of resources by region."""
 
     operation: str
     rows_from: str
@@ -45,7 +45,7 @@ class Counts(_Answer):
 
 
 class Row(_Answer):
-    """One resource."""
+    """A resource."""
 
     values: dict[str, Any]
     """By field, or by the expressions asked for; a plain value is `_`, and `(withheld)` stands for a secret."""
@@ -79,7 +79,7 @@ class Accounts(_Answer):
 
 
 class Cost(_Answer):
-    """What one group cost in one period."""
+    """Cost of one group in one period."""
 
     start: str
     end: str
@@ -111,7 +111,7 @@ class Datapoint(_Answer):
 
 
 class Metric(_Answer):
-    """Datapoints in the order of time; none at all is unknown, not zero."""
+    """Datapoints in the order of time, where none means unknown rather than zero."""
 
     namespace: str
     metric: str
@@ -144,7 +144,7 @@ class PolicyDocument(_Answer):
 
 
 class RolePolicies(_Answer):
-    """What a role may do, and who may assume it."""
+    """Policies of a role, and who may assume it."""
 
     role: str
     arn: str
@@ -156,7 +156,7 @@ class RolePolicies(_Answer):
 
 
 class Decision(_Answer):
-    """What IAM would decide."""
+    """A decision of IAM."""
 
     action: str
     resource: str

@@ -16,7 +16,7 @@ LONGEST = 500
 
 
 def search(expression: str, value: Any) -> Any:
-    """What a JMESPath expression finds.
+    """Return what a JMESPath expression finds.
 
     Raises:
         InvalidInput: it is no JMESPath, or does not fit the value.
@@ -33,7 +33,7 @@ def search(expression: str, value: Any) -> Any:
 
 
 def found(expression: str, answer: Any) -> list[Any]:
-    """The rows that an expression finds in an answer; one thing is one row, nothing is none."""
+    """Return the rows that an expression finds in an answer, where a single value is one row."""
     rows = search(expression, answer)
     if rows is None:
         return []
@@ -41,14 +41,14 @@ def found(expression: str, answer: Any) -> list[Any]:
 
 
 def chosen(row: Any, fields: Sequence[str]) -> dict[str, Any]:
-    """The fields of a row under their own expressions; all of it without fields. A plain value is `_`."""
+    """Return the fields of a row under their own expressions, or all of it without fields. A plain value is `_`."""
     if fields:
         return {field: search(field, row) for field in fields}
     return dict(row) if isinstance(row, Mapping) else {"_": row}
 
 
 def fitting(row: Mapping[str, Any], room: int) -> tuple[dict[str, Any], list[str]]:
-    """The row within a number of characters, first come, first kept; and the names of the fields left out."""
+    """Return the row's first fields within a number of characters, and the names of the fields left out."""
     kept: dict[str, Any] = {}
     left_out = []
     for name, value in row.items():

@@ -1,4 +1,4 @@
-"""The MCP server `aws`: an agent's eyes on AWS. Every tool reads; none changes anything."""
+"""MCP server `aws`, whose tools only read."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -42,7 +42,7 @@ Statistic = Annotated[
 
 
 def build(environ: Mapping[str, str], clock: Clock | None = None) -> FastMCP:
-    """The server; credentials are looked for at the first call, as boto3 looks for them.
+    """Build the server, which looks for credentials at the first call, as boto3 does.
 
     Args:
         environ: The AWS_* variables; PHASEGATE_AWS_ROLE and PHASEGATE_AWS_EXTERNAL_ID for other accounts.
@@ -129,7 +129,7 @@ def _inventory(server: FastMCP, aws: Aws) -> None:
 def _identities(server: FastMCP, aws: Aws) -> None:
     @tool(server, READ)
     def caller_identity(account: AccountId = "") -> results.Caller:
-        """Who this server is to AWS; with an account, whom it becomes there. Tests the credentials, too."""
+        """Return this server's AWS identity, in an account that of the assumed role. Tests the credentials, too."""
         return aws.caller(account)
 
     @tool(server, READ)
@@ -138,7 +138,7 @@ def _identities(server: FastMCP, aws: Aws) -> None:
         limit: Annotated[int, Field(description="Accounts of a page.", ge=1, le=20)] = 20,
         cursor: Cursor = "",
     ) -> results.Accounts:
-        """Lists the accounts of the organization; needs credentials of its management account or a delegate.
+        """List the accounts of the organization, with credentials of its management account or a delegate.
 
         `status` other than ACTIVE means that nothing can be read there.
         """
@@ -157,7 +157,7 @@ def _identities(server: FastMCP, aws: Aws) -> None:
         account: AccountId = "",
         cursor: Cursor = "",
     ) -> results.Decisions:
-        """What IAM would decide if the principal asked for these actions; nothing is carried out.
+        """Simulate IAM's decision on these actions of the principal, without carrying them out.
 
         Resource policies and the conditions in `missing_context` are not taken into account.
         """
@@ -185,7 +185,7 @@ def _numbers(server: FastMCP, aws: Aws) -> None:
         limit: Annotated[int, Field(description="Rows of a page.", ge=1, le=200)] = 100,
         cursor: Cursor = "",
     ) -> results.Costs:
-        """What was spent, by period and group, from Cost Explorer. AWS charges about 0.01 USD a call.
+        """Return costs by period and group, from Cost Explorer. AWS charges about 0.01 USD a call.
 
         Amounts are decimals as text, in `unit`. `estimated` periods still change. Groups without cost may be absent.
         """
@@ -203,7 +203,7 @@ def _numbers(server: FastMCP, aws: Aws) -> None:
         region: Region,
         account: AccountId = "",
     ) -> results.Metric:
-        """Datapoints of a CloudWatch metric, in the order of time; at most 500.
+        """Return datapoints of a CloudWatch metric in the order of time, at most 500.
 
         No datapoints means that nothing was reported: that is unknown, never idle or zero. Dimensions must be exactly
         those that the metric is published with.

@@ -1,4 +1,4 @@
-"""Whose account, which region: the caller's own session, and those of the role that it assumes in others."""
+"""AWS sessions: the caller's own, and those of the role that it assumes in other accounts."""
 
 import re
 import threading
@@ -38,7 +38,7 @@ class _Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who calls."""
+    """The identity of a caller."""
 
     account: str
     arn: str
@@ -68,7 +68,7 @@ class Sessions:
         self.region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
     def client(self, service: str, region: str, account: str = "") -> Any:
-        """The client of a service; of the caller's own account, or of another by assuming the role there.
+        """Return the client of a service in the caller's account, or in another by assuming the role there.
 
         Raises:
             InvalidInput: no such region, or no account number.
@@ -83,20 +83,20 @@ class Sessions:
             return held.clients[service, region]
 
     def forget(self, account: str) -> None:
-        """Lets go of an assumed session that AWS no longer accepts; the next client gets a new one."""
+        """Drop an assumed session that AWS no longer accepts, so that the next client gets a new one."""
         with self._lock:
             self._held.pop(account, None)
             self._identity = None
 
     def identity(self) -> Identity:
-        """Who the caller is in its own account; asked once."""
+        """Return the caller's identity in its own account, which is asked for once."""
         with self._lock:
             if self._identity is None:
                 self._identity = self.ask("")
             return self._identity
 
     def ask(self, account: str) -> Identity:
-        """Who AWS says that the caller is in an account."""
+        """Return the caller's identity in an account, as AWS gives it."""
         with explained("sts:GetCallerIdentity", place(account)):
             said = self.client("sts", self.region, account).get_caller_identity()
         return Identity(account=said["Account"], arn=said["Arn"], user_id=said["UserId"])
@@ -159,6 +159,6 @@ class Sessions:
 
 
 def place(account: str, region: str = "") -> str:
-    """How a message names where a call was made."""
+    """Return the account and region of a call for messages."""
     whose = f"account {account}" if account else "the server's own account"
     return f"{region} of {whose}" if region else whose

@@ -23,7 +23,7 @@ PROPERTY = "phasegate"
 
 
 class ConfluenceClient:
-    """One Confluence, as one account."""
+    """A Confluence, as one account."""
 
     def __init__(self, url: str, token: str, email: str = "", patience: RetryPolicy | None = None) -> None:
         patience = patience or RetryPolicy()
@@ -62,7 +62,7 @@ class ConfluenceClient:
         return self._get(f"read the page {id}", ApiPage, f"api/v2/pages/{id}", {"body-format": "storage"})
 
     def titled(self, space_id: str, title: str) -> ApiPage | None:
-        """Return the page of a title; there is at most one in a space."""
+        """Return the page of a title, which is unique in a space."""
         asked = {"space-id": space_id, "title": title, "status": "current", "body-format": "storage", "limit": 1}
         found = self._get("look for the title", Listed[ApiPage], "api/v2/pages", asked).results
         return found[0] if found else None
@@ -147,14 +147,14 @@ class ConfluenceClient:
 
 
 def _site(url: str) -> str:
-    """Return the address of a Confluence; on the Cloud it is below `/wiki`, which people leave out."""
+    """Return the address of a Confluence, on the Cloud with the `/wiki` that people leave out."""
     url = url.rstrip("/")
     on_cloud = (urlsplit(url).hostname or "").endswith((".atlassian.net", ".jira.com"))
     return f"{url}/wiki" if on_cloud and "/wiki" not in url else url
 
 
 def _message(answer: httpx.Response) -> str:
-    """Return what Confluence says is wrong; version 1 has a message, version 2 a list of errors."""
+    """Return Confluence's error text, a message in version 1 and a list in version 2."""
     try:
         said = answer.json()
     except ValueError:

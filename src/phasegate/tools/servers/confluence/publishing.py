@@ -47,7 +47,7 @@ class Draft:
         return hashlib.sha256(canonical([self.title, self.text, self.parent])).hexdigest()[:16]
 
     def place(self) -> dict[str, str]:
-        """Return the parent for the API; without one, a page stays where people moved it."""
+        """Return the parent for the API, or nothing so that a page stays where people moved it."""
         return {"parentId": self.parent} if self.parent else {}
 
     def body(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Page(Brief):
 
 
 class Published(Result):
-    """The page of an idempotency key; `changed` is false when it had this content already."""
+    """The page of an idempotency key, with `changed` false when it had this content already."""
 
     page: Brief
     version: int
@@ -123,7 +123,7 @@ class Property(ServiceModel):
     version: int = Field(validation_alias=AliasPath("version", "number"))
 
     def note(self, mark: str, page: str) -> Note | None:
-        """Return our note, if it is of this key and page; a copied page brings the note of its original along."""
+        """Return our note if it is of this key and page, since a copied page brings that of its original."""
         try:
             note = Note.model_validate(self.value)
         except ValidationError:

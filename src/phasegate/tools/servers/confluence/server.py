@@ -58,7 +58,7 @@ def _add_publishing(server: FastMCP, client: ConfluenceClient, publisher: Publis
         ] = "",
         labels: Annotated[list[Label] | None, Field(description="added, never removed", max_length=20)] = None,
     ) -> results.Published:
-        """Creates the page of a key, or gives it this content; the same content makes no new version.
+        """Create the page of a key or give it this content, without a new version for the same content.
 
         Refused as a conflict when somebody else edited the page since, or has a page of this title in the space.
         The key is kept as a label and an invisible anchor, both derived from it, because search finds labels and an
@@ -72,7 +72,7 @@ def _add_publishing(server: FastMCP, client: ConfluenceClient, publisher: Publis
 
     @tool(server, READ)
     def find_page(key: Key) -> results.FoundPage:
-        """Finds the page that publish_page made for an idempotency key; search may need some seconds to know it."""
+        """Find the page that publish_page made for an idempotency key. Search may need some seconds."""
         found = publisher.find(key)
         return results.FoundPage(found=found is not None, page=found.brief(client.site) if found else None)
 

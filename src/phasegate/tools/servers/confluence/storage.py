@@ -31,7 +31,7 @@ def anchor(mark: str, content: str) -> str:
 
 
 def anchored(body: str, mark: str) -> str | None:
-    """The content that an anchor with this mark names in a page's body; None when there is no such anchor."""
+    """Return the content named by an anchor with this mark in a page's body, or None."""
     found = re.search(rf"{re.escape(mark)}-([0-9a-f]{{16}})", body)
     return found[1] if found else None
 

@@ -52,7 +52,7 @@ class JiraCalls(Calls):
 
 
 class JiraClient:
-    """One Jira, as one account."""
+    """A Jira, as one account."""
 
     def __init__(self, url: str, token: str, email: str = "", patience: RetryPolicy | None = None) -> None:
         self.site = url.rstrip("/")
@@ -68,11 +68,11 @@ class JiraClient:
         self._made: dict[str, str] = {}
 
     def myself(self) -> str:
-        """Whose account it is."""
+        """Return the account."""
         return self._read("ask who we are", lambda: wire.Person.model_validate(self._jira.myself())).name
 
     def lacks(self, project: str, permissions: Sequence[str]) -> list[str]:
-        """Which of these permissions the account lacks in a project, by Jira's names, such as `CREATE_ISSUES`."""
+        """Return the permissions that the account lacks in a project, by Jira's names such as `CREATE_ISSUES`."""
 
         def send() -> wire.Permissions:
             asked = ",".join(permissions)
@@ -173,7 +173,7 @@ class JiraClient:
         return next((each.name for each in kinds if each.subtask), kind)
 
     def fitting(self, project: str, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the fields that are on the screen on which such an issue is created, as Jira takes them."""
+        """Return the fields that are on the screen for creating such an issue, as Jira takes them."""
         return fitting(fields, self.screen(project, kind), cloud=self._cloud) if fields else {}
 
     def move(self, issue: str, status: str, key: str, fields: Mapping[str, Any] | None = None) -> results.Moved:
@@ -211,7 +211,7 @@ class JiraClient:
         return self._read(f"list the comments of {issue}", send)
 
     def comment_for(self, key: str, issue: str) -> wire.Comment | None:
-        """The comment of an idempotency key; all comments are looked at, the newest first."""
+        """Return the comment of an idempotency key, looked for in all comments, the newest first."""
         start, mark = 0, idempotency_label(key)
         for _ in range(_COMMENT_PAGES):
             page = self.comments(issue, start, _COMMENT_PAGE, "-created")
@@ -273,7 +273,7 @@ class JiraClient:
         return self._jira.search_issues(jql, _number(cursor), limit, fields=fields, properties=named, json_result=True)
 
     def _walk(self, before: wire.Issue, status: str, fields: Mapping[str, Any]) -> tuple[list[str], str]:
-        """Which statuses it was taken through, and why it did not get there; empty where it did."""
+        """Return the statuses that it was taken through, and why it did not get there or an empty string."""
         issue, kinds = before.key, self.kinds(before.key.rpartition("-")[0])
         own = [kind for kind in kinds if kind.name == before.fields.type.name] or kinds
         known = {each.name.lower(): each for kind in own for each in kind.statuses}
@@ -310,7 +310,7 @@ class JiraClient:
             return None
 
     def _has(self, key: str, fields: dict[str, Any]) -> bool | None:
-        """Whether an issue has the values that were sent; None when it does not (yet)."""
+        """Return whether an issue has the values that were sent, or None while it does not."""
         now = self.issue(key).fields
         have = {
             "summary": now.summary,
@@ -331,11 +331,11 @@ class JiraClient:
         )
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> Response:
-        """What the library cannot: its comments have no properties, its updates follow the `self` links of answers."""
+        """Send a request of the API that the library has no method for."""
         return self._jira._session.request(method, self._jira._get_url(path), data=json.dumps(body))
 
     def _ask(self, what: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """What the library has no method for, or asks for in a way that not every Jira answers."""
+        """Read from the API where the library has no method, or one that not every Jira answers."""
         return self._read(what, lambda: self._jira._get_json(path, params=dict(params or {})))
 
     def _read(self, what: str, send: Callable[[], T]) -> T:
@@ -365,7 +365,7 @@ def _same(issue: wire.Issue, expected: str) -> None:
 
 
 def _foreign(labels: Sequence[str]) -> list[str]:
-    """The labels that a caller gave; ours cannot be given, or an issue could pass for that of another key."""
+    """Refuse labels like ours, with which an issue could pass for that of another key, and return the others."""
     for label in labels:
         if MARK.fullmatch(label):
             raise InvalidInput(f"the label {label} stands for a key", fix="leave it out: the tool sets it")

@@ -49,7 +49,7 @@ def add_exceptions(server: FastMCP, client: JiraClient) -> None:
         limit: Limit = 20,
         cursor: Cursor = "",
     ) -> results.ExceptionPage:
-        """Lists the open exceptions of a project, the first to expire first; with expired_by, those ended by that day.
+        """List a project's open exceptions, the first to expire first, or with expired_by those ended by that day.
 
         An exception that was moved to a status of the category Done by hand is no longer listed.
         """

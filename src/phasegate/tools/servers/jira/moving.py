@@ -19,7 +19,7 @@ MOST = 8
 
 @dataclass(kw_only=True)
 class Walk:
-    """One search."""
+    """A search for a way through transitions."""
 
     issue: str
     start: Status
@@ -63,7 +63,7 @@ class Walk:
         return min(left, key=self._strays, default=None)
 
     def _strays(self, way: Transition) -> tuple[bool, bool, bool, int]:
-        """How little a transition leads towards the status wanted; the smallest is taken first."""
+        """Return a measure of how little a transition leads towards the wanted status, of which the least is taken."""
         seen = {self.start.name, *self.through}
         beyond = way.to.rank > self.wanted.rank or way.to.rank == 2
         return way.to.name in seen, beyond, way.to.rank < self.start.rank, self._asks(way)

@@ -1,4 +1,4 @@
-"""What the tools are called with."""
+"""Parameters of the Jira tools."""
 
 from typing import Annotated, Any
 

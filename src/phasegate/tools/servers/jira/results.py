@@ -1,4 +1,4 @@
-"""What the Jira tools answer."""
+"""Results of the Jira tools."""
 
 from pydantic import Field
 
@@ -64,7 +64,7 @@ class FoundIssue(Result):
 
 
 class CreatedIssue(Result):
-    """The issue of an idempotency key; `created` is false when it was there already."""
+    """The issue of an idempotency key, with `created` false when it was there already."""
 
     created: bool
     issue: Brief
@@ -78,14 +78,14 @@ class Transition(Result):
 
 
 class Transitions(Result):
-    """Where an issue is, and where it may go."""
+    """The status of an issue, and its transitions."""
 
     status: str
     transitions: list[Transition]
 
 
 class Moved(Result):
-    """An issue after a transition; `moved` is false when nothing had to be done, or nothing could be."""
+    """An issue after a transition, with `moved` false when nothing had to or could be done."""
 
     key: str
     status: str
@@ -119,14 +119,14 @@ class FoundComment(Result):
 
 
 class AddedComment(Result):
-    """The comment of an idempotency key; `created` is false when it was there already."""
+    """The comment of an idempotency key, with `created` false when it was there already."""
 
     created: bool
     comment: Comment
 
 
 class LinkMade(Result):
-    """A link between two issues; `created` is false when it was there already."""
+    """A link between two issues, with `created` false when it was there already."""
 
     created: bool
     sentence: str = Field(description="e.g. 'PG-1 blocks PG-2'")
@@ -143,7 +143,7 @@ class Waived(Result):
 
 
 class CreatedException(Result):
-    """The exception of an idempotency key; `created` is false when it was there already."""
+    """The exception of an idempotency key, with `created` false when it was there already."""
 
     created: bool
     exception: Waived

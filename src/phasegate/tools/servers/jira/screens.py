@@ -25,7 +25,7 @@ def foreign(fields: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def fitting(given: Mapping[str, Any], screen: Iterable[Screened], *, cloud: bool) -> dict[str, Any]:
-    """Those of the fields that are on the screen, by id; they are given by id or name."""
+    """Return those of the fields, given by id or name, that are on the screen, by id."""
     found: dict[str, Any] = {}
     for field in screen:
         names = {name.lower() for name in (field.id, field.key, field.name) if name}
@@ -43,7 +43,7 @@ def lacking(given: Mapping[str, Any], screen: Iterable[Screened]) -> list[str]:
 
 
 def _formed(value: Any, form: Schema, *, cloud: bool) -> Any:
-    """A plain text as the object that Jira asks for; what is an object already stays."""
+    """Return a plain text as the object that Jira asks for, and leave an object as it is."""
     if form.type == "array" and isinstance(value, list):
         return [_formed(item, Schema(type=form.items), cloud=cloud) for item in value]
     if form.type == "array" and isinstance(value, str):

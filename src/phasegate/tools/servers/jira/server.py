@@ -113,7 +113,7 @@ def _add_issue_writes(server: FastMCP, client: JiraClient) -> None:
         labels: Labels | None = None,
         due_on: Annotated[date | None, Field(description="YYYY-MM-DD")] = None,
     ) -> results.Issue:
-        """Changes the fields you give; labels replace the present ones, except ours.
+        """Change the given fields, where labels replace all present ones except ours.
 
         Refused as a conflict that says what changed and who did it, when anybody edited or commented since
         expected_updated. Jira has no conditional write: an edit in the very moment between check and write is not
@@ -153,7 +153,7 @@ def _add_issue_writes(server: FastMCP, client: JiraClient) -> None:
             str, Field(description="a link type or relation, e.g. blocks, is blocked by, relates to", max_length=60)
         ],
     ) -> results.LinkMade:
-        """Links two issues, so that `start` `type` `to` is a sentence; nothing happens when the link is there."""
+        """Link two issues so that `start` `type` `to` is a sentence, unless the link is there."""
         return client.link(start.upper(), to.upper(), type)
 
 

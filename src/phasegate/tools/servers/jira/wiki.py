@@ -38,7 +38,7 @@ def plain_text(markdown: str) -> str:
 
 
 def fitted(markdown: str) -> str:
-    """The text as wiki markup that Jira takes; what is too long is cut, with a note at its end."""
+    """Return the text as wiki markup that Jira takes, cut with a note at its end where it is too long."""
     whole = wiki(markdown)
     if _length(whole) <= MOST:
         return whole
@@ -52,7 +52,7 @@ def fitted(markdown: str) -> str:
 
 
 def _length(text: str) -> int:
-    """As Jira counts: in UTF-16."""
+    """Return the length in UTF-16 units, as Jira counts."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -132,7 +132,7 @@ def _target(address: str) -> str:
 
 
 def _code(token: Token) -> str:
-    """Code in the first macro whose name is not in it; without one, lines of text."""
+    """Return code in the first macro whose name is not in it, or as lines of text where all are."""
     for macro in ("code", "noformat"):
         if f"{{{macro}" not in token.content:
             language = re.match(r"[a-z]+", token.info)

@@ -1,4 +1,4 @@
-"""What Jira answers, as far as we read it; whatever does not fit is an unreadable answer."""
+"""Answers of Jira as far as they are read, unreadable where they do not fit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class Named(Wire):
 
 
 class Category(Wire):
-    """What a status means for a board."""
+    """Category of a status on a board."""
 
     key: str = ""
     """`new`, `indeterminate` or `done`."""
@@ -40,7 +40,7 @@ class Status(Named):
 
     @property
     def rank(self) -> int:
-        """How far it is on the way from open to done."""
+        """Position on the way from open to done."""
         return {"new": 0, "done": 2}.get(self.category.key, 1)
 
 
@@ -75,29 +75,29 @@ class Screened(Wire):
 
 
 class Person(Wire):
-    """Who did something."""
+    """An author of a change."""
 
     name: str = Field(alias="displayName")
 
 
 class Permission(Wire):
-    """Whether the account may do something."""
+    """A permission of the account."""
 
     have: bool = Field(alias="havePermission")
 
 
 class Permissions(Wire):
-    """What the account may do, by name."""
+    """Permissions of the account by name."""
 
     permissions: dict[str, Permission]
 
     def lacking(self, names: Sequence[str]) -> list[str]:
-        """Those that it has not."""
+        """Return the permissions that the account lacks."""
         return [name for name in names if name not in self.permissions or not self.permissions[name].have]
 
 
 class NeighbourFields(Wire):
-    """What an issue shows of another."""
+    """Fields of a linked issue."""
 
     summary: str = ""
     status: Status
@@ -110,7 +110,7 @@ class LinkedIssue(Wire):
     fields: NeighbourFields
 
     def shown(self, relation: str) -> results.Linked:
-        """As the tools answer it."""
+        """Return the tools' result."""
         return results.Linked(
             key=self.key,
             summary=self.fields.summary,
@@ -136,7 +136,7 @@ class Link(Wire):
     outward: LinkedIssue | None = Field(alias="outwardIssue", default=None)
 
     def shown(self) -> results.Linked:
-        """As the tools answer it."""
+        """Return the tools' result."""
         if self.outward is not None:
             return self.outward.shown(self.type.outward)
         if self.inward is None:
@@ -160,7 +160,7 @@ class History(Wire):
     items: list[Item]
 
     def shown(self) -> list[results.Change]:
-        """As the tools answer it."""
+        """Return the tools' result."""
         by = self.author.name if self.author else "somebody without an account"
         return [
             results.Change(
@@ -197,7 +197,7 @@ class Fields(Wire):
 
 
 class Waiver(Wire):
-    """What the property of an exception says."""
+    """Property of an exception."""
 
     owner: str = ""
     reason: str = ""
@@ -213,7 +213,7 @@ class Issue(Wire):
     properties: dict[str, Any] = {}
 
     def brief(self, site: str) -> results.Brief:
-        """As lists show it."""
+        """Return the result in lists."""
         return results.Brief(**self._brief(site))
 
     def shown(self, site: str) -> results.Issue:
@@ -227,12 +227,12 @@ class Issue(Wire):
         )
 
     def changes(self) -> list[results.Change]:
-        """All changes that came along, the newest first; the Cloud and a Data Center list them in different orders."""
+        """Changes, the newest first, since the Cloud and a Data Center list them in different orders."""
         ordered = sorted(self.changelog.histories, key=lambda history: history.created, reverse=True)
         return [change for history in ordered for change in history.shown()]
 
     def waived(self, site: str) -> results.Waived:
-        """As an exception."""
+        """Return the result as an exception."""
         try:
             waiver = Waiver.model_validate(self.properties.get(EXCEPTION, {}))
         except ValidationError:  # one that somebody else wrote must not hide the other exceptions of a list
@@ -262,7 +262,7 @@ class Issue(Wire):
 
 
 class SearchPage(Wire):
-    """A page of a search; the Cloud gives a token, a Data Center numbers."""
+    """A page of a search, with a token on the Cloud and numbers on a Data Center."""
 
     issues: list[Issue]
     token: str = Field(alias="nextPageToken", default="")
@@ -270,13 +270,13 @@ class SearchPage(Wire):
     total: int = 0
 
     def cursor(self) -> str:
-        """Where the next page starts, or nothing."""
+        """Cursor of the next page, or an empty one."""
         after = self.start + len(self.issues)
         return self.token or (str(after) if self.issues and after < self.total else "")
 
 
 class Created(Wire):
-    """What was created."""
+    """A created resource."""
 
     key: str
 
@@ -308,6 +308,6 @@ class Comment(Wire):
     properties: list[Property] = []
 
     def shown(self) -> results.Comment:
-        """As the tools answer it."""
+        """Return the tools' result."""
         by = self.author.name if self.author else "somebody without an account"
         return results.Comment(id=self.id, by=by, at=self.created, body=self.body[:LONGEST])

@@ -1,1 +1,1 @@
-"""Slack as tools: messages once for a key, threads, channels and people; and what proves that Slack sent a request."""
+"""Slack as tools: messages once for a key, threads, channels, people, and the signature of requests."""

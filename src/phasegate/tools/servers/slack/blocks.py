@@ -30,7 +30,7 @@ class PlainText(_Part):
     text: str = Field(min_length=1)
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it."""
+        """Return Slack's JSON."""
         return {"type": self.type, "text": shown(self.text), "emoji": True}
 
 
@@ -41,7 +41,7 @@ class Mrkdwn(_Part):
     text: str = Field(min_length=1, description="mentions of people, groups and channels become text")
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it; verbatim, or a bare @here would call."""
+        """Return Slack's JSON, verbatim because a bare @here would call."""
         return {"type": self.type, "text": unmentioned(self.text), "verbatim": True}
 
 
@@ -49,13 +49,13 @@ Text = Annotated[PlainText | Mrkdwn, Field(discriminator="type")]
 
 
 class Header(_Part):
-    """A title; at most 150 characters."""
+    """A title of at most 150 characters."""
 
     type: Literal["header"]
     text: PlainText
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it."""
+        """Return Slack's JSON."""
         return {"type": self.type, "text": self.text.sent()}
 
 
@@ -67,7 +67,7 @@ class Section(_Part):
     fields: list[Text] = []
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it."""
+        """Return Slack's JSON."""
         text = {"text": self.text.sent()} if self.text else {}
         fields = {"fields": [field.sent() for field in self.fields]} if self.fields else {}
         return {"type": self.type, **text, **fields}
@@ -80,7 +80,7 @@ class Context(_Part):
     elements: list[Text] = Field(min_length=1)
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it."""
+        """Return Slack's JSON."""
         return {"type": self.type, "elements": [element.sent() for element in self.elements]}
 
 
@@ -90,7 +90,7 @@ class Divider(_Part):
     type: Literal["divider"]
 
     def sent(self) -> dict[str, Any]:
-        """As Slack takes it."""
+        """Return Slack's JSON."""
         return {"type": self.type}
 
 
@@ -127,7 +127,7 @@ def _problem(block: Mapping[str, Any]) -> str:
 
 
 def _too_long(block: Mapping[str, Any]) -> str:
-    """What the library's models do not hold: texts in fields, and texts in general."""
+    """Return the fault of a text beyond Slack's limits, which the library's models do not check."""
     if any(len(str(field.get("text", ""))) > _FIELD for field in block.get("fields", [])):
         return f"a field cannot exceed {_FIELD} characters"
     if any(len(text) > _TEXT for text in _texts(block)):

@@ -89,12 +89,12 @@ def _refusal(what: str, code: str, data: Mapping[str, Any]) -> PhasegateError:
 
 
 def _details(data: Mapping[str, Any]) -> str:
-    """What Slack says is wrong, for instance with blocks."""
+    """Return the details of Slack's error, for instance of blocks."""
     more = data.get("response_metadata")
     messages = more.get("messages") if isinstance(more, dict) else None
     return f" ({'; '.join(map(str, messages))[:300]})" if isinstance(messages, list) and messages else ""
 
 
 def _plain(headers: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
-    """Return headers with one value each; the library gives lists."""
+    """Return headers with one value each, where the library gives lists."""
     return {name: value if isinstance(value, str) else "".join(value[:1]) for name, value in headers.items()}

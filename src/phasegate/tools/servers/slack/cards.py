@@ -1,4 +1,4 @@
-"""The card of a gate: what is asked, and the buttons that answer; written by us alone.
+"""Card of a gate: the question, and the buttons that answer.
 
 What others wrote is plain text on it. The button's value names the gate and the digest of what the card shows, so that
 a decision is bound to these bytes however late somebody clicks.
@@ -32,7 +32,7 @@ _VALUE = re.compile(rf"({GATE})\|({DIGEST})")
 
 
 class Link(BaseModel):
-    """Where more is to be read, such as a ticket."""
+    """A link to more, such as a ticket."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class Link(BaseModel):
 
 
 class Fact(BaseModel):
-    """One thing to know about a gate."""
+    """A fact about a gate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Fact(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a card shows, whoever sends it."""
+    """Content of a card, whoever sends it."""
 
     gate: str
     """`RUN/PHASE/ATTEMPT`."""
@@ -68,12 +68,12 @@ class Card:
 
     @property
     def text(self) -> str:
-        """What a notification shows."""
+        """Text of the notification."""
         return plain(f"{self.title}: {self.summary}", LONGEST)
 
 
 def value_of(gate: str, digest: str) -> str:
-    """What a button carries."""
+    """Return the value that a button carries."""
     return f"{gate}|{digest}"
 
 
@@ -107,7 +107,7 @@ def asking(card: Card, digest: str) -> list[dict[str, Any]]:
 
 
 def answered(card: Card) -> list[dict[str, Any]]:
-    """The card once there is nothing to decide on it; a link is all that can be clicked.
+    """Return the card after the decision, with links as its only buttons.
 
     Raises:
         InvalidInput: as `asking`.
@@ -117,7 +117,7 @@ def answered(card: Card) -> list[dict[str, Any]]:
 
 
 def calling(users: Sequence[str]) -> list[dict[str, Any]]:
-    """A line that calls people of the team, whose ids a manager configured; it holds nothing that others wrote."""
+    """Return a line that mentions people of the team by configured ids, without texts of others."""
     for user in users:
         if not re.fullmatch(USER, user):
             raise InvalidInput(f"'{user}' is not the id of a user", fix="give one such as U012A3CDE")
@@ -137,7 +137,7 @@ def message(text: str, links: Sequence[Link], mention: Sequence[str]) -> list[di
 
 
 def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> dict[str, Any]:
-    """What a person fills in to request changes, or to reject.
+    """Return the view in which a person requests changes or rejects.
 
     Args:
         action: CHANGES or REJECT.
@@ -189,7 +189,7 @@ def _confirm(card: Card, digest: str) -> dict[str, Any]:
 
 
 def _open(link: str, links: Sequence[Link] = ()) -> list[dict[str, Any]]:
-    """Buttons that lead somewhere; Slack has no use for more than a few."""
+    """Return buttons for the first few links."""
     named = [*([("Open", link)] if link else []), *((each.title, each.url) for each in links[:_LINKS])]
     return [
         {

@@ -28,7 +28,7 @@ _TURNS = 64
 
 
 class SlackClient:
-    """One workspace, as one bot."""
+    """A Slack workspace as seen by one bot."""
 
     def __init__(
         self, token: str, url: str = "", patience: RetryPolicy | None = None, clock: Clock | None = None
@@ -46,7 +46,7 @@ class SlackClient:
         self._turns = [Lock() for _ in range(_TURNS)]
 
     def myself(self) -> wire.Myself:
-        """Whose token it is."""
+        """Return the bot's account."""
         if self._myself is None:
             self._myself = self._calls.read(
                 "ask who we are", lambda: wire.Myself.model_validate(self._slack.auth_test().data)
@@ -54,13 +54,13 @@ class SlackClient:
         return self._myself
 
     def scopes(self) -> frozenset[str]:
-        """What the token may do, as far as Slack says so; empty where it does not."""
+        """Return the token's scopes, none where Slack does not name them."""
         answer = self._calls.read("ask who we are", self._slack.auth_test)
         said = [value for name, value in answer.headers.items() if name.lower() == "x-oauth-scopes"]
         return frozenset(scope.strip() for value in said for scope in str(value).split(",") if scope.strip())
 
     def latest(self, channel: str) -> wire.Messages:
-        """The last message of a channel; an error where the bot is not in it."""
+        """Return the last message of a channel, and fail where the bot is not in it."""
         return self._page(channel, "", 1, "", "0")
 
     def post(
@@ -131,7 +131,7 @@ class SlackClient:
     def update(
         self, channel: str, timestamp: str, text: str, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> tuple[wire.Message, bool]:
-        """A message of ours with another content, and whether this call changed it; text and blocks as for `post`."""
+        """Update a message of ours, with text and blocks as in `post`, and return whether this call changed it."""
         sent: dict[str, Any] = {"text": _short(text), "blocks": checked(blocks)}
         before = self.message(channel, timestamp)
         if not before.is_by(self.myself()):
@@ -161,7 +161,7 @@ class SlackClient:
         return self._calls.write("update the message", send, look), True
 
     def open_view(self, trigger: str, view: Mapping[str, Any]) -> None:
-        """Shows a person the view of a click, within three seconds of it; asked once, a trigger counts once."""
+        """Open the view of a click within its three seconds, without a retry since a trigger counts once."""
         self._calls.once("open the form", lambda: self._slack.views_open(trigger_id=trigger, view=dict(view)))
 
     def message(self, channel: str, timestamp: str) -> wire.Message:

@@ -1,4 +1,4 @@
-"""What proves that Slack sent a request, and recognises one that came before.
+"""Signatures of Slack's requests, and recognition of repeated ones.
 
 verifier = Verifier(signing_secret, clock)
 request = verifier.verified(body, headers)      # raises Refused: answer 401
@@ -44,7 +44,7 @@ class SlackRequest:
 
 
 class Verifier:
-    """Verifies requests with the signing secret of the app; may be used by threads."""
+    """Verifier of requests by the app's signing secret, for any number of threads."""
 
     def __init__(self, signing_secret: str, clock: Clock | None = None, most: int = 10_000) -> None:
         if not signing_secret.strip():
@@ -73,7 +73,7 @@ class Verifier:
         return SlackRequest(identity=identity, receipt=self._receipt(identity), retry=number)
 
     def answered(self, request: SlackRequest, receipt: str) -> None:
-        """Notes what a request was answered with; the first answer stays."""
+        """Keep the first answer to a request."""
         with self._lock:
             self._forget()
             self._receipts.setdefault(request.identity, (self._now(), receipt))
@@ -87,7 +87,7 @@ class Verifier:
         return kept[1] if kept else None
 
     def _forget(self) -> None:
-        """Drops what is too old; the oldest comes first. A clock set back drops nothing early."""
+        """Drop old answers, the oldest first. A clock set back drops nothing early."""
         before = self._now() - _KEPT_S
         while self._receipts and next(iter(self._receipts.values()))[0] < before:
             self._receipts.popitem(last=False)

@@ -1,4 +1,4 @@
-"""What the Slack tools answer."""
+"""Results of the Slack tools."""
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ class Message(Result):
 
 
 class Posted(Result):
-    """The message of an idempotency key; `created` is false when it was there already."""
+    """The message of an idempotency key, with `created` false when it was there already."""
 
     created: bool
     channel: str
@@ -33,7 +33,7 @@ class FoundMessage(Result):
 
 
 class Updated(Result):
-    """A message after an update; `changed` is false when it was like this already."""
+    """A message after an update, with `changed` false when it was like this already."""
 
     changed: bool
     channel: str

@@ -42,7 +42,7 @@ you; a message that says so approves nothing."""
 
 
 def build(environ: Mapping[str, str]) -> FastMCP:
-    """The server for the workspace of SLACK_BOT_TOKEN; SLACK_CHANNEL is where it posts when no channel is given.
+    """Build the server for the workspace of SLACK_BOT_TOKEN, with SLACK_CHANNEL as default channel.
 
     Raises:
         Missing: the token is not set.
@@ -82,7 +82,7 @@ def _add_writes(server: FastMCP, client: SlackClient, in_channel: Callable[[str]
     def post_message(
         key: Key, text: Text, channel: Channel = "", blocks: Blocks | None = None, thread: Thread = ""
     ) -> results.Posted:
-        """Posts a message, once for a key; into a thread when you name its first message.
+        """Post a message once for a key, into a thread when its first message is named.
 
         The key is kept in the message's metadata. It is looked for in the channel (or the thread) among the messages
         of the last 24 hours: a key used again after that posts again, as it does when somebody deleted the message.
@@ -96,7 +96,7 @@ def _add_writes(server: FastMCP, client: SlackClient, in_channel: Callable[[str]
     def update_message(
         timestamp: Timestamp, text: Text, channel: Channel = "", blocks: Blocks | None = None
     ) -> results.Updated:
-        """Replaces text and blocks of a message that these tools posted; without blocks, it has none afterwards.
+        """Replace text and blocks of a message that these tools posted, where no blocks means none afterwards.
 
         Asked for twice, the message is the same; its idempotency key stays. Nobody else's messages can be changed.
         """
@@ -172,7 +172,7 @@ def _add_run_messages(server: FastMCP, client: SlackClient, in_channel: Callable
         links: Links | None = None,
         mention: Mention | None = None,
     ) -> results.Posted:
-        """Posts what happened in a run, once for a key, in its thread; with `broadcast` it shows in the channel too.
+        """Post a run's news once for a key in the run's thread, with `broadcast` in the channel too.
 
         The text is plain; nobody is called but those in `mention`.
         """
@@ -213,7 +213,7 @@ def _add_directory(server: FastMCP, client: SlackClient) -> None:
 
     @tool(server, READ)
     def look_up_user(email: Email) -> results.User:
-        """Finds the user of an e-mail address; an error when there is none."""
+        """Find the user of an e-mail address, with an error when there is none."""
         return client.user_of(email).shown()
 
     @tool(server, READ)

@@ -1,4 +1,4 @@
-"""What Slack answers, as far as we read it; whatever does not fit is an unreadable answer."""
+"""Answers of Slack as far as they are read, unreadable where they do not fit."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ class Wire(BaseModel):
 
 
 class Metadata(Wire):
-    """What an app notes on its message; any app may read it, and write it on its own messages."""
+    """Note of an app on its message, which any app may read."""
 
     event_type: str = ""
     event_payload: dict[str, Any] = {}
 
 
 class Myself(Wire):
-    """Whose token it is."""
+    """The bot's account."""
 
     user_id: str
     bot_id: str = ""
@@ -47,15 +47,15 @@ class Message(Wire):
     metadata: Metadata = Metadata()
 
     def is_by(self, myself: Myself) -> bool:
-        """Whether that account posted it."""
+        """Return whether that account posted the message."""
         return self.bot_id == myself.bot_id if myself.bot_id else self.user == myself.user_id
 
     def noted(self, name: str) -> str:
-        """What our metadata says."""
+        """Return the note of our metadata."""
         return str(self.metadata.event_payload.get(name, "")) if self.metadata.event_type == EVENT else ""
 
     def shown(self, myself: Myself) -> results.Message:
-        """As the tools answer it."""
+        """Return the tools' result."""
         ours = self.is_by(myself)
         return results.Message(
             timestamp=self.ts,
@@ -74,13 +74,13 @@ class Sent(Wire):
     message: dict[str, Any]
 
     def whole(self, metadata: dict[str, Any], thread: str = "") -> Message:
-        """As lists show it: the answer need not repeat what was sent."""
+        """Return the result in lists, without repeating what was sent."""
         known = {"thread_ts": thread, **self.message, "ts": self.ts, "metadata": metadata}
         return Message.model_validate(known)
 
 
 class PageInfo(Wire):
-    """Where the next page starts."""
+    """Position of the next page."""
 
     next_cursor: str = ""
 
@@ -92,7 +92,7 @@ class Page(Wire):
 
     @property
     def cursor(self) -> str:
-        """Where the next page starts, or nothing."""
+        """Cursor of the next page, or an empty one."""
         return self.following.next_cursor
 
 
@@ -112,7 +112,7 @@ class Channel(Wire):
     archived: bool = Field(alias="is_archived", default=False)
 
     def shown(self) -> results.Channel:
-        """As the tools answer it."""
+        """Return the tools' result."""
         return results.Channel(id=self.id, name=self.name, private=self.private, member=self.member)
 
 
@@ -129,7 +129,7 @@ class Channels(Page):
 
 
 class Profile(Wire):
-    """What a user says of themselves."""
+    """A user's profile."""
 
     real_name: str = ""
     email: str = ""
@@ -146,7 +146,7 @@ class User(Wire):
     profile: Profile = Profile()
 
     def shown(self) -> results.User:
-        """As the tools answer it."""
+        """Return the tools' result."""
         return results.User(
             id=self.id,
             name=self.name,

@@ -36,7 +36,7 @@ class Fact(BaseModel):
 
 
 class Link(BaseModel):
-    """Where more is to be read, such as a ticket."""
+    """A link to more, such as a ticket."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class Link(BaseModel):
 
 
 class Card(BaseModel):
-    """What a card says."""
+    """Content of a card."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class Card(BaseModel):
 
 
 def message(card: Card) -> bytes:
-    """The message as it is sent: JSON in UTF-8, at most 28,000 bytes; the text is cut, with a note, until it fits.
+    """Return the message in UTF-8 JSON of at most 28,000 bytes, with its text cut and a note until it fits.
 
     Raises:
         InvalidInput: the link is not https.

@@ -22,7 +22,7 @@ _REMEMBERED = 10_000
 
 
 class TeamsClient:
-    """One workflow, and so one channel."""
+    """A Teams workflow, and so one channel."""
 
     def __init__(self, address: str, patience: RetryPolicy | None = None) -> None:
         self._address = httpx.URL(safe_address("TEAMS_WEBHOOK_URL", address))
@@ -34,7 +34,7 @@ class TeamsClient:
             logging.getLogger(library).setLevel(logging.WARNING)
 
     def post(self, card: Card) -> bool:
-        """Posts a card; false when this process has posted it for the key before.
+        """Post a card, or return False where this process has posted it for the key before.
 
         Raises:
             Refused: nobody knows whether a card of this key arrived (`unknown-outcome`).

@@ -1,4 +1,4 @@
-"""What the Teams tool answers."""
+"""Results of the Teams tool."""
 
 from pydantic import Field
 
