@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity, worst_first
+from phasegate.core.python_source import parse_python
 from phasegate.release.project import PYPROJECT, SOURCE, Project, read_project
 
 ALLOWED = ("boto3", "botocore", "jmespath", "s3transfer", "tzdata")
@@ -63,7 +64,7 @@ def _imports(tree: Mapping[str, bytes], project: Project) -> Iterator[Finding]:
 
 def _imports_of(path: str, content: bytes, given: set[str]) -> Iterator[Finding]:
     try:
-        module = ast.parse(content)
+        module = parse_python(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield _finding("unreadable", Severity.high, path, 0, f"{path!r} is no Python", "mend it")
         return

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import coverage
 
+from phasegate.core.python_source import parse_python
+
 _WORDS = ("read", "rows", "state", "first", "value", "merge", "names", "order", "items", "total", "window", "group")
 
 
@@ -51,7 +53,7 @@ def statements(content: bytes) -> frozenset[int]:
 def _gaps(content: bytes) -> list[int]:
     """Return the indices of the lines two above a function or class of the module's own level."""
     try:
-        tree = ast.parse(content)
+        tree = parse_python(content)
     except (SyntaxError, ValueError):
         return []
     firsts = [

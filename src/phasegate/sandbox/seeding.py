@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from phasegate.core.python_source import parse_python
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -34,7 +36,7 @@ class _Edit:
 def written_tests(path: str, content: bytes) -> list[WrittenTest]:
     """Return the tests that pytest collects from a Python file by its default names."""
     try:
-        tree = ast.parse(content)
+        tree = parse_python(content)
     except (SyntaxError, ValueError):
         return []
     lists = {name: length for node in tree.body for name, length in _lists(node)}
@@ -53,7 +55,7 @@ def seeded(content: bytes, names: Collection[str], chance: random.Random) -> byt
         chance: Chooses where and how.
     """
     try:
-        tree = ast.parse(content)
+        tree = parse_python(content)
     except (SyntaxError, ValueError):
         return content
     starts = _line_starts(content)

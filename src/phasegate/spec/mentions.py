@@ -4,6 +4,8 @@ import ast
 import re
 from typing import NamedTuple
 
+from phasegate.core.python_source import parse_python
+
 _ID = re.compile(r"\b(?:FR|SC|AC)-\d{3,}\b|\bUS\d+\b")
 _CELL = re.compile(r"(?<!\\)\|")
 _CRITERION = re.compile(r"\W*(AC-\d{3,})\W*")
@@ -44,7 +46,7 @@ def named_tests(text: str) -> list[NamedTest]:
     ('AC-001',)
     """
     try:
-        body = ast.parse(text).body
+        body = parse_python(text).body
     except (SyntaxError, ValueError):
         return []
     found = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

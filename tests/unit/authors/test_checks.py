@@ -172,6 +172,8 @@ BREAKS = [
         id="imports in disguise",
     ),
     pytest.param("bandit", add(MODULE, 'exec(__import__("base64").b64decode("cGFzcw=="))'), "B102", id="exec(base64)"),
+    pytest.param("bandit", add(MODULE, 'exec("1")  # nosec'), "B102", id="a mark that would silence the linter"),
+    pytest.param("bandit", add(MODULE, "def broken(:"), "not-scanned", id="a file that the linter skips"),
     pytest.param("dependency-allow-list", add(MODULE, "import requests"), "unknown", id="an import"),
     pytest.param(
         "dependency-allow-list",

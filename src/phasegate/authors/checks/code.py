@@ -10,6 +10,7 @@ from botocore import xform_name
 
 from phasegate.authors.review import Report, Subject
 from phasegate.core import Finding, InvalidInput, Severity
+from phasegate.core.python_source import parse_python
 from phasegate.release import check_dependencies
 from phasegate.runbooks.language.aws import operations
 from phasegate.runbooks.language.iam_actions import is_change
@@ -17,6 +18,7 @@ from phasegate.runbooks.language.iam_actions import is_change
 _BEYOND = frozenset(
     ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib", "__import__", "eval", "exec", "__builtins__")
 )
+_TRIES = 3
 _SEVERITY = {"LOW": Severity.low, "MEDIUM": Severity.high, "HIGH": Severity.critical}
 
 
@@ -45,7 +47,7 @@ async def dry_run_default(subject: Subject) -> Report:
             message=message,
             fix="call it in a function that is given a Change, and through that alone",
         )
-        for message, line in _strays(ast.parse(subject.files[path]))
+        for message, line in _strays(parse_python(subject.files[path]))
     )
     return Report(findings=findings, evidence="nothing changes without an approval")
 
@@ -63,21 +65,41 @@ def _scan(files: dict[str, bytes]) -> list[Finding]:
             file = Path(folder) / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        manager = BanditManager(BanditConfig(), "file", quiet=True)
-        manager.discover_files([folder], recursive=True)
-        manager.run_tests()
+        for _ in range(_TRIES):
+            # Bandit skips a file that it fails on, such as while another thread parses Python; marks that silence it
+            # are the author's own, so they do not count.
+            manager = BanditManager(BanditConfig(), "file", quiet=True, ignore_nosec=True)
+            manager.discover_files([folder], recursive=True)
+            manager.run_tests()
+            if not manager.skipped:
+                break
         return [
-            Finding(
-                check="bandit",
-                rule=issue.test_id,
-                severity=_SEVERITY.get(issue.severity, Severity.low),
-                path=Path(issue.fname).relative_to(folder).as_posix(),
-                line=issue.lineno,
-                message=issue.text,
-                fix="write it another way",
-            )
-            for issue in manager.get_issue_list()
+            *(_skipped(Path(name).relative_to(folder).as_posix(), why) for name, why in manager.skipped),
+            *(
+                Finding(
+                    check="bandit",
+                    rule=issue.test_id,
+                    severity=_SEVERITY.get(issue.severity, Severity.low),
+                    path=Path(issue.fname).relative_to(folder).as_posix(),
+                    line=issue.lineno,
+                    message=issue.text,
+                    fix="write it another way",
+                )
+                for issue in manager.get_issue_list()
+            ),
         ]
+
+
+def _skipped(path: str, why: str) -> Finding:
+    return Finding(
+        check="bandit",
+        rule="not-scanned",
+        severity=Severity.high,
+        path=path,
+        line=0,
+        message=f"'{path}' cannot be scanned: {why}",
+        fix="write it so that Python can parse it",
+    )
 
 
 def _strays(tree: ast.Module) -> Iterator[tuple[str, int]]:

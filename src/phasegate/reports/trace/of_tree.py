@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from phasegate.core.python_source import parse_python
 from phasegate.reports.trace.model import Kind, Link, Node
 from phasegate.reports.trace.record import Part, Record, at
 from phasegate.spec import mentions, named_tests, tasks_of
@@ -87,7 +88,7 @@ def _around(known: Sequence[_Definition], line: int) -> tuple[str, int]:
 def _definitions(text: str) -> list[_Definition]:
     """Return the definitions at the top of a module in order, none where it is not Python."""
     try:
-        body = ast.parse(text).body
+        body = parse_python(text).body
     except (SyntaxError, ValueError):
         return []
     return [node for node in body if isinstance(node, _Definition)]

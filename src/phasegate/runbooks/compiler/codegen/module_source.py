@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from botocore import xform_name
 
+from phasegate.core.python_source import parse_python
 from phasegate.runbooks import runtime
 
 _RESERVED = {
@@ -69,7 +70,7 @@ class ModuleSource:
 def imports(body: str) -> str:
     """The import statements that the code needs, from the names that it reads."""
     # Read from the syntax tree, so that a word in a docstring imports nothing.
-    read = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    read = {node.id for node in ast.walk(parse_python(body)) if isinstance(node, ast.Name)}
     lines = [
         f"from {module} import {', '.join(sorted(name for name in read if _TYPING.get(name) == module))}"
         for module in sorted(set(_TYPING.values()))
