@@ -153,3 +153,16 @@ def test_text_is_read_and_written_in_a_named_encoding(folder: str) -> None:
 def test_a_program_that_is_given_as_an_argument_is_ascii(name: str) -> None:
     """An argument is encoded as the locale of the day has it."""
     assert (resources.files("phasegate") / name).read_bytes().isascii()
+
+
+CLAUSE = re.compile(r"(What|Whether|How|Which|Where|Who|Whose|Why|When|It|Those|That|One|Of|As|Not)\b")
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun_and_their_first_line_is_one_sentence() -> None:
+    first_lines = {
+        f"{path.relative_to(TOP)}:{node.body[0].lineno}": (ast.get_docstring(node) or "").partition("\n")[0]
+        for path in sorted((TOP / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body
+    }
+    assert {at: line for at, line in first_lines.items() if CLAUSE.match(line) or ";" in line} == {}

@@ -94,7 +94,7 @@ def exit_codes() -> str:
 )
 @click.version_option(package_name="phasegate", message="%(prog)s %(version)s")
 def root() -> None:
-    """Role agents take a spec to a released package; you decide at every gate."""
+    """Role agents take a spec to a released package, and you decide at every gate."""
 
 
 def main() -> None:

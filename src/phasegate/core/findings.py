@@ -42,7 +42,7 @@ class Finding:
 
     @property
     def blocking(self) -> bool:
-        """Whether a gate with this finding can be waived but not approved: `high` and `critical`."""
+        """True if a gate with this finding can be waived but not approved: `high` and `critical`."""
         return self.severity.weight >= Severity.high.weight
 
     @property

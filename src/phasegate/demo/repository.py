@@ -44,7 +44,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether exactly the expected volumes were found."""
+        """True if exactly the expected volumes were found."""
         return not (self.missed or self.wrong)
 
 

@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether the status is final."""
+        """True if the status is final."""
         return self in (RunStatus.released, RunStatus.rejected)
 
 
@@ -96,7 +96,7 @@ class DecisionKind(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Whether the run goes on to the next phase."""
+        """True if the run goes on to the next phase."""
         return self in (DecisionKind.approve, DecisionKind.waive)
 
 

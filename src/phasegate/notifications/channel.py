@@ -18,7 +18,7 @@ class DeliveryUnknown(PhasegateError):
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
-    """One notification for one channel."""
+    """A notification for one channel."""
 
     story: Story
     news: News

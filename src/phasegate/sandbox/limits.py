@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the command ended by itself with exit code 0."""
+        """True if the command ended by itself with exit code 0."""
         return self.exit_code == 0 and self.limit is None
 
 

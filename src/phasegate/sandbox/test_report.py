@@ -68,7 +68,7 @@ class TestReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every expected test ran and passed, and nothing speaks against the report."""
+        """True if every expected test ran and passed, and nothing speaks against the report."""
         return bool(self.cases) and not self.problems and all(case.outcome == "passed" for case in self.cases)
 
     @property
@@ -92,7 +92,7 @@ class _Written(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Half:
-    """One of the two runs: the tests seeded in it, its input and its output."""
+    """A run of the two: the tests seeded in it, its input and its output."""
 
     seeded: frozenset[str]
     module: Planted

@@ -125,7 +125,7 @@ class Phase(_Strict):
 
     @property
     def releases(self) -> bool:
-        """Whether the phase publishes, which one run at a time does on top of what was released before."""
+        """True if the phase publishes, which one run at a time does on top of what was released before."""
         return "publish" in self.effects
 
     @property

@@ -118,7 +118,7 @@ class ServerFile(_Strict):
 
     @property
     def has_aws(self) -> bool:
-        """Whether the server gets AWS credentials, with which its arguments may reach AWS."""
+        """True if the server gets AWS credentials, with which its arguments may reach AWS."""
         return any(name.startswith("AWS_") for name in self.env)
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:
@@ -153,7 +153,7 @@ class ToolServer(ServerFile):
 
     @property
     def ours(self) -> bool:
-        """Whether the server comes with this installation."""
+        """True if the server comes with this installation."""
         return self.command[:2] == OURS and not self.definition
 
     @property

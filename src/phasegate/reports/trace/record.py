@@ -21,7 +21,7 @@ class GateVisit:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate was decided and the run went on to the next phase."""
+        """True if the gate was decided and the run went on to the next phase."""
         standing = [each for each in self.decisions if not each.revoked]
         decided = self.gate.status is GateStatus.decided and bool(standing)
         return decided and all(each.statement.kind.passes for each in standing)

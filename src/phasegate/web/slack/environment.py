@@ -28,7 +28,7 @@ class Environment:
 
     @property
     def usable(self) -> bool:
-        """Whether clicks can come in and be answered."""
+        """True if clicks can come in and be answered."""
         return bool(self.token and (self.secret or self.app_token))
 
     def missing(self, *, socket: bool = False) -> list[str]:

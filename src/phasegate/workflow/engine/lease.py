@@ -49,22 +49,22 @@ class Lease:
 
     @property
     def here(self) -> bool:
-        """Whether its process is on this host, where it can be looked at."""
+        """True if its process is on this host, where it can be looked at."""
         return self.host == host()
 
     @property
     def taken(self) -> bool:
-        """Whether the lease was taken over."""
+        """True if the lease was taken over."""
         return self.epoch != FIRST
 
     @property
     def gone(self) -> bool:
-        """Whether its process has surely ended."""
+        """True if its process has surely ended."""
         return self.here and born(self.pid) != self.born
 
     @property
     def live(self) -> bool:
-        """Whether its worker seems to be at work, as far as one look can tell."""
+        """True if its worker seems to be at work, as far as one look can tell."""
         return not self.taken and not self.gone and abs(self.age) <= (LEASE_SECONDS if self.beat else START_SECONDS)
 
 

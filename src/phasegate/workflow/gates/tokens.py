@@ -1,4 +1,4 @@
-"""One-time tokens for one decision on a gate's current digest.
+"""Tokens that are good for one decision on a gate's current digest.
 
 Giving one out stores nothing, so that looking changes nothing; using one is noted in the transaction of the decision.
 """
