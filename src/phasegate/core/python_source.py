@@ -12,7 +12,7 @@ def parse_python(source: str | bytes, parse: Callable[[str | bytes], ast.Module]
     Raises:
         SyntaxError: The source is no Python. Other errors of `ast.parse` pass through as well.
     """
-    # CPython up to 3.12 counts the recursion of all threads in one place (gh-106905): a parse in one thread now and
+    # Some CPythons, 3.11.7 among them, count the recursion of all threads in one place: a parse in one thread now and
     # then fails in another with SystemError, and the next try passes.
     for _ in range(_TRIES - 1):
         try:
