@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from phasegate.core.errors import InvalidInput
 from phasegate.core.locks import try_lock_folder
+from phasegate.core.processes import process_start
 from phasegate.sandbox.system import HOME
 from phasegate.sandbox.tree import remove
 
@@ -29,7 +30,7 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
     """
     sweep()
     pid = os.getpid()
-    top = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{pid}-{_begun(pid)}-"))
+    top = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{pid}-{process_start(pid)}-"))
     held = try_lock_folder(top)
     try:
         for name in ("work", "home", "tmp", "etc"):
@@ -51,9 +52,9 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
 def sweep() -> None:
     """Remove the directories of processes that were killed before they could do so themselves."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
-        pid, begun, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
+        pid, start, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
         with contextlib.suppress(OSError, ValueError):
-            if folder.lstat().st_uid == os.getuid() and _begun(int(pid)) != begun and not _is_held(folder):
+            if folder.lstat().st_uid == os.getuid() and process_start(int(pid)) != start and not _is_held(folder):
                 remove(folder)
 
 
@@ -126,14 +127,6 @@ def _demand_plain(file: int, cap: int) -> None:
         raise Uncollected("a hard link")
     if status.st_size > cap:
         raise Uncollected(f"{status.st_size} bytes, more than the {cap} allowed")
-
-
-def _begun(pid: int) -> str:
-    """Return the process's start in ticks since boot, or an empty string where there is no process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
 
 
 def _is_held(folder: Path) -> bool:

@@ -1,12 +1,15 @@
 """Files go into the private directory and come back without anything else."""
 
 import os
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from phasegate.core.errors import InvalidInput
-from phasegate.sandbox.workdir import checked, collect, private_directory
+from phasegate.core.processes import process_start
+from phasegate.sandbox.workdir import checked, collect, private_directory, sweep
 
 
 def test_files_are_laid_and_removed() -> None:
@@ -20,6 +23,17 @@ def test_removed_though_closed() -> None:
         os.chmod(top / "work/a/b", 0)
         os.chmod(top / "work/a", 0)
     assert not top.exists()
+
+
+def test_a_directory_is_swept_once_its_process_has_ended_though_nobody_has_waited_for_it() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        left = Path(tempfile.mkdtemp(prefix=f"phasegate-sandbox-{process.pid}-{process_start(process.pid)}-"))
+        sweep()
+        assert left.exists()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        sweep()
+        assert not left.exists()
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "", "a\0b"])

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from phasegate.authors import Brief, Draft
 from phasegate.core import Exhausted, Lost, PhasegateError
+from phasegate.core.processes import host, process_start
 from phasegate.ledger import RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import branch
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.lease import Fence, Lease, Watch
 from phasegate.workflow.engine.lease_keeper import LeaseKeeper
-from phasegate.workflow.engine.processes import born, host
 from unit.workflow.fixtures import Engine, Team, engine, write_item
 
 
@@ -27,7 +27,7 @@ def lease(**changed: Any) -> Lease:
         "role": None,
         "host": host(),
         "pid": os.getpid(),
-        "born": born(os.getpid()),
+        "born": process_start(os.getpid()),
         "epoch": 1,
         "beat": 5,
         "age": 0.5,
@@ -57,7 +57,7 @@ def test_one_look_tells_who_seems_to_live(changed: dict[str, Any], live: bool) -
 
 def test_a_process_that_has_ended_is_gone_though_nobody_has_waited_for_it() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        found = lease(pid=process.pid, born=born(process.pid))
+        found = lease(pid=process.pid, born=process_start(process.pid))
         assert not found.gone
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from phasegate.core import Lost
+from phasegate.core.processes import host, process_start
 from phasegate.store import Execute, Statement, now_ms
 from phasegate.store.schema import workers
-from phasegate.workflow.engine.processes import born, host
 
 LEASE_SECONDS = 10.0
 """How long a worker may be silent before its segments are taken over."""
@@ -60,7 +60,7 @@ class Lease:
     @property
     def gone(self) -> bool:
         """True if its process has surely ended."""
-        return self.here and born(self.pid) != self.born
+        return self.here and process_start(self.pid) != self.born
 
     @property
     def live(self) -> bool:
@@ -107,7 +107,7 @@ def read_leases(connection: sa.Connection) -> list[Lease]:
 def begin(connection: sa.Connection, executor: str, role: str | None = None, pid: int = 0, beat: int = 1) -> None:
     """Add a lease for a process of this host: this one where none is named."""
     pid = pid or os.getpid()
-    row = {"executor": executor, "role": role, "host": host(), "pid": pid, "born": born(pid), "epoch": FIRST}
+    row = {"executor": executor, "role": role, "host": host(), "pid": pid, "born": process_start(pid), "epoch": FIRST}
     connection.execute(workers.insert().values(**row, beat=beat, began_at=now_ms(), seen_at=now_ms(), works="[]"))
 
 
@@ -124,7 +124,7 @@ def claim_role(connection: sa.Connection, executor: str, role: str) -> bool:
 
 def hand_over(connection: sa.Connection, executor: str, pid: int) -> bool:
     """Assign a claimed lease to a process, or return False where it was taken away meanwhile."""
-    own = {"pid": pid, "born": born(pid), "seen_at": now_ms()}
+    own = {"pid": pid, "born": process_start(pid), "seen_at": now_ms()}
     return bool(connection.execute(workers.update().where(workers.c.executor == executor).values(**own)).rowcount)
 
 

@@ -1,4 +1,4 @@
-"""Processes of this host, told apart from later ones with the same number."""
+"""Identity of this host and of its processes, since the system gives a process number out again."""
 
 import os
 import socket
@@ -17,8 +17,11 @@ def host() -> str:
     return "/".join((socket.gethostname(), boot, space))
 
 
-def born(pid: int) -> str:
-    """Return a text that is constant for a process's life, or an empty string once it has ended."""
+def process_start(pid: int) -> str:
+    """Return when a process started, in clock ticks since boot, or an empty string once it has ended.
+
+    Without `/proc`, where no start can be read, it is `alive` for any living process.
+    """
     stat = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     if stat:
         return "" if stat[0] in ("Z", "X") else stat[19]
