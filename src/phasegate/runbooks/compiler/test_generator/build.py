@@ -25,6 +25,7 @@ from phasegate.runbooks.compiler.test_generator.answer_fields import (
 from phasegate.runbooks.compiler.test_generator.candidates import default
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy
 from phasegate.runbooks.compiler.test_generator.values import ABSENT, NUMBER, Count, Fails, numbered
+from phasegate.runbooks.runtime.functions import parse_csv
 
 Choice = Mapping[Slot, Any]
 """Values of slots; those that are left out have the first value of the space."""
@@ -74,9 +75,12 @@ def _answer(source: Source, values: Mapping[Path, Any], number: int) -> Answer:
     if source.op is None:
         value = values.get((ELEMENT,), 1)
         return Answer(source=source, trees=[value + n for n in range(times)])
+    values = {path: value for path, value in values.items() if path != (ANSWER,)}
+    if CSV in source.at:  # A document is one answer, however many rows it has.
+        values, times = {**values, (*source.at[:-1], COUNT): Count(times)}, 1
     trees = []
     for copy in range(times):
-        tree = _tree({p: v for p, v in values.items() if p != (ANSWER,)}, source)
+        tree = _tree(values, source)
         other = tree if copy == 0 else numbered(tree, f"{NUMBER}-{copy + 1}")
         trees.append(numbered(other, number))
     return Answer(source=source, trees=trees)
@@ -195,6 +199,8 @@ def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
 def _dig(tree: Any, path: Path) -> list[Any]:
     if not path:
         return [tree]
+    if path[0] == CSV:
+        return _dig(parse_csv(tree), path[1:])
     if path[0] == ELEMENT:
         return [row for entry in tree or () for row in _dig(entry, path[1:])]
     return _dig(tree.get(path[0]), path[1:]) if isinstance(tree, dict) else []

@@ -7,8 +7,6 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from jmespath.exceptions import JMESPathError
-
 from phasegate.runbooks.compiler.test_generator import oracle
 from phasegate.runbooks.compiler.test_generator.answer_fields import Slot
 from phasegate.runbooks.compiler.test_generator.build import build
@@ -253,7 +251,7 @@ def _softly(node: Node, row: Any) -> float:
         return 1 - _softly(node["children"][0], row)
     try:
         return float(truth(oracle.value(node, row)))
-    except (JMESPathError, TypeError, ValueError, AttributeError):
+    except oracle.FAILURES:
         return 0.0
 
 

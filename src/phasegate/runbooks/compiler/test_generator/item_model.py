@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.model import ListShape, StructureShape
 
-from phasegate.runbooks.compiler.test_generator.answer_fields import ANSWER, ELEMENT, Field, Slot, Source, shape_at
+from phasegate.runbooks.compiler.test_generator.answer_fields import ANSWER, CSV, ELEMENT, Field, Slot, Source, shape_at
 from phasegate.runbooks.compiler.test_generator.candidates import Space, default
 from phasegate.runbooks.compiler.test_generator.expression_values import Fixed, Found, Walker
 from phasegate.runbooks.compiler.test_generator.values import ABSENT, ACCOUNT, NOW, REGION, Count, Fails
@@ -134,8 +134,8 @@ class _Reader:
         top = Field(source=bare, path=(), shape=op.output)
         found = Walker(self.space, self.own).value(rows, top) if rows else top
         path, shape = (found.path, found.shape) if isinstance(found, Field) else ((), op.output)
-        if isinstance(shape, ListShape):
-            path, shape = (*path, ELEMENT), shape.member
+        if isinstance(shape, ListShape) or path[-1:] == (CSV,):
+            path, shape = (*path, ELEMENT), getattr(shape, "member", None)
         source = replace(bare, at=path)
         self.sources.append(source)
         return Field(source=source, path=path, shape=shape)

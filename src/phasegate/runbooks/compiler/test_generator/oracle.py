@@ -1,5 +1,6 @@
 """Says of an item what the language says, straight from the file: the tests' opinion, apart from the compiler's."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ _OPTIONS = jmespath.Options(
         }
     )
 )
+FAILURES = (JMESPathError, TypeError, ValueError, AttributeError, re.error)
+"""Errors of an expression that cannot be worked out; a mutated regular expression may be none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ def value(node: Node, row: Any) -> Any:
     """The value of an expression over a row.
 
     Raises:
-        JMESPathError: a function was given what it cannot take.
+        One of `FAILURES`: a function was given what it cannot take.
     """
     # JMESPath's own interpreter, so that a mistake of the compiler cannot hide in the expectation.
     return TreeInterpreter(_OPTIONS).visit(node, row)  # type: ignore[arg-type]
@@ -56,7 +59,7 @@ def ask(text: str, row: Any) -> Any:
     """Return the value of an expression over a row, or None where it cannot be worked out."""
     try:
         return value(parse(text), row)
-    except (JMESPathError, TypeError, ValueError, AttributeError):
+    except FAILURES:
         return None
 
 
@@ -103,7 +106,7 @@ def verdict(runbook: Runbook, found: Item | None, changed: Mapping[str, Node] | 
             return "none"
         level = next((k for k in ("match", "warn") if k in nodes and truth(value(nodes[k], found.row))), "none")
         skipped = level != "none" and "skip" in nodes and truth(value(nodes["skip"], found.row))
-    except (JMESPathError, TypeError, ValueError, AttributeError):
+    except FAILURES:
         return "unknown"
     if found.failed:
         return "unknown"
