@@ -6,38 +6,16 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Group
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import ask_passphrase, interruptible, key_path
 from phasegate.core import Missing
 from phasegate.identity import Accounts, Sessions
 
 
-@click.group(cls=Group)
-def account() -> None:
-    """Say who may sign in on the page."""
-
-
-@account.command("add")
-@click.argument("name")
-@click.option(
-    "--key",
-    "key_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The manager's private key; default: theirs on this machine.",
-)
-@options.passphrase_file
 async def add(name: str, key_file: Path | None, passphrase_file: Path | None) -> None:
-    """Give a manager an account.
-
-    NAME is the manager's, as in phasegate.toml. The key's passphrase signs in, too. An account that is there already
-    gets the key and passphrase anew, and its sessions end.
-    """
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    """Give a manager an account."""
+    async with open_here() as app:
         person = app.config.people().get(name)
         if person is None:
             raise Missing(f"'{name}' is no manager of this repository", fix="list them: 'phasegate manager init'")
@@ -52,11 +30,9 @@ async def add(name: str, key_file: Path | None, passphrase_file: Path | None) ->
     output().print(f"[good]✓[/] {name} can sign in, with the passphrase of their key\n→ phasegate serve")
 
 
-@account.command("list")
-@options.as_json
 async def list_(as_json: bool) -> None:
     """List the accounts."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found = await Accounts(app.database, app.clock).all()
     if as_json:
         rows = [{"name": row.name, "since": row.created_at.isoformat()} for row in found]
@@ -66,19 +42,15 @@ async def list_(as_json: bool) -> None:
         click.echo(f"{row.name}  since {row.created_at:%Y-%m-%d}")
 
 
-@account.command("remove")
-@click.argument("name")
 async def remove(name: str) -> None:
     """Take an account away, with its sessions and tokens."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         await Accounts(app.database, app.clock).remove(name)
     click.echo(f"{name} cannot sign in any more")
 
 
-@account.command("sign-out")
-@click.argument("name")
 async def sign_out(name: str) -> None:
     """End every session of a person, wherever they are signed in."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         ended = await Sessions(app.database, app.clock).end_all(name)
     click.echo(f"{ended} session(s) of {name} ended")

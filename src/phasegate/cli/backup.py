@@ -5,14 +5,11 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import open_app
 from phasegate.app.opening import forget_runs
 from phasegate.backup.archive import back_up
 from phasegate.backup.restore import restore as put_back
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import home_of_keys, key_path
 from phasegate.cli.views.claims import claims_table
 from phasegate.core import PhasegateError
@@ -20,16 +17,9 @@ from phasegate.core.report import as_json as as_text
 from phasegate.reports.verify import verification
 
 
-@click.command(cls=Command)
-@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 async def backup(file: Path | None) -> None:
-    """Write the record into one file.
-
-    It holds the database, the system's key, the managers' encrypted keys, the package index and the commits of all
-    runs, and is consistent while a worker works. Keep it where only you can read it. FILE is by default
-    PROJECT-DATE.phasegate.tar.gz.
-    """
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    """Write the record into one file."""
+    async with open_here() as app:
         stamp = f"{app.clock.now():%Y%m%dT%H%M%SZ}"
         file = file or Path(f"{app.config.project.name}-{stamp}.phasegate.tar.gz")
         keys = [key_path(app.state, name) for name in app.config.people()]
@@ -38,17 +28,8 @@ async def backup(file: Path | None) -> None:
     output().print(f"→ phasegate restore {file}", soft_wrap=True)
 
 
-@click.command(cls=Command)
-@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--replace", is_flag=True, help="Put a record that is there aside.")
-@click.option("--forget-runs", is_flag=True, help="Begin an empty record instead, though runs were here.")
-@options.as_json
 async def restore(file: Path | None, replace: bool, forget_runs: bool, as_json: bool) -> None:
-    """Put the record back from a backup, and prove it.
-
-    A record that is there stays, unless --replace puts it aside. Branches stay where they are; those that are missing
-    are made.
-    """
+    """Put the record back from a backup, and prove it."""
     if forget_runs == (file is not None):
         raise click.UsageError("Name a FILE, or --forget-runs.")
     await (_restore(file, as_json, replace=replace) if file else _forget())

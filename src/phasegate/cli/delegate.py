@@ -7,11 +7,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from phasegate.app.app import App, open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
+from phasegate.app import App
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import interruptible, keyring
 from phasegate.core import UsageError, report
 from phasegate.ledger import Delegation, GateRecord
@@ -22,19 +20,8 @@ from phasegate.reports.gate import find_gate
 from phasegate.reports.workers import has_worker
 
 Who = tuple[str | None, Path | None]
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
-@click.command(cls=Command)
-@click.argument("to", metavar="[NAME]", required=False)
-@click.option("--from", "begins", type=_DAY, metavar="YYYY-MM-DD", help="The first day; default: from now on.")
-@click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day.")
-@click.option("--gate", "gates", multiple=True, metavar="PHASE", help="Only at this phase's gate; may be repeated.")
-@click.option("--end", is_flag=True, help="End all that you delegated to NAME.")
-@click.option("--list", "listing", is_flag=True, help="List all that stand; changes nothing, and asks for no key.")
-@options.manager
-@options.passphrase_file
-@options.as_json
 async def delegate(
     to: str | None,
     begins: datetime | None,
@@ -46,11 +33,7 @@ async def delegate(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Have another manager decide for you, for a while.
-
-    NAME signs with their own key, and it is on record for whom. Days are whole and in UTC. A decision that is not used
-    when the time is over does not count.
-    """
+    """Have another manager decide for you, for a while."""
     who, narrowed = (manager, passphrase_file), bool(begins or ends or gates)
     if listing:
         if to or end or narrowed:
@@ -72,7 +55,7 @@ async def _delegate(
     to: str, window: tuple[datetime | None, datetime], gates: Sequence[str], who: Who, as_json: bool
 ) -> None:
     first, last = window
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         ring = keyring(app.state, app.config, *who)
         given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
         with interruptible():
@@ -96,7 +79,7 @@ def _says(given: Delegation) -> str:
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found, now = await standing(app), app.clock.now()
     if as_json:
         click.echo(report.as_json([DelegationReport.of(given) for given in found]))
@@ -109,7 +92,7 @@ async def _list(as_json: bool) -> None:
 
 
 async def _end(to: str, who: Who, as_json: bool) -> None:
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         ring = keyring(app.state, app.config, *who)
         with interruptible():
             key = ring.unlock()
@@ -120,18 +103,10 @@ async def _end(to: str, who: Who, as_json: bool) -> None:
         output().print(f"[good]✓[/] {to} does not decide for {ring.manager} any more")
 
 
-@click.command(cls=Command)
-@click.argument("name", metavar="GATE")
-@options.manager
-@options.passphrase_file
-@options.as_json
 async def revoke(name: str, manager: str | None, passphrase_file: Path | None, as_json: bool) -> None:
-    """Take back what you decided, before the run uses it.
+    """Take back what you decided, before the run uses it."""
 
-    GATE is RUN/PHASE/ATTEMPT; RUN alone is its last gate. The gate is void, and the run opens another.
-    """
-
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         gate = await _gate(app, name)
         ring = keyring(app.state, app.config, manager, passphrase_file)
         with interruptible():

@@ -4,13 +4,9 @@ import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from phasegate.app import open_app
-from phasegate.app.app import App
-from phasegate.cli.clock import given_clock
+from phasegate.app import App, open_app
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import given_clock
 from phasegate.cli.interactive import attend
 from phasegate.cli.keys import demo_keys, interactive, new_passphrase
 from phasegate.cli.status import summary
@@ -23,16 +19,8 @@ from phasegate.scaffold import Approver
 from phasegate.workspace import Workspace
 
 
-@click.command(cls=Command)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--port", default=0, metavar="N", help="Of the account's server; default: a free one.")
 async def demo(folder: Path | None, port: int) -> None:
-    """Watch a spec become a released runbook, here.
-
-    Lays a workspace into DIR (default: a new folder in .demo/), serves a small AWS account on this machine, and takes
-    specs/001-unattached-ebs-volumes from spec to wheel. In a terminal you decide at each gate; without one, a policy
-    named 'demo' does, and what it passes cannot be released. Where DIR holds a demonstration already, it goes on.
-    """
+    """Watch a spec become a released runbook, here."""
     console = output()
     place = folder or fresh_folder(Path(".demo"))
     earlier = port_of(place)

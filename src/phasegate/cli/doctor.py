@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from phasegate.cli import options
 from phasegate.cli.console import errors_to, output
-from phasegate.cli.grouped_commands import Command
 from phasegate.cli.keys import home_of_keys
 from phasegate.cli.views.doctor import show
 from phasegate.core import Missing
@@ -18,13 +16,8 @@ from phasegate.doctor import Check, CheckResult, State, checks_of, run_checks
 _NAMED = 3
 
 
-@click.command(cls=Command)
-@options.as_json
 async def doctor(as_json: bool) -> None:
-    """Check all that is configured, and say what to mend.
-
-    What is not configured is skipped. The exit code is 4 where something is configured and does not work.
-    """
+    """Check all that is configured, and say what to mend."""
     click.get_current_context().exit(await _doctor(as_json))
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
-from phasegate.app.app import App
+from phasegate.app import App
 from phasegate.cli.views.progress import progress_view
 from phasegate.core import Clock
 from phasegate.core.formatting import duration

@@ -1,16 +1,14 @@
 """The gates that wait, a screen at a time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from phasegate.app.app import App, open_app
+from phasegate.app import App
 from phasegate.app.reopening import reopen
 from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import gates_table, more, waiting_tools
 from phasegate.core import report
 from phasegate.ledger import GateKey, GateRecord
@@ -20,23 +18,14 @@ from phasegate.reports.workers import nobody_works, unattended
 from phasegate.tool_access.requests import waits
 
 
-@click.command(cls=Command)
-@options.limit
-@options.everything
-@click.option("--after", default="", metavar="GATE", help="Go on after this gate of the list.")
-@click.option("--reopen", is_flag=True, help="Open every gate that expired anew.")
-@options.as_json
 async def gates(limit: int | None, everything: bool, after: str, reopen: bool, as_json: bool) -> None:
-    """List the gates that wait for a decision.
-
-    The oldest come first, 20 at a time; for programs all of them, where no limit is given.
-    """
+    """List the gates that wait for a decision."""
     if reopen:
         await _reopen()
         return
     most = options.most(limit, everything or as_json)
 
-    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=False) as app:
+    async with open_here(parse_prompts=False) as app:
         place = (await find_gate(app, after)).key if after else None
         if as_json:
             click.echo(report.as_json([row.report() for row in await _rows(app, place, most)]))
@@ -45,7 +34,7 @@ async def gates(limit: int | None, everything: bool, after: str, reopen: bool, a
 
 
 async def _reopen() -> None:
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         sent = await reopen(app)
         output().print(f"{len(sent)} expired gate(s) open anew." if sent else "No gate has expired.")
         if idle := await unattended(app):

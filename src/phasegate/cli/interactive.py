@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from phasegate.app.app import App
+from phasegate.app import App
 from phasegate.cli.console import output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far

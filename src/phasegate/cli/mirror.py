@@ -5,11 +5,8 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Group
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import interruptible, keyring
 from phasegate.cli.views.mirror import channels_json, channels_table
 from phasegate.core import InvalidInput
@@ -17,16 +14,9 @@ from phasegate.notifications.undelivered import channels, is_attended
 from phasegate.reports.external_links import remarks
 
 
-@click.group(cls=Group)
-def mirror() -> None:
-    """Show notification channels, and grant them write access."""
-
-
-@mirror.command()
-@options.as_json
 async def status(as_json: bool) -> None:
     """Show each place of [mirror], and what could not be told so far."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found, left, now = await channels(app), await remarks(app), app.clock.now()
         attended = is_attended(app)
     if as_json:
@@ -39,19 +29,13 @@ async def status(as_json: bool) -> None:
             output().print("Nobody tells them now.\n→ phasegate worker")
 
 
-@mirror.command()
-@options.manager
-@options.passphrase_file
 async def grant(manager: str | None, passphrase_file: Path | None) -> None:
-    """Grant all that the places of [mirror] need, for 90 days.
-
-    Each grant names its tools, and the project, space or channel that they may write to.
-    """
+    """Grant all that the places of [mirror] need, for 90 days."""
     from phasegate.notifications.required_grants import grant_all, wishes
     from phasegate.tool_access.servers import open_tools
 
     console = output()
-    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+    async with open_here() as app, open_tools(app) as opened:
         wished = wishes(app.config.mirror)
         if not wished:
             raise InvalidInput("phasegate.toml has no [mirror]", fix="say where runs are told of: docs/mirror.md")

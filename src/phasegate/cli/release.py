@@ -7,11 +7,8 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.views.claims import claims_table
 from phasegate.core import PhasegateError, UsageError
 from phasegate.core.report import as_json as as_text
@@ -25,16 +22,10 @@ from phasegate.reports.verify import verification
 from phasegate.reports.verify import verify as check
 
 
-@click.command(cls=Command)
-@click.argument("name", metavar="RUN")
-@click.option("-o", "--output", "file", type=click.Path(path_type=Path), help="The file; else RUN.bundle.jsonl.")
 async def bundle(name: str, file: Path | None) -> None:
-    """Write the proof of a run into one file.
+    """Write the proof of a run into one file."""
 
-    'phasegate verify' checks it, without this repository.
-    """
-
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         run = await app.ledger.run(name)
         content = await made(app, run)
         file = file or Path(f"{run.id}.bundle.jsonl")
@@ -45,27 +36,6 @@ async def bundle(name: str, file: Path | None) -> None:
     output().print(f"→ phasegate verify {file} {keys or '--allow-policy'}", soft_wrap=True)
 
 
-@click.command(cls=Command)
-@click.argument("name", metavar="RUN|BUNDLE")
-@click.argument("artifacts", metavar="[WHEEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--manager",
-    "named",
-    metavar="NAME=KEY",
-    multiple=True,
-    help="A person who may decide; repeatable.",
-)
-@click.option(
-    "--manager-key", "keys", metavar="KEY", multiple=True, help="The same without a name: it counts for one person."
-)
-@click.option(
-    "--against",
-    metavar="BUNDLE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Another bundle of the same run: do both tell the same?",
-)
-@click.option("--allow-policy", is_flag=True, help="Accept gates that a policy passed instead of a person.")
-@options.as_json
 async def verify(
     name: str,
     artifacts: tuple[Path, ...],
@@ -75,12 +45,7 @@ async def verify(
     allow_policy: bool,
     as_json: bool,
 ) -> None:
-    """Check that what was released is what was approved.
-
-    A RUN is checked against this repository and its index. A BUNDLE is checked on its own, without repository, database
-    or network: against the keys that the managers published, and with the wheels that are named. A statement counts for
-    the person whose key signed it, whoever it says it is by.
-    """
+    """Check that what was released is what was approved."""
     file = Path(name)
     alone = await asyncio.to_thread(file.is_file)
     given = (*named, *keys, *([str(against)] if against else []))
@@ -124,5 +89,5 @@ def _fix(claims: Sequence[Claim]) -> str:
 async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> list[Claim]:
     if artifacts or keys:
         raise UsageError(f"there is no bundle '{name}'", fix="write one with 'phasegate bundle RUN', or check the RUN")
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         return await check(app, await app.ledger.run(name))

@@ -6,62 +6,19 @@ import threading
 
 import click
 
-from phasegate.cli.grouped_commands import LazyGroup
+from phasegate.cli.commands import decide, page, record, release, start, tools, work
+from phasegate.cli.commands.command import HeadedGroup
 from phasegate.cli.streams import show_plainly
 from phasegate.core import Exhausted, Lost
 
-HEADINGS = {
-    "Start": {
-        "demo": "Watch a spec become a released runbook, here.",
-        "init": "Make a target repository.",
-        "manager": "Make the key that a manager decides with.",
-        "spec": "Add specs to a repository.",
-        "lint": "Say what is wrong with specs, and how to mend it.",
-        "doctor": "Check all that is configured, and say what to mend.",
-    },
-    "Work": {
-        "run": "Take a spec through its phases.",
-        "status": "Show runs, or one run's phases.",
-        "worker": "Take segments of runs until stopped.",
-    },
-    "Decide": {
-        "gates": "List the gates that wait for a decision.",
-        "gate": "Show a gate: what changed, findings, evidence.",
-        "decide": "Decide at a gate, signed with your key.",
-        "revoke": "Take back what you decided, before the run uses it.",
-        "delegate": "Have another manager decide for you, for a while.",
-    },
-    "Page and API": {
-        "serve": "Serve the inbox and the REST API.",
-        "account": "Say who may sign in on the page.",
-        "token": "Make and revoke tokens for programs.",
-    },
-    "Tools": {
-        "tools": "See what agents may call, and grant it.",
-        "mirror": "Show notification channels, and grant them write access.",
-        "mcp": "Serve tools of a service, or of this repository, over MCP.",
-    },
-    "Record": {
-        "backup": "Write the record into one file.",
-        "restore": "Put the record back from a backup, and prove it.",
-    },
-    "Release and runbooks": {
-        "trace": "Follow a requirement to the release, and back.",
-        "bundle": "Write the proof of a run into one file.",
-        "verify": "Check that what was released is what was approved.",
-        "runbook": "Try a runbook.yaml, see its rights, approve its findings.",
-    },
-}
-"""Summaries of the commands, which are the first sentences of their own help."""
-MODULES = {
-    "init": "start",
-    "manager": "start",
-    "lint": "start",
-    "gate": "decide",
-    "revoke": "delegate",
-    "restore": "backup",
-    "bundle": "release",
-    "verify": "release",
+HEADINGS: dict[str, tuple[click.Command, ...]] = {
+    "Start": (start.demo, start.init, start.manager, start.spec, start.lint, start.doctor),
+    "Work": (work.run, work.status, work.worker),
+    "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate),
+    "Page and API": (page.serve, page.account, page.token),
+    "Tools": (tools.tools, tools.mirror, tools.mcp),
+    "Record": (record.backup, record.restore),
+    "Release and runbooks": (release.trace, release.bundle, release.verify, release.runbook),
 }
 
 EXIT_CODES = {
@@ -85,10 +42,8 @@ def exit_codes() -> str:
 
 
 @click.group(
-    cls=LazyGroup,
-    package="phasegate.cli",
+    cls=HeadedGroup,
     headings=HEADINGS,
-    modules=MODULES,
     epilog=exit_codes(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )

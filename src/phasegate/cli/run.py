@@ -5,11 +5,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from phasegate.app.app import App, open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
+from phasegate.app import App
 from phasegate.cli.console import errors_to, output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
 from phasegate.core import visible
@@ -17,13 +15,6 @@ from phasegate.hosting.background_worker import detach as leave
 from phasegate.reports.uncommitted import not_committed
 
 
-@click.command(cls=Command)
-@click.argument("spec", required=False, type=click.Path(path_type=Path))
-@click.option("--resume", metavar="RUN", help="Go on with a run that waits or stands.")
-@click.option("--detach", is_flag=True, help="Leave the work to a worker that outlives this terminal.")
-@click.option("--policy", default="", metavar="NAME", help="A gate policy that may decide in your place.")
-@options.manager
-@options.passphrase_file
 async def run(
     spec: Path | None,
     resume: str | None,
@@ -32,17 +23,13 @@ async def run(
     manager: str | None,
     passphrase_file: Path | None,
 ) -> None:
-    """Take a spec through its phases.
-
-    SPEC is a spec's folder, or its spec.md. At each gate you are shown what changed, and asked; without a terminal it
-    stops there with exit code 6, and says how to go on.
-    """
+    """Take a spec through its phases."""
     if (spec is None) == (resume is None):
         raise click.UsageError("Name a SPEC, or --resume RUN.")
     if resume and policy:
         raise click.UsageError("A run keeps the policy that it was started with.")
     console = output()
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
         if spec:

@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from phasegate.app import read_config
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Group
+from phasegate.cli.here import given_clock
 from phasegate.cli.keys import keyring
 from phasegate.cli.views.report import report_table
 from phasegate.core import InvalidInput, UsageError
@@ -25,25 +23,7 @@ from phasegate.runbooks.compiler.iam_policy import policy as policy_of
 from phasegate.runbooks.language.lint import lint
 from phasegate.workspace import Workspace
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 
-
-@click.group(cls=Group)
-def runbook() -> None:
-    """Try a runbook.yaml, see its rights, approve its findings."""
-
-
-@runbook.command()
-@click.argument("file", type=FILE)
-@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
-@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
-@click.option("--accounts", metavar="IDS", help="Look into 'current', 'organization', or ids with commas instead.")
-@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
-@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
-@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
-@click.option("--prices", type=FILE, metavar="FILE", help="A price table.")
-@options.as_json
 def check(
     file: Path,
     regions: tuple[str, ...],
@@ -56,10 +36,7 @@ def check(
     prices: Path | None,
     as_json: bool,
 ) -> None:
-    """Compile a runbook.yaml and run its detection, without changing anything.
-
-    Exits with 3 where a call failed, so that something was not looked at: the report says what.
-    """
+    """Compile a runbook.yaml and run its detection, without changing anything."""
     text = _read(file)
     for doubt in _refuse_what_lint_refuses(text, file):
         click.echo(f"! {doubt.where}: {doubt.message} → {doubt.fix}", err=True)
@@ -83,9 +60,6 @@ def check(
         click.get_current_context().exit(InvalidInput.exit_code)
 
 
-@runbook.command()
-@click.argument("file", type=FILE)
-@options.as_json
 def policy(file: Path, as_json: bool) -> None:
     """Print the least IAM policy that a runbook needs."""
     document = policy_of(load(_read(file), str(file)))
@@ -95,17 +69,8 @@ def policy(file: Path, as_json: bool) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-@runbook.command()
-@click.argument("file", metavar="FINDINGS.json", type=FILE)
-@click.option("--output", "target", type=FILE, default="approval.json", show_default=True, help="Where to write it.")
-@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="How long it holds.")
-@options.manager
-@options.passphrase_file
 def approve(file: Path, target: Path, hours: int, manager: str | None, passphrase_file: Path | None) -> None:
-    """Approve findings, so that a runbook may act on them, once.
-
-    FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
-    """
+    """Approve findings, so that a runbook may act on them, once."""
     report = read_findings(_read(file), str(file))
     console = output()
     console.print(report_table(report))

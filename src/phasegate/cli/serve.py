@@ -3,14 +3,9 @@
 import os
 import socket
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-import click
-
-from phasegate.app import open_app
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.worker import hosted
 from phasegate.core import Missing
 from phasegate.web.context import parts_of
@@ -22,26 +17,16 @@ from phasegate.web.slack.slack_client import AsyncSlackClient
 from phasegate.web.socket import listen, run
 
 
-@click.command(cls=Command)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8300, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--no-worker", is_flag=True, help="Host no worker; another one takes the segments.")
-@click.option("--behind-tls", is_flag=True, help="A proxy on this machine ends TLS; cookies are sent through TLS only.")
-@click.option("--slack-socket", is_flag=True, help="Take clicks by a connection to Slack; SLACK_APP_TOKEN alone does.")
-@click.option("--name", "names", multiple=True, metavar="HOST[:PORT]", help="A name people ask for; may be repeated.")
 async def serve(
     host: str, port: int, no_worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
 ) -> None:
-    """Serve the inbox and the REST API.
-
-    Managers sign in with an account ('phasegate account add'), programs with a token ('phasegate token create').
-    """
+    """Serve the inbox and the REST API."""
 
     slack = _slack(Environment.read(os.environ), socket=slack_socket)
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        app = await stack.enter_async_context(open_app(Path.cwd(), clock=given_clock()))
+        app = await stack.enter_async_context(open_here())
         parts = parts_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
         web = build(parts)
         if not no_worker:

@@ -2,28 +2,15 @@
 
 from pathlib import Path
 
-import click
-
 from phasegate.app import read_config
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Group
 from phasegate.core import SystemClock
 from phasegate.scaffold.new_repository import new_spec
 from phasegate.workspace import Workspace
 
 
-@click.group(cls=Group)
-def spec() -> None:
-    """Add specs to a repository."""
-
-
-@spec.command("new")
-@click.argument("name")
 def new(name: str) -> None:
-    """Add a spec: one of ours by its name, or a template to fill in.
-
-    The folder gets the next free number. Nothing is committed.
-    """
+    """Add a spec: one of ours by its name, or a template to fill in."""
     folder = Workspace.open(Path.cwd()).folder
     read_config(folder)
     written = new_spec(folder, name, SystemClock())

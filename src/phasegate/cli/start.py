@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import open_app, read_config
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
+from phasegate.app import read_config
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command, Group
+from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.keys import home_of_keys, make_or_unlock
 from phasegate.cli.views.failure import failure
 from phasegate.cli.views.findings import findings_list, tally
@@ -22,12 +20,6 @@ from phasegate.workspace import Workspace
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
 
-@click.command(cls=Command)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--name", metavar="NAME", help="The package's name on an index; default: the folder's.")
-@click.option("--package", default="", metavar="NAME", help="Its Python package; default: the name, with underscores.")
-@click.option("--spec", default="", metavar="NAME", help="Lay in a spec: one of ours, or a new one to fill in.")
-@click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
 def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
     """Make a target repository."""
     plan = NewRepository(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
@@ -42,20 +34,8 @@ def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -
         console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")
 
 
-@click.group(cls=Group)
-def manager() -> None:
-    """Make the key that a manager decides with."""
-
-
-@manager.command("init")
-@click.option("--name", metavar="NAME", help="Default: your user name.")
-@options.passphrase_file
 def manager_init(name: str | None, passphrase_file: Path | None) -> None:
-    """Make your key, and list you in this repository.
-
-    The key stays on this machine, under a passphrase; phasegate.toml gets its public half. Nothing is committed. A key
-    that is there already is used.
-    """
+    """Make your key, and list you in this repository."""
     name = name or getpass.getuser()
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' cannot name a manager", fix="letters, digits and . _ @ -")
@@ -74,8 +54,6 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
         console.print(f"→ git add {' '.join(waiting)} && git commit -m 'Managers'", soft_wrap=True)
 
 
-@click.command(cls=Command)
-@click.argument("specs", metavar="[SPEC…]", nargs=-1, type=click.Path(path_type=Path))
 async def lint(specs: tuple[Path, ...]) -> None:
     """Say what is wrong with specs, and how to mend it."""
     click.get_current_context().exit(await _lint(specs))
@@ -83,7 +61,7 @@ async def lint(specs: tuple[Path, ...]) -> None:
 
 async def _lint(specs: tuple[Path, ...]) -> int:
     console, blocked = output(), False
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         places = specs or tuple(path for path in sorted(app.folder.path.glob("specs/*")) if path.is_dir())
         if not places:
             raise InvalidInput("there is no spec here", fix="write one: 'phasegate spec new NAME'")

@@ -1,17 +1,15 @@
 """Show runs, and where one run is."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from rich.console import RenderableType
 
 from phasegate import ledger
-from phasegate.app.app import App, open_app
+from phasegate.app import App
 from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view
 from phasegate.cli.views.summary import elsewhere, run_summary
@@ -26,19 +24,11 @@ from phasegate.reports.workers import has_worker, is_unattended, nobody_works, u
 from phasegate.tool_access.requests import waits
 
 
-@click.command(cls=Command)
-@click.argument("name", metavar="[RUN]", required=False)
-@options.limit
-@options.everything
-@options.as_json
 async def status(name: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
-    """Show runs, or one run's phases.
-
-    The newest runs come first, 20 at most; for programs all of them, where no limit is given.
-    """
+    """Show runs, or one run's phases."""
     most = options.most(limit, everything or as_json)
 
-    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=not name) as app:
+    async with open_here(parse_prompts=not name) as app:
         await (_one(app, name, as_json) if name else _all(app, most, as_json))
 
 

@@ -1,48 +1,17 @@
 """Tokens: what programs come in with by the REST API."""
 
 import json
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from phasegate.app import open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
-from phasegate.cli.grouped_commands import Group
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import ask_passphrase, interruptible
 from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Token, Tokens
 
-SCOPES = ("read", "run", "decide")
 
-
-class Days(click.ParamType[timedelta]):
-    """A time to hold, such as `30d`."""
-
-    name = "days"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Days or hours, as a whole number."""
-        match = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", str(value))
-        if match is None:
-            self.fail("a whole number and d or h, such as 30d", param, ctx)
-        return timedelta(**{{"d": "days", "h": "hours"}[match[2]]: int(match[1])})
-
-
-@click.group(cls=Group)
-def token() -> None:
-    """Make and revoke tokens for programs."""
-
-
-@token.command("create")
-@click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="May be repeated.")
-@click.option("--expires", default="30d", type=Days(), metavar="TIME", show_default=True, help="Such as 12h or 90d.")
-@click.option("--for", "owner", metavar="ACCOUNT", help="Whose it is; left out, a service's.")
-@options.passphrase_file
-@options.as_json
 async def create(
     name: str,
     scopes: tuple[str, ...],
@@ -51,13 +20,9 @@ async def create(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a token and show its secret once.
+    """Make a token and show its secret once."""
 
-    NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
-    even with it, each decision must be signed with the person's key.
-    """
-
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         if owner:
             with interruptible():
                 secret = ask_passphrase(owner, passphrase_file)
@@ -73,11 +38,9 @@ async def create(
     click.echo(secret)
 
 
-@token.command("list")
-@options.as_json
 async def list_(as_json: bool) -> None:
     """List tokens, without their secrets."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found, now = await Tokens(app.database, app.clock).all(), app.clock.now()
     if as_json:
         click.echo(json.dumps([{**_json(row), "state": _state(row, now)} for row in found], indent=2))
@@ -103,10 +66,8 @@ def _json(row: Token) -> dict[str, Any]:
     }
 
 
-@token.command("revoke")
-@click.argument("token_id", metavar="ID")
 async def revoke(token_id: str) -> None:
     """End a token at once."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         await Tokens(app.database, app.clock).revoke(token_id)
     click.echo(f"token {token_id} is of no use any more")

@@ -9,11 +9,8 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from phasegate.app import open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Group
+from phasegate.cli.here import open_here
 from phasegate.cli.keys import Keyring, interruptible, keyring
 from phasegate.cli.views.gate import difference
 from phasegate.cli.views.tools import show
@@ -22,22 +19,13 @@ from phasegate.reports.tools import Server
 from phasegate.team.servers import ToolServer
 from phasegate.tool_access.servers import ServerState, Tools, bounds, callers_of, open_tools
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 _USUAL = timedelta(days=90)
 Who = tuple[str | None, Path | None]
 
 
-@click.group(cls=Group)
-def tools() -> None:
-    """See what agents may call, and grant it."""
-
-
-@tools.command("list")
-@click.argument("name", metavar="[SERVER]", required=False)
-@options.as_json
 async def list_(name: str | None, as_json: bool) -> None:
     """Start each configured server, and list its tools and how it stands with them."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+    async with open_here() as app, open_tools(app) as opened:
         servers = [opened.server(name)] if name else list(app.team.servers.values())
         console = output()
         if as_json:
@@ -50,13 +38,6 @@ async def list_(name: str | None, as_json: bool) -> None:
             show(console, each)
 
 
-@tools.command()
-@click.argument("name", metavar="SERVER")
-@click.option("--write", "writes", multiple=True, metavar="TOOL", help="May write, too; may be repeated.")
-@click.option("--only", multiple=True, metavar="ARGUMENT=VALUE", help="Bounds the calls that write; may be repeated.")
-@click.option("--until", "ends", type=_DAY, metavar="YYYY-MM-DD", help="The last day; default: 90 days from now.")
-@options.manager
-@options.passphrase_file
 async def grant(
     name: str,
     writes: tuple[str, ...],
@@ -65,15 +46,9 @@ async def grant(
     manager: str | None,
     passphrase_file: Path | None,
 ) -> None:
-    """Let agents call a server's tools, as they describe themselves today.
-
-    A server of the repository's own is started only once you granted what its file starts or contacts; you are asked
-    for that first. A tool that describes itself otherwise later is off until it is granted again. Calls that write are
-    covered where --write names the tool and their arguments have the values of --only. What is destructive is never
-    granted.
-    """
+    """Let agents call a server's tools, as they describe themselves today."""
     bounded = bounds(only)
-    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+    async with open_here() as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
         ring = keyring(app.state, app.config, manager, passphrase_file)
@@ -109,20 +84,9 @@ async def _let_start(opened: Tools, server: ToolServer, ring: Keyring, last: dat
     console.print(f"[good]✓[/] it may, as it is defined now, until {last:%Y-%m-%d}, signed")
 
 
-@tools.command()
-@click.argument("name", metavar="SERVER")
-@click.argument("tool", metavar="TOOL")
-@click.argument("words", metavar="[ARGUMENT=VALUE]...", nargs=-1)
-@click.option("--role", metavar="ROLE", help="As which role; may be left out where one role alone may call it.")
-@click.option("--json", "given", metavar="JSON", help="All arguments as a JSON object; - reads them.")
-@click.option("--run", "run", metavar="RUN", default="", help="Have the call be an event of that run.")
 async def call(name: str, tool: str, words: tuple[str, ...], role: str | None, given: str | None, run: str) -> None:
-    """Call one tool as a role would, and print what it answers.
-
-    The same rules hold as in a run: the server's file, its grants, the bounds of accounts, regions and arguments. What
-    writes needs a grant. A call of no run is a line of the servers' log.
-    """
-    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+    """Call one tool as a role would, and print what it answers."""
+    async with open_here() as app, open_tools(app) as opened:
         server = opened.server(name)
         callers = callers_of(app, server, tool)
         if role is None and len(callers) != 1:
@@ -149,11 +113,9 @@ def _object(given: str) -> dict[str, Any]:
     return found
 
 
-@tools.command()
-@click.argument("name", metavar="SERVER")
 async def end(name: str) -> None:
     """End what was granted for a server."""
-    async with open_app(Path.cwd(), clock=given_clock()) as app, open_tools(app) as opened:
+    async with open_here() as app, open_tools(app) as opened:
         ended = await opened.grants.end(opened.server(name).name)
     if not ended:
         raise UsageError(f"nothing is granted for '{name}'", fix="see 'phasegate tools list'")

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import click
 
-from phasegate.app.app import App, open_app
-from phasegate.cli import options
-from phasegate.cli.clock import given_clock
+from phasegate.app import App
 from phasegate.cli.console import output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.cli.views.trace import approvals, overview, walk
 from phasegate.core import UsageError
 from phasegate.core.report import as_json as as_text
@@ -17,18 +15,8 @@ from phasegate.reports.trace import TraceGraph, approvals_by, find, report, requ
 from phasegate.reports.trace import walk as walk_of
 
 
-@click.command(cls=Command)
-@click.argument("of", metavar="[RUN|SPEC]", required=False)
-@click.argument("name", metavar="[ID]", required=False)
-@click.option("--by", metavar="NAME", help="Show instead what this person decided, and what was released of it.")
-@click.option("--on", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="With --by: on that day, in UTC.")
-@options.as_json
 async def trace(of: str | None, name: str | None, by: str | None, day: datetime | None, as_json: bool) -> None:
-    """Follow a requirement to the release, and back.
-
-    ID is a requirement, criterion, task, test, path, gate, version or manager; without it you see every requirement.
-    Without RUN or SPEC the last run is meant. What is not linked is shown as a gap.
-    """
+    """Follow a requirement to the release, and back."""
     if by is None and day is not None:
         raise click.UsageError("--on goes with --by NAME.")
     if by is not None and of is not None:
@@ -40,7 +28,7 @@ async def trace(of: str | None, name: str | None, by: str | None, day: datetime 
 
 
 async def _trace(of: str | None, name: str | None, as_json: bool) -> None:
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found, rest = await _meant(app, of)
     if name and rest:
         raise UsageError(f"there is no run or spec '{of}'", fix="list runs: 'phasegate status'")
@@ -81,7 +69,7 @@ def _show(found: TraceGraph, name: str | None, as_json: bool) -> None:
 
 
 async def _decided(by: str, day: date | None, as_json: bool) -> None:
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         found = await approvals_by(app, by, day)
     if as_json:
         click.echo(as_text(found))

@@ -6,14 +6,12 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import click
 
-from phasegate.app.app import App, open_app
-from phasegate.cli.clock import given_clock
+from phasegate.app import App
 from phasegate.cli.console import errors_to, output
-from phasegate.cli.grouped_commands import Command
+from phasegate.cli.here import open_here
 from phasegate.core import PhasegateError
 from phasegate.core.files import open_owned
 from phasegate.core.secrets import without_secrets
@@ -29,15 +27,8 @@ DELIVERY_S = 20.0
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-@click.command(cls=Command)
-@click.option("--lease", default="", hidden=True, help="The lease that was begun for this process.")
-@click.option("--install", is_flag=True, help="Write a systemd user unit that keeps a worker running, and stop.")
-@click.option("--uninstall", is_flag=True, help="Remove that unit, and stop.")
 async def worker(lease: str, install: bool, uninstall: bool) -> None:
-    """Take segments of runs until stopped.
-
-    --install and --uninstall write and remove a file, and print the commands that systemd needs; they run none.
-    """
+    """Take segments of runs until stopped."""
     if install and uninstall:
         raise click.UsageError("--install and --uninstall exclude each other.")
     if install or uninstall:
@@ -48,7 +39,7 @@ async def worker(lease: str, install: bool, uninstall: bool) -> None:
 
 async def _unit(*, remove: bool) -> None:
     console = output()
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         folder, project = app.folder.path, app.config.project.name
     name = unit_name(folder)
     if not remove:
@@ -67,7 +58,7 @@ async def _worker(lease: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_app(Path.cwd(), clock=given_clock()) as app:
+    async with open_here() as app:
         taking = worker_of(app, lease)
         await asyncio.to_thread(taking.start)
         click.echo(f"worker {taking.executor} takes segments of {app.folder.path}; Ctrl-C stops it", err=True)

@@ -1,0 +1,107 @@
+"""Traces, proofs and runbooks."""
+
+from pathlib import Path
+
+import click
+
+from phasegate.cli import options
+from phasegate.cli.commands.command import Command, Group
+
+
+@click.command(cls=Command, runs="trace:trace")
+@click.argument("of", metavar="[RUN|SPEC]", required=False)
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--by", metavar="NAME", help="Show instead what this person decided, and what was released of it.")
+@click.option("--on", "day", metavar="DATE", type=options.DAY, help="With --by: on that day, in UTC.")
+@options.as_json
+def trace() -> None:
+    """Follow a requirement to the release, and back.
+
+    ID is a requirement, criterion, task, test, path, gate, version or manager; without it you see every requirement.
+    Without RUN or SPEC the last run is meant. What is not linked is shown as a gap.
+    """
+
+
+@click.command(cls=Command, runs="release:bundle")
+@click.argument("name", metavar="RUN")
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), help="The file; else RUN.bundle.jsonl.")
+def bundle() -> None:
+    """Write the proof of a run into one file.
+
+    'phasegate verify' checks it, without this repository.
+    """
+
+
+@click.command(cls=Command, runs="release:verify")
+@click.argument("name", metavar="RUN|BUNDLE")
+@click.argument("artifacts", metavar="[WHEEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--manager",
+    "named",
+    metavar="NAME=KEY",
+    multiple=True,
+    help="A person who may decide; repeatable.",
+)
+@click.option(
+    "--manager-key", "keys", metavar="KEY", multiple=True, help="The same without a name: it counts for one person."
+)
+@click.option(
+    "--against",
+    metavar="BUNDLE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Another bundle of the same run: do both tell the same?",
+)
+@click.option("--allow-policy", is_flag=True, help="Accept gates that a policy passed instead of a person.")
+@options.as_json
+def verify() -> None:
+    """Check that what was released is what was approved.
+
+    A RUN is checked against this repository and its index. A BUNDLE is checked on its own, without repository, database
+    or network: against the keys that the managers published, and with the wheels that are named. A statement counts for
+    the person whose key signed it, whoever it says it is by.
+    """
+
+
+@click.group(cls=Group)
+def runbook() -> None:
+    """Try a runbook.yaml, see its rights, approve its findings."""
+
+
+@runbook.command("check", runs="runbook:check")
+@click.argument("file", type=options.FILE)
+@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
+@click.option("--accounts", metavar="IDS", help="Look into 'current', 'organization', or ids with commas instead.")
+@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
+@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
+@click.option("--prices", type=options.FILE, metavar="FILE", help="A price table.")
+@options.as_json
+def runbook_check() -> None:
+    """Compile a runbook.yaml and run its detection, without changing anything.
+
+    Exits with 3 where a call failed, so that something was not looked at: the report says what.
+    """
+
+
+@runbook.command("policy", runs="runbook:policy")
+@click.argument("file", type=options.FILE)
+@options.as_json
+def runbook_policy() -> None:
+    """Print the least IAM policy that a runbook needs."""
+
+
+@runbook.command("approve", runs="runbook:approve")
+@click.argument("file", metavar="FINDINGS.json", type=options.FILE)
+@click.option(
+    "--output", "target", type=options.FILE, default="approval.json", show_default=True, help="Where to write it."
+)
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="How long it holds.")
+@options.manager
+@options.passphrase_file
+def runbook_approve() -> None:
+    """Approve findings, so that a runbook may act on them, once.
+
+    FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
+    """

@@ -1,0 +1,24 @@
+"""The repository and the clock that commands work with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from phasegate.app import App, open_app
+from phasegate.core import Clock, SystemClock
+
+
+def given_clock() -> Clock:
+    """Return the clock that the caller of the root command handed in as its object, else the machine's."""
+    context = click.get_current_context(silent=True)
+    given: Clock | None = context.find_root().obj if context else None
+    return given or SystemClock()
+
+
+@asynccontextmanager
+async def open_here(*, parse_prompts: bool = True) -> AsyncIterator[App]:
+    """Open the repository that the command is typed in, as `open_app` does."""
+    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=parse_prompts) as app:
+        yield app
