@@ -61,6 +61,12 @@ def drop(name: str) -> str:
     return "gone"
 
 
+@server.tool(name="v1.echo")
+def dotted() -> str:
+    """Has a name that no provider of models takes."""
+    return "dotted"
+
+
 @server.tool()
 def dies_twice() -> str:
     """Ends the process at its first two calls."""

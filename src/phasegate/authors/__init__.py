@@ -23,6 +23,7 @@ from phasegate.authors.review import (
     ScriptedReviewer,
     Subject,
 )
+from phasegate.authors.role_tools import RoleTools, ScriptedTools, ToolAccess, ToolResult, ToolSpec
 
 __all__ = [
     "CHECKS",
@@ -38,9 +39,14 @@ __all__ = [
     "Observations",
     "Report",
     "Reviewer",
+    "RoleTools",
     "ScriptedAuthor",
     "ScriptedReviewer",
+    "ScriptedTools",
     "Subject",
+    "ToolAccess",
+    "ToolResult",
+    "ToolSpec",
     "digests_path",
     "matches",
     "stray_paths",

@@ -11,7 +11,6 @@ from phasegate.app.app import App
 from phasegate.authors import CheckReviewer
 from phasegate.authors.checks import checks
 from phasegate.hosting.release_effects import effects
-from phasegate.ledger import Grants
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox
 from phasegate.workflow.engine.graph import build_graph
@@ -44,18 +43,16 @@ async def engine(app: App) -> AsyncIterator[Segments]:
             effect_bodies=effects(app.folder, builder),
             gatekeeper=app.keeper,
             run_files=app.folder,
-            observers=_observers(app, stack),
+            observers=await _observers(app, stack),
         )
         graph = partial(build_graph, app.flow, nodes)
         yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger))
 
 
-def _observers(app: App, stack: AsyncExitStack) -> dict[str, Observer]:
+async def _observers(app: App, stack: AsyncExitStack) -> dict[str, Observer]:
     if not app.config.aws.inventory:
         return {}
     from phasegate.hosting.inventory_count import InventoryCounter  # the protocol's library takes a second to load
-    from phasegate.tool_access.servers import sessions_of
+    from phasegate.tool_access.role_tools import open_run_tools
 
-    sessions = sessions_of(app)
-    stack.push_async_callback(sessions.close)
-    return {"inventory": InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))}
+    return {"inventory": InventoryCounter(app=app, tools=await stack.enter_async_context(open_run_tools(app)))}

@@ -137,6 +137,10 @@ class ServerFile(_Strict):
         rule = self.rule(tool)
         return () if rule is None else self.roles if rule.roles is None else rule.roles
 
+    def has_caller(self, role: str) -> bool:
+        """Return whether the role may call any tool of the server."""
+        return any(role in (self.roles if rule.roles is None else rule.roles) for rule in self.tools.values())
+
     @cached_property
     def _patterns(self) -> list[str]:
         return [pattern for pattern in self.tools if _GLOB & set(pattern)]

@@ -13,10 +13,10 @@ from phasegate.authors import Facts
 from phasegate.core import FixedClock
 from phasegate.hosting.engine import engine
 from phasegate.hosting.inventory_count import InventoryCounter
-from phasegate.ledger import Event, Grants
+from phasegate.ledger import Event
 from phasegate.runbooks.compiler.documents.inventory_table import there
 from phasegate.runbooks.language.inventory import Inventory
-from phasegate.tool_access.servers import sessions_of
+from phasegate.tool_access.role_tools import open_run_tools
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 
 REGIONS = ["eu-west-1", "us-east-1"]
@@ -47,13 +47,10 @@ async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",))
         aws = app.config.aws.model_copy(update={"inventory": tuple(REGIONS), "accounts": accounts})
         object.__setattr__(app, "config", app.config.model_copy(update={"aws": aws}))
         run = await app.start(target / FOLDER)
-        sessions = sessions_of(app)
         facts: Facts = await app.folder.facts(run.id)
-        try:
-            looker = InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+        async with open_run_tools(app) as tools:
+            looker = InventoryCounter(app=app, tools=tools)
             found = await looker.count(facts, "cloud-architect", "plan/1/1", app.folder.read(FOLDER))
-        finally:
-            await sessions.close()
         return found, [e for e in await app.ledger.events(run.id) if e.kind == "tool"]
 
 

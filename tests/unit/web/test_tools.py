@@ -19,6 +19,7 @@ from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
 from phasegate.runbooks.language.inventory import Inventory
 from phasegate.tool_access.requests import waits
+from phasegate.tool_access.role_tools import RunTools
 from phasegate.tool_access.servers import sessions_of
 from phasegate.workflow import Channel, Credentials, Kind
 from phasegate.workflow.gates.tool_grants import grant_tools
@@ -47,7 +48,8 @@ class Desk:
         app = self.here.app
         sessions = sessions_of(app, waits=())
         try:
-            looker = InventoryCounter(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+            tools = RunTools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))
+            looker = InventoryCounter(app=app, tools=tools)
             facts = await app.folder.facts(run)
             return await looker.count(facts, "sre-automation", place, app.folder.read(FOLDER))
         finally:

@@ -1,8 +1,9 @@
 """Tool client of a role: calls that are allowed by name, bounded, recorded, and answered as data."""
 
-from phasegate.tools.client.answer import Answer
+from phasegate.tools.client.answer import Answer, as_text
 from phasegate.tools.client.call import Call
 from phasegate.tools.client.fingerprint import described, fingerprint
+from phasegate.tools.client.offered import offered_name
 from phasegate.tools.client.policy import Policy
 from phasegate.tools.client.scope import Scope
 from phasegate.tools.client.sessions import WAITS, Sessions
@@ -18,6 +19,8 @@ __all__ = [
     "Scope",
     "Sessions",
     "ToolClient",
+    "as_text",
     "described",
     "fingerprint",
+    "offered_name",
 ]

@@ -39,5 +39,13 @@ class Call:
         """Digest of the arguments, kept in their place because they may hold secrets."""
         try:
             return digest(dict(self.arguments))
-        except RecursionError:  # so deep that they are refused anyway
-            return digest("nested too deeply to be written")
+        except (RecursionError, ValueError):  # they are refused anyway
+            return digest("no arguments that can be written")
+
+    @property
+    def is_json(self) -> bool:
+        """Return whether every reader of the arguments as JSON takes them for the same."""
+        try:
+            return bool(digest(dict(self.arguments)))
+        except ValueError:  # no number, an integer beyond 2**53, half of a character, a name that is no text
+            return False

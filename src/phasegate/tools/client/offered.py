@@ -1,13 +1,29 @@
 """A server's tool as a model calls it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from langchain_core.tools import BaseTool, ToolException
 
-from phasegate.core import PhasegateError
+from phasegate.core import PhasegateError, digest
 from phasegate.team.templates import as_data
 from phasegate.tools.client.answer import Answer, as_text
+
+_LONGEST_NAME = 64
+"""Bedrock, OpenAI and Ollama take no longer name, and no dot in it."""
+
+
+def offered_name(server: str, tool: str) -> str:
+    """Return a tool's name for a model: `server_tool`, changed with a mark where no provider would take that.
+
+    >>> offered_name("aws", "count_resources"), offered_name("aws", "v1.count")
+    ('aws_count_resources', 'aws_v1_count_04645048')
+    """
+    name = f"{server}_{tool}"
+    if re.fullmatch(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}", name):
+        return name
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', name)[: _LONGEST_NAME - 9]}_{digest(name)[:8]}"
 
 
 class OfferedTool(BaseTool):

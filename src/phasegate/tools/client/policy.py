@@ -59,7 +59,7 @@ class Policy:
 
         Raises:
             Refused: reason `tool_not_listed`, `role_not_allowed`, `tool_unknown`, `never_granted`, `not_pinned`,
-                `tool_changed`, `outside_scope`, `secret_in_arguments`, `needs_grant`, or `too_many_calls`.
+                `tool_changed`, `not_json`, `outside_scope`, `secret_in_arguments`, `needs_grant`, or `too_many_calls`.
         """
         server, rule = self._is_listed(call)
         if shown is None:
@@ -102,6 +102,9 @@ class Policy:
         if depth(call.arguments) > MOST_DEPTH:
             why = f"its arguments are nested more than {MOST_DEPTH} deep"
             raise _refused(call, "outside_scope", why, "say it in a flatter way")
+        if not call.is_json:
+            why = "its arguments cannot be written as JSON that everybody reads alike"
+            raise _refused(call, "not_json", why, "write large integers, and what is no number, as text")
         if beyond := stray(call.arguments, server.only):
             raise _outside(call, *beyond, ", ".join(sorted(server.only[beyond[0]])))
         if call.role != ENGINE and any(map(find_secrets, texts(call.arguments))):

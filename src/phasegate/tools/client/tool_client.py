@@ -1,5 +1,6 @@
 """The hands of one role in one run."""
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from phasegate.team.servers import ENGINE, Effect, ToolServer
 from phasegate.tools.client.answer import Answer, answer_of, cleaned_tool
 from phasegate.tools.client.call import Call
 from phasegate.tools.client.fingerprint import fingerprint
-from phasegate.tools.client.offered import OfferedTool
+from phasegate.tools.client.offered import OfferedTool, offered_name
 from phasegate.tools.client.policy import Policy, waits
 from phasegate.tools.client.sessions import Sessions
 
@@ -56,36 +57,47 @@ class ToolClient:
         except PhasegateError as error:
             await self._note(call, began, _outcome(error))
             raise
+        except asyncio.CancelledError:  # whoever called has no time left; what was called may still happen
+            await self._note(call, began, "cancelled")
+            raise
         await self._note(call, began, "failed" if answer.failed else "answered")
         return answer
 
     async def tools(self) -> list[BaseTool]:
-        """Return the role's tools for a model, named `server_tool`, with answers marked as data.
+        """Return the role's tools for a model, named `server_tool`, with answers marked as data."""
+        return [self._as_tool(server, shown) for server, shown in await self.offered()]
+
+    async def offered(self) -> list[tuple[str, Tool]]:
+        """Return the tools that the role may call now, each with its server, cleaned, by server and name.
 
         A server that is not configured, or does not start, is left out; so is a tool that the role may never call, and
         one that a manager has yet to read: what it says of itself would be read by the model.
         """
-        found: list[BaseTool] = []
         grants = await self.grants()
-        for server in self.policy.servers.values():
-            try:
-                shown = await self.sessions.tools(server)
-            except PhasegateError:
-                continue
-            for tool in shown.values():
+        servers = [server for server in self.policy.servers.values() if server.has_caller(self.role)]
+        shown = await asyncio.gather(*map(self._shown, servers))
+        found: list[tuple[str, Tool]] = []
+        for server, tools in zip(servers, shown, strict=True):
+            for tool in tools:
                 reason = self.policy.reason_disabled(self.role, server, tool, grants)
                 if reason:
                     await self._ask(server.name, tool, reason)
                 else:
-                    found.append(self._as_tool(server.name, cleaned_tool(tool)))
-        return found
+                    found.append((server.name, cleaned_tool(tool)))
+        return sorted(found, key=lambda each: (each[0], each[1].name))
+
+    async def _shown(self, server: ToolServer) -> list[Tool]:
+        try:
+            return [*(await self.sessions.tools(server)).values()]
+        except PhasegateError:
+            return []
 
     def _as_tool(self, server: str, shown: Tool) -> BaseTool:
         async def call(arguments: Mapping[str, Any]) -> Answer:
             return await self.call(server, shown.name, **arguments)
 
         return OfferedTool(
-            name=f"{server}_{shown.name}",
+            name=offered_name(server, shown.name),
             description=shown.description or "",
             args_schema=shown.inputSchema,
             source=f"{server}.{shown.name}",
