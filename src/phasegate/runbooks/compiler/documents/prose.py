@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phasegate.runbooks.compiler.documents.condition_text import said
-from phasegate.runbooks.compiler.documents.text import code, listing, plain, sentence
+from phasegate.runbooks.compiler.documents.text import capital, code, listing, plain, sentence
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import is_destructive
 from phasegate.runbooks.language.model import Action, Batch, Get, Join, Let, Metric, Runbook, Step, Union
@@ -205,11 +205,9 @@ def guards(runbook: Runbook) -> list[str]:
     found = ["No change without an approval that was signed for exactly these findings; it is used up by the change."]
     if guard.protect_tags:
         tags = listing([code(tag) for tag in guard.protect_tags], "or")
-        found.append(
-            f"{sentence(a_thing(runbook))[:-1]} that carries the tag {tags} is never touched, whatever its value."
-        )
+        found.append(f"{capital(a_thing(runbook))} that carries the tag {tags} is never touched, whatever its value.")
     if guard.min_age_days is not None:
-        found.append(f"{sentence(a_thing(runbook))[:-1]} younger than {guard.min_age_days:g} days is left alone.")
+        found.append(f"{capital(a_thing(runbook))} younger than {guard.min_age_days:g} days is left alone.")
     if guard.max_changes is not None:
         found.append(f"At most {guard.max_changes} {things(runbook) if guard.max_changes != 1 else one} in one run.")
     if guard.window:

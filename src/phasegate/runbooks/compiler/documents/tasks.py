@@ -1,13 +1,13 @@
-"""tasks.md and test-plan.md: the work in small pieces, and the proof of each criterion."""
+"""The work in small pieces, in the phases of tasks.md, and the cases that must not go wrong."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from phasegate.runbooks.compiler.documents import prose
 from phasegate.runbooks.compiler.documents.context import Context
-from phasegate.runbooks.compiler.documents.requirement_map import criteria_of, functions, kept_with
-from phasegate.runbooks.compiler.documents.text import bullets, code, listing, page, plain, table
-from phasegate.runbooks.compiler.iam_policy import calls
+from phasegate.runbooks.compiler.documents.requirement_map import criteria_of, kept_with
+from phasegate.runbooks.compiler.documents.text import code, listing, plain
 from phasegate.runbooks.language.model import Metric
 from phasegate.spec import Story
 
@@ -27,26 +27,11 @@ class _Task:
         return f"- [ ] T{number:03}{marks} {self.text} in {code(self.path)}{ids}"
 
 
-def tasks(context: Context) -> str:
-    """The tasks of one runbook, in Spec Kit's form."""
-    blocks, number = [], 1
+def phases(context: Context) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the title of each phase, its purpose, and its tasks as lines, numbered throughout."""
+    number = count(1)
     for title, purpose, found in _phases(context):
-        lines = [task.line(number + place) for place, task in enumerate(found)]
-        number += len(lines)
-        blocks.append(page(f"## {title}", f"**Purpose**: {purpose}", "\n".join(lines)))
-    return page(
-        f"# Tasks: {plain(context.title)}",
-        "**Input**: [spec.md](spec.md), [plan.md](plan.md), [data-model.md](data-model.md), "
-        "[contracts/](contracts/), [test-plan.md](test-plan.md)",
-        "`[P]` marks what can be done beside its neighbours; `[US1]` the user story that it belongs to. Each "
-        "task names the "
-        "requirements and criteria that it is for.",
-        *blocks,
-        "## Order",
-        "Setup first. Tests are written before the code and fail until it is there. Code and policy may be "
-        "written side by "
-        "side; documents when both stand.",
-    )
+        yield title, purpose, [task.line(next(number)) for task in found]
 
 
 def _phases(context: Context) -> Iterator[tuple[str, str, list[_Task]]]:
@@ -195,73 +180,3 @@ def negatives(context: Context) -> list[str]:
         found.append("a snapshot that fails stops the change of its item")
     found.append("the policy suffices, and without any one of its actions the runbook does not work")
     return found
-
-
-UNTESTED = "**none yet**"
-"""Stands in the plan for the test of a criterion that has none."""
-
-
-def test_plan(context: Context, tests: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """The test plan of one runbook.
-
-    Args:
-        context: what it is about.
-        tests: names of the test functions that there will be, each with the ids of the criteria that it shows.
-    """
-    matched = {each.id: [name for name, shown in tests if each.id in shown] for each in context.spec.criteria}
-    others = [name for name, shown in tests if not set(shown) & matched.keys()]
-    return page(
-        f"# Test Plan: {plain(context.title)}",
-        f"Tests are in {code(context.tests)}. They run in a sandbox without network, against a table of answers that "
-        "is held against botocore's models of AWS, with time standing still at a fixed moment; nothing of the module "
-        "is patched. Each criterion has a test, and each test can fail: for every mutant of the runbook (a comparison "
-        "turned, a number moved, a tag's key changed) some test must.",
-        "## Criteria",
-        table(["criterion", "says", "covers", "test"], _criteria(context, matched)),
-        "## What must not happen, and what must be borne",
-        bullets(f"{text[:1].upper()}{text[1:]}." for text in negatives(context)),
-        _edges(context),
-        "## Further tests" if others else "",
-        bullets(code(name) for name in others),
-        "## What is replaced, and by what",
-        table(["the world", "in tests"], _doubles(context)),
-        "## Coverage",
-        f"Every line of {code(context.code)} is run: {listing([code(name) for name, _ in functions(context)])}.",
-    )
-
-
-test_plan.__test__ = False  # type: ignore[attr-defined]
-
-
-def _criteria(context: Context, matched: dict[str, list[str]]) -> Iterator[list[str]]:
-    for each in context.spec.scenarios:
-        if each.criterion:
-            names = ", ".join(code(name) for name in matched[each.criterion.id])
-            yield [
-                each.criterion.id,
-                plain(each.criterion.text),
-                ", ".join(each.covers) or "–",
-                names or UNTESTED,
-            ]
-
-
-def _edges(context: Context) -> str:
-    if not context.spec.edge_cases:
-        return ""
-    return page("## Edge cases of the spec", bullets(plain(each.text) for each in context.spec.edge_cases))
-
-
-def _doubles(context: Context) -> list[list[str]]:
-    asked = sorted({call.operation.partition(".")[0] for call in calls(context.runbook)})
-    rows = [
-        [
-            f"AWS ({', '.join(asked)})",
-            "a table of answers that each test fills with what it needs, and near misses beside it",
-        ]
-    ]
-    rows.append(["the time", "a fixed moment, given as `--as-of` is"])
-    if context.runbook.cost:
-        rows.append(["the price table", "two lines: one unit with a price, and none for the others"])
-    if context.runbook.action:
-        rows.append(["the approver", "a key made for the test"])
-    return rows

@@ -58,16 +58,20 @@ def code(text: object) -> str:
     return f"{fence} {written} {fence}"
 
 
-def listing(words: Sequence[str], last: str = "and") -> str:
+def listing(words: Iterable[str], last: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+    *most, end = [*words] or [""]
+    return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def capital(text: str) -> str:
+    """With a capital at its begin, the rest as it is: names of AWS keep theirs."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def sentence(text: str) -> str:
     """With a capital at its begin and a full stop at its end."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?", ":")) else ".")
+    return capital(text) + ("" if text.endswith((".", "!", "?", ":")) else ".")
 
 
 def bullets(items: Iterable[str]) -> str:
@@ -78,13 +82,19 @@ def bullets(items: Iterable[str]) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table in which bars in the cells break nothing."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(cell(each) for each in line)} |" for line in lines)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text within a table, whose bars do not end the cell."""
     return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
 
 
 def page(*blocks: str) -> str:
     """Join blocks of Markdown with an empty line between them, without the empty ones."""
-    return "\n\n".join(block.strip("\n") for block in blocks if block.strip()) + "\n"
+    return spaced("\n\n".join(blocks))
+
+
+def spaced(text: str) -> str:
+    """The Markdown with one empty line where there are several, and none at its begin and end."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
