@@ -9,11 +9,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from phasegate.cli.console import output
+from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
 from phasegate.cli.keys import Keyring, interruptible, keyring
 from phasegate.cli.views.gate import difference
-from phasegate.cli.views.tools import show
+from phasegate.cli.views.tools import show, show_answer
 from phasegate.core import PhasegateError, UsageError, report
 from phasegate.reports.tools import Server
 from phasegate.team.servers import ToolServer
@@ -96,9 +96,13 @@ async def call(name: str, tool: str, words: tuple[str, ...], role: str | None, g
             raise UsageError(f"there is no role '{role}'", fix=f"name one of: {', '.join(callers)}")
         of_run = (await app.ledger.run(run)).id if run else ""
         arguments = _object(given) if given else {}
-        arguments |= await opened.arguments(server, tool, words) if words else {}
-        answer = await opened.call(role or callers[0], server, tool, arguments, of_run)
-    click.echo(answer.text if answer.data is None else json.dumps(answer.data, indent=2, ensure_ascii=False))
+        with errors_to().status(f"asking {name}.{tool} as {role or callers[0]}"):
+            arguments |= await opened.arguments(server, tool, words) if words else {}
+            answer = await opened.call(role or callers[0], server, tool, arguments, of_run)
+    if answer.data is not None and output().is_terminal:
+        show_answer(output(), answer.data)
+    else:
+        click.echo(answer.text if answer.data is None else json.dumps(answer.data, indent=2, ensure_ascii=False))
     if answer.failed:
         raise PhasegateError(f"{name}.{tool} says that it failed", fix="mend what it names")
 

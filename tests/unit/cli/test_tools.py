@@ -1,5 +1,6 @@
 """What a manager sees and grants at the terminal, with a real server behind it."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from phasegate.cli.root import root
+from phasegate.cli.views.tools import show_answer
 from unit.authors.sample_spec import sample_repository
 
 STRANGE = Path(__file__).parents[2] / "services" / "faulty_server.py"
@@ -99,13 +102,17 @@ def test_a_manager_grants_and_takes_back(here: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_a_tool_is_called_as_a_role_by_the_same_rules(here: Path) -> None:
+def test_a_tool_is_called_as_a_role_by_the_same_rules(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call = ("tools", "call", "strange")
     assert getattr(say(*call, "echo", "text=x").exception, "reason", "") == "server_not_granted"
     grant = ("tools", "grant", "strange", "--write", "store", "--only", "project=OPS")
     assert say(*grant, "--passphrase-file", "../passphrase").exit_code == 0
     answered = say(*call, "echo", "text=hello", 'options={"a": "b"}')
     assert (answered.exit_code, json.loads(answered.output)) == (0, {"result": "hello"})
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = say(*call, "echo", "text=in a terminal")
+    assert (shown.stdout, "asking strange.echo as sre-automation" in shown.stderr) == ("in a terminal\n", True)
+    monkeypatch.delenv("FORCE_COLOR")
     by_json = CliRunner().invoke(root, [*call, "echo", "--json", "-"], input='{"text": "from JSON"}')
     assert json.loads(by_json.output) == {"result": "from JSON"}
     assert json.loads(say(*call, "store", "text=x", "project=OPS").output) == {"result": "stored"}
@@ -164,3 +171,15 @@ def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) 
         connection.execute(text(insert), row)
     engine.dispose()
     assert listed()["waits"]
+
+
+def test_an_answer_is_shown_as_tables() -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=100)
+    regions = [{"region": "eu-west-1", "count": 5, "error": None}, {"region": "us-east-1", "error": "no\n" * 40}]
+    show_answer(console, {"operation": "ec2.DescribeVolumes", "regions": regions, "rows": [], "complete": False})
+    lines = [" ".join(line.split()) for line in said.getvalue().splitlines()]
+    assert lines[:3] == ["regions: 2", "region count error", "eu-west-1 5 –"]
+    assert lines[3].startswith("us-east-1 – no no no")
+    assert lines[3].endswith("…")
+    assert lines[4:] == ["rows: none", "operation ec2.DescribeVolumes", "complete false"]

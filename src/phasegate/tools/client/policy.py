@@ -68,7 +68,7 @@ class Policy:
         self._is_pinned(call, server, shown, standing)
         self._in_scope(call, server)
         if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
-            raise _ungranted(call)
+            raise _ungranted(call, [grant for grant in standing if _lets_write(grant, call, shown)])
         self._in_time(call, rule)
         return rule
 
@@ -137,9 +137,12 @@ def _lets_write(grant: ToolGrant, call: Call, shown: Tool) -> bool:
     return call.tool in grant.writes and grant.pins.get(call.tool) == fingerprint(shown)
 
 
-def _ungranted(call: Call) -> Refused:
+def _ungranted(call: Call, others: Sequence[ToolGrant] = ()) -> Refused:
+    """Return the refusal of a call that writes, with the bounds of the grants that let it write otherwise."""
+    bounds = "; ".join(f"{name}={' or '.join(values)}" for grant in others for name, values in grant.only.items())
+    why = f"it writes, and no grant covers this call{f', but calls with {bounds}' if bounds else ''}"
     fix = f"a manager grants it: phasegate tools grant {call.server} --write {call.tool}"
-    return _refused(call, "needs_grant", "it writes, and no grant covers this call", fix)
+    return _refused(call, "needs_grant", why, fix)
 
 
 def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:

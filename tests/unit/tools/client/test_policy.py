@@ -148,6 +148,10 @@ def test_a_write_keeps_to_its_targets() -> None:
     assert asked("put_thing", given, project=["OPS", "FIN"]) == ""
     for stray in ({"project": "PAY"}, {}, {"project": ["OPS", "PAY"]}, {"project": None}, {"project": "ops"}):
         assert asked("put_thing", given, **stray) == "needs_grant"
+    with pytest.raises(Refused, match="no grant covers this call, but calls with project=OPS or FIN"):
+        policy().judge(
+            Call(role="sre-automation", server="cloud", tool="put_thing", arguments={}), tool("put_thing"), [given]
+        )
 
 
 @pytest.mark.parametrize(
