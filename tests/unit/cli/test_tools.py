@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from phasegate.cli.console import THEME
 from phasegate.cli.root import root
 from phasegate.cli.views.tools import show_answer
 from unit.authors.sample_spec import sample_repository
@@ -175,7 +176,7 @@ def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) 
 
 def test_an_answer_is_shown_as_tables() -> None:
     said = io.StringIO()
-    console = Console(file=said, width=100)
+    console = Console(file=said, width=100, theme=THEME)
     regions = [{"region": "eu-west-1", "count": 5, "error": None}, {"region": "us-east-1", "error": "no\n" * 40}]
     show_answer(console, {"operation": "ec2.DescribeVolumes", "regions": regions, "rows": [], "complete": False})
     lines = [" ".join(line.split()) for line in said.getvalue().splitlines()]
