@@ -1,6 +1,7 @@
 """Times, amounts and names as people read them, the same everywhere."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
@@ -68,6 +69,16 @@ def count(number: int, noun: str) -> str:
     ('1 file', '0 findings')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listing(words: Iterable[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`; nothing for no word.
+
+    >>> listing(["a", "b", "c"]), listing(iter("ab"), "or"), listing([])
+    ('a, b and c', 'a or b', '')
+    """
+    *most, end = [*words] or [""]
+    return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def role(name: str) -> str:

@@ -14,8 +14,9 @@ from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from phasegate.core.findings import Finding, Severity
+from phasegate.core.findings import Finding
 from phasegate.release.project import Project, ProjectTable
+from phasegate.release.wheel import broken
 
 _TOOLS_OWN = {"metadata_version", "dynamic", "license_files", "license_expression", "license"}
 _CONTENT_TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
@@ -31,7 +32,7 @@ def check_metadata(content: bytes, project: Project, tree: Mapping[str, bytes], 
     for name in sorted((found.keys() | want.keys()) - _TOOLS_OWN):
         if _comparable(name, found.get(name)) != _comparable(name, want.get(name)):
             yield _finding(path, f"METADATA's {name} is not what pyproject.toml says")
-    yield from _license(found, project.table, path)
+    yield from _license(found, project, path)
 
 
 def check_wheel_file(content: bytes, path: str) -> Iterator[Finding]:
@@ -116,14 +117,10 @@ def _address(name: str, email: str) -> str:
     return formataddr((name, email)) if name.isascii() else f"{name} <{email}>"
 
 
-def _license(found: Mapping[str, Any], table: ProjectTable, path: str) -> Iterator[Finding]:
-    said = table.license if isinstance(table.license, str) else (table.license or {}).get("text", "")
-    if said != (found.get("license_expression") or found.get("license") or "") and not _is_file(table):
+def _license(found: Mapping[str, Any], project: Project, path: str) -> Iterator[Finding]:
+    in_a_file = isinstance(project.table.license, dict) and "file" in project.table.license
+    if project.licence != (found.get("license_expression") or found.get("license") or "") and not in_a_file:
         yield _finding(path, "METADATA's license is not what pyproject.toml says")
-
-
-def _is_file(table: ProjectTable) -> bool:
-    return isinstance(table.license, dict) and "file" in table.license
 
 
 def _comparable(name: str, value: Any) -> Any:
@@ -158,5 +155,4 @@ def _specifiers(text: str) -> object:
 
 
 def _finding(path: str, message: str) -> Finding:
-    fix = "build the wheel from the approved tree again"
-    return Finding(check="wheel", rule="metadata", severity=Severity.critical, path=path, message=message, fix=fix)
+    return broken("metadata", path, message)

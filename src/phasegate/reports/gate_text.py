@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from phasegate.app.app import App
-from phasegate.core.formatting import count, role
+from phasegate.core.formatting import count, listing, role
 from phasegate.ledger import DecisionKind
 from phasegate.reports.gate import GateView
 from phasegate.reports.inbox import OpenGate
@@ -15,7 +15,7 @@ POLICY = "iam-policy.json"
 def question(view: GateView, row: OpenGate, *, asked: bool) -> str:
     """Return the question of a gate, with the effect of an approval for whoever is asked."""
     authors = [role(name) for name in dict.fromkeys(author.role for author in view.phase.authors)]
-    who = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else authors[0]
+    who = listing(authors)
     have = "have" if len(authors) > 1 else "has"
     again = f" for the {_ordinal(view.gate.key.attempt)} time" if view.gate.key.attempt > 1 else ""
     told = f"{who} {have} handed in “{view.phase.title}” for “{row.subject.title}”{again}."

@@ -5,47 +5,33 @@ that is not in it is unknown and said so, never guessed. A team keeps its own ta
 its repository, or gives one with `--prices`.
 """
 
-import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
-_PLACE = re.compile(r"\\\{[^{}]*\\\}")
+from phasegate.runbooks.runtime.prices import Price, PriceTable
 
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """Line of the price table."""
-
-    unit: str
-    """Such as `ebs:gp3:gb-month`."""
-    region: str
-    """`*` where it is the same in all."""
-    price: float
-    currency: str
-    source: str
-    """The public price list that it stands in."""
-    date: str
-    """The day for which it is known to hold, `2026-10-15`."""
+PRICES = Path(__file__).with_name("prices.json")
+_BRACES = re.compile(r"\\\{[^{}]*\\\}")
 
 
 def price_table() -> bytes:
     """The table as it is laid into a target repository."""
-    return files("phasegate.runbooks").joinpath("prices.json").read_bytes()
+    return PRICES.read_bytes()
 
 
 @cache
-def prices() -> tuple[Price, ...]:
-    """Every line, by unit and region."""
-    return tuple(Price(**entry) for entry in json.loads(price_table())["prices"])
+def prices() -> PriceTable:
+    """The table as a runbook reads it."""
+    return PriceTable.read(PRICES)
 
 
-def priced(template: str) -> tuple[Price, ...]:
-    """The lines whose unit a cost's template can name.
+def priced(template: str) -> Mapping[tuple[str, str], Price]:
+    """Return the prices whose unit a cost's template can name, by unit and region.
 
-    >>> sorted({entry.unit for entry in priced("ebs:{VolumeType}:gb-month")})[:2]
+    >>> sorted({unit for unit, region in priced("ebs:{VolumeType}:gb-month")})[:2]
     ['ebs:gp2:gb-month', 'ebs:gp3:gb-month']
     """
-    pattern = re.compile(_PLACE.sub("[^:]+", re.escape(template)))
-    return tuple(entry for entry in prices() if pattern.fullmatch(entry.unit))
+    pattern = re.compile(_BRACES.sub("[^:]+", re.escape(template)))
+    return {place: price for place, price in prices().prices.items() if pattern.fullmatch(place[0])}

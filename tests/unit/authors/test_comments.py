@@ -6,7 +6,7 @@ import pytest
 
 from phasegate.authors import Brief
 from phasegate.authors.compiler.comments import follow
-from phasegate.authors.compiler.plan import plan
+from phasegate.authors.compiler.planning import plan
 from phasegate.authors.compiler.specify import specify
 from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.authors.record import HEADING, with_record

@@ -1,8 +1,7 @@
 """Deterministic checks: the evidence at a gate, whoever wrote the draft."""
 
-from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default
+from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run_default, wheel_contents
 from phasegate.authors.checks.inventory import inventory
-from phasegate.authors.checks.release import wheel_contents
 from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
 from phasegate.authors.checks.spec import criteria_coverage, spec_lint, trace
 from phasegate.authors.checks.testing import TestRuns

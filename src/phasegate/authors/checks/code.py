@@ -1,17 +1,19 @@
-"""Checks of code."""
+"""Checks of code, and of the wheel that it is built to."""
 
 import ast
 import asyncio
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from botocore import xform_name
 
-from phasegate.authors.review import Report, Subject
+from phasegate.authors.author import digests_path
+from phasegate.authors.review import Check, Report, Subject
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.core.python_source import parse_python
-from phasegate.release import check_dependencies
+from phasegate.release import Builder, check_dependencies, verify_wheel
 from phasegate.runbooks.language.aws import operations
 from phasegate.runbooks.language.iam_actions import is_change
 
@@ -24,7 +26,8 @@ _SEVERITY = {"LOW": Severity.low, "MEDIUM": Severity.high, "HIGH": Severity.crit
 
 async def bandit(subject: Subject) -> Report:
     """Run the security linter over the Python that this run wrote."""
-    changed = {p: c for p, c in subject.files.items() if _is_code(p) and subject.since.get(p) != c}
+    code = {path: text for path, text in subject.files.items() if path.startswith("src/") and path.endswith(".py")}
+    changed = {path: text for path, text in code.items() if subject.since.get(path) != text}
     findings = await asyncio.to_thread(_scan, changed)
     return Report(findings=tuple(findings), evidence=f"{len(changed)} files looked at")
 
@@ -52,8 +55,28 @@ async def dry_run_default(subject: Subject) -> Report:
     return Report(findings=findings, evidence="nothing changes without an approval")
 
 
-def _is_code(path: str) -> bool:
-    return path.startswith("src/") and path.endswith(".py")
+def wheel_contents(builder: Builder) -> Check:
+    """Make the check that builds the release anew and looks at every file of its wheel."""
+
+    async def check(subject: Subject) -> Report:
+        built = await builder.build(subject.files, at=subject.facts.midnight)
+        findings = verify_wheel(built.wheel, subject.files)
+        path = digests_path(built.project.version)
+        if json.loads(subject.files.get(path, b"{}")) != built.digests:
+            findings.append(
+                Finding(
+                    check="wheel-contents",
+                    rule="other-bytes",
+                    severity=Severity.critical,
+                    path=path,
+                    message="the digests in the draft are not those of what this tree builds to",
+                    fix="draft the release again",
+                )
+            )
+        name, size = built.project.wheel_name, len(built.wheel)
+        return Report(findings=tuple(findings), evidence=f"{name}, {size:,} bytes, every file from this tree")
+
+    return check
 
 
 def _scan(files: dict[str, bytes]) -> list[Finding]:

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from phasegate.authors.author import Brief, Draft
 from phasegate.authors.compiler.build import code, docs, tests
-from phasegate.authors.compiler.plan import plan
+from phasegate.authors.compiler.planning import plan, tasks, test_plan
 from phasegate.authors.compiler.release import releaser
 from phasegate.authors.compiler.specify import specify
-from phasegate.authors.compiler.tasks import tasks, test_plan
 from phasegate.core import InvalidInput
 from phasegate.release import Builder
 

@@ -3,8 +3,7 @@
 import json
 
 from phasegate.authors.author import Brief, Draft
-from phasegate.authors.compiler.comments import answered
-from phasegate.authors.record import with_record
+from phasegate.authors.compiler.comments import answered, recorded
 from phasegate.authors.sources import sources
 from phasegate.runbooks import Runbook
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
@@ -30,7 +29,7 @@ async def code(brief: Brief) -> Draft:
     return Draft(
         files={path: content for path, content in files.items() if brief.files.get(path) != content},
         message=f"the runbook {facts.name}",
-        answers=answered(brief.comments, facts.spec),
+        answers=answered(brief),
     )
 
 
@@ -38,22 +37,20 @@ async def tests(brief: Brief) -> Draft:
     """Write a test for each criterion, and for what must not happen."""
     facts, given = brief.facts, sources(brief.files, brief.facts)
     written = compile_tests(given.runbook, package=facts.package, module=facts.module, criteria=given.spec.criteria)
-    return Draft(files=dict(written), message=f"tests of {facts.name}", answers=answered(brief.comments, facts.spec))
+    return Draft(files=dict(written), message=f"tests of {facts.name}", answers=answered(brief))
 
 
 async def docs(brief: Brief) -> Draft:
     """Write the runbook's page and its PR/FAQ."""
     facts, context = brief.facts, context_of(brief)
     path = f"docs/runbooks/{facts.name}.md"
-    answers = answered(brief.comments, facts.spec)
-    before = brief.files.get(path, b"").decode()
     return Draft(
         files={
-            path: with_record(runbook_page(context), before, brief.comments, answers).encode(),
+            path: recorded(brief, path, runbook_page(context)),
             f"docs/pr-faq/{facts.name}.md": pr_faq(context).encode(),
         },
         message=f"pages about {facts.name}",
-        answers=answers,
+        answers=answered(brief),
     )
 
 

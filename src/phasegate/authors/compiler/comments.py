@@ -2,12 +2,13 @@
 
 import io
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from phasegate.authors.author import Brief
+from phasegate.authors.record import with_record
 from phasegate.runbooks.language.lint import lint
 
 _SET = re.compile(r"(?:^|:\s*)set\s+([a-z_]+(?:\.[A-Za-z0-9_]+)*)\s*=\s*(\S.*)$")
@@ -60,10 +61,16 @@ def _set(runbook: str, path: str, key: str, value: str) -> Followed:
     return Followed(written.getvalue(), f"Done: '{key}' in runbook.yaml went from {before} to {new}.")
 
 
-def answered(comments: Sequence[str], spec: str) -> tuple[str, ...]:
+def answered(brief: Brief) -> tuple[str, ...]:
     """Answer for a phase after the first one, whose artifacts follow from what was approved before."""
     answer = (
-        f"Kept on record here. This document follows from {spec}/spec.md and runbook.yaml, which are approved: to "
-        "change what it says, reject this run, edit those files and start again."
+        f"Kept on record here. This document follows from {brief.facts.spec}/spec.md and runbook.yaml, which are "
+        "approved: to change what it says, reject this run, edit those files and start again."
     )
-    return (answer,) * len(comments)
+    return (answer,) * len(brief.comments)
+
+
+def recorded(brief: Brief, path: str, text: str) -> bytes:
+    """Return a document with the comments on record at its end, after those of earlier attempts at `path`."""
+    before = brief.files.get(path, b"").decode()
+    return with_record(text, before, brief.comments, answered(brief)).encode()

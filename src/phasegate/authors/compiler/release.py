@@ -1,11 +1,10 @@
 """Document engineer's release: version, changelog, notes, and the digests of what was built from them."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from phasegate.authors.author import Brief, Draft, digests_path
-from phasegate.authors.compiler.comments import answered
-from phasegate.authors.record import with_record
+from phasegate.authors.compiler.comments import answered, recorded
 from phasegate.release import (
     Builder,
     Notes,
@@ -51,13 +50,12 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
             )
         )
         path = notes_path(bump.version)
-        before = brief.files.get(path, b"").decode()
-        answers = answered(brief.comments, facts.spec)
-        changed[path] = with_record(notes, before, brief.comments, answers).encode()
-        built = await builder.build(_after(brief.files, changed), at=facts.midnight)
+        changed[path] = recorded(brief, path, notes)
+        after = {path: content for path, content in {**brief.files, **changed}.items() if content is not None}
+        built = await builder.build(after, at=facts.midnight)
         changed[sbom_path(bump.version)] = sbom(built, at=facts.midnight)
         changed[digests_path(bump.version)] = (json.dumps(built.digests, indent=2, sort_keys=True) + "\n").encode()
-        return Draft(files=changed, message=f"{facts.project} {bump.version}", answers=answers)
+        return Draft(files=changed, message=f"{facts.project} {bump.version}", answers=answered(brief))
 
     return release
 
@@ -73,7 +71,3 @@ def _untested(brief: Brief) -> list[str]:
 def sbom_path(version: str) -> str:
     """Return the path of a release's bill of materials."""
     return f"docs/releases/{version}.sbom.json"
-
-
-def _after(files: Mapping[str, bytes], changed: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    return {path: content for path, content in {**files, **changed}.items() if content is not None}

@@ -1,23 +1,17 @@
-"""Runs a runbook.yaml as it will run once released: compiled to a package, and the compiled detection in process."""
+"""Runs a runbook.yaml as it will run once released: the compiled detection, on the runtime that goes along with it."""
 
-import importlib
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from phasegate.core.errors import Missing, PhasegateError, UsageError
-from phasegate.core.ids import new_id
-from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
+from phasegate.runbooks import runtime
+from phasegate.runbooks.compiler.codegen import compile_module
 from phasegate.runbooks.language.model import load
-
-_MODULE = "checked"
+from phasegate.runbooks.prices import PRICES
+from phasegate.runbooks.runtime import options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,34 +53,44 @@ def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) 
     """
     looked = where or Where()
     source = compile_module(load(text, path), name=_name(path))
-    with _package(source) as package:
-        runtime = importlib.import_module(f"{package}._runtime")
-        runbook = importlib.import_module(f"{package}.runbooks.{_MODULE}").RUNBOOK
-        try:
-            document: dict[str, Any] = runtime.run(runbook, _order(package, as_of, looked)).document()
-        except runtime.RunbookError as error:  # the package's own class, which nobody outside can catch by name
-            raise _ours(error.exit_code)(str(error), fix="see 'phasegate runbook check --help'") from error
-    return document
+    try:
+        return runtime.run(_compiled(source), _order(as_of, looked)).document()
+    except runtime.RunbookError as error:
+        raise _ours(error)(str(error), fix="see 'phasegate runbook check --help'") from error
 
 
-def _order(package: str, as_of: datetime, looked: Where) -> Any:
-    runtime = importlib.import_module(f"{package}._runtime")
-    options = importlib.import_module(f"{package}._runtime.options")
+def _compiled(source: str) -> runtime.Runbook:
+    """Return the runbook that a module declares, with our runtime in place of its package's copy."""
+    names: dict[str, Any] = {}
+    ours = source.replace("from .._runtime import", f"from {runtime.__name__} import")
+    # The compiler wrote it, and lets nothing of a stranger's become code; it is what a release runs, too.
+    exec(ours, names)  # noqa: S102
+    runbook: runtime.Runbook = names["RUNBOOK"]
+    return runbook
+
+
+def _order(as_of: datetime, looked: Where) -> runtime.Order:
     return runtime.Order(
         now=as_of,
         regions=tuple(looked.regions),
         except_regions=tuple(looked.except_regions),
         accounts=options.accounts(looked.accounts or None),
         params=dict(looked.params),
-        prices=runtime.PriceTable.read(looked.prices or Path(str(files("phasegate.runbooks") / "prices.json"))),
+        prices=runtime.PriceTable.read(looked.prices or PRICES),
         endpoint=looked.endpoint,
         session=options.session(looked.profile),
     )
 
 
-def _ours(exit_code: int) -> type[PhasegateError]:
-    """Our error for one of a released command."""
-    return {2: UsageError, 4: Missing}.get(exit_code, PhasegateError)
+def _ours(error: runtime.RunbookError) -> type[PhasegateError]:
+    """Return our error for one of the runtime, which imports nothing of ours."""
+    match error:
+        case runtime.WrongUse():
+            return UsageError
+        case runtime.Prerequisite():
+            return Missing
+        case _:
+            return PhasegateError
 
 
 def _name(path: str) -> str:
@@ -94,30 +98,3 @@ def _name(path: str) -> str:
     file = Path(path)
     folder = file.parent.name
     return folder.lstrip("0123456789-") if file.stem == "runbook" and folder else file.stem
-
-
-@contextmanager
-def _package(source: str) -> Iterator[str]:
-    """A package on the disk that can be imported, with the module and the runtime in it."""
-    folder = Path(tempfile.mkdtemp(prefix="phasegate-check-"))
-    # A name of its own each time, since Python keeps imported modules by name.
-    name = f"phasegate_check_{new_id(10)}"
-    try:
-        _write(folder / name, source)
-        sys.path.insert(0, str(folder))
-        importlib.invalidate_caches()
-        yield name
-    finally:
-        sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
-        # Left in place, modules would point at a folder that is gone.
-        for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
-            del sys.modules[module]
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write(package: Path, source: str) -> None:
-    written = {f"_runtime/{path}": content for path, content in runtime_files().items()}
-    written |= {"__init__.py": b"", "runbooks/__init__.py": b"", f"runbooks/{_MODULE}.py": source.encode()}
-    for path, content in written.items():
-        (package / path).parent.mkdir(parents=True, exist_ok=True)
-        (package / path).write_bytes(content)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phasegate.core.formatting import listing
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import Action, action, actions, arn_pattern, is_change, is_destructive
 from phasegate.runbooks.language.model import Action as Change
@@ -157,7 +158,8 @@ def _besides(call: Call) -> Iterator[str]:
     """Yield the actions that a call needs because of its parameters, none of which IAM's data names."""
     service = call.operation.partition(".")[0]
     names = {name.lower() for name in call.params}
-    if names & {"tags", "tagspecifications"} and service in _TAGGING and _TAGGING[service] not in _own(call):
+    own = {str(needed) for needed in actions(call.operation)}
+    if names & {"tags", "tagspecifications"} and service in _TAGGING and _TAGGING[service] not in own:
         yield _TAGGING[service]
     if any(_ROLE.fullmatch(name) for name in names) and service not in ("iam", "sts") and is_change(call.operation):
         yield "iam:PassRole"
@@ -175,10 +177,6 @@ def _shared(runbook: Runbook, call: Call, beside: Action) -> tuple[str, ...]:
     # `CreateImage` tags the image, not the instance that it is made from.
     made = {kind for kind in own if call.operation.lower().endswith(_plain(kind))}
     return tuple(sorted((made or own) & set(beside.resources)))
-
-
-def _own(call: Call) -> frozenset[str]:
-    return frozenset(str(needed) for needed in actions(call.operation))
 
 
 def _kinds(runbook: Runbook, call: Call, needed: Action) -> tuple[str, ...]:
@@ -309,7 +307,7 @@ def _explained(statement: Mapping[str, Any]) -> str:
     purpose = re.sub(r"\d+$", "", str(statement["Sid"]))
     said = [_permission(action(name)) for name in statement["Action"]]
     limits = "".join(f", {limit}" for limit in _limits(statement.get("Condition", {})))
-    return f"{_SAID.get(purpose, purpose)}, it may {_listing(said)}, {_on(statement['Resource'])}{limits}."
+    return f"{_SAID.get(purpose, purpose)}, it may {listing(said)}, {_on(statement['Resource'])}{limits}."
 
 
 def _permission(known: Action) -> str:
@@ -322,7 +320,7 @@ def _on(resources: str | Sequence[str]) -> str:
     if resources == _EVERYWHERE:
         return "which IAM cannot limit to single resources"
     named = [_resource(arn) for arn in ([resources] if isinstance(resources, str) else resources)]
-    return f"on {_listing(named)}"
+    return f"on {listing(named)}"
 
 
 def _resource(arn: str) -> str:
@@ -336,14 +334,9 @@ def _resource(arn: str) -> str:
 def _limits(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     regions = condition.get("StringEquals", {}).get("aws:RequestedRegion", [])
     if regions:
-        yield f"in {_listing(regions)} only"
+        yield f"in {listing(regions)} only"
     if "kms:ViaService" in condition.get("StringLike", {}):
         yield "through EC2 alone, for encrypted volumes"
     tags = [f"`{key.removeprefix('aws:ResourceTag/')}`" for key in condition.get("Null", {})]
     if tags:
-        yield f"never on what carries the tag {_listing(tags, 'or')}"
-
-
-def _listing(words: Sequence[str], word: str = "and") -> str:
-    *first, last = words
-    return f"{', '.join(first)} {word} {last}" if first else last
+        yield f"never on what carries the tag {listing(tags, 'or')}"

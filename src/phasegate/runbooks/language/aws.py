@@ -18,6 +18,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 
 from phasegate.core.errors import InvalidInput
 
+_SINGULARS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("caches", "cache"), ("ches", "ch"), ("shes", "sh"))
 _UP_TO = re.compile(r"\b(?:up to|maximum of|at most) (\d{1,4})\b")
 
 
@@ -57,7 +58,7 @@ class Operation:
     @cached_property
     def inputs(self) -> Mapping[str, Shape]:
         """Parameters by name, with their shapes."""
-        return _members(self.model.input_shape)
+        return members(self.model.input_shape)
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ class Operation:
         if self.result_key:
             return self.result_key
         # Several lists are a question to the author: guessing one would list the wrong thing without an error.
-        lists = [name for name, shape in _members(self.output).items() if isinstance(shape, ListShape)]
+        lists = [name for name, shape in members(self.output).items() if isinstance(shape, ListShape)]
         return lists[0] if len(lists) == 1 else None
 
     @cached_property
@@ -101,7 +102,7 @@ class Operation:
         """Shape of one row under `rows_key`, a structure or a plain value, or None where unknown."""
         shape: Shape | None = self.output
         for name in (self.rows_key or "").split("."):
-            shape = _members(shape).get(name)
+            shape = members(shape).get(name)
         return shape.member if isinstance(shape, ListShape) else shape
 
 
@@ -183,7 +184,20 @@ def suggest(wrong: str, known: Sequence[str], prefix: str = "") -> str:
     return f"there are {', '.join(sorted(known))}" if 0 < len(known) <= 12 else "look it up in the AWS API reference"
 
 
-def _members(shape: Any) -> Mapping[str, Shape]:
+def singular(name: str) -> str:
+    """Return the singular of a noun of AWS's, in lower case.
+
+    >>> [singular(name) for name in ("addresses", "policies", "volumes", "bus", "db_instances")]
+    ['address', 'policy', 'volume', 'bus', 'db_instance']
+    """
+    for ending, replacement in _SINGULARS:
+        if name.endswith(ending):
+            return name.removesuffix(ending) + replacement
+    return name[:-1] if name.endswith("s") and not name.endswith(("ss", "us", "is")) else name
+
+
+def members(shape: Any) -> Mapping[str, Shape]:
+    """Return the members of a structure, and none of anything else."""
     return shape.members if isinstance(shape, StructureShape) else {}
 
 

@@ -179,12 +179,13 @@ class Let(_With):
     let: Expr
 
 
-_FORMS = ("get", "list", "set", "batch", "metric", "let")
+FORMS = ("get", "list", "set", "batch", "metric", "let")
+"""Keys of which an entry of `with` has one, and which say what it is."""
 
 
 def _form(value: Any) -> str:
     given = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
-    return next((form for form in _FORMS if form in given or f"{form}_" in given), "")
+    return next((form for form in FORMS if form in given or f"{form}_" in given), "")
 
 
 With = Annotated[
@@ -390,7 +391,7 @@ def _finding(source: Source, error: Any) -> Finding:
 
 def _without_tag(place: Place) -> Place:
     """Drop the form of a `with` entry, which pydantic puts after its index and the file does not have."""
-    tagged = len(place) > 2 and place[0] == "with" and place[2] in _FORMS
+    tagged = len(place) > 2 and place[0] == "with" and place[2] in FORMS
     return (*place[:2], *place[3:]) if tagged else place
 
 

@@ -22,20 +22,15 @@ def row_members(op: str, items: str | None) -> Mapping[str, Any]:
     """
     operation = aws.operation(op)
     if items is None:
-        return members(operation.row if operation.rows_key else operation.output)
-    return members(_beneath(operation.output, parse(items)))
-
-
-def members(shape: Any) -> Mapping[str, Any]:
-    """Return the members of a structure, and none of anything else."""
-    return dict(getattr(shape, "members", {}))
+        return aws.members(operation.row if operation.rows_key else operation.output)
+    return aws.members(_beneath(operation.output, parse(items)))
 
 
 def _beneath(shape: Any, node: Node) -> Any:
     """Return the shape that an expression of keys, `[]`, `[*]` and filters leads to, or None for any other."""
     kind = node["type"]
     if kind == "field":
-        return _element(members(shape).get(node["value"]))
+        return _element(aws.members(shape).get(node["value"]))
     if kind in ("identity", "current"):
         return shape
     if kind in ("subexpression", "projection", "flatten", "filter_projection", "index_expression"):

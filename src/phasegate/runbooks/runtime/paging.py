@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 _TOKEN_IN = re.compile(r"(next|page|continuation|nextpage)?(token|marker)", re.IGNORECASE)
@@ -18,20 +17,19 @@ def pages(client: Any, operation: str, params: Mapping[str, Any]) -> Iterator[di
         paginator = client.get_paginator(operation)
         yield from paginator.paginate(**params, **_page_size(client, paginator, operation, params))
         return
-    tokens = _tokens(client, operation)
+    model = model_of(client, operation)
+    given, answered = _like(_TOKEN_IN, model.input_shape), _like(_TOKEN_OUT, model.output_shape)
     answer = getattr(client, operation)(**params)
     yield answer
-    while tokens and answer.get(tokens.answered):
-        answer = getattr(client, operation)(**{**params, tokens.given: answer[tokens.answered]})
+    while given and answered and answer.get(answered):
+        answer = getattr(client, operation)(**{**params, given: answer[answered]})
         yield answer
 
 
 def whole(client: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return one answer with all its pages joined, or a single page where the caller sets the number of rows."""
-    if not client.can_paginate(operation):
-        return dict(getattr(client, operation)(**params))
-    paginator = client.get_paginator(operation)
-    if _limit_key(paginator) in params:
+    paginator = client.get_paginator(operation) if client.can_paginate(operation) else None
+    if paginator is None or _limit_key(paginator) in params:
         return dict(getattr(client, operation)(**params))
     return dict(paginator.paginate(**params).build_full_result())
 
@@ -44,7 +42,7 @@ def _page_size(client: Any, paginator: Any, operation: str, params: Mapping[str,
     key = _limit_key(paginator)
     if client.meta.service_model.service_name != "ec2" or not key or key in params:
         return {}
-    members = _model(client, operation).input_shape.members
+    members = model_of(client, operation).input_shape.members
     # EC2 refuses a page size together with a list of ids.
     if any(isinstance(value, list) and name not in _NARROWS for name, value in params.items()):
         return {}
@@ -57,22 +55,8 @@ def _limit_key(paginator: Any) -> str | None:
     return key
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Tokens:
-    """The members that carry the next page of an operation without a paginator."""
-
-    given: str
-    answered: str
-
-
-def _tokens(client: Any, operation: str) -> _Tokens | None:
-    model = _model(client, operation)
-    given = _like(_TOKEN_IN, model.input_shape)
-    answered = _like(_TOKEN_OUT, model.output_shape)
-    return _Tokens(given=given, answered=answered) if given and answered else None
-
-
-def _model(client: Any, operation: str) -> Any:
+def model_of(client: Any, operation: str) -> Any:
+    """Return botocore's model of the operation that a client's method calls."""
     return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore.validate import ParamValidator
 
+from .paging import model_of
+
 _NEEDS_IOPS = {"io1", "io2"}
 _TAKES_IOPS = {*_NEEDS_IOPS, "gp3"}
 _TAKES_THROUGHPUT = {"gp3"}
@@ -15,8 +17,8 @@ def problems(client: Any, operation: str, params: Mapping[str, Any]) -> list[str
 
     A missing one is none: it may come of a snapshot that is not taken yet.
     """
-    name = client.meta.method_to_api_mapping[operation]
-    shape = client.meta.service_model.operation_model(name).input_shape
+    model = model_of(client, operation)
+    name, shape = model.name, model.input_shape
     if shape is None:
         return []
     report = ParamValidator().validate(dict(params), shape).generate_report()

@@ -28,10 +28,10 @@ class Cost:
     """The amount per month of 730 hours; None where it is not known or comes only once."""
     per: str
     currency: str = "USD"
+    """Currency of the price."""
     price: float | None = None
     source: str = ""
     date: str = ""
-    """Currency of the price."""
     reason: str = ""
     """Reason why it is unknown."""
     note: str = ""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +146,7 @@ def _missing(approved: Mapping[str, Item | Finding], report: Report, found: set[
     """Approved items that are not found as they were approved, each with the reason."""
     now = {(finding.account, finding.region, finding.id): finding for finding in report.findings}
     return [
-        Changed(
-            id=item.id,
-            account=item.account,
-            region=item.region,
-            state=_LEFT_OUT,
-            detail=_why(now.get((item.account, item.region, item.id)), _failed_near(report, item.account, item.region)),
-        )
+        _changed(item, _LEFT_OUT, _why(now.get((item.account, item.region, item.id)), _failed_near(report, item)))
         for digest, item in approved.items()
         if digest not in found
     ]
@@ -166,14 +160,14 @@ def _why(finding: Finding | None, failed: CallError | None) -> str:
     return f"{finding.verdict} now{f': {finding.reason}' if finding.reason else ''}"
 
 
-def _failed_near(report: Report, account: str, region: str) -> CallError | None:
+def _failed_near(report: Report, item: Item | Finding) -> CallError | None:
     """A failed call that may be why an item is missing: of its region, or one that its account was to be entered by."""
     entering = {"sts.assume_role", "ec2.describe_regions", "organizations.list_accounts"}
     near = (
         error
         for error in report.errors
-        if (error.account, error.region) == (account, region)
-        or (error.call in entering and (error.account == account or error.call.startswith("organizations")))
+        if (error.account, error.region) == (item.account, item.region)
+        or (error.call in entering and (error.account == item.account or error.call.startswith("organizations")))
     )
     return next(near, None)
 
@@ -261,8 +255,8 @@ def _about(work: _Work, finding: Finding) -> dict[str, str]:
     }
 
 
-def _changed(finding: Finding, state: str, detail: str = "") -> Changed:
-    return Changed(id=finding.id, account=finding.account, region=finding.region, state=state, detail=detail)
+def _changed(item: Item | Finding, state: str, detail: str = "") -> Changed:
+    return Changed(id=item.id, account=item.account, region=item.region, state=state, detail=detail)
 
 
 def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str, str]:
@@ -301,10 +295,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     """The outcome as JSON."""
     return {
         **outcome.report.document(),
-        "changes": [
-            {"id": c.id, "account": c.account, "region": c.region, "state": c.state, "detail": c.detail}
-            for c in outcome.changes
-        ],
+        "changes": [asdict(changed) for changed in outcome.changes],
         "gaps": [{"account": e.account, "region": e.region, "call": e.call, "code": e.code} for e in outcome.gaps],
         "unfinished": [dict(line) for line in outcome.unfinished],
     }

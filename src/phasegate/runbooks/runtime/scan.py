@@ -20,7 +20,7 @@ from .clients import Clients
 from .errors import CallErrors, Unanswered, code_of, same_code
 from .expressions import Expression, RunbookFunctions
 from .metrics import datapoints
-from .paging import pages, whole
+from .paging import model_of, pages, whole
 from .prices import Cost, PriceTable
 
 Row = dict[str, Any]
@@ -157,7 +157,7 @@ class Scan:
         given = _given(params)
         client = self.client(service)
         # An expression gave null for a required parameter: there is nothing to ask about this item.
-        if any(name not in given for name in _required(client, operation)):
+        if any(name not in given for name in getattr(model_of(client, operation).input_shape, "required_members", ())):
             return None
         try:
             return _without_metadata(self._retried(lambda: whole(client, operation, given)))
@@ -315,11 +315,6 @@ def _complete(value: Any) -> Any:
     if isinstance(value, list):
         return [_complete(entry) for entry in value if entry is not None]
     return value
-
-
-def _required(client: Any, operation: str) -> Iterable[str]:
-    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-    return getattr(model.input_shape, "required_members", ())
 
 
 def _found(scan: Scan, items: str | Expression | None, page: Row) -> Iterable[Any]:

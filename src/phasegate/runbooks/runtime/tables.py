@@ -61,10 +61,11 @@ def _row(cell: str, values: Any) -> str:
 
 def _cells(finding: Finding) -> Iterator[Any]:
     cost = finding.cost
-    known = cost is not None and cost.monthly is not None
     yield from (finding.runbook, finding.account, finding.region, finding.id, str(finding.verdict), finding.severity)
-    yield f"{cost.monthly:.2f}" if cost is not None and known else "" if cost is None else "unknown"
-    yield cost.currency if cost is not None and known else ""
+    if cost is None or cost.monthly is None:
+        yield from ("" if cost is None else "unknown", "")
+    else:
+        yield from (f"{cost.monthly:.2f}", cost.currency)
     yield from (finding.held_back, finding.reason)
     yield json.dumps(dict(finding.evidence), default=str, sort_keys=True) if finding.evidence else ""
     yield finding.fingerprint

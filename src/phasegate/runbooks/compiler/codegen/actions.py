@@ -8,7 +8,7 @@ from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource
 from phasegate.runbooks.compiler.codegen.translate import Translator
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.model import Action, Guard, Runbook, Snapshot
-from phasegate.runbooks.language.row_shapes import CREATED, members, row_members
+from phasegate.runbooks.language.row_shapes import CREATED, row_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +128,8 @@ def _waited_for(snapshot: Snapshot, variable: str, where: str) -> str:
 
 def _paths(shape: Any) -> list[tuple[str, ...]]:
     """Return the members of an answer and their members, ids of what was made first."""
-    outer = members(shape)
-    nested = [(name, inner) for name, part in outer.items() for inner in members(part)]
+    outer = aws.members(shape)
+    nested = [(name, inner) for name, part in outer.items() for inner in aws.members(part)]
     paths = [*((name,) for name in outer), *nested]
     return sorted(paths, key=lambda path: (not path[-1].endswith(("Id", "Identifier", "Arn", "Name")), len(path)))
 

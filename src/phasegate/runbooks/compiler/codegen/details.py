@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from phasegate.core.formatting import listing
 from phasegate.runbooks.compiler.codegen.listing import Lister, ids_of, noun, where_rows_are
-from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, listed, plural, prose, snake
+from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, plural, prose, snake
 from phasegate.runbooks.compiler.codegen.translate import Translator
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import names, parse, walk
@@ -79,7 +80,7 @@ class Detailer:
         about = aws.operation(entry.get)
         codes = f", {tuple(entry.on_error)!r}" if entry.on_error else ""
         told = f"the answer of {entry.get.replace('.', ':', 1)}"
-        told += f"; {entry.default!r} where it says {listed(entry.on_error)}." if entry.on_error else "."
+        told += f"; {entry.default!r} where it says {listing(entry.on_error)}." if entry.on_error else "."
         # A call without a field of the item has one answer, and is made once instead of once an item.
         shared = _is_shared(entry)
         code = Translator(draft=self.draft, subject="{}", params=self.params) if shared else self._code
@@ -144,7 +145,7 @@ class Detailer:
 
     def _set(self, entry: Union) -> str:
         body = "    used: list[Any] = []\n" + "".join(self._used(values) for values in entry.set_)
-        told = f"Values of {listed(values.list_[-1].op.replace('.', ':', 1) for values in entry.set_)}."
+        told = f"Values of {listing(values.list_[-1].op.replace('.', ':', 1) for values in entry.set_)}."
         loader = self._loader(f"load_{snake(entry.as_)}", "Values", told, f"{body}    return union(used)\n")
         return self._each(entry.as_, "the same for every item, and asked once.", f"    return scan.once({loader})\n")
 

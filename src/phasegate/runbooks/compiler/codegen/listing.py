@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from phasegate.core.errors import InvalidInput
-from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, plural, prose, singular, snake
+from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, plural, prose, snake
 from phasegate.runbooks.compiler.codegen.translate import Translator, constant_name
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import parse, walk
@@ -120,11 +120,11 @@ def ids_of(text: str, code: Translator) -> str:
 def noun(step: Step) -> str:
     """Return the snake-case noun of a step's row: `volume`."""
     key = _last_key(step.items) if step.items else (aws.operation(step.op).rows_key or "").rsplit(".", 1)[-1]
-    word = singular(snake(key)) if key else ""
+    word = aws.singular(snake(key)) if key else ""
     # `items` or `results` names nothing, so the operation's own noun is taken.
     if not word or plural(word) in _VAGUE or word in _VAGUE:
         verb, _, rest = snake(step.op.split(".", 1)[1]).partition("_")
-        word = singular(rest or verb)
+        word = aws.singular(rest or verb)
     return word if word.isidentifier() else "item"
 
 

@@ -10,9 +10,8 @@ from typing import Any
 from phasegate.core.criteria import Criterion
 from phasegate.runbooks.compiler.codegen import actions
 from phasegate.runbooks.compiler.codegen.details import Detailer
-from phasegate.runbooks.compiler.codegen.formatting import formatted
 from phasegate.runbooks.compiler.codegen.listing import Lister, noun
-from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, prose
+from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource, formatted, prose
 from phasegate.runbooks.compiler.codegen.translate import Translator
 from phasegate.runbooks.language.criterion_kind import Moment, is_of_cost, moment
 from phasegate.runbooks.language.expressions import NAMES, Node, names, parse, unparse

@@ -4,9 +4,10 @@ import ast
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+import subprocess
 
 from botocore import xform_name
+from ruff import find_ruff_bin
 
 from phasegate.core.python_source import parse_python
 from phasegate.runbooks import runtime
@@ -19,6 +20,7 @@ _RESERVED = {
     *("scan", "change", "found", "answer", "ids", "some", "index", "rows", "row", "shared"),
     *("Any", "Iterator", "Iterable", "Sequence", "RUNBOOK"),
 }
+LINE_LENGTH = 120
 NAME = "\0"
 """Stands in a function's source for the name that it gets; no text of a stranger's can hold it."""
 
@@ -90,18 +92,6 @@ def snake(name: str) -> str:
     return re.sub(r"\W+", "_", str(xform_name(name))).strip("_") or "item"
 
 
-def singular(name: str) -> str:
-    """The singular of a snake-case noun.
-
-    >>> [singular(name) for name in ("addresses", "policies", "volumes", "bus", "db_instances")]
-    ['address', 'policy', 'volume', 'bus', 'db_instance']
-    """
-    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
-        if name.endswith(ending):
-            return name.removesuffix(ending) + replacement
-    return name[:-1] if name.endswith("s") and not name.endswith(("ss", "us", "is")) else name
-
-
 def plural(name: str) -> str:
     """The plural of a snake-case noun."""
     if name.endswith("y") and name[-2:-1] not in "aeiou":
@@ -116,7 +106,24 @@ def prose(text: str) -> str:
     return visible.replace("\\", "/").replace('"""', "'''").rstrip('"')
 
 
-def listed(words: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *most, last = list(words)
-    return f"{', '.join(most)} and {last}" if most else last
+def formatted(source: str) -> str:
+    """Format source as ruff does with lines of 120, so that the package it goes into needs no change.
+
+    Raises:
+        SyntaxError: it is no Python; then the compiler is wrong.
+    """
+    command = [
+        find_ruff_bin(),
+        "format",
+        # Settings of a folder above would make the same runbook give other bytes.
+        "--isolated",
+        f"--line-length={LINE_LENGTH}",
+        "--stdin-filename=module.py",
+        "-",
+    ]
+    done = subprocess.run(
+        command, input=source, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8"
+    )
+    if done.returncode:
+        raise SyntaxError(f"{done.stderr.strip()} in\n{source}")
+    return done.stdout

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phasegate.runbooks.compiler.documents.text import code, listing
+from phasegate.core.formatting import listing
+from phasegate.runbooks.compiler.documents.text import code
 from phasegate.runbooks.language.expressions import Node, parse, unparse
 from phasegate.runbooks.language.functions import FUNCTIONS
 

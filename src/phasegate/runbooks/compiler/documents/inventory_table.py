@@ -2,7 +2,7 @@
 
 import re
 
-from phasegate.runbooks.compiler.documents.text import code, page, plain, table
+from phasegate.runbooks.compiler.documents.text import code, plain, table
 from phasegate.runbooks.language.inventory import Counted, Inventory
 
 HEADING = "## What is there"
@@ -20,7 +20,7 @@ def there(inventory: Inventory | None) -> str:
         return f"It could not be counted: {plain(inventory.trouble)}"
     counted = f"Counted with {code(inventory.operation)} as this plan was drafted."
     rows = [(plain(row.account or _OWN), plain(row.region), _count(row)) for row in inventory.counted]
-    return page(counted, table(_HEAD, rows))
+    return f"{counted}\n\n{table(_HEAD, rows)}"
 
 
 def planned(plan: str) -> list[Counted]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from phasegate.core.formatting import listing
 from phasegate.runbooks.compiler.documents import prose, text
 from phasegate.runbooks.compiler.documents.context import Context
 from phasegate.runbooks.compiler.documents.fields import fields, result, row_name, spoken
 from phasegate.runbooks.compiler.documents.inventory_table import HEADING, there
 from phasegate.runbooks.compiler.documents.requirement_map import criteria_of, functions, kept_in
 from phasegate.runbooks.compiler.documents.tasks import negatives, phases
-from phasegate.runbooks.compiler.documents.text import code, listing, plain, sentence
+from phasegate.runbooks.compiler.documents.text import code, plain, sentence
 from phasegate.runbooks.compiler.iam_policy import calls, explain
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import is_destructive
@@ -187,9 +188,9 @@ def _templates() -> Environment:
         autoescape=select_autoescape(),
     )
     made.globals["prose"] = prose
-    names = ("bullets", "capital", "cell", "code", "listing", "paragraphs", "plain", "sentence")
+    names = ("bullets", "capital", "cell", "code", "paragraphs", "plain", "sentence")
     made.filters |= {name: getattr(text, name) for name in names}
-    made.filters["table"] = lambda rows, *head: text.table(head, rows)
+    made.filters |= {"listing": listing, "table": lambda rows, *head: text.table(head, rows)}
     return made
 
 

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from phasegate.core.formatting import listing
 from phasegate.runbooks.compiler.documents.condition_text import said
-from phasegate.runbooks.compiler.documents.text import capital, code, listing, plain, sentence
+from phasegate.runbooks.compiler.documents.text import capital, code, plain, sentence
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import is_destructive
 from phasegate.runbooks.language.model import Action, Batch, Get, Join, Let, Metric, Runbook, Step, Union
@@ -25,11 +26,7 @@ def things(runbook: Runbook) -> str:
 
 def thing(runbook: Runbook) -> str:
     """Return the singular noun of the listed items."""
-    plural = things(runbook)
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
-        if plural.endswith(ending) and not plural.endswith("ss"):
-            return plural.removesuffix(ending) + instead
-    return plural
+    return aws.singular(things(runbook))
 
 
 def a_thing(runbook: Runbook) -> str:
@@ -159,11 +156,11 @@ def cost(runbook: Runbook) -> str:
         return (
             f"{said_so} The table that ships has no such price: every cost is unknown, and said so, until one is added."
         )
-    regions = sorted({price.region for price in known} - {"*"})
+    regions = sorted({region for _, region in known} - {"*"})
     place = f"in {listing([code(region) for region in regions])}" if regions else "in every region"
     return (
         f"{said_so} The price table that ships has it {place}, dated "
-        f"{max(price.date for price in known)}; a price that is not in it is unknown, and said so."
+        f"{max(price.date for price in known.values())}; a price that is not in it is unknown, and said so."
     )
 
 

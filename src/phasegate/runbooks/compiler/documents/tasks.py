@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from phasegate.core.formatting import listing
 from phasegate.runbooks.compiler.documents import prose
 from phasegate.runbooks.compiler.documents.context import Context
 from phasegate.runbooks.compiler.documents.requirement_map import criteria_of, kept_with
-from phasegate.runbooks.compiler.documents.text import code, listing, plain
+from phasegate.runbooks.compiler.documents.text import code, plain
 from phasegate.runbooks.language.model import Metric
 from phasegate.spec import Story
 

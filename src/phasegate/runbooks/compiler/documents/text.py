@@ -58,12 +58,6 @@ def code(text: object) -> str:
     return f"{fence} {written} {fence}"
 
 
-def listing(words: Iterable[str], last: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *most, end = [*words] or [""]
-    return f"{', '.join(most)} {last} {end}" if most else end
-
-
 def capital(text: str) -> str:
     """With a capital at its begin, the rest as it is: names of AWS keep theirs."""
     return f"{text[:1].upper()}{text[1:]}"
@@ -88,11 +82,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def cell(text: str) -> str:
     """Text within a table, whose bars do not end the cell."""
     return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
-
-
-def page(*blocks: str) -> str:
-    """Join blocks of Markdown with an empty line between them, without the empty ones."""
-    return spaced("\n\n".join(blocks))
 
 
 def spaced(text: str) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -42,17 +42,14 @@ class Answer:
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """All answers that one item is made of."""
-
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+World = Mapping[str, Answer]
+"""All answers that one item is made of, by their source."""
 
 
 def build(anatomy: Anatomy, choice: Choice, number: int) -> World:
     """Build AWS's answers about the example of that number."""
     values = {slot: known[0] for slot, known in anatomy.space.slots.items()} | dict(choice)
-    return World(answers={s.name: _answer(s, _of(values, s.name), number) for s in anatomy.sources})
+    return {s.name: _answer(s, _of(values, s.name), number) for s in anatomy.sources}
 
 
 def rows(answer: Answer) -> list[Any]:

@@ -109,7 +109,7 @@ def _undo(plan: Plan, remedy_: Remedy) -> Iterator[Test]:
     yield write_test("test_undo_is_recorded", undo=_recorded(remedy_))
     # A match that has a tag and all fields that the undo reads: each must come back.
     full = plan.still_matches({**plan.usual.choice, **_undone(plan)}) or plan.one
-    found = remedy(plan.anatomy, full.cases[0])
+    found = remedy(plan.anatomy, full[0])
     given = _told(found, then=False)
     yield write_test("test_undo_gives_back", rows=rows(plan.anatomy, full), steps=given, undo=_recorded(found))
 

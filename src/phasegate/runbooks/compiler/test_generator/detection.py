@@ -23,7 +23,7 @@ def prepared(plan: Plan) -> Iterator[str]:
     for number, one in enumerate(plan.accounts, 1):
         name = "account" if len(plan.accounts) == 1 else f"account_{number}"
         yield section("account", name=name, told="One row for each case.", rows=rows(plan.anatomy, one))
-        cases += [(name, c.id, c.example.verdict, c.example.words) for c in one.cases]
+        cases += [(name, c.id, c.example.verdict, c.example.words) for c in one]
     params = "".join(f"\n    pytest.param({n}, {i!r}, {v!r}, id={w!r})," for n, i, v, w in cases)
     yield f"CASES = [{params}\n]\n"
     yield section("account", name="one_match", told="The match alone.", rows=rows(plan.anatomy, plan.one))
@@ -42,7 +42,7 @@ def detection(plan: Plan) -> Iterator[Test]:
     if runbook.cost:
         yield from _cost(runbook.cost, row)
     if plan.many is not None:
-        ids = sorted(case.id for case in plan.many.cases)
+        ids = sorted(case.id for case in plan.many)
         yield write_test("test_every_page_is_read", rows=rows(plan.anatomy, plan.many), ids=source(ids))
     if _has_regions(plan):
         yield write_test("test_every_region_is_read")

@@ -46,14 +46,11 @@ class Case:
     id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """Cases that can stand in one account without disturbing each other."""
-
-    cases: Sequence[Case]
+Account = Sequence[Case]
+"""Cases that can stand in one account without disturbing each other."""
 
 
-def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> list[Account]:
+def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> Sequence[Account]:
     """Return as few accounts as hold all examples, each with the verdict that it has alone."""
     groups: list[list[Case]] = []
     for number, example in enumerate(examples, 1):
@@ -66,20 +63,20 @@ def accounts(anatomy: Anatomy, examples: Sequence[Example]) -> list[Account]:
             groups.append([case])
         else:
             home.append(case)
-    return [Account(cases=tuple(group)) for group in groups]
+    return groups
 
 
 def copies(anatomy: Anatomy, example: Example, count: int) -> Account:
     """The same example several times, under names of its own each time."""
     cases = [_case(anatomy, example, number) for number in range(1, count + 1)]
-    return Account(cases=tuple(case for case in cases if case is not None))
+    return [case for case in cases if case is not None]
 
 
 def tables(anatomy: Anatomy, account: Account) -> list[Table]:
     """Every call that a scan of the account makes, with its answer."""
     found: dict[str, Table] = {}
-    for case in account.cases:
-        for source, answer in case.world.answers.items():
+    for case in account:
+        for source, answer in case.world.items():
             if _is_asked(anatomy, case, anatomy.source(source)):
                 _enter(found, anatomy, account, case, answer)
     return list(found.values())
@@ -113,14 +110,10 @@ def _agree(anatomy: Anatomy, cases: Sequence[Case]) -> bool:
         return False
     shared = _shared(anatomy, cases)
     for case in cases:
-        item = oracle.item(anatomy, World(answers={**case.world.answers, **shared}))
+        item = oracle.item(anatomy, {**case.world, **shared})
         if oracle.verdict(anatomy.runbook, item) != case.example.verdict:
             return False
-    return all(
-        len(table.content) == 1
-        for table in tables(anatomy, Account(cases=tuple(cases)))
-        if table.kind not in ("rows", "batch")
-    )
+    return all(len(table.content) == 1 for table in tables(anatomy, cases) if table.kind not in ("rows", "batch"))
 
 
 def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
@@ -128,7 +121,7 @@ def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
     joined: dict[str, Answer] = {}
     for source in anatomy.sources:
         if not (source.is_single or source.is_listing):
-            trees = [tree for case in cases for tree in case.world.answers[source.name].trees]
+            trees = [tree for case in cases for tree in case.world[source.name].trees]
             joined[source.name] = Answer(source=source, trees=trees)
     return joined
 
@@ -183,10 +176,10 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
     if source.parent in ("", "item"):
         ids = _ids(anatomy, account, source)
         return {**case.item.row, "_ids": ids} if source.parent else {**own, "_ids": ids}
-    chain = [n for n in case.world.answers if n.split("/")[0] == source.name.split("/")[0]]
+    chain = [n for n in case.world if n.split("/")[0] == source.name.split("/")[0]]
     row: dict[str, Any] = {}
     for name in chain[: chain.index(source.parent) + 1]:
-        listed = rows(case.world.answers[name])
+        listed = rows(case.world[name])
         first = plain(listed[0]) if listed else {}
         carried = oracle.kept(anatomy.source(name), {**row, **own})
         row = {**(first if isinstance(first, dict) else {"_": first}), **carried, **own}
@@ -200,7 +193,7 @@ def _ids(anatomy: Anatomy, account: Account, source: Source) -> list[Any]:
     if entry is None:
         return []
     found: set[Any] = set()
-    for case in account.cases:
+    for case in account:
         if _passes(anatomy, case):
             value = oracle.ask(entry.by[0], case.item.row)
             found |= set(value if isinstance(value, list) else [value])

@@ -74,14 +74,14 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
     row: dict[str, Any] = {}
     for source in anatomy.sources:
         if source.is_listing:
-            found = rows(world.answers[source.name])
+            found = rows(world[source.name])
             if not found:
                 return None
             row = {**_row(found[0]), **kept(source, {**row, **names(runbook)})}
     row |= names(runbook) | {"_items": [dict(row)]}
     failed, missing = False, False
     for entry in runbook.with_:
-        answer = world.answers.get(entry.as_)
+        answer = world.get(entry.as_)
         if isinstance(entry, Get) and answer is not None and answer.error and answer.error not in entry.on_error:
             failed = True
         if isinstance(entry, Metric) and answer is not None and not answer.trees and entry.metric.default is None:
@@ -133,15 +133,15 @@ def _detail(entry: With, row: Mapping[str, Any], world: World) -> Any:
         case Union():
             return _union(entry, world, row)
         case Join():
-            answer = [a for name, a in world.answers.items() if name.split("/")[0] == entry.as_][-1]
+            answer = [a for name, a in world.items() if name.split("/")[0] == entry.as_][-1]
             return _joined(entry.by, entry.select, answer, row, many=entry.many)
         case Batch():
-            return _joined((entry.ids, entry.by), entry.select, world.answers[entry.as_], row)
+            return _joined((entry.ids, entry.by), entry.select, world[entry.as_], row)
         case Metric():
             default = [] if entry.metric.default is None else [entry.metric.default]
-            return [plain(value) for value in world.answers[entry.as_].trees] or default
+            return [plain(value) for value in world[entry.as_].trees] or default
         case Get():
-            answer = world.answers[entry.as_]
+            answer = world[entry.as_]
             if answer.error:
                 return entry.default
             found = plain(answer.trees[0])
@@ -160,7 +160,7 @@ def _joined(
 def _union(entry: Union, world: World, row: Mapping[str, Any]) -> list[Any]:
     found: list[Any] = []
     for name, listing in union_names(entry):
-        last = [answer for known, answer in world.answers.items() if known.split("/")[0] == name][-1]
+        last = [answer for known, answer in world.items() if known.split("/")[0] == name][-1]
         for each in map(_row, rows(last)):
             selected = ask(listing.select or "_", {**each, **{k: row[k] for k in ("_account", "_region")}})
             found += [v for v in _listed(selected) if v is not None and v not in found]

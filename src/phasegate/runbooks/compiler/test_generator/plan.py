@@ -66,7 +66,7 @@ class Plan:
             return None
 
     @cached_property
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> Sequence[Account]:
         """The examples, in accounts."""
         return accounts(self.anatomy, self.examples.chosen)
 
@@ -84,12 +84,12 @@ class Plan:
     def many(self) -> Account | None:
         """Account with more matches than fit a page, or None where copies of the match are not told apart."""
         account = copies(self.anatomy, self.usual, _PAGES)
-        return account if len({case.id for case in account.cases}) == _PAGES else None
+        return account if len({case.id for case in account}) == _PAGES else None
 
     @property
     def case(self) -> Case:
         """The usual match."""
-        return self.one.cases[0]
+        return self.one[0]
 
     @cached_property
     def remedy(self) -> Remedy | None:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from phasegate.core.criteria import Criterion
 from phasegate.core.findings import Finding, Severity
-from phasegate.runbooks.compiler.codegen.formatting import formatted
+from phasegate.runbooks.compiler.codegen.module_source import formatted
 from phasegate.runbooks.compiler.test_generator import changes, detection, permissions
 from phasegate.runbooks.compiler.test_generator.criteria_shown import shown
 from phasegate.runbooks.compiler.test_generator.plan import Plan

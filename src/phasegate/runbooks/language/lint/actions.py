@@ -19,8 +19,7 @@ _ANY_RESOURCE = re.compile(r"resource(s|id|ids|arn|arns|arnlist|name|identifier)
 
 def check_actions(report: Report, root: Node, item: Type) -> None:
     """Check every entry of `action`."""
-    written = root.get("action")
-    for action in written.each() if written else ():
+    for action in root.each("action"):
         _check(report, root, action, item)
 
 
@@ -84,13 +83,9 @@ def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -
 
 
 def _last_listing(root: Node) -> aws.Operation | None:
-    listing = root.get("list")
-    if listing is None:
-        return None
-    last = listing.each()[-1]
     try:
-        return aws.operation(str((last.get("op") or last).value))
-    except InvalidInput:
+        return aws.operation(root.each("list")[-1].operation)
+    except (IndexError, InvalidInput):  # the grammar tells of an empty listing, and `calls` of an unknown operation
         return None
 
 
@@ -117,11 +112,7 @@ def _noun(operation: str) -> str:
 
 
 def _singular(noun: str) -> str:
-    lower = noun.lower()
-    for ending, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
-        if lower.endswith(ending) and not lower.endswith("ss"):
-            return lower.removesuffix(ending) + instead
-    return lower
+    return aws.singular(noun.lower())
 
 
 def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Operation) -> bool:
@@ -141,9 +132,8 @@ def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Opera
 
 def _given(report: Report, action: Node) -> dict[str, set[str]]:
     """The names that each parameter of an action is computed from."""
-    params = action.get("params")
     found: dict[str, set[str]] = {}
-    for name, value in params.items().items() if params else ():
+    for name, value in action.items("params").items():
         computed = [leaf for leaf in value.walk() if isinstance(leaf.value, str) and leaf.value.startswith("=")]
         found[name] = set().union(*(_fields_of(report, leaf, leaf.value[1:]) for leaf in computed))
     return found

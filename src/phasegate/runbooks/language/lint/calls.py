@@ -52,8 +52,7 @@ def call(report: Report, node: Node, outer: Type, *, given: Sequence[str] = ()) 
 
 def parameters(report: Report, found: aws.Operation, node: Node, outer: Type, *, given: Sequence[str] = ()) -> None:
     """Check the `params` of a call against the operation's input."""
-    params = node.get("params")
-    written = params.items() if params else {}
+    written = node.items("params")
     for name in given:
         # `param` of a batch is filled in by the runtime, so it is not among the written ones.
         if name not in found.inputs:

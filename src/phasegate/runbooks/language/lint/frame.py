@@ -52,9 +52,7 @@ def _regions(report: Report, root: Node) -> None:
 
 def _asked_everywhere(report: Report, root: Node, regions: Node | None) -> None:
     """A service that answers for the whole account would give every finding once a region."""
-    listing = root.get("list")
-    first = listing.each()[0] if listing else None
-    name = str((first.get("op") or first).value) if first else ""
+    name = next((step.operation for step in root.each("list")), "")
     service = name.partition(".")[0]
     if regions is None or regions.value == "global" or service not in aws.services():
         return
@@ -78,8 +76,7 @@ def _accounts(report: Report, root: Node) -> None:
 
 
 def _evidence(report: Report, root: Node, item: Type) -> None:
-    evidence = root.get("evidence")
-    for entry in evidence.each() if evidence else ():
+    for entry in root.each("evidence"):
         expressions.check(report, entry, item)
 
 

@@ -21,7 +21,7 @@ from phasegate.runbooks.language.lint.types import (
     of_value,
     one_of,
 )
-from phasegate.runbooks.language.model import Runbook
+from phasegate.runbooks.language.model import FORMS, Runbook
 
 _UNDECLARED = (
     "NoSuchBucketPolicy",
@@ -36,7 +36,6 @@ _UNDECLARED = (
     "ServerSideEncryptionConfigurationNotFoundError",
 )
 """Codes that S3 answers where a bucket lacks something; its model declares none of them."""
-_FORMS = ("get", "list", "set", "batch", "metric", "let")
 
 
 def own_names(root: Node) -> Record:
@@ -80,8 +79,7 @@ def item(report: Report, root: Node) -> tuple[Type, Type]:
     row = rows(report, listing, names) if listing else ANYTHING
     before = joined(row, names.extended(_items=Many(element=row)))
     after = before
-    entries = root.get("with")
-    for entry in entries.each() if entries else ():
+    for entry in root.each("with"):
         after = _with(report, entry, after, names)
     return before, after
 
@@ -140,10 +138,10 @@ def _kept(report: Report, step: Node, row: Type, parent: Type) -> Type:
 def _with(report: Report, entry: Node, current: Type, names: Record) -> Type:
     """The item with the name that a `with` entry adds."""
     name = entry.text("as")
-    form = next((form for form in _FORMS if entry.get(form)), None)
+    form = next((form for form in FORMS if entry.get(form)), None)
     if not name or form is None:
         message = "the entry adds no name, or does not say from what"
-        fix = f"write as: a name, and one of {', '.join(_FORMS)}"
+        fix = f"write as: a name, and one of {', '.join(FORMS)}"
         report.add("with-entry", Severity.high, entry, message, fix)
         return current
     found = _ADDS[form](report, entry, current, names)
@@ -170,8 +168,7 @@ def _errors(report: Report, entry: Node, found: aws.Operation) -> None:
     Its model may not declare all that it answers.
     """
     known = [*found.errors, *(_UNDECLARED if found.service == "s3" else ())]
-    listed = entry.get("on_error")
-    for code in listed.each() if listed else ():
+    for code in entry.each("on_error"):
         # Only near misses are told: botocore's models do not declare every code that services answer.
         written = str(code.value)
         if written not in known and difflib.get_close_matches(written, known, n=1, cutoff=0.85):
@@ -188,10 +185,11 @@ def _list(report: Report, entry: Node, current: Type, names: Record) -> Type:
     # Only the first listing of a join is asked for ids; elsewhere the name has no value.
     reach = names.extended(_ids=Many(element=STRING))
     row = rows(report, entry.value["list"], reach)
-    by = entry.get("by")
-    sides = by.each() if by else []
+    sides = entry.each("by")
     if len(sides) != 2:
-        report.add("join", Severity.high, by or entry, "the join does not say on what", "add by: [left, right]")
+        report.add(
+            "join", Severity.high, entry.get("by") or entry, "the join does not say on what", "add by: [left, right]"
+        )
     for side, outer in zip(sides, (current, joined(row, names, "the row")), strict=False):
         expressions.check(report, side, outer)
     meaning.check_ids(report, entry.value["list"])
@@ -201,7 +199,7 @@ def _list(report: Report, entry: Node, current: Type, names: Record) -> Type:
 
 def _set(report: Report, entry: Node, current: Type, names: Record) -> Type:
     element: Type | None = None
-    for listing in entry.value["set"].each():
+    for listing in entry.each("set"):
         source = listing.get("list")
         row = joined(rows(report, source, names), names, "the row") if source else ANYTHING
         value = _element(_selected(report, listing, row))
@@ -221,10 +219,8 @@ def _batch(report: Report, entry: Node, current: Type, names: Record) -> Type:
         meaning.check_size(report, entry, found, "size")
     where = entry.get("rows")
     row = _element(expressions.check(report, where, of(found.output))) if where and found else ANYTHING
-    by = entry.get("by")
-    if by:
-        for side in by.each()[-1:]:
-            expressions.check(report, side, joined(row, names, "the row"))
+    for side in entry.each("by")[-1:]:
+        expressions.check(report, side, joined(row, names, "the row"))
     return _selected(report, entry, row)
 
 

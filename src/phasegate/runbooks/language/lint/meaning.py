@@ -45,12 +45,11 @@ def check_values(report: Report, node: Node, value: Type, *, has_row: bool) -> N
 def check_ids(report: Report, listing: Node) -> None:
     """A joined listing by `=_ids` whose limit of ids nobody tells."""
     step = listing.each()[0]
-    params = step.get("params")
     try:
-        found = aws.operation(str((step.get("op") or step).value))
+        found = aws.operation(step.operation)
     except InvalidInput:
         return  # told already
-    for name, value in params.items().items() if params else ():
+    for name, value in step.items("params").items():
         if value.value == "=_ids" and name in found.inputs and found.most_of(name) is None:
             message = f"{found} may take fewer {name} than the 100 that are sent; its model does not say how many"
             fix = f"write it as batch: {found}, with size: as the AWS API reference says"
@@ -96,8 +95,7 @@ def _late_dates(report: Report, node: Node, text: str) -> None:
 
 def _first_datapoints(report: Report, root: Node) -> None:
     """Report a single datapoint read by its position among several."""
-    entries = root.get("with")
-    for entry in entries.each() if entries else ():
+    for entry in root.each("with"):
         name, count = entry.text("as"), _datapoints(entry)
         read = re.compile(rf"\b{re.escape(name)}\[(-?\d+)\]") if name and count > 1 else None
         for node, text in _written(root) if read else ():
@@ -120,24 +118,17 @@ def _datapoints(entry: Node) -> int:
 
 def _images(report: Report, root: Node) -> None:
     """Disabled images are left out unless they are asked for, and hold on to their snapshots."""
-    entries = root.get("with")
-    for entry in entries.each() if entries else ():
-        listings = entry.get("set")
-        for values in listings.each() if listings else ():
-            listing = values.get("list")
-            for step in listing.each() if listing else ():
-                named = str((step.get("op") or step).value) == "ec2.DescribeImages"
-                if named and step.get("params", "IncludeDisabled") is None:
-                    message = "ec2.DescribeImages leaves disabled images out: what they use would seem unused"
-                    fix = "add params: {IncludeDisabled: true}"
-                    report.add("disabled-images", Severity.medium, step, message, fix)
+    sets = (values for entry in root.each("with") for values in entry.each("set"))
+    for step in (step for values in sets for step in values.each("list")):
+        if step.operation == "ec2.DescribeImages" and step.get("params", "IncludeDisabled") is None:
+            message = "ec2.DescribeImages leaves disabled images out: what they use would seem unused"
+            fix = "add params: {IncludeDisabled: true}"
+            report.add("disabled-images", Severity.medium, step, message, fix)
 
 
 def _unwaited(report: Report, root: Node) -> None:
     """Report calls that follow one which takes a while, since an action does not wait."""
-    written = root.get("action")
-    actions = written.each() if written else []
-    for before, after in pairwise(actions):
+    for before, after in pairwise(root.each("action")):
         if _TRANSIENT.match(before.text("op").partition(".")[2]):
             message = (
                 f"{after.text('op')} follows at once, while {before.text('op')} still takes effect: it may be refused"
@@ -148,10 +139,8 @@ def _unwaited(report: Report, root: Node) -> None:
 
 def _empty_undo(report: Report, root: Node) -> None:
     """An undo that puts back what was there, where there may have been nothing."""
-    entries = root.get("with")
-    may_lack = [e.text("as") for e in (entries.each() if entries else ()) if e.get("on_error") is not None]
-    written = root.get("action")
-    for action in written.each() if written else ():
+    may_lack = [entry.text("as") for entry in root.each("with") if entry.get("on_error") is not None]
+    for action in root.each("action"):
         undo = action.get("undo")
         if undo is None or undo.text("op") != action.text("op"):
             continue

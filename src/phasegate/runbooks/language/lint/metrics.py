@@ -127,9 +127,8 @@ def _computed(value: object) -> bool:
 
 
 def _dimensions(report: Report, node: Node, current: Type) -> None:
-    dims = node.get("dims")
     known = _DIMENSIONS.get(node.text("namespace"))
-    for name, value in dims.items().items() if dims else ():
+    for name, value in node.items("dims").items():
         if known and name not in known:
             message = f"{node.text('namespace')} is not known to have the dimension {name!r}"
             report.add("metric-dimension", Severity.medium, value, message, aws.suggest(name, known), about=name)

@@ -37,13 +37,22 @@ class Node:
         found = self.get(*path)
         return found.value if found is not None and isinstance(found.value, str) else ""
 
-    def items(self) -> Mapping[str, "Node"]:
-        """The entries, if it is a map."""
-        return self.value if isinstance(self.value, dict) else {}
+    def items(self, *path: str) -> Mapping[str, "Node"]:
+        """Return the entries of the map under a path of keys, none where there is no map."""
+        found = self.get(*path)
+        return found.value if found is not None and isinstance(found.value, dict) else {}
 
-    def each(self) -> list["Node"]:
-        """Return the values of a list, or a list of the single value."""
-        return self.value if isinstance(self.value, list) else [self]
+    def each(self, *path: str) -> list["Node"]:
+        """Return the values of the list under a path of keys, or the single value that stands there, or none."""
+        found = self.get(*path)
+        if found is None:
+            return []
+        return found.value if isinstance(found.value, list) else [found]
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation of a step or call, which stands under `op` or in its place."""
+        return str((self.get("op") or self).value)
 
     def plain(self) -> Any:
         """The value without lines, as a YAML reader gives it."""
