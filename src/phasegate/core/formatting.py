@@ -72,7 +72,7 @@ def count(number: int, noun: str) -> str:
 
 
 def listing(words: Iterable[str], last: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`; nothing for no word.
+    """Join words as a sentence does: `a`, `a and b`, `a, b and c`.
 
     >>> listing(["a", "b", "c"]), listing(iter("ab"), "or"), listing([])
     ('a, b and c', 'a or b', '')

@@ -40,9 +40,10 @@ def notes_path(version: str) -> str:
 
 def release_notes(notes: Notes) -> str:
     """The notes as Markdown. Text that came from a spec cannot bring links, pictures or HTML of its own."""
+    demo = " **This is a demo: a policy decided instead of a person, and it may not be released.**"
     parts = [
         f"# {notes.project} {notes.version}",
-        f"Released on {notes.on.isoformat()}." + _warning(notes.version),
+        f"Released on {notes.on.isoformat()}.{demo if unreleasable(notes.version) else ''}",
         "## What is new",
         *_news(notes.changes),
         "## Install",
@@ -71,12 +72,6 @@ def plain(text: str) -> str:
     'a \\\\!\\\\[x\\\\](http://h) \\\\<b\\\\>'
     """
     return _MARKUP.sub(r"\\\1", _HIDDEN.sub("", " ".join(text.split())))
-
-
-def _warning(version: str) -> str:
-    return " **This is a demo: a policy decided instead of a person, and it may not be released.**" * unreleasable(
-        version
-    )
 
 
 def _news(changes: Sequence[Change]) -> list[str]:

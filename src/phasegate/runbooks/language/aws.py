@@ -55,6 +55,11 @@ class Operation:
         """The client's method: `describe_volumes`."""
         return str(xform_name(self.name))
 
+    @property
+    def call(self) -> str:
+        """The service and the client's method, as a log and a plan name a call: `ec2.describe_volumes`."""
+        return f"{self.service}.{self.method}"
+
     @cached_property
     def inputs(self) -> Mapping[str, Shape]:
         """Parameters by name, with their shapes."""

@@ -94,10 +94,6 @@ def _key(name: str) -> str:
     return name if _WORD.fullmatch(name) else json.dumps(name)
 
 
-def _json(value: Any) -> str:
-    return "`" + json.dumps(value).replace("`", "\\`") + "`"
-
-
 def _projects(node: Node) -> bool:
     """Return whether a suffix would be read as part of a projection within the node."""
     if node["type"] in ("subexpression", "index_expression"):
@@ -140,7 +136,7 @@ class _Writer(Visitor):
         value = node["value"]
         if isinstance(value, str) and "\\" not in value:
             return "'" + value.replace("'", "\\'") + "'"
-        return _json(value)
+        return "`" + json.dumps(value).replace("`", "\\`") + "`"
 
     def _current(self, node: Node) -> str:
         return "@"

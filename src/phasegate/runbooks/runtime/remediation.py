@@ -103,7 +103,7 @@ def apply(
     work = _Work(runbook=runbook, approval=signed, log=actions, pause=pause)
     changes = [*_change_all(work, chosen, entered), *left]
     # Failures that the approval names were known to the approver; any other may hide an item.
-    gaps = [error for error in report.errors if _gap(error) not in signed.gaps]
+    gaps = [e for e in report.errors if (e.account, e.region, e.call, e.code) not in signed.gaps]
     return Outcome(report=report, changes=changes, gaps=gaps, unfinished=unfinished)
 
 
@@ -170,10 +170,6 @@ def _failed_near(report: Report, item: Item | Finding) -> CallError | None:
         or (error.call in entering and (error.account == item.account or error.call.startswith("organizations")))
     )
     return next(near, None)
-
-
-def _gap(error: CallError) -> tuple[str, str, str, str]:
-    return error.account, error.region, error.call, error.code
 
 
 def _change_all(work: _Work, chosen: Sequence[Finding], order: Order) -> list[Changed]:

@@ -95,7 +95,9 @@ class Detailer:
         if entry.select is None and entry.default is None:
             return f"    return {call}\n"
         otherwise = f"    if answer is None:\n        return {entry.default!r}\n"
-        needless = entry.default is None and _is_path(entry.select)
+        is_path = entry.select is not None and parse(entry.select)["type"] in ("field", "subexpression")
+        # A path from None is None, so a missing answer needs no test of its own there.
+        needless = entry.default is None and is_path
         return (
             f"    answer = {call}\n{'' if needless else otherwise}    return {self._select(entry.select, 'answer')}\n"
         )
@@ -203,10 +205,6 @@ def _is_shared(entry: Get) -> bool:
 def _starts_shared(text: str) -> bool:
     roots = [str(node["value"]) for node in walk(parse(text)) if node["type"] == "field"]
     return bool(roots) and roots[0] in _SCAN_NAMES
-
-
-def _is_path(text: str | None) -> bool:
-    return text is not None and parse(text)["type"] in ("field", "subexpression")
 
 
 def _calls(text: str) -> bool:

@@ -46,11 +46,13 @@ class Lister:
         below = below if below != above else f"{below}_row"
         code = Translator(draft=self.draft, subject=above, params=self.params)
         rows = f"{call(self.draft, step)}{code.params_of(step.params)})"
+        body = f"    return {rows}\n"
+        if step.keep:
+            body = f"    for {below} in {rows}:\n        yield {below} | {_kept(step, code)}\n"
         children = self.draft.function(
             f"{plural(noun(step))}_of",
             f"def {NAME}(scan: Scan, {above}: Row) -> Iterator[Row]:\n"
-            f'    """{_told(step)} Those of one {_words(noun(parent))}."""\n'
-            + (f"    return {rows}\n" if not step.keep else _with_kept(rows, below, _kept(step, code))),
+            f'    """{_told(step)} Those of one {_words(noun(parent))}."""\n{body}',
         )
         return self.draft.function(
             f"list_{plural(noun(step))}",
@@ -149,10 +151,6 @@ def _words(name: str) -> str:
 
 def _kept(step: Step, code: Translator) -> str:
     return "{" + ", ".join(f"{name!r}: {code.value(text)}" for name, text in step.keep.items()) + "}"
-
-
-def _with_kept(rows: str, below: str, kept: str) -> str:
-    return f"    for {below} in {rows}:\n        yield {below} | {kept}\n"
 
 
 def _shared(step: Step, code: Translator, above: str) -> str:

@@ -105,17 +105,14 @@ def json_type(value: Type) -> dict[str, Any]:
     match value:
         case Plain():
             kinds = {"number": "number", "boolean": "boolean"}
-            return {"type": [kinds.get(value.name, "string"), "null"]} | _format(value)
+            date = {"format": "date-time"} if value.name == "timestamp" else {}
+            return {"type": [kinds.get(value.name, "string"), "null"], **date}
         case Many():
             return {"type": ["array", "null"], "items": json_type(value.element)}
         case Record() | Table():
             return {"type": ["object", "null"]}
         case _:
             return {}
-
-
-def _format(value: Plain) -> dict[str, str]:
-    return {"format": "date-time"} if value.name == "timestamp" else {}
 
 
 def _meaning(shape: Shape) -> str:

@@ -56,11 +56,8 @@ def where(runbook: Runbook) -> str:
 def listed(runbook: Runbook) -> str:
     """Return a sentence about the listing and its pages."""
     how = ", then for each ".join(f"{code(step.op)}{_remarks(step)}" for step in runbook.list_)
-    return f"The {_named(runbook)} are listed with {how}, all pages, {where(runbook)}."
-
-
-def _named(runbook: Runbook) -> str:
-    return f"{service(runbook.list_[-1].op)} {things(runbook)}"
+    named = f"{service(runbook.list_[-1].op)} {things(runbook)}"
+    return f"The {named} are listed with {how}, all pages, {where(runbook)}."
 
 
 def _remarks(step: Step) -> str:
@@ -77,10 +74,10 @@ def details(runbook: Runbook) -> list[str]:
 def _detail(runbook: Runbook, entry: Any) -> str:
     match entry:
         case Get():
-            absent = f"; {listing([code(error) for error in entry.on_error], 'or')} counts as {code(_default(entry))}"
-            return f"is {_part(entry.select)}what {code(entry.get)} answers, one call {_each(runbook)}" + (
-                absent if entry.on_error else ""
-            )
+            default = "nothing" if entry.default is None else entry.default
+            absent = f"; {listing([code(error) for error in entry.on_error], 'or')} counts as {code(default)}"
+            answer = f"is {_part(entry.select)}what {code(entry.get)} answers, one call for each {thing(runbook)}"
+            return answer + (absent if entry.on_error else "")
         case Join():
             left, right = entry.by
             rows = "are all rows" if entry.many else "is the row"
@@ -97,16 +94,8 @@ def _detail(runbook: Runbook, entry: Any) -> str:
     return ""
 
 
-def _default(entry: Get) -> str:
-    return "nothing" if entry.default is None else str(entry.default)
-
-
 def _part(select: str | None) -> str:
     return f"{code(select)} of " if select else ""
-
-
-def _each(runbook: Runbook) -> str:
-    return f"for each {thing(runbook)}"
 
 
 def _chain(steps: Sequence[Step]) -> str:

@@ -41,15 +41,12 @@ def _phases(context: Context) -> Iterator[tuple[str, str, list[_Task]]]:
     for place, story in enumerate(context.spec.stories):
         found = _story(context, story, first=place == 0)
         if found:
-            yield f"Phase {3 + place}: {plain(story.title)} ({story.priority or story.id})", _goal(story), found
+            goal = plain(story.test) if story.test else "this story works on its own"
+            yield f"Phase {3 + place}: {plain(story.title)} ({story.priority or story.id})", goal, found
     last = 3 + max(len(context.spec.stories), 1)
     if not context.spec.stories:
         yield "Phase 3: Implementation", "what the spec asks for", [*_finding(context, ""), *_acting(context, "")]
     yield f"Phase {last}: Docs", "what people read before they run it", _docs(context)
-
-
-def _goal(story: Story) -> str:
-    return plain(story.test) if story.test else "this story works on its own"
 
 
 def _requirements(context: Context) -> list[str]:

@@ -75,10 +75,6 @@ def default(place: Field) -> Any:
         return False
     if kind in (*_WHOLE, "float", "double"):
         return 1
-    return _text(shape, name)
-
-
-def _text(shape: Shape | None, name: str) -> str:
     enum = getattr(shape, "enum", None)
     return str(enum[0]) if enum else f"{_dashed(name)}-{NUMBER}"
 

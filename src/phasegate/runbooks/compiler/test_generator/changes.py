@@ -39,7 +39,7 @@ def changes(plan: Plan) -> Iterator[Test]:
     if plan.remedy is None:
         return
     steps = plan.remedy.steps
-    planned = [_method(step.call) for step in steps if step.role != "wait"]
+    planned = [aws.operation(step.call).call for step in steps if step.role != "wait"]
     yield write_test("test_dry_run_changes_nothing", planned=planned)
     yield write_test("test_unapproved_is_refused")
     yield write_test("test_change")
@@ -76,11 +76,6 @@ def _told(remedy: Remedy, *, then: bool) -> str:
         last = ", then=then" if then and step is remedy.steps[-1] else ""
         lines.append(f"answers.gives({step.call!r}, {params}, {source(step.answer)}{last})")
     return indented(lines)
-
-
-def _method(call: str) -> str:
-    about = aws.operation(call)
-    return f"{about.service}.{about.method}"
 
 
 def _calls(steps: Sequence[Step], *roles: str) -> list[str]:
@@ -121,7 +116,8 @@ def _recorded(remedy: Remedy) -> str:
 def _undone(plan: Plan) -> dict[Slot, Any]:
     """A tag that no rule speaks of, and a value for each field that the undo reads and that may be missing."""
     listing = plan.anatomy.listing
-    read = {name for action in plan.runbook.action if action.undo for name in _read_by(action.undo.params)}
+    texts = [text for action in plan.runbook.action if action.undo for text in expressions_in(action.undo.params)]
+    read = {word for text in texts for word in re.findall(r"[A-Z]\w*", text)}
     choice: dict[Slot, Any] = {}
     for slot, known in plan.anatomy.space.slots.items():
         name = str(slot.path[-1]) if slot.source == listing.name and slot.path else ""
@@ -131,10 +127,6 @@ def _undone(plan: Plan) -> dict[Slot, Any]:
     if "Tags" in read:
         choice[Slot(source=listing.name, path=(*listing.at, f"{TAG}{_OWN_TAG}"))] = "of its own"
     return choice
-
-
-def _read_by(params: Any) -> set[str]:
-    return {word for text in expressions_in(params) for word in re.findall(r"[A-Z]\w*", text)}
 
 
 def _guards(plan: Plan) -> Iterator[Test]:

@@ -65,7 +65,8 @@ def promised(
         if _is_tag(slot) and len(fitting) < len(cases):
             raise LookupError(one.id)
         found += fitting
-    if not found and any(not _is_soft(slot) for slot, _ in named):
+    # What is only named after a listing promises no value, so nothing contradicts it.
+    if not found and any(slot.path[-1] != ANSWER for slot, _ in named):
         raise LookupError(one.id)
     return found
 
@@ -73,11 +74,6 @@ def promised(
 def _case(chooser: Chooser, usual: Example, slot: Slot, value: Any) -> Example:
     choice = {**usual.choice, slot: value}
     return Example(choice, chooser.verdict(choice), words_of(chooser.name(slot), value))
-
-
-def _is_soft(slot: Slot) -> bool:
-    """Return whether the slot was recognised by the name of what is listed there, and not by a value."""
-    return slot.path[-1] == ANSWER
 
 
 def _is_tag(slot: Slot) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from phasegate.runbooks.compiler.test_generator import oracle
 from phasegate.runbooks.compiler.test_generator.literal import source
-from phasegate.runbooks.compiler.test_generator.mock_answers import Table, copies, tables
+from phasegate.runbooks.compiler.test_generator.mock_answers import copies, tables
 from phasegate.runbooks.compiler.test_generator.plan import Plan
 from phasegate.runbooks.compiler.test_generator.template import Test, rows, section, write_test
 from phasegate.runbooks.compiler.test_generator.values import REGION
@@ -46,7 +46,7 @@ def detection(plan: Plan) -> Iterator[Test]:
         yield write_test("test_every_page_is_read", rows=rows(plan.anatomy, plan.many), ids=source(ids))
     if _has_regions(plan):
         yield write_test("test_every_region_is_read")
-    asked = {table.call: _called(table) for table in tables(plan.anatomy, plan.one)}
+    asked = {table.call: aws.operation(table.call).call for table in tables(plan.anatomy, plan.one)}
     calls = "".join(f"\n    ({call!r}, {told!r})," for call, told in asked.items())
     yield write_test("test_failed_call_is_said", calls=calls, code=_undeclared(plan))
 
@@ -77,8 +77,3 @@ def _has_regions(plan: Plan) -> bool:
 def _undeclared(plan: Plan) -> str:
     declared = {code for entry in plan.runbook.with_ if isinstance(entry, Get) for code in entry.on_error}
     return "AccessDenied" if not {"AccessDenied", "AccessDeniedException"} & declared else "InternalFailure"
-
-
-def _called(table: Table) -> str:
-    about = aws.operation(table.call)
-    return f"{about.service}.{about.method}"

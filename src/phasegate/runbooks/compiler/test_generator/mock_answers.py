@@ -76,8 +76,10 @@ def tables(anatomy: Anatomy, account: Account) -> list[Table]:
     """Every call that a scan of the account makes, with its answer."""
     found: dict[str, Table] = {}
     for case in account:
-        for source, answer in case.world.items():
-            if _is_asked(anatomy, case, anatomy.source(source)):
+        for name, answer in case.world.items():
+            source = anatomy.source(name)
+            # Details are asked for only about items that pass `where`.
+            if source.is_listing or not source.is_single or _passes(anatomy, case):
                 _enter(found, anatomy, account, case, answer)
     return list(found.values())
 
@@ -124,10 +126,6 @@ def _shared(anatomy: Anatomy, cases: Sequence[Case]) -> dict[str, Answer]:
             trees = [tree for case in cases for tree in case.world[source.name].trees]
             joined[source.name] = Answer(source=source, trees=trees)
     return joined
-
-
-def _is_asked(anatomy: Anatomy, case: Case, source: Source) -> bool:
-    return source.is_listing or not source.is_single or _passes(anatomy, case)
 
 
 def _passes(anatomy: Anatomy, case: Case) -> bool:

@@ -42,7 +42,8 @@ class Plan:
         for id_, cases in self.promised.items():
             for case in cases or ():
                 _enter(rows, case, id_)
-        return replace(self._found, chosen=[_labelled(example, ids) for example, ids in rows])
+        chosen = [replace(row, words=f"{', '.join(ids)}: {row.words}") if ids else row for row, ids in rows]
+        return replace(self._found, chosen=chosen)
 
     @cached_property
     def promised(self) -> Mapping[str, list[Example] | None]:
@@ -110,7 +111,3 @@ def _enter(rows: list[tuple[Example, list[str]]], case: Example, id_: str) -> No
         rows.append((case, [id_]))
     elif id_ not in known:
         known.append(id_)
-
-
-def _labelled(example: Example, ids: Sequence[str]) -> Example:
-    return replace(example, words=f"{', '.join(ids)}: {example.words}") if ids else example

@@ -56,8 +56,7 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
             steps += [Step(call=op, params=params, answer=answer, role="snapshot"), *_waiter(action.snapshot)]
             row["snapshot"] = plain(answer)
         if action.undo:
-            about = aws.operation(action.undo.op)
-            undo.append((f"{about.service}.{about.method}", evaluated(action.undo.params, row)))
+            undo.append((aws.operation(action.undo.op).call, evaluated(action.undo.params, row)))
         steps.append(Step(call=action.op, params=evaluated(action.params, row), answer={}, role="change"))
     return Remedy(steps=steps, undo=undo)
 

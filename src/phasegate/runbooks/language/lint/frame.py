@@ -21,7 +21,8 @@ def check_frame(report: Report, root: Node, item: Type) -> None:
     _booleans(report, root)
     _regions(report, root)
     _accounts(report, root)
-    _evidence(report, root, item)
+    for entry in root.each("evidence"):
+        expressions.check(report, entry, item)
     _cost(report, root, item)
     _min_age(report, root, item)
     _window(report, root)
@@ -73,11 +74,6 @@ def _accounts(report: Report, root: Node) -> None:
         elif not _ACCOUNT.fullmatch(account.value):
             fix = "write current, organization, or a list of ids of twelve digits in quotes"
             report.add("account-id", Severity.high, account, f"{account.value!r} is no account id", fix)
-
-
-def _evidence(report: Report, root: Node, item: Type) -> None:
-    for entry in root.each("evidence"):
-        expressions.check(report, entry, item)
 
 
 def _cost(report: Report, root: Node, item: Type) -> None:

@@ -275,7 +275,8 @@ class Walk(Visitor):
         left, right = types
         literal = next((str(side["value"]) for side in sides if side["type"] == "literal"), "")
         if _as_text(left) != _as_text(right):
-            self.tell("compared-types", _mismatch(left, right), _as_number_or_age(types), literal)
+            message = f"{described(left)} is compared with {described(right)}, which is never equal"
+            self.tell("compared-types", message, _as_number_or_age(types), literal)
         # Only a warning: AWS adds values before its models and their documentation do.
         elif operator in ("eq", "ne") and literal and (left.choices or right.choices):
             choices = left.choices or right.choices
@@ -307,10 +308,6 @@ def _yields(function: Function, arguments: Sequence[Type]) -> Type:
 def _as_text(value: Plain) -> str:
     """The runtime reads times and bytes as strings."""
     return "string" if value.name in ("timestamp", "blob") else value.name
-
-
-def _mismatch(left: Plain, right: Plain) -> str:
-    return f"{described(left)} is compared with {described(right)}, which is never equal"
 
 
 def _as_number_or_age(types: Sequence[Plain]) -> str:
