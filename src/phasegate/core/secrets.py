@@ -144,7 +144,7 @@ def _encoded(reading: Reading, depth: int) -> Iterator[Secret]:
 
 def _own_values(environ: Mapping[str, str]) -> frozenset[str]:
     """Return values of variables that are secrets by their name, or are given to a server and look drawn."""
-    named = {value.strip() for name, value in environ.items() if _NAMED_SO.search(name) and not _NO_SECRET.search(name)}
+    named = {environ.get(name, "").strip() for name in environ if _is_named_so(name)}
     given = {environ.get(name, "").strip() for name in _named}
     held = {environ.get(name, "").strip() for name in _surely}
     return frozenset(
@@ -152,6 +152,11 @@ def _own_values(environ: Mapping[str, str]) -> frozenset[str]:
         | {value for value in given if "://" not in value and is_random(value)}
         | {value for value in held if len(value) >= _SHORTEST}
     )
+
+
+@lru_cache(maxsize=1024)
+def _is_named_so(name: str) -> bool:
+    return bool(_NAMED_SO.search(name)) and not _NO_SECRET.search(name)
 
 
 def _is_more_than_a_word(value: str) -> bool:

@@ -15,7 +15,7 @@ from phasegate.core import Refused, visible
 from phasegate.ledger.events import event_of, payload_of, rows_of
 from phasegate.ledger.records import Event
 from phasegate.ledger.signing.dsse import EVENT, pae
-from phasegate.ledger.signing.keys import PublicKey
+from phasegate.ledger.signing.keys import Verifier
 from phasegate.store import Row
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)
@@ -51,7 +51,7 @@ def broken_record(run: str, wrong: str) -> Refused:
 class Chains:
     """Reader of all runs' chains, which remembers how far it verified each of them."""
 
-    def __init__(self, key: PublicKey) -> None:
+    def __init__(self, key: Verifier) -> None:
         """Takes the key that events are signed with."""
         self._key = key
         self._signed: dict[str, tuple[int, bytes]] = {}

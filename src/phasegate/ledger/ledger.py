@@ -31,7 +31,7 @@ from phasegate.ledger.records import (
     approvals,
 )
 from phasegate.ledger.signing.dsse import Envelope
-from phasegate.ledger.signing.keys import PrivateKey
+from phasegate.ledger.signing.keys import PrivateKey, RememberingSigner
 from phasegate.ledger.turns import Dispatch
 from phasegate.store import Database
 
@@ -96,9 +96,10 @@ class Ledger:
         self._dispatch = dispatch
         self._database = database
         self._clock = clock
-        self._recorder = Recorder(database, clock, system)
-        self._append = partial(chain.append, signer=system)
-        self._chains = Chains(system.public)
+        signer = RememberingSigner(system)
+        self._recorder = Recorder(database, clock, signer)
+        self._append = partial(chain.append, signer=signer)
+        self._chains = Chains(signer)
         self.key = system.public
 
     async def add_run(self, run: Run, dispatch: Dispatch, terms: Mapping[str, Any] | None = None) -> None:

@@ -59,6 +59,7 @@ _WAIT = Statement(
     .values(status=RunStatus.waiting.value)
 )
 _GATE = Statement(sa.select(gates).where(_at(gates)))
+_GATES_OF = Statement(sa.select(gates).where(gates.c.run == _OF).order_by(gates.c.opened_at, gates.c.attempt))
 _WAITING = Statement(
     sa.select(gates)
     .where(gates.c.status == GateStatus.open.value)
@@ -191,9 +192,10 @@ def find_gate(connection: sa.Connection, key: GateKey) -> GateRecord | None:
 
 def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus | None) -> list[GateRecord]:
     """Return gates, the oldest first, of one run or in one status where these are given."""
-    query = sa.select(gates).order_by(gates.c.opened_at, gates.c.run, gates.c.attempt)
     if run_id:
-        query = query.where(gates.c.run == run_id)
+        found = [_gate(row) for row in _GATES_OF(connection, of=run_id)]
+        return [gate for gate in found if status in (None, gate.status)]
+    query = sa.select(gates).order_by(gates.c.opened_at, gates.c.run, gates.c.attempt)
     if status:
         query = query.where(gates.c.status == status)
     return [_gate(row) for row in connection.execute(query).mappings()]

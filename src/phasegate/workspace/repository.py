@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -16,7 +18,7 @@ from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 from phasegate.core import InvalidInput, Locked, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
-from phasegate.workspace.state import checked_out, link_state, state_directory
+from phasegate.workspace.state import checked_out, link_state, ref_names, state_directory
 
 pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
 _log = logging.getLogger("phasegate.workspace")
@@ -100,7 +102,7 @@ class Workspace:
         """The top of the working directory."""
         return Path(self._repository.workdir)
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """The state directory of the repository, shared by its work trees."""
         return state_directory(Path(self._repository.path))
@@ -219,7 +221,8 @@ class Workspace:
         number = 0
         while (kept := self.marked(f"kept/{run}/{number}")) and not self.contains(commit, kept):
             number += 1
-        self.mark(f"kept/{run}/{number}", commit)
+        if kept != commit:
+            self.mark(f"kept/{run}/{number}", commit)
 
     def marked(self, name: str) -> str | None:
         """The commit that was kept under that name, or None."""
@@ -227,10 +230,14 @@ class Workspace:
         return str(reference.target) if reference else None
 
     def marks(self, prefix: str) -> dict[str, str]:
-        """The commits that were kept under names that begin so, by the rest of their names."""
-        begin = f"refs/phasegate/{prefix}"
-        found = self._repository.references.iterator()
-        return {each.name.removeprefix(begin): str(each.target) for each in found if each.name.startswith(begin)}
+        """Return the commits that were kept under the names of a folder, by the rest of their names.
+
+        Args:
+            prefix: The folder's name, with the slash at its end.
+        """
+        # The library's iterator opens every ref of the repository, and each run has several.
+        names = ref_names(self.state.parent, f"refs/phasegate/{prefix}")
+        return {name: commit for name in names if (commit := self.marked(f"{prefix}{name}"))}
 
     def runs_in_refs(self) -> list[str]:
         """Return the runs that began here by refs, without branches that a remote may have from elsewhere."""
@@ -340,11 +347,12 @@ class Workspace:
         return True
 
     def _point(self, name: str, commit: str) -> None:
-        new = [folder for folder in Path(name).parents if not (self.state.parent / folder).exists()]
+        top = self.state.parent
+        new = list(takewhile(lambda folder: not (top / folder).exists(), Path(name).parents))
         self._refuse_ref_lock(name, commit)
         self._repository.references.create(name, pygit2.Oid(hex=commit), force=True)
         for folder in new:
-            sync_folder((self.state.parent / folder).parent)
+            sync_folder((top / folder).parent)
 
     def _refuse_ref_lock(self, name: str, commit: str = "") -> None:
         lock = self.state.parent / f"{name}.lock"

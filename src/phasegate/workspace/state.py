@@ -53,3 +53,18 @@ def checked_out(git_directory: Path) -> str:
     head = git_directory / "HEAD"
     kind, _, name = head.read_text(encoding="utf-8").strip().partition(" ") if head.is_file() else ("", "", "")
     return name if kind == "ref:" else ""
+
+
+def ref_names(common: Path, folder: str) -> set[str]:
+    """Return the names of refs right in a folder, without its own, from its files and from the packed list.
+
+    Args:
+        common: The directory that all work trees share.
+        folder: Such as `refs/heads/`.
+    """
+    place = common / folder
+    loose = {entry.name for entry in os.scandir(place) if entry.is_file()} if place.is_dir() else set[str]()
+    listed = common / "packed-refs"  # read last, since Git packs a ref before it removes the file
+    lines = listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if listed.is_file() else []
+    packed = {line[41:].removeprefix(folder) for line in lines if line[41:].startswith(folder)}
+    return {name for name in loose | packed if "/" not in name}

@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import InvalidInput, Missing, Refused
-from phasegate.ledger import PublicKey, create_key, unlock_key
+from phasegate.ledger import PrivateKey, PublicKey, create_key, unlock_key
+from phasegate.ledger.signing.keys import RememberingSigner
 
 PASSPHRASE = "correct horse"
 
@@ -83,3 +85,31 @@ def test_a_public_key_is_read_back_as_it_is_written(tmp_path: Path) -> None:
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="not an Ed25519 public key"):
         PublicKey.parse(text)
+
+
+class _OtherKey(PrivateKey):
+    """A key whose public half is another's, which verifies nothing that it signs."""
+
+    @property
+    def public(self) -> PublicKey:
+        return PrivateKey.generate().public
+
+
+def test_a_signer_knows_its_own_newest_signatures_and_verifies_all_others() -> None:
+    key = PrivateKey.generate()
+    signer, other = RememberingSigner(key), RememberingSigner(key)
+    signature = signer.sign(b"approve")
+    assert signer.verifies(b"approve", signature)
+    assert other.verifies(b"approve", signature)
+    for message, wrong in (
+        (b"reject", signature),
+        (b"approve", signature[::-1]),
+        (signature[32:] + b"approve", signature[:32]),
+    ):
+        assert not signer.verifies(message, wrong)
+
+
+def test_a_signer_forgets_what_it_signed_long_ago() -> None:
+    signer = RememberingSigner(_OtherKey(Ed25519PrivateKey.generate()), most=2)
+    signatures = {message: signer.sign(message) for message in (b"1", b"2", b"3")}
+    assert [signer.verifies(*signed) for signed in signatures.items()] == [False, True, True]

@@ -340,3 +340,15 @@ def test_what_gates_showed_outlives_its_branch(workspace: Workspace) -> None:
     again = Workspace.open(workspace.folder)
     assert [bool(again.tree_of(commit)) for commit in (first, second, other)] == [True, True, True]
     assert again.marks("kept/r1/") == {"0": second, "1": other}
+
+
+def test_marks_are_found_as_files_and_packed_and_a_file_counts_first(workspace: Workspace) -> None:
+    first, second = workspace.head(), _commit(workspace, {"b.md": b"b"})
+    for name in ("1.0.0", "1.1.0", "deep/1.2.0"):
+        workspace.mark(f"released/{name}", first)
+    subprocess.run(["git", "pack-refs", "--all"], cwd=workspace.folder, check=True)
+    workspace.mark("released/1.1.0", second)
+    workspace.mark("released/1.3.0", second)
+    workspace.mark("released-not/1.4.0", second)
+    assert workspace.marks("released/") == {"1.0.0": first, "1.1.0": second, "1.3.0": second}
+    assert workspace.marks("nothing/") == {}

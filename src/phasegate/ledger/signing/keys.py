@@ -18,6 +18,7 @@ from phasegate.core import InvalidInput, Missing, Refused
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 
 MIN_PASSPHRASE = 8
+SIGNATURE_BYTES = 64
 
 
 class Signer(Protocol):
@@ -30,6 +31,14 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The 64 bytes of the signature."""
+        ...
+
+
+class Verifier(Protocol):
+    """Verifies what was signed under one key."""
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Return whether the key signed the message."""
         ...
 
 
@@ -111,6 +120,38 @@ class PrivateKey:
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
         )
         return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+class RememberingSigner:
+    """A signer that knows its own newest signatures again, so that they need not be verified."""
+
+    def __init__(self, key: PrivateKey, most: int = 4096) -> None:
+        """Take the key to sign with, and the number of signatures to remember."""
+        self._key, self._most = key, most
+        self._public = key.public
+        self._signed: dict[bytes, None] = {}
+        """What was signed, as digests of the signature and the message."""
+
+    @property
+    def key_id(self) -> str:
+        """Id of the public key."""
+        return self._public.key_id
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of the signature."""
+        signature = self._key.sign(message)
+        self._signed[_mark(message, signature)] = None
+        if len(self._signed) > self._most:
+            del self._signed[next(iter(self._signed))]
+        return signature
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Return whether the key signed the message, here or in another process."""
+        return _mark(message, signature) in self._signed or self._public.verifies(message, signature)
+
+
+def _mark(message: bytes, signature: bytes) -> bytes:
+    return hashlib.sha256(signature + message).digest() if len(signature) == SIGNATURE_BYTES else b""
 
 
 def create_key(path: Path, passphrase: str | None) -> PrivateKey:

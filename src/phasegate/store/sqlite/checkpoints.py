@@ -49,6 +49,8 @@ class SqliteCheckpoints(SqliteSaver):
     def __init__(self, database: SqliteDatabase) -> None:
         super().__init__(plain_connection(database.store.path), serde=_Plain(allowed_msgpack_modules=None))
         self._database = database
+        self._busy_ms = -1
+        """Time to wait for the file's lock, as the connection has it; -1: not set yet."""
 
     @property
     def saver(self) -> Self:
@@ -111,7 +113,9 @@ class SqliteCheckpoints(SqliteSaver):
 
     async def _alone(self, work: Callable[[], T]) -> T:
         def waiting(busy_ms: int) -> T:
-            self.conn.execute(f"PRAGMA busy_timeout={busy_ms}")
+            if busy_ms != self._busy_ms:
+                self.conn.execute(f"PRAGMA busy_timeout={busy_ms}")
+                self._busy_ms = busy_ms
             return work()
 
         return await self._database.alone(waiting)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from phasegate.authors import Brief, Deliverable, Facts, Observations, Subject, matches
 from phasegate.core import Finding
-from phasegate.ledger import Comment, GateKey, Ledger, first_break
+from phasegate.ledger import Comment, GateKey, Ledger
 from phasegate.team import Author, Flow, Phase, Review
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workflow.reports import findings_of
@@ -127,13 +127,12 @@ class Inputs:
     async def _passed(self, state: RunState, check: str) -> Mapping[str, str]:
         """Return what a check showed earlier in the run, for the phase that releases.
 
-        A chain of events that does not hold proves nothing, so the check then runs again.
+        Raises:
+            Refused: `record_broken`, since a chain of events that does not hold proves nothing.
         """
         if not self.flow.phase(state["phase"]).releases:
             return {}
         events = await self.ledger.events(state["run"])
-        if first_break(events, self.ledger.key):
-            return {}
         reports = [e.body for e in events if e.kind == "check" and e.place[-1] == check and not e.body.get("findings")]
         return {body["inputs"]: "; ".join(body["evidence"]) for body in reports if "inputs" in body}
 
