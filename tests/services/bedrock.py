@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -18,11 +18,10 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from services.bedrock_models import MODELS, PREFIXES, SONNET_4_5, Model, through_profile
 from services.bedrock_rules import blocks, cache_points, may_not_cache, objection
-from services.bedrock_wire import STREAM, as_events, as_json, error_frame, event_frame, formed, usage_of, written
+from services.bedrock_wire import STREAM, as_events, as_json, error_frame, event_frame, usage_of
 from services.faults import Faults
 from services.model_answers import (
     Asked,
@@ -34,10 +33,13 @@ from services.model_answers import (
     Turn,
     Usage,
     denied,
+    formed,
     invalid,
     model_error,
     tokens,
+    written,
 )
+from services.model_sending import Part, Sent, halves
 
 REGION = "us-east-1"
 SONNET = through_profile(SONNET_4_5)
@@ -128,7 +130,7 @@ class BedrockService:
         latency = round((time.monotonic() - begun) * 1000)
         if streams:
             events = as_events(reply, usage, call, latency, self.size)
-            return _Sent(self, reply, STREAM, [(event_frame(event), event.is_piece) for event in events])
+            return self._sent(reply, STREAM, [Part(event_frame(event), event.is_piece) for event in events])
         return self._whole(reply, usage, call, latency)
 
     def _whole(self, reply: Reply, usage: Mapping[str, Any], call: int, latency: int) -> Response:
@@ -138,8 +140,13 @@ class BedrockService:
             content = json.dumps(as_json(reply, usage, call, latency)).encode()
         except ValueError:
             return _failed(model_error())
-        half = len(content) // 2
-        return _Sent(self, reply, "application/json", [(content[:half], True), (content[half:], True)])
+        return self._sent(reply, "application/json", halves(content))
+
+    def _sent(self, reply: Reply, kind: str, parts: list[Part]) -> Response:
+        def gone() -> None:
+            self.unfinished += 1
+
+        return Sent(reply, kind, parts, error_frame, gone, {"x-amzn-requestid": uuid4().hex})
 
     def _check(self, headers: Mapping[str, str], id: str, raw: bytes, *, streams: bool) -> Error | tuple[Asked, Model]:
         if error := _signature(headers):
@@ -200,62 +207,6 @@ class BedrockService:
                 read = count if known in self._cached else read
                 self._cached.add(known)
         return read, last - read, count - last
-
-
-class _Sent(Response):
-    """An answer that is sent piece by piece, and may end before its end."""
-
-    def __init__(self, service: BedrockService, reply: Reply, kind: str, parts: list[tuple[bytes, bool]]) -> None:
-        super().__init__(media_type=kind)
-        self._service, self._reply, self._parts = service, reply, parts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send; a client that went meanwhile is counted."""
-        gone = asyncio.create_task(_gone(receive))
-        sending = asyncio.create_task(self._send(send))
-        await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
-        self._service.unfinished += not sending.done()
-        for task in (gone, sending):
-            task.cancel()
-
-    async def _send(self, send: Send) -> None:
-        breaks = self._reply.breaks
-        if breaks and breaks.how == "silent" and breaks.after == 0:
-            await asyncio.Event().wait()
-        headers = [(b"content-type", (self.media_type or "").encode()), (b"x-amzn-requestid", uuid4().hex.encode())]
-        if self.media_type != STREAM:
-            headers.append((b"content-length", str(sum(len(part) for part, _ in self._parts)).encode()))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for part in self._paced():
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        if not breaks or isinstance(breaks.how, Error):
-            return await send({"type": "http.response.body", "body": b""})
-        if breaks.how == "silent":
-            await asyncio.Event().wait()
-
-    async def _paced(self) -> AsyncIterator[bytes]:
-        """Parts up to where the answer breaks, each after its time."""
-        for part in self._until_break():
-            if self._reply.each:
-                await asyncio.sleep(self._reply.each)
-            yield part
-
-    def _until_break(self) -> Iterator[bytes]:
-        breaks, sent = self._reply.breaks, 0
-        # A whole answer breaks in its middle, however many pieces it would be in a stream.
-        most = None if breaks is None else breaks.after if self.media_type == STREAM else 1
-        for part, is_piece in self._parts:
-            if most is not None and sent == most and is_piece:
-                break
-            sent += is_piece
-            yield part
-        if breaks and isinstance(breaks.how, Error):
-            yield error_frame(breaks.how)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _failed(error: Error) -> Response:

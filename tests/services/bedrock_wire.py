@@ -6,7 +6,7 @@ from struct import pack
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from services.model_answers import Asked, Block, Error, Reply, Stop, Structured, Text, Thought, ToolUse, Usage, pieces
+from services.model_answers import Block, Error, Reply, Stop, Text, Thought, ToolUse, Usage, pieces
 
 STREAM = "application/vnd.amazon.eventstream"
 STOPS: Mapping[Stop, str] = {
@@ -55,28 +55,6 @@ def error_frame(error: Error) -> bytes:
     name = error.code[0].lower() + error.code[1:]
     headers = {":exception-type": name, ":content-type": "application/json", ":message-type": "exception"}
     return frame(headers, json.dumps({"message": error.message}).encode())
-
-
-def formed(reply: Reply, asked: Asked, *, obeys: bool) -> Reply:
-    """Put documents into the form that the request asks for; a model that does not obey writes them as text."""
-    found = tuple(_formed(block, asked, obeys=obeys) for block in reply.blocks)
-    stop = reply.stop or ("tool_use" if any(isinstance(block, ToolUse) for block in found) else "end")
-    return Reply(
-        blocks=found, stop=stop, usage=reply.usage, seconds=reply.seconds, each=reply.each, breaks=reply.breaks
-    )
-
-
-def _formed(block: Block, asked: Asked, *, obeys: bool) -> Block:
-    if not isinstance(block, Structured):
-        return block
-    if asked.tools and not asked.schema and obeys:
-        return ToolUse(asked.wanted_tool, block.raw)
-    return Text(block.raw)
-
-
-def written(reply: Reply) -> str:
-    """All that the model wrote."""
-    return "".join(block.words if isinstance(block, Text | Thought) else block.raw for block in reply.blocks)
 
 
 def as_json(reply: Reply, usage: Mapping[str, Any], call: int, latency: int) -> dict[str, Any]:

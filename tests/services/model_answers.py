@@ -113,6 +113,8 @@ class Error:
     status: int
     message: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    quota: bool = False
+    """Whether waiting a moment does not help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +234,12 @@ def throttled(retry_after: str | None = None) -> Error:
     return Error(code="ThrottlingException", status=429, message=words, headers=headers)
 
 
+def out_of_quota() -> Error:
+    """No more requests for today, or for the money."""
+    words = "Too many tokens per day, please wait before trying again."
+    return replace(throttled(), message=words, quota=True)
+
+
 def not_ready() -> Error:
     """A model that is being loaded."""
     return Error(code="ModelNotReadyException", status=429, message="Model is not ready for inference.")
@@ -271,6 +279,26 @@ def invalid(words: str) -> Error:
 def denied(words: str = "You don't have access to the model with the specified model ID.") -> Error:
     """A caller who may not use the model."""
     return Error(code="AccessDeniedException", status=403, message=words)
+
+
+def formed(reply: Reply, asked: Asked, *, obeys: bool = True) -> Reply:
+    """Put documents into the form that the request asks for; a model that does not obey writes them as text."""
+    found = tuple(_formed(block, asked, obeys=obeys) for block in reply.blocks)
+    stop = reply.stop or ("tool_use" if any(isinstance(block, ToolUse) for block in found) else "end")
+    return replace(reply, blocks=found, stop=stop)
+
+
+def _formed(block: Block, asked: Asked, *, obeys: bool) -> Block:
+    if not isinstance(block, Structured):
+        return block
+    if asked.tools and not asked.schema and obeys:
+        return ToolUse(asked.wanted_tool, block.raw)
+    return Text(block.raw)
+
+
+def written(reply: Reply) -> str:
+    """All that the model wrote."""
+    return "".join(block.words if isinstance(block, Text | Thought) else block.raw for block in reply.blocks)
 
 
 class Scripted:
