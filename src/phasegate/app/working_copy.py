@@ -6,7 +6,7 @@ from pathlib import Path
 
 from phasegate.app.config import Config
 from phasegate.authors import Deliverable, Facts
-from phasegate.authors.kinds import SPEC_FILE, kind_of
+from phasegate.authors.kinds import kind_of
 from phasegate.core import InvalidInput, Severity
 from phasegate.core.secret_kinds import is_secret_file
 from phasegate.ledger import Ledger
@@ -134,24 +134,33 @@ class WorkingCopy:
         return "Git ignores it" if self.workspace.is_ignored(path) else ""
 
     def locate(self, spec: Path) -> str:
-        """Return the spec's folder from the top of the repository, for a path to it or to its spec.md.
+        """Return the spec's folder from the top of the repository, for a path to it or to the spec's file in it.
 
         Raises:
             InvalidInput: there is no spec, or it lies outside the repository.
         """
+        from phasegate.spec import FORMATS, format_of  # loads what parses, which most commands need none of
+
         given = spec if spec.is_absolute() else Path.cwd() / spec
-        folder = (given.parent if given.name == SPEC_FILE else given).resolve()
+        folder = (given.parent if given.name in {each.file for each in FORMATS} else given).resolve()
         if not folder.is_relative_to(self.path.resolve()):
             raise InvalidInput(f"'{spec}' lies outside '{self.path}'", fix="keep specs in specs/NNN-name/ of it")
-        if not (folder / SPEC_FILE).is_file():
-            place = folder.relative_to(self.path.resolve()).as_posix()
+        name = folder.relative_to(self.path.resolve()).as_posix()
+        file = format_of([f"{name}/{each.file}" for each in FORMATS if (folder / each.file).is_file()], name).file
+        if not (folder / file).is_file():
             raise InvalidInput(
-                f"'{place}' has no {SPEC_FILE}", fix="add one: 'phasegate spec new NAME', or name another spec"
+                f"'{name}' has no {file}", fix="add one: 'phasegate spec new NAME', or name another spec"
             )
-        place = folder.relative_to(self.path.resolve()).as_posix()
-        if why := self._why_left_out(f"{place}/{SPEC_FILE}"):
-            raise InvalidInput(f"'{place}/{SPEC_FILE}' is left out: {why}", fix="take it out of .gitignore")
-        return place
+        if why := self._why_left_out(f"{name}/{file}"):
+            raise InvalidInput(f"'{name}/{file}' is left out: {why}", fix="take it out of .gitignore")
+        return name
+
+    def specs(self) -> set[str]:
+        """Return the folders below `specs/` that hold a spec in any format, from the top of the repository."""
+        from phasegate.spec import FORMATS  # as above
+
+        found = (file for each in FORMATS for file in self.path.glob(f"specs/*/{each.file}"))
+        return {file.parent.relative_to(self.path).as_posix() for file in found}
 
 
 @dataclass(frozen=True, kw_only=True)

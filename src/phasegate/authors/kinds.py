@@ -10,7 +10,7 @@ from phasegate.authors.deliverable import Deliverable
 from phasegate.authors.review import CHECKS
 from phasegate.core import Finding, Severity
 
-SPEC_FILE, RUNBOOK_FILE = "spec.md", "runbook.yaml"
+RUNBOOK_FILE = "runbook.yaml"
 _JUDGE_DOCUMENTS = {"spec-lint", "trace", "criteria-coverage"}
 
 

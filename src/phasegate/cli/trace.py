@@ -13,6 +13,7 @@ from phasegate.core import UsageError
 from phasegate.core.report import as_json as as_text
 from phasegate.reports.trace import TraceGraph, approvals_by, find, report, requirement_rows, trace_of, trace_of_spec
 from phasegate.reports.trace import walk as walk_of
+from phasegate.spec import FORMATS
 
 
 async def trace(of: str | None, name: str | None, by: str | None, day: datetime | None, as_json: bool) -> None:
@@ -53,7 +54,8 @@ async def _meant(app: App, of: str | None) -> tuple[TraceGraph, str | None]:
 def _spec(app: App, of: str) -> str:
     """The spec's folder, where the word is a path to one."""
     path = Path(of)
-    return app.folder.locate(path) if of and (path.is_dir() or path.name == "spec.md") else ""
+    is_spec = path.is_dir() or path.name in {each.file for each in FORMATS}
+    return app.folder.locate(path) if of and is_spec else ""
 
 
 def _show(found: TraceGraph, name: str | None, as_json: bool) -> None:

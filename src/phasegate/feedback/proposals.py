@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from phasegate.app.app import App
 from phasegate.app.roles import unwritten
-from phasegate.authors.kinds import RUNBOOK_FILE, SPEC_FILE, kind_of, runbook_path
+from phasegate.authors.kinds import RUNBOOK_FILE, kind_of, runbook_path
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
 from phasegate.scaffold import next_folder
+from phasegate.spec import SPECKIT
 from phasegate.store import locked
 from phasegate.workspace import LINK
 
@@ -148,7 +149,7 @@ def _checked(name: str) -> str:
 
 
 def _texts(spec: str, runbook: str) -> dict[str, bytes]:
-    given = {SPEC_FILE: spec, **({RUNBOOK_FILE: runbook} if runbook else {})}
+    given = {SPECKIT.file: spec, **({RUNBOOK_FILE: runbook} if runbook else {})}
     try:
         return {file: text.encode() for file, text in given.items()}
     except UnicodeEncodeError as error:

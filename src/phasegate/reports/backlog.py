@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from phasegate.app.app import App
-from phasegate.authors.kinds import SPEC_FILE
 from phasegate.core import PhasegateError, UsageError
 from phasegate.core.report import Report
 from phasegate.ledger import Run
@@ -46,7 +45,7 @@ class Backlog:
         """Return the folders of the specs in that order, without reading them."""
         taken = {run.spec for run in await self.app.ledger.runs()}
         ranks = await self.app.database.read(_ranks)
-        there = await asyncio.to_thread(self._there)
+        there = await asyncio.to_thread(self.app.folder.specs)
         return sorted(there - taken, key=lambda spec: (ranks.get(spec, len(ranks)), spec))
 
     async def look(self, spec: str) -> BacklogItem:
@@ -103,12 +102,6 @@ class Backlog:
         place = max(0, specs.index(spec) + by)
         others = [each for each in specs if each != spec]
         await self.rank([*others[:place], spec, *others[place:]])
-
-    def _there(self) -> set[str]:
-        return {
-            file.parent.relative_to(self.app.folder.path).as_posix()
-            for file in self.app.folder.path.glob(f"specs/*/{SPEC_FILE}")
-        }
 
     def _look(self, spec: str) -> BacklogItem:
         try:

@@ -1,5 +1,7 @@
-"""Specs in Spec Kit layout: reading, requirement ids, lint, and small additions to them."""
+"""Specs in the formats that there are: reading, requirement ids, lint, and small additions in Spec Kit's layout."""
 
+from phasegate.spec.formats import FORMATS, SpecFormat, format_of
+from phasegate.spec.formats.speckit import SPECKIT
 from phasegate.spec.formats.speckit.edit import (
     NewCriterion,
     add_clarification,
@@ -10,7 +12,7 @@ from phasegate.spec.formats.speckit.edit import (
     add_story,
     label_criteria,
 )
-from phasegate.spec.formats.speckit.parse import parse_spec, read_spec
+from phasegate.spec.formats.speckit.parse import parse_spec
 from phasegate.spec.lint import lint_spec
 from phasegate.spec.mentions import (
     Mention,
@@ -24,10 +26,13 @@ from phasegate.spec.mentions import (
 )
 from phasegate.spec.model import Clarification, Note, Requirement, Risk, Scenario, Spec, Story
 from phasegate.spec.prompt_injection import lint_text
-from phasegate.spec.source import LIMIT, spec_path
+from phasegate.spec.reading import read_spec
+from phasegate.spec.source import LIMIT
 
 __all__ = [
+    "FORMATS",
     "LIMIT",
+    "SPECKIT",
     "Clarification",
     "Mention",
     "NamedTest",
@@ -38,6 +43,7 @@ __all__ = [
     "Risk",
     "Scenario",
     "Spec",
+    "SpecFormat",
     "Story",
     "Task",
     "add_clarification",
@@ -46,6 +52,7 @@ __all__ = [
     "add_requirement",
     "add_risk",
     "add_story",
+    "format_of",
     "label_criteria",
     "lint_spec",
     "lint_text",
@@ -54,6 +61,5 @@ __all__ = [
     "parse_spec",
     "planned_tests",
     "read_spec",
-    "spec_path",
     "tasks_of",
 ]

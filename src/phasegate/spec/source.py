@@ -5,15 +5,17 @@ from collections.abc import Mapping
 
 from phasegate.core import Finding, InvalidInput, Severity
 
+CHECK = "spec-lint"
+"""Check in whose name a spec is refused or found fault with."""
 LIMIT = 1024 * 1024
 """Bytes of one file of a spec; more is refused with its size."""
 MOST_TEXT = 128 * 1024
-"""Bytes of `spec.md`, which is parsed at each reading."""
+"""Bytes of the spec itself, which is parsed at each reading."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def spec_path(folder: str) -> str:
+def spec_path(folder: str, file: str) -> str:
     """Path of the spec in its folder.
 
     Raises:
@@ -23,16 +25,16 @@ def spec_path(folder: str) -> str:
         message = f"{folder!r} is not a spec's folder"
         fix = "name a folder inside the repository, such as specs/001-unattached-ebs-volumes"
         raise _refused("folder", folder, message, fix)
-    return f"{folder}/spec.md"
+    return f"{folder}/{file}"
 
 
-def spec_text(files: Mapping[str, bytes], folder: str) -> str:
+def spec_text(files: Mapping[str, bytes], folder: str, file: str) -> str:
     """The text of the spec, with `\\n` line ends.
 
     Raises:
         InvalidInput: if the folder is refused, no spec is there, a file of the folder is too large, or it is not text.
     """
-    path = spec_path(folder)
+    path = spec_path(folder, file)
     if path not in files:
         raise _refused("missing-spec", path, f"there is no {path}", f"write {path}, or name another folder")
     for each, content in files.items():
@@ -54,5 +56,5 @@ def _too_large(path: str, size: int, most: int) -> InvalidInput:
 
 def _refused(rule: str, path: str, message: str, fix: str) -> InvalidInput:
     shown = path.encode("unicode_escape").decode()
-    finding = Finding(check="spec-lint", rule=rule, severity=Severity.critical, path=shown, message=message, fix=fix)
+    finding = Finding(check=CHECK, rule=rule, severity=Severity.critical, path=shown, message=message, fix=fix)
     return InvalidInput(message, fix=fix, findings=[finding])

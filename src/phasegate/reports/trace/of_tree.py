@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from phasegate.core.python_source import parse_python
 from phasegate.reports.trace.model import Kind, Link, Node
 from phasegate.reports.trace.record import Part, Record, at
-from phasegate.spec import mentions, named_tests, tasks_of
+from phasegate.spec import FORMATS, mentions, named_tests, tasks_of
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
@@ -29,7 +29,7 @@ def kind_of(path: str) -> Kind:
 
 def _documents(record: Record) -> Part:
     nodes = [Node(id=path, kind=kind_of(path), text="", origin=at(path)) for path in record.paths]
-    skipped = {f"{record.facts.spec}/{name}" for name in ("spec.md", "tasks.md")}
+    skipped = {f"{record.facts.spec}/{name}" for name in (*(each.file for each in FORMATS), "tasks.md")}
     links = [
         Link(source=mention.id, target=path, says="named in", origin=at(path, mention.line))
         for path in record.paths

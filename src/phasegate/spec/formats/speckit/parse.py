@@ -4,15 +4,17 @@ Plain prose is read as far as it goes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from phasegate.core import Criterion
 from phasegate.spec.blocks import Block, blocks
 from phasegate.spec.model import Clarification, Note, Requirement, Scenario, Spec, Story
 from phasegate.spec.risk import read_risk
-from phasegate.spec.source import spec_path, spec_text
+from phasegate.spec.source import spec_path
 
+FILE = "spec.md"
+"""File of a spec in this layout."""
 STORY = re.compile(r"user story (\d{1,9})(?!\d)\s*[-–—:]?\s*(.*?)\s*(?:\(priority:\s*(P\d+)\))?", re.IGNORECASE)
 _REQUIREMENT = re.compile(r"\**\s*((?:FR|SC)-\d+)\s*\**\s*:?\s*\**\s*(.*)")
 _LABEL = re.compile(r"\**\s*(AC-\d+)\s*\**\s*:?\s*\**\s*")
@@ -26,19 +28,6 @@ _INPUT = re.compile(r"\*\*Input\*\*:\s*(?:User description:\s*)?\"?(.+?)\"?$")
 _LEAD = re.compile(r"\*\*([^*]+)\*\*:?\s*")
 
 
-def read_spec(files: Mapping[str, bytes], folder: str) -> Spec:
-    """Read `spec.md` of a spec's folder.
-
-    Args:
-        files: path to content, at least of the folder.
-        folder: the spec's folder, such as `specs/001-unattached-ebs-volumes`.
-
-    Raises:
-        InvalidInput: if there is no spec, or it is refused before it is read; `lint_spec` judges all else.
-    """
-    return parse_spec(spec_text(files, folder), folder)
-
-
 def parse_spec(text: str, folder: str) -> Spec:
     """Parse the text of a spec without refusing anything in it."""
     all_blocks = blocks(text)
@@ -46,7 +35,7 @@ def parse_spec(text: str, folder: str) -> Spec:
     stories = _stories(all_blocks)
     return Spec(
         folder=folder,
-        path=spec_path(folder),
+        path=spec_path(folder, FILE),
         title=_title(all_blocks, folder),
         what=_what(opening, all_blocks),
         why=_why(opening, all_blocks, stories),
