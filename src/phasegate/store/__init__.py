@@ -4,7 +4,7 @@ What runs, gates, decisions, events and effects mean is the ledger's; nothing he
 database stands in a room of its own, such as `store.sqlite`, which nothing outside `store` imports.
 """
 
-from phasegate.store.address import DEFAULT, locate
+from phasegate.store.address import DEFAULT, STORES, locate
 from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard, Lock, Store, locked
 from phasegate.store.failing import failing, remedy
 from phasegate.store.migrate import NEWEST
@@ -16,6 +16,7 @@ __all__ = [
     "DEFAULT",
     "LOST",
     "NEWEST",
+    "STORES",
     "Changes",
     "Checkpoints",
     "Database",

@@ -15,20 +15,20 @@ __all__ = ["checks"]
 def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
     """Return every check by its name."""
     runs = TestRuns(sandbox)
-    bodies: list[Check] = [
-        spec_lint,
-        runbook_lint,
-        trace,
-        criteria_coverage,
-        least_privilege,
-        destructive_action,
-        snapshot_before_change,
-        dry_run_default,
-        inventory,
-        bandit,
-        dependency_allow_list,
-        runs.tests_pass,
-        runs.coverage,
-        wheel_contents(builder),
-    ]
-    return dict(zip(CHECKS, bodies, strict=True))
+    bodies: dict[str, Check] = {
+        "spec-lint": spec_lint,
+        "runbook-lint": runbook_lint,
+        "trace": trace,
+        "criteria-coverage": criteria_coverage,
+        "least-privilege": least_privilege,
+        "destructive-action": destructive_action,
+        "snapshot-before-change": snapshot_before_change,
+        "dry-run-default": dry_run_default,
+        "inventory": inventory,
+        "bandit": bandit,
+        "dependency-allow-list": dependency_allow_list,
+        "tests-pass": runs.tests_pass,
+        "coverage": runs.coverage,
+        "wheel-contents": wheel_contents(builder),
+    }
+    return {name: bodies[name] for name in CHECKS}

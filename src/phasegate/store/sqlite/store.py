@@ -37,6 +37,11 @@ class SqliteStore:
         """Return the store in a state directory."""
         return cls(state / _NAME)
 
+    @classmethod
+    def at(cls, url: sa.URL) -> Self:
+        """Return the store at a URL, such as `sqlite:////var/lib/phasegate.db`."""
+        return cls(Path(url.database or ""))
+
     @property
     def name(self) -> str:
         """The path of the file."""
