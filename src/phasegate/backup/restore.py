@@ -161,7 +161,7 @@ def _put_keys(given: Path, keys: Path) -> None:
     """Put managers' keys where they are missing, and leave those that are there."""
     for key in given.iterdir() if given.is_dir() else ():
         if not (keys / key.name).exists():
-            owner_folder(keys)
+            owner_folder(keys, parents=True)
             with open_owned(keys / key.name, "wb") as file:
                 file.write(key.read_bytes())
             sync_file(keys / key.name)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -18,6 +19,7 @@ from phasegate.reports.findings import reported
 from phasegate.store import failing, remedy
 
 INTERRUPTED = 130
+_FOLDER_GONE = "the folder that this command was started in was moved or removed"
 _UNUSABLE = {
     errno.EACCES: "let yourself write there",
     errno.EPERM: "let yourself write there",
@@ -53,10 +55,20 @@ def report(error: BaseException) -> int:
             )
         case OSError(errno=errno.EPIPE):
             return 1
+        case FileNotFoundError(filename=None) if not _has_folder():
+            return _say(Exhausted(_FOLDER_GONE, fix="go into the folder where the repository is now: cd FOLDER"))
         case OSError() if error.errno in _UNUSABLE:
             where = f"'{error.filename}'" if error.filename else "a file"
             return _say(Exhausted(f"{where} cannot be used: {error.strerror}", fix=_UNUSABLE[error.errno]))
     return _storage(error) or _unexpected(error)
+
+
+def _has_folder() -> bool:
+    """Return whether the folder that this process works in is still there."""
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
 
 
 def _storage(error: BaseException) -> int:

@@ -6,6 +6,7 @@ import click
 from rich.text import Text
 
 from phasegate.app import App
+from phasegate.app.opening import require_open_files
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
 from phasegate.cli.interactive import attend
@@ -28,6 +29,7 @@ async def run(
         raise click.UsageError("Name a SPEC, or --resume RUN.")
     if resume and policy:
         raise click.UsageError("A run keeps the policy that it was started with.")
+    require_open_files()  # before a run begins that no worker here could take
     console = output()
     async with open_here() as app:
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []

@@ -1,6 +1,7 @@
 """Files that are on disk once they are written and belong to their owner alone, and pipes of subprocesses."""
 
 import os
+import resource
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,14 @@ OWNER_FOLDER, OWNER_FILE = 0o700, 0o600
 UNFINISHED = ".unfinished-"
 """Prefix of a file that is not whole yet; a process that was killed leaves one behind."""
 
+LARGER_FILES = "allow larger files ('ulimit -f unlimited')"
+"""What to do where a file may not grow."""
+
+
+def has_size_limit() -> bool:
+    """Return whether the files that this process writes may have a certain size only."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+
 
 @overload
 def open_owned(path: Path, mode: Literal["w", "a"]) -> TextIO: ...
@@ -24,9 +33,17 @@ def open_owned(path: Path, mode: Literal["w", "a", "wb", "ab"]) -> IO[Any]:
     return open(path, mode, encoding=None if "b" in mode else "utf-8", opener=_owner_only)
 
 
-def owner_folder(path: Path) -> None:
-    """Make a folder that nobody but its owner can enter, or make that so of one that is there."""
-    path.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
+def owner_folder(path: Path, *, parents: bool = False) -> None:
+    """Make a folder that nobody but its owner can enter, or make that so of one that is there.
+
+    Args:
+        path: Where.
+        parents: Whether missing parents are made; else nothing appears where a repository was moved away.
+
+    Raises:
+        FileNotFoundError: The parent is missing.
+    """
+    path.mkdir(parents=parents, exist_ok=True, mode=OWNER_FOLDER)
     if path.stat().st_mode & 0o077:
         path.chmod(OWNER_FOLDER)
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from phasegate.core import Exhausted
+from phasegate.core.files import LARGER_FILES, has_size_limit
 from phasegate.store.sqlite.errors import takes_no_writes
 
 _ERRNOS = (
@@ -19,9 +20,10 @@ _ERRNOS = (
     errno.ESTALE,
 )
 _TEXTS = tuple(os.strerror(number) for number in _ERRNOS)
-_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 _FILES = tuple(map(os.strerror, (errno.EMFILE, errno.ENFILE)))
 _FIXES = {
+    LARGER_FILES: (os.strerror(errno.EFBIG),),
     "free some disk space": ("full", *_FULL),
     "allow more open files ('ulimit -n 1024')": ("unable to open", *_FILES),
     "make the file system writable again": ("readonly", os.strerror(errno.EROFS)),
@@ -43,6 +45,8 @@ def failing(error: BaseException) -> Exhausted | None:
 
 def remedy(message: str) -> str:
     """Say what a person can do about a failure of storage."""
+    if "I/O error" in message and has_size_limit():  # SQLite says no more of a file that may not grow
+        return LARGER_FILES
     found = (fix for fix, texts in _FIXES.items() if any(text.lower() in message.lower() for text in texts))
     return next(found, "make the disk work again")
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+from pathlib import Path
 
 import click
 import pygit2
@@ -58,6 +59,33 @@ def test_what_nobody_foresaw_keeps_its_traceback_out_of_sight(capsys: pytest.Cap
     assert "Traceback" not in said
     with open(said.split("traceback is in ")[1].split(";")[0]) as file:
         assert "ZeroDivisionError" in file.read()
+
+
+def test_a_folder_that_is_gone_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(FileNotFoundError) as found:
+        Path.cwd()
+    assert report(found.value) == 8
+    said = capsys.readouterr().err
+    assert "moved or removed" in said
+    assert "cd FOLDER" in said
+
+
+def test_a_file_that_is_missing_is_no_folder_that_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(FileNotFoundError(errno.ENOENT, "No such file or directory")) == 1
+    assert "moved or removed" not in capsys.readouterr().err
+
+
+def test_the_only_finding_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    report(InvalidInput(f"spec.md:7: {FINDING.message}", fix=FINDING.fix, findings=[FINDING]))
+    said = capsys.readouterr().err
+    assert said.count(FINDING.message) == 1
+    assert said.count(f"→ {FINDING.fix}") == 1
 
 
 def test_programs_read_a_failure_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

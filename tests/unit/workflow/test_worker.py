@@ -71,7 +71,7 @@ def _caused(by: Exception) -> Exception:
     [
         (OSError(28, "No space left on device"), "free some disk space"),
         (OSError(122, "Disk quota exceeded"), "free some disk space"),
-        (OSError(27, "File too large"), "free some disk space"),
+        (OSError(27, "File too large"), "allow larger files ('ulimit -f unlimited')"),
         (OSError(24, "Too many open files"), "allow more open files ('ulimit -n 1024')"),
         (OSError(30, "Read-only file system"), "make the file system writable again"),
         (OSError(5, "Input/output error"), "make the disk work again"),

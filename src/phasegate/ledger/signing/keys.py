@@ -175,7 +175,7 @@ def write_key(path: Path, pem: bytes) -> None:
         raise InvalidInput(
             f"there is a key already: '{path}'", fix="use it, or move it away; what it signed stays valid"
         )
-    owner_folder(path.parent)
+    owner_folder(path.parent, parents=True)
     write_whole(path, pem, OWNER_FILE)
 
 

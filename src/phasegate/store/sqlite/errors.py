@@ -9,8 +9,17 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from phasegate.core import Exhausted
+from phasegate.core.files import LARGER_FILES, has_size_limit
 
-_STORAGE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
+_STORAGE = (
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.ENOENT,
+)
 _CODES = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -69,6 +78,8 @@ def _fix(message: str) -> str:
         return "put a copy of it back, or move it away; what was approved is still in the repository's branches"
     if "locked" in message:
         return "another process held it for 30 s: stop that process, or try again"
+    if "I/O error" in message and has_size_limit():
+        return f"{LARGER_FILES}, then try again"
     if "I/O error" in message:  # SQLite says it of a full disk too, where it cannot lengthen its shared memory
         return "free some disk space if there is none, and check that the folder may be written by you; then try again"
     return "check that the folder is there and may be written by you"

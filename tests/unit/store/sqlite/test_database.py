@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 import phasegate.store.sqlite.database as module
 from phasegate.core import Exhausted, InvalidInput
+from phasegate.store import remedy
 from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.database import SqliteDatabase
 from phasegate.store.sqlite.engine import queue_engine
@@ -225,6 +226,7 @@ async def test_the_file_is_the_one_of_that_path(tmp_path: Path, name: str) -> No
 async def test_a_path_that_is_too_long_is_told_so(tmp_path: Path) -> None:
     longest = tmp_path.joinpath(*["y" * 100] * 4)
     longest /= "z" * (488 - len(str(longest / "p.db")) - 1)
+    longest.parent.mkdir(parents=True)
     opened = await SqliteStore(longest / "p.db").open()
     await opened.close()
     with pytest.raises(InvalidInput, match="has 489 bytes") as refused:
@@ -260,6 +262,22 @@ async def test_a_database_that_is_being_made_is_not_there_yet(tmp_path: Path) ->
     opened = await SqliteStore(tmp_path / "p.db").open()
     await opened.close()
     assert sorted(os.listdir(tmp_path)) == [".creating", "p.db"]
+
+
+def test_an_input_or_output_error_names_the_limit_of_a_file(tmp_path: Path) -> None:
+    with _file_size_limit(1 << 30):
+        with pytest.raises(Exhausted) as refused, storage_errors(tmp_path / "x.db"):
+            raise sqlite3.OperationalError("disk I/O error")
+        assert "ulimit -f unlimited" in refused.value.fix
+        assert "ulimit -f unlimited" in remedy("disk I/O error")
+    assert "ulimit" not in remedy("disk I/O error")
+    assert "ulimit -f unlimited" in remedy("[Errno 27] File too large: 'x'")
+
+
+async def test_a_repository_that_was_moved_away_gets_no_new_record(tmp_path: Path) -> None:
+    with pytest.raises(Exhausted, match="No such file"):
+        await SqliteStore.within(tmp_path / "gone" / ".git" / "phasegate").open()
+    assert not (tmp_path / "gone").exists()
 
 
 def test_an_input_or_output_error_names_a_full_disk(tmp_path: Path) -> None:
