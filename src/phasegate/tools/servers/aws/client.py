@@ -1,20 +1,15 @@
 """All that is asked of AWS: what there is, what it costs, how it is used, and who may do what."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from botocore import xform_name
-
-from phasegate.core import Clock, InvalidInput, PhasegateError
+from phasegate.core import InvalidInput, PhasegateError
 from phasegate.tools.servers.aws import costs, inventory, results
-from phasegate.tools.servers.aws.cursors import Cursors
-from phasegate.tools.servers.aws.failures import Expired, explained
+from phasegate.tools.servers.aws.calls import Calls, Question
 from phasegate.tools.servers.aws.operations import Listing, listing
 from phasegate.tools.servers.aws.rows import PAGE, chosen, fitting
-from phasegate.tools.servers.aws.sessions import Sessions, place
 
 MOST_DATAPOINTS = 500
 _AT_ONCE = 8
@@ -27,13 +22,13 @@ class Aws:
     `failures.explained` and `Sessions.client` raise.
 
     Args:
-        environ: The AWS_* and PHASEGATE_AWS_* variables.
-        clock: Says when an assumed session is due.
+        calls: of AWS's APIs.
     """
 
-    def __init__(self, environ: Mapping[str, str], clock: Clock) -> None:
-        self._sessions = Sessions(environ, clock)
-        self._cursors = Cursors()
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._sessions = calls.sessions
+        self._cursors = calls.cursors
 
     def caller(self, account: str) -> results.Caller:
         """Return the caller's identity."""
@@ -82,7 +77,7 @@ class Aws:
         request = what.request(parameters)
         question = ("page", what.name, region, account, request, items)
         token = self._cursors.open(cursor, *question)
-        with self._asking(what.action, what.service, region, account) as client:
+        with self._calls.asking(what.action, what.service, region, account) as client:
             rows, following = inventory.page(client, what, request, items, limit, token)
         room = PAGE // max(limit, len(rows))
         fitted = [fitting(chosen(row, fields), room) for row in rows]
@@ -98,7 +93,7 @@ class Aws:
         """A page of the accounts of the organization."""
         question = ("accounts", account)
         more = {"NextToken": self._cursors.open(cursor, *question)} if cursor else {}
-        said = self._ask("organizations:ListAccounts", "organizations", "", account, MaxResults=limit, **more)
+        said = self._calls.ask("organizations:ListAccounts", "organizations", "", account, MaxResults=limit, **more)
         return results.Accounts(
             accounts=[
                 results.Account(id=one["Id"], name=one.get("Name", ""), status=one.get("State", one.get("Status", "")))
@@ -121,14 +116,11 @@ class Aws:
     ) -> results.Costs:
         """A page of what was spent, by period and group."""
         request = costs.question(start, end, granularity, metric, group_by, only)
-        question = ("cost", account, request)
-        token, skipped = self._cursors.open(cursor, *question) or (None, 0)
-        more = {"NextPageToken": token} if token else {}
-        said = self._ask("ce:GetCostAndUsage", "ce", "", account, **request, **more)
-        found = costs.costs(said, metric)
-        at, following = skipped + limit, said.get("NextPageToken")
-        left = (token, at) if at < len(found) else ((following, 0) if following else None)
-        return results.Costs(metric=metric, costs=found[skipped:at], next_cursor=self._cursors.seal(left, *question))
+        question = Question(
+            service="ce", operation="GetCostAndUsage", request=request, account=account, paged_by="NextPageToken"
+        )
+        found, following, _ = self._calls.page(question, lambda said: costs.costs(said, metric), limit, cursor)
+        return results.Costs(metric=metric, costs=found, next_cursor=following)
 
     def metric(
         self,
@@ -148,7 +140,7 @@ class Aws:
             fix = f"choose start before end, and a period that gives at most {MOST_DATAPOINTS}"
             raise InvalidInput(f"these times and this period make {points:.0f} datapoints", fix=fix)
         extended = statistic.startswith("p")
-        said = self._ask(
+        said = self._calls.ask(
             "cloudwatch:GetMetricStatistics",
             "cloudwatch",
             region,
@@ -191,7 +183,7 @@ class Aws:
         }
         question = ("tagged", region, account, request)
         token = self._cursors.open(cursor, *question) or ""
-        said = self._ask(
+        said = self._calls.ask(
             "tag:GetResources", "resourcegroupstaggingapi", region, account, PaginationToken=token, **request
         )
         return results.TaggedResources(
@@ -242,7 +234,7 @@ class Aws:
     ) -> tuple[results.RegionCount, PhasegateError | None]:
         named = "global" if what.everywhere else region
         try:
-            with self._asking(what.action, what.service, region, account) as client:
+            with self._calls.asking(what.action, what.service, region, account) as client:
                 count, capped = inventory.counted(client, what, request, items, most)
         except PhasegateError as error:
             said = f"{error}; {error.fix}" if error.fix else str(error)
@@ -260,23 +252,8 @@ class Aws:
 
     def _all(self, operation: str, account: str, role: str) -> Sequence[Any]:
         what = listing(operation)
-        with self._asking(what.action, what.service, self._sessions.region, account) as client:
+        with self._calls.asking(what.action, what.service, self._sessions.region, account) as client:
             return inventory.everything(client, what, {"RoleName": role})
 
     def _iam(self, operation: str, account: str, **parameters: Any) -> Mapping[str, Any]:
-        return self._ask(f"iam:{operation}", "iam", "", account, **parameters)
-
-    def _ask(self, action: str, service: str, region: str, account: str, **parameters: Any) -> Mapping[str, Any]:
-        with self._asking(action, service, region or self._sessions.region, account) as client:
-            said: Mapping[str, Any] = getattr(client, xform_name(action.partition(":")[2]))(**parameters)
-        return said
-
-    @contextmanager
-    def _asking(self, action: str, service: str, region: str, account: str) -> Iterator[Any]:
-        client = self._sessions.client(service, region, account)
-        try:
-            with explained(action, place(account, region)):
-                yield client
-        except Expired:
-            self._sessions.forget(account)
-            raise
+        return self._calls.ask(f"iam:{operation}", "iam", "", account, **parameters)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from phasegate.core import InvalidInput
+from phasegate.tools.servers.aws.calls import ordered
 from phasegate.tools.servers.aws.results import Cost
 
 
@@ -21,18 +21,27 @@ def question(
     Raises:
         InvalidInput: the period is empty.
     """
-    if start >= end:
-        raise InvalidInput(f"{start} is not before {end}", fix="end is the first day that does not count")
+    ordered(start, end)
     request: dict[str, Any] = {
         "TimePeriod": {"Start": str(start), "End": str(end)},
         "Granularity": granularity,
         "Metrics": [metric],
-        "GroupBy": [_group(written) for written in group_by],
+        "GroupBy": groups(group_by),
     }
+    return {**request, **condition(only)}
+
+
+def groups(group_by: Sequence[str]) -> list[dict[str, str]]:
+    """Return `GroupBy` of Cost Explorer, such as of `SERVICE` or `TAG:owner`."""
+    return [_group(written) for written in group_by]
+
+
+def condition(only: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return `Filter` of Cost Explorer, all of whose dimensions must hold, or nothing."""
     conditions = [{"Dimensions": {"Key": key, "Values": [*only[key]]}} for key in sorted(only)]
-    if conditions:
-        request["Filter"] = conditions[0] if len(conditions) == 1 else {"And": conditions}
-    return request
+    if not conditions:
+        return {}
+    return {"Filter": conditions[0] if len(conditions) == 1 else {"And": conditions}}
 
 
 def costs(answer: Mapping[str, Any], metric: str) -> list[Cost]:

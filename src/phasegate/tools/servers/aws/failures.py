@@ -108,6 +108,12 @@ def _request(code: str, action: str, place: str, said: str) -> PhasegateError:
         return InvalidInput(f"the cursor for {action} is no longer good", fix="start again without a cursor")
     if _NOT_FOUND.fullmatch(code):
         return InvalidInput(f"{action} in {place} found no such thing; {said}", fix="check the name and the account")
+    if code == "DataUnavailableException":
+        fix = "take it as unknown, never as zero; ask for another time, or look whether there is anything of it"
+        return Missing(f"{action} in {place}: AWS has no data for that", fix=fix)
+    if code == "OptInRequiredException":
+        fix = "have a person enrol the account there; recommendations take up to a day"
+        return Missing(f"{place} is not enrolled in the service behind {action}", fix=fix)
     if code in ("OptInRequired", "SubscriptionRequiredException"):
         return Missing(f"{place} is not subscribed to what {action} needs", fix="enable the service there")
     return InvalidInput(f"{action} in {place} was not accepted; {said}", fix="correct the arguments")

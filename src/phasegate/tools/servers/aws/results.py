@@ -171,3 +171,323 @@ class Decisions(_Answer):
 
     decisions: list[Decision]
     next_cursor: str
+
+
+class Money(_Answer):
+    """An amount."""
+
+    amount: str
+    """A decimal, exactly as AWS says it."""
+    unit: str
+    """The currency; a unit of use for budgets of use."""
+
+
+class Utilization(_Answer):
+    """Statistic of how busy a resource was."""
+
+    metric: str
+    statistic: str
+    value: float
+
+
+class Option(_Answer):
+    """Alternative to what a resource is."""
+
+    rank: int | None
+    """1 is the best."""
+    values: dict[str, Any]
+    """Configuration and effort, in the service's own names."""
+    monthly_savings: Money | None
+    """By list prices; null where the service gives none, which is not zero."""
+    monthly_savings_after_discounts: Money | None
+    performance_risk: float | None
+    """0 to 5: how likely it is too small."""
+
+
+class Recommendation(_Answer):
+    """Recommendation of Compute Optimizer for a resource."""
+
+    arn: str
+    finding: str
+    """Such as Overprovisioned, NotOptimized, Optimized, Idle, Unattached or Unavailable."""
+    reasons: list[str]
+    current: dict[str, Any]
+    """What it is now, in the service's own names."""
+    utilization: list[Utilization]
+    lookback_days: float | None
+    """Days whose metrics were looked at."""
+    refreshed_at: datetime | None
+    options: list[Option]
+    """The best three; of an idle resource the only one: without it."""
+
+
+class NotAssessed(_Answer):
+    """A resource or account without a recommendation."""
+
+    identifier: str
+    code: str
+    message: str
+
+
+class Recommendations(_Answer):
+    """A page of recommendations, where a resource that has none was not assessed."""
+
+    kind: str
+    recommendations: list[Recommendation]
+    not_assessed: list[NotAssessed]
+    next_cursor: str
+
+
+class Budget(_Answer):
+    """A budget, and what was spent of it."""
+
+    name: str
+    type: str
+    """COST, USAGE, or the use or coverage of commitments."""
+    period: str
+    """DAILY, MONTHLY, QUARTERLY, ANNUALLY or CUSTOM."""
+    limit: Money | None
+    """Null where it is planned by period."""
+    planned: dict[str, Money]
+    """By the start of each period, in seconds since 1970."""
+    spent: Money | None
+    forecast: Money | None
+    """Null where AWS cannot forecast yet."""
+    filters: dict[str, list[str]]
+    updated_at: datetime | None
+
+
+class Budgets(_Answer):
+    """A page of budgets."""
+
+    budgets: list[Budget]
+    next_cursor: str
+
+
+class Cause(_Answer):
+    """A part of an anomaly, by where it came from."""
+
+    service: str
+    region: str
+    account: str
+    usage_type: str
+    contribution: float | None
+
+
+class Anomaly(_Answer):
+    """Unusual spend."""
+
+    id: str
+    start: str
+    end: str
+    """Empty where it goes on."""
+    of: str
+    """The service or other dimension that is watched."""
+    impact: float | None
+    """Spend beyond what was expected, in the currency of the bill."""
+    actual: float | None
+    expected: float | None
+    score: float
+    feedback: str
+    """What a person said of it: YES, NO or PLANNED_ACTIVITY; empty: nothing."""
+    causes: list[Cause]
+
+
+class Anomalies(_Answer):
+    """A page of anomalies."""
+
+    anomalies: list[Anomaly]
+    next_cursor: str
+
+
+class CommitmentPeriod(_Answer):
+    """Use or coverage of commitments in a period."""
+
+    start: str
+    end: str
+    """Exclusive."""
+    group: dict[str, str]
+    """Empty for the total."""
+    percent: str | None
+    """Used of total; null where the total is nothing, which is not 0 %."""
+    total: str | None
+    used: str | None
+    """Used of the commitment, or covered by it."""
+    rest: str | None
+    """Left unused, or paid on demand."""
+    net_savings: str | None
+    """Against on-demand prices; null for coverage."""
+
+
+class CommitmentUse(_Answer):
+    """A page of periods."""
+
+    unit: str
+    """`cost` in the currency of the bill, or `hours`."""
+    periods: list[CommitmentPeriod]
+    next_cursor: str
+
+
+class Purchase(_Answer):
+    """A recommended purchase."""
+
+    account: str
+    values: dict[str, Any]
+    """What to buy, its cost and its use, in the service's own names."""
+    monthly_savings: Money | None
+    upfront: Money | None
+
+
+class Purchases(_Answer):
+    """A page of recommended purchases."""
+
+    generated_at: str
+    """Empty where AWS has made no recommendation so far: that is unknown, not none."""
+    purchases: list[Purchase]
+    next_cursor: str
+
+
+class Rightsizing(_Answer):
+    """An EC2 instance that could be smaller or gone."""
+
+    account: str
+    id: str
+    name: str
+    action: str
+    """MODIFY or TERMINATE."""
+    reasons: list[str]
+    type: str
+    region: str
+    monthly_cost: Money | None
+    utilization: dict[str, Any]
+    options: list[Option]
+
+
+class Rightsizings(_Answer):
+    """A page of instances."""
+
+    generated_at: str
+    """Empty where AWS has made no recommendation so far."""
+    instances: list[Rightsizing]
+    next_cursor: str
+
+
+class Price(_Answer):
+    """A price of a product."""
+
+    term: str
+    """OnDemand or Reserved."""
+    amount: Money
+    per: str
+    """Hrs, GB-Mo, Requests …"""
+    from_units: str
+    """Start of its tier; empty where it has none."""
+    to_units: str
+    """End of its tier, `Inf` for none."""
+    description: str
+    effective: str
+    conditions: dict[str, str]
+    """Length, class and payment of a reservation."""
+
+
+class Product(_Answer):
+    """A product of the price list."""
+
+    sku: str
+    family: str
+    attributes: dict[str, Any]
+    left_out: list[str]
+    """Attributes too long for the page."""
+    prices: list[Price]
+    more_prices: int
+    """Prices that were left out; ask for one term, or for one product."""
+
+
+class Products(_Answer):
+    """A page of products."""
+
+    products: list[Product]
+    next_cursor: str
+
+
+class PriceNames(_Answer):
+    """A page of names to look prices up by."""
+
+    names: list[str]
+    next_cursor: str
+
+
+class Series(_Answer):
+    """A metric, or an expression over metrics."""
+
+    id: str
+    label: str
+    status: str
+    """Complete, PartialData, InternalError or Forbidden."""
+    messages: list[str]
+    datapoints: list[Datapoint]
+    """None means that nothing was reported, never zero."""
+
+
+class MetricData(_Answer):
+    """A page of series, each of which goes on in time on the next page."""
+
+    series: list[Series]
+    messages: list[str]
+    next_cursor: str
+
+
+class TrailEvent(_Answer):
+    """A call that somebody made."""
+
+    id: str
+    at: datetime | None
+    event: str
+    source: str
+    region: str
+    user: str
+    principal: str
+    """ARN of who called."""
+    address: str
+    read_only: bool | None
+    error: str
+    """Its code where the call failed; empty where it went through."""
+    resources: list[str]
+
+
+class TrailEvents(_Answer):
+    """A page of events, the newest first."""
+
+    events: list[TrailEvent]
+    next_cursor: str
+
+
+class ConfigRows(_Answer):
+    """A page of what a query of AWS Config selects."""
+
+    fields: list[str]
+    rows: list[Row]
+    next_cursor: str
+
+
+class FoundResource(_Answer):
+    """A resource of an index."""
+
+    arn: str
+    account: str
+    region: str
+    type: str
+    seen_at: datetime | None
+    tags: dict[str, str]
+
+
+class FoundResources(_Answer):
+    """A page of resources."""
+
+    resources: list[FoundResource]
+    total: int | None
+    complete: bool
+    """The index found no more than `total`; else there are more."""
+    view: str
+    """ARN of the view, which may leave resources out."""
+    next_cursor: str

@@ -5,22 +5,34 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from mcp.server.fastmcp import FastMCP
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from phasegate.core import Clock, SystemClock
 from phasegate.tools.servers.aws import results
+from phasegate.tools.servers.aws.calls import Calls
 from phasegate.tools.servers.aws.client import Aws
+from phasegate.tools.servers.aws.finops_tools import add_finops_tools
+from phasegate.tools.servers.aws.params import (
+    AccountId,
+    Cursor,
+    End,
+    GroupBy,
+    Only,
+    PeriodSeconds,
+    Region,
+    Start,
+    Statistic,
+)
+from phasegate.tools.servers.aws.sessions import Sessions
 from phasegate.tools.servers.mcp_base import READ, McpServer, tool
 
 _INSTRUCTIONS = """\
-Reads AWS: what resources there are, their tags, metrics and cost, and what IAM roles may do. Changes nothing.
+Reads AWS: what resources there are, their tags, metrics, cost and what AWS recommends to save, who changed them, and
+what IAM roles may do. Changes nothing.
 Operations are named as boto3 and the runbooks name them: `ec2:DescribeVolumes` or `ec2.DescribeVolumes`.
 Contents, credentials and secrets are never read. No data is unknown, never zero."""
 
-AccountId = Annotated[str, Field(description="12 digits; empty for the server's own account.", max_length=64)]
-Region = Annotated[str, Field(description="Such as eu-west-1.", max_length=64)]
 Operation = Annotated[str, Field(description="A listing, such as ec2:DescribeVolumes or rds:DescribeDBInstances.")]
-Cursor = Annotated[str, Field(description="next_cursor of the page before, with the same other arguments.")]
 Parameters = Annotated[
     dict[str, Any],
     Field(description="Parameters of the operation as boto3 takes them, such as {'cluster': 'web'}; no tokens."),
@@ -31,13 +43,6 @@ Items = Annotated[
 RoleName = Annotated[str, Field(description="The role's name, without path or ARN.", pattern=r"^[\w+=,.@-]{1,64}$")]
 CostMetric = Literal[
     "UnblendedCost", "AmortizedCost", "BlendedCost", "NetUnblendedCost", "NetAmortizedCost", "UsageQuantity"
-]
-Statistic = Annotated[
-    str,
-    Field(
-        description="Average, Sum, Minimum, Maximum, SampleCount, or a percentile such as p99.",
-        pattern=r"^(Average|Sum|Minimum|Maximum|SampleCount|p(\d{1,2}(\.\d{1,2})?|100))$",
-    ),
 ]
 
 
@@ -52,10 +57,12 @@ def build(environ: Mapping[str, str], clock: Clock | None = None) -> FastMCP:
         InvalidInput: PHASEGATE_AWS_ROLE is no name of a role.
     """
     server = McpServer("aws", _INSTRUCTIONS)
-    aws = Aws(environ, clock or SystemClock())
+    calls = Calls(sessions=Sessions(environ, clock or SystemClock()))
+    aws = Aws(calls)
     _inventory(server, aws)
     _identities(server, aws)
     _numbers(server, aws)
+    add_finops_tools(server, calls)
     return server
 
 
@@ -170,17 +177,9 @@ def _numbers(server: FastMCP, aws: Aws) -> None:
         start: Annotated[date, Field(description="First day.")],
         end: Annotated[date, Field(description="First day that does not count any more.")],
         granularity: Literal["DAILY", "MONTHLY"] = "MONTHLY",
-        group_by: Annotated[
-            list[str],
-            Field(
-                description="At most two: SERVICE, LINKED_ACCOUNT, REGION, TAG:owner, COST_CATEGORY:x …", max_length=2
-            ),
-        ] = [],  # noqa: B006 - never changed
+        group_by: GroupBy = [],  # noqa: B006 - never changed
         metric: CostMetric = "UnblendedCost",
-        only: Annotated[
-            dict[str, list[str]],
-            Field(description="Dimension to values, such as {'SERVICE': ['Amazon Redshift']}; all must hold."),
-        ] = {},  # noqa: B006 - never changed
+        only: Only = {},  # noqa: B006 - never changed
         account: AccountId = "",
         limit: Annotated[int, Field(description="Rows of a page.", ge=1, le=200)] = 100,
         cursor: Cursor = "",
@@ -196,9 +195,9 @@ def _numbers(server: FastMCP, aws: Aws) -> None:
         namespace: Annotated[str, Field(description="Such as AWS/EC2.")],
         metric: Annotated[str, Field(description="Such as CPUUtilization.")],
         dimensions: Annotated[dict[str, str], Field(description="Such as {'InstanceId': 'i-0123'}.", max_length=30)],
-        start: Annotated[AwareDatetime, Field(description="ISO 8601 with its zone.")],
-        end: Annotated[AwareDatetime, Field(description="ISO 8601 with its zone; exclusive.")],
-        period_seconds: Annotated[int, Field(description="A multiple of 60.", ge=60, le=2_592_000, multiple_of=60)],
+        start: Start,
+        end: End,
+        period_seconds: PeriodSeconds,
         statistic: Statistic,
         region: Region,
         account: AccountId = "",

@@ -1,5 +1,6 @@
 """AWS sessions: the caller's own, and those of the role that it assumes in other accounts."""
 
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
 
 from phasegate.core import Clock, InvalidInput, Missing
 from phasegate.tools.servers.aws.failures import explained
@@ -141,7 +144,7 @@ class Sessions:
         make: Any = session.client
         specific = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
         with explained(f"{service}:*", region):
-            return make(
+            client = make(
                 service,
                 region_name=region,
                 endpoint_url=self._environ.get(specific) or self._environ.get("AWS_ENDPOINT_URL"),
@@ -152,10 +155,30 @@ class Sessions:
                     user_agent_extra="phasegate",
                 ),
             )
+        if client.meta.service_model.resolved_protocol in ("json", "rest-json"):
+            client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _is_whole)
+        return client
 
     def _attempts(self) -> int:
         said = self._environ.get("AWS_MAX_ATTEMPTS", "")
         return min(max(int(said), 1), _MOST_ATTEMPTS) if said.isdecimal() else _ATTEMPTS
+
+
+def _is_whole(http_response: Any, model: OperationModel, **_: Any) -> None:
+    """Refuse an answer that is no JSON, of which botocore makes an empty one: nothing found, where nothing is known.
+
+    Raises:
+        ResponseParserError: it broke off, or something else answered.
+    """
+    shape = model.output_shape
+    if http_response.status_code >= 300 or model.has_streaming_output or not (shape and shape.members):
+        return
+    if "payload" in shape.serialization:  # the body is a member, and need not be JSON
+        return
+    try:
+        json.loads(http_response.content)
+    except ValueError as error:
+        raise ResponseParserError(f"the answer to {model.name} is no JSON") from error
 
 
 def place(account: str, region: str = "") -> str:

@@ -36,8 +36,11 @@ async def test_every_tool_reads_and_says_what_it_answers(server: FastMCP) -> Non
     async with connected(server) as client:
         tools = (await client.list_tools()).tools
     assert {tool.name for tool in tools} == {
-        "caller_identity", "cost_and_usage", "count_resources", "iam_role_policies", "iam_simulate", "list_accounts",
-        "list_resources", "metric_statistics", "resource_tags",
+        "budgets", "caller_identity", "commitment_use", "config_query", "cost_and_usage", "cost_anomalies",
+        "count_resources", "iam_role_policies", "iam_simulate", "list_accounts", "list_resources", "metric_data",
+        "metric_statistics", "optimizer_recommendations", "price_names", "prices_of", "reservation_recommendations",
+        "resource_search", "resource_tags", "rightsizing_recommendations", "savings_plan_recommendations",
+        "trail_events",
     }  # fmt: skip
     assert all(tool.annotations == READ and tool.outputSchema and tool.description for tool in tools)
     (counting,) = (tool for tool in tools if tool.name == "count_resources")
