@@ -19,7 +19,6 @@ from bench.job import job
 from bench.measure import Row
 from bench.parked import parked
 from bench.size import sizes
-from bench.testing import suite
 
 Measure = Callable[[], Awaitable[Sequence[Row]]]
 
@@ -51,7 +50,6 @@ MEASURES: dict[str, Measure] = {
     "latency": _latency,
     "job": job,
     "size": sizes,
-    "suite": suite,
     "parked": parked,
     "fleet": fleet,
     "hands": hands,

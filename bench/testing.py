@@ -1,4 +1,4 @@
-"""Time of tests: generated ones against plain pytest, and our own against their collection.
+"""Time of generated tests against plain pytest.
 
 Where a command is measured alone it is its processor time, which a busy machine does not lengthen as much.
 """
@@ -21,8 +21,6 @@ REPOSITORY = Path(__file__).parents[1]
 _PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 _PLAIN = ("-c", os.devnull, "--rootdir=.", "--import-mode=importlib")
 _LOADS = (sys.executable, "-c", "import boto3, coverage, pytest")
-_OURS = ("tests/unit/web", "tests/unit/mcp_server", "tests/unit/team", "-n", "0", "-m", "not slow")
-"""Tests of which most need a repository that is served, as a third of all quick tests do."""
 
 
 async def generated(folder: Path) -> list[Row]:
@@ -47,13 +45,6 @@ async def generated(folder: Path) -> list[Row]:
         _row("the demo's generated tests, judged", judged, "the same by plain pytest", once, 3),
         _row("the demo's generated tests by plain pytest, CPU", plain, "loading pytest, coverage and boto3", loads, 8),
     ]
-
-
-async def suite() -> list[Row]:
-    """Measure quick tests of ours against their own collection."""
-    whole = await asyncio.to_thread(_seconds, (*_PYTEST, *_OURS), REPOSITORY)
-    read = await asyncio.to_thread(_seconds, (*_PYTEST, *_OURS, "--collect-only"), REPOSITORY)
-    return [_row("quick tests of pages, MCP and team, CPU", whole, "collecting them", read, 20)]
 
 
 async def _judged(files: Mapping[str, bytes], tests: Sequence[str]) -> None:

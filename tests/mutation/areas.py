@@ -125,7 +125,7 @@ AREAS = {
             "phasegate.ledger.evidence": (),
             "phasegate.ledger.agreement": (),
             "phasegate.ledger.records": (
-                "approvals", "Delegation.covers", "Statement.encoded", "Statement.as_json", "Statement.principal",
+                "approvals", "Delegation.covers", "Statement._payload", "Statement.as_json", "Statement.principal",
                 "GateHistory.decisions", "GateHistory.told", "GateHistory.believed", "GateHistory.taken",
                 "GateHistory.passed", "GateHistory.decision",
             ),

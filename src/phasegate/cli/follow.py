@@ -38,12 +38,15 @@ class Follower:
 
     async def until_it_stands(self, watcher: Watcher) -> tuple[Run, GateRecord | None]:
         """Returns when the run waits for a person (with the gate), is parked, or has ended."""
+        phases = progress(self.app.flow, self.seen)
         while True:
             # The run first: what it says must not be newer than the events that led there.
             run = await self.app.ledger.run(self.run_id)
             fresh = await self.app.ledger.events(self.run_id, after=len(self.seen))
-            self.seen += fresh
-            watcher.see(run, progress(self.app.flow, self.seen), fresh)
+            if fresh:
+                self.seen += fresh
+                phases = progress(self.app.flow, self.seen)
+            watcher.see(run, phases, fresh)
             gate = await self._waits_for_person(run)
             if gate or run.status.ended or run.status is RunStatus.parked:
                 return run, gate

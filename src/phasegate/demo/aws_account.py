@@ -9,10 +9,11 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,20 @@ def account(port: int = 0) -> Iterator[Account]:
     Raises:
         Exhausted: the port is taken.
     """
+    with starting(port) as ready:
+        yield ready()
+
+
+@contextmanager
+def starting(port: int = 0) -> Iterator[Callable[[], Account]]:
+    """Start the account, and serve it while the block lasts.
+
+    Args:
+        port: on which; 0 takes a free one.
+
+    Yields:
+        A function that waits until the account is served, and raises `Exhausted` where the port is taken.
+    """
     process = subprocess.Popen(
         [sys.executable, "-P", __file__, str(port)],
         stdin=subprocess.PIPE,
@@ -96,7 +111,7 @@ def account(port: int = 0) -> Iterator[Account]:
     )
     with process:
         try:
-            yield _ready(process, port)
+            yield partial(_ready, process, port)
         finally:
             process.terminate()
 

@@ -48,14 +48,6 @@ class Result:
         return not (self.missed or self.wrong)
 
 
-def fresh_folder(top: Path) -> Path:
-    """The next numbered folder in there, which Git ignores as a whole."""
-    top.mkdir(parents=True, exist_ok=True)
-    (top / ".gitignore").write_text("*\n", encoding="utf-8")
-    taken = [int(entry.name) for entry in top.iterdir() if entry.name.isdigit()]
-    return top / str(max(taken, default=0) + 1)
-
-
 def port_of(folder: Path) -> int:
     """Return the port of the account of a demonstration in this folder, or 0 where there is none.
 

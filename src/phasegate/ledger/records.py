@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from phasegate.core import canonical, digest
@@ -147,7 +147,13 @@ class Statement:
 
     def encoded(self) -> bytes:
         """The in-toto statement, as canonical JSON: the payload of the envelope."""
-        return _encoded(self)
+        return self._payload
+
+    @cached_property
+    def _payload(self) -> bytes:
+        # A gate reads those of all gates before it several times.
+        subjects = {str(self.gate): {"sha256": self.digest, "gitTree": self.tree}}
+        return statement(GATE_APPROVAL, subjects, self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         """Return the predicate without fields that have no value."""
@@ -164,13 +170,6 @@ class Statement:
         if self.waiver:
             body["waiver"] = {**vars(self.waiver), "rules": list(self.waiver.rules)}
         return body
-
-
-@lru_cache(maxsize=256)
-def _encoded(said: Statement) -> bytes:
-    """Return a statement's payload, once for each: a gate reads those of all gates before it several times."""
-    subjects = {str(said.gate): {"sha256": said.digest, "gitTree": said.tree}}
-    return statement(GATE_APPROVAL, subjects, said.as_json())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,10 @@
 """Statements that a manager signed to hold for a while, such as delegations and grants."""
 
-from functools import cache
-
 import sqlalchemy as sa
 
 from phasegate.core import digest
 from phasegate.ledger.signing.dsse import STATEMENT, Envelope
-from phasegate.store import Statement, insert_or_update
+from phasegate.store import insert_or_update
 
 
 def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None:
@@ -22,7 +20,7 @@ def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None
 
 def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:
     """Return the statements that were not ended."""
-    rows = _standing(table)(connection)
+    rows = connection.execute(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest)).mappings()
     return [
         Envelope(
             kind=STATEMENT, payload=row["payload"].encode(), key_id=row["key_id"], signature=bytes(row["signature"])
@@ -35,8 +33,3 @@ def end(connection: sa.Connection, table: sa.Table, envelope: Envelope, at: int)
     """Ends one."""
     same = table.c.digest == digest(envelope.payload)
     connection.execute(table.update().where(same).values(revoked_at=at))
-
-
-@cache
-def _standing(table: sa.Table) -> Statement:
-    return Statement(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest))

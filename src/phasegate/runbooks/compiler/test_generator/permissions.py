@@ -4,10 +4,11 @@ Which action a call needs is the compiler's knowledge; our own tests hold it aga
 the tests of each runbook need not start an emulator.
 """
 
+import pkgutil
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
-
-from moto.backends import list_of_moto_modules
 
 from phasegate.runbooks.compiler import iam_policy
 from phasegate.runbooks.compiler.test_generator.mock_answers import Table, tables
@@ -64,7 +65,15 @@ def _in_moto(call: str) -> bool:
     model = aws.operation(call).model.service_model
     if service == "s3":
         return operation in _JUDGED_S3
-    return model.metadata["protocols"][0] in _JUDGED and service.replace("-", "") in set(list_of_moto_modules())
+    return model.metadata["protocols"][0] in _JUDGED and service.replace("-", "") in _moto_services()
+
+
+@cache
+def _moto_services() -> frozenset[str]:
+    """Return the services that moto stands in for, from the names of its packages: to load it takes a while."""
+    found = find_spec("moto")
+    places = found.submodule_search_locations if found else None
+    return frozenset(module.name for module in pkgutil.iter_modules(places) if module.ispkg)
 
 
 def _calls(plan: Plan) -> Iterator[tuple[str, Any]]:
