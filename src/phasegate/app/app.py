@@ -34,7 +34,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
-from phasegate.store import Database, Guard, Store, locate
+from phasegate.store import Database, Guard, Store, locate, unguarded
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
@@ -315,7 +315,7 @@ async def open_app(
     path: Path,
     *,
     clock: Clock | None = None,
-    guard: Guard = lambda _: None,
+    guard: Guard = unguarded,
     parse_prompts: bool = True,
     roles: Roles | None = None,
 ) -> AsyncIterator[App]:

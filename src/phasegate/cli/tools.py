@@ -99,12 +99,12 @@ async def call(name: str, tool: str, words: tuple[str, ...], role: str | None, g
         with errors_to().status(f"asking {name}.{tool} as {role or callers[0]}"):
             arguments |= await opened.arguments(server, tool, words) if words else {}
             answer = await opened.call(role or callers[0], server, tool, arguments, of_run)
+    if answer.error:
+        raise answer.error
     if answer.data is not None and output().is_terminal:
         show_answer(output(), answer.data)
     else:
         click.echo(answer.text if answer.data is None else json.dumps(answer.data, indent=2, ensure_ascii=False))
-    if answer.failed:
-        raise PhasegateError(f"{name}.{tool} says that it failed", fix="mend what it names")
 
 
 def _object(given: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ database stands in a room of its own, such as `store.sqlite`, which nothing outs
 """
 
 from phasegate.store.address import DEFAULT, STORES, locate
-from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard, Lock, Store, locked
+from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard, Lock, Store, locked, unguarded
 from phasegate.store.failing import failing, remedy
 from phasegate.store.migrate import NEWEST
 from phasegate.store.now import now_ms
@@ -34,4 +34,5 @@ __all__ = [
     "locked",
     "now_ms",
     "remedy",
+    "unguarded",
 ]

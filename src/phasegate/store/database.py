@@ -27,6 +27,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def unguarded(execute: Execute) -> None:
+    """Let every transaction write."""
+
+
 class Changes(Protocol):
     """Watcher for commits of other connections, used by one thread."""
 
@@ -110,7 +114,7 @@ class Store(Protocol):
     def is_database(self) -> bool:
         """Return whether a database is at the address."""
 
-    async def open(self, guard: Guard = lambda _: None) -> Database:
+    async def open(self, guard: Guard = unguarded) -> Database:
         """Open the database, made or migrated by one of several processes that open it at once.
 
         Args:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from phasegate.core.files import owner_folder, sync_folder
 from phasegate.core.locks import FileLock, try_lock_file
-from phasegate.store.database import Guard
+from phasegate.store.database import Guard, unguarded
 from phasegate.store.migrate import upgrade
 from phasegate.store.sqlite import files
 from phasegate.store.sqlite.database import SqliteDatabase
@@ -60,7 +60,7 @@ class SqliteStore:
         """Return whether the file is a database, by how it begins."""
         return files.is_database(self.path)
 
-    async def open(self, guard: Guard = lambda _: None) -> SqliteDatabase:
+    async def open(self, guard: Guard = unguarded) -> SqliteDatabase:
         """Open the file, made with its tables where it is missing and readable by its owner alone."""
         with self.errors():
             await asyncio.to_thread(self._prepare)
