@@ -82,8 +82,8 @@ def interpreted(text: str, row: dict[str, Any]) -> Any:
 
 def compiled(text: str, row: dict[str, Any], *, condition: bool) -> Any:
     """The value of the Python that the translator writes."""
-    draft = ModuleSource()
-    code = Translator(draft=draft, subject="row", params=frozenset({"days"}))
+    draft = ModuleSource({"days"})
+    code = Translator(draft=draft, subject="row")
     written = code.condition(text) if condition else code.value(text)
     source = draft.text('"""Written."""', end=f"def result(scan, row):\n    return {written}\n")
     names: dict[str, Any] = {name: getattr(runtime, name) for name in runtime.__all__}
@@ -159,7 +159,7 @@ def test_real_expressions_survive_being_written(text: str) -> None:
     ],
 )
 def test_what_has_a_counterpart_is_written_out(text: str, python: str) -> None:
-    code = Translator(draft=ModuleSource(), subject="row", params=frozenset({"days"}))
+    code = Translator(draft=ModuleSource({"days"}), subject="row")
     assert code.condition(text) == python
 
 

@@ -17,7 +17,6 @@ class Actor:
 
     draft: ModuleSource
     item: str
-    params: frozenset[str]
     comments: str = ""
     """Lines that quote the criteria, to stand above the remediation."""
 
@@ -49,7 +48,7 @@ class Actor:
         return f"{self.item} is not None and ({self._code({}, scan='scan').condition(verify)})"
 
     def _code(self, bound: dict[str, str], scan: str = "change.scan") -> Translator:
-        return Translator(draft=self.draft, subject=self.item, scan=scan, bound=dict(bound), params=self.params)
+        return Translator(draft=self.draft, subject=self.item, scan=scan, bound=dict(bound))
 
     def _act(self, runbook: Runbook, number: int, action: Action, bound: dict[str, str]) -> str:
         lines = []

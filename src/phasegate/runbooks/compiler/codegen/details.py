@@ -21,7 +21,6 @@ class Detailer:
     draft: ModuleSource
     item: str
     """The variable that holds an item."""
-    params: frozenset[str]
 
     def write(self, entry: With) -> str:
         """Add the functions of an entry, and return its line in the declaration."""
@@ -41,7 +40,7 @@ class Detailer:
 
     @property
     def _code(self) -> Translator:
-        return Translator(draft=self.draft, subject=self.item, params=self.params)
+        return Translator(draft=self.draft, subject=self.item)
 
     @property
     def _items(self) -> str:
@@ -49,13 +48,13 @@ class Detailer:
 
     @property
     def _lister(self) -> Lister:
-        return Lister(draft=self.draft, params=self.params)
+        return Lister(draft=self.draft)
 
     def _select(self, text: str | None, subject: str) -> str:
         """Return the code that selects from a value that may be missing."""
         if text is None:
             return subject
-        code = Translator(draft=self.draft, subject=subject, sure=False, params=self.params)
+        code = Translator(draft=self.draft, subject=subject, sure=False)
         return code.value(text)
 
     def _each(self, name: str, told: str, body: str, *, calls: bool = False) -> str:
@@ -83,7 +82,7 @@ class Detailer:
         told += f"; {entry.default!r} where it says {listing(entry.on_error)}." if entry.on_error else "."
         # A call without a field of the item has one answer, and is made once instead of once an item.
         shared = _is_shared(entry)
-        code = Translator(draft=self.draft, subject="{}", params=self.params) if shared else self._code
+        code = Translator(draft=self.draft, subject="{}") if shared else self._code
         call = f"scan.get({about.service!r}, {about.method!r}{codes}{code.params_of(entry.params)})"
         body = self._answered(entry, call)
         if not shared:
@@ -105,7 +104,7 @@ class Detailer:
     def _join(self, entry: Join) -> str:
         row = self.draft.local(noun(entry.list_[-1]), "row")
         row = row if row != self.item else f"other_{row}"
-        right = Translator(draft=self.draft, subject=row, params=self.params).value(entry.by[1])
+        right = Translator(draft=self.draft, subject=row).value(entry.by[1])
         told = (
             f"{'all rows' if entry.many else 'the row'} of {entry.list_[-1].op.replace('.', ':', 1)} with the same key."
         )
@@ -127,7 +126,7 @@ class Detailer:
         return f"    found = {found}\n{guard}    return {self._select(entry.select, 'found')}\n"
 
     def _join_of_page(self, entry: Join, row: str, right: str, told: str) -> str:
-        lister = Lister(draft=self.draft, params=self.params, bound={"_ids": "ids"}).chain(entry.list_)
+        lister = Lister(draft=self.draft, bound={"_ids": "ids"}).chain(entry.list_)
         left = self._code.value(entry.by[0])
         # AWS limits how many values a filter takes; the same rows come back however the ids are grouped
         body = (
@@ -153,7 +152,7 @@ class Detailer:
 
     def _used(self, values: Values) -> str:
         row = self.draft.local(noun(values.list_[-1]), "row")
-        code = Translator(draft=self.draft, subject=row, params=self.params)
+        code = Translator(draft=self.draft, subject=row)
         lister = self._lister.chain(values.list_)
         return f"    used.extend({ids_of(values.select or '@', code)} for {row} in {lister}(scan))\n"
 
@@ -161,7 +160,7 @@ class Detailer:
         about = aws.operation(entry.batch)
         shared = f", lambda {self.item}: {self._code.literal(entry.params)}" if entry.params else ""
         rows = where_rows_are(self.draft, entry.batch, entry.rows)
-        key = Translator(draft=self.draft, subject="row", params=self.params).value(entry.by)
+        key = Translator(draft=self.draft, subject="row").value(entry.by)
         more = ", **shared" if shared else ""
         body = (
             f"    groups = batches({self._items}, {entry.size}, "

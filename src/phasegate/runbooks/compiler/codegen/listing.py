@@ -19,8 +19,6 @@ class Lister:
     """Writes the functions that list the rows of a chain."""
 
     draft: ModuleSource
-    params: frozenset[str]
-    """Parameters that the runbook declares."""
     bound: Mapping[str, str] = field(default_factory=dict)
     """Names that stand for arguments of the listing function: `_ids`."""
 
@@ -33,7 +31,7 @@ class Lister:
 
     def _first(self, step: Step) -> str:
         arguments = "".join(f", {name}: Sequence[Any]" for name in self.bound.values())
-        code = Translator(draft=self.draft, subject="{}", bound=self.bound, params=self.params)
+        code = Translator(draft=self.draft, subject="{}", bound=self.bound)
         return self.draft.function(
             f"list_{plural(noun(step))}",
             f'def {NAME}(scan: Scan{arguments}) -> Iterator[Row]:\n    """{_told(step)}"""\n'
@@ -44,7 +42,7 @@ class Lister:
         above = self.draft.local(noun(parent))
         below = self.draft.local(noun(step))
         below = below if below != above else f"{below}_row"
-        code = Translator(draft=self.draft, subject=above, params=self.params)
+        code = Translator(draft=self.draft, subject=above)
         rows = f"{call(self.draft, step)}{code.params_of(step.params)})"
         body = f"    return {rows}\n"
         if step.keep:
@@ -63,7 +61,7 @@ class Lister:
 
     def _batched(self, lister: str, parent: Step, step: Step) -> str:
         above, below = self.draft.local(noun(parent)), self.draft.local(noun(step))
-        code = Translator(draft=self.draft, subject=above, params=self.params)
+        code = Translator(draft=self.draft, subject=above)
         shared = _shared(step, code, above)
         both = step.params and step.keep
         more = (", **shared['params']" if both else ", **shared") if step.params else ""

@@ -34,30 +34,31 @@ def compile_module(runbook: Runbook, *, name: str, criteria: Sequence[Criterion]
     Raises:
         InvalidInput: it names an operation or waiter that AWS does not have, or leaves open where rows are.
     """
-    return _Module(runbook=runbook, name=name, criteria=tuple(criteria)).text()
+    draft = ModuleSource(runbook.scope.params)
+    # The item's name comes first: a function that took it would be hidden by every parameter of that name.
+    item = draft.local(noun(runbook.list_[-1]))
+    return _Module(runbook=runbook, name=name, criteria=criteria, draft=draft, item=item).text()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Module:
     runbook: Runbook
     name: str
-    criteria: tuple[Criterion, ...]
+    criteria: Sequence[Criterion]
+    draft: ModuleSource
+    item: str
+    """The variable that holds an item."""
 
     def text(self) -> str:
-        draft = ModuleSource()
-        item = draft.local(noun(self.runbook.list_[-1]))
-        params = frozenset(self.runbook.scope.params)
-        lister = Lister(draft=draft, params=params).chain(self.runbook.list_)
-        writer = _Functions(draft=draft, item=item, params=params, module=self)
-        declared = writer.declared(lister)
+        declared = self._declared(Lister(draft=self.draft).chain(self.runbook.list_))
         title = prose(self.runbook.title or self.name)
         docstring = (
             f'"""{title}{"" if title.endswith(".") else "."}\n\n'
             f'Compiled from the runbook.yaml of {prose(self.name)}: change that, not this file.\n"""'
         )
-        return formatted(draft.text(docstring, end=f"RUNBOOK = Runbook({declared})"))
+        return formatted(self.draft.text(docstring, end=f"RUNBOOK = Runbook({declared})"))
 
-    def quoted(self, function: str) -> str:
+    def _quoted(self, function: str) -> str:
         """Comment lines with the criteria that a function of the module keeps."""
         chosen = [entry for entry in self.criteria if self._keeper(entry) == function]
         return "".join(
@@ -69,23 +70,13 @@ class _Module:
             return "cost"
         return "remediate" if self.runbook.action and moment(criterion) is not Moment.scan else "is_match"
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Functions:
-    draft: ModuleSource
-    item: str
-    params: frozenset[str]
-    module: _Module
-
-    def declared(self, lister: str) -> str:
+    def _declared(self, lister: str) -> str:
         """Add every function, and return the arguments of the declaration."""
-        runbook = self.module.runbook
-        details = [
-            Detailer(draft=self.draft, item=self.item, params=self.params).write(entry) for entry in runbook.with_
-        ]
+        runbook = self.runbook
+        details = [Detailer(draft=self.draft, item=self.item).write(entry) for entry in runbook.with_]
         given = {
-            "name": repr(self.module.name),
-            "title": repr(prose(runbook.title or self.module.name)),
+            "name": repr(self.name),
+            "title": repr(prose(runbook.title or self.name)),
             "kind": repr(runbook.kind),
             "severity": repr(runbook.severity),
             "regions": repr(runbook.scope.regions),
@@ -109,7 +100,7 @@ class _Functions:
 
     @property
     def _code(self) -> Translator:
-        return Translator(draft=self.draft, subject=self.item, params=self.params)
+        return Translator(draft=self.draft, subject=self.item)
 
     @property
     def _words(self) -> str:
@@ -145,7 +136,7 @@ class _Functions:
     def _test(self, name: str, told: str, text: str | None, *, quoted: bool = False) -> str:
         if text is None:
             return ""
-        comments = self.module.quoted("is_match") if quoted else ""
+        comments = self._quoted("is_match") if quoted else ""
         return self.draft.function(
             name,
             f"{comments}def {NAME}(scan: Scan, {self.item}: Row) -> bool:\n"
@@ -174,23 +165,23 @@ class _Functions:
         )
 
     def _cost(self) -> str:
-        cost = self.module.runbook.cost
+        cost = self.runbook.cost
         if cost is None:
             return ""
         unit, quantity = _unit(cost.unit, self._code), self._code.value(cost.quantity)
         return self.draft.function(
             "cost",
-            f"{self.module.quoted('cost')}def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
+            f"{self._quoted('cost')}def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
             f'    """What the {self._words} costs."""\n'
             f"    return scan.price({unit}, quantity={quantity}, per={cost.per!r})\n",
         )
 
     def _action(self) -> dict[str, str]:
-        runbook = self.module.runbook
+        runbook = self.runbook
         if not runbook.action:
             return {}
-        comments = self.module.quoted("remediate")
-        actor = actions.Actor(draft=self.draft, item=self.item, params=self.params, comments=comments)
+        comments = self._quoted("remediate")
+        actor = actions.Actor(draft=self.draft, item=self.item, comments=comments)
         verified = any(action.verify for action in runbook.action)
         return {
             "remediate": actor.remediate(runbook),

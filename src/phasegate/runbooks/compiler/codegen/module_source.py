@@ -5,6 +5,7 @@ import builtins
 import keyword
 import re
 import subprocess
+from collections.abc import Iterable
 
 from botocore import xform_name
 from ruff import find_ruff_bin
@@ -30,7 +31,9 @@ _TYPING = {"Iterable": "collections.abc", "Iterator": "collections.abc", "Sequen
 class ModuleSource:
     """Source of one module: names, constants and functions, collected in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, params: Iterable[str] = ()) -> None:
+        self.params = frozenset(params)
+        """Parameters that the runbook declares."""
         self._taken = set(_RESERVED)
         self._constants: dict[str, str] = {}
         self._functions: list[str] = []

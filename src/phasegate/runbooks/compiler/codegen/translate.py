@@ -46,8 +46,6 @@ class Translator:
     """True if the subject is certainly a map, and False if it may be None or a list."""
     bound: Mapping[str, str] = field(default_factory=dict)
     """Names that stand for variables instead of keys of the row."""
-    params: frozenset[str] = frozenset()
-    """Parameters that the runbook declares."""
 
     def condition(self, text: str) -> str:
         """Python that is True where the expression is true to JMESPath, and False otherwise."""
@@ -172,7 +170,7 @@ class Translator:
         return Code(_beneath(known[first], rest)) if first in known else None
 
     def _param(self, name: str) -> str:
-        return f"{self.scan}.params[{name!r}]" if name in self.params else f"{self.scan}.params.get({name!r})"
+        return f"{self.scan}.params[{name!r}]" if name in self.draft.params else f"{self.scan}.params.get({name!r})"
 
     def _call(self, node: Node) -> Code:
         function = FUNCTIONS[node["value"]]

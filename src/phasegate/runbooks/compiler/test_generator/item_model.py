@@ -56,12 +56,7 @@ class _Reader:
         self.runbook = runbook
         self.space = Space()
         self.sources: list[Source] = []
-        self.own: dict[str, Found] = {
-            "_params": Fixed(value=runbook.scope.params),
-            "_region": Fixed(value=REGION),
-            "_account": Fixed(value=ACCOUNT),
-            "_now": Fixed(value=NOW.isoformat()),
-        }
+        self.own: dict[str, Found] = {name: Fixed(value=value) for name, value in names(runbook).items()}
         self.names = dict(self.own)
         self.twins: list[tuple[Slot, Slot]] = []
         self.asked: Found = None
@@ -229,6 +224,11 @@ class _Reader:
                 self._walk_judge(action.verify, item)
             for call in filter(None, (action.snapshot, action.undo)):
                 self._params(call.params, item)
+
+
+def names(runbook: Runbook) -> dict[str, Any]:
+    """Return the language's own names and their values."""
+    return {"_account": ACCOUNT, "_region": REGION, "_now": NOW.isoformat(), "_params": runbook.scope.params}
 
 
 def union_names(entry: Union) -> list[tuple[str, Values]]:

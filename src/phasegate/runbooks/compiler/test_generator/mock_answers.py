@@ -9,7 +9,7 @@ from phasegate.runbooks.compiler.test_generator import oracle
 from phasegate.runbooks.compiler.test_generator.answer_fields import ELEMENT, Source
 from phasegate.runbooks.compiler.test_generator.build import Answer, World, build, rows
 from phasegate.runbooks.compiler.test_generator.choose import Example
-from phasegate.runbooks.compiler.test_generator.item_model import Anatomy
+from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, names
 from phasegate.runbooks.compiler.test_generator.oracle import Item
 from phasegate.runbooks.compiler.test_generator.values import plain
 from phasegate.runbooks.language.model import Get, Join, Measure
@@ -170,7 +170,7 @@ def _table(found: dict[str, Table], kind: str, call: str, params: Any) -> Table:
 
 def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Mapping[str, Any]:
     """The row that a source's parameters are worked out over."""
-    own = oracle.names(anatomy.runbook)
+    own = names(anatomy.runbook)
     if source.parent in ("", "item"):
         ids = _ids(anatomy, account, source)
         return {**case.item.row, "_ids": ids} if source.parent else {**own, "_ids": ids}

@@ -11,8 +11,8 @@ from jmespath.visitor import TreeInterpreter
 
 from phasegate.runbooks.compiler.test_generator.answer_fields import Source
 from phasegate.runbooks.compiler.test_generator.build import Answer, World, rows
-from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, union_names
-from phasegate.runbooks.compiler.test_generator.values import ACCOUNT, NOW, REGION, plain
+from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, names, union_names
+from phasegate.runbooks.compiler.test_generator.values import ACCOUNT, NOW, plain
 from phasegate.runbooks.language.expressions import Node, parse
 from phasegate.runbooks.language.model import Batch, Get, Join, Let, Metric, Runbook, Step, Union, With
 from phasegate.runbooks.runtime import dates, hours, network
@@ -61,11 +61,6 @@ def ask(text: str, row: Any) -> Any:
         return value(parse(text), row)
     except FAILURES:
         return None
-
-
-def names(runbook: Runbook) -> dict[str, Any]:
-    """Return the language's own names and their values."""
-    return {"_account": ACCOUNT, "_region": REGION, "_now": NOW.isoformat(), "_params": runbook.scope.params}
 
 
 def item(anatomy: Anatomy, world: World) -> Item | None:
