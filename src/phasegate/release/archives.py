@@ -40,6 +40,7 @@ def write_tar_gz(files: Mapping[str, bytes], at: datetime) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(files[name]), epoch, 0o644
             archive.addfile(entry, io.BytesIO(files[name]))
+    # Packed apart, because tarfile's own compression writes the time of day and the file's name.
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=epoch) as stream:
         stream.write(buffer.getvalue())

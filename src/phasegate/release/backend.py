@@ -13,6 +13,7 @@ from phasegate.release.project import PYPROJECT, read_pyproject
 
 BACKEND = "setuptools.build_meta"
 _TOOLS = {"setuptools", "wheel"}
+# Settings that are data. Any other may name a function, or lay files outside of the package.
 _DATA_KEYS = {
     "exclude-package-data",
     "include-package-data",

@@ -126,6 +126,7 @@ class Builder:
         """Build wheel and sdist of a tree with `phasegate.release.build`."""
         files = dict(tree)
         key = digest([at.isoformat(), {path: digest(content) for path, content in files.items()}])
+        # Reviewers work side by side and may ask for the same release at once: one builds, and the others wait.
         async with self._busy:
             if key not in self._built:
                 self._built[key] = await build(files, at=at, sandbox=self._sandbox)

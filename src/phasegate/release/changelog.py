@@ -77,6 +77,7 @@ def _parse(text: str) -> list[_Block]:
     blocks, fenced = [_Block()], False
     for line in text.lstrip("\ufeff").splitlines():
         fenced ^= bool(_FENCE.match(line))
+        # A heading within a fence is an example, and begins no release.
         match = None if fenced else _RELEASE.fullmatch(line)
         if match:
             blocks.append(_Block(heading=line, version=match["version"]))

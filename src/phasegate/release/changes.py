@@ -92,6 +92,7 @@ def _runbook_changes(old: Shipped, new: Shipped) -> list[Change]:
 
 def _breaks(old: Shipped, new: Shipped) -> Iterator[Change]:
     words = [*parameter_breaks(old.params, new.params), *_contract_breaks(old, new)]
+    # What users keep about a finding, such as an approval, hangs on its id.
     if old.definition.get("id") != new.definition.get("id") and old.definition and new.definition:
         words.append("findings have other ids")
     for text in words:

@@ -60,6 +60,7 @@ def resolve(requirements: Iterable[Requirement]) -> dict[str, Resolved]:
     seen: set[str] = set()
     while waiting:
         requirement, extras = waiting.pop()
+        # By the whole text: a package that is known may be asked for again with other extras.
         if str(requirement) in seen:
             continue
         seen.add(str(requirement))

@@ -113,6 +113,7 @@ class FolderIndex:
             place.mkdir(parents=True, exist_ok=True)
             with lock_file(self._folder / ".lock", 0o666):  # whoever may write to the folder may publish
                 _remove_halves(self._folder, place)
+                # Before anything is written: what was published is not replaced, not even for a moment.
                 self._refuse_conflict(files, place, version)
                 with _all_or_none([place / name for name in files]):
                     for name, content in sorted(files.items()):

@@ -18,6 +18,7 @@ from phasegate.core.findings import Finding
 from phasegate.release.project import Project, ProjectTable
 from phasegate.release.wheel import broken
 
+# Fields that the build tool words in its own way; the licence is compared apart.
 _TOOLS_OWN = {"metadata_version", "dynamic", "license_files", "license_expression", "license"}
 _CONTENT_TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
 _WHEEL = {"Wheel-Version": "1.0", "Root-Is-Purelib": "true", "Tag": "py3-none-any"}

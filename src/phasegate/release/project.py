@@ -120,6 +120,7 @@ def read_project(tree: Mapping[str, bytes]) -> Project:
     try:
         table = ProjectTable.model_validate(data.get("project", {}))
         project = Project(table=table, package=_package(tree))
+        # Read once here, so that what does not parse is told as a mistake of the file.
         _ = project.version, project.requirements, project.optional_requirements
     except ValidationError as error:
         raise _invalid(_first(error), "give it in the table [project]") from error

@@ -45,6 +45,7 @@ async def smoke(installation: Installation, *, script: str, trial: Trial | None 
     if trial is None:
         return Smoke(runbooks=lines)
     as_of = trial.as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    # At a fixed time the same account gives the same findings, whenever the smoke run is.
     words = [trial.runbook, "--region", trial.region, "--as-of", as_of, "--json"]
     report = _report((await _run(installation, script, words, trial.env, seconds)).stdout, script)
     return Smoke(runbooks=lines, findings=tuple(report["findings"]), report=report)

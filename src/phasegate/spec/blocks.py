@@ -36,6 +36,7 @@ def blocks(text: str) -> list[Block]:
 @lru_cache(maxsize=1)  # reading and judging a spec ask for the same text several times in a row
 def tokens(text: str) -> Sequence[Token]:
     """The Markdown parser's tokens, without front matter, lines as in the text."""
+    # Line ends stand in for the front matter, so that the lines of all else stay right.
     return tuple(_MARKDOWN.parse(FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), text)))
 
 

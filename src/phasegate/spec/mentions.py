@@ -65,6 +65,7 @@ def mentions(text: str) -> list[Mention]:
     >>> mentions("- [ ] T001 [US1] Detect (FR-001, AC-002)")
     [Mention(id='US1', line=1), Mention(id='FR-001', line=1), Mention(id='AC-002', line=1)]
     """
+    # Once a line, however often it repeats the id.
     found = (Mention(name, line) for line, each in enumerate(text.split("\n"), 1) for name in _ID.findall(each))
     return list(dict.fromkeys(found))
 

@@ -41,6 +41,7 @@ def _fields(section: Sequence[Block]) -> Iterator[tuple[str, str]]:
 def _front_matter(text: str) -> Iterator[tuple[str, str]]:
     loaded = _loaded(text)
     if isinstance(loaded, dict):
+        # Under a key of its own, or at the top beside other keys.
         inner = loaded.get("risk", loaded)
         yield from ((_key(str(key)), _said(value)) for key, value in inner.items()) if isinstance(inner, dict) else ()
 

@@ -17,6 +17,7 @@ from phasegate.release import Builder, check_dependencies, verify_wheel
 from phasegate.runbooks.language.aws import operations
 from phasegate.runbooks.language.iam_actions import is_change
 
+# Names with which code could reach AWS or the machine without the runtime seeing it.
 _BEYOND = frozenset(
     ("boto3", "botocore", "subprocess", "socket", "ctypes", "importlib", "__import__", "eval", "exec", "__builtins__")
 )
@@ -157,6 +158,7 @@ def _called(node: ast.AST) -> tuple[str, str, str] | None:
     if not (isinstance(service, ast.Constant) and isinstance(method, ast.Constant)):
         return None
     owner = node.func.value
+    # By the name that generated code gives it; under another name the call counts as made while looking.
     made_on = "Change" if isinstance(owner, ast.Name) and owner.id == "change" else ""
     return made_on, str(service.value), str(method.value)
 

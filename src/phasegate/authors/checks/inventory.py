@@ -85,6 +85,7 @@ def _held_back(subject: Subject, total: tuple[int, bool]) -> Iterator[Finding]:
 def _same(before: Counted | None, now: Counted) -> bool:
     if before is None or before.count is None or now.count is None:
         return False
+    # Two counts that both stopped at the limit cannot be told apart.
     if before.capped or now.capped:
         return before.capped == now.capped
     return abs(before.count - now.count) <= max(FEW, SHARE * max(before.count, now.count))

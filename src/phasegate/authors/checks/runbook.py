@@ -80,6 +80,7 @@ async def snapshot_before_change(subject: Subject) -> Report:
 
 def _grants(path: str, content: bytes, wanted: dict[str, Any]) -> Iterator[Finding]:
     granted = _actions(json.loads(content))
+    # A wildcard grants more than any list of actions, so it is wide even where the runbook calls them all.
     wide = {action for action in granted if "*" in action}
     for action in sorted(granted - _actions(wanted) | wide):
         yield Finding(

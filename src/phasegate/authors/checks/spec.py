@@ -47,6 +47,7 @@ async def criteria_coverage(subject: Subject) -> Report:
     """Find acceptance criteria without a test, planned before the build and written in it."""
     facts = subject.facts
     written, planned = f"tests/runbooks/test_{facts.module}.py", f"{facts.spec}/test-plan.md"
+    # Before the build only the plan can name tests.
     path = written if written in subject.files else planned
     criteria = read_spec(subject.files, facts.spec).criteria
     shown = _tested(subject, path)

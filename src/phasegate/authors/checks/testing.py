@@ -73,6 +73,7 @@ class TestRuns:
 
     async def _report(self, subject: Subject) -> TestReport:
         inputs = _inputs(subject)
+        # Two checks ask at once; the second takes the report that the first has made.
         async with self._busy:
             if inputs not in self._reports:
                 self._reports[inputs] = await self._run(subject)

@@ -77,6 +77,7 @@ def _other_days(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
     said = {passage: numbers for passage, numbers in said.items() if numbers}
     known = {number for numbers in said.values() for number in numbers}
     for name, days in _days_of(runbook).items():
+        # A spec that names no days at all leaves them to the runbook.
         if known and days not in known:
             passage, numbers = next(iter(said.items()))
             yield _differs(spec, passage, f"{name} is {days:g}", f"{numbers[0]} days")
@@ -84,11 +85,13 @@ def _other_days(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
 
 def _days_of(runbook: Runbook) -> dict[str, float]:
     params = {f"scope.params.{name}": value for name, value in runbook.scope.params.items() if "day" in name}
+    # A runbook that only reports holds nothing back, so its guard promises nothing.
     guard = {"guard.min_age_days": runbook.guard.min_age_days} if runbook.action else {}
     return {name: value for name, value in {**params, **guard}.items() if isinstance(value, int | float) and value}
 
 
 def _other_risk(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
+    # Authors go on after the word: "high, since data is lost".
     declared = re.split(r"[,;. ]", spec.risk.severity.strip().lower())[0] if spec.risk else ""
     if declared in set(Severity) and declared != runbook.severity:
         passage = _Passage("", spec.risk.line if spec.risk else 0, "")

@@ -196,6 +196,7 @@ def _kinds(runbook: Runbook, call: Call, needed: Action) -> tuple[str, ...]:
 def _named(parameter: str, kinds: Sequence[str]) -> str | None:
     """The kind that a parameter is named after: `SecurityGroupIds` after `security-group`, not after `group`."""
     name = _ID.sub("", parameter.lower())
+    # The longest name is the closest one.
     return max((kind for kind in kinds if name.endswith(_plain(kind))), key=len, default=None)
 
 
@@ -207,6 +208,7 @@ def _listed(runbook: Runbook) -> frozenset[str]:
     """Return the listed kind as IAM may name it: `volume`, `dbinstance`, `db`."""
     last = aws.operation(runbook.list_[-1].op)
     noun = re.sub(r"^[A-Z][a-z]+", "", last.name).lower()
+    # IAM says `db` where the API says `DBInstances`.
     return frozenset({noun, noun.removesuffix("s"), noun.removesuffix("es"), noun.removesuffix("instances")})
 
 
@@ -237,6 +239,7 @@ def _arns(runbook: Runbook, need: _Need) -> tuple[str, ...]:
 def _role_arns(runbook: Runbook) -> tuple[str, ...]:
     accounts = runbook.scope.accounts
     ids = sorted(accounts) if isinstance(accounts, tuple) else [_EVERYWHERE]
+    # Named, and not `role/*`: roles for other purposes stay out of reach.
     roles = [READ_ROLE, *([CHANGE_ROLE] if runbook.action else [])]
     return tuple(f"arn:{_partition(runbook)}:iam::{account}:role/{role}" for account in ids for role in sorted(roles))
 

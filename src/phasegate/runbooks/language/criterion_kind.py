@@ -37,8 +37,10 @@ def moment(criterion: Criterion) -> Moment:
     'unapproved'
     """
     when = criterion.when
+    # Undo comes first: "the undo of what was applied" speaks of both.
     if _UNDO.search(when):
         return Moment.undo
+    # Looked for in Given too, since authors write "no approval" there, and "it is told to apply" in When.
     if _UNAPPROVED.search(f"{criterion.given} {when}"):
         return Moment.unapproved
     if _APPLY.search(when):

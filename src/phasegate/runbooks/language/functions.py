@@ -71,6 +71,7 @@ def _own(
 def _built_in(
     name: str, type_: ValueType, samples: Samples = "", words: tuple[str, str] | None = None, *, python: bool = False
 ) -> Function:
+    # Read from jmespath itself, so that our arity cannot differ from the one that it holds calls to.
     signature = Functions.FUNCTION_TABLE[name]["signature"]
     most = None if any(argument.get("variadic") for argument in signature) else len(signature)
     return Function(name, Arity(len(signature), most), type_, samples, words, name if python else "")

@@ -17,6 +17,7 @@ from phasegate.runbooks.language import aws
 _READING = frozenset({"List", "Read"})
 _READING_VERBS = re.compile(r"(BatchGet|Describe|Get|Head|List|Lookup|Query|Scan|Search|Select|Test|Validate)(?![a-z])")
 _DESTROYING_VERBS = re.compile(
+    # A word may stand before the verb that counts: BatchDeleteImage, ForceDeleteBucket.
     r"(Batch|Bulk|Force|Admin|Schedule)?"
     r"(Abort|Delete|Deregister|Destroy|Empty|Expire|Forget|Purge|Release|Terminate)(?![a-z])"
 )
@@ -34,6 +35,7 @@ _BUCKET_CONFIGURATION = {
     "Metrics": "MetricsConfiguration",
     "Replication": "ReplicationConfiguration",
 }
+# S3's permissions are older than its API, and many keep names of their own.
 _S3: Mapping[str, tuple[str, ...]] = {
     "ListBuckets": ("ListAllMyBuckets",),
     "HeadBucket": ("ListBucket",),

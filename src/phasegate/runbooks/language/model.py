@@ -74,6 +74,7 @@ Keep = Annotated[dict[str, Expr], BeforeValidator(_kept)]
 
 
 class _Part(BaseModel):
+    # A misspelt key must be an error: let through in silence, it would leave out a guard or a filter.
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
@@ -291,6 +292,7 @@ class Runbook(_Part):
 
     @model_validator(mode="after")
     def _names_hold(self) -> "Runbook":
+        # The second entry would win in the item, and every expression over the first would read it instead.
         names = [entry.as_ for entry in self.with_]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:

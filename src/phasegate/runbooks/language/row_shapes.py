@@ -30,6 +30,7 @@ def _beneath(shape: Any, node: Node) -> Any:
     """Return the shape that an expression of keys, `[]`, `[*]` and filters leads to, or None for any other."""
     kind = node["type"]
     if kind == "field":
+        # Brackets behind a list go over its elements, so that the list stands for one of them.
         return _element(aws.members(shape).get(node["value"]))
     if kind in ("identity", "current"):
         return shape

@@ -92,6 +92,7 @@ def verified(document: bytes, approvers: Path, now: datetime) -> Approval:
         raise Refused(f"the approval cannot be read: {error}", reason="bad-approval") from error
     if outer.get("payloadType") != PAYLOAD_TYPE:
         raise Refused(f"the file is of type {outer.get('payloadType')!r}, no approval", reason="bad-approval")
+    # Until here the payload has only said whose key to look for; what it grants counts from here on.
     _verify(_key_of(approval.approver, approvers), signature, pae(payload))
     if now >= approval.expires:
         raise Refused(f"the approval expired at {approval.expires.isoformat()}", reason="expired")
@@ -107,6 +108,7 @@ def consume(approval: Approval, state: Path) -> None:
     """
     state.mkdir(parents=True, exist_ok=True)
     try:
+        # Exclusive creation lets the file system judge: of two processes at once, one is refused.
         mark = os.open(state / approval.id, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError as error:
         raise Refused(f"the approval {approval.id} was used before; ask for a new one", reason="consumed") from error

@@ -109,6 +109,7 @@ _REPORTS = {
 def _apply(package: str, runbook: Runbook, asked: Order, options: argparse.Namespace) -> int:
     if options.approval is None:
         raise Refused("--apply needs --approval FILE, signed for these findings", reason="no-approval")
+    # Another time than now would get around the expiry of the approval and the guard's window.
     if options.as_of:
         raise WrongUse("--apply judges by the clock; leave --as-of out")
     if options.output not in ("table", "json"):

@@ -14,6 +14,7 @@ _CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 12},  # a minute or two of throttling, with jitter
     connect_timeout=10,
     read_timeout=60,
+    # More than the threads of one place, which share a client.
     max_pool_connections=32,
     user_agent_extra="phasegate-runbook",
 )

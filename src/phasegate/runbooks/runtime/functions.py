@@ -45,6 +45,7 @@ def _tag_holders(resource: Any) -> Iterable[Any]:
     if not isinstance(resource, dict):
         return []
     found = [resource[name] for name in _TAG_LISTS if resource.get(name)]
+    # A map of strings alone is itself the tags, as where they were selected from Lambda's answer.
     plain = resource and not found and all(isinstance(value, str) for value in resource.values())
     return [resource] if plain else found
 
@@ -100,6 +101,7 @@ def parse_json(text: Any) -> Any:
 def parse_csv(text: Any) -> list[dict[str, Any]] | None:
     """The rows of a CSV document, by the names of its first line."""
     if isinstance(text, bytes):
+        # A byte order mark would become part of the first column's name.
         text = text.decode("utf-8-sig", "replace")
     return list(csv.DictReader(io.StringIO(text))) if isinstance(text, str) else None
 

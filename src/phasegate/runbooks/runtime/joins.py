@@ -52,6 +52,7 @@ def batches(
 
 def distinct(values: Iterable[Any]) -> list[Any]:
     """Every value once, lists opened, without what is missing, sorted."""
+    # Sorted, so that the same account gives the same calls in every run.
     return sorted({entry for value in values for entry in as_list(value) if entry is not None}, key=str)
 
 

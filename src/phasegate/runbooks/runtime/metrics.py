@@ -41,6 +41,7 @@ def datapoints(
         ).get("Datapoints")
         or ()
     ]
+    # CloudWatch answers in no order.
     values = (_value(point, statistic) for point in sorted(found, key=lambda point: str(point.get("Timestamp"))))
     return [value for value in values if value is not None]
 

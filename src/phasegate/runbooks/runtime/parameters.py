@@ -45,6 +45,7 @@ def _outside(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 def _reserved(operation: str, params: Mapping[str, Any]) -> Iterator[str]:
     """Yield tags that AWS alone may set or take away."""
+    # Elsewhere a tag is a condition, and may well be one that AWS set.
     if not operation.startswith(("Add", "Copy", "Create", "Delete", "Put", "Remove", "Run", "Tag", "Untag")):
         return
     given = [params.get("Tags"), *(each.get("Tags") for each in params.get("TagSpecifications") or ())]

@@ -104,6 +104,7 @@ def _places(
     runbook: Runbook, order: Order, errors: CallErrors, clients: Clients, caller: Caller
 ) -> Iterator[AccountRegion]:
     for account in _accounts(runbook, order, errors, clients, caller):
+        # Entered when its turn comes: a role that was assumed early would run out while it waits.
         own = _entered(account, order, errors, clients, caller)
         for region in _regions(runbook, order, errors, own, account, caller) if own else ():
             yield AccountRegion(clients=own, account=account, region=region)  # type: ignore[arg-type]

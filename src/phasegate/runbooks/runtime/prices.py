@@ -54,6 +54,7 @@ class _Limit:
 
 _EC2 = re.compile(r"ec2:[^:]+:hour")
 _RDS = re.compile(r"rds:([^:]+:db\.[^:]+:hour|[^:]+:gb-month)")
+# A table has one price a unit. For an item that costs otherwise, no price is better than a wrong sum.
 _LIMITS = (
     _Limit(
         units=re.compile(r"ebs:(io1|io2|gp3):gb-month"),

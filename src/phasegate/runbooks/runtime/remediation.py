@@ -18,6 +18,7 @@ from .places import CHANGE_ROLE, Order, places
 from .runbook import Finding, Report, Runbook, Verdict, set_digest
 from .scan import Row, Scan
 
+# Readings after 1, 2, 4, 8 and 16 seconds: half a minute in all.
 _READINGS = 6
 _FIRST_PAUSE = 1.0
 _LEFT_OUT = "left out"

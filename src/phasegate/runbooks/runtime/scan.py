@@ -205,6 +205,7 @@ class Scan:
             Unanswered: a call in it failed, so that it is incomplete and says nothing of any item.
         """
         with self._lock:
+            # Under the lock, so that a second thread waits for the listing instead of asking for it again.
             if load not in self._kept:
                 value, troubles = watched(lambda: load(self))
                 broken = next((trouble.reason for trouble in troubles if trouble.certain), None)

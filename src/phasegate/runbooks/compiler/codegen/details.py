@@ -10,6 +10,7 @@ from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import names, parse, walk
 from phasegate.runbooks.language.model import Batch, Get, Join, Let, Metric, Union, Values, With, expressions_in
 
+# Within what filters of AWS take; an operation that says less wins.
 _IDS_A_CALL = 100
 _SCAN_NAMES = {"_account", "_region", "_now", "_params"}
 

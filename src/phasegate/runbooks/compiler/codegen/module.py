@@ -232,6 +232,7 @@ def _changing(runbook: Runbook) -> str:
     """The evidence that time changes by itself, as a tuple: what tells the time, or reads what does."""
     found = set[str]()
     for entry in runbook.with_:
+        # By name: what reads a detail that tells the time changes with it, through any number of details.
         texts = list(_texts(entry.model_dump(exclude={"as_"})))
         if isinstance(entry, Metric) or any(_tells_time(text, found) for text in texts):
             found.add(entry.as_)

@@ -13,6 +13,7 @@ from ruff import find_ruff_bin
 from phasegate.core.python_source import parse_python
 from phasegate.runbooks import runtime
 
+# A name of the module's own must hide none of these, since any function of it may read them.
 _RESERVED = {
     *keyword.kwlist,
     *keyword.softkwlist,

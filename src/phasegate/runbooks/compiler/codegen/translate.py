@@ -12,6 +12,7 @@ from phasegate.runbooks.compiler.codegen.module_source import ModuleSource, snak
 from phasegate.runbooks.language.expressions import Node, fields, parse, unparse, walk
 from phasegate.runbooks.language.functions import FUNCTIONS
 
+# How much an operator binds in Python, from the loosest.
 _OR, _AND, _NOT, _COMPARE, _ATOM = range(5)
 _ORDER = {"gt": ("above", ">"), "gte": ("at_least", ">="), "lt": ("below", "<"), "lte": ("at_most", "<=")}
 

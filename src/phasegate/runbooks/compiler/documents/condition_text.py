@@ -72,6 +72,7 @@ class _Speaker:
     def _comparator(self, node: Node, operator: str) -> str:
         left, right = node["children"]
         if left["type"] == "literal" and right["type"] != "literal":
+            # `30 < age` is told as an age of more than 30.
             left, right = right, left
             operator = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte"}.get(operator, operator)
         special = _COMPARED.get(str(left.get("value"))) if left["type"] == "function_expression" else None
@@ -114,6 +115,7 @@ def _is_null(node: Node) -> bool:
 
 
 def _age(speaker: _Speaker, arguments: list[Node], operator: str, right: Node) -> str:
+    # "More than 0 days ago" is no way to say that a date has passed.
     if operator in ("gt", "gte") and right.get("value") == 0:
         return f"{speaker.value(arguments[0])} is {'now or ' if operator == 'gte' else ''}in the past"
     return f"{speaker.value(arguments[0])} is {_THAN[operator]} {speaker.value(right)} days ago"

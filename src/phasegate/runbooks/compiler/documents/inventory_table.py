@@ -30,6 +30,7 @@ def planned(plan: str) -> list[Counted]:
     [Counted(account='', region='eu-west-1', count=10, capped=True, error='')]
     """
     section = plan.partition(f"\n{HEADING}\n")[2] or plan.partition(f"{HEADING}\n")[2]
+    # A model's plan may pad cells, and has a line of dashes below the head.
     cells = [[cell.strip() for cell in row] for row in _ROW.findall(section.partition("\n## ")[0])]
     return [_read(*row) for row in cells if tuple(row) != _HEAD and set(row[0]) - set("-: ")]
 

@@ -23,6 +23,7 @@ class _Place:
     there: Callable[[Runbook], bool] = lambda runbook: True
 
 
+# By words, since nothing links a requirement to code; a place too many costs a reader less than one that is missing.
 _PLACES = (
     _Place(
         words=r"snapshot|backup|copied|copy",

@@ -126,6 +126,7 @@ def _finished(tree: Any, shape: Shape | None, source: Source) -> Any:
         return _list(tree, shape, source)
     members = {k: v for k, v in tree.items() if not k.startswith(TAG)}
     done = {name: _finished(value, _member(shape, name), source) for name, value in members.items()}
+    # AWS leaves out what is not set, so a member under which nothing was chosen is not there.
     done = {name: value for name, value in done.items() if value != {} or members[name] == {}}
     return _tagged(done, {k.removeprefix(TAG): v for k, v in tree.items() if k.startswith(TAG)}, shape)
 
@@ -151,6 +152,7 @@ def _list(tree: Mapping[str, Any], shape: Shape | None, source: Source) -> Any:
 
 def _filler(shape: Shape | None, source: Source) -> Any:
     if isinstance(shape, StructureShape):
+        # One plain member is enough to tell an element from an empty one.
         plain = {n: s for n, s in shape.members.items() if not isinstance(s, StructureShape | ListShape | MapShape)}
         return {n: default(Field(source=source, path=(n,), shape=s)) for n, s in list(plain.items())[:1]}
     return default(Field(source=source, path=("value",), shape=shape))
@@ -175,6 +177,7 @@ def _tagged(done: dict[str, Any], tags: Mapping[str, Any], shape: Shape | None) 
 def _tag_list(tags: Mapping[str, Any], shape: Shape | None) -> Any:
     if isinstance(shape, MapShape):
         return dict(tags)
+    # Services write `Key`, `TagKey` or `tagKey`.
     keys = ("Key", "Value")
     if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape):
         names = list(shape.member.members)

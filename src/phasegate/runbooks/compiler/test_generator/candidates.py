@@ -9,8 +9,10 @@ from phasegate.runbooks.compiler.test_generator import regex_samples
 from phasegate.runbooks.compiler.test_generator.answer_fields import COUNT, ELEMENT, SECOND, TAG, Field, Path, Slot
 from phasegate.runbooks.compiler.test_generator.values import ABSENT, NUMBER, Ago, Count
 
+# Near enough to a limit to tell > from >= on days, and far from what rounding could blur.
 _HOUR = 1 / 24
 _WHOLE = ("integer", "long")
+# Older than the limits that runbooks set, and so unremarkable.
 _FAR = 400.0
 
 
@@ -179,6 +181,7 @@ def counts(space: Space, place: Field, value: Any) -> None:
     """Add lengths around a number."""
     if isinstance(value, int | float) and not place.virtual:
         path = (*place.path, COUNT)
+        # Longer lists than twelve would bury the case in its own rows.
         numbers = [int(value) + 1, int(value), int(value) - 1, 1, 0]
         space.add(Slot(source=place.source.name, path=path), [Count(n) for n in numbers if 0 <= n <= 12])
         space.usual(place.element) if not isinstance(place.element.shape, StructureShape) else _one_member(

@@ -18,6 +18,7 @@ from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.model import expressions_in
 from phasegate.runbooks.runtime.hours import Window
 
+# A guard that allows more would need an account as long as a page to be crossed.
 _MOST_COPIES = 30
 _OWN_TAG = "a-tag-of-its-own"
 

@@ -18,6 +18,7 @@ from phasegate.runbooks.language.expressions import Node
 from phasegate.runbooks.language.model import Runbook
 from phasegate.runbooks.runtime.values import truth
 
+# Bounds of the search, so that a runbook that nothing matches costs seconds and not minutes.
 _RESTARTS = 30
 _PAIRS = 1500
 _SAMPLES = 600
@@ -135,6 +136,7 @@ class Chooser:
 
     def _climbed(self, choice: dict[Slot, Any], goal: Mapping[str, float]) -> dict[Slot, Any]:
         best = self._score(choice, goal)
+        # A clause may need what only another clause's value makes possible, so it takes some rounds.
         for _ in range(4):
             before = best
             for slot, known in self._slots.items():

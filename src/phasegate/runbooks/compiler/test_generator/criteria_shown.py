@@ -71,6 +71,7 @@ def _when_applied(plan: Plan, criterion: Criterion) -> list[str]:
     if not _LEFT_ALONE.search(criterion.then):
         return [name for words, name in _CHANGED if re.search(words, criterion.then, re.IGNORECASE)]
     told = f"{criterion.given} {criterion.when}"
+    # The first pattern decides, so that the special ones stand above the general.
     found = next((name for words, name in _HELD_BACK if re.search(words, told, re.IGNORECASE)), None)
     if found is None or (found == "test_protected_is_held_back" and not _protects(plan, criterion)):
         return []

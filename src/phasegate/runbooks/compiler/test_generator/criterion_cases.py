@@ -138,5 +138,6 @@ def _tags(key: str, given: str) -> list[Any]:
 
 def _days(given: str) -> list[float]:
     """Return the ages in days that a text names, without the windows of time in which something is measured."""
+    # A window in which something is measured is no age of the item.
     text = re.sub(rf"{_WINDOW.pattern}(?:{_DURATION.pattern})", "", _QUOTED.sub("", given))
     return [float(days or 0) + float(more or alone or 0) / 24 for days, more, alone in _DURATION.findall(text)]

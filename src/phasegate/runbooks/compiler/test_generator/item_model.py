@@ -155,6 +155,7 @@ class _Reader:
         source = Source(name=entry.as_, op=op, part=entry, parent="item")
         self.sources.append(source)
         self._params(entry.params, item)
+        # InternalFailure is an error that no runbook declares, and so makes the item unknown.
         failures = [Fails(code) for code in (*entry.on_error, "InternalFailure")]
         self.space.add(Slot(source=source.name, path=(ANSWER,)), [Count(1), *failures])
         return self._selected(entry.select, Field(source=source, path=(), shape=op.output))
@@ -166,6 +167,7 @@ class _Reader:
         row = self._steps(entry.as_, entry.list_, "item")
         left, right = entry.by
         self._joined(self._walk_value(left, item), self._walk_value(right, row, self.own))
+        # Two rows tell a list from a single value.
         numbers = [Count(0), Count(1), Count(2)] if entry.many else [Count(0), Count(1)]
         self.space.add(Slot(source=row.source.name, path=(ANSWER,)), numbers)
         return self._selected(entry.select, replace(row, virtual=1) if entry.many else row)

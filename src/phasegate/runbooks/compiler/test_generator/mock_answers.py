@@ -139,6 +139,7 @@ def _enter(found: dict[str, Table], anatomy: Anatomy, account: Account, case: Ca
     row = _above(anatomy, account, case, source)
     params = evaluated(source.params, row)
     if isinstance(source.part, Measure):
+        # Without one of its dimensions a metric is not asked for.
         if len(params) == len(source.part.dims):
             asked = source.part.model_dump(exclude={"dims", "default"}, exclude_none=True) | {"dims": params}
             table = _table(found, "metric", "cloudwatch.GetMetricStatistics", asked)

@@ -56,6 +56,7 @@ def _changed(part: Node) -> Iterator[Node]:
     elif kind == "literal":
         yield from ({**part, "value": other} for other in _literals(part["value"]))
     elif kind == "field" and part["value"] != "null":
+        # No answer of AWS has such a field, so the clause reads null.
         yield {**part, "value": f"{part['value']}Zz"}
 
 
@@ -73,6 +74,7 @@ def _literals(value: Any) -> list[Any]:
         step = 1 if isinstance(value, int) else 0.25
         return [value + step, value - step]
     if isinstance(value, str) and value:
+        # Longer and shorter, so that a test tells a whole word from its beginning.
         return [f"{value}zz", value[:-1]] if len(value) > 1 else [f"{value}zz"]
     return []
 

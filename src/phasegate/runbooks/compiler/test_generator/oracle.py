@@ -103,6 +103,7 @@ def verdict(runbook: Runbook, found: Item | None, changed: Mapping[str, Node] | 
         skipped = level != "none" and "skip" in nodes and truth(value(nodes["skip"], found.row))
     except FAILURES:
         return "unknown"
+    # As at runtime: a failed call outweighs a match, and a match outweighs missing data.
     if found.failed:
         return "unknown"
     if level != "none":

@@ -22,6 +22,7 @@ def examples(pattern: str, group: int = 0, inside: str = "") -> list[str]:
     except re.error:
         return []
     found: list[str] = []
+    # Four show the branches of an alternation; more would mostly repeat them.
     for choice in range(4):
         text = _write(parsed, choice, group, inside)
         matched = re.match(pattern, text, re.IGNORECASE | re.DOTALL)

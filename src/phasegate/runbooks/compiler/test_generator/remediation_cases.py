@@ -124,6 +124,7 @@ def _filled(shape: Any, op: str, depth: int = 2) -> dict[str, Any]:
     source = Source(name="made", op=aws.operation(op))
     answer: dict[str, Any] = {}
     for name, member in (shape.members if isinstance(shape, StructureShape) else {}).items():
+        # Services wrap what they made once, as in `{DBSnapshot: {…}}`.
         if isinstance(member, StructureShape) and depth > 1:
             inner = _filled(member, op, depth - 1)
             answer |= {name: inner} if inner else {}

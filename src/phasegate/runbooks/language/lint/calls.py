@@ -132,6 +132,7 @@ def _each(report: Report, node: Node, shape: ListShape, outer: Type, name: str) 
 
 def _scalar(report: Report, node: Node, shape: Shape, outer: Type, name: str) -> None:
     wanted = _WRITTEN_AS.get(shape.type_name)
+    # To Python a boolean is an integer, to AWS it is not.
     fits = wanted is None or (isinstance(node.value, wanted) and (bool in wanted or not isinstance(node.value, bool)))
     choices = getattr(shape, "enum", ())
     if not fits:

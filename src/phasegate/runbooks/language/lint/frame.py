@@ -47,6 +47,7 @@ def _regions(report: Report, root: Node) -> None:
         if region.value not in aws.regions():
             fix = aws.suggest(str(region.value), ["all", "global", *aws.regions()])
             report.add("unknown-region", Severity.high, region, f"AWS has no region {region.raw!r}", fix)
+    # In one named region even a global service gives each finding once.
     if len(regions.each()) > 1:
         _asked_everywhere(report, root, regions)
 

@@ -64,6 +64,7 @@ class Walk(Visitor):
     def tell(self, rule: str, message: str, fix: str, about: str = "", *, certain: bool = True) -> Type:
         """Record a problem, and return the unknown type."""
         problem = Problem(rule=rule, message=message, fix=fix, about=about, certain=certain)
+        # Some parts of a tree are walked twice, such as what stands behind a `!`; a problem is told once.
         if problem not in self.problems:
             self.problems.append(problem)
         return ANYTHING

@@ -86,6 +86,7 @@ def item(report: Report, root: Node) -> tuple[Type, Type]:
 
 def item_of(runbook: Runbook) -> Type:
     """The item of a runbook that was read already, with all the names that `with` adds."""
+    # Without what is not set it is the file as its author wrote it, so that both ways share one inference.
     root = node_of(runbook.model_dump(mode="json", by_alias=True, exclude_unset=True))
     return item(Report(path=runbook.path, lines=[]), root)[1]
 

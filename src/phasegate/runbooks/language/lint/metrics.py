@@ -94,6 +94,7 @@ def _namespace(report: Report, node: Node) -> None:
 
 def _name(report: Report, node: Node) -> None:
     written, known = node.text("name"), _NAMES.get(node.text("namespace"), ())
+    # Only a near miss is told: the table is far from all of CloudWatch's metrics.
     if written not in known and difflib.get_close_matches(written, known, n=1, cutoff=0.85):
         message = f"{written!r} looks misspelt"
         report.add("metric-name", Severity.medium, node.value["name"], message, aws.suggest(written, known))
@@ -113,6 +114,7 @@ def _window(report: Report, node: Node) -> None:
     if period is None or period.value is None or _computed(period.value):
         return
     value = period.value
+    # Below a minute CloudWatch has these periods alone, for metrics of high resolution.
     if not _positive(value) or (value not in _SHORT_PERIODS and value % 60):
         fix = "write seconds: a multiple of 60, or leave it out for one datapoint over the whole window"
         report.add("metric", Severity.high, period, f"{period.raw!r} is no period that CloudWatch keeps", fix)

@@ -74,6 +74,7 @@ def nodes(text: str, path: str, *, check: str) -> Node:
     Raises:
         InvalidInput: it is no safe YAML; the finding names the line and the fix.
     """
+    # The reader alone refuses what is not safe and resolves types, and the composer alone knows lines.
     value = read(text, path, check=check).value
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     return _node(root, value) if root is not None else Node(value=None, line=1, last=1)

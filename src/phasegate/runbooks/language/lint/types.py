@@ -98,6 +98,7 @@ def of_value(value: Any) -> Type:
         case str():
             return STRING
         case list():
+            # Elements of a list that somebody wrote are alike, so the first one speaks for all.
             return Many(element=of_value(value[0]) if value else ANYTHING)
         case dict():
             return Record(name="literal", members={key: of_value(item) for key, item in value.items()})

@@ -8,6 +8,7 @@ from phasegate.spec.blocks import blocks, name
 from phasegate.spec.formats.speckit.parse import parse_spec
 from phasegate.spec.model import Risk, Scenario, Spec
 
+# Spec Kit's order, by which a missing section finds its place.
 _ORDER = ("clarifications", "user scenarios & testing", "requirements", "success criteria", "risk")
 _BESIDE = "specs/000-any"
 """A folder for reading a text that is not yet anywhere."""

@@ -15,11 +15,13 @@ from phasegate.spec.source import spec_path
 
 FILE = "spec.md"
 """File of a spec in this layout."""
+# The number is bounded, since Python refuses to read one of thousands of digits.
 STORY = re.compile(r"user story (\d{1,9})(?!\d)\s*[-–—:]?\s*(.*?)\s*(?:\(priority:\s*(P\d+)\))?", re.IGNORECASE)
 _REQUIREMENT = re.compile(r"\**\s*((?:FR|SC)-\d+)\s*\**\s*:?\s*\**\s*(.*)")
 _LABEL = re.compile(r"\**\s*(AC-\d+)\s*\**\s*:?\s*\**\s*")
 _COVERS = re.compile(r"\s*\(((?:FR|SC)-\d+(?:\s*,\s*(?:FR|SC)-\d+)*)\)\s*\.?$")
 _GIVEN = re.compile(r"\**given\**[\s:,]+", re.IGNORECASE)
+# Possessive, so that a line of asterisks takes no longer than any other.
 _QUESTION = re.compile(r"\**Q[*:]*+\s*(.+?)\s*(?:→|->)\s*\**A[*:]*+\s*(.+)")
 _OPEN = re.compile(r"\[NEEDS CLARIFICATION:?\s*([^\]]*)\]?")
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?")
@@ -51,6 +53,7 @@ def parse_spec(text: str, folder: str) -> Spec:
 
 
 def _title(all_blocks: Sequence[Block], folder: str) -> str:
+    # Prose without a heading is a spec as well: its first sentence serves.
     headings = [block.text for block in all_blocks if block.kind == "heading" and block.level == 1]
     first = headings[0] if headings else all_blocks[0].text.split(". ")[0] if all_blocks else folder.rsplit("/", 1)[-1]
     return re.sub(r"^feature specification:\s*", "", first, flags=re.IGNORECASE)
@@ -84,6 +87,7 @@ def _reason(text: str) -> str:
 
 
 def _stories(all_blocks: Sequence[Block]) -> tuple[Story, ...]:
+    # One supply for all stories, so that numbers run on through the spec.
     free = _free_labels(all_blocks)
     stories = []
     for heading, inner in _subsections(all_blocks):
