@@ -29,7 +29,7 @@ from phasegate.runbooks.runtime.functions import parse_csv
 
 Choice = Mapping[Slot, Any]
 """Values of slots; those that are left out have the first value of the space."""
-_HOLDERS = ("Tags", "tags", "TagList", "TagSet", "tagSet", "tagList")
+TAG_HOLDERS = ("Tags", "tags", "TagList", "TagSet", "tagSet", "tagList")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +170,7 @@ def _tagged(done: dict[str, Any], tags: Mapping[str, Any], shape: Shape | None) 
     if isinstance(shape, MapShape):
         return {**done, **tags}
     members = shape.members if isinstance(shape, StructureShape) else {}
-    holder = next((name for name in _HOLDERS if name in members), "Tags")
+    holder = next((name for name in TAG_HOLDERS if name in members), "Tags")
     return {**done, holder: _tag_list(tags, members.get(holder))}
 
 

@@ -75,10 +75,13 @@ def default(place: Field) -> Any:
         return Ago(_FAR)
     if kind == "boolean":
         return False
+    # The tests' AWS answers nothing that botocore's model rules out, such as a memory of 1 MB or an ARN of 5 letters.
+    least = shape.metadata.get("min", 1) if shape is not None else 1
     if kind in (*_WHOLE, "float", "double"):
-        return 1
+        return max(1, least)
     enum = getattr(shape, "enum", None)
-    return str(enum[0]) if enum else f"{_dashed(name)}-{NUMBER}"
+    text = f"{_dashed(name)}-"
+    return str(enum[0]) if enum else f"{text}{'0' * (least - len(text) - 1)}{NUMBER}"
 
 
 def _dashed(name: str) -> str:

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from botocore.model import StructureShape
+
 from phasegate.runbooks.compiler.codegen.actions import guard as guard_source
-from phasegate.runbooks.compiler.test_generator.answer_fields import TAG, Slot
+from phasegate.runbooks.compiler.test_generator.answer_fields import TAG, Slot, shape_at
+from phasegate.runbooks.compiler.test_generator.build import TAG_HOLDERS
 from phasegate.runbooks.compiler.test_generator.choose import Example
 from phasegate.runbooks.compiler.test_generator.literal import script, source
 from phasegate.runbooks.compiler.test_generator.mock_answers import Account, copies, tables
@@ -149,6 +152,9 @@ def _guards(plan: Plan) -> Iterator[Test]:
 
 def _protected(plan: Plan) -> Iterator[Test]:
     listing = plan.anatomy.listing
+    row = shape_at(listing.op.output, listing.at) if listing.op else None
+    if isinstance(row, StructureShape) and not set(TAG_HOLDERS) & row.members.keys():
+        return  # AWS lists these items without their tags, so that no answer could protect one
     found: dict[str, Account] = {}
     for key in plan.runbook.guard.protect_tags:
         for value in ("", "yes"):
