@@ -1,10 +1,11 @@
 """The whole grammar of `runbook.yaml`, validated as it enters."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -13,7 +14,6 @@ from pydantic import (
     PrivateAttr,
     Tag,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -42,6 +42,16 @@ def _expression(value: Any) -> Any:
         )
     check_expression(value)
     return value
+
+
+def _held_by(check: Callable[[str], object]) -> AfterValidator:
+    """Return a validator that leaves a text as it is, after a check that raises ValueError where it does not hold."""
+
+    def validate(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(validate)
 
 
 def _one_or_many(value: Any) -> Any:
@@ -252,14 +262,7 @@ class Guard(_Part):
     # `false` is a grammar error instead of a silent no-op, since people do try to turn approvals off.
     approve: Literal[True] = True
     """A change always needs an approval; it cannot be turned off."""
-    window: str | None = None
-
-    @field_validator("window")
-    @classmethod
-    def _is_window(cls, value: str | None) -> str | None:
-        if value is not None:
-            Window.read(value)
-        return value
+    window: Annotated[str, _held_by(Window.read)] | None = None
 
 
 class Runbook(_Part):
@@ -280,15 +283,8 @@ class Runbook(_Part):
     cost: Cost | None = None
     action: Annotated[tuple[Action, ...], BeforeValidator(_one_or_many)] = ()
     guard: Guard = Guard()
-    schedule: str | None = None
+    schedule: Annotated[str, _held_by(check_cron)] | None = None
     _source: Source = PrivateAttr(default_factory=lambda: Source(path="runbook.yaml", value={}, lines={}))
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_cron(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_cron(value)
-        return value
 
     @model_validator(mode="after")
     def _names_hold(self) -> "Runbook":

@@ -97,12 +97,7 @@ class Field:
             return self
         if self.virtual:
             return replace(self, shape=None)
-        below: Shape | None = None
-        if isinstance(self.shape, StructureShape):
-            below = self.shape.members.get(name)
-        elif isinstance(self.shape, MapShape):
-            below = self.shape.value
-        return replace(self, path=(*self.path, name), shape=below)
+        return replace(self, path=(*self.path, name), shape=member(self.shape, name))
 
     @property
     def element(self) -> "Field":
@@ -120,12 +115,12 @@ class Field:
 def shape_at(shape: Shape | None, path: Path) -> Shape | None:
     """Return the shape under a path, or None where the model knows none."""
     for part in path:
-        if part == ELEMENT and isinstance(shape, ListShape):
-            shape = shape.member
-        elif isinstance(shape, StructureShape):
-            shape = shape.members.get(part)
-        elif isinstance(shape, MapShape):
-            shape = shape.value
-        else:
-            return None
+        shape = shape.member if part == ELEMENT and isinstance(shape, ListShape) else member(shape, part)
     return shape
+
+
+def member(shape: Shape | None, name: str) -> Shape | None:
+    """Return the shape of a structure's member or of a map's values, or None where the model knows none."""
+    if isinstance(shape, StructureShape):
+        return shape.members.get(name)
+    return shape.value if isinstance(shape, MapShape) else None

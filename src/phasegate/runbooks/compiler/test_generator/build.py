@@ -21,6 +21,7 @@ from phasegate.runbooks.compiler.test_generator.answer_fields import (
     Path,
     Slot,
     Source,
+    member,
 )
 from phasegate.runbooks.compiler.test_generator.candidates import default
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy
@@ -125,7 +126,7 @@ def _finished(tree: Any, shape: Shape | None, source: Source) -> Any:
     if ELEMENT in tree or COUNT in tree or SECOND in tree or isinstance(shape, ListShape):
         return _list(tree, shape, source)
     members = {k: v for k, v in tree.items() if not k.startswith(TAG)}
-    done = {name: _finished(value, _member(shape, name), source) for name, value in members.items()}
+    done = {name: _finished(value, member(shape, name), source) for name, value in members.items()}
     # AWS leaves out what is not set, so a member under which nothing was chosen is not there.
     done = {name: value for name, value in done.items() if value != {} or members[name] == {}}
     return _tagged(done, {k.removeprefix(TAG): v for k, v in tree.items() if k.startswith(TAG)}, shape)
@@ -156,12 +157,6 @@ def _filler(shape: Shape | None, source: Source) -> Any:
         plain = {n: s for n, s in shape.members.items() if not isinstance(s, StructureShape | ListShape | MapShape)}
         return {n: default(Field(source=source, path=(n,), shape=s)) for n, s in list(plain.items())[:1]}
     return default(Field(source=source, path=("value",), shape=shape))
-
-
-def _member(shape: Shape | None, name: str) -> Shape | None:
-    if isinstance(shape, StructureShape):
-        return shape.members.get(name)
-    return shape.value if isinstance(shape, MapShape) else None
 
 
 def _tagged(done: dict[str, Any], tags: Mapping[str, Any], shape: Shape | None) -> Any:

@@ -98,9 +98,7 @@ def as_truth(space: Space, place: Field) -> None:
         return
     if isinstance(shape, ListShape):
         space.add(Slot(source=place.source.name, path=(*place.path, COUNT)), [Count(1), Count(0)])
-        space.usual(place.element) if not isinstance(shape.member, StructureShape) else _one_member(
-            space, place.element
-        )
+        _one_element(space, place)
     elif isinstance(shape, StructureShape):
         _one_member(space, place)
     elif shape is not None and shape.type_name == "boolean":
@@ -109,6 +107,14 @@ def as_truth(space: Space, place: Field) -> None:
         space.usual(place)
         usual = "x" if place.path[-1].startswith(TAG) else default(place)
         space.add(place.slot, [usual, ABSENT, *([""] if isinstance(usual, str) else [])])
+
+
+def _one_element(space: Space, place: Field) -> None:
+    element = place.element
+    if isinstance(element.shape, StructureShape):
+        _one_member(space, element)
+    else:
+        space.usual(element)
 
 
 def _one_member(space: Space, place: Field) -> None:
@@ -187,9 +193,7 @@ def counts(space: Space, place: Field, value: Any) -> None:
         # Longer lists than twelve would bury the case in its own rows.
         numbers = [int(value) + 1, int(value), int(value) - 1, 1, 0]
         space.add(Slot(source=place.source.name, path=path), [Count(n) for n in numbers if 0 <= n <= 12])
-        space.usual(place.element) if not isinstance(place.element.shape, StructureShape) else _one_member(
-            space, place.element
-        )
+        _one_element(space, place)
 
 
 def holding(space: Space, place: Field, value: Any) -> None:
