@@ -18,6 +18,7 @@ _SECTIONS = (
     ("success criteria", "Success Criteria", Severity.medium),
     ("edge cases", "Edge Cases", Severity.low),
 )
+# Words that two readers hold for different numbers, so that no test can decide.
 _VAGUE = re.compile(
     r"\b(fast|quick(?:ly)?|slow(?:ly)?|easy|easily|simple|intuitive|user-friendly|robust|scalable|efficient(?:ly)?"
     r"|appropriate(?:ly)?|suitable|reasonabl[ey]|adequate(?:ly)?|sufficient(?:ly)?|old|recent(?:ly)?|soon|many|several"
@@ -25,6 +26,7 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _MUST = re.compile(r"\b(?:MUST|SHALL|SHOULD|MAY|WILL)\b")
+# What was meant for an id and is none would be read as prose, and covered by nothing.
 _NEAR_ID = re.compile(r"\**\s*((?:FR|SC|AC)[\s_-]?\d{0,2}|(?:FR|SC|AC)[\s_]\d+)\s*\**\s*:")
 _RISKS = ("low", "medium", "high", "critical")
 
@@ -138,6 +140,7 @@ def _requirements(judged: _Judged) -> Iterator[Finding]:
         fix = "add `- **SC-001**: …` with a number and where it is read, under ### Measurable Outcomes"
         yield judged.finding("no-success-criterion", Severity.medium, 0, "there is no success criterion", fix)
     for criterion in spec.success_criteria:
+        # Words such as `none` and `every` are measures too.
         if not re.search(r"\d|\b(?:all|every|each|no|none|never|zero|one)\b", criterion.text):
             message, fix = f"{criterion.id} has no number", "say how much, by when, and where it is read"
             yield judged.finding("not-measurable", Severity.medium, criterion.line, message, fix, criterion.id)
@@ -211,6 +214,7 @@ def _risk(judged: _Judged) -> Iterator[Finding]:
         fix = "add ## Risk with **Severity**, **Blast radius**, **Data** and **Reversible**"
         yield judged.finding("missing-risk", Severity.medium, 0, "the risk is not declared", fix)
         return
+    # Authors go on after the word: "high, since data is lost".
     if risk.severity.split(",")[0].split(" ")[0].casefold() not in _RISKS:
         message = f"the risk's severity is {risk.severity!r}"
         fix = f"write one of {', '.join(_RISKS)}"
