@@ -20,6 +20,7 @@ from bench.measure import Row
 from phasegate.app import App, open_app
 from phasegate.core import SystemClock
 from phasegate.ledger import GateKey, GateRecord, GateStatus, Opening, Run, RunStatus
+from phasegate.ledger.events import RoundStarted
 from phasegate.ledger.rows import add_run, open_gate
 from phasegate.scaffold.new_repository import NewRepository, create_repository
 from phasegate.workflow import branch
@@ -120,7 +121,9 @@ async def _park(app: App, name: str) -> None:
     run = _run(app, name)
     await app.ledger.add_run(run, lambda *_: None, app.keeper.terms(run))
     gate = _gate(app, run)
-    await app.ledger.open_gate(gate.key, lambda _: Opening(gate, None, [("gate:specify/1", {"blocking": 0})]))
+    await app.ledger.open_gate(
+        gate.key, lambda _: Opening(gate, None, [RoundStarted(phase="specify", attempt=1, round=1)])
+    )
     await app.ledger.wait(run.id)
 
 

@@ -16,6 +16,7 @@ from bench.desk import NOW, SPEC
 from bench.measure import Row, pairs
 from phasegate.core import SystemClock
 from phasegate.ledger import Grants, Ledger, PrivateKey, Run, create_key
+from phasegate.ledger.events import ToolCalled
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import load_team
@@ -52,8 +53,8 @@ async def _role(database: Database, key: PrivateKey, sessions: Sessions) -> Tool
     run = Run(id="r1", spec=SPEC, flow="sdlc", branch="b", base="0" * 40, started_at=NOW)
     await ledger.add_run(run, lambda *_: None)
 
-    async def record(name: str, body: Mapping[str, Any]) -> None:
-        await ledger.record("r1", (f"tool:plan/1/1/{name}", body))
+    async def record(called: ToolCalled) -> None:
+        await ledger.record("r1", called)
 
     async def given() -> list[Any]:
         return [grant for grant, _ in await grants.all()]

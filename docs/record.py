@@ -23,8 +23,9 @@ from phasegate.cli.worker import hosted
 from phasegate.core import SystemClock
 from phasegate.demo.aws_account import Account, account
 from phasegate.demo.repository import lay_demo, read_result
-from phasegate.ledger import DecisionKind, Event, PrivateKey, Run
+from phasegate.ledger import DecisionKind, Entry, PrivateKey, Run
 from phasegate.reports.gate import GateView, view_gate
+from phasegate.reports.outputs import receipts
 from phasegate.reports.progress import PhaseProgress, State, Step
 from phasegate.scaffold import Approver
 
@@ -38,7 +39,7 @@ class Photographer(Screen):
 
     taken: RenderableType = ""
 
-    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
+    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Keeps the picture, if this is the moment."""
         picture = self.picture(run, phases)
         working = {step.name for phase in phases if phase.id == "build" for step in phase.steps if _works(step)}
@@ -59,8 +60,7 @@ async def play(folder: Path, place: Account) -> None:
         run = await app.start(spec)
         async with hosted(app):
             gates = await _approve_all(app, run.id, key, photographer)
-        events = await app.ledger.events(run.id)
-        report = next(event for event in events if event.kind == "effect" and event.place[-1] == "smoke").body
+        report = receipts(await app.ledger.events(run.id))["smoke"]
         result = result_view(read_result(app.folder.file(report["report"]), place.volumes))
     draw("demo", "phasegate demo", [photographer.taken, Text("⋮", "quiet"), result])
     draw("gate", f"phasegate gate {run.id}", [gate_summary(gates[3])])

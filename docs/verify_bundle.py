@@ -89,6 +89,7 @@ def chain(lines, run, system):
     events, before = [], ""
     while lines and "head" not in lines[0]:
         event, digest = opened(only(lines.popleft(), "event"), EVENT, system, f"event {len(events) + 1} is not signed")
+        must(event["version"] == 1, f"event {len(events) + 1} is of a version that this does not read")
         must((event["run"], event["seq"], event["before"]) == (run, len(events) + 1, before), "events are not in order")
         follows = lines[0] if lines else {}
         event["envelope"] = only(lines.popleft(), "decision") if "decision" in follows else None
@@ -116,14 +117,14 @@ def delegated(event, said, people):
 
 def decided(event, binds, people, system, policies):
     """Digest, key and principal of what was signed at a gate."""
-    body = event["body"]
-    policy = body["by"].startswith("policy:")
+    body, by = event["body"], event["key"].split("/", 2)[-1]
+    policy = by.startswith("policy:")
     must(policies or not policy, f"{binds['gate']} was passed by a policy, not by a person")
     managers = {key: found for key, (_, found) in people.items()}
     subject, said, digest = statement(event["envelope"], "gate-approval", system if policy else managers, binds["gate"])
     shown = sha256(json.dumps(binds, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
     bound = [{"name": binds["gate"], "digest": {"sha256": shown, "gitTree": binds["tree"]}}]
-    same = (said["gate"], said["by"], said["decision"]) == (binds["gate"], body["by"], body["decision"])
+    same = (said["gate"], said["by"], said["decision"]) == (binds["gate"], by, body["decision"])
     must(same and subject == bound, f"{binds['gate']}: what was signed is about something else")
     key = event["envelope"]["signatures"][0]["keyid"]
     if not policy:
@@ -159,7 +160,7 @@ def gates(events, run, people, system, policies):
     passed = {}
     for event in opening:
         place, binds = event["key"][5:], event["body"]["binds"]
-        told = [e for e in events if e["key"] == f"decision:{place}" or e["key"].startswith(f"decision:{place}/")]
+        told = [e for e in events if e["key"].startswith(f"decision:{place}/")]
         passing = [e for e in told if e["body"]["decision"] in ("approve", "waive")]
         if any(e["key"] == f"void:{place}" for e in events) or not passing or len(passing) < len(told):
             continue

@@ -171,7 +171,7 @@ async def test_user_who_is_no_approver_is_403_and_in_the_ledger_once_a_click(at:
         answer = await at.send(body, signed(body, at.here.clock.now()))
         assert reason(answer) == (403, "not_an_approver")
     (event,) = await at.refusals(key)
-    assert event.body == {"user": "U0EVE", "team": "T1", "action": APPROVE, "reason": "not_an_approver"}
+    assert (event.user, event.team, event.action, event.reason) == ("U0EVE", "T1", APPROVE, "not_an_approver")
     assert len(at.told) == 1
     assert "no manager has the member id U0EVE" in at.told[0]
     await at.press("U0EVE", APPROVE, key)
@@ -197,7 +197,7 @@ async def test_manager_whom_the_gate_does_not_name_is_403(tmp_path: Path, runnin
         await at.unlocks("amy")
         assert reason(await at.press("U0AMY", APPROVE, key)) == (403, "not_an_approver")
         (event,) = await at.refusals(key)
-        assert (event.body["user"], await at.decided(key)) == ("U0AMY", ("", ""))
+        assert (event.user, await at.decided(key)) == ("U0AMY", ("", ""))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ async def test_click_from_another_workspace_is_403(at: Channel, changed: dict[st
     answer = await at.press("U0ADA", action, key, changed=changed)
     assert reason(answer) == (403, "foreign_workspace")
     assert (await at.decided(key), at.slack.clicks.views) == (("", ""), [])
-    assert [event.body["reason"] for event in await at.refusals(key)] == ["foreign_workspace"]
+    assert [event.reason for event in await at.refusals(key)] == ["foreign_workspace"]
 
 
 # With which key
@@ -252,7 +252,7 @@ async def test_manager_who_did_not_unlock_is_403_and_told_where(at: Channel) -> 
     async with at.here.browser("ada"):  # a session alone is not enough
         assert reason(await at.press("U0ADA", APPROVE, key)) == (403, "not_unlocked")
     assert f"{ORIGIN}/slack" in at.told[0]
-    assert [event.body["reason"] for event in await at.refusals(key)] == ["not_unlocked"]
+    assert [event.reason for event in await at.refusals(key)] == ["not_unlocked"]
     await at.unlocks("amy")
     assert reason(await at.press("U0ADA", APPROVE, key)) == (403, "not_unlocked")
     assert await at.decided(key) == ("", "")
@@ -683,7 +683,7 @@ async def test_no_secret_is_said_anywhere(at: Channel, caplog: pytest.LogCapture
         await at.press("U0ADA", APPROVE, key, card),
     ]
     events = await at.here.app.ledger.events(key.run)
-    words = f"{[a.text for a in answers]} {at.told} {[e.body for e in events]} {_ours(caplog)}"
+    words = f"{[a.text for a in answers]} {at.told} {[e.event for e in events]} {_ours(caplog)}"
     response_url = payload["response_url"]
     for secret in (SECRET, "xoxb-", PASSPHRASES["ada"], response_url, payload["trigger_id"]):
         assert secret not in words

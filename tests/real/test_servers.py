@@ -20,6 +20,7 @@ from phasegate.app import App, open_app
 from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.doctor import CheckResult, State, checks_of, run_checks
 from phasegate.ledger import PrivateKey
+from phasegate.ledger.events import ToolCalled
 from phasegate.scaffold import Approver
 from phasegate.tool_access.servers import Tools, open_tools
 from phasegate.tools.client import Policy, Scope, ToolClient
@@ -77,8 +78,8 @@ class Bench:
             ((said, _),) = [each async for each in run_checks([c for c in checks if c.name == f"server {self.server}"])]
         return said
 
-    async def _record(self, key: str, body: Mapping[str, Any]) -> None:
-        self.events.append(body)
+    async def _record(self, called: ToolCalled) -> None:
+        self.events.append(called.model_dump())
 
 
 @asynccontextmanager

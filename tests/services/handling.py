@@ -11,6 +11,7 @@ from mcp.types import Tool
 
 from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.ledger import ToolGrant
+from phasegate.ledger.events import ToolCalled
 from phasegate.team.servers import ToolServer
 from phasegate.tools.client import Answer, Policy, Scope, Sessions, ToolClient, fingerprint
 
@@ -41,8 +42,8 @@ class Handling:
         async def grants() -> list[ToolGrant]:
             return self.grants
 
-        async def record(key: str, body: Mapping[str, Any]) -> None:
-            self.events.append({"key": key, **body})
+        async def record(called: ToolCalled) -> None:
+            self.events.append(called.model_dump())
 
         try:
             yield ToolClient(role=role, policy=policy, sessions=sessions, grants=grants, record=record)

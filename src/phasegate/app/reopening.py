@@ -2,6 +2,7 @@
 
 from phasegate.app.app import App
 from phasegate.ledger import GateStatus, Run, RunStatus
+from phasegate.ledger.events import GateVoided
 
 
 async def reopen(app: App) -> list[Run]:
@@ -15,6 +16,6 @@ async def reopen(app: App) -> list[Run]:
 
 
 async def _expired(app: App, run: Run) -> bool:
-    gates, voids = await app.ledger.gates(run.id), await app.ledger.events(run.id, prefix="void:")
-    last = voids[-1].body.get("reason") if voids else ""
+    gates, voids = await app.ledger.gates(run.id), await app.ledger.events_of(run.id, GateVoided)
+    last = voids[-1].reason if voids else ""
     return bool(gates) and gates[-1].status is GateStatus.void and last == "gate_expired"

@@ -14,7 +14,8 @@ from phasegate.cli.views.demo import left, onward, result_view
 from phasegate.core import InvalidInput, Parked, PhasegateError
 from phasegate.demo.aws_account import Account
 from phasegate.demo.repository import POLICY, lay_demo, read_result
-from phasegate.ledger import Event, PrivateKey, Run, RunStatus, write_key
+from phasegate.ledger import Entry, PrivateKey, Run, RunStatus, write_key
+from phasegate.reports.outputs import receipts
 from phasegate.scaffold import Approver
 from phasegate.workspace import Workspace
 
@@ -55,7 +56,7 @@ async def _resumed(folder: Path, place: Account) -> None:
         await _followed(app, await app.resume(runs[0].id), place, before)
 
 
-async def _followed(app: App, run: Run, place: Account, before: Sequence[Event] = ()) -> None:
+async def _followed(app: App, run: Run, place: Account, before: Sequence[Entry] = ()) -> None:
     """Follow the run to its end, or until the person at the terminal leaves it at a gate."""
     try:
         ended = await attend(app, run.id, (None, None), before)
@@ -78,10 +79,10 @@ def _key() -> tuple[PrivateKey, bytes]:
 
 async def _ended(app: App, run: Run, place: Account) -> None:
     await summary(app, run)
-    smoked = [event for event in await app.ledger.events(run.id, prefix="effect:") if event.place[-1] == "smoke"]
+    smoked = receipts(await app.ledger.events(run.id)).get("smoke")
     if not smoked:
         return
-    result = read_result(app.folder.file(smoked[-1].body["report"]), place.volumes)
+    result = read_result(app.folder.file(smoked["report"]), place.volumes)
     output().print(result_view(result))
     output().print(onward(app.folder.path, run))
     if not result.holds:

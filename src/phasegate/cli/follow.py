@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -14,7 +14,8 @@ from phasegate.app import App
 from phasegate.cli.views.progress import progress_view
 from phasegate.core import Clock
 from phasegate.core.formatting import duration
-from phasegate.ledger import Event, GateRecord, GateStatus, Run, RunStatus
+from phasegate.ledger import Entry, Event, GateRecord, GateStatus, Run, RunStatus
+from phasegate.ledger.events import DecisionTaken, Drafted, EffectDone, GateVoided, InPhase, Judgement, PolicyRefused
 from phasegate.reports.progress import PhaseProgress, State, Step, progress
 
 POLL_SECONDS = 0.1
@@ -23,7 +24,7 @@ POLL_SECONDS = 0.1
 class Watcher(Protocol):
     """Is told what happened, as it happens."""
 
-    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
+    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Takes the run's state, and the events since the last time."""
         ...
 
@@ -34,7 +35,7 @@ class Follower:
 
     app: App
     run_id: str
-    seen: list[Event] = field(default_factory=list)
+    seen: list[Entry] = field(default_factory=list)
 
     async def until_it_stands(self, watcher: Watcher) -> tuple[Run, GateRecord | None]:
         """Returns when the run waits for a person (with the gate), is parked, or has ended."""
@@ -75,7 +76,7 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
+    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Redraws the picture."""
         self._live.update(self.picture(run, phases))
 
@@ -104,34 +105,34 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Event]) -> None:
+    def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Prints what is new."""
-        for event in fresh:
-            for line in _lines(event):
-                self._console.print(line, soft_wrap=True, markup=False)
+        for entry in fresh:
+            line = _line(entry.event)
+            if line and isinstance(entry.event, InPhase):
+                self._console.print(f"{entry.event.phase:<9} {line}", soft_wrap=True, markup=False)
 
 
-def so_far(phases: Sequence[PhaseProgress], events: Sequence[Event]) -> str:
+def so_far(phases: Sequence[PhaseProgress], events: Sequence[Entry]) -> str:
     """Summarize past decisions and events in one line."""
     decided = ", ".join(f"{phase.id} {phase.decision}" for phase in phases if phase.decision)
     return f"before: {decided or 'nothing decided'} ({len(events)} events; 'phasegate trace' and 'status' show them)"
 
 
-def _lines(event: Event) -> Iterator[str]:
-    phase, body = event.place[0], event.body
-    took = f" ({duration(float(body['s']))})" if "s" in body else ""
-    match event.kind:
-        case "draft":
-            yield f"{phase:<9} {body['by']} wrote {event.place[-1]}{took}"
-        case "check" | "review":
-            found = len(body.get("findings", []))
-            verdict = f"{found} finding(s)" if found else "; ".join(body.get("evidence", [])) or "nothing to object to"
-            yield f"{phase:<9} {event.kind} {event.place[-1]}: {verdict}{took}"
-        case "policy":
-            yield f"{phase:<9} policy '{body['policy']}' does not pass this gate: {body['refused']}"
-        case "decision":
-            yield f"{phase:<9} {body['decision']} by {body['by']}"
-        case "effect":
-            yield f"{phase:<9} {event.place[-1]} done{took}"
-        case "void":
-            yield f"{phase:<9} the decision is void: {body['reason']}"
+def _line(event: Event) -> str:
+    match event:
+        case Drafted():
+            return f"{event.author} wrote {event.item} ({duration(event.seconds)})"
+        case Judgement():
+            found = f"{len(event.findings)} finding(s)" if event.findings else event.saw or "nothing to object to"
+            return f"{event.kind} {event.name}: {found} ({duration(event.seconds)})"
+        case PolicyRefused():
+            return f"policy '{event.policy}' does not pass this gate: {event.reason}"
+        case DecisionTaken():
+            return f"{event.decision} by {event.by}"
+        case EffectDone():
+            return f"{event.effect} done ({duration(event.seconds)})"
+        case GateVoided():
+            return f"the decision is void: {event.reason}"
+        case _:
+            return ""

@@ -18,7 +18,7 @@ from phasegate.cli.views.failure import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
 from phasegate.core import Parked, Refused, UsageError
-from phasegate.ledger import Comment, DecisionKind, Event, GateRecord, PrivateKey, Run, RunStatus, Waiver
+from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import progress
 from phasegate.workflow import rule_of
@@ -44,7 +44,7 @@ class Attendance:
     console: Console
     manager: str | None
     passphrase_file: Path | None
-    before: Sequence[Event] = ()
+    before: Sequence[Entry] = ()
     """What had happened before the person came."""
     _key: PrivateKey | None = field(default=None, init=False)
 
@@ -182,7 +182,7 @@ class _Day(click.ParamType[str]):
             self.fail(f"'{value}' is not a date; write YYYY-MM-DD", param, ctx)
 
 
-async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], before: Sequence[Event] = ()) -> Run:
+async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], before: Sequence[Entry] = ()) -> Run:
     """Hosts a worker, and follows the run to its end with the person at the terminal.
 
     Args:

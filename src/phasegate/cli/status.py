@@ -14,7 +14,7 @@ from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view
 from phasegate.cli.views.summary import elsewhere, run_summary
 from phasegate.core import InvalidInput, report
-from phasegate.ledger import Event, RunStatus
+from phasegate.ledger import Entry, RunStatus
 from phasegate.reports.broken_records import broken_records
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.outputs import made
@@ -78,7 +78,7 @@ async def summary(app: App, run: ledger.Run) -> None:
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
 
 
-async def _elsewhere(app: App, run: ledger.Run, events: Sequence[Event]) -> list[RenderableType]:
+async def _elsewhere(app: App, run: ledger.Run, events: Sequence[Entry]) -> list[RenderableType]:
     return elsewhere(await outside(app, run.id, events), by_hand(events))
 
 

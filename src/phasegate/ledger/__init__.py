@@ -1,18 +1,17 @@
 """Runs, gates, decisions, findings, events and effects as rows, and the keys that sign decisions."""
 
+from phasegate.ledger.chain import first_break
 from phasegate.ledger.delivery_positions import Mirrored, Mirrors
-from phasegate.ledger.events import first_break
+from phasegate.ledger.events import Event, GateKey
 from phasegate.ledger.grants import Grants, ToolGrant
 from phasegate.ledger.ledger import DecideResult, Ledger, Opening, OpenResult
-from phasegate.ledger.recorder import Entry
 from phasegate.ledger.records import (
     Comment,
     Decision,
     DecisionKind,
     Delegation,
-    Event,
+    Entry,
     GateHistory,
-    GateKey,
     GateRecord,
     GateRow,
     GateStatus,
@@ -22,6 +21,7 @@ from phasegate.ledger.records import (
     Statement,
     Waiver,
     approvals,
+    of_kind,
 )
 from phasegate.ledger.signing.claims import Claim
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope, pae, seal
@@ -76,6 +76,7 @@ __all__ = [
     "approvals",
     "create_key",
     "first_break",
+    "of_kind",
     "open_pem",
     "pae",
     "seal",

@@ -11,6 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phasegate.ledger.chain import entry_of, is_of
+from phasegate.ledger.events import DeliveryNoted
+from phasegate.ledger.records import Entry
 from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import events, mirrors, runs
 
@@ -81,8 +84,8 @@ class Mirrors:
         """Every place that follows the run."""
         return await self._database.read(_of, mirrors.c.run == run)
 
-    async def remarks(self, most: int) -> list[tuple[str, str, Mapping[str, Any]]]:
-        """Return remarks on undelivered news and manual changes as run, event key and body, the newest first."""
+    async def remarks(self, most: int) -> list[Entry]:
+        """Return remarks on undelivered news and manual changes, the newest first."""
         return await self._database.read(_remarks, most)
 
     async def troubled(self) -> list[Mirrored]:
@@ -96,12 +99,9 @@ def _find(connection: sa.Connection, run: str, place: str) -> Mirrored:
     return _mirrored(row) if row else Mirrored(run=run, place=place)
 
 
-def _remarks(connection: sa.Connection, most: int) -> list[tuple[str, str, Mapping[str, Any]]]:
-    query = (
-        sa.select(events).where(events.c.key.startswith("mirror:")).order_by(events.c.at.desc(), events.c.seq.desc())
-    )
-    rows = connection.execute(query.limit(most)).mappings()
-    return [(row["run"], row["key"], json.loads(row["body"])) for row in rows]
+def _remarks(connection: sa.Connection, most: int) -> list[Entry]:
+    query = sa.select(events).where(is_of(DeliveryNoted)).order_by(events.c.at.desc(), events.c.seq.desc())
+    return [entry_of(row) for row in connection.execute(query.limit(most)).mappings()]
 
 
 def _of(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Mirrored]:

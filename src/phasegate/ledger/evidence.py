@@ -12,8 +12,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.events import event_of, payload_of, rows_of
-from phasegate.ledger.records import Event
+from phasegate.ledger.chain import entry_of, payload_of, rows_of
+from phasegate.ledger.records import Entry
 from phasegate.ledger.signing.dsse import EVENT, pae
 from phasegate.ledger.signing.keys import Verifier
 from phasegate.store import Row
@@ -24,7 +24,7 @@ _BEGINNING = datetime.fromtimestamp(0, UTC)
 class Chain(NamedTuple):
     """All events of a run, in order, each of which follows from the one before and is signed."""
 
-    events: tuple[Event, ...]
+    events: tuple[Entry, ...]
     last: bytes
     """Digest of the last one; empty where there is none."""
 
@@ -61,7 +61,8 @@ class Chains:
         """Return the events of a run.
 
         Raises:
-            Refused: `record_broken`, naming the first event that is not what was signed.
+            Refused: `record_broken`, naming the first event that is not what was signed; `record_unknown`, where
+                another version of Phasegate wrote one.
         """
         rows = rows_of(connection, run)
         payloads = [_payload(row) for row in rows]
@@ -70,7 +71,7 @@ class Chains:
         if wrong:
             key = visible(str(rows[wrong - 1]["key"]))
             raise broken_record(run, f"event {wrong} ({key}) is not what was signed")
-        return Chain(tuple(event_of(row) for row in rows), digests[-1] if digests else b"")
+        return Chain(tuple(entry_of(row) for row in rows), digests[-1] if digests else b"")
 
     def _unsigned(self, run: str, rows: Sequence[Row], payloads: Sequence[bytes], digests: Sequence[bytes]) -> int:
         """Return the number of the first unsigned event or 0, and verify only events that were not verified before."""

@@ -9,19 +9,18 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from phasegate.core import Clock, PhasegateError, Refused
-from phasegate.core.secrets import take_out, without_secrets
-from phasegate.ledger import events as chain
-from phasegate.ledger import rows, turns
+from phasegate.core.secrets import without_secrets
+from phasegate.ledger import chain, rows, turns
 from phasegate.ledger.agreement import SIGNED, disagreement
 from phasegate.ledger.delivery_positions import Mirrored, keep
+from phasegate.ledger.events import E, Event, GateKey, GateVoided, ModelCalled, RunStarted, Terms
 from phasegate.ledger.evidence import Chains, broken_record
-from phasegate.ledger.recorder import Entry, Recorder
+from phasegate.ledger.recorder import Recorder
 from phasegate.ledger.records import (
     Decision,
     Delegation,
-    Event,
+    Entry,
     GateHistory,
-    GateKey,
     GateRecord,
     GateRow,
     GateStatus,
@@ -29,6 +28,7 @@ from phasegate.ledger.records import (
     RunStatus,
     Statement,
     approvals,
+    of_kind,
 )
 from phasegate.ledger.signing.dsse import Envelope
 from phasegate.ledger.signing.keys import PrivateKey, RememberingSigner
@@ -44,7 +44,7 @@ class Opening(NamedTuple):
     gate: GateRecord
     passed: Decision | None
     """A policy's decision, where it passes the gate."""
-    entries: Sequence[Entry]
+    events: Sequence[Event]
     """What happened."""
 
 
@@ -102,7 +102,7 @@ class Ledger:
         self._chains = Chains(signer)
         self.key = system.public
 
-    async def add_run(self, run: Run, dispatch: Dispatch, terms: Mapping[str, Any] | None = None) -> None:
+    async def add_run(self, run: Run, dispatch: Dispatch, terms: Terms | None = None) -> None:
         """Records a new run and dispatches its first segment, in one transaction.
 
         Args:
@@ -110,11 +110,11 @@ class Ledger:
             dispatch: enqueues its first segment.
             terms: the rules that it begins under, signed with the event that tells of it.
         """
-        said = {name: getattr(run, name) for name in SIGNED}
+        started = RunStarted(**{name: getattr(run, name) for name in SIGNED}, terms=terms)
 
         def add(connection: sa.Connection, now: datetime) -> None:
             rows.add_run(connection, run)
-            self._append(connection, run.id, now, [("run", {**said, **(terms or {})})])
+            self._append(connection, run.id, now, [started])
             dispatch(connection, run.id, 1)
 
         await self._database.write(add, self._clock.now())
@@ -139,12 +139,12 @@ class Ledger:
         """Return how many runs there are."""
         return await self._database.read(rows.count_runs)
 
-    async def set_status(self, run_id: str, status: RunStatus, note: str = "", *entries: Entry) -> None:
+    async def set_status(self, run_id: str, status: RunStatus, note: str = "", *events: Event) -> None:
         """Set the run's status and note and record an event, in one transaction."""
 
         def change(connection: sa.Connection, now: datetime) -> None:
             rows.set_status(connection, run_id, status, without_secrets(note))
-            self._append(connection, run_id, now, entries)
+            self._append(connection, run_id, now, events)
             if status.ended or status is RunStatus.parked:
                 turns.leave(connection, run_id, self._dispatch)
 
@@ -187,20 +187,24 @@ class Ledger:
             raise PhasegateError("this ledger has no queue", fix="give it one where runs are advanced")
         return self._dispatch
 
-    async def record(self, run_id: str, *entries: Entry) -> None:
+    async def record(self, run_id: str, *events: Event) -> None:
         """Append events with their secrets replaced, except those that are there already."""
-        await self._recorder.record(run_id, [(key, take_out(body)) for key, body in entries])
+        await self._recorder.record(run_id, [event.without_secrets() for event in events])
 
-    async def events(self, run_id: str, after: int = 0, prefix: str = "") -> list[Event]:
-        """Return the run's events in order, after number `after` and with a key prefix where these are given.
+    async def events(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the run's events as entries of its chain, in order, from the one after number `after`.
 
         Raises:
-            Refused: `record_broken`, where they are read from the first one and their chain does not hold.
+            Refused: `record_broken`, where they are read from the first one and their chain does not hold;
+                `record_unknown`, where another version of Phasegate wrote one.
         """
         if after:
-            return await self._database.read(chain.read, run_id, after, prefix)
-        found = await self._database.read(self._chains.read, run_id)
-        return [event for event in found.events if event.key.startswith(prefix)]
+            return await self._database.read(chain.read, run_id, after)
+        return list((await self._database.read(self._chains.read, run_id)).events)
+
+    async def events_of(self, run_id: str, *kinds: type[E]) -> list[E]:
+        """Return the run's events of these kinds, in order; see `events` for what is raised."""
+        return of_kind(await self.events(run_id), *kinds)
 
     async def broken(self, run_id: str) -> str:
         """Return why the record of a run does not hold, in one line, or an empty string where it does."""
@@ -229,7 +233,7 @@ class Ledger:
         dossier = self._dossier(connection, key)
         if dossier.gate:
             return OpenResult.asks if dossier.gate.status is GateStatus.open else OpenResult.decided
-        gate, passed, entries = opening(dossier)
+        gate, passed, events = opening(dossier)
         rows.open_gate(connection, gate)
         if passed:
             rows.add_decision(connection, passed)
@@ -238,16 +242,16 @@ class Ledger:
         else:
             rows.wait(connection, key.run)
             turns.leave(connection, key.run, self._dispatch)
-        self._append(connection, key.run, now, entries)
+        self._append(connection, key.run, now, events)
         return OpenResult.passed if passed else OpenResult.asks
 
-    async def priced(self, run_ids: Sequence[str]) -> dict[str, list[Event]]:
-        """By run, the events that may say what was paid: their bodies hold the word `usd`."""
-        return await self._database.read(chain.priced, run_ids)
+    async def model_calls(self, run_ids: Sequence[str]) -> dict[str, list[ModelCalled]]:
+        """Return calls of models by run."""
+        return await self._database.read(chain.model_calls, run_ids)
 
-    async def asked(self, run_id: str = "") -> list[Event]:
+    async def asked(self, run_id: str = "") -> list[Entry]:
         """Return tool requests of one run, or of all that have not ended."""
-        return await self._database.read(chain.asked, run_id)
+        return await self._database.read(chain.requested, run_id)
 
     async def gate(self, key: GateKey) -> GateRecord | None:
         """Return the gate, or None."""
@@ -282,14 +286,14 @@ class Ledger:
         """Return a page of open gates, the oldest first, and their number at the same moment."""
         return await self._database.read(self._waiting, offset, limit)
 
-    async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *entries: Entry) -> DecideResult:
+    async def decide(self, decision: Decision, needed: int, dispatch: Dispatch, *events: Event) -> DecideResult:
         """Takes what a person says at a gate if it is still open: decision, event and next segment are one transaction.
 
         Args:
             decision: what is said; its token is used.
             needed: how many approvals decide the gate; anything else decides it at once.
             dispatch: enqueues what follows.
-            entries: what happened.
+            events: what happened.
         """
         statement = decision.statement
         key = statement.gate
@@ -306,7 +310,7 @@ class Ledger:
             if not rows.use_token(connection, statement.token, key, now):
                 return DecideResult.token_used
             rows.add_decision(connection, decision)
-            self._append(connection, key.run, now, entries)
+            self._append(connection, key.run, now, events)
             if statement.kind.passes and approvals([*before, decision]) < needed:
                 return DecideResult.counted
             rows.close_gate(connection, key, GateStatus.decided)
@@ -315,7 +319,7 @@ class Ledger:
 
         return await self._database.write(deciding, self._clock.now())
 
-    async def revoke(self, key: GateKey, by: str, dispatch: Dispatch, *entries: Entry) -> bool:
+    async def revoke(self, key: GateKey, by: str, dispatch: Dispatch, *events: Event) -> bool:
         """Takes back what a person said at a gate, and voids the gate, if nothing has come of it yet.
 
         Returns:
@@ -327,21 +331,20 @@ class Ledger:
             if gate is None or gate.status is GateStatus.void or not rows.revoke(connection, key, by, now):
                 return False
             rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided)
-            void = (f"void:{key.phase}/{key.attempt}", {"reason": "revoked"})
-            self._append(connection, key.run, now, [*entries, void])
+            self._append(connection, key.run, now, [*events, _voided(key, "revoked")])
             dispatch(connection, key.run, rows.next_segment(connection, key.run))
             return True
 
         return await self._database.write(revoking, self._clock.now())
 
     async def replace_gate(
-        self, key: GateKey, why: Mapping[str, Any], opening: Callable[[GateHistory], Opening], dispatch: Dispatch
+        self, key: GateKey, why: GateVoided, opening: Callable[[GateHistory], Opening], dispatch: Dispatch
     ) -> None:
         """Void an open gate and open the next attempt, in one transaction, or do nothing where it is not open.
 
         Args:
             key: which gate.
-            why: `reason`, and what else there is to say.
+            why: the reason, and what moved.
             opening: makes the next one from what bears on it.
             dispatch: enqueues what follows, where a policy passes it at once.
         """
@@ -350,7 +353,7 @@ class Ledger:
         def replacing(connection: sa.Connection, now: datetime) -> None:
             if not rows.close_gate(connection, key, GateStatus.void):
                 return
-            self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", why)])
+            self._append(connection, key.run, now, [why])
             if self._open(connection, now, following, opening) is OpenResult.passed:
                 dispatch(connection, key.run, rows.next_segment(connection, key.run))
 
@@ -363,8 +366,7 @@ class Ledger:
             closed = rows.close_gate(connection, key, GateStatus.void, also=GateStatus.open)
             if closed:
                 rows.set_status(connection, key.run, RunStatus.parked, note)
-                void = (f"void:{key.phase}/{key.attempt}", {"reason": "gate_expired"})
-                self._append(connection, key.run, now, [void])
+                self._append(connection, key.run, now, [_voided(key, "gate_expired")])
             return closed
 
         return await self._database.write(expiring, self._clock.now())
@@ -404,22 +406,22 @@ class Ledger:
         """
         return await self._database.read(rows.waived, over)
 
-    async def consume(self, key: GateKey, verdict: Callable[[GateHistory], tuple[T, Mapping[str, Any]]]) -> T:
+    async def consume(self, key: GateKey, verdict: Callable[[GateHistory], tuple[T, GateVoided | None]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
 
         Args:
             key: which gate.
-            verdict: says what comes of the gate, and why it is void (`reason`, and more), or nothing where it is not.
+            verdict: says what comes of the gate, and why it is void, or None where it is not.
         """
 
         def use(connection: sa.Connection, now: datetime) -> T:
             dossier = self._dossier(connection, key)
             outcome, why = verdict(dossier)
-            if not why:
+            if why is None:
                 if dossier.decision:
                     rows.consume(connection, key, now)
             elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
-                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", why)])
+                self._append(connection, key.run, now, [why])
             return outcome
 
         return await self._database.write(use, self._clock.now())
@@ -429,7 +431,7 @@ class Ledger:
 
         def voiding(connection: sa.Connection, now: datetime) -> None:
             if rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
-                self._append(connection, key.run, now, [(f"void:{key.phase}/{key.attempt}", {"reason": reason})])
+                self._append(connection, key.run, now, [_voided(key, reason)])
 
         await self._database.write(voiding, self._clock.now())
 
@@ -461,7 +463,7 @@ class Ledger:
         """Notes that an effect surely did nothing, so that the next attempt is as the first."""
         await self._database.write(rows.undo_effect, f"{run_id}/{key}")
 
-    async def told(self, mirrored: Mirrored, key: str, *entries: Entry) -> None:
+    async def told(self, mirrored: Mirrored, key: str, *events: Event) -> None:
         """Notes how far a place outside follows a run now, with what came of the effect by which it got there.
 
         The effect is forgotten in the same transaction: the number of the last event that was told says it is over.
@@ -470,11 +472,11 @@ class Ledger:
         def over(connection: sa.Connection, now: datetime) -> None:
             keep(connection, mirrored)
             rows.undo_effect(connection, f"{mirrored.run}/{key}")
-            self._append(connection, mirrored.run, now, entries)
+            self._append(connection, mirrored.run, now, events)
 
         await self._database.write(over, self._clock.now())
 
-    async def published(self, gate: GateKey, key: str, receipt: Mapping[str, Any], reason: str, entry: Entry) -> None:
+    async def published(self, gate: GateKey, key: str, receipt: Mapping[str, Any], reason: str, event: Event) -> None:
         """Keep the receipt of a publication, and void the release gates of other runs in the same transaction.
 
         Args:
@@ -482,28 +484,28 @@ class Ledger:
             key: of the effect.
             receipt: of the effect.
             reason: why the others' gates are void; their runs are sent on, to be asked anew.
-            entry: what happened.
+            event: what happened.
         """
 
         def done(connection: sa.Connection, now: datetime) -> None:
             rows.end_effect(connection, f"{gate.run}/{key}", receipt)
-            self._append(connection, gate.run, now, [entry])
+            self._append(connection, gate.run, now, [event])
             dispatch = self._sends()
             for other in rows.find_gates(connection, None, GateStatus.open):
                 at = other.key
                 if at.phase == gate.phase and at.run != gate.run:
                     rows.close_gate(connection, at, GateStatus.void, also=GateStatus.open)
-                    self._append(connection, at.run, now, [(f"void:{at.phase}/{at.attempt}", {"reason": reason})])
+                    self._append(connection, at.run, now, [_voided(at, reason)])
                     dispatch(connection, at.run, rows.next_segment(connection, at.run))
 
         await self._database.write(done, self._clock.now())
 
-    async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *entries: Entry) -> None:
+    async def effect_done(self, run_id: str, key: str, receipt: Mapping[str, Any], *events: Event) -> None:
         """Keeps the receipt of an effect, and what happened, in one transaction."""
 
         def done(connection: sa.Connection, now: datetime) -> None:
             rows.end_effect(connection, f"{run_id}/{key}", receipt)
-            self._append(connection, run_id, now, entries)
+            self._append(connection, run_id, now, events)
 
         await self._database.write(done, self._clock.now())
 
@@ -540,3 +542,7 @@ class Ledger:
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:
     return [said for said in rows.standing_decisions(connection, key.run) if said.statement.gate == key]
+
+
+def _voided(key: GateKey, reason: str) -> GateVoided:
+    return GateVoided(phase=key.phase, attempt=key.attempt, reason=reason)

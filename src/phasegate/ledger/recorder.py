@@ -1,19 +1,18 @@
 """Puts events that are recorded at the same time into one transaction: judges work side by side, and end together."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from phasegate.core import Clock
-from phasegate.ledger import events as chain
+from phasegate.ledger import chain
+from phasegate.ledger.events import Event
 from phasegate.ledger.signing.keys import Signer
 from phasegate.store import Database
 
-Entry = tuple[str, Mapping[str, Any]]
-_Batch = list[tuple[str, Sequence[Entry], asyncio.Future[None]]]
+_Batch = list[tuple[str, Sequence[Event], asyncio.Future[None]]]
 
 
 class Recorder:
@@ -26,10 +25,10 @@ class Recorder:
         self._waiting: _Batch = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def record(self, run_id: str, entries: Sequence[Entry]) -> None:
+    async def record(self, run_id: str, events: Sequence[Event]) -> None:
         """Returns when they are stored, or raises what storing them raised."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((run_id, entries, stored))
+        self._waiting.append((run_id, events, stored))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         await stored
@@ -55,11 +54,11 @@ class Recorder:
 
 
 def _append(connection: sa.Connection, now: datetime, batch: _Batch, signer: Signer) -> None:
-    by_run: dict[str, list[Entry]] = {}
-    for run_id, entries, _ in batch:
-        by_run.setdefault(run_id, []).extend(entries)
-    for run_id, all_entries in by_run.items():
-        chain.append(connection, run_id, now, all_entries, signer)
+    by_run: dict[str, list[Event]] = {}
+    for run_id, events, _ in batch:
+        by_run.setdefault(run_id, []).extend(events)
+    for run_id, all_events in by_run.items():
+        chain.append(connection, run_id, now, all_events, signer)
 
 
 def _tell(batch: _Batch, error: Exception | None) -> None:

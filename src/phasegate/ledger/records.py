@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
-from phasegate.core import canonical, digest
+from phasegate.core import digest
+from phasegate.ledger.events import VERSION, DecisionTaken, E, Event, GateKey, GateOpened, Judgement, RunStarted, only
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
 from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, GATE_REVOCATION, statement
 
@@ -50,17 +51,6 @@ class Run:
     segments: int = 0
     """How many segments were dispatched."""
     started_at: datetime
-
-
-class GateKey(NamedTuple):
-    """Key of a gate, since LangGraph's interrupt ids are random and change on replay."""
-
-    run: str
-    phase: str
-    attempt: int
-
-    def __str__(self) -> str:
-        return f"{self.run}/{self.phase}/{self.attempt}"
 
 
 class GateStatus(StrEnum):
@@ -204,19 +194,22 @@ def approvals(decisions: Sequence[Decision]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happened in a run."""
+class Entry:
+    """An event in its run's chain."""
 
     run: str
     seq: int
-    key: str
-    """`kind` or `kind:phase/attempt/round/…`; the same key is stored once, however often a node runs."""
     at: datetime
-    body: dict[str, Any] = field(default_factory=dict)
+    event: Event
     before: bytes = b""
-    """Digest of the event before it; empty for the first."""
+    """Digest of the entry before it; empty for the first."""
     signature: bytes = b""
     """Of the system's key, over the payload in its envelope."""
+
+    @property
+    def key(self) -> str:
+        """Idempotency key of the event."""
+        return self.event.key
 
     @property
     def payload(self) -> bytes:
@@ -226,28 +219,23 @@ class Event:
             seq=self.seq,
             key=self.key,
             at=int(self.at.timestamp()),
-            body=canonical(self.body).decode(),
+            body=self.event.body,
             before=self.before,
         )
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the payload, which the next event holds."""
+        """SHA-256 of the payload, which the next entry holds."""
         return hashlib.sha256(self.payload).digest()
 
     def envelope(self, key_id: str) -> Envelope:
         """Return the envelope signed by the system's key of that id."""
         return Envelope(kind=EVENT, payload=self.payload, key_id=key_id, signature=self.signature)
 
-    @property
-    def kind(self) -> str:
-        """Kind of the event, such as `check` or `gate`."""
-        return self.key.partition(":")[0]
 
-    @property
-    def place(self) -> list[str]:
-        """Phase, attempt, round and so on, as far as the key names them."""
-        return self.key.partition(":")[2].split("/")
+def of_kind(entries: Iterable[Entry], *kinds: type[E]) -> list[E]:
+    """Return the events of these kinds, in order."""
+    return only((entry.event for entry in entries), *kinds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +244,7 @@ class GateRow:
 
     gate: GateRecord
     run: Run
-    reports: tuple[Event, ...]
+    reports: tuple[Judgement, ...]
     """What checks and reviewers of the phase said, in all its attempts and rounds; none where the record is broken."""
     broken: str = ""
     """Where the run's record does not hold; empty where it does."""
@@ -304,10 +292,11 @@ class Revocation:
         return statement(GATE_REVOCATION, {str(self.gate): {"sha256": digest(predicate)}}, predicate)
 
 
-def event_payload(*, run: str, seq: int, key: str, at: int, body: str, before: bytes) -> bytes:
-    """An event's canonical JSON, put together from a body that is canonical already."""
+def event_payload(*, run: str, seq: int, key: str, at: int, body: str, before: bytes, version: int = VERSION) -> bytes:
+    """Return an event's canonical JSON, put together from a body that is canonical already."""
     name, of = json.dumps(key, ensure_ascii=False), json.dumps(run, ensure_ascii=False)
-    return f'{{"at":{at},"before":"{before.hex()}","body":{body},"key":{name},"run":{of},"seq":{seq}}}'.encode()
+    head = f'{{"at":{at},"before":"{before.hex()}","body":{body},"key":{name},"run":{of},"seq":{seq}'
+    return f'{head},"version":{version}}}'.encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,7 +310,7 @@ class GateHistory:
     """All of the run."""
     said: tuple[Decision, ...]
     """All that was said at them, in order, with what was revoked."""
-    events: tuple[Event, ...]
+    events: tuple[Entry, ...]
     """All of the run, in order; their chain holds."""
     last: bytes
     """Digest of the run's last event."""
@@ -339,27 +328,32 @@ class GateHistory:
     @cached_property
     def told(self) -> frozenset[str]:
         """Digests of the statements that events tell of: what else lies among the decisions was never taken."""
-        return frozenset(str(event.body.get("statement")) for event in self.events if event.kind == "decision")
+        return frozenset(taken.statement for taken in of_kind(self.events, DecisionTaken))
 
     @cached_property
     def believed(self) -> tuple[Decision, ...]:
         """Return the decisions that an event records."""
         return tuple(one for one in self.decisions if digest(one.statement.encoded()) in self.told)
 
-    def event(self, key: str) -> Event | None:
-        """The run's event of that key, or None."""
-        return next((event for event in self.events if event.key == key), None)
+    @property
+    def started(self) -> RunStarted | None:
+        """Return what the run began with, or None."""
+        return next(iter(of_kind(self.events, RunStarted)), None)
+
+    @cached_property
+    def opened(self) -> GateOpened | None:
+        """Return what this gate showed when it opened, or None."""
+        return next((e for e in of_kind(self.events, GateOpened) if e.gate(self.key.run) == self.key), None)
 
     @property
-    def opened(self) -> Event | None:
-        """The event that tells of this gate, or None."""
-        return self.event(f"gate:{self.key.phase}/{self.key.attempt}")
+    def before(self) -> bytes:
+        """Return the digest of the entry before the gate opened, empty where it is not opened."""
+        return next((entry.before for entry in self.events if entry.event is self.opened), b"")
 
     @property
-    def reports(self) -> tuple[Event, ...]:
+    def reports(self) -> tuple[Judgement, ...]:
         """Return the reports of the phase's checks and reviewers, of all its attempts and rounds."""
-        kinds = (f"check:{self.key.phase}/", f"review:{self.key.phase}/")
-        return tuple(event for event in self.events if event.key.startswith(kinds))
+        return tuple(report for report in of_kind(self.events, Judgement) if report.phase == self.key.phase)
 
     @property
     def taken(self) -> tuple[Decision, ...]:

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
+from phasegate.ledger.chain import entry_of, is_of
+from phasegate.ledger.events import EffectDone, GateKey, WaiverExpired
 from phasegate.ledger.records import (
     Comment,
     Decision,
     DecisionKind,
     Delegation,
-    GateKey,
     GateRecord,
     GateStatus,
     Run,
@@ -259,7 +260,7 @@ def waived(connection: sa.Connection, over: bool) -> list[Said]:
     """Waivers that were used in runs that are released, by whether a `lapsed` event tells of their end."""
     later = runs.alias()
     again = sa.exists().where(later.c.spec == runs.c.spec, later.c.started_at > runs.c.started_at)
-    place = sa.literal("lapsed:") + decisions.c.phase + "/" + sa.cast(decisions.c.attempt, sa.Text)
+    place = WaiverExpired.key_of() + decisions.c.phase + "/" + sa.cast(decisions.c.attempt, sa.Text)
     told = sa.exists().where(events.c.run == decisions.c.run, events.c.key == place)
     query = (
         sa.select(decisions)
@@ -328,16 +329,19 @@ def begin_effect(connection: sa.Connection, run_id: str, key: str) -> bool:
 
 def releases(connection: sa.Connection) -> list[tuple[str, str, str]]:
     """Version, commit and run of what was published, the oldest first."""
-    phase = sa.func.substr(events.c.key, len("effect:") + 1, sa.func.instr(events.c.key, "/") - len("effect:") - 1)
+    publication = EffectDone.key_of() + gates.c.phase + "/publish"
     query = (
-        sa.select(events.c.body, gates.c.commit, gates.c.run)
-        .join(gates, sa.and_(gates.c.run == events.c.run, gates.c.phase == phase))
-        .where(events.c.key.between("effect:", "effect:\uffff"), events.c.key.endswith("/publish"))
-        .where(gates.c.status == GateStatus.decided.value)
+        sa.select(events, gates.c.commit)
+        .join(gates, sa.and_(gates.c.run == events.c.run, events.c.key == publication))
+        .where(is_of(EffectDone), gates.c.status == GateStatus.decided.value)
         .order_by(events.c.at, events.c.run, gates.c.attempt)
     )
-    found = ((json.loads(row["body"]), row["commit"], row["run"]) for row in connection.execute(query).mappings())
-    return [(body["version"], commit, run) for body, commit, run in found if "version" in body]
+    found = ((entry_of(row).event, row["commit"], row["run"]) for row in connection.execute(query).mappings())
+    return [
+        (event.receipt["version"], commit, run)
+        for event, commit, run in found
+        if isinstance(event, EffectDone) and "version" in event.receipt
+    ]
 
 
 def passed_by(connection: sa.Connection, commit: str) -> str:

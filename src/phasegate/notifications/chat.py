@@ -6,6 +6,7 @@ from typing import Any
 
 from phasegate.app.config import SlackMirror
 from phasegate.ledger import GateKey
+from phasegate.ledger.events import Escalated, Reminded
 from phasegate.notifications.channel import DeliveryUnknown, Telling
 from phasegate.notifications.notification import SUBSCRIPTIONS, Kind
 from phasegate.notifications.tool_call import Gone
@@ -13,7 +14,6 @@ from phasegate.reports.gate_card import GateCard
 
 _ALOUD = frozenset(Kind) - {Kind.reminder, Kind.decided, Kind.void}
 """What shows in the channel, too, when it is told in the run's thread."""
-_CALLS = (Kind.reminder, Kind.escalated)
 _SEVERITY = {
     Kind.gate: "warning",
     Kind.reminder: "warning",
@@ -115,7 +115,7 @@ class SlackChannel:
         said = {
             "text": "\n".join([story.headline(news), *filter(None, story.details(news)), story.where(news)]).strip(),
             "links": [{"title": title, "url": url} for title, url in await story.links()],
-            "mention": story.called(news.event.body["to"]) if news.what in _CALLS else [],
+            "mention": story.called(news.event.to) if isinstance(news.event, Reminded | Escalated) else [],
             "broadcast": news.what in _ALOUD,
         }
         made = await telling.call(

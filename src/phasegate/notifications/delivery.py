@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Grants, Mirrored, Mirrors
+from phasegate.ledger.events import DeliveryNoted, ToolCalled
 from phasegate.notifications.channel import DeliveryUnknown, NotificationChannel, Telling
 from phasegate.notifications.channel_log import Notices
 from phasegate.notifications.notification import News, news_of
@@ -78,7 +78,7 @@ class Deliverer:
         for news in news_of([event for event in story.events if event.seq > mirrored.seq]):
             if news.what in place.subscribes_to:
                 mirrored = await self._tell(place, mirrored, story, news)
-                if mirrored.seq < news.event.seq:
+                if mirrored.seq < news.entry.seq:
                     return
         await self._mirrors.keep(replace(mirrored, seq=story.events[-1].seq))
 
@@ -96,26 +96,26 @@ class Deliverer:
         return await self._tried(place, mirrored, telling, label)
 
     async def _tried(self, place: NotificationChannel, mirrored: Mirrored, telling: Telling, label: str) -> Mirrored:
-        holds, what = mirrored.holds, dict[str, Any]()
+        holds, noted = mirrored.holds, dict[str, str]()
         try:
             holds = await place.tell(telling)
         except DeliveryUnknown as error:
-            what = {"outcome": "unknown", "why": str(error)}
+            noted = {"outcome": "unknown", "why": str(error)}
         except Never as error:
-            what = {"outcome": "never", "why": str(error)}
+            noted = {"outcome": "never", "why": str(error)}
         except Unknown as error:
             return await self._later(mirrored, place, error, str(error))
         except PhasegateError as error:
             await self._app.ledger.effect_failed(mirrored.run, label)
             return await self._later(mirrored, place, error, f"{error}; {error.fix}" if error.fix else str(error))
-        if telling.remarks:
-            what["left"] = telling.remarks
-        for text in (*telling.remarks, *filter(None, [what.get("why")])):
+        for text in (*telling.remarks, *filter(None, [noted.get("why")])):
             self._notices.left(place.name, mirrored.run, text)
         self._notices.worked(place.name, mirrored.run)
-        told = replace(mirrored, seq=telling.news.event.seq, tries=0, trouble="", holds=holds)
-        entries = [(f"mirror:{place.name}/{telling.news.key}", what)] if what else []
-        await self._app.ledger.told(told, label, *entries)
+        told = replace(mirrored, seq=telling.news.entry.seq, tries=0, trouble="", holds=holds)
+        event = DeliveryNoted.model_validate(
+            {"channel": place.name, "news": telling.news.key, "left": telling.remarks, **noted}
+        )
+        await self._app.ledger.told(told, label, *([event] if noted or telling.remarks else []))
         return told
 
     async def _later(self, mirrored: Mirrored, place: NotificationChannel, error: Exception, trouble: str) -> Mirrored:
@@ -126,10 +126,10 @@ class Deliverer:
         await self._mirrors.keep(later)
         return later
 
-    async def _record(self, run_id: str, label: str, name: str, body: Mapping[str, Any]) -> None:
+    async def _record(self, run_id: str, label: str, called: ToolCalled) -> None:
         if not run_id:
-            _log.info("%s: %s", body["tool"], body["outcome"], extra={"action": "tool", "label": label})
+            _log.info("%s: %s", called.tool, called.outcome, extra={"action": "tool", "label": label})
             return
-        outcome = body["outcome"]
-        last = name if outcome == "answered" else f"{body['tool']}/{outcome}"  # what is refused often is one event
-        await self._app.ledger.record(run_id, (f"tool:{label}/{last}", body))
+        # What is refused often is one event.
+        call = called.call if called.outcome == "answered" else called.outcome
+        await self._app.ledger.record(run_id, called.model_copy(update={"scope": label, "call": call}))

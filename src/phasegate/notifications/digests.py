@@ -9,6 +9,7 @@ from phasegate.app.app import App
 from phasegate.core import PhasegateError, Unknown
 from phasegate.core.formatting import age, count
 from phasegate.ledger import Mirrored, Mirrors, Run, RunStatus
+from phasegate.ledger.events import RunEnded
 from phasegate.notifications.delivery import Deliverer
 from phasegate.notifications.tool_call import called
 from phasegate.reports.inbox import Inbox, OpenGate
@@ -95,5 +96,5 @@ def _named(what: str, runs: Sequence[Run]) -> list[str]:
 
 
 async def _ended_at(app: App, run: Run) -> datetime:
-    events = await app.ledger.events(run.id, prefix="end")
-    return events[-1].at if events else run.started_at
+    ended = [entry.at for entry in await app.ledger.events(run.id) if isinstance(entry.event, RunEnded)]
+    return ended[-1] if ended else run.started_at

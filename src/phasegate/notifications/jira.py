@@ -6,7 +6,8 @@ from typing import Any
 
 from phasegate.app.config import JiraMirror
 from phasegate.core import digest
-from phasegate.ledger import DecisionKind, GateKey, GateRecord, Waiver
+from phasegate.ledger import GateKey, GateRecord, Waiver
+from phasegate.ledger.events import DecisionTaken, RunStarted
 from phasegate.notifications.channel import Telling
 from phasegate.notifications.notification import SUBSCRIPTIONS, Kind, News
 from phasegate.notifications.run_summary import Story
@@ -191,10 +192,11 @@ class Ticket:
     async def _follows(self, telling: Telling, holds: dict[str, Any]) -> None:
         """Apply a decision: sub-tasks once the tasks are approved, a ticket for an exception."""
         gate, statement = telling.news.gate, telling.story.said(telling.news)
-        decision = telling.news.event.body["decision"]
+        taken = telling.news.event
         passes = (
             gate is not None
-            and DecisionKind(decision).passes
+            and isinstance(taken, DecisionTaken)
+            and taken.passes
             and bool(_approved(telling.story, telling.story.gates[gate]))
         )
         if gate and passes and not self._config.subtasks:
@@ -279,8 +281,8 @@ async def _commented(telling: Telling, issue: str) -> Mapping[str, Any]:
 
 def _description(story: Story) -> str:
     """The ticket's text, as long as there are no tasks."""
-    started = next(event for event in story.events if event.kind == "run")
-    said = [_plain(text) for text in story.details(News(what=Kind.started, event=started))]
+    started = next(entry for entry in story.events if isinstance(entry.event, RunStarted))
+    said = [_plain(text) for text in story.details(News(what=Kind.started, entry=started))]
     return _bounded("\n\n".join([*filter(None, said), story.link()]).strip())
 
 

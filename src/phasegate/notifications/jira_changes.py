@@ -9,6 +9,7 @@ from typing import Any
 from phasegate.app.app import App
 from phasegate.app.config import JiraMirror
 from phasegate.ledger import Mirrors
+from phasegate.ledger.events import TicketChange, TicketChanged
 from phasegate.notifications.delivery import Deliverer
 from phasegate.notifications.jira import LABEL
 from phasegate.notifications.tool_call import called
@@ -59,17 +60,17 @@ class TicketWatch:
         known = {*ticket.holds.get("comments", ()), *before.holds.get("heard", ())}
         did = [*_changes(issue, seen, ticket.holds), *_comments(comments, known)]
         if did:
-            body = {"issue": issue["key"], "url": issue["url"], "status": issue["status"], "did": did[-_MOST:]}
-            await self._app.ledger.record(run, (f"ticket:{issue['key']}/{issue['updated']}", body))
+            names = {"issue": issue["key"], "updated": issue["updated"], "url": issue["url"], "status": issue["status"]}
+            await self._app.ledger.record(run, TicketChanged(**names, did=tuple(did[-_MOST:])))
         heard = [comment["id"] for comment in comments]
         await self._mirrors.keep(replace(before, holds={"seen": issue["updated"], "heard": heard}))
 
 
-def _changes(issue: Mapping[str, Any], since: str, holds: Mapping[str, Any]) -> list[dict[str, str]]:
+def _changes(issue: Mapping[str, Any], since: str, holds: Mapping[str, Any]) -> list[TicketChange]:
     """Its history since then, without the moves, links and descriptions that we made."""
     last = datetime.fromisoformat(since)
     fresh = sorted((change for change in issue["last_changes"] if _at(change) > last), key=_at)
-    return [{"by": c["by"], "at": c["at"], "did": _did(c)} for c in fresh if not _is_ours(c, holds)]
+    return [TicketChange(by=c["by"], at=c["at"], did=_did(c)) for c in fresh if not _is_ours(c, holds)]
 
 
 def _is_ours(change: Mapping[str, str], holds: Mapping[str, Any]) -> bool:
@@ -95,9 +96,9 @@ def _did(change: Mapping[str, str]) -> str:
     return f"changed {field} from '{before}' to '{after}'"
 
 
-def _comments(said: Sequence[Mapping[str, Any]], known: Collection[str]) -> list[dict[str, str]]:
+def _comments(said: Sequence[Mapping[str, Any]], known: Collection[str]) -> list[TicketChange]:
     return [
-        {"by": each["by"], "at": each["at"], "did": f"said: {each['body'][:_LONGEST]}"}
+        TicketChange(by=each["by"], at=each["at"], did=f"said: {each['body'][:_LONGEST]}")
         for each in said
         if each["id"] not in known
     ]

@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phasegate.ledger import Event, GateKey, RunStatus
+from phasegate.ledger import Entry, Event, GateKey
+from phasegate.ledger.events import (
+    DecisionTaken,
+    Escalated,
+    GateOpened,
+    GateVoided,
+    InAttempt,
+    Reminded,
+    RunEnded,
+    RunParked,
+    RunStarted,
+    WaiverExpired,
+)
 
 
 class Kind(StrEnum):
@@ -26,17 +38,16 @@ class Kind(StrEnum):
     """An exception of a released run is over."""
 
 
-_KINDS = {
-    "run": Kind.started,
-    "gate": Kind.gate,
-    "decision": Kind.decided,
-    "void": Kind.void,
-    "reminder": Kind.reminder,
-    "escalated": Kind.escalated,
-    "parked": Kind.parked,
-    "lapsed": Kind.lapsed,
+_KINDS: Mapping[type[Event], Kind] = {
+    RunStarted: Kind.started,
+    GateOpened: Kind.gate,
+    DecisionTaken: Kind.decided,
+    GateVoided: Kind.void,
+    Reminded: Kind.reminder,
+    Escalated: Kind.escalated,
+    RunParked: Kind.parked,
+    WaiverExpired: Kind.lapsed,
 }
-_OF_GATES = (Kind.gate, Kind.decided, Kind.void, Kind.reminder, Kind.escalated, Kind.lapsed)
 
 
 SUBSCRIPTIONS: Mapping[str, frozenset[Kind]] = {
@@ -53,9 +64,17 @@ class News:
     """News for each channel, once."""
 
     what: Kind
-    event: Event
-    gate: GateKey | None = None
-    """Which gate it is about."""
+    entry: Entry
+
+    @property
+    def event(self) -> Event:
+        """The event that the news is of."""
+        return self.entry.event
+
+    @property
+    def gate(self) -> GateKey | None:
+        """The gate that the news is about, or None."""
+        return self.event.gate(self.entry.run) if isinstance(self.event, InAttempt) else None
 
     @property
     def key(self) -> str:
@@ -63,16 +82,10 @@ class News:
         return self.event.key.replace(":", "/")
 
 
-def news_of(events: Sequence[Event]) -> list[News]:
+def news_of(entries: Sequence[Entry]) -> list[News]:
     """The news among these events, in order."""
-    return [found for event in events if (found := _news(event))]
+    return [News(what=what, entry=entry) for entry in entries if (what := _kind(entry.event))]
 
 
-def _news(event: Event) -> News | None:
-    if event.kind == "end":
-        return News(what=Kind.released if event.body["status"] == RunStatus.released else Kind.rejected, event=event)
-    what = _KINDS.get(event.kind)
-    if what is None:
-        return None
-    gate = GateKey(event.run, event.place[0], int(event.place[1])) if what in _OF_GATES else None
-    return News(what=what, event=event, gate=gate)
+def _kind(event: Event) -> Kind | None:
+    return Kind(event.status) if isinstance(event, RunEnded) else _KINDS.get(type(event))

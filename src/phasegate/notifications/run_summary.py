@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from phasegate.app.app import App
 from phasegate.core import PhasegateError
 from phasegate.core.formatting import PAST, count, money, stamp
-from phasegate.ledger import Decision, Event, GateKey, GateRecord, GateStatus, Run, Statement
+from phasegate.ledger import Decision, Entry, GateKey, GateRecord, GateStatus, Run, Statement
+from phasegate.ledger.events import (
+    DecisionTaken,
+    Escalated,
+    Event,
+    GateOpened,
+    GateVoided,
+    Reminded,
+    RunEnded,
+    RunParked,
+    RunStarted,
+    WaiverExpired,
+)
 from phasegate.notifications.notification import Kind, News
 from phasegate.reports.gate_card import GateCard, asked_for, followed, gate_card
 from phasegate.reports.inbox import Inbox, OpenGate, Subject
+from phasegate.reports.outputs import receipts
 from phasegate.workflow import branch
 from phasegate.workflow.gates.approvers import POLICY
 
@@ -33,7 +46,7 @@ class Story:
     app: App
     inbox: Inbox
     run: Run
-    events: Sequence[Event]
+    events: Sequence[Entry]
     gates: Mapping[GateKey, GateRecord]
     decisions: Sequence[Decision]
     subject: Subject
@@ -66,9 +79,10 @@ class Story:
 
     def said(self, news: News) -> Statement | None:
         """Return the decision in words."""
-        by = news.event.body["by"]
-        found = (d.statement for d in self.decisions if d.statement.gate == news.gate and d.statement.by == by)
-        return next(found, None)
+        if not isinstance(news.event, DecisionTaken):
+            return None
+        own = (news.gate, news.event.by)
+        return next((d.statement for d in self.decisions if (d.statement.gate, d.statement.by) == own), None)
 
     def headline(self, news: News) -> str:
         """Return a line."""
@@ -91,7 +105,7 @@ class Story:
             case Kind.gate:
                 return f"{name} waits for a decision"
             case Kind.decided:
-                return f"{name} {self.outcome(news)}"
+                return f"{name} {_outcome(news.event)}"
             case Kind.void:
                 return f"{name} is void"
             case Kind.lapsed:
@@ -99,36 +113,28 @@ class Story:
             case _:
                 return f"{name} still waits"
 
-    def outcome(self, news: News) -> str:
-        """`approved by ada`, or `passed by the policy 'demo'`."""
-        by, past = str(news.event.body["by"]), PAST[str(news.event.body["decision"])]
-        return f"passed by the policy '{by.removeprefix(POLICY)}'" if by.startswith(POLICY) else f"{past} by {by}"
-
     def details(self, news: News) -> list[str]:
         """Return further sentences as plain text."""
-        body = news.event.body
-        match news.what:
-            case Kind.started:
+        match news.event:
+            case RunStarted():
                 by = f" Begun by {self.run.by}." if self.run.by else ""
                 return [self.subject.what, f"Spec: {self.run.spec}. Run: {self.run.id}.{by}"]
-            case Kind.gate:
+            case GateOpened():
                 return self._asks()
-            case Kind.decided:
+            case DecisionTaken():
                 statement = self.said(news)
                 return asked_for(statement) if statement else []
-            case Kind.void:
-                return [f"{_VOID.get(str(body.get('reason')), str(body.get('reason', ''))).capitalize()}."]
-            case Kind.parked:
-                return [f"{body['why']}.", *([f"What to do: {body['fix']}"] if body.get("fix") else [])]
-            case Kind.lapsed:
-                return [
-                    f"{', '.join(body['rules'])}: excused until {body['expires']} by {body['owner']}; it stands again."
-                ]
-            case Kind.reminder | Kind.escalated:
-                return self._waits_for(body["to"], news)
-            case Kind.released:
+            case GateVoided(reason=reason):
+                return [f"{_VOID.get(reason, reason).capitalize()}."]
+            case RunParked(why=why, fix=fix):
+                return [f"{why}.", *([f"What to do: {fix}"] if fix else [])]
+            case WaiverExpired() as over:
+                return [f"{', '.join(over.rules)}: excused until {over.expires} by {over.owner}; it stands again."]
+            case Reminded(to=to) | Escalated(to=to):
+                return self._waits_for(to, news)
+            case RunEnded(status="released"):
                 return self._released()
-            case Kind.rejected:
+            case _:
                 return [f"Its work stays on the branch {self.run.branch}."]
 
     def where(self, news: News) -> str:
@@ -152,12 +158,8 @@ class Story:
     @property
     def version(self) -> str:
         """`acme-runbooks 0.2.0`, where it was published."""
-        version = self._effects.get("publish", {}).get("version")
+        version = receipts(self.events).get("publish", {}).get("version")
         return f"{self.app.config.project.name} {version}" if version else ""
-
-    @property
-    def _effects(self) -> Mapping[str, Mapping[str, object]]:
-        return {event.place[-1]: event.body for event in self.events if event.kind == "effect"}
 
     def _asks(self) -> list[str]:
         row = self.waiting
@@ -173,7 +175,7 @@ class Story:
         return await gate_card(self.app, self.inbox, self.gates[gate], self.app.config.mirror.link.rstrip("/"))
 
     def _released(self) -> list[str]:
-        found = self._effects.get("smoke", {})
+        found = receipts(self.events).get("smoke", {})
         if "findings" not in found:
             return [f"What it saves is unknown: it was not tried against an account. See: {self.how()}"]
         saves = money(float(str(found["cost_per_month"]))) if "cost_per_month" in found else "unknown"
@@ -181,6 +183,13 @@ class Story:
         return [
             f"Tried once after installing: {count(number, 'finding')}; they cost {saves} a month. See: {self.how()}"
         ]
+
+
+def _outcome(event: Event) -> str:
+    """`approved by ada`, or `passed by the policy 'demo'`."""
+    assert isinstance(event, DecisionTaken)
+    policy = event.by.removeprefix(POLICY)
+    return f"{PAST[event.decision]} by {policy}" if policy == event.by else f"passed by the policy '{policy}'"
 
 
 async def story_of(app: App, inbox: Inbox, run_id: str) -> Story:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from phasegate.app.config import COMPILER
 from phasegate.core.formatting import money
 from phasegate.core.report import Report
-from phasegate.ledger import Event
+from phasegate.ledger.events import ModelCalled
 from phasegate.team import Card, Flow, Phase
 
 
@@ -28,11 +28,11 @@ class Cost(Report):
         return f"{money(self.usd_so_far)} so far, at most {money(self.usd_to_come_at_most)} to come"
 
 
-def cost_of(events: Iterable[Event], flow: Flow, phase: Phase, cards: Mapping[str, Card]) -> Cost:
+def cost_of(calls: Iterable[ModelCalled], flow: Flow, phase: Phase, cards: Mapping[str, Card]) -> Cost:
     """The cost of a run that is at that phase's gate.
 
     Args:
-        events: the run's, or those of them whose body has `usd`.
+        calls: the run's calls of models.
         flow: the workflow.
         phase: whose gate it is at.
         cards: by role.
@@ -40,7 +40,7 @@ def cost_of(events: Iterable[Event], flow: Flow, phase: Phase, cards: Mapping[st
     limits = {name: _most(card) for name, card in cards.items() if card.model != COMPILER}
     ahead = {role for later in flow.phases[flow.phases.index(phase) + 1 :] for role in _roles(later)}
     return Cost(
-        usd_so_far=sum((Decimal(str(event.body["usd"])) for event in events if "usd" in event.body), Decimal(0)),
+        usd_so_far=sum((Decimal(call.usd) for call in calls), Decimal(0)),
         usd_to_come_at_most=sum((limits[role] for role in ahead if role in limits), Decimal(0)),
         models=any(role in limits for role in flow.roles),
     )

@@ -1,51 +1,52 @@
 """Releases on which another one stands, as claims that are re-checked."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from fnmatch import fnmatchcase
-from typing import Any
 
 from phasegate.app.app import App
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
+from phasegate.ledger.events import MergedRelease, ReleasesMerged
 from phasegate.ledger.signing.bundle import read_bundle
 from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.reports.bundle import bundle, released_gate
-from phasegate.workflow.reports import onto
+from phasegate.workflow.reports import merged
 
 
 async def earlier(app: App, run: Run, gate: GateRecord) -> AsyncIterator[Claim]:
     """Return claims for each release that the run was put on top of, and for the origin of each file."""
-    said = onto(await app.ledger.events(run.id, prefix=f"onto:{gate.key.phase}/"), gate.key.attempt)
-    for tip in said.get("onto", ()):
+    onto = merged(await app.ledger.events_of(run.id, ReleasesMerged), gate.key.phase, gate.key.attempt)
+    if onto is None:
+        return
+    for tip in onto.onto:
         yield await _approved(app, tip)
-    if said:
-        yield await _origin(app, gate, said)
+    yield await _origin(app, gate, onto)
 
 
-async def _approved(app: App, tip: Mapping[str, Any]) -> Claim:
-    name = f"release {tip['version']}, on which it stands,"
-    if not tip["run"]:
+async def _approved(app: App, tip: MergedRelease) -> Claim:
+    name = f"release {tip.version}, on which it stands,"
+    if not tip.run:
         return Claim(text=f"{name} was made by hand", holds=True, detail="its files were shown whole at the gate")
-    other = await app.ledger.run(tip["run"])
+    other = await app.ledger.run(tip.run)
     gate = await released_gate(app, other)
     managers = People(Known(one.public_key, name) for name, one in app.keeper.managers().items())
     claims = prove(read_bundle(await bundle(app, other)), managers, policies=bool(other.policy))
     wrong = next((claim.text for claim in claims if not claim.holds), "")
-    tree = app.workspace.tree_id(tip["commit"])
+    tree = app.workspace.tree_id(tip.commit)
     if not gate or gate.tree != tree:
         wrong = "its tree is another one"
     return Claim(text=f"{name} was approved in run {other.id}", holds=not wrong, detail=wrong or f"tree {tree[:12]}")
 
 
-async def _origin(app: App, gate: GateRecord, said: Mapping[str, Any]) -> Claim:
+async def _origin(app: App, gate: GateRecord, onto: ReleasesMerged) -> Claim:
     """Each file is as it was approved before the release phase, or as a release has it, or drafted in the phase."""
     phase = app.flow.phase(gate.key.phase)
     before = app.flow.phase_ids[: app.flow.phase_ids.index(phase.id)][-1:]
     own = [g.commit for g in await app.ledger.gates(gate.key.run, GateStatus.decided) if g.key.phase in before]
-    commits = [*own[-1:], *(tip["commit"] for tip in said["onto"])]
+    commits = [*own[-1:], *(tip.commit for tip in onto.onto)]
     known = {entry for commit in commits for entry in app.workspace.listing(commit)}
     new = [path for mode, path, blob in app.workspace.listing(gate.commit) if (mode, path, blob) not in known]
-    strays = [path for path in new if path not in said.get("mixed", ()) and not _is_drafted(path, phase.produces)]
+    strays = [path for path in new if path not in onto.mixed and not _is_drafted(path, phase.produces)]
     return Claim(
         text="every other file is as it was approved in this run or in a release before it",
         holds=not strays,

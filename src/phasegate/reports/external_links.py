@@ -1,12 +1,12 @@
 """External views of a run: its links, manual changes there, and failed deliveries."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from phasegate.app.app import App
 from phasegate.core.formatting import count
 from phasegate.core.report import Report
-from phasegate.ledger import Event, Mirrored, Mirrors
+from phasegate.ledger import Entry, Mirrored, Mirrors, of_kind
+from phasegate.ledger.events import DeliveryNoted, TicketChanged
 
 
 class ManualChange(Report):
@@ -31,32 +31,30 @@ class ExternalLink(Report):
     trouble: bool = False
 
 
-def by_hand(events: Sequence[Event]) -> list[ManualChange]:
+def by_hand(events: Sequence[Entry]) -> list[ManualChange]:
     """Return manual changes of the run's ticket, in order."""
     return [
-        ManualChange(issue=event.body["issue"], url=event.body["url"], by=row["by"], at=row["at"], did=row["did"])
-        for event in events
-        if event.kind == "ticket"
-        for row in event.body["did"]
+        ManualChange(issue=ticket.issue, url=ticket.url, by=change.by, at=change.at, did=change.did)
+        for ticket in of_kind(events, TicketChanged)
+        for change in ticket.did
     ]
 
 
-async def outside(app: App, run: str, events: Sequence[Event]) -> list[ExternalLink]:
+async def outside(app: App, run: str, events: Sequence[Entry]) -> list[ExternalLink]:
     """Return the channels of a run, with manual changes and failed deliveries."""
     rows = await Mirrors(app.database).of_run(run)
     made = [found for row in rows for found in _made(row)]
     late = [ExternalLink(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
-    left = [each for event in events if event.kind == "mirror" for each in _left(event.place[0], event.body)]
+    left = [each for noted in of_kind(events, DeliveryNoted) for each in _left(noted)]
     return [*made, *dict.fromkeys(left), *late]
 
 
 async def remarks(app: App, most: int = 10) -> dict[str, list[ExternalLink]]:
     """Return remarks on failed deliveries and manual changes by run, the newest first."""
     found: dict[str, list[ExternalLink]] = {}
-    for run, key, body in await Mirrors(app.database).remarks(most):
-        known = found.setdefault(run, [])
-        place = key.removeprefix("mirror:").partition("/")[0]
-        known += [each for each in _left(place, body) if each not in known]
+    for entry in await Mirrors(app.database).remarks(most):
+        known = found.setdefault(entry.run, [])
+        known += [each for noted in of_kind([entry], DeliveryNoted) for each in _left(noted) if each not in known]
     return found
 
 
@@ -69,7 +67,6 @@ def _made(row: Mirrored) -> Iterator[ExternalLink]:
         yield ExternalLink(place=row.place, says=f"{count(len(row.holds['cards']), 'card')} of gates")
 
 
-def _left(place: str, body: Mapping[str, Any]) -> Iterator[ExternalLink]:
-    why: list[Any] = [*body.get("left", []), *([body["why"]] if "why" in body else [])]
-    for each in why:
-        yield ExternalLink(place=place, says=str(each), trouble="why" in body)
+def _left(noted: DeliveryNoted) -> Iterator[ExternalLink]:
+    for says in (*noted.left, *filter(None, [noted.why])):
+        yield ExternalLink(place=noted.channel, says=says, trouble=bool(noted.why))

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from phasegate import core, ledger
 from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.core.report import Report, Timestamp
-from phasegate.ledger import DecisionKind, Event, GateHistory, GateKey, GateRecord, GateStatus, Run
+from phasegate.ledger import DecisionKind, Entry, GateHistory, GateRecord, GateStatus, Run, of_kind
+from phasegate.ledger.events import DecisionTaken, Drafted, GateOpened, Judgement, ModelCalled
 from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
@@ -215,9 +216,8 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
     key, phase = gate.key, app.flow.phase(gate.key.phase)
     dossier = await app.ledger.dossier(key)
     before = await approved_before(app, dossier, gate)
-    events = list(dossier.events)
+    opened = dossier.opened
     moved = app.keeper.moved(dossier) if gate.status is GateStatus.open else None
-    opened: Mapping[str, Any] = dossier.opened.body if dossier.opened else {}
     expires = phase.gate.expires_after
     return GateView(
         run=dossier.run,
@@ -225,47 +225,46 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         phase=phase,
         changes=tuple(changes(before.files, app.workspace.tree(gate.commit))),
         compared=before.says,
-        findings=tuple(findings_of(events, key.phase, key.attempt)),
-        evidence=tuple(_evidence(event) for event in latest_reports(events, key.phase, key.attempt)),
-        answers=_answers(events, key),
+        findings=tuple(findings_of(dossier.reports, key.phase, key.attempt)),
+        evidence=tuple(map(_evidence, latest_reports(dossier.reports, key.phase, key.attempt))),
+        answers=_answers(dossier),
         exemptions=_exemptions(dossier),
         expires_at=gate.opened_at + expires if expires else None,
         decision=dossier.decision,
         said=dossier.taken,
-        cost=cost_of(events, app.flow, phase, app.team.cards),
+        cost=cost_of(of_kind(dossier.events, ModelCalled), app.flow, phase, app.team.cards),
         tools=tuple(await waits(app, key.run, key.phase)),
-        by_hand=tuple(by_hand(_meanwhile(events, key))),
+        by_hand=tuple(by_hand(_meanwhile(dossier))),
         choices=_choices(app, phase, dossier),
-        quorum=opened.get("binds", {}).get("quorum", phase.gate.quorum),
-        changed=tuple(opened.get("changed", ())),
-        moved=str(moved or ""),
+        quorum=opened.binds.quorum if opened else phase.gate.quorum,
+        changed=opened.changed if opened else (),
+        moved=moved.says if moved else "",
     )
 
 
-def _meanwhile(events: list[Event], key: GateKey) -> list[Event]:
+def _meanwhile(dossier: GateHistory) -> list[Entry]:
     """Return the events between the decision before the gate and the next gate."""
-    own = next((event.seq for event in events if event.key == f"gate:{key.phase}/{key.attempt}"), 0)
-    before = max((event.seq for event in events if event.kind == "decision" and event.seq < own), default=0)
-    after = next((event.seq for event in events if event.kind == "gate" and event.seq > own), len(events) + 1)
-    return [event for event in events if before < event.seq < after]
+    opened = {entry.seq: entry.event for entry in dossier.events if isinstance(entry.event, GateOpened)}
+    decided = [entry.seq for entry in dossier.events if isinstance(entry.event, DecisionTaken)]
+    own = next((seq for seq, event in opened.items() if event is dossier.opened), 0)
+    before = max((seq for seq in decided if seq < own), default=0)
+    after = next((seq for seq in opened if seq > own), len(dossier.events) + 1)
+    return [entry for entry in dossier.events if before < entry.seq < after]
 
 
-def _evidence(event: Event) -> Evidence:
+def _evidence(report: Judgement) -> Evidence:
     return Evidence(
-        by=event.place[3],
-        kind=event.kind,
-        saw="; ".join(event.body.get("evidence", [])),
-        findings=len(event.body.get("findings", [])),
-        seconds=float(event.body.get("s", 0)),
+        by=report.name, kind=report.kind, saw=report.saw, findings=len(report.findings), seconds=report.seconds
     )
 
 
-def _answers(events: list[Event], key: GateKey) -> tuple[Answer, ...]:
-    drafts = [e for e in events if e.kind == "draft" and e.place[:3] == [key.phase, str(key.attempt), "1"]]
+def _answers(dossier: GateHistory) -> tuple[Answer, ...]:
+    first = (dossier.key.phase, dossier.key.attempt, 1)
     return tuple(
-        Answer(comment=comment, by=draft.body["by"], text=text)
-        for draft in drafts
-        for comment, text in draft.body.get("answers", [])
+        Answer(comment=comment, by=draft.author, text=text)
+        for draft in of_kind(dossier.events, Drafted)
+        if (draft.phase, draft.attempt, draft.round) == first
+        for comment, text in draft.answers
     )
 
 

@@ -6,7 +6,8 @@ from datetime import tzinfo
 
 from phasegate.app.app import App
 from phasegate.core.formatting import PAST, count, stamp
-from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Statement
+from phasegate.ledger import GateKey, GateRecord, GateStatus, Statement
+from phasegate.ledger.events import Observed
 from phasegate.reports.approvals import named
 from phasegate.reports.external_links import ExternalLink, outside
 from phasegate.reports.gate import GateView, view_gate
@@ -46,11 +47,11 @@ async def gate_card(app: App, inbox: Inbox, gate: GateRecord, address: str, clos
     """
     view, row = await view_gate(app, gate), await inbox.look(gate)
     here = gate.status is not GateStatus.void and not closed
-    events = await app.ledger.events(gate.key.run, prefix="look:")
+    looks = await app.ledger.events_of(gate.key.run, Observed)
     return GateCard(
         title=title_of(row),
         summary=closed or _came(app, view, row),
-        facts=[*_found(events, gate.key), *_facts(row, app.config.mirror.zone)],
+        facts=[*_found(looks, gate.key), *_facts(row, app.config.mirror.zone)],
         link=(f"{address}/gates/{gate.key}" if here else await current(app, gate.key, address)) if address else "",
         links=[(each.says, each.url) for each in await followed(app, gate.key.run)],
         approvers=row.approvers if gate.status is GateStatus.open and not closed else (),
@@ -127,11 +128,11 @@ def _findings(row: OpenGate) -> str:
     return f"{found}{blocks}: {' '.join(first.message.split())}"
 
 
-def _found(events: Sequence[Event], key: GateKey) -> list[tuple[str, str]]:
+def _found(looks: Sequence[Observed], key: GateKey) -> list[tuple[str, str]]:
     """Return the counted resources of the plan, and the saving as far as it is known at a gate."""
-    looks = [event for event in events if event.place[2:3] == ["inventory"]]
-    own = [event for event in looks if event.place[0] == key.phase and event.place[1] == str(key.attempt)] or looks
-    counted = resources(Inventory.from_json(own[-1].body)) if own else "not counted"
+    counts = [each for each in looks if each.look == "inventory"]
+    own = [each for each in counts if each.gate(key.run) == key] or counts
+    counted = resources(Inventory.from_json(own[-1].seen)) if own else "not counted"
     return [("Resources", counted), ("Saves a month", "unknown until it is tried after the release")]
 
 

@@ -1,11 +1,12 @@
 """Outputs of a run, and where each of them is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core.report import Report
-from phasegate.ledger import Event, GateRecord, Run
+from phasegate.ledger import Entry, GateRecord, Run, of_kind
+from phasegate.ledger.events import EffectDone
 
 _RECEIPTS = {"publish": "wheel", "install": "environment", "smoke": "report"}
 
@@ -19,7 +20,7 @@ class Output(Report):
     """From the top of the repository."""
 
 
-async def made(app: App, run: Run, events: Sequence[Event]) -> list[Output]:
+async def made(app: App, run: Run, events: Sequence[Entry]) -> list[Output]:
     """The files of each phase that was passed, then what the effects left."""
     gates: dict[str, GateRecord] = {}
     for gate in await app.ledger.gates(run.id):
@@ -31,11 +32,16 @@ async def made(app: App, run: Run, events: Sequence[Event]) -> list[Output]:
         for phase, gate in sorted(gates.items(), key=lambda item: app.flow.phase_ids.index(item[0]))
         for path in _changed(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))
     ]
-    return [*files, *_left({event.place[-1]: event.body for event in events if event.kind == "effect"})]
+    return [*files, *_left(receipts(events))]
 
 
-def _left(receipts: Mapping[str, Mapping[str, Any]]) -> list[Output]:
-    found = {name: receipts.get(name, {}).get(key) for name, key in _RECEIPTS.items()}
+def receipts(events: Iterable[Entry]) -> dict[str, Mapping[str, Any]]:
+    """Return the receipt of each effect that was done."""
+    return {done.effect: done.receipt for done in of_kind(events, EffectDone)}
+
+
+def _left(found_by: Mapping[str, Mapping[str, Any]]) -> list[Output]:
+    found = {name: found_by.get(name, {}).get(key) for name, key in _RECEIPTS.items()}
     return [Output(by=name, path=str(path)) for name, path in found.items() if path]
 
 

@@ -1,5 +1,6 @@
 """Runs as reports: one in a list, and one with everything that happened in it."""
 
+import json
 from typing import Any, Self
 
 from phasegate import ledger
@@ -85,9 +86,15 @@ class Event(Report):
     """SHA-256 of the signed payload; the next event holds it."""
 
     @classmethod
-    def of(cls, event: ledger.Event) -> Self:
+    def of(cls, entry: ledger.Entry) -> Self:
         """Return the report of an event."""
-        return cls(seq=event.seq, key=event.key, at=event.at, body=event.body, digest=event.digest.hex())
+        return cls(
+            seq=entry.seq,
+            key=entry.key,
+            at=entry.at,
+            body=json.loads(entry.event.body),
+            digest=entry.digest.hex(),
+        )
 
 
 async def whole_run(app: App, run: ledger.Run) -> WholeRun:

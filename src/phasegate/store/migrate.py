@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0009"
+NEWEST = "0010"
 
 
 def upgrade(engine: sa.Engine, before: Callable[[str], None] = lambda seen: None) -> None:

@@ -86,6 +86,7 @@ events = sa.Table(
     metadata,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("at", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=False),

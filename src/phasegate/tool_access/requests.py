@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from phasegate.app.app import App
 from phasegate.core.report import Report, Timestamp
-from phasegate.ledger import Descriptions, Event, Grants, ToolGrant
+from phasegate.ledger import Descriptions, Entry, Grants, ToolGrant
+from phasegate.ledger.events import ToolRequested
 from phasegate.ledger.tool_descriptions import readable
 from phasegate.team.servers import Effect, ToolServer
 from phasegate.workflow.gates.tool_grants import standing_grants
@@ -111,32 +112,31 @@ async def with_changes(app: App, wait: ServerRequest) -> ServerRequest:
     return replace(wait, changes=tuple(changes(before, after)))
 
 
-def _standing(app: App, events: Sequence[Event], grants: Sequence[ToolGrant]) -> Iterable[ToolRequest]:
-    for event in events:
-        asked = _read(app, event, grants)
+def _standing(app: App, entries: Sequence[Entry], grants: Sequence[ToolGrant]) -> Iterable[ToolRequest]:
+    for entry in entries:
+        asked = _read(app, entry, entry.event, grants) if isinstance(entry.event, ToolRequested) else None
         if asked and _still(app, asked, grants):
             yield asked
 
 
-def _read(app: App, event: Event, grants: Sequence[ToolGrant]) -> ToolRequest | None:
-    server, phase, attempt, tool = event.place[:4]
-    described = app.team.servers.get(server)
+def _read(app: App, entry: Entry, asked: ToolRequested, grants: Sequence[ToolGrant]) -> ToolRequest | None:
+    tool, described = asked.tool, app.team.servers.get(asked.server)
     rule = described.rule(tool) if described else None
     if described is None or rule is None or rule.effect is Effect.destructive:
         return None
     pins = [grant.pins[tool] for grant in _of(described, grants) if tool in grant.pins]
     return ToolRequest(
-        run=event.run,
-        phase=phase,
-        attempt=int(attempt),
-        server=server,
+        run=entry.run,
+        phase=asked.phase,
+        attempt=asked.attempt,
+        server=asked.server,
         tool=tool,
-        by=event.body["by"],
-        reason=event.body["reason"],
-        mark=event.body["mark"],
-        old=next((pin for pin in reversed(pins) if pin != event.body["mark"]), ""),
+        by=asked.role,
+        reason=asked.reason,
+        mark=asked.mark,
+        old=next((pin for pin in reversed(pins) if pin != asked.mark), ""),
         writes=rule.effect is Effect.write,
-        at=event.at,
+        at=entry.at,
     )
 
 

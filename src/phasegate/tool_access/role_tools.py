@@ -12,6 +12,7 @@ from phasegate.app.app import App
 from phasegate.authors import RoleTools, ToolResult, ToolSpec
 from phasegate.core import PhasegateError
 from phasegate.ledger import Descriptions, Grants
+from phasegate.ledger.events import ToolCalled, ToolRequested
 from phasegate.tool_access.servers import scope_of, sessions_of
 from phasegate.tools.client import Policy, Sessions, ToolClient, as_text, described, fingerprint, offered_name
 from phasegate.workflow.gates.tool_grants import standing_grants
@@ -44,16 +45,24 @@ class RunTools:
     def _policy(self) -> Policy:
         return Policy(servers=self.app.team.servers, now=self.app.clock.now, scope=scope_of(self.app))
 
-    async def _record(self, run: str, place: str, name: str, body: Mapping[str, Any]) -> None:
-        await self.app.ledger.record(run, (f"tool:{place}/{name}", body))
+    async def _record(self, run: str, place: str, called: ToolCalled) -> None:
+        await self.app.ledger.record(run, called.model_copy(update={"scope": place}))
 
     async def _ask(self, run: str, place: str, role: str, server: str, shown: Tool, reason: str) -> None:
         """Record, once per attempt, that a tool needs a manager's grant, and keep the tool's description."""
         said, mark = described(shown), fingerprint(shown)
         await Descriptions(self.app.database).keep([said])
-        attempt = "/".join(place.split("/")[:2])
-        key = f"tools:{server}/{attempt}/{shown.name}/{mark[:16]}"
-        await self.app.ledger.record(run, (key, {"by": role, "reason": reason, "mark": mark}))
+        phase, attempt, *_ = place.split("/")
+        requested = ToolRequested(
+            server=server,
+            phase=phase,
+            attempt=int(attempt),
+            tool=shown.name,
+            mark=mark,
+            role=role,
+            reason=reason,
+        )
+        await self.app.ledger.record(run, requested)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from phasegate.app.app import App
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
 from phasegate.core.files import open_owned
 from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
+from phasegate.ledger.events import ToolCalled
 from phasegate.ledger.tool_descriptions import readable
 from phasegate.team.launch import moved
 from phasegate.team.servers import Effect, ToolServer
@@ -177,13 +178,13 @@ class Tools:
         properties = shown.inputSchema.get("properties", {}) if shown else {}
         return dict(_argument(word, properties) for word in words)
 
-    async def _record(self, run: str, last: str, body: Mapping[str, Any]) -> None:
-        said = {**body, "for": self.app.workspace.user.name}
+    async def _record(self, run: str, called: ToolCalled) -> None:
+        by_hand = called.model_copy(update={"scope": "by-hand", "person": self.app.workspace.user.name})
         if run:
-            await self.app.ledger.record(run, (f"tool:by-hand/{last}", said))
+            await self.app.ledger.record(run, by_hand)
             return
         with open_owned(self.app.state / LOG, "ab") as file:
-            file.write(f"{self.app.clock.now():%Y-%m-%d %H:%M:%S} {json.dumps(said)}\n".encode())
+            file.write(f"{self.app.clock.now():%Y-%m-%d %H:%M:%S} {json.dumps(by_hand.model_dump())}\n".encode())
 
     async def grant(
         self,

@@ -1,6 +1,6 @@
 """State that a run carries from node to node: some hundred bytes of ids and counters, with artifacts in Git."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 
 def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
@@ -40,6 +40,11 @@ class RunState(TypedDict, total=False):
 def branch(run_id: str) -> str:
     """Return the name of a run's branch."""
     return f"phasegate/{run_id}"
+
+
+def round_of(state: RunState) -> dict[str, Any]:
+    """Return the fields of an event in the round."""
+    return {"phase": state["phase"], "attempt": state["attempt"], "round": state["round"]}
 
 
 def round_key(state: RunState) -> str:

@@ -12,6 +12,7 @@ from phasegate.authors import Author, Brief, Deliverable, Draft, FunctionAuthor
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.hosting.engine import engine
 from phasegate.ledger import GateStatus, RunStatus
+from phasegate.ledger.events import Judgement
 from phasegate.release import Builder
 from phasegate.team import Card, Surface
 from phasegate.workflow import findings_of
@@ -59,8 +60,7 @@ def target(folder: Path, *, runbook: bool = False) -> Path:
 
 
 async def evidence(app: App, run: str) -> dict[str, list[str]]:
-    events = await app.ledger.events(run)
-    return {event.key: event.body.get("evidence", []) for event in events if event.kind in ("check", "review")}
+    return {report.key: list(report.evidence) for report in await app.ledger.events_of(run, Judgement)}
 
 
 async def test_documents_go_through_the_phases_and_their_checks(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_checks_of_documents_find_what_is_missing(tmp_path: Path) -> None:
         run = await app.start(spec, policy="demo")
         assert await segments.advance(run.id) is RunStatus.waiting
         (gate,) = await app.ledger.gates(run.id, GateStatus.open)
-        found = findings_of(await app.ledger.events(run.id), "plan", 1)
+        found = findings_of(await app.ledger.events_of(run.id, Judgement), "plan", 1)
     assert (gate.key.phase, [finding.rule for finding in found]) == ("plan", ["untraced-requirement"])
 
 
@@ -102,7 +102,7 @@ async def test_documents_hold_no_code(tmp_path: Path) -> None:
     async with open_app(spec, clock=FixedClock(NOW), roles=Coders()) as app, engine(app) as segments:
         run = await app.start(spec, policy="demo")
         await segments.advance(run.id)
-        (found,) = findings_of(await app.ledger.events(run.id), "specify", 1)
+        (found,) = findings_of(await app.ledger.events_of(run.id, Judgement), "specify", 1)
         (gate,) = await app.ledger.gates(run.id, GateStatus.open)
         assert "src/acme_runbooks/x.py" not in app.workspace.tree(gate.commit)
     assert (found.rule, found.path) == ("stray-path", "src/acme_runbooks/x.py")
@@ -121,7 +121,7 @@ async def test_a_run_stays_the_kind_that_was_handed_in(tmp_path: Path) -> None:
     async with open_app(spec, clock=FixedClock(NOW), roles=Forgetful()) as app, engine(app) as segments:
         run = await app.start(spec)
         status = await segments.advance(run.id)
-        found = findings_of(await app.ledger.events(run.id), "specify", 1)
+        found = findings_of(await app.ledger.events_of(run.id, Judgement), "specify", 1)
     assert (status, {finding.rule for finding in found}) == (RunStatus.waiting, {"unreadable"})
     assert {"runbook-lint", "destructive-action"} <= {finding.check for finding in found}
     assert all(finding.blocking and "has no runbook.yaml" in finding.message for finding in found)

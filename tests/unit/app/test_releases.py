@@ -11,6 +11,7 @@ from phasegate.app import open_app
 from phasegate.demo.aws_account import account
 from phasegate.hosting.engine import engine
 from phasegate.ledger import RunStatus
+from phasegate.ledger.events import CheckReported, EffectDone
 from phasegate.reports.verify import verify
 from unit.authors.sample_spec import FOLDER, sample_repository
 
@@ -33,10 +34,10 @@ async def _released(folder: Path) -> None:
             for run in reversed(runs):
                 assert await segments.advance(run.id) is RunStatus.released
         receipts = [
-            event.body
+            event.receipt
             for run in reversed(runs)
-            for event in await app.ledger.events(run.id, prefix="effect:")
-            if event.place[-1] in ("publish", "install", "land")
+            for event in await app.ledger.events_of(run.id, EffectDone)
+            if event.effect in ("publish", "install", "land")
         ]
         assert [r["version"] for r in receipts if "version" in r] == ["0.1.0+demo", "0.2.0+demo", "0.2.1+demo"]
         assert [r["landed"] for r in receipts if "landed" in r] == [True, True, True]
@@ -46,8 +47,8 @@ async def _released(folder: Path) -> None:
             claims = await verify(app, await app.ledger.run(run.id))
             assert [claim.text for claim in claims if not claim.holds] == []
         assert any("on which it stands" in claim.text for claim in await verify(app, await app.ledger.run(runs[1].id)))
-        again = await app.ledger.events(runs[0].id, prefix="check:release/")
-        found = [finding["rule"] for event in again for finding in event.body.get("findings", [])]
+        again = await app.ledger.events_of(runs[0].id, CheckReported)
+        found = [finding.rule for event in again if event.phase == "release" for finding in event.findings]
         assert found == ["nothing-new"]
 
 

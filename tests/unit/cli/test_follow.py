@@ -17,17 +17,18 @@ from phasegate.cli.run import warn
 from phasegate.cli.views.summary import run_summary
 from phasegate.core import FixedClock
 from phasegate.ledger import Entry, Event, Run, RunStatus
+from services.happened import drafted, opened, started, taken
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 RUN = Run(id="r1", spec=FOLDER, flow="sdlc", branch="b", base="0" * 40, started_at=NOW)
-PASSED: list[Entry] = [
-    ("phase:specify/1/1", {}),
-    ("draft:specify/1/1/spec", {"by": "product-owner", "s": 0.1}),
-    ("gate:specify/1", {"blocking": 0}),
-    ("decision:specify/1", {"by": "ada", "decision": "approve"}),
+PASSED: list[Event] = [
+    started("specify"),
+    drafted("specify", item="spec", author="product-owner", seconds=0.1),
+    opened("specify"),
+    taken("specify"),
 ]
-NEW: Entry = ("draft:plan/1/1/plan", {"by": "cloud-architect", "s": 0.2})
+NEW = drafted("plan", item="plan", author="cloud-architect", seconds=0.2)
 
 
 def terminal() -> Console:
@@ -39,7 +40,7 @@ def shown(console: Console) -> str:
     return console.file.getvalue()
 
 
-async def recorded(app: App) -> list[Event]:
+async def recorded(app: App) -> list[Entry]:
     """A run that was decided on once, and then went on to its end; gives what was there before it went on."""
     await app.ledger.add_run(replace(RUN, base=app.workspace.head()), lambda *_: None)
     await app.ledger.set_status("r1", RunStatus.working, "", *PASSED)
@@ -51,7 +52,7 @@ async def recorded(app: App) -> list[Event]:
 async def followed(folder: Path, *, resumed: bool) -> str:
     console = terminal()
     async with open_app(folder) as app:
-        before: Sequence[Event] = await recorded(app)
+        before: Sequence[Entry] = await recorded(app)
         person = Attendance(
             app=app, console=console, manager=None, passphrase_file=None, before=before if resumed else ()
         )

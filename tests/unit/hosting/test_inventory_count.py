@@ -14,6 +14,7 @@ from phasegate.core import FixedClock
 from phasegate.hosting.engine import engine
 from phasegate.hosting.inventory_count import InventoryCounter
 from phasegate.ledger import Event
+from phasegate.ledger.events import GateOpened, Observed, ReviewReported, ToolCalled, only
 from phasegate.runbooks.compiler.documents.inventory_table import there
 from phasegate.runbooks.language.inventory import Inventory
 from phasegate.tool_access.role_tools import open_run_tools
@@ -40,7 +41,7 @@ def volumes(account: str, region: str, number: int) -> None:
         ec2.create_volume(Size=1, AvailabilityZone=f"{region}a")
 
 
-async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",)) -> tuple[Inventory, list[Any]]:
+async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",)) -> tuple[Inventory, list[ToolCalled]]:
     """What is counted, and the events of it."""
     target: Path = sample_repository(folder, endpoint=endpoint)
     async with open_app(target, clock=FixedClock(NOW)) as app:
@@ -51,7 +52,7 @@ async def looked(folder: Path, endpoint: str, accounts: tuple[str, ...] = ("",))
         async with open_run_tools(app) as tools:
             looker = InventoryCounter(app=app, tools=tools)
             found = await looker.count(facts, "cloud-architect", "plan/1/1", app.folder.read(FOLDER))
-        return found, [e for e in await app.ledger.events(run.id) if e.kind == "tool"]
+        return found, await app.ledger.events_of(run.id, ToolCalled)
 
 
 async def test_the_account_is_counted_and_the_call_is_an_event(tmp_path: Path, account: str) -> None:
@@ -61,9 +62,7 @@ async def test_the_account_is_counted_and_the_call_is_an_event(tmp_path: Path, a
         ("", "eu-west-1"): 3,
         ("", "us-east-1"): 0,
     }
-    assert [(e.body["by"], e.body["tool"], e.body["outcome"]) for e in events] == [
-        ("cloud-architect", "aws.count_resources", "answered")
-    ]
+    assert [(e.role, e.tool, e.outcome) for e in events] == [("cloud-architect", "aws.count_resources", "answered")]
     assert "| own | eu-west-1 | 3 |" in there(found)
     assert Inventory.from_json(found.as_json()) == found
 
@@ -95,13 +94,13 @@ async def planned_run(folder: Path, endpoint: str, *regions: str) -> list[Event]
     async with open_app(target, clock=FixedClock(NOW)) as app, engine(app) as segments:
         run = await app.start(target / FOLDER, policy="one")
         await segments.advance(run.id)
-        events = await app.ledger.events(run.id)
-    assert [event.key for event in events if event.kind == "gate"] == ["gate:specify/1", "gate:plan/1"]
+        events = await app.ledger.events_of(run.id, Event)
+    assert [event.key for event in only(events, GateOpened)] == ["gate:specify/1", "gate:plan/1"]
     return events
 
 
-def review(events: list[Event]) -> Event:
-    (found,) = [event for event in events if event.key == "review:plan/1/1/sre-automation"]
+def review(events: list[Event]) -> ReviewReported:
+    (found,) = [event for event in only(events, ReviewReported) if event.key == "review:plan/1/1/sre-automation"]
     return found
 
 
@@ -111,25 +110,23 @@ async def test_architect_and_sre_count_each_for_itself_and_the_gate_says_what_di
 ) -> None:
     volumes(account, "eu-central-1", 3)
     events = await planned_run(tmp_path / "target", account, "eu-central-1", "ap-south-1")
-    calls = [(e.body["by"], e.body["tool"], e.body["outcome"]) for e in events if e.kind == "tool"]
+    calls = [(e.role, e.tool, e.outcome) for e in only(events, ToolCalled)]
     assert calls == [(role, "aws.count_resources", "answered") for role in ("cloud-architect", "sre-automation")]
-    looks = {
-        event.body["by"]: [row["count"] for row in event.body["counted"]] for event in events if event.kind == "look"
-    }
+    looks = {look.role: [row["count"] for row in look.seen["counted"]] for look in only(events, Observed)}
     assert looks == {"cloud-architect": [3, 0], "sre-automation": [3, 0]}
-    assert "ec2.DescribeVolumes lists 3 in 2 of 2 places" in review(events).body["evidence"]
-    assert "findings" not in review(events).body
+    assert "ec2.DescribeVolumes lists 3 in 2 of 2 places" in review(events).evidence
+    assert review(events).findings == ()
 
 
 @pytest.mark.slow
 async def test_what_cannot_be_counted_is_a_finding_at_the_gate_and_stops_nothing(tmp_path: Path) -> None:
     events = await planned_run(tmp_path / "target", "http://127.0.0.1:9", "eu-central-1")
-    found = review(events).body["findings"]
-    assert {(f["rule"], f["severity"]) for f in found} == {("not-counted", "medium")}
+    found = review(events).findings
+    assert {(f.rule, f.severity) for f in found} == {("not-counted", "medium")}
 
 
 @pytest.mark.slow
 async def test_where_no_region_is_named_nobody_looks_and_it_is_said(tmp_path: Path, account: str) -> None:
     events = await planned_run(tmp_path / "target", account)
-    assert [event for event in events if event.kind in ("look", "tool")] == []
-    assert any(line.startswith("nobody looked") for line in review(events).body["evidence"])
+    assert only(events, Observed, ToolCalled) == []
+    assert any(line.startswith("nobody looked") for line in review(events).evidence)

@@ -26,7 +26,9 @@ from phasegate.ledger import (
     Waiver,
     first_break,
 )
+from phasegate.ledger.events import Drafted, GateVoided, RunParked
 from phasegate.store.sqlite import SqliteStore
+from services.happened import done, drafted, taken, voided
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 KEY = GateKey("abc", "plan", 1)
@@ -149,12 +151,12 @@ async def test_a_decision_its_event_and_the_next_segment_are_one_transaction(led
     await _open(ledger)
     sent.fails = True
     with pytest.raises(LookupError):
-        await ledger.decide(_decision(), 1, sent, ("decision:plan/1", {}))
+        await ledger.decide(_decision(), 1, sent, taken())
     assert await ledger.decision(KEY) is None
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.open]
     assert [event.key for event in await ledger.events("abc")] == ["run"]
     sent.fails = False
-    assert await ledger.decide(_decision(), 1, sent, ("decision:plan/1", {}))
+    assert await ledger.decide(_decision(), 1, sent, taken())
     assert sent.segments == [("abc", 1), ("abc", 2)]
     assert (await ledger.run("abc")).status is RunStatus.working
 
@@ -164,7 +166,7 @@ async def test_the_second_decision_stores_nothing(ledger: Ledger) -> None:
     await ledger.add_run(_run(), sent)
     await _open(ledger)
     assert await ledger.decide(_decision(), 1, sent)
-    second = await ledger.decide(_decision(DecisionKind.reject), 1, sent, ("decision:plan/1", {}))
+    second = await ledger.decide(_decision(DecisionKind.reject), 1, sent, taken())
     assert second is DecideResult.lost
     assert (await ledger.decision(KEY)) == _decision()
     assert sent.segments == [("abc", 1), ("abc", 2)]
@@ -175,7 +177,7 @@ async def test_a_decision_is_used_once_and_says_so(ledger: Ledger) -> None:
     await _open(ledger)
     await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
-        assert await ledger.consume(KEY, lambda _: ("approve", {})) == "approve"
+        assert await ledger.consume(KEY, lambda _: ("approve", None)) == "approve"
         decision = await ledger.decision(KEY)
         assert decision
         assert decision.consumed
@@ -186,11 +188,11 @@ async def test_a_gate_that_is_void_is_closed_with_its_reason_and_its_decision_wa
     await _open(ledger)
     await ledger.decide(_decision(), 1, Sent())
     for _ in range(2):
-        assert await ledger.consume(KEY, lambda _: ("void", {"reason": "stale_digest"})) == "void"
+        assert await ledger.consume(KEY, lambda _: ("void", voided())) == "void"
     assert [gate.status for gate in await ledger.gates()] == [GateStatus.void]
     assert await ledger.decision(KEY) is None
     assert await ledger.decisions("abc") == [_decision()]
-    assert [event.body for event in await ledger.events("abc", prefix="void:")] == [{"reason": "stale_digest"}]
+    assert await ledger.events_of("abc", GateVoided) == [voided()]
 
 
 async def test_a_run_waits_only_while_a_gate_of_its_is_open(ledger: Ledger) -> None:
@@ -206,7 +208,7 @@ async def test_a_run_waits_only_while_a_gate_of_its_is_open(ledger: Ledger) -> N
 
 async def test_why_a_run_stood_is_forgotten_when_it_goes_on(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
-    await ledger.set_status("abc", RunStatus.parked, "the disk is full", ("parked:1", {}))
+    await ledger.set_status("abc", RunStatus.parked, "the disk is full", RunParked(segment=1, why="the disk is full"))
     assert (await ledger.run("abc")).note == "the disk is full"
     await ledger.redispatch("abc", Sent())
     assert (await ledger.run("abc")).note == ""
@@ -216,7 +218,7 @@ async def test_an_effect_is_begun_tried_again_and_done(ledger: Ledger) -> None:
     await ledger.add_run(_run(), Sent())
     assert await ledger.begin_effect("abc", "release/1/land", ["release/1/publish"]) == (None, False, [None])
     assert await ledger.begin_effect("abc", "release/1/land", []) == (None, True, [])
-    await ledger.effect_done("abc", "release/1/land", {"to": "main"}, ("effect:release/land", {}))
+    await ledger.effect_done("abc", "release/1/land", {"to": "main"}, done("release", "land"))
     assert await ledger.begin_effect("abc", "release/1/land", ["release/1/land"]) == (
         {"to": "main"},
         False,
@@ -228,8 +230,8 @@ async def test_an_effect_is_begun_tried_again_and_done(ledger: Ledger) -> None:
 async def test_events_recorded_side_by_side_are_all_there_once(ledger: Ledger) -> None:
     for run_id in ("abc", "xyz"):
         await ledger.add_run(_run(run_id), Sent())
-    entries = [(f"check:plan/1/1/{n}", {"n": n}) for n in range(30)]
-    await asyncio.gather(*(ledger.record(run_id, entry) for entry in entries for run_id in ("abc", "xyz")))
+    events = [drafted(item=str(number)) for number in range(30)]
+    await asyncio.gather(*(ledger.record(run_id, event) for event in events for run_id in ("abc", "xyz")))
     for run_id in ("abc", "xyz"):
         chain = await ledger.events(run_id)
         assert len({event.key for event in chain}) == len(chain) == 31
@@ -239,8 +241,8 @@ async def test_events_recorded_side_by_side_are_all_there_once(ledger: Ledger) -
 async def test_who_records_hears_that_it_failed_and_takes_nobody_with_them(ledger: Ledger) -> None:
     numbers = [1.0, float("nan"), 2.0, float("inf")]
     told = await asyncio.gather(
-        *(ledger.record("abc", (f"k{place}", {"n": number})) for place, number in enumerate(numbers)),
+        *(ledger.record("abc", drafted(number=place, seconds=number)) for place, number in enumerate(numbers)),
         return_exceptions=True,
     )
     assert [isinstance(each, Exception) for each in told] == [False, True, False, True]
-    assert [event.key for event in await ledger.events("abc")] == ["k0", "k2"]
+    assert [draft.round for draft in await ledger.events_of("abc", Drafted)] == [0, 2]

@@ -5,7 +5,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,7 +19,6 @@ from phasegate.core import FixedClock, Missing
 from phasegate.ledger import (
     Comment,
     DecisionKind,
-    Entry,
     Event,
     GateKey,
     GateRecord,
@@ -32,6 +31,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
+from phasegate.ledger.events import E, RunEnded
 from phasegate.notifications.delivery import Deliverer
 from phasegate.notifications.required_grants import grant_all
 from phasegate.notifications.setup import follower_of
@@ -42,6 +42,7 @@ from phasegate.workflow import branch, signed
 from phasegate.workflow.gates.gatekeeper import decision_event
 from phasegate.workspace import Signature
 from services.confluence import ConfluenceService
+from services.happened import done, opened
 from services.jira import JiraService
 from services.slack import SlackService
 from services.teams import TeamsService
@@ -146,9 +147,9 @@ class NotifiedEngine:
         """Time goes by."""
         self.clock.move(self.clock.now() + timedelta(seconds=seconds))
 
-    async def happens(self, *entries: Entry) -> None:
+    async def happens(self, *events: Event) -> None:
         """Events of the run."""
-        await self.app.ledger.record(self.run.id, *entries)
+        await self.app.ledger.record(self.run.id, *events)
 
     async def opens(self, phase: str, attempt: int = 1, files: Mapping[str, bytes] | None = None) -> GateRecord:
         """A gate on a tree."""
@@ -168,8 +169,7 @@ class NotifiedEngine:
             digest=f"{attempt:x}" * 64,
             opened_at=now,
         )
-        event = (f"gate:{phase}/{attempt}", {"blocking": 0})
-        await self.app.ledger.open_gate(key, lambda _: Opening(gate, None, [event]))
+        await self.app.ledger.open_gate(key, lambda _: Opening(gate, None, [opened(phase, attempt)]))
         return gate
 
     async def says(
@@ -194,16 +194,15 @@ class NotifiedEngine:
         """A gate that was opened and passed."""
         await self.says(await self.opens(phase, files=files), DecisionKind.approve)
 
-    async def ends(self, status: RunStatus = RunStatus.released) -> None:
+    async def ends(self, status: Literal["released", "rejected"] = "released") -> None:
         """The run's end."""
-        published = ("effect:release/publish", {"version": "0.1.0", "wheel": "x.whl"})
-        smoke = ("effect:release/smoke", {"findings": 6, "runbooks": 1})
-        end = ("end", {"status": status.value})
-        await self.app.ledger.set_status(self.run.id, status, "", published, smoke, end)
+        published = done("release", "publish", version="0.1.0", wheel="x.whl")
+        smoke = done("release", "smoke", findings=6, runbooks=1)
+        await self.app.ledger.set_status(self.run.id, RunStatus(status), "", published, smoke, RunEnded(status=status))
 
-    async def events(self, kind: str) -> list[Event]:
+    async def events(self, kind: type[E]) -> list[E]:
         """The run's events of a kind."""
-        return [event for event in await self.app.ledger.events(self.run.id) if event.kind == kind]
+        return await self.app.ledger.events_of(self.run.id, kind)
 
 
 @asynccontextmanager

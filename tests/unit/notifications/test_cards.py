@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from phasegate.ledger import Comment, DecisionKind, Mirrors
+from phasegate.ledger.events import Observed, Reminded, RunParked
 from unit.authors.sample_spec import FOLDER, SPEC
 from unit.notifications.fixtures import EVERYTHING, RELEASED, NotifiedEngine, Services, notified, services
 
-LOOKED = {
-    "by": "cloud-architect",
+SEEN = {
     "operation": "ec2.DescribeVolumes",
     "counted": [
         {"account": "", "region": "eu-west-1", "count": 8, "capped": False, "error": ""},
@@ -19,6 +19,7 @@ LOOKED = {
     ],
     "trouble": "",
 }
+LOOKED = Observed(phase="plan", attempt=1, look="inventory", role="cloud-architect", seen=SEEN)
 EVIL = "<!channel> <@U0MIA> @here <at>Mia</at> [~mia] {color:red} *b* \u202eevil"
 
 
@@ -37,7 +38,7 @@ async def test_a_card_says_what_a_manager_asks_first(tmp_path: Path, there: Serv
     async with notified(tmp_path / "target", there, {**EVERYTHING, "timezone": "Europe/Berlin"}) as d:
         is_in_slack(d)
         await d.step()
-        await d.happens(("look:plan/1/inventory/cloud-architect", LOOKED))
+        await d.happens(LOOKED)
         await d.opens("plan")
         await d.step()
         (card,) = there.slack.ops.messages
@@ -70,7 +71,7 @@ async def test_a_run_is_one_thread_whose_gates_show_in_the_channel(tmp_path: Pat
         is_in_slack(d)
         gate = await d.opens("plan")
         await d.step()
-        await d.happens(("reminder:plan/1/1", {"to": ["ada"]}))
+        await d.happens(Reminded(phase="plan", attempt=1, number=1, to=("ada",)))
         await d.step()
         await d.says(gate, DecisionKind.approve)
         await d.approved("tasks")
@@ -110,7 +111,7 @@ async def test_a_deleted_card_with_replies_leaves_a_thread_that_goes_on(tmp_path
     async with notified(tmp_path / "target", there, {"slack": {"channel": "C0OPS"}}) as d:
         gate = await d.opens("plan")
         await d.step()
-        await d.happens(("reminder:plan/1/1", {"to": ["ada"]}))
+        await d.happens(Reminded(phase="plan", attempt=1, number=1, to=("ada",)))
         await d.step()
         there.slack.delete(there.slack.ops.messages[0])
         await d.says(gate, DecisionKind.approve)
@@ -129,7 +130,7 @@ async def test_nothing_that_others_wrote_pings_or_injects(tmp_path: Path, there:
         gate = await d.opens("plan", files={f"{FOLDER}/spec.md": spec.encode()})
         await d.step()
         await d.says(gate, DecisionKind.request_changes, [Comment(text=EVIL, path="a.md", line=1)])
-        await d.happens(("parked:x", {"why": EVIL, "fix": EVIL}))
+        await d.happens(RunParked(segment=1, why=EVIL, fix=EVIL))
         await d.step()
         assert not [who for message in there.slack.ops.messages for who in message.called()]
         assert "\u202e" not in json.dumps([m.blocks for m in there.slack.ops.messages], ensure_ascii=False)

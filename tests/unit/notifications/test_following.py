@@ -7,6 +7,7 @@ import pytest
 
 from phasegate.app.config import JiraMirror, Mirror
 from phasegate.ledger import Comment, DecisionKind, Mirrored, Mirrors, Waiver
+from phasegate.ledger.events import DeliveryNoted, ToolCalled, WaiverExpired
 from phasegate.notifications.digests import Digests
 from phasegate.notifications.jira_changes import TicketWatch
 from phasegate.notifications.required_grants import grant_all
@@ -83,7 +84,7 @@ async def test_a_whole_run_is_told_everywhere(tmp_path: Path, there: Services) -
         calls = list(d.sessions.calls)
         await d.step(3)
         assert d.sessions.calls == calls
-        assert not await d.events("mirror"), "nothing was left as people have it, and nothing is unknown"
+        assert not await d.events(DeliveryNoted), "nothing was left as people have it, and nothing is unknown"
         assert await d.app.database.read(rows, "effects") == 0, "nothing is under way"
 
 
@@ -104,8 +105,8 @@ async def test_what_somebody_moved_by_hand_stays_and_is_seen_and_shown(tmp_path:
         await d.step()
         issue = there.jira.issues[key]
         assert (issue.status, issue.summary) == ("To Do", "Ours now")
-        assert [e.body["left"] for e in await d.events("mirror") if "left" in e.body] == [
-            [f"{key} stays in To Do, where somebody moved it"]
+        assert [e.left for e in await d.events(DeliveryNoted) if e.left] == [
+            (f"{key} stays in To Do, where somebody moved it",)
         ]
         await watched(d)
         assert len(by_hand(await d.app.ledger.events(d.run.id))) == 3, "ours is not taken for theirs"
@@ -118,7 +119,7 @@ async def test_a_workflow_that_does_not_lead_there_is_said(tmp_path: Path, there
     config = {"jira": {"project": "OPS", "statuses": {"working": "Nirvana"}}}
     async with notified(tmp_path / "target", there, config) as d:
         await d.step()
-        (left,) = [e.body["left"][0] for e in await d.events("mirror")]
+        (left,) = [e.left[0] for e in await d.events(DeliveryNoted)]
         assert "cannot go to Nirvana" in left
 
 
@@ -127,19 +128,19 @@ async def test_an_exception_becomes_a_ticket_and_comes_back_when_it_is_over(tmp_
         waiver = Waiver(rules=("bandit/B105",), owner="mia", reason="a false alarm", expires="2026-12-01")
         gate = await d.opens("build")
         await d.says(gate, DecisionKind.waive, waiver=waiver)
-        await d.app.ledger.consume(gate.key, lambda _: (None, {}))
+        await d.app.ledger.consume(gate.key, lambda _: (None, None))
         await d.ends()
         await d.step()
         (exception,) = [each for each in there.jira.issues.values() if "phasegate-exception" in each.labels]
         assert exception.duedate == "2026-12-01"
         assert [(link.start, link.to) for link in there.jira.links] == [(exception.key, ticket(there.jira))]
         await sweep(d.app.keeper, STEADY)
-        assert not await d.events("lapsed")
+        assert not await d.events(WaiverExpired)
         d.passes(60 * 60 * 24 * 20)
         for _ in range(2):
             await sweep(d.app.keeper, STEADY)
             await d.step()
-        assert [event.body["owner"] for event in await d.events("lapsed")] == ["mia"]
+        assert [event.owner for event in await d.events(WaiverExpired)] == ["mia"]
         assert "it stands again" in str(exception.comments[-1].body)
         assert len(exception.comments) == 1
         assert "an exception is over" in there.slack.ops.messages[-1].text
@@ -157,7 +158,7 @@ async def test_without_a_grant_nothing_is_written_and_with_one_everything(tmp_pa
         (row,) = [row for row in await Mirrors(d.app.database).troubled() if row.place == "slack"]
         assert "no grant covers this call" in row.trouble
         assert "phasegate tools grant slack" in row.trouble
-        refused = [event for event in await d.events("tool") if "slack" in event.key]
+        refused = [event for event in await d.events(ToolCalled) if "slack" in event.key]
         assert len(refused) == 1, "what is refused again and again is one event"
         await grant_all(d.app, d.sessions, "ada", KEY)
         d.passes(3600)
@@ -225,9 +226,9 @@ async def test_a_card_that_teams_may_have_is_not_posted_again_and_that_is_said(t
             d.passes(3600)
             await d.step()
         assert len(there.teams.messages) == 1
-        (event,) = await d.events("mirror")
-        assert event.body["outcome"] == "unknown"
-        assert "cannot be read back" in event.body["why"]
+        (event,) = await d.events(DeliveryNoted)
+        assert event.outcome == "unknown"
+        assert "cannot be read back" in event.why
 
 
 async def test_a_card_is_posted_when_teams_surely_has_it_not(tmp_path: Path, there: Services) -> None:
@@ -263,8 +264,8 @@ async def test_a_page_that_somebody_edited_stays_and_the_others_are_published(tm
         await d.approved("release", RELEASED)
         await d.ends()
         await d.step()
-        (event,) = await d.events("mirror")
-        (left,) = event.body["left"]
+        (event,) = await d.events(DeliveryNoted)
+        (left,) = event.left
         assert "acme-runbooks: Look before you delete" in left
         held = (await Mirrors(d.app.database).find(d.run.id, "confluence")).holds["pages"]
         assert sorted(held) == ["docs/releases/0.1.0.md", "docs/runbooks/free-volumes.md"]

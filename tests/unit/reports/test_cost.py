@@ -1,18 +1,14 @@
 """What a run cost so far and may cost at most, in a team that compiles and in one that calls models."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from phasegate.ledger import Event
+from phasegate.ledger.events import ModelCalled
 from phasegate.reports.cost import cost_of
 from phasegate.team import Team, load_team
 from phasegate.team.surface import Surface
-
-NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 
 
 def team(folder: Path, **models: str) -> Team:
@@ -26,30 +22,26 @@ def team(folder: Path, **models: str) -> Team:
     return load_team(folder)
 
 
-def paid(*bodies: dict[str, Any]) -> list[Event]:
-    return [Event(run="r1", seq=n, key=f"call:{n}", at=NOW, body=body) for n, body in enumerate(bodies, 1)]
+def paid(*prices: str) -> list[ModelCalled]:
+    return [
+        ModelCalled(phase="plan", attempt=1, round=1, role="cloud-architect", call=str(number), usd=usd)
+        for number, usd in enumerate(prices)
+    ]
 
 
-def says(given: Team, phase: str, *bodies: dict[str, Any]) -> str:
+def says(given: Team, phase: str, *prices: str) -> str:
     flow = given.flow()
-    return cost_of(paid(*bodies), flow, flow.phase(phase), given.cards).says
+    return cost_of(paid(*prices), flow, flow.phase(phase), given.cards).says
 
 
 def test_a_team_that_compiles_pays_nothing(tmp_path: Path) -> None:
     given = team(tmp_path)
-    assert says(given, "specify", {"s": 1.5}, {}) == "no model is called: $0 so far, $0 to come"
+    assert says(given, "specify") == "no model is called: $0 so far, $0 to come"
 
 
 def test_what_calls_cost_is_summed_exactly(tmp_path: Path) -> None:
     given = team(tmp_path, document_engineer="some-model")
-    bodies: list[dict[str, Any]] = [
-        {"usd": 0.1},
-        {"usd": "0.2"},
-        {"usd": 0, "tokens": 9},
-        {"s": 3},
-        {"findings": [{"usd": 5}]},
-    ]
-    cost = cost_of(paid(*bodies), given.flow(), given.flow().phase("release"), given.cards)
+    cost = cost_of(paid("0.1", "0.2", "0"), given.flow(), given.flow().phase("release"), given.cards)
     assert cost.usd_so_far == Decimal("0.3")
     assert cost.plain() == {"usd_so_far": "0.3", "usd_to_come_at_most": "0", "models": True}
     assert cost.says == "$0.30 so far, at most $0.00 to come"
@@ -69,8 +61,8 @@ def test_what_is_to_come_is_the_limits_of_the_roles_ahead(tmp_path: Path, phase:
     given = team(tmp_path, cloud_architect="some-model", qa_specialist="another", product_owner="a-third")
     limits = {name: card.limits.money_usd for name, card in given.cards.items() if card.limits}
     expected = f"{sum(limits[role] for role in roles):.2f}"
-    assert says(given, phase, {"usd": "0.42"}) == f"$0.42 so far, at most ${expected} to come"
+    assert says(given, phase, "0.42") == f"$0.42 so far, at most ${expected} to come"
 
 
 def test_what_was_paid_is_told_though_nobody_calls_a_model_any_more(tmp_path: Path) -> None:
-    assert says(team(tmp_path), "specify", {"usd": "0.42"}) == "$0.42 so far, at most $0.00 to come"
+    assert says(team(tmp_path), "specify", "0.42") == "$0.42 so far, at most $0.00 to come"

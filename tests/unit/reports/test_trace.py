@@ -1,7 +1,6 @@
 """A trace goes both ways, says where each link stands, and shows what is missing."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,12 +13,11 @@ from click.testing import CliRunner
 from phasegate.app import open_app
 from phasegate.authors import Facts
 from phasegate.cli.root import root
-from phasegate.core import UsageError
+from phasegate.core import Finding, Severity, UsageError
 from phasegate.ledger import (
     Comment,
     Decision,
     DecisionKind,
-    Event,
     GateHistory,
     GateKey,
     GateRecord,
@@ -29,6 +27,7 @@ from phasegate.ledger import (
     RunStatus,
     Statement,
 )
+from phasegate.ledger.events import CheckReported
 from phasegate.reports.trace import (
     GateVisit,
     Kind,
@@ -44,6 +43,7 @@ from phasegate.reports.trace import (
     walk,
 )
 from phasegate.reports.trace.record import in_order
+from services.happened import done, entries
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -98,19 +98,15 @@ def passage(phase: str, *changed: str, kind: DecisionKind | None = DecisionKind.
     return GateVisit(gate=gate, changed=changed, decisions=said)
 
 
-def events(*rows: tuple[str, Mapping[str, Any]]) -> list[Event]:
-    return [Event(run="r1", seq=number, key=key, at=NOW, body=dict(body)) for number, (key, body) in enumerate(rows, 1)]
-
-
-TESTED = ("check:build/1/1/tests-pass", {"evidence": ["2 of 2 tests passed"], "s": 1})
-PUBLISHED = ("effect:release/publish", {"version": "0.2.0", "files": {"acme-0.2.0.whl": "beef"}})
+TESTED = CheckReported(phase="build", attempt=1, round=1, check="tests-pass", evidence=("2 of 2 tests passed",))
+PUBLISHED = done("release", "publish", version="0.2.0", files={"acme-0.2.0.whl": "beef"})
 WHOLE = Record(
     facts=FACTS,
     run=RUN,
     files=tree(),
     there=frozenset({*FILES, "src/acme/_runtime/engine.py"}),
     passages=[passage("specify", SPEC), passage("build", MODULE, TESTS), passage("release", "pyproject.toml")],
-    events=events(TESTED, PUBLISHED),
+    events=entries(TESTED, PUBLISHED),
     wheels={"acme-0.2.0.whl": frozenset({"acme/runbooks/free_volumes.py"})},
 )
 
@@ -198,8 +194,9 @@ def test_a_requirement_is_passed_when_all_its_criteria_are() -> None:
     plan = {f"{FOLDER}/test-plan.md": ""}
     whole = replace(WHOLE, files=tree(**{TESTS: said, **plan}))
     assert status_of(whole)[0] is Status.passed
-    red = ("check:build/1/1/tests-pass", {"findings": [{"severity": "critical", "path": TESTS}]})
-    assert status_of(replace(whole, events=events(red)))[0] is Status.failing
+    fails = Finding(check="tests-pass", rule="red", severity=Severity.critical, path=TESTS, message="it fails")
+    red = TESTED.model_copy(update={"findings": (fails,)})
+    assert status_of(replace(whole, events=entries(red)))[0] is Status.failing
     assert status_of(replace(whole, events=[]))[0] is Status.written
 
 

@@ -200,7 +200,7 @@ async def test_rows_of_a_statement_are_read_by_name(database: Database) -> None:
 
 
 async def test_an_insert_meets_a_row_of_its_key_and_no_other(database: Database) -> None:
-    event = {"run": "r", "seq": 1, "key": "k", "at": 0, "body": "", "before": b"", "signature": b""}
+    event = {"run": "r", "seq": 1, "version": 1, "key": "k", "at": 0, "body": "", "before": b"", "signature": b""}
 
     def work(connection: sa.Connection) -> list[int]:
         new = Statement(insert_new(events, ["run", "key"]))

@@ -91,9 +91,10 @@ def test_the_newest_is_the_head_of_the_scripts() -> None:
     assert ScriptDirectory(str(FOLDER)).get_heads() == [NEWEST]
 
 
-def test_runs_from_before_the_first_release_are_refused_and_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", ["0008", "0009"])
+def test_runs_from_before_the_first_release_are_refused_and_stay(tmp_path: Path, revision: str) -> None:
     path = tmp_path / "p.db"
-    _made(path, "0008")
+    _made(path, revision)
     with closing(sqlite3.connect(path)) as old, old:
         old.execute("insert into events values ('a', 1, 'run', 0, '{}', x'', x'')")
     with pytest.raises(InvalidInput, match="from before the first release") as refused:

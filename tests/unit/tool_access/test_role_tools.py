@@ -12,6 +12,7 @@ import pytest
 from phasegate.app import open_app
 from phasegate.authors import RoleTools, ScriptedTools, ToolAccess, ToolResult, ToolSpec
 from phasegate.core import FixedClock, PhasegateError, Refused, Unknown
+from phasegate.ledger.events import ToolCalled
 from phasegate.tool_access.role_tools import ClientTools, open_run_tools
 from services.handling import Handling, granted
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
@@ -131,12 +132,12 @@ async def test_calls_are_events_of_the_run_at_their_place(tmp_path: Path) -> Non
         assert {spec.source.partition(".")[0] for spec in await tools.list()} == {"aws"}
         result = await tools.call("aws_caller_identity", {})
         other = await shared(access).tools(run.id, "product-owner", "specify/1/1").call("aws_caller_identity", {})
-        events = [event for event in await app.ledger.events(run.id) if event.kind == "tool"]
+        events = await app.ledger.events_of(run.id, ToolCalled)
     assert isinstance(result.error, PhasegateError)
     assert isinstance(other.error, Refused)
-    assert [(event.place[:4], event.body["by"], event.body["outcome"]) for event in events] == [
-        (["plan", "1", "2", "plan"], "sre-automation", "failed"),
-        (["specify", "1", "1", "aws.caller_identity"], "product-owner", "refused: role_not_allowed"),
+    assert [(event.scope, event.tool, event.role, event.outcome) for event in events] == [
+        ("plan/1/2/plan", "aws.caller_identity", "sre-automation", "failed"),
+        ("specify/1/1", "aws.caller_identity", "product-owner", "refused: role_not_allowed"),
     ]
 
 

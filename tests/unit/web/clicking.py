@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from phasegate.core import FixedClock
-from phasegate.ledger import Event, GateKey
+from phasegate.ledger import GateKey
+from phasegate.ledger.events import ClickRefused
 from phasegate.tools.servers.http_calls import RetryPolicy
 from phasegate.tools.servers.slack.cards import Card, asking, value_of
 from phasegate.tools.servers.slack.client import SlackClient
@@ -100,8 +101,8 @@ class Channel:
         decision = await self.here.app.ledger.decision(key)
         return (decision.statement.kind.value, decision.statement.by) if decision else ("", "")
 
-    async def refusals(self, key: GateKey) -> list[Event]:
-        return await self.here.app.ledger.events(key.run, prefix="slack-refused:")
+    async def refusals(self, key: GateKey) -> list[ClickRefused]:
+        return await self.here.app.ledger.events_of(key.run, ClickRefused)
 
     @property
     def told(self) -> list[str]:

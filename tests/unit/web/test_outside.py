@@ -1,9 +1,9 @@
 """What people did outside is shown where it is decided, as text; exceptions that are over come back to the inbox."""
 
 from datetime import timedelta
-from typing import Any
 
 from phasegate.ledger import DecisionKind, GateKey, Mirrored, Mirrors, RunStatus, Statement, Waiver
+from phasegate.ledger.events import TicketChange, TicketChanged
 from phasegate.reports.gate import find_gate, view_gate
 from phasegate.workflow import signed, sweep
 from phasegate.workflow.gates.clock_steadiness import STEADY
@@ -11,25 +11,26 @@ from phasegate.workflow.gates.gatekeeper import decision_event
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import WebServer
 
-SAID: dict[str, Any] = {
-    "issue": "OPS-1",
-    "url": "https://jira.example.com/browse/OPS-1",
-    "status": "To Do",
-    "did": [{"by": "Mia", "at": NOW.isoformat(), "did": "said: <script>alert(1)</script> approve all gates"}],
-}
+SAID = TicketChanged(
+    issue="OPS-1",
+    updated="1",
+    url="https://jira.example.com/browse/OPS-1",
+    status="To Do",
+    did=(TicketChange(by="Mia", at=NOW.isoformat(), did="said: <script>alert(1)</script> approve all gates"),),
+)
 
 
 async def test_gate_and_run_show_what_people_did_to_the_ticket_and_decide_nothing(here: WebServer) -> None:
     key = await here.gate()
-    await here.app.ledger.record(key.run, ("ticket:OPS-1/1", SAID))
-    holds = {"issue": "OPS-1", "url": SAID["url"], "pages": {"docs/a.md": "javascript:alert(1)"}}
+    await here.app.ledger.record(key.run, SAID)
+    holds = {"issue": "OPS-1", "url": SAID.url, "pages": {"docs/a.md": "javascript:alert(1)"}}
     await Mirrors(here.app.database).keep(Mirrored(run=key.run, place="jira", holds=holds, trouble="<b>no grant</b>"))
     async with here.browser("ada") as ada:
         pages = [(await ada.client.get(path)).text for path in (f"/gates/{key}", f"/runs/{key.run}")]
     for page in pages:
         assert "&lt;script&gt;alert(1)&lt;/script&gt; approve all gates" in page
         assert "<script>alert" not in page
-    assert f'href="{SAID["url"]}"' in pages[1]
+    assert f'href="{SAID.url}"' in pages[1]
     assert "&lt;b&gt;no grant" in pages[1]
     assert 'href="javascript' not in pages[1]
     view = await view_gate(here.app, await find_gate(here.app, key.run))
@@ -39,7 +40,7 @@ async def test_gate_and_run_show_what_people_did_to_the_ticket_and_decide_nothin
 
 async def test_what_was_done_before_an_earlier_gate_is_not_shown_again(here: WebServer) -> None:
     key = await here.gate()
-    await here.app.ledger.record(key.run, ("ticket:OPS-1/1", SAID))
+    await here.app.ledger.record(key.run, SAID)
     async with here.browser("ada") as ada:
         await ada.decide(key, "approve")
         await here.segments.advance(key.run)
@@ -57,7 +58,7 @@ async def test_an_exception_that_is_over_comes_back_to_the_inbox_until_the_spec_
     )
     decision = signed(said, here.keys["ada"])
     await here.app.ledger.decide(decision, 1, lambda *_: None, decision_event(decision, "page"))
-    await here.app.ledger.consume(key, lambda _: (None, {}))
+    await here.app.ledger.consume(key, lambda _: (None, None))
     await here.app.ledger.set_status(key.run, RunStatus.released)
 
     async def inbox() -> str:

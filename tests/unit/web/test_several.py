@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateStatus
+from phasegate.ledger.events import DecisionRevoked
 from phasegate.reports.gate import view_gate
 from phasegate.workflow.gates.approvers import FRESH
 from unit.authors.sample_spec import NOW
@@ -109,8 +110,8 @@ async def test_what_was_said_is_taken_back_and_the_run_asks_again(kind: str, her
         again = key._replace(attempt=2)
         assert FORM in (await ada.client.get(f"/gates/{again}")).text
     assert await status(here, again) is GateStatus.open
-    (event,) = await here.app.ledger.events(key.run, prefix="revoked:")
-    assert (event.body["by"], event.body["channel"]) == ("ada", "page")
+    (event,) = await here.app.ledger.events_of(key.run, DecisionRevoked)
+    assert (event.by, event.channel) == ("ada", "page")
 
 
 async def test_one_of_several_approvals_is_taken_back(two: WebServer) -> None:
@@ -172,8 +173,8 @@ async def test_at_the_terminal_the_proof_is_the_passphrase_of_the_moment(tmp_pat
         )
         here.clock.move(NOW + timedelta(hours=1))
         await here.app.revoke(gate, "ada", here.keys["ada"])
-        (event,) = await here.app.ledger.events(key.run, prefix="revoked:")
-    assert event.body["channel"] == "terminal"
+        (event,) = await here.app.ledger.events_of(key.run, DecisionRevoked)
+    assert event.channel == "terminal"
 
 
 async def test_only_who_is_asked_reads_what_an_approval_does(two: WebServer) -> None:

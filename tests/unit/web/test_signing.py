@@ -11,6 +11,7 @@ import pytest
 
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
+from phasegate.ledger.events import DecisionRevoked
 from phasegate.reports.delegations import standing
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import WebServer, web_server
@@ -57,8 +58,8 @@ async def test_what_was_said_is_taken_back(two: WebServer) -> None:
         assert (answer.status_code, answer.json()["by"], answer.json()["gate"]) == (201, "ada", str(key))
         assert reason(await client.post(f"{API}/{path}", json=body)) == (409, "nothing_to_revoke")
     assert (await two.parts.gate(*key)).status is GateStatus.void
-    (event,) = await two.app.ledger.events(key.run, prefix="revoked:")
-    assert (event.body["by"], event.body["channel"]) == ("ada", "api")
+    (event,) = await two.app.ledger.events_of(key.run, DecisionRevoked)
+    assert (event.by, event.channel) == ("ada", "api")
 
 
 async def test_a_delegation_is_given_listed_and_ended(two: WebServer) -> None:

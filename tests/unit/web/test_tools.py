@@ -17,6 +17,7 @@ from phasegate.core import Refused
 from phasegate.hosting.inventory_count import InventoryCounter
 from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
+from phasegate.ledger.events import ToolRequested
 from phasegate.runbooks.language.inventory import Inventory
 from phasegate.tool_access.requests import waits
 from phasegate.tool_access.role_tools import RunTools
@@ -100,9 +101,9 @@ async def test_what_a_run_could_not_call_is_said_once_everywhere_and_granted_on_
     run = await desk.here.start()
     assert "no manager has seen" in (await desk.counts(run)).trouble
     await desk.counts(run)
-    (event,) = await desk.here.app.ledger.events(run, prefix="tools:")
+    (event,) = await desk.here.app.ledger.events_of(run, ToolRequested)
     assert event.key.startswith("tools:aws/specify/1/count_resources/")
-    assert (event.body["by"], event.body["reason"]) == ("sre-automation", "not_pinned")
+    assert (event.role, event.reason) == ("sre-automation", "not_pinned")
     said = "count_resources is new: no manager has read what it says of itself"
     assert all(said in page for page in await pages(desk.here, run))
     async with desk.here.browser("ada") as ada:

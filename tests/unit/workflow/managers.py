@@ -23,6 +23,7 @@ from phasegate.ledger import (
     RunStatus,
     Waiver,
 )
+from phasegate.ledger.events import GateVoided
 from phasegate.workflow import Channel, Credentials, Kind, Manager, delegate, revoke
 from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase
 
@@ -81,7 +82,7 @@ class GateFixture:
         return await self.desk.segments.advance("r1")
 
     async def voids(self) -> list[str]:
-        return [event.body["reason"] for event in await self.desk.ledger.events("r1", prefix="void:")]
+        return [event.reason for event in await self.desk.ledger.events_of("r1", GateVoided)]
 
     def without(self, *names: str) -> "GateFixture":
         """The same room after somebody took those out of phasegate.toml."""

@@ -1,6 +1,5 @@
 """What a gate showed is asked for again when it is decided and when that is used; its evidence is read from a chain."""
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, PhasegateError, Refused, Severity
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, PrivateKey, RunStatus, Statement, rows
+from phasegate.ledger.events import GateVoided, RunStarted
 from phasegate.team import Flow
 from phasegate.workflow import Manager, signed
+from services.happened import drafted
 from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase, policy
 from unit.workflow.managers import KEYS, PEOPLE, GateFixture, others
 
@@ -59,8 +60,7 @@ async def _reopened(folder: Path, d: Engine, **gate: Any) -> list[str]:
         assert key == ("r1", "first", 2)
         opened = (await later.ledger.dossier(key)).opened
         assert opened
-        changed: list[str] = opened.body["changed"]
-        return changed
+        return list(opened.changed)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ async def test_rules_that_were_edited_after_the_gate_opened_void_it_and_the_next
         assert f"rules of gate 'g' changed: {said}" in str(error)
         assert "phasegate gate r1/first/2" in error.fix
         assert await d.ledger.decisions("r1") == []
-        (void,) = await d.ledger.events("r1", prefix="void:")
-        assert void.body["reason"] == "rules_moved"
-        assert said in void.body["moved"][0]
+        (void,) = await d.ledger.events_of("r1", GateVoided)
+        assert void.reason == "rules_moved"
+        assert said in void.moved[0]
         assert said in "; ".join(await _reopened(tmp_path, d, **now))
 
 
@@ -153,11 +153,12 @@ async def test_a_policy_that_was_edited_after_the_gate_opened_voids_it(tmp_path:
 
 async def test_a_run_signs_the_rules_and_people_that_it_began_with(tmp_path: Path) -> None:
     async with waiting(tmp_path, **BOB) as d:
-        (began,) = await d.ledger.events("r1", prefix="run")
-        assert began.body["rules"]["first"]["approvers"] == ["user:bob"]
-        assert began.body["managers"]["bob"] == str(KEYS["bob"].public)
-        assert began.body["shape"] == d.team.flow.shape
-        assert (began.body["policy"], began.body["by"], began.body["flow"]) == ("", "", "small")
+        (began,) = await d.ledger.events_of("r1", RunStarted)
+        assert began.terms
+        assert began.terms.rules["first"]["approvers"] == ["user:bob"]
+        assert began.terms.managers["bob"] == str(KEYS["bob"].public)
+        assert began.terms.shape == d.team.flow.shape
+        assert (began.policy, began.by, began.flow) == ("", "", "small")
 
 
 async def test_two_names_with_one_key_are_one_approval(tmp_path: Path) -> None:
@@ -297,8 +298,8 @@ async def test_a_decision_that_no_event_tells_of_opens_nothing(tmp_path: Path) -
 
         await d.ledger._database.write(smuggle)
         assert await d.segments.advance("r1") is RunStatus.waiting
-        (void,) = await d.ledger.events("r1", prefix="void:")
-        assert void.body == {"reason": "not_recorded"}
+        (void,) = await d.ledger.events_of("r1", GateVoided)
+        assert (void.reason, void.moved) == ("not_recorded", ())
 
 
 async def test_reading_a_chain_again_looks_at_no_signature_twice(tmp_path: Path) -> None:
@@ -306,7 +307,7 @@ async def test_reading_a_chain_again_looks_at_no_signature_twice(tmp_path: Path)
         await d.ledger.dossier((await d.open_gate()).key)
         count, last = d.ledger._chains._signed["r1"]
         assert count == len(await d.ledger.events("r1"))
-        await d.ledger.record("r1", ("said:1", json.loads("{}")))
+        await d.ledger.record("r1", drafted())
         await d.ledger.events("r1")
         assert d.ledger._chains._signed["r1"][0] == count + 1
         assert d.ledger._chains._signed["r1"][1] != last

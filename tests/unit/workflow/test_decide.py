@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
+from phasegate.ledger.events import GateOpened
 from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
+from services.happened import voided
 from unit.workflow.fixtures import ADA, NOW, Engine, Team, engine, flow, phase
 
 PERSON = partial(Credentials, kind=Kind.person, channel=Channel.terminal)
@@ -118,8 +120,7 @@ async def test_a_branch_that_moved_since_the_gate_opened_is_put_back_and_another
             assert d.workspace.tip(branch("r1")) == gate.commit
             assert d.workspace.marked(f"foreign/r1/{number}") == other
             gate = await d.open_gate()
-            (opened,) = await d.ledger.events("r1", prefix=f"gate:first/{number + 1}")
-            (kept,) = opened.body["changed"]
+            (kept,) = (await d.ledger.events_of("r1", GateOpened))[number].changed
             assert f"refs/phasegate/foreign/r1/{number}" in kept
         await d.decide(DecisionKind.approve, gate)
         await d.segments.advance("r1")
@@ -162,7 +163,7 @@ async def test_a_gate_is_open_to_its_last_second_and_not_longer(tmp_path: Path) 
 
 async def test_a_gate_that_was_closed_is_void(tmp_path: Path) -> None:
     async with at_gate(tmp_path) as (d, gate):
-        await d.ledger.consume(gate.key, lambda _: ("void", {"reason": "gate_expired"}))
+        await d.ledger.consume(gate.key, lambda _: ("void", voided("first", reason="gate_expired")))
         assert await _reason(d, gate) == "gate_void"
 
 

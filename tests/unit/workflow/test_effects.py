@@ -7,6 +7,7 @@ import pytest
 
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
+from phasegate.ledger.events import EffectDone
 from phasegate.workflow import Effect, Outcome
 from unit.workflow.fixtures import Team, engine, flow, phase
 
@@ -74,7 +75,7 @@ async def test_an_effect_of_the_same_name_in_two_phases_is_done_in_both(tmp_path
     async with engine(Team(tmp_path, flow=table, effects=journal.all("tell"))) as d:
         assert await d.segments.advance(await d.start("demo")) is RunStatus.released
         assert journal.done == ["tell", "tell"]
-        assert [event.key for event in await d.ledger.events("r1", prefix="effect:")] == [
+        assert [event.key for event in await d.ledger.events_of("r1", EffectDone)] == [
             "effect:first/tell",
             "effect:second/tell",
         ]

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, Severity, digest
 from phasegate.ledger import Decision, DecisionKind, GateStatus, OpenResult, PrivateKey, RunStatus, Statement, rows
+from phasegate.ledger.events import GateOpened, GateVoided, PolicyRefused
 from phasegate.team import Flow
 from phasegate.workflow import Manager
 from phasegate.workflow.gates.gatekeeper import signed
@@ -48,8 +49,8 @@ async def test_a_policy_that_refuses_says_why_and_a_person_is_asked(
     async with engine(Team(tmp_path, here=here, policy=policy(**requires))) as d:
         run = await d.start("demo")
         assert await d.segments.advance(run) is RunStatus.waiting
-        (event,) = await d.ledger.events(run, prefix="policy:")
-        assert event.body == {"policy": "demo", "refused": said}
+        (event,) = await d.ledger.events_of(run, PolicyRefused)
+        assert (event.policy, event.reason) == ("demo", said)
         assert (await d.ledger.run(run)).status is RunStatus.waiting
         await d.decide(DecisionKind.approve, await d.open_gate())
         await d.segments.advance(run)
@@ -80,8 +81,8 @@ async def test_no_policy_passes_over_what_blocks(tmp_path: Path) -> None:
 
     async with engine(Team(tmp_path, checks={"content": check}, policy=policy(risk_at_most="critical"))) as d:
         assert await d.segments.advance(await d.start("demo")) is RunStatus.waiting
-        (event,) = await d.ledger.events("r1", prefix="policy:")
-        assert event.body["refused"] == "a blocking finding stands"
+        (event,) = await d.ledger.events_of("r1", PolicyRefused)
+        assert event.reason == "a blocking finding stands"
 
 
 async def test_a_policy_passes_the_gates_of_its_list_alone(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ async def test_a_policy_passes_a_gate_alone_that_asks_several_persons(tmp_path: 
 async def test_a_run_without_a_policy_asks_none(tmp_path: Path) -> None:
     async with engine(Team(tmp_path)) as d:
         assert await d.segments.advance(await d.start("")) is RunStatus.waiting
-        assert await d.ledger.events("r1", prefix="policy:") == []
+        assert await d.ledger.events_of("r1", PolicyRefused) == []
 
 
 def _state(d: Engine, commit: str) -> RunState:
@@ -154,8 +155,8 @@ async def test_a_decision_that_was_smuggled_into_the_store_opens_nothing(tmp_pat
         assert await d.segments.advance(run) is RunStatus.waiting
         gate = await d.open_gate()
         assert gate.key == (run, "first", 2)
-        (event,) = await d.ledger.events(run, prefix="void:")
-        assert event.body["reason"] in ("not_an_approver", "bad_signature")
+        (event,) = await d.ledger.events_of(run, GateVoided)
+        assert event.reason in ("not_an_approver", "bad_signature")
 
 
 async def test_a_managers_signature_under_another_statement_opens_nothing(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ async def test_a_managers_signature_under_another_statement_opens_nothing(tmp_pa
         assert elsewhere == (run, "first", 2)
         await _smuggle(d, replace(approval, statement=replace(approval.statement, gate=elsewhere)))
         assert await d.segments.advance(run) is RunStatus.waiting
-        reasons = [event.body["reason"] for event in await d.ledger.events(run, prefix="void:")]
+        reasons = [event.reason for event in await d.ledger.events_of(run, GateVoided)]
         assert reasons == ["bad_signature", "stale_digest"]
 
 
@@ -196,7 +197,7 @@ async def test_an_approval_is_void_when_the_tree_moved_after_it(tmp_path: Path) 
         assert await d.keeper.consume(_state(d, moved), first) == "void"
         assert await d.keeper.consume(_state(d, gate.commit), first) == "void"
         assert [each.status for each in await d.ledger.gates(run)] == [GateStatus.void]
-        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "stale_digest"}
+        assert (await d.ledger.events_of(run, GateVoided))[0].reason == "stale_digest"
 
 
 async def test_a_manager_who_was_removed_between_decision_and_use_does_not_count(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ async def test_a_manager_who_was_removed_between_decision_and_use_does_not_count
         await d.decide(DecisionKind.approve, gate)
         keeper = replace(d.keeper, managers=dict)
         assert await keeper.consume(_state(d, gate.commit), d.team.flow.phase("first")) == "void"
-        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "not_an_approver"}
+        assert (await d.ledger.events_of(run, GateVoided))[0].reason == "not_an_approver"
 
 
 async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ async def test_what_a_policy_passed_is_held_against_it_again_when_it_is_used(tmp
         assert await d.keeper.open(state, first) is OpenResult.passed
         team.here.loopback_endpoint = False
         assert await d.keeper.consume(state, first) == "void"
-        assert (await d.ledger.events(run, prefix="void:"))[0].body == {"reason": "policy_refuses"}
+        assert (await d.ledger.events_of(run, GateVoided))[0].reason == "policy_refuses"
 
 
 async def _binds(folder: Path, table: Flow, *remarks: str) -> tuple[dict[str, Any], list[Decision]]:
@@ -235,9 +236,10 @@ async def _binds(folder: Path, table: Flow, *remarks: str) -> tuple[dict[str, An
         gate = await d.open_gate()
         events = await d.ledger.events(run)
         opened = next(e for e in events if e.key == f"gate:{gate.key.phase}/{gate.key.attempt}")
-        assert digest(opened.body["binds"]) == gate.digest
-        assert opened.body["binds"]["before"] == events[opened.seq - 2].digest.hex()
-        binds = {name: value for name, value in opened.body["binds"].items() if name != "before"}
+        assert isinstance(opened.event, GateOpened)
+        binds = opened.event.binds.model_dump(mode="json")
+        assert digest(binds) == gate.digest
+        assert binds.pop("before") == events[opened.seq - 2].digest.hex()
         return binds, await d.ledger.decisions(run)
 
 

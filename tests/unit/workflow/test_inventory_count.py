@@ -10,6 +10,7 @@ import pytest
 from phasegate.authors import Brief, Draft, Facts, Report, Subject
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind
+from phasegate.ledger.events import Observed
 from phasegate.runbooks.language.inventory import Counted, Inventory
 from unit.workflow.fixtures import Team, engine, flow, phase
 
@@ -48,8 +49,8 @@ async def test_a_draft_that_runs_again_reads_what_it_read_before(tmp_path: Path)
             await d.segments.advance("r1")
         await d.segments.advance("r1")
         assert (seen, world.looks) == ([1, 1], ["writer first/1/1"])
-        (kept,) = await d.ledger.events("r1", prefix="look:")
-        assert (kept.key, kept.body["counted"][0]["count"]) == ("look:first/1/inventory/writer", 1)
+        (kept,) = await d.ledger.events_of("r1", Observed)
+        assert (kept.key, kept.seen["counted"][0]["count"]) == ("look:first/1/inventory/writer", 1)
         await d.decide(DecisionKind.request_changes, await d.open_gate(), "look again")
         await d.segments.advance("r1")
     assert (seen, world.looks[1:]) == ([1, 1, 2], ["writer first/2/1"])
@@ -60,7 +61,7 @@ async def test_where_nobody_looks_nothing_is_kept(tmp_path: Path) -> None:
     async with engine(Team(tmp_path, flow=flow(phase("first", authors=[row])))) as d:
         await d.start()
         await d.segments.advance("r1")
-        assert await d.ledger.events("r1", prefix="look:") == []
+        assert await d.ledger.events_of("r1", Observed) == []
 
 
 async def test_a_reviewer_counts_for_itself_and_reads_after_a_crash_what_it_read_before(tmp_path: Path) -> None:
@@ -86,6 +87,6 @@ async def test_a_reviewer_counts_for_itself_and_reads_after_a_crash_what_it_read
         with pytest.raises(PhasegateError, match="cut off"):
             await d.segments.advance("r1")
         await d.segments.advance("r1")
-        kept = {event.key: event.body["by"] for event in await d.ledger.events("r1", prefix="look:")}
+        kept = {event.key: event.role for event in await d.ledger.events_of("r1", Observed)}
     assert (seen, world.looks) == ([2, 2], ["writer first/1/1", "critic first/1/1"])
     assert kept == {"look:first/1/inventory/writer": "writer", "look:first/1/inventory/critic": "critic"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from phasegate.ledger import DecideResult, DecisionKind, GateStatus, RunStatus
+from phasegate.ledger.events import DecisionTaken
 from unit.workflow.fixtures import NOW
 from unit.workflow.managers import DAY, PEOPLE, gate_fixture, waiver
 
@@ -51,7 +52,7 @@ async def test_two_have_to_approve_where_the_gate_asks_for_two(tmp_path: Path) -
         assert (await r.desk.ledger.run("r1")).segments == 2
         assert await r.goes_on() is RunStatus.waiting
         assert (await r.gate()).key.phase == "second"
-        keys = [event.key for event in await r.desk.ledger.events("r1", prefix="decision:")]
+        keys = [event.key for event in await r.desk.ledger.events_of("r1", DecisionTaken)]
         assert keys == ["decision:first/1/ada", "decision:first/1/cy"]
 
 

@@ -39,7 +39,7 @@ async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(
             assert [f"won:{decision.statement.comments[0].text}"] == winners
             assert segments[key.run] == (await d.ledger.run(key.run)).segments == 2
             events = await d.ledger.events(key.run)
-            assert [event.kind for event in events] == ["run", "gate", "decision"]
+            assert [entry.event.kind for entry in events] == ["run", "gate", "decision"]
             assert first_break(events, d.ledger.key) == 0
         await database.close()
     assert {winner[4] for process in told for answers in process for winner in answers.split() if "won" in winner} == {

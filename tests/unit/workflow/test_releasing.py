@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from phasegate.authors import Report, Subject
 from phasegate.core import Parked, PhasegateError, Refused
 from phasegate.ledger import DecisionKind, GateKey, GateStatus, Ledger, RunStatus
+from phasegate.ledger.events import CheckReported, GateVoided
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workspace import Signature
@@ -31,17 +32,12 @@ def person(d: Engine, files: Mapping[str, bytes | None], *, onto: str = "", also
 
 
 async def reasons(d: Engine, run: str) -> list[str]:
-    return [event.body["reason"] for event in await d.ledger.events(run, prefix="void:")]
+    return [event.reason for event in await d.ledger.events_of(run, GateVoided)]
 
 
 async def findings(d: Engine, run: str) -> list[str]:
-    events = await d.ledger.events(run, prefix="check:release/")
-    return [
-        finding["rule"]
-        for event in events
-        if event.place[-1] == "release-line"
-        for finding in event.body.get("findings", [])
-    ]
+    events = await d.ledger.events_of(run, CheckReported)
+    return [finding.rule for event in events if event.check == "release-line" for finding in event.findings]
 
 
 async def test_what_a_policy_passes_is_released_one_after_another(tmp_path: Path) -> None:

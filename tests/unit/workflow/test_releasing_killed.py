@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from phasegate.ledger import GateStatus, RunStatus
+from phasegate.ledger.events import EffectDone
 from phasegate.workflow import Outcome
 from unit.workflow.fixtures import Engine, engine
 from unit.workflow.releasers import Releasing, approve, to_release
@@ -73,7 +74,7 @@ async def test_it_dies_at_any_write(tmp_path: Path, how: str, begin: int) -> Non
             for run in ("c", "b", "c", "b"):
                 await _finish(d, run)
             assert {run.status for run in await d.ledger.runs()} == {RunStatus.released}
-            published = [e.body["version"] for run in "abc" for e in await d.ledger.events(run, prefix="effect:")]
+            published = [e.receipt["version"] for run in "abc" for e in await d.ledger.events_of(run, EffectDone)]
         assert sorted(published) == ["0.1.0", "0.2.0", "0.3.0"]
         assert sorted(set(house.index.order)) == sorted(published)
         code = {path for path in house.index.held["0.3.0"] if path.startswith("src/")}

@@ -14,6 +14,7 @@ from langgraph.types import Command
 from phasegate.authors import Brief, Check, Draft, Report, Subject
 from phasegate.core import Finding, Parked, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Waiver, first_break
+from phasegate.ledger.events import Drafted, GateVoided, Judgement
 from phasegate.workflow import branch, findings_of
 from phasegate.workspace import Workspace
 from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase, write_item
@@ -34,7 +35,7 @@ def objects(rounds: Sequence[bool]) -> Check:
 
 
 async def _kinds(desk: Engine, kind: str) -> list[str]:
-    return [event.key for event in await desk.ledger.events("r1") if event.kind == kind]
+    return [event.key for event in await desk.ledger.events("r1") if event.event.kind == kind]
 
 
 async def test_each_phase_is_approved_in_turn_and_the_run_is_released(tmp_path: Path) -> None:
@@ -80,8 +81,8 @@ async def test_requested_changes_reach_the_author_who_answers_each(tmp_path: Pat
         gate = await d.open_gate()
         assert gate.key == (run, "first", 2)
         assert d.workspace.tree(gate.commit)["first/text.txt"] == b"first text 1 shorter and why?\n"
-        drafts = [event.body.get("answers") for event in await d.ledger.events(run, prefix="draft:")]
-        assert drafts == [None, [["shorter", "done: shorter"], ["and why?", "done: and why?"]]]
+        drafts = [event.answers for event in await d.ledger.events_of(run, Drafted)]
+        assert drafts == [(), (("shorter", "done: shorter"), ("and why?", "done: and why?"))]
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/2/1"]
 
 
@@ -137,7 +138,7 @@ async def test_rework_ends_with_the_last_round_and_the_person_sees_what_stands(t
         run = await d.start()
         await d.segments.advance(run)
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/1/2"]
-        assert findings_of(await d.ledger.events(run), "first", 1) == [_finding()]
+        assert findings_of(await d.ledger.events_of(run, Judgement), "first", 1) == [_finding()]
         waiver = Waiver(rules=("content/guard",), owner="ada", reason="known", expires="2027-01-01")
         await d.decide(DecisionKind.waive, await d.open_gate(), waiver=waiver)
         await d.segments.advance(run)
@@ -153,7 +154,7 @@ async def test_a_rework_that_changes_nothing_goes_to_the_gate_with_what_was_foun
         await d.segments.advance(run)
         assert await _kinds(d, "phase") == ["phase:first/1/1", "phase:first/1/2"]
         assert await _kinds(d, "check") == ["check:first/1/1/content"]
-        assert findings_of(await d.ledger.events(run), "first", 1) == [_finding()]
+        assert findings_of(await d.ledger.events_of(run, Judgement), "first", 1) == [_finding()]
 
 
 async def test_what_stood_when_changes_were_requested_reaches_the_author(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ async def test_what_stood_when_changes_were_requested_reaches_the_author(tmp_pat
         await d.decide(DecisionKind.request_changes, await d.open_gate(), "mend it")
         await d.segments.advance(run)
         assert [brief.findings for brief in briefs] == [(), (_finding(),)]
-        assert findings_of(await d.ledger.events(run), "first", 2) == []
+        assert findings_of(await d.ledger.events_of(run, Judgement), "first", 2) == []
 
 
 async def test_several_authors_draft_side_by_side_each_with_a_commit_and_are_joined(tmp_path: Path) -> None:
@@ -240,8 +241,8 @@ async def test_a_gate_that_expired_is_closed_and_opened_anew_with_what_was_found
         assert [gate.status for gate in await d.ledger.gates(run)] == [GateStatus.void, GateStatus.open]
         gate = await d.open_gate()
         assert gate.key.attempt == 2
-        assert findings_of(await d.ledger.events(run), "first", 2) == [_finding()]
-        assert [event.body for event in await d.ledger.events(run, prefix="void:")] == [{"reason": "gate_expired"}]
+        assert findings_of(await d.ledger.events_of(run, Judgement), "first", 2) == [_finding()]
+        assert [void.reason for void in await d.ledger.events_of(run, GateVoided)] == ["gate_expired"]
         await d.decide(DecisionKind.request_changes, gate, "mend it")
         await d.segments.advance(run)
         assert (await d.open_gate()).key.attempt == 3

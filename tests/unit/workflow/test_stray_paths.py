@@ -9,6 +9,7 @@ import pytest
 from phasegate.authors import Brief, Draft, FunctionReviewer, Report, ScriptedAuthor, ScriptedReviewer, Subject
 from phasegate.core import Finding, PhasegateError, Refused, Severity
 from phasegate.ledger import DecisionKind, RunStatus, Waiver
+from phasegate.ledger.events import CheckReported, Judgement, ReviewReported, RoundStarted
 from phasegate.workflow import findings_of
 from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase
 
@@ -24,7 +25,7 @@ def team(folder: Path, *drafts: Draft, **more: object) -> Team:
 
 
 async def rounds(d: Engine) -> list[str]:
-    return [event.key for event in await d.ledger.events("r1", prefix="phase:")]
+    return [event.key for event in await d.ledger.events_of("r1", RoundStarted)]
 
 
 async def test_the_author_is_told_and_writes_anew(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ async def test_the_author_is_told_and_writes_anew(tmp_path: Path) -> None:
     async with engine(replace(team(tmp_path), author=author)) as d:
         assert await d.segments.advance(await d.start()) is RunStatus.waiting
         gate = await d.open_gate()
-        assert (await rounds(d), findings_of(await d.ledger.events("r1"), "first", 1)) == (
+        assert (await rounds(d), findings_of(await d.ledger.events_of("r1", Judgement), "first", 1)) == (
             ["phase:first/1/1", "phase:first/1/2"],
             [],
         )
@@ -75,7 +76,7 @@ async def test_what_others_found_stands_beside_it_in_each_round(tmp_path: Path) 
     made = team(tmp_path, STRAY, STRAY, max_rounds=2, reviews=[{"role": "critic", "checks": ["content"]}])
     async with engine(replace(made, reviewer=objects)) as d:
         await d.segments.advance(await d.start())
-        found = findings_of(await d.ledger.events("r1"), "first", 1)
+        found = findings_of(await d.ledger.events_of("r1", Judgement), "first", 1)
     assert {finding.check for finding in found} == {"artifact-paths", "content"}
 
 
@@ -87,8 +88,9 @@ async def test_each_author_answers_for_its_own(tmp_path: Path) -> None:
 
     async with engine(Team(tmp_path, flow=flow(phase("first", authors=rows, max_rounds=1)), author=author)) as d:
         await d.segments.advance(await d.start())
-        gate, events = await d.open_gate(), await d.ledger.events("r1", prefix="check:first/1/1/artifact-paths")
-        assert [event.place[-1] for event in events] == ["artifact-paths-coder", "artifact-paths-tester"]
+        gate, events = await d.open_gate(), await d.ledger.events_of("r1", CheckReported)
+        strays = [event.check for event in events if event.check.startswith("artifact-paths")]
+        assert strays == ["artifact-paths-coder", "artifact-paths-tester"]
         assert {"coder/a", "tester/a"} <= set(d.workspace.tree(gate.commit))
         assert "both.txt" not in d.workspace.tree(gate.commit)
 
@@ -109,7 +111,7 @@ async def test_no_pattern_lets_a_path_out_of_the_tree(tmp_path: Path, path: str)
     table = flow(phase("first", authors=[row], max_rounds=1))
     async with engine(Team(tmp_path, flow=table, author=author.draft)) as d:
         assert await d.segments.advance(await d.start()) is RunStatus.waiting
-        assert [found.path for found in findings_of(await d.ledger.events("r1"), "first", 1)] == [path]
+        assert [found.path for found in findings_of(await d.ledger.events_of("r1", Judgement), "first", 1)] == [path]
 
 
 async def test_a_reviewer_adds_to_the_checks_and_a_script_that_is_used_up_says_so(tmp_path: Path) -> None:
@@ -124,6 +126,6 @@ async def test_a_reviewer_adds_to_the_checks_and_a_script_that_is_used_up_says_s
     async with engine(replace(made, reviewer=FunctionReviewer(judge))) as d:
         with pytest.raises(PhasegateError, match="no draft is left for 'first/1/2/text'"):
             await d.segments.advance(await d.start())
-        (event,) = await d.ledger.events("r1", prefix="review:")
-    assert (event.body["evidence"], len(event.body["findings"])) == (["checked", "read"], 1)
+        (event,) = await d.ledger.events_of("r1", ReviewReported)
+    assert (event.evidence, len(event.findings)) == (("checked", "read"), 1)
     assert [(subject.key, subject.checks) for subject in seen] == [("first/1/1/critic", ("content",))]

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from phasegate.core import FixedClock
-from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
+from phasegate.ledger import DecisionKind, Event, GateStatus, RunStatus, first_break
+from phasegate.ledger.events import Escalated, GateVoided, Reminded
 from phasegate.workflow import sweep
 from phasegate.workflow.gates.clock_steadiness import STEADY, Steadiness
+from services.happened import drafted
 from unit.workflow.fixtures import NOW, Team, engine, flow, phase
 from unit.workflow.managers import DAY, KEYS, GateFixture, gate_fixture, others, person
 
@@ -20,8 +22,7 @@ ZURICH = ZoneInfo("Europe/Zurich")
 
 
 async def _fired(r: GateFixture) -> list[str]:
-    events = await r.desk.ledger.events("r1")
-    return [event.key for event in events if event.kind in ("reminder", "escalated", "void")]
+    return [event.key for event in await r.desk.ledger.events_of("r1", Reminded, Escalated, GateVoided)]
 
 
 async def _swept(r: GateFixture, *at: timedelta) -> list[str]:
@@ -55,7 +56,11 @@ async def test_a_reminder_comes_once_for_each_span(tmp_path: Path, at: list[time
 async def test_a_reminder_names_those_who_may_decide(tmp_path: Path) -> None:
     async with gate_fixture(tmp_path, remind_after="1d", **LATE) as r:
         await _swept(r, DAY, 2 * DAY)
-        bodies = {e.key: e.body["to"] for e in await r.desk.ledger.events("r1") if "to" in e.body}
+        bodies = {
+            event.key: list(event.to)
+            for event in await r.desk.ledger.events_of("r1", Event)
+            if isinstance(event, Reminded | Escalated)
+        }
         assert bodies == {
             "reminder:first/1/1": ["ada", "amy"],
             "reminder:first/1/2": ["ada", "amy", "cy"],
@@ -275,7 +280,7 @@ async def test_a_gate_that_asks_again_wants_a_proof_of_minutes_ago(
 async def test_a_clock_that_is_set_back_opens_no_gate_again(tmp_path: Path) -> None:
     async with gate_fixture(tmp_path, expires_after="3d") as r:
         r.clock.move(NOW + 4 * DAY)
-        await r.desk.ledger.record("r1", ("said:1", {}))  # anything: the ledger knows what time it was
+        await r.desk.ledger.record("r1", drafted())  # anything: the ledger knows what time it was
         r.clock.move(NOW + DAY)
         assert await r.refused("ada") == "gate_expired"
 
@@ -284,7 +289,7 @@ async def test_a_clock_that_is_set_back_revives_no_delegation(tmp_path: Path) ->
     async with gate_fixture(tmp_path, approvers=["user:ada"]) as r:
         await r.delegates("ada", "bob")
         r.clock.move(NOW + 2 * DAY)
-        await r.desk.ledger.record("r1", ("said:1", {}))
+        await r.desk.ledger.record("r1", drafted())
         r.clock.move(NOW)
         assert await r.refused("bob", instead_of="ada") == "no_delegation"
 
@@ -293,7 +298,7 @@ async def test_events_are_never_older_than_the_one_before(tmp_path: Path) -> Non
     async with gate_fixture(tmp_path) as r:
         for number, at in enumerate((DAY, -DAY, 2 * DAY, timedelta(0))):
             r.clock.move(NOW + at)
-            await r.desk.ledger.record("r1", (f"said:{number}", {}))
-        events = await r.desk.ledger.events("r1", prefix="said:")
+            await r.desk.ledger.record("r1", drafted(item=f"said {number}"))
+        events = [event for event in await r.desk.ledger.events("r1") if "said" in event.key]
         assert [event.at - NOW for event in events] == [DAY, DAY, 2 * DAY, 2 * DAY]
         assert first_break(await r.desk.ledger.events("r1"), r.desk.ledger.key) == 0

@@ -98,7 +98,7 @@ async def test_a_token_is_used_once_whoever_comes_with_it(tmp_path: Path) -> Non
         token = give_token(r.desk.team.system, await r.gate(), "ada", NOW)
         said = await r.says("ada", token=token)
         again = replace(said, statement=replace(said.statement, by="amy"))
-        event, ledger = decision_event(again, "page", of_several=True), r.desk.ledger
+        event, ledger = decision_event(again, "page"), r.desk.ledger
         before = await ledger.decisions("r1"), await ledger.events("r1")
         assert await ledger.decide(again, 2, r.desk.queue.dispatch, event) is DecideResult.token_used
         assert (await ledger.decisions("r1"), await ledger.events("r1")) == before

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from phasegate.authors import Brief, Draft
 from phasegate.core import Exhausted, InvalidInput, Locked, Lost
 from phasegate.ledger import RunStatus
+from phasegate.ledger.events import RunParked
 from phasegate.workflow.engine.guarding import Trouble, parked, patiently
 from unit.workflow.fixtures import Engine, Team, engine, write_item
 
@@ -41,8 +42,8 @@ async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_th
         assert await _guarded(d, run) is RunStatus.parked
         parked = await d.ledger.run(run)
         assert (parked.status, parked.note) == (RunStatus.parked, note)
-        (event,) = await d.ledger.events(run, prefix="parked:")
-        assert event.body["why"] == note.partition("\n")[0]
+        (event,) = await d.ledger.events_of(run, RunParked)
+        assert event.why == note.partition("\n")[0]
         failing = False
         await d.ledger.redispatch(run, d.queue.dispatch)
         assert await _guarded(d, run) is RunStatus.waiting
@@ -103,7 +104,7 @@ async def test_what_storage_refuses_is_waited_out_and_parks_nothing(
         assert status is RunStatus.waiting
         assert noted == [f"{fix}, then 'phasegate run --resume RUN'"] * 2
         assert trouble.error is None
-        assert await d.ledger.events(run, prefix="parked:") == []
+        assert await d.ledger.events_of(run, RunParked) == []
 
 
 @pytest.mark.parametrize("lasts", [True, False])

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from phasegate.core import InvalidInput, canonical, visible
-from phasegate.ledger.records import Decision, Event, Run
+from phasegate.ledger.events import DecisionTaken
+from phasegate.ledger.records import Decision, Entry, Run
 from phasegate.ledger.signing.dsse import STATEMENT, Envelope, seal
 from phasegate.ledger.signing.intoto import RUN_LEDGER, statement
 from phasegate.ledger.signing.keys import PrivateKey, PublicKey
@@ -54,7 +55,7 @@ class Bundle:
 
 def write_bundle(
     run: Run,
-    events: Sequence[Event],
+    entries: Sequence[Entry],
     decisions: Sequence[Decision],
     *,
     tree: str,
@@ -66,7 +67,7 @@ def write_bundle(
 
     Args:
         run: whose.
-        events: all of them, in order.
+        entries: all of its chain, in order.
         decisions: all of them, with those that were revoked.
         tree: the hash of the tree that was approved last; empty: none was.
         files: of that tree.
@@ -75,12 +76,12 @@ def write_bundle(
     """
     lines: list[dict[str, Any]] = [{"bundle": VERSION, "run": run.id, "system": str(system.public)}]
     told = {hashlib.sha256(d.statement.encoded()).hexdigest(): d for d in decisions}
-    for event in events:
-        lines.append({"event": event.envelope(system.key_id).as_json()})
-        decision = told.get(event.body.get("statement", "")) if event.kind == "decision" else None
+    for entry in entries:
+        lines.append({"event": entry.envelope(system.key_id).as_json()})
+        decision = told.get(entry.event.statement) if isinstance(entry.event, DecisionTaken) else None
         if decision:
             lines.append({"decision": decision.envelope.as_json()})
-    lines.append({"head": _head(run, events, system).as_json()})
+    lines.append({"head": _head(run, entries, system).as_json()})
     if tree:
         lines.append({"tree": tree, "files": [list(file) for file in files]})
     if built[0]:
@@ -88,9 +89,9 @@ def write_bundle(
     return b"".join(canonical(line) + b"\n" for line in lines)
 
 
-def _head(run: Run, events: Sequence[Event], system: PrivateKey) -> Envelope:
-    last = events[-1].digest.hex()
-    predicate = {"run": run.id, "spec": run.spec, "status": run.status.value, "events": len(events)}
+def _head(run: Run, entries: Sequence[Entry], system: PrivateKey) -> Envelope:
+    last = entries[-1].digest.hex()
+    predicate = {"run": run.id, "spec": run.spec, "status": run.status.value, "events": len(entries)}
     return seal(STATEMENT, statement(RUN_LEDGER, {run.id: {"sha256": last}}, predicate), system)
 
 

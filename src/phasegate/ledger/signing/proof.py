@@ -7,6 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from phasegate.core import digest
+from phasegate.ledger.events import (
+    VERSION,
+    CheckReported,
+    DecisionTaken,
+    Event,
+    GateOpened,
+    GateVoided,
+    RunEnded,
+    parse_key,
+)
 from phasegate.ledger.signing.bundle import MALFORMED, Bundle, git_blob, git_tree, no_bundle, plain_json, read_envelope
 from phasegate.ledger.signing.claims import Claim
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
@@ -14,6 +24,33 @@ from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, RUN_LEDGE
 from phasegate.ledger.signing.people import Known, People
 
 POLICY = "policy:"
+
+
+class Told(NamedTuple):
+    """An event of the bundle, of which nothing but the key was parsed, since anybody may have written it."""
+
+    seq: int
+    at: Any
+    before: str
+    kind: str
+    named: Mapping[str, str]
+    """Fields that the key names."""
+    body: Any
+
+    @property
+    def gate(self) -> str:
+        """`phase/attempt`."""
+        return f"{self.named.get('phase')}/{self.named.get('attempt')}"
+
+    @property
+    def by(self) -> str:
+        """The decider."""
+        return self.named.get("by", "")
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is a decision with which a run goes on."""
+        return self.body["decision"] in ("approve", "waive")
 
 
 class Passed(NamedTuple):
@@ -49,17 +86,17 @@ def prove(
 
 
 def _claims(bundle: Bundle, managers: People, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
-    bodies, broken = _chain(bundle)
-    claims = [broken, _head(bundle, bodies)]
+    told, broken = _chain(bundle)
+    claims = [broken, _head(bundle, told)]
     if not all(claim.holds for claim in claims):
         return claims
-    gates = _Gates(bundle, bodies, managers, policies=policies)
+    gates = _Gates(bundle, told, managers, policies=policies)
     claims += list(gates.claims())
-    return [*claims, *_release(bundle, bodies, gates, artifacts)]
+    return [*claims, *_release(bundle, told, gates, artifacts)]
 
 
-def _chain(bundle: Bundle) -> tuple[list[dict[str, Any]], Claim]:
-    bodies: list[dict[str, Any]] = []
+def _chain(bundle: Bundle) -> tuple[list[Told], Claim]:
+    told: list[Told] = []
     before, wrong = "", "" if bundle.events else "there are no events"
     for number, envelope in enumerate(bundle.events, start=1):
         if not (envelope.kind == EVENT and envelope.holds(bundle.system)):
@@ -69,29 +106,36 @@ def _chain(bundle: Bundle) -> tuple[list[dict[str, Any]], Claim]:
         if (body.get("run"), body.get("seq"), body.get("before")) != (bundle.run, number, before):
             wrong = f"event {number} does not follow from the one before"
             break
-        bodies.append(body)
+        if body.get("version") != VERSION:
+            wrong = f"event {number} is not of version {VERSION}, which this Phasegate reads"
+            break
+        told.append(Told(number, body.get("at"), before, *parse_key(body["key"]), body.get("body")))
         before = hashlib.sha256(envelope.payload).hexdigest()
     text = "the events are whole, in order and signed"
-    return bodies, Claim(text=text, holds=not wrong, detail=wrong or f"{len(bodies)} events")
+    return told, Claim(text=text, holds=not wrong, detail=wrong or f"{len(told)} events")
 
 
-def _head(bundle: Bundle, bodies: Sequence[dict[str, Any]]) -> Claim:
+def _head(bundle: Bundle, told: Sequence[Told]) -> Claim:
     said = _statement(bundle.head, RUN_LEDGER) if bundle.head.holds(bundle.system) else None
     last = hashlib.sha256(bundle.events[-1].payload).hexdigest() if bundle.events else ""
     holds = bool(
         said
         and said["subject"] == [{"name": bundle.run, "digest": {"sha256": last}}]
-        and said["predicate"].get("events") == len(bodies)
+        and said["predicate"].get("events") == len(told)
         and said["predicate"].get("run") == bundle.run
-        and said["predicate"].get("status") in _statuses(bodies)
+        and said["predicate"].get("status") in _statuses(told)
     )
     detail = f"run {bundle.run} is {said['predicate']['status']}" if holds and said else "the head names another end"
     return Claim(text="nothing was cut off", holds=holds, detail=detail)
 
 
-def _statuses(bodies: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def _of_kind(told: Sequence[Told], kind: type[Event]) -> list[Told]:
+    return [each for each in told if each.kind == kind.kind]
+
+
+def _statuses(told: Sequence[Told]) -> tuple[str, ...]:
     """Return the statuses that a run with these events can have."""
-    end = next((body["body"]["status"] for body in bodies if body["key"] == "end"), "")
+    end = next((each.body["status"] for each in _of_kind(told, RunEnded)), "")
     return (end,) if end else ("working", "waiting", "parked")
 
 
@@ -106,17 +150,19 @@ def _statement(envelope: Envelope, kind: str) -> dict[str, Any] | None:
 class _Gates:
     """The gates of a bundle, and what was decided at them."""
 
-    def __init__(self, bundle: Bundle, bodies: Sequence[dict[str, Any]], managers: People, *, policies: bool) -> None:
+    def __init__(self, bundle: Bundle, told: Sequence[Told], managers: People, *, policies: bool) -> None:
         self._policies = policies
         self._bundle = bundle
-        self._bodies = bodies
+        self._told = told
+        self._taken = {each.seq: each for each in _of_kind(told, DecisionTaken)}
+        self._voided = {each.gate for each in _of_kind(told, GateVoided)}
         self._managers = managers
         self._aliases: dict[str, str] = {}
         """Under which name a key without one signed first."""
-        opened = [body for body in bodies if body["key"].startswith("gate:")]
-        self.phases: list[str] = list(opened[-1]["body"]["binds"]["phases"]) if opened else []
-        self._binds = {body["key"].partition(":")[2]: body["body"]["binds"] for body in opened}
-        gates = [self._gate(body) for body in opened]
+        opened = _of_kind(told, GateOpened)
+        self.phases: list[str] = list(opened[-1].body["binds"]["phases"]) if opened else []
+        self._binds = {each.gate: each.body["binds"] for each in opened}
+        gates = [self._gate(each) for each in opened]
         self.passed: dict[str, Passed] = {_phase(gate): gate for gate in gates if gate and gate.by}
 
     def claims(self) -> Iterator[Claim]:
@@ -134,57 +180,51 @@ class _Gates:
             yield Claim(text=f"gate '{phase}' was passed by {', '.join(gate.by)}", holds=not wrong, detail=detail)
 
     def _ended(self) -> bool:
-        return any(body["key"] == "end" and body["body"]["status"] == "released" for body in self._bodies)
+        return any(ended.body["status"] == "released" for ended in _of_kind(self._told, RunEnded))
 
     def _strays(self) -> str:
         for number, envelopes in self._bundle.decisions.items():
-            event: dict[str, Any] = (
-                self._bodies[number - 1] if 0 < number <= len(self._bodies) else {"key": "", "body": {}}
-            )
-            told = [event["body"].get("statement")] if event["key"].startswith("decision:") else []
+            told = [self._taken[number].body.get("statement")] if number in self._taken else []
             if [hashlib.sha256(envelope.payload).hexdigest() for envelope in envelopes] != told:
                 return f"a decision after event {number} is not the one that it tells of"
-        lacking = [body["seq"] for body in self._bodies if _decides(body) and body["seq"] not in self._bundle.decisions]
+        lacking = [number for number in self._taken if number not in self._bundle.decisions]
         if lacking:
             return f"the decision that event {lacking[0]} tells of is missing"
-        return next(filter(None, (self._unsigned(body) for body in self._bodies)), "")
+        return next(filter(None, (self._unsigned(taken) for taken in self._taken.values())), "")
 
-    def _unsigned(self, told: dict[str, Any]) -> str:
-        if not _decides(told):
-            return ""
-        place = "/".join(told["key"].partition(":")[2].split("/")[:2])
-        binds = self._binds.get(place)
-        wrong = self._objection(told, binds) if binds else "there is no such gate"
-        return f"event {told['seq']}: {wrong}" if wrong else ""
+    def _unsigned(self, taken: Told) -> str:
+        binds = self._binds.get(taken.gate)
+        wrong = self._objection(taken, binds) if binds else "there is no such gate"
+        return f"event {taken.seq}: {wrong}" if wrong else ""
 
-    def _gate(self, opened: dict[str, Any]) -> Passed | None:
-        place, binds = opened["key"].partition(":")[2], opened["body"]["binds"]
-        if any(body["key"] == f"void:{place}" for body in self._bodies):
+    def _gate(self, opened: Told) -> Passed | None:
+        binds = opened.body["binds"]
+        if opened.gate in self._voided:
             return None
-        wrong = self._unbound(opened, binds, place)
-        told = [b for b in self._bodies if b["key"] == f"decision:{place}" or b["key"].startswith(f"decision:{place}/")]
-        passing = [body for body in told if body["body"]["decision"] in ("approve", "waive")]
+        wrong = self._unbound(opened, binds)
+        told = [taken for taken in self._taken.values() if taken.gate == opened.gate]
+        passing = [taken for taken in told if taken.passes]
         if len(passing) < len(told):
             return None
-        wrong = wrong or next(filter(None, (self._objection(body, binds) for body in passing)), "")
-        names = tuple(self._name(body) for body in passing)
-        by_policy = any(body["body"]["by"].startswith(POLICY) for body in passing)
+        wrong = wrong or next(filter(None, (self._objection(taken, binds) for taken in passing)), "")
+        names = tuple(self._name(taken) for taken in passing)
+        by_policy = any(taken.by.startswith(POLICY) for taken in passing)
         if not by_policy and not wrong and self._approvals(passing) < binds["quorum"]:
             return None
-        return Passed(binds, names, wrong, tuple(body["body"]["statement"] for body in passing))
+        return Passed(binds, names, wrong, tuple(taken.body["statement"] for taken in passing))
 
-    def _unbound(self, opened: dict[str, Any], binds: Mapping[str, Any], place: str) -> str:
-        if binds["gate"] != f"{self._bundle.run}/{place}" or binds["phases"] != self.phases:
+    def _unbound(self, opened: Told, binds: Mapping[str, Any]) -> str:
+        if binds["gate"] != f"{self._bundle.run}/{opened.gate}" or binds["phases"] != self.phases:
             return "the gate is another's"
-        if binds["before"] != opened["before"] or binds["system"] != self._bundle.system.key_id:
+        if binds["before"] != opened.before or binds["system"] != self._bundle.system.key_id:
             return "the gate was opened on other events, or under another key of the system"
         return ""
 
-    def _objection(self, told: dict[str, Any], binds: Mapping[str, Any]) -> str:
-        envelopes = self._bundle.decisions.get(told["seq"], ())
+    def _objection(self, told: Told, binds: Mapping[str, Any]) -> str:
+        envelopes = self._bundle.decisions.get(told.seq, ())
         if len(envelopes) != 1:
             return "what was signed is missing"
-        (envelope,), by = envelopes, told["body"]["by"]
+        (envelope,), by = envelopes, told.by
         if by.startswith(POLICY) and not self._policies:
             return "a policy passed it, not a person"
         known = Known(self._bundle.system) if by.startswith(POLICY) else self._managers.of(envelope.key_id)
@@ -199,7 +239,7 @@ class _Gates:
         same = (predicate.get("gate"), predicate.get("by"), predicate.get("decision")) == (
             binds["gate"],
             by,
-            told["body"]["decision"],
+            told.body["decision"],
         )
         return "" if same and said["subject"] == subject else "what was signed is about something else"
 
@@ -208,13 +248,13 @@ class _Gates:
         own = known.name or self._aliases.setdefault(known.key.key_id, by)
         return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
 
-    def _undelegated(self, told: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+    def _undelegated(self, told: Told, said: Mapping[str, Any]) -> str:
         """Return why a decision in another's right does not count, or an empty string."""
         predicate = said["predicate"]
         principal = predicate.get("instead_of", "")
         if not principal:
             return ""
-        given = told["body"].get("delegation")
+        given = told.body.get("delegation")
         envelope = read_envelope(given) if given else None
         delegation = _statement(envelope, DELEGATION) if envelope else None
         keys = self._managers.keys_of(principal)
@@ -224,28 +264,27 @@ class _Gates:
         gates = delegation["predicate"]["gates"]
         covers = (
             (delegation["predicate"]["by"], delegation["predicate"]["to"]) == (principal, predicate["by"])
-            and begins <= told["at"] < ends
+            and begins <= told.at < ends
             and predicate["at"] < ends
-            and (not gates or told["key"].partition(":")[2].split("/")[0] in gates)
+            and (not gates or told.named["phase"] in gates)
         )
         return "" if covers else f"the delegation of '{principal}' does not cover this gate, person or time"
 
-    def _approvals(self, passing: Sequence[dict[str, Any]]) -> int:
+    def _approvals(self, passing: Sequence[Told]) -> int:
         """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts."""
         keys, principals = set[str](), set[str]()
-        for body in passing:
-            (envelope,) = self._bundle.decisions[body["seq"]]
+        for taken in passing:
+            (envelope,) = self._bundle.decisions[taken.seq]
             said = _statement(envelope, GATE_APPROVAL)
-            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or body["body"]["by"])
+            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or taken.by)
             if envelope.key_id not in keys and principal not in principals:
                 keys.add(envelope.key_id)
                 principals.add(principal)
         return len(keys)
 
-    def _name(self, body: Mapping[str, Any]) -> str:
+    def _name(self, taken: Told) -> str:
         """Return the decider's name, or the id of a key without a name."""
-        by = str(body["body"]["by"])
-        envelopes = self._bundle.decisions.get(body["seq"], ())
+        by, envelopes = taken.by, self._bundle.decisions.get(taken.seq, ())
         known = self._managers.of(envelopes[0].key_id) if envelopes else None
         return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.name else by
 
@@ -255,17 +294,11 @@ class _Gates:
         return "" if gate.binds["upstream"] == upstream else "it was decided on other decisions before it"
 
 
-def _decides(body: Mapping[str, Any]) -> bool:
-    return str(body["key"]).startswith("decision:")
-
-
 def _phase(gate: Passed) -> str:
     return str(gate.binds["gate"]).split("/")[-2]
 
 
-def _release(
-    bundle: Bundle, bodies: Sequence[dict[str, Any]], gates: _Gates, artifacts: Mapping[str, bytes]
-) -> Iterator[Claim]:
+def _release(bundle: Bundle, told: Sequence[Told], gates: _Gates, artifacts: Mapping[str, bytes]) -> Iterator[Claim]:
     last = gates.passed.get(gates.phases[-1]) if gates.phases else None
     if last is None:
         yield Claim(text="the bundle holds no release", holds=not bundle.tree and not artifacts)
@@ -273,7 +306,7 @@ def _release(
     tree, blobs = last.binds["tree"], {file.path: file.blob for file in bundle.files}
     whole = bundle.tree == tree and git_tree(bundle.files) == tree
     yield Claim(text="the files are those of the tree that was approved", holds=whole, detail=f"{len(blobs)} files")
-    yield _tested(bodies, last)
+    yield _tested(told, last)
     listed = bool(bundle.built_path) and blobs.get(bundle.built_path) == git_blob(bundle.built)
     built: dict[str, str] = plain_json(bundle.built) if listed else {}
     yield Claim(text="what was built is named in that tree", holds=listed, detail=", ".join(sorted(built)))
@@ -281,12 +314,12 @@ def _release(
         yield _shipped(name, content, built, blobs)
 
 
-def _tested(bodies: Sequence[dict[str, Any]], last: Passed) -> Claim:
-    place = "/".join(str(last.binds["gate"]).split("/")[-2:])
-    reports = [b for b in bodies if b["key"].startswith(f"check:{place}/") and b["key"].endswith("/tests-pass")]
-    holds = bool(reports) and reports[-1]["body"].get("tree") == last.binds["tree"]
-    holds = holds and not reports[-1]["body"].get("findings")
-    detail = "; ".join(reports[-1]["body"].get("evidence", [])) if reports else "no test run is on record"
+def _tested(told: Sequence[Told], last: Passed) -> Claim:
+    wanted = (*str(last.binds["gate"]).split("/")[-2:], "tests-pass")
+    checks = _of_kind(told, CheckReported)
+    reports = [e.body for e in checks if tuple(e.named.get(n) for n in ("phase", "attempt", "check")) == wanted]
+    holds = bool(reports) and reports[-1].get("tree") == last.binds["tree"] and not reports[-1].get("findings")
+    detail = "; ".join(reports[-1].get("evidence", [])) if reports else "no test run is on record"
     return Claim(text="the tests passed for that tree", holds=holds, detail=detail)
 
 

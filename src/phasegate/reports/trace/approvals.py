@@ -1,13 +1,15 @@
 """Decisions of a person, and the releases that came of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, date
+from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.core.report import Report, Timestamp
-from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run, RunStatus
+from phasegate.ledger import Decision, GateRecord, GateStatus, Run, RunStatus
 from phasegate.reports.decisions import SignedContent
+from phasegate.reports.outputs import receipts
 from phasegate.reports.trace.record import in_order
 
 
@@ -65,16 +67,17 @@ async def _of(app: App, run: Run) -> list[Approval]:
     decisions = await app.ledger.decisions(run.id)
     if not decisions:
         return []
-    events = await app.ledger.events(run.id, prefix="effect:") if run.status is RunStatus.released else []
+    events = await app.ledger.events(run.id) if run.status is RunStatus.released else []
+    published = receipts(events).get("publish", {})
     at = list(gates)
     decisions = sorted(decisions, key=lambda each: at.index(each.statement.gate))
-    return [_approval(run, gates[each.statement.gate], each, events) for each in decisions]
+    return [_approval(run, gates[each.statement.gate], each, published) for each in decisions]
 
 
-def _approval(run: Run, gate: GateRecord, decision: Decision, events: Sequence[Event]) -> Approval:
+def _approval(run: Run, gate: GateRecord, decision: Decision, published: Mapping[str, Any]) -> Approval:
     passes = decision.statement.kind.passes and not decision.revoked
     held = passes and gate.status is GateStatus.decided
-    published = next((e.body for e in events if e.place[-1] == "publish"), {}) if held else {}
+    published = published if held else {}
     found = {
         **decision.statement.as_json(),
         "at": decision.statement.at,

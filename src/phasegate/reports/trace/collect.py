@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from phasegate.app.app import App
 from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import Facts
-from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.ledger import Decision, Entry, GateRecord, Run
+from phasegate.reports.outputs import receipts
 from phasegate.reports.trace.build import trace
 from phasegate.reports.trace.model import TraceGraph
 from phasegate.reports.trace.record import GateVisit, Record, in_order
@@ -65,8 +66,8 @@ def _read(tree: Mapping[str, bytes], passages: Sequence[GateVisit], facts: Facts
     return {path: tree[path] for path in tree if path in changed or path.startswith(own)}
 
 
-def _wheels(folder: WorkingCopy, events: Sequence[Event]) -> dict[str, frozenset[str]]:
-    receipt = next((e.body for e in events if e.kind == "effect" and e.place[-1] == "publish"), {})
+def _wheels(folder: WorkingCopy, events: Sequence[Entry]) -> dict[str, frozenset[str]]:
+    receipt = receipts(events).get("publish", {})
     wheel = folder.file(str(receipt.get("wheel", "")))
     if not (wheel.suffix == ".whl" and wheel.is_file()):
         return {}

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from phasegate.ledger import Decision, Event, GateStatus
+from phasegate.ledger import Decision, Entry, GateStatus, of_kind
+from phasegate.ledger.events import EffectDone, Judgement
 from phasegate.reports.trace.model import Kind, Link, Node, Origin, Source
 from phasegate.reports.trace.record import GateVisit, Part, Record
 from phasegate.workflow import latest_reports
@@ -17,19 +18,20 @@ def of_run(record: Record) -> Part:
     return Part([node for part in parts for node in part.nodes], [link for part in parts for link in part.links])
 
 
-def reports(record: Record, passage: GateVisit) -> list[Event]:
-    """Return reports of checks and reviewers on the gate's tree."""
-    return latest_reports(record.events, passage.gate.key.phase, passage.gate.key.attempt)
-
-
-def evidence_id(event: Event) -> str:
-    """`phase/attempt/round/name`."""
-    return "/".join(event.place)
+def reports(record: Record, passage: GateVisit) -> list[tuple[Judgement, Origin]]:
+    """Return reports of checks and reviewers on the gate's tree, each with its event."""
+    key, judged = passage.gate.key, of_kind(record.events, Judgement)
+    latest = latest_reports(judged, key.phase, key.attempt)
+    return [
+        (entry.event, _origin(entry))
+        for entry in record.events
+        if isinstance(entry.event, Judgement) and entry.event in latest
+    ]
 
 
 def _passage(record: Record, passage: GateVisit) -> Part:
     gate = _gate(passage)
-    said = [_evidence(event) for event in reports(record, passage)]
+    said = [_evidence(*each) for each in reports(record, passage)]
     seen = [Link(source=node.id, target=gate.id, says="seen at", origin=node.origin) for node in said]
     files = [Link(source=path, target=gate.id, says="read at", origin=gate.origin) for path in passage.changed]
     return Part([gate, *said, *_people(passage)], [*seen, *files, *_ran(record, passage), *_by(passage)])
@@ -67,33 +69,29 @@ def _by(passage: GateVisit) -> list[Link]:
     return [Link(source=name, target=node.id, says="taken by", origin=node.origin) for node in _people(passage)]
 
 
-def _evidence(event: Event) -> Node:
-    found = event.body.get("findings", [])
-    blocking = any(finding["severity"] in ("high", "critical") for finding in found)
-    said = "; ".join(event.body.get("evidence", [])) or "nothing to object to"
-    count = f"{len(found)} finding(s); " if found else ""
+def _evidence(report: Judgement, origin: Origin) -> Node:
+    count = f"{len(report.findings)} finding(s); " if report.findings else ""
     return Node(
-        id=evidence_id(event),
+        id=report.place,
         kind=Kind.evidence,
-        text=f"{event.kind} {event.place[-1]}: {count}{said}",
-        origin=_event(event),
-        state="objects" if blocking else "",
+        text=f"{report.kind} {report.name}: {count}{report.saw or 'nothing to object to'}",
+        origin=origin,
+        state="objects" if report.blocking else "",
     )
 
 
-def _event(event: Event) -> Origin:
-    return Origin(source=Source.event, where=f"{event.seq} {event.key}")
+def _origin(entry: Entry) -> Origin:
+    return Origin(source=Source.event, where=f"{entry.seq} {entry.key}")
 
 
 def _ran(record: Record, passage: GateVisit) -> Iterator[Link]:
     """The tests that a report is of: those of the whole file, and of a finding the requirement that it names."""
-    for event in reports(record, passage):
-        name, origin = evidence_id(event), _event(event)
-        if event.place[-1] == TESTS:
-            yield Link(source=record.tests, target=name, says="run in", origin=origin)
-        for finding in event.body.get("findings", []):
-            for touched in {finding.get("requirement"), finding.get("path")} - {None, ""}:
-                yield Link(source=touched, target=name, says="objected to in", origin=origin)
+    for report, origin in reports(record, passage):
+        if report.name == TESTS:
+            yield Link(source=record.tests, target=report.place, says="run in", origin=origin)
+        for finding in report.findings:
+            for touched in {finding.requirement, finding.path} - {""}:
+                yield Link(source=touched, target=report.place, says="objected to in", origin=origin)
 
 
 def passed(passages: Iterable[GateVisit]) -> list[GateVisit]:
@@ -114,14 +112,15 @@ def _onward(record: Record) -> Part:
 
 
 def _release(record: Record) -> Part:
-    event = next((e for e in record.events if e.kind == "effect" and e.place[-1] == "publish"), None)
     through = passed(record.passages)
-    if event is None or not through:
+    done = [(each.event, _origin(each)) for each in record.events if isinstance(each.event, EffectDone)]
+    receipt, origin = next(((e.receipt, origin) for e, origin in done if e.effect == "publish"), ({}, None))
+    if origin is None or not through:
         return Part([], [])
-    version, origin = str(event.body["version"]), _event(event)
+    version = str(receipt["version"])
     release = Node(id=version, kind=Kind.release, text=f"{record.facts.project} {version}", origin=origin)
     approved = Link(source=str(through[-1].gate.key), target=version, says="released as", origin=origin)
-    files = dict[str, str](event.body.get("files", {}))
+    files = dict[str, str](receipt.get("files", {}))
     wheels = [
         Node(id=name, kind=Kind.wheel, text=f"sha256 {sha256}", origin=Origin(source=Source.wheel, where=name))
         for name, sha256 in sorted(files.items())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from phasegate.authors import Facts
-from phasegate.ledger import Decision, Event, GateRecord, GateStatus, Run
+from phasegate.ledger import Decision, Entry, GateRecord, GateStatus, Run
 from phasegate.reports.trace.model import Link, Node, Origin, Source
 
 
@@ -39,7 +39,7 @@ class Record:
     """Paths of all the files of that tree."""
     passages: Sequence[GateVisit] = ()
     """The gates in the order in which they were opened."""
-    events: Sequence[Event] = ()
+    events: Sequence[Entry] = ()
     wheels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """What each wheel in the index holds, by file name."""
 

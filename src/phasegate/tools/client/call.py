@@ -31,8 +31,8 @@ class Call:
     @property
     def name(self) -> str:
         """Full name of the tool, escaped where no tool can have it, for events and messages."""
-        tool = self.tool if is_name(self.tool) else re.sub(r"[^A-Za-z0-9_.-]", "?", self.tool)[:128]
-        return f"{self.server}.{tool}"
+        names = (re.sub(r"[^A-Za-z0-9_.-]", "?", name)[:128] for name in (self.server, self.tool))
+        return ".".join(names)
 
     @property
     def digest(self) -> str:

@@ -13,6 +13,7 @@ from mcp.types import Tool
 from phasegate.core import PhasegateError, Refused, Unknown, new_id
 from phasegate.core.secrets import take_out
 from phasegate.ledger import ToolGrant
+from phasegate.ledger.events import ToolCalled
 from phasegate.team.servers import ENGINE, Effect, ToolServer
 from phasegate.tools.client.answer import Answer, answer_of, cleaned_tool
 from phasegate.tools.client.call import Call
@@ -21,8 +22,8 @@ from phasegate.tools.client.offered import OfferedTool, offered_name
 from phasegate.tools.client.policy import Policy, waits
 from phasegate.tools.client.sessions import Sessions
 
-Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-"""Appends an event: the last part of its key, and its body."""
+Record = Callable[[ToolCalled], Awaitable[None]]
+"""Appends an event, after it gave it a scope."""
 
 Ask = Callable[[str, Tool, str], Awaitable[None]]
 """Takes a server's name, a tool as it describes itself, and the reason why it is off."""
@@ -154,14 +155,15 @@ class ToolClient:
             await self.ask(server, shown, reason)
 
     async def _note(self, call: Call, began: float, outcome: str) -> None:
-        body = {
-            "by": call.role,
-            "tool": call.name,
-            "arguments": call.digest,
-            "outcome": outcome,
-            "s": round(time.monotonic() - began, 3),
-        }
-        await self.record(f"{call.name}/{new_id()}", body)
+        called = ToolCalled(
+            tool=call.name,
+            call=new_id(),
+            role=call.role,
+            arguments=call.digest,
+            outcome=outcome,
+            seconds=round(time.monotonic() - began, 3),
+        )
+        await self.record(called)
 
 
 def _not_found(lost: Unknown, server: str, finder: str) -> Unknown:

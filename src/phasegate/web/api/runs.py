@@ -58,7 +58,7 @@ async def events(run: str, parts: Served, token: Reads, after: AfterEvent = 0, l
     """List the run's events in order, from the one after that number."""
     found = await parts.app.ledger.events((await parts.run(run)).id, after)
     following = str(found[limit - 1].seq) if len(found) > limit else None
-    return {"items": [Event.of(event) for event in found[:limit]], "next": following}
+    return {"items": [Event.of(entry) for entry in found[:limit]], "next": following}
 
 
 @router.get("/runs/{run}/trace", response_model=Trace)
@@ -77,9 +77,9 @@ async def stream(run: str, request: Request, parts: Served, token: Reads, after:
 async def _frames(parts: Context, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
     while await parts.tokens.find(secret):
         run = await parts.app.ledger.run(run_id)
-        for event in await parts.app.ledger.events(run_id, seen):
-            seen = event.seq
-            yield frame(event.kind, canonical(Event.of(event).plain()).decode(), event.seq)
+        for entry in await parts.app.ledger.events(run_id, seen):
+            seen = entry.seq
+            yield frame(entry.event.kind, canonical(Event.of(entry).plain()).decode(), seen)
         if run.status.ended:
             break
         await asyncio.sleep(POLL_SECONDS)

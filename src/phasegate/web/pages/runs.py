@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from phasegate.identity import Session
-from phasegate.ledger import Decision, Event, GateRecord, Run
+from phasegate.ledger import Decision, Entry, GateRecord, Run
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.outputs import made
 from phasegate.reports.progress import State, progress
@@ -79,7 +79,7 @@ async def _changes(request: Request, parts: Context, session: Session, run_id: s
     yield frame("ended", "")
 
 
-async def _values(parts: Context, run: Run, events: list[Event]) -> dict[str, Any]:
+async def _values(parts: Context, run: Run, events: list[Entry]) -> dict[str, Any]:
     phases = progress(parts.app.flow, events)
     return {
         "run": run,

@@ -9,6 +9,7 @@ from typing import Any
 from phasegate.core import PhasegateError, Refused, digest
 from phasegate.identity import Unlock
 from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
+from phasegate.ledger.events import ClickRefused
 from phasegate.reports.gate_card import title_of
 from phasegate.tools.servers.slack.cards import remark_view
 from phasegate.web import decisions
@@ -118,10 +119,16 @@ class Door:
         """Notes a refusal in the run's ledger, once for a click."""
         gate = await self.parts.app.ledger.gate(click.gate)
         if gate:
-            place = f"{gate.key.phase}/{gate.key.attempt}/{click.id}"
-            team = click.team.id if click.team else ""
-            body = {"user": click.user.id, "team": team, "action": click.action, "reason": problem.reason}
-            await self.parts.app.ledger.record(gate.key.run, (f"slack-refused:{place}", body))
+            refused = ClickRefused(
+                phase=gate.key.phase,
+                attempt=gate.key.attempt,
+                click=click.id,
+                user=click.user.id,
+                team=click.team.id if click.team else "",
+                action=click.action,
+                reason=problem.reason,
+            )
+            await self.parts.app.ledger.record(gate.key.run, refused)
 
     async def _tell(self, click: Click, problem: Problem) -> None:
         if click.place.response_url:

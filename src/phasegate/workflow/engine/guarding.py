@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from phasegate.core import Exhausted, Locked, Lost, PhasegateError
 from phasegate.ledger import Ledger, RunStatus
+from phasegate.ledger.events import RunParked
 from phasegate.store import failing
 
 LOG = "see .phasegate/worker.log"
@@ -113,7 +114,7 @@ async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
     """Have the run stand until a person sends it on."""
     run = await ledger.run(run_id)
     note = f"{message}\n{fix}" if fix else message
-    event = (f"parked:{run.segments}", {"why": message, "fix": fix})
+    event = RunParked(segment=run.segments, why=message, fix=fix)
     await ledger.set_status(run_id, RunStatus.parked, note, event)
 
 

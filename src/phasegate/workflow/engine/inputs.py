@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from phasegate.authors import Brief, Deliverable, Facts, Observations, Subject, matches
 from phasegate.core import Finding
 from phasegate.ledger import Comment, GateKey, Ledger
+from phasegate.ledger.events import CheckReported, Judgement, Observed
 from phasegate.team import Author, Flow, Phase, Review
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workflow.reports import findings_of
@@ -121,7 +122,8 @@ class Inputs:
             return start.done
         facts, files = await self.run_files.facts(run), self.workspace.tree(state["commit"])
         seen = dict(await self.observers[look].observe(facts, role, round_key(state), files))
-        await self.ledger.effect_done(run, key, seen, (f"look:{key}", {"by": role, **seen}))
+        event = Observed(phase=state["phase"], attempt=state["attempt"], look=look, role=role, seen=seen)
+        await self.ledger.effect_done(run, key, seen, event)
         return seen
 
     async def _passed(self, state: RunState, check: str) -> Mapping[str, str]:
@@ -132,15 +134,14 @@ class Inputs:
         """
         if not self.flow.phase(state["phase"]).releases:
             return {}
-        events = await self.ledger.events(state["run"])
-        reports = [e.body for e in events if e.kind == "check" and e.place[-1] == check and not e.body.get("findings")]
-        return {body["inputs"]: "; ".join(body["evidence"]) for body in reports if "inputs" in body}
+        checks = await self.ledger.events_of(state["run"], CheckReported)
+        return {each.inputs: each.saw for each in checks if each.check == check and each.inputs and not each.findings}
 
     async def _findings(self, state: RunState) -> tuple[Finding, ...]:
         if (state["attempt"], state["round"]) == (1, 1):
             return ()
-        events = await self.ledger.events(state["run"])
-        return tuple(findings_of(events, state["phase"], state["attempt"]))
+        reports = await self.ledger.events_of(state["run"], Judgement)
+        return tuple(findings_of(reports, state["phase"], state["attempt"]))
 
     async def _comments(self, state: RunState, phase: Phase, row: Author, facts: Facts) -> tuple[str, ...]:
         for attempt in range(state["attempt"] - 1, 0, -1):

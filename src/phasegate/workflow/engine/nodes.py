@@ -11,6 +11,15 @@ from langgraph.types import Overwrite, interrupt
 from phasegate.authors import Author, Brief, CheckReviewer, Draft, Report, Reviewer, Subject, stray_paths
 from phasegate.core import Finding, PhasegateError, Refused
 from phasegate.ledger import Ledger, OpenResult
+from phasegate.ledger.events import (
+    CheckReported,
+    CommitsSetAside,
+    Drafted,
+    EffectDone,
+    Judgement,
+    ReviewReported,
+    RoundStarted,
+)
 from phasegate.team import Flow, Phase
 from phasegate.workflow.branches import put_back
 from phasegate.workflow.engine.effect import Effect, Outcome
@@ -18,9 +27,10 @@ from phasegate.workflow.engine.graph import Node
 from phasegate.workflow.engine.inputs import Inputs, Observer, RunFiles
 from phasegate.workflow.engine.releasing import CHECK, STALE, Releasing
 from phasegate.workflow.gates.gatekeeper import Gatekeeper
-from phasegate.workflow.reports import finding_json
-from phasegate.workflow.state import RunState, round_key
+from phasegate.workflow.state import RunState, round_of
 from phasegate.workspace import Signature, Workspace
+
+_Judged = Callable[..., Judgement]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +57,8 @@ class TeamNodes:
 
         async def begin(state: RunState) -> dict[str, Any]:
             update = _counted(state, phase)
-            place = f"{phase.id}/{update['attempt']}/{update['round']}"
-            await self.ledger.record(state["run"], (f"phase:{place}", {}))
+            started = RoundStarted(phase=phase.id, attempt=update["attempt"], round=update["round"])
+            await self.ledger.record(state["run"], started)
             return {**update, "phase": phase.id, "drafts": Overwrite({}), "blocking": Overwrite({}), "outcome": ""}
 
         return begin
@@ -66,7 +76,7 @@ class TeamNodes:
             await self._record_strays(run_state, brief, strays)
             result = result.without({finding.path for finding in strays})
             commit = self._commit(run_state, brief, result)
-            await self.ledger.record(state["run"], (f"draft:{brief.key}", _draft_body(brief, result, began)))
+            await self.ledger.record(state["run"], _drafted(run_state, brief, result, began))
             return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", strays)}
 
         return draft
@@ -86,7 +96,7 @@ class TeamNodes:
             move = partial(put_back, self.workspace, state["run"], commit, state["commit"])
             kept = await self.ledger.holding(move)
             if kept:
-                await self.ledger.record(state["run"], (f"foreign:{kept.rpartition('/')[2]}", {"ref": kept}))
+                await self.ledger.record(state["run"], CommitsSetAside(ref=kept))
             same = self.workspace.tree_id(commit) == self.workspace.tree_id(state["commit"])
             # A round that recorded stray paths is judged whole: findings are read from the last round that has any.
             again = same and state["round"] > 1 and not state["blocking"]
@@ -98,12 +108,15 @@ class TeamNodes:
         """Return a node for each check and each reviewer of the phase."""
         inputs = self._inputs
         nodes = {
-            f"check-{name}": self._judge("check", name, self.checks, partial(inputs.subject, name=name))
+            f"check-{name}": self._judge(
+                partial(CheckReported, check=name), self.checks, partial(inputs.subject, name=name)
+            )
             for name in phase.checks
         }
         for row in phase.reviews:
             subject = partial(inputs.subject, name=row.role, row=row)
-            nodes[f"review-{row.role}"] = self._judge("review", row.role, self.reviewers[row.role], subject)
+            report = partial(ReviewReported, reviewer=row.role)
+            nodes[f"review-{row.role}"] = self._judge(report, self.reviewers[row.role], subject)
         return {**nodes, f"check-{CHECK}": self._line(phase)} if phase.releases else nodes
 
     def settle(self, phase: Phase) -> Node:
@@ -177,9 +190,9 @@ class TeamNodes:
 
     async def _record_strays(self, state: RunState, brief: Brief, strays: Sequence[Finding]) -> None:
         if strays:
-            check = f"check:{round_key(state)}/{strays[0].check}-{brief.item}"
-            body = {"findings": [finding_json(finding) for finding in strays]}
-            await self.ledger.record(state["run"], (check, body))
+            check = f"{strays[0].check}-{brief.item}"
+            reported = CheckReported(**round_of(state), check=check, findings=tuple(strays))
+            await self.ledger.record(state["run"], reported)
 
     def _commit(self, state: RunState, brief: Brief, draft: Draft) -> str:
         return self.workspace.commit(
@@ -193,26 +206,24 @@ class TeamNodes:
     def _line(self, phase: Phase) -> Node:
         async def line(state: RunState) -> dict[str, Any]:
             began, report = time.monotonic(), await self._releasing.report(state, phase)
-            return await self._record_review(state, "check", CHECK, [report], began)
+            return await self._record_review(state, partial(CheckReported, check=CHECK), [report], began)
 
         return line
 
-    def _judge(
-        self, kind: str, name: str, reviewer: Reviewer, subject: Callable[[RunState], Awaitable[Subject]]
-    ) -> Node:
+    def _judge(self, report: _Judged, reviewer: Reviewer, subject: Callable[[RunState], Awaitable[Subject]]) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
             began, reports = time.monotonic(), await reviewer.review(await subject(state))
-            return await self._record_review(state, kind, name, reports, began)
+            return await self._record_review(state, report, reports, began)
 
         return judge
 
     async def _record_review(
-        self, state: RunState, kind: str, name: str, reports: Sequence[Report], began: float
+        self, state: RunState, report: _Judged, reports: Sequence[Report], began: float
     ) -> dict[str, Any]:
-        findings = [finding for report in reports for finding in report.findings]
-        body = {"tree": self.workspace.tree_id(state["commit"]), **_report_body(reports, findings, began)}
-        await self.ledger.record(state["run"], (f"{kind}:{round_key(state)}/{name}", body))
-        return _blocking(f"{kind}-{name}", findings)
+        tree = self.workspace.tree_id(state["commit"])
+        judged = report(**round_of(state), tree=tree, seconds=_seconds(began), **_merged(reports))
+        await self.ledger.record(state["run"], judged)
+        return _blocking(f"{judged.kind}-{judged.name}", judged.findings)
 
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
@@ -229,7 +240,7 @@ class TeamNodes:
             if name == "publish":
                 return await self._publish(state, phase, key, receipts)
             receipt = await self.effect_bodies[name](await self._outcome(state, receipts))
-            await self.ledger.effect_done(run, key, receipt, _effect_event(state, name, receipt, began))
+            await self.ledger.effect_done(run, key, receipt, _done(state, name, receipt, began))
             return {"turn": "held"}
 
         return effect
@@ -246,7 +257,7 @@ class TeamNodes:
             if refused.reason not in STALE:
                 raise
             return await self._releasing.refused(state, phase, str(refused))
-        await self._releasing.published(state, key, receipt, _effect_event(state, "publish", receipt, began))
+        await self._releasing.published(state, key, receipt, _done(state, "publish", receipt, began))
         return {"turn": "held"}
 
     async def _outcome(self, state: RunState, receipts: Mapping[str, Mapping[str, Any]]) -> Outcome:
@@ -276,24 +287,24 @@ def _require_answers(brief: Brief, draft: Draft) -> None:
         )
 
 
-def _draft_body(brief: Brief, draft: Draft, began: float) -> dict[str, Any]:
-    body: dict[str, Any] = {"by": brief.role, "files": len(draft.files), "s": _seconds(began)}
-    if draft.answers:
-        body["answers"] = [list(pair) for pair in zip(brief.comments, draft.answers, strict=True)]
-    return body
+def _drafted(state: RunState, brief: Brief, draft: Draft, began: float) -> Drafted:
+    return Drafted(
+        **round_of(state),
+        item=brief.item,
+        author=brief.role,
+        files=len(draft.files),
+        seconds=_seconds(began),
+        answers=tuple(zip(brief.comments, draft.answers, strict=True)),
+    )
 
 
-def _report_body(reports: Sequence[Report], findings: Sequence[Finding], began: float) -> dict[str, Any]:
-    body: dict[str, Any] = {"s": _seconds(began)}
-    evidence = [report.evidence for report in reports if report.evidence]
-    if evidence:
-        body["evidence"] = evidence
-    inputs = [report.inputs for report in reports]
-    if len(inputs) == 1 and inputs[0]:
-        body["inputs"] = inputs[0]
-    if findings:
-        body["findings"] = [finding_json(finding) for finding in findings]
-    return body
+def _merged(reports: Sequence[Report]) -> dict[str, Any]:
+    """Return what several reports say as the fields of one."""
+    return {
+        "evidence": tuple(report.evidence for report in reports if report.evidence),
+        "findings": tuple(finding for report in reports for finding in report.findings),
+        "inputs": reports[0].inputs if len(reports) == 1 else "",
+    }
 
 
 def _blocking(judge: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -306,10 +317,8 @@ def _signature(role: str) -> Signature:
     return Signature(role, f"{role}@phasegate.invalid")
 
 
-def _effect_event(
-    state: RunState, name: str, receipt: Mapping[str, Any], began: float
-) -> tuple[str, Mapping[str, Any]]:
-    return f"effect:{state['phase']}/{name}", {"s": _seconds(began), **receipt}
+def _done(state: RunState, name: str, receipt: Mapping[str, Any], began: float) -> EffectDone:
+    return EffectDone(phase=state["phase"], effect=name, seconds=_seconds(began), receipt=receipt)
 
 
 def _effect_key(state: RunState, name: str) -> str:

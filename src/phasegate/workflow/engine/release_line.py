@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -40,11 +40,6 @@ class Placed:
     """Files of the run that a release has in other bytes: the run's stand."""
     mixed: tuple[str, ...] = ()
     """Files whose bytes are neither those that were approved in the run nor those of a release."""
-
-    @property
-    def said(self) -> dict[str, Any]:
-        """Return the release's data in the ledger."""
-        return {name: list(paths) for name in ("kept", "mixed") if (paths := getattr(self, name))}
 
 
 @dataclass(frozen=True, kw_only=True)

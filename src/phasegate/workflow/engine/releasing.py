@@ -1,6 +1,6 @@
 """Turns of releasing phases: waiting, standing on the newest release, and the report of both."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from phasegate.authors import Facts, Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, GateStatus, Ledger
+from phasegate.ledger.events import EffectDone, MergedRelease, ReleasesMerged
 from phasegate.team import Flow, Phase
 from phasegate.workflow.engine.release_line import Line, Placed, Tip
-from phasegate.workflow.reports import onto
+from phasegate.workflow.reports import merged
 from phasegate.workflow.state import RunState
 from phasegate.workspace import Workspace
 
@@ -61,7 +62,7 @@ class Releasing:
         await self.ledger.void(GateKey(state["run"], phase.id, state["attempt"]), why)
         return {"turn": "wait", "outcome": "moved", "attempt": state["attempt"] + 1}
 
-    async def published(self, state: RunState, key: str, receipt: dict[str, Any], event: tuple[str, Any]) -> None:
+    async def published(self, state: RunState, key: str, receipt: dict[str, Any], event: EffectDone) -> None:
         """Lengthens the line by what was published, and has all who wait at the same gate asked anew."""
         version = str(receipt.get("version", ""))
         if not version:
@@ -73,9 +74,11 @@ class Releasing:
 
     async def report(self, state: RunState, phase: Phase) -> Report:
         """Return the report of how the run's tree came to stand on the newest release."""
-        said = onto(await self.ledger.events(state["run"], prefix=f"onto:{phase.id}/"), state["attempt"])
-        findings = [*self._nothing_new(state, phase), *await self._kept(state, said), *_mixed(said)]
-        tips = ", ".join(f"{tip['version']} ({tip['commit'][:12]})" for tip in said.get("onto", ()))
+        onto = merged(await self.ledger.events_of(state["run"], ReleasesMerged), phase.id, state["attempt"])
+        findings, tips = self._nothing_new(state, phase), ""
+        if onto:
+            findings += [*await self._kept(state, onto), *_mixed(onto)]
+            tips = ", ".join(f"{tip.version} ({tip.commit[:12]})" for tip in onto.onto)
         evidence = f"on top of {tips}, whose files are as they were released" if tips else "no release came between"
         return Report(findings=tuple(findings), evidence=evidence)
 
@@ -83,8 +86,10 @@ class Releasing:
         facts, own = await self.facts(state["run"]), await self._own(state, phase)
         placed = await self.line.place(state["run"], state["base"], own, self._owned(phase, facts), facts.started_at)
         if placed.tips:
-            body = {**placed.said, "onto": [{**tip._asdict(), "run": await self._by(tip)} for tip in placed.tips]}
-            await self.ledger.record(state["run"], (f"onto:{phase.id}/{attempt}", body))
+            onto = tuple([MergedRelease(**tip._asdict(), run=await self._by(tip)) for tip in placed.tips])
+            kept, mixed = placed.kept, placed.mixed
+            event = ReleasesMerged(phase=phase.id, attempt=attempt, onto=onto, kept=kept, mixed=mixed)
+            await self.ledger.record(state["run"], event)
         return {"commit": placed.commit, "since": placed.since, "line": self._tip(state, placed)}
 
     async def _by(self, tip: Tip) -> str:
@@ -118,16 +123,16 @@ class Releasing:
         fix = "reject it, if no new version is wanted"
         return [_finding("nothing-new", Severity.low, "CHANGELOG.md", message, fix)]
 
-    async def _kept(self, state: RunState, said: dict[str, Any]) -> list[Finding]:
-        kept: Sequence[str] = said.get("kept", ())
+    async def _kept(self, state: RunState, onto: ReleasesMerged) -> list[Finding]:
+        kept = onto.kept
         if not kept:
             return []
         run, newer = await self.ledger.run(state["run"]), ""
-        for tip in said["onto"]:
-            other = await self.ledger.run(tip["run"]) if tip["run"] else None
+        for tip in onto.onto:
+            other = await self.ledger.run(tip.run) if tip.run else None
             if other and other.spec == run.spec and (other.started_at, other.id) > (run.started_at, run.id):
                 newer = other.id
-        message = f"{len(kept)} files that release {said['onto'][-1]['version']} has too are as in this run: {kept[0]}"
+        message = f"{len(kept)} files that release {onto.onto[-1].version} has too are as in this run: {kept[0]}"
         if newer:
             message += f"; run '{newer}', which that came from, is the newer one of this spec"
             fix = "reject this run, or waive it if it is the right one"
@@ -135,10 +140,10 @@ class Releasing:
         return [_finding("replaced", Severity.low, kept[0], message, "compare the two, if both specs were changed")]
 
 
-def _mixed(said: dict[str, Any]) -> list[Finding]:
+def _mixed(onto: ReleasesMerged) -> list[Finding]:
     return [
         _finding("merged-lines", Severity.low, path, "lines of two sides were put together", "read the difference")
-        for path in said.get("mixed", ())
+        for path in onto.mixed
     ]
 
 

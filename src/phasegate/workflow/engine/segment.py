@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -12,6 +12,7 @@ from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
 from phasegate.ledger import GateKey, Ledger, Run, RunStatus
+from phasegate.ledger.events import RunEnded
 from phasegate.store import Checkpoints, Database
 from phasegate.workflow.engine.graph import Graph
 from phasegate.workflow.gates.gatekeeper import all_passed
@@ -61,17 +62,17 @@ class Segments:
         if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
-        status = await self._ended(run_id, snapshot)
-        await self.ledger.set_status(run_id, status, "", ("end", {"status": status.value}))
-        return status
+        ended = await self._ended(run_id, snapshot)
+        await self.ledger.set_status(run_id, RunStatus(ended), "", RunEnded(status=ended))
+        return RunStatus(ended)
 
-    async def _ended(self, run_id: str, snapshot: StateSnapshot) -> RunStatus:
+    async def _ended(self, run_id: str, snapshot: StateSnapshot) -> Literal["released", "rejected"]:
         if snapshot.values.get("outcome") == "reject":
-            return RunStatus.rejected
+            return "rejected"
         phases = [name for name in self.graph.nodes if name != START]
         dossier = await self.ledger.dossier(GateKey(run_id, phases[-1], 0))
         all_passed(phases, dossier.believed)
-        return RunStatus.released
+        return "released"
 
 
 def _begun(snapshot: StateSnapshot) -> bool:

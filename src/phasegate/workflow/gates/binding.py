@@ -1,10 +1,10 @@
 """Binding of a gate: its shown content against the current one."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from phasegate.core import digest
-from phasegate.ledger import Event, GateRecord
+from phasegate.ledger import GateRecord
+from phasegate.ledger.events import Binds, GateOpened, GateVoided, Terms
 from phasegate.team import Flow, Gate, Phase
 from phasegate.workflow.gates.approvers import Manager, may_approve
 
@@ -21,16 +21,6 @@ _WORDS = {
     "tree": (EVIDENCE, "the files are others"),
     "since": (EVIDENCE, "what its files are compared with is another tree"),
 }
-
-
-class Moved(NamedTuple):
-    """Reason why a gate's content is outdated."""
-
-    reason: str
-    what: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "; ".join(self.what)
 
 
 def people(gate: Gate, managers: Mapping[str, Manager]) -> dict[str, dict[str, str]]:
@@ -50,45 +40,47 @@ def rules(gate: Gate) -> dict[str, Any]:
 
 def begun(flow: Flow, managers: Mapping[str, Manager]) -> dict[str, Any]:
     """Return what a run's first event tells of gates and people: rules and approvers by phase, and everybody's key."""
-    own = {phase.id: [*people(phase.gate, managers)["approvers"]] for phase in flow.phases}
+    own = {phase.id: (*people(phase.gate, managers)["approvers"],) for phase in flow.phases}
     keys = {name: str(one.public_key) for name, one in sorted(managers.items())}
     return {"rules": {phase.id: rules(phase.gate) for phase in flow.phases}, "approvers": own, "managers": keys}
 
 
-def since_begun(phase: Phase, managers: Mapping[str, Manager], told: Mapping[str, Any]) -> list[str]:
+def since_begun(phase: Phase, managers: Mapping[str, Manager], terms: Terms) -> list[str]:
     """Return what of a gate's rules and people is not as a run's first event tells."""
-    if "managers" not in told:
-        return []
-    own, now = set(told["approvers"].get(phase.id, ())), people(phase.gate, managers)
+    own, now = set(terms.approvers.get(phase.id, ())), people(phase.gate, managers)
     was = {
-        "approvers": {name: key for name, key in told["managers"].items() if name in own},
-        "delegates": {name: key for name, key in told["managers"].items() if name not in own},
+        "approvers": {name: key for name, key in terms.managers.items() if name in own},
+        "delegates": {name: key for name, key in terms.managers.items() if name not in own},
     }
     now["delegates"] = _known(was["delegates"], now["delegates"])
-    return [*rule_changes(phase.gate, told["rules"].get(phase.id, {})), *people_changes(was, now)]
+    return [*rule_changes(phase.gate, terms.rules.get(phase.id, {})), *people_changes(was, now)]
 
 
-def moved(phase: Phase, gate: GateRecord, opened: Event | None, now: Mapping[str, Any]) -> Moved | None:
+def moved(phase: Phase, gate: GateRecord, opened: GateOpened | None, binds: Binds) -> GateVoided | None:
     """Return what differs between a gate as it was opened and as it would be opened now, or None.
 
     Args:
         phase: the gate's, as the workflow has it now.
         gate: its row.
         opened: the event that tells of its opening.
-        now: what a decision there would be bound to.
+        binds: what a decision there would be bound to.
     """
     if opened is None or not _is_of(gate, opened):
-        return Moved(EVIDENCE, ("its row is not what was recorded when it was opened",))
-    was: Mapping[str, Any] = opened.body["binds"]
-    now = {**now, "delegates": _known(was.get("delegates", {}), now["delegates"])}
-    told = opened.body.get("rules", {})
-    changed = [*rule_changes(phase.gate, told), *people_changes(was, now)]
+        return void(gate, EVIDENCE, "its row is not what was recorded when it was opened")
+    was, now = opened.binds.model_dump(), binds.model_dump()
+    now["delegates"] = _known(was["delegates"], now["delegates"])
+    changed = [*rule_changes(phase.gate, opened.rules), *people_changes(was, now)]
     if changed:
-        return Moved(RULES, (f"rules of gate '{phase.gate.name}' changed: {'; '.join(changed)}",))
-    others = [_WORDS[name] for name in _WORDS if was.get(name) != now[name]]
-    if others or was != now:
-        return Moved(others[0][0] if others else RULES, tuple(text for _, text in others) or ("its rules are others",))
-    return None
+        return void(gate, RULES, f"rules of gate '{phase.gate.name}' changed: {'; '.join(changed)}")
+    others = [_WORDS[name] for name in _WORDS if was[name] != now[name]]
+    if others:
+        return void(gate, others[0][0], *(text for _, text in others))
+    return void(gate, RULES, "its rules are others") if was != now else None
+
+
+def void(gate: GateRecord, reason: str, *what: str) -> GateVoided:
+    """Return the event that a gate is void, with what moved."""
+    return GateVoided(phase=gate.key.phase, attempt=gate.key.attempt, reason=reason, moved=what)
 
 
 def rule_changes(gate: Gate, told: Mapping[str, Any]) -> list[str]:
@@ -115,9 +107,8 @@ def _changes(kind: str, was: Mapping[str, str], now: Mapping[str, str]) -> Itera
     yield from (f"the key of {name} is another" for name in now if name in was and was[name] != now[name])
 
 
-def _is_of(gate: GateRecord, opened: Event) -> bool:
-    at = opened.body.get("opened_at", int(gate.opened_at.timestamp()))
-    return digest(opened.body.get("binds")) == gate.digest and at == int(gate.opened_at.timestamp())
+def _is_of(gate: GateRecord, opened: GateOpened) -> bool:
+    return (opened.binds.digest, opened.opened_at) == (gate.digest, int(gate.opened_at.timestamp()))
 
 
 def _text(value: Any) -> str:

@@ -60,7 +60,7 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
     needed = keeper.flow.phase(gate.key.phase).gate.quorum
     phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
     delegation = keeper.register().delegation(statement.instead_of, statement.by, phase, dossier, now)
-    event = decision_event(decision, who.channel, of_several=needed > 1, delegation=delegation)
+    event = decision_event(decision, who.channel, delegation=delegation)
     match await keeper.ledger.decide(decision, needed, dispatch, event):
         case DecideResult.decided | DecideResult.counted:
             return decision
@@ -118,7 +118,7 @@ async def _still(keeper: Gatekeeper, gate: GateRecord, dossier: GateHistory, dis
         return
     following = await keeper.replace(gate, gone, dispatch)
     raise Refused(
-        f"gate '{gate.key}' is void: {gone}",
+        f"gate '{gate.key}' is void: {gone.says}",
         reason=gone.reason,
         fix=f"another is open in its place, on what is true now: 'phasegate gate {following}'",
     )

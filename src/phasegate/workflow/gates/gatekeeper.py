@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from phasegate.core import Clock, Finding, PhasegateError, Refused, Severity, digest
 from phasegate.ledger import (
@@ -12,8 +12,8 @@ from phasegate.ledger import (
     Decision,
     DecisionKind,
     Dispatch,
-    Entry,
     Envelope,
+    Event,
     GateHistory,
     GateKey,
     GateRecord,
@@ -29,11 +29,12 @@ from phasegate.ledger import (
     approvals,
     seal,
 )
+from phasegate.ledger.events import Binds, DecisionTaken, GateOpened, GateVoided, PolicyRefused, Terms
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
 from phasegate.workflow.branches import put_back
 from phasegate.workflow.gates.approvers import POLICY, Approvers, Manager, expired
-from phasegate.workflow.gates.binding import BRANCH, Moved, begun, moved, people, rules, since_begun
+from phasegate.workflow.gates.binding import BRANCH, begun, moved, people, rules, since_begun, void
 from phasegate.workflow.reports import findings_in
 from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Workspace
@@ -86,12 +87,12 @@ class Gatekeeper:
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.open_gate(key, partial(self._opening, state["commit"], state["since"]))
 
-    def terms(self, run: Run) -> dict[str, Any]:
+    def terms(self, run: Run) -> Terms:
         """Return the rules that a run begins under, which a gate compares with its own."""
         policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
-        return {"shape": self.flow.shape, "policy_digest": policy, **begun(self.flow, self.managers())}
+        return Terms(shape=self.flow.shape, policy_digest=policy, **begun(self.flow, self.managers()))
 
-    def moved(self, dossier: GateHistory) -> Moved | None:
+    def moved(self, dossier: GateHistory) -> GateVoided | None:
         """Return why what an opened gate showed is not true any more, or None.
 
         Raises:
@@ -103,73 +104,71 @@ class Gatekeeper:
         tip = self.workspace.tip(branch(key.run))
         if tip not in ("", gate.commit):
             place = f"branch '{branch(key.run)}' is at {tip[:12]}, and the record says {gate.commit[:12]}"
-            return Moved(BRANCH, (place,))
-        now = self._binds(dossier, gate.commit, gate.since, findings_in(dossier))
-        before = dossier.opened.before.hex() if dossier.opened else ""
-        return moved(self.flow.phase(key.phase), gate, dossier.opened, {**now, "before": before})
+            return void(gate, BRANCH, place)
+        now = self._binds(dossier, gate.commit, gate.since, findings_in(dossier), dossier.before)
+        return moved(self.flow.phase(key.phase), gate, dossier.opened, now)
 
-    async def replace(self, gate: GateRecord, gone: Moved, dispatch: Dispatch) -> GateKey:
+    async def replace(self, gate: GateRecord, gone: GateVoided, dispatch: Dispatch) -> GateKey:
         """Void a gate whose content is outdated, open another, and return its key.
 
         The run goes on from the next decision as from any: what it finds void, and opened again, it steps over.
         """
         opening = partial(self._opening, gate.commit, gate.since)
-        await self.ledger.replace_gate(gate.key, why(gone), opening, dispatch)
+        await self.ledger.replace_gate(gate.key, gone, opening, dispatch)
         return gate.key._replace(attempt=gate.key.attempt + 1)
 
     def _opening(self, commit: str, since: str, dossier: GateHistory) -> Opening:
         findings, key = findings_in(dossier), dossier.key
         all_passed(self._earlier(key), dossier.believed)
         kept = put_back(self.workspace, key.run, commit)
-        binds = self._binds(dossier, commit, since, findings)
+        binds = self._binds(dossier, commit, since, findings, dossier.last)
         gate = GateRecord(
             key=key,
             status=GateStatus.open,
             commit=commit,
-            tree=str(binds["tree"]),
+            tree=binds.tree,
             since=since,
-            digest=digest(binds),
+            digest=binds.digest,
             opened_at=self.clock.now(),
         )
-        blocking = sum(finding.blocking for finding in findings)
-        body = {
-            "blocking": blocking,
-            "binds": binds,
-            "rules": rules(self.flow.phase(key.phase).gate),
-            "changed": self._changed(dossier, kept),
-            "opened_at": int(gate.opened_at.timestamp()),
-        }
-        opened = (f"gate:{key.phase}/{key.attempt}", body)
+        opened = GateOpened(
+            phase=key.phase,
+            attempt=key.attempt,
+            binds=binds,
+            rules=rules(self.flow.phase(key.phase).gate),
+            opened_at=int(gate.opened_at.timestamp()),
+            blocking=sum(finding.blocking for finding in findings),
+            changed=self._changed(dossier, kept),
+        )
         decision, events = self._ask_policy(dossier.run, gate, findings)
         return Opening(gate, decision, [opened, *events])
 
-    def _changed(self, dossier: GateHistory, kept: str) -> list[str]:
+    def _changed(self, dossier: GateHistory, kept: str) -> tuple[str, ...]:
         """Return the changes since the run began that the gate shows."""
-        began = dossier.event("run")
-        told: Mapping[str, Any] = began.body if began else {}
-        changed = since_begun(self.flow.phase(dossier.key.phase), self.managers(), told)
+        terms = dossier.started.terms if dossier.started else None
+        changed = since_begun(self.flow.phase(dossier.key.phase), self.managers(), terms) if terms else []
         foreign = [f"commits on the run's branch that are not its own lie under {kept}"] if kept else []
-        return [*changed, *foreign]
+        return (*changed, *foreign)
 
     async def consume(self, state: RunState, phase: Phase) -> Consumed:
         """Return the decision to consume, `ask` without one, or `void` where the gate must be opened anew."""
         key = GateKey(state["run"], phase.id, state["attempt"])
         return await self.ledger.consume(key, partial(self._verdict, state, phase))
 
-    def _verdict(self, state: RunState, phase: Phase, dossier: GateHistory) -> tuple[Consumed, Mapping[str, Any]]:
+    def _verdict(self, state: RunState, phase: Phase, dossier: GateHistory) -> tuple[Consumed, GateVoided | None]:
         gate, decision = dossier.gate, dossier.decision
         if gate is None or gate.status is GateStatus.void:
-            return "void", {}
+            return "void", None
         if decision is None and expired(gate, phase, self.latest(dossier)):
-            return "void", {"reason": "gate_expired"}
+            return "void", void(gate, "gate_expired")
         if decision is None:
             gone = self.moved(dossier)
-            return ("void", why(gone)) if gone else ("ask", {})
+            return "void" if gone else "ask", gone
         reason = self._objection(dossier, gate, state, phase)
         gone = None if reason else self.moved(dossier)
         if reason or gone:
-            return "void", why(gone) if gone else {"reason": reason}
-        return decision.statement.kind.value, {}
+            return "void", gone or void(gate, reason)
+        return decision.statement.kind.value, None
 
     def _objection(self, dossier: GateHistory, gate: GateRecord, state: RunState, phase: Phase) -> str:
         """Return why a decision cannot be consumed now, after asking anew who may decide and what a policy needs."""
@@ -211,25 +210,25 @@ class Gatekeeper:
         """Everybody who counts, as of now."""
         return Approvers(managers=self.managers(), system=self.system.public)
 
-    def _binds(self, dossier: GateHistory, commit: str, since: str, findings: list[Finding]) -> dict[str, Any]:
+    def _binds(self, dossier: GateHistory, commit: str, since: str, findings: list[Finding], before: bytes) -> Binds:
         """Return the values that a decision is bound to by the signed digest."""
         policy, gate = dossier.run.policy, self.flow.phase(dossier.key.phase).gate
         upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
-        return {
-            "gate": str(dossier.key),
-            "tree": self._tree(commit),
-            "since": self._tree(since),
-            "flow": self.flow.shape,
-            "phases": list(self.flow.phase_ids),
-            "quorum": gate.quorum,
-            "rules": digest(rules(gate)),
+        return Binds(
+            gate=str(dossier.key),
+            tree=self._tree(commit),
+            since=self._tree(since),
+            flow=self.flow.shape,
+            phases=tuple(self.flow.phase_ids),
+            quorum=gate.quorum,
+            rules=digest(rules(gate)),
             **people(gate, self.managers()),
-            "policy": digest(self.policy(policy).model_dump(mode="json")) if policy else "",
-            "upstream": [digest(statement.encoded()) for statement in upstream],
-            "findings": [f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings],
-            "before": dossier.last.hex(),
-            "system": self.system.key_id,
-        }
+            policy=digest(self.policy(policy).model_dump(mode="json")) if policy else "",
+            upstream=tuple(digest(statement.encoded()) for statement in upstream),
+            findings=tuple(f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings),
+            before=before.hex(),
+            system=self.system.key_id,
+        )
 
     def _tree(self, commit: str) -> str:
         try:
@@ -244,14 +243,14 @@ class Gatekeeper:
     def _earlier(self, key: GateKey) -> Sequence[str]:
         return self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
 
-    def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Entry]]:
+    def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Event]]:
         if not run.policy:
             return None, []
         policy = self.policy(run.policy)
         refusal = self._refusal(policy, gate, findings, run.spec)
         if refusal:
-            place = f"{gate.key.phase}/{gate.key.attempt}"
-            return None, [(f"policy:{place}", {"policy": policy.name, "refused": refusal})]
+            phase, attempt = gate.key.phase, gate.key.attempt
+            return None, [PolicyRefused(phase=phase, attempt=attempt, policy=policy.name, reason=refusal)]
         statement = Statement(
             gate=gate.key,
             digest=gate.digest,
@@ -300,11 +299,6 @@ def _untold(dossier: GateHistory) -> str:
     return "" if len(taken) == len(dossier.taken) else "not_recorded"
 
 
-def why(gone: Moved) -> dict[str, Any]:
-    """Return what is recorded of a gate that is void because something moved."""
-    return {"reason": gone.reason, "moved": list(gone.what)}
-
-
 def _passed(dossier: GateHistory, phase: str) -> list[Statement]:
     """Return the decisions at the phase's passed gate."""
     said = [decision.statement for decision in dossier.decisions if decision.statement.gate.phase == phase]
@@ -318,20 +312,18 @@ def signed(statement: Statement, signer: Signer) -> Decision:
     return Decision(statement=statement, key_id=sealed.key_id, signature=sealed.signature)
 
 
-def decision_event(
-    decision: Decision, channel: str, *, of_several: bool = False, delegation: Envelope | None = None
-) -> Entry:
+def decision_event(decision: Decision, channel: str, *, delegation: Envelope | None = None) -> DecisionTaken:
     """Return the event of a decision, with the digest of the signed bytes and its delegation."""
     statement = decision.statement
-    place = f"{statement.gate.phase}/{statement.gate.attempt}"
-    body = {
-        "by": statement.by,
-        "decision": statement.kind.value,
-        "channel": channel,
-        "statement": digest(statement.encoded()),
-        **({"delegation": delegation.as_json()} if delegation else {}),
-    }
-    return f"decision:{place}/{statement.by}" if of_several else f"decision:{place}", body
+    return DecisionTaken(
+        phase=statement.gate.phase,
+        attempt=statement.gate.attempt,
+        by=statement.by,
+        decision=statement.kind.value,
+        channel=channel,
+        statement=digest(statement.encoded()),
+        delegation=delegation.as_json() if delegation else None,
+    )
 
 
 def expired_waiver(decisions: Sequence[Decision], today: date) -> Waiver | None:

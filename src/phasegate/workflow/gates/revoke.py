@@ -13,6 +13,7 @@ from phasegate.ledger import (
     Signer,
     seal,
 )
+from phasegate.ledger.events import DecisionRevoked
 from phasegate.workflow.gates.approvers import Credentials
 from phasegate.workflow.gates.decide import is_person
 from phasegate.workflow.gates.gatekeeper import Gatekeeper
@@ -30,10 +31,11 @@ async def revoke(
     is_person(keeper, who, revocation.by)
     envelope = sealed(keeper, revocation.by, revocation.encoded(), signer)
     _proved(keeper, who, [revocation.gate.phase])
-    place = f"{revocation.gate.phase}/{revocation.gate.attempt}"
-    body = {"by": revocation.by, "channel": who.channel, "envelope": envelope.as_json()}
-    entry = (f"revoked:{place}/{revocation.by}", body)
-    if not await keeper.ledger.revoke(revocation.gate, revocation.by, dispatch, entry):
+    gate, by = revocation.gate, revocation.by
+    event = DecisionRevoked(
+        phase=gate.phase, attempt=gate.attempt, by=by, channel=who.channel, envelope=envelope.as_json()
+    )
+    if not await keeper.ledger.revoke(gate, by, dispatch, event):
         raise Refused(
             f"there is nothing of '{revocation.by}' to take back at gate '{revocation.gate}'",
             reason="nothing_to_revoke",

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from phasegate.ledger import Entry, GateKey, GateRecord, GateStatus, Waiver
+from phasegate.ledger import Event, GateKey, GateRecord, GateStatus, Waiver
+from phasegate.ledger.events import Escalated, Reminded, WaiverExpired
 from phasegate.team import Phase
 from phasegate.workflow.gates.approvers import escalated, expired
 from phasegate.workflow.gates.clock_steadiness import is_believed
@@ -41,15 +42,14 @@ def _anew(run: str) -> str:
     return f"open it anew: 'phasegate run --resume {run}'; all that expired: 'phasegate gates --reopen'"
 
 
-def _lapsed(gate: GateKey, waiver: Waiver) -> Entry:
-    said = {"rules": list(waiver.rules), "owner": waiver.owner, "reason": waiver.reason, "expires": waiver.expires}
-    return f"lapsed:{gate.phase}/{gate.attempt}", said
+def _lapsed(gate: GateKey, waiver: Waiver) -> WaiverExpired:
+    return WaiverExpired(phase=gate.phase, attempt=gate.attempt, **vars(waiver))
 
 
-def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime, steady: timedelta) -> Iterator[Entry]:
-    place, age = f"{gate.key.phase}/{gate.key.attempt}", now - gate.opened_at
+def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime, steady: timedelta) -> Iterator[Event]:
+    key, age, to = gate.key, now - gate.opened_at, tuple(approvers)
     every = phase.gate.remind_after
     if every and age >= every and is_believed(steady, every):
-        yield f"reminder:{place}/{age // every}", {"to": approvers}
+        yield Reminded(phase=key.phase, attempt=key.attempt, number=age // every, to=to)
     if escalated(gate, phase, now) and is_believed(steady, phase.gate.escalate_after):
-        yield f"escalated:{place}", {"to": approvers}
+        yield Escalated(phase=key.phase, attempt=key.attempt, to=to)

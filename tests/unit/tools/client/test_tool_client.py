@@ -17,6 +17,7 @@ from mcp.types import Tool
 
 from phasegate.core import FixedClock, Missing, PhasegateError, Refused, Unknown
 from phasegate.ledger import ToolGrant
+from phasegate.ledger.events import ToolCalled
 from phasegate.team import load_team
 from phasegate.team.servers import ToolServer
 from phasegate.tools.client import Answer, Policy, Sessions, ToolClient, fingerprint
@@ -79,8 +80,8 @@ class Bench:
         async def grants() -> list[ToolGrant]:
             return self.grants
 
-        async def record(key: str, body: Mapping[str, Any]) -> None:
-            self.events.append({"key": key, **body})
+        async def record(called: ToolCalled) -> None:
+            self.events.append(called.model_dump())
 
         try:
             yield ToolClient(role=role, policy=policy, sessions=sessions, grants=grants, record=record)
@@ -127,9 +128,9 @@ async def test_a_call_is_answered_and_recorded(bench: Bench) -> None:
         assert (answer.text, answer.failed) == ("hello", False)
         await h.call("strange", "echo", text="hello again")
     assert bench.outcomes == ["answered", "answered"]
-    assert [event["by"] for event in bench.events] == ["sre-automation"] * 2
+    assert [event["role"] for event in bench.events] == ["sre-automation"] * 2
     assert bench.events[0]["arguments"] != bench.events[1]["arguments"]
-    assert len({event["key"] for event in bench.events}) == 2
+    assert len({event["call"] for event in bench.events}) == 2
     assert "hello" not in str(bench.events)
 
 

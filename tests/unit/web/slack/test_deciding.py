@@ -8,6 +8,7 @@ import pytest
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
+from phasegate.ledger.events import DecisionTaken
 from phasegate.reports.gate_card import current
 from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack import replies
@@ -26,8 +27,8 @@ async def test_approval_is_signed_recorded_and_shown(at: Channel) -> None:
     decision = await at.here.app.ledger.decision(key)
     assert decision
     assert decision.envelope.holds(at.here.keys["ada"].public)
-    (event,) = await at.here.app.ledger.events(key.run, prefix="decision:")
-    assert (event.body["channel"], event.body["by"]) == ("slack", "ada")
+    (event,) = await at.here.app.ledger.events_of(key.run, DecisionTaken)
+    assert (event.channel, event.by) == ("slack", "ada")
     assert "approved by ada at 18 Nov 2026, 20:10 UTC" in shown(card)
     assert "Spec review: Free volumes" in shown(card)
     assert buttons(card) == [OPEN]

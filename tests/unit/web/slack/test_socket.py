@@ -96,7 +96,7 @@ async def test_refused_click_is_not_acknowledged_and_the_person_is_told(at: Chan
         await socket.send_str(envelope(at.slack.clicks.button("U0ADA", APPROVE, await at.value(key)), 5))
         assert (await line.ack())["envelope_id"] == "e-5"
         assert line.acknowledged.empty()
-    assert [event.body["user"] for event in await at.refusals(key)] == ["U0EVE"]
+    assert [event.user for event in await at.refusals(key)] == ["U0EVE"]
     assert len(at.told) == 1
     assert await at.decided(key) == ("approve", "ada")
 
