@@ -103,7 +103,7 @@ class InRound(InAttempt):
 
 
 class Terms(_Frozen):
-    """Rules that a run begins under; a gate whose rules are others shows the difference."""
+    """Rules that a run begins under, with which a gate compares its own."""
 
     shape: str
     """Digest of the workflow."""
@@ -320,7 +320,7 @@ class GateVoided(InAttempt):
 
     @property
     def says(self) -> str:
-        """What moved, in one line."""
+        """Return the moved parts in one line."""
         return "; ".join(self.moved)
 
 
@@ -450,7 +450,7 @@ class ClickRefused(InAttempt):
 
 
 class TicketChange(_Frozen):
-    """One change that somebody made to a ticket."""
+    """Change that somebody made to a ticket."""
 
     by: str
     at: str

@@ -203,7 +203,7 @@ class Ledger:
         return list((await self._database.read(self._chains.read, run_id)).events)
 
     async def events_of(self, run_id: str, *kinds: type[E]) -> list[E]:
-        """Return the run's events of these kinds, in order; see `events` for what is raised."""
+        """Return the run's events of these kinds, in order, and raise what `events` raises."""
         return of_kind(await self.events(run_id), *kinds)
 
     async def broken(self, run_id: str) -> str:

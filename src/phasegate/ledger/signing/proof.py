@@ -49,7 +49,7 @@ class Told(NamedTuple):
 
     @property
     def passes(self) -> bool:
-        """Whether it is a decision with which a run goes on."""
+        """Return whether it is a decision with which a run goes on."""
         return self.body["decision"] in ("approve", "waive")
 
 
