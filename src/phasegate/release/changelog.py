@@ -57,15 +57,6 @@ def add_entry(text: str, *, version: str, on: date, changes: Sequence[Change], n
     return _render(blocks, "\r\n" if "\r\n" in text else "\n")
 
 
-def entry_of(text: str, version: str) -> str:
-    """Return the changelog's lines about one version without the heading, empty where there are none.
-
-    >>> entry_of("## [1.0.0] - 2026-11-03\\n\\n### Added\\n\\n- Runbook `a`.\\n", "1.0.0")
-    '### Added\\n\\n- Runbook `a`.'
-    """
-    return "\n".join(line for block in _parse(text) if block.version == version for line in block.lines).strip()
-
-
 def _check(changes: Sequence[Change]) -> None:
     long = [change.text for change in changes if len(change.text.split()) > MAX_WORDS]
     if long:

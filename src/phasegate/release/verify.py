@@ -26,19 +26,8 @@ def verify_wheel(content: bytes, tree: Mapping[str, bytes]) -> list[Finding]:
     # Nothing was unpacked, so nothing else can be said.
     if wheel.findings and not wheel.files:
         return worst_first(wheel.findings)
-    return worst_first(
-        [*wheel.findings, *_contents(wheel), *_origin(wheel, tree, project), *_missing(wheel, tree, project)]
-    )
-
-
-def check_wheel_contents(content: bytes) -> list[Finding]:
-    """Check a wheel without its tree: a plain archive, an honest RECORD, one package."""
-    wheel = read_wheel(content)
-    return worst_first([*wheel.findings, *(_contents(wheel) if wheel.files else ())])
-
-
-def _contents(wheel: Wheel) -> list[Finding]:
-    return [*check_kinds(wheel), *check_record(wheel)]
+    itself = [*wheel.findings, *check_kinds(wheel), *check_record(wheel)]
+    return worst_first([*itself, *_origin(wheel, tree, project), *_missing(wheel, tree, project)])
 
 
 def _origin(wheel: Wheel, tree: Mapping[str, bytes], project: Project) -> Iterator[Finding]:

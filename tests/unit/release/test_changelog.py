@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from phasegate.core import InvalidInput
-from phasegate.release import Change, Level, Section, add_entry, entry_of
+from phasegate.release import Change, Level, Section, add_entry
 
 _ON = date(2026, 11, 3)
 _NEW = Change(level=Level.minor, section=Section.added, text="Runbook `a`: what it finds.")
@@ -65,7 +65,7 @@ def test_links_of_the_file_stay_at_its_end() -> None:
 
     text = add_entry(before, version="0.2.0", on=_ON, changes=[])
 
-    assert entry_of(text, "0.2.0") == "- Loose."
+    assert text.endswith(f"## [0.2.0] - {_ON}\n\n- Loose.\n")
     assert "[Unreleased]: https://acme.example/head" in text
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from phasegate.release import Built, check_wheel_contents, verify_wheel
+from phasegate.release import Built, verify_wheel
 from phasegate.release.archives import write_zip
 from phasegate.release.build import normal_wheel
 from unit.release.acme import edited, tree
@@ -35,7 +35,6 @@ def _rules(wheel: bytes, approved: Mapping[str, bytes] | None = None) -> set[str
 
 def test_the_wheel_of_an_approved_tree_passes(built: Built) -> None:
     assert verify_wheel(built.wheel, tree()) == []
-    assert check_wheel_contents(built.wheel) == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,6 @@ def test_record_tells_of_every_file_once(built: Built, at: datetime, change: Cal
     wheel = _record(change)(built.wheel, at)
 
     assert _rules(wheel) == {"record"}
-    assert check_wheel_contents(wheel) != []
 
 
 def _appended(wheel: bytes, name: str, content: bytes = b"", mode: int = stat.S_IFREG | 0o644) -> bytes:

@@ -79,27 +79,18 @@ async def snapshot_before_change(subject: Subject) -> Report:
 
 
 def _grants(path: str, content: bytes, wanted: dict[str, Any]) -> Iterator[Finding]:
+    def finding(rule: str, severity: Severity, message: str, fix: str) -> Finding:
+        return Finding(check="least-privilege", rule=rule, severity=severity, path=path, message=message, fix=fix)
+
     granted = _actions(json.loads(content))
     # A wildcard grants more than any list of actions, so it is wide even where the runbook calls them all.
     wide = {action for action in granted if "*" in action}
     for action in sorted(granted - _actions(wanted) | wide):
-        yield Finding(
-            check="least-privilege",
-            rule="wide-policy",
-            severity=Severity.critical,
-            path=path,
-            message=f"the policy grants {action}, which the runbook does not call",
-            fix="take it out",
-        )
+        message = f"the policy grants {action}, which the runbook does not call"
+        yield finding("wide-policy", Severity.critical, message, "take it out")
     for action in sorted(_actions(wanted) - granted):
-        yield Finding(
-            check="least-privilege",
-            rule="narrow-policy",
-            severity=Severity.high,
-            path=path,
-            message=f"the runbook calls {action}, which the policy does not grant",
-            fix="add it",
-        )
+        message = f"the runbook calls {action}, which the policy does not grant"
+        yield finding("narrow-policy", Severity.high, message, "add it")
 
 
 def _actions(document: dict[str, Any]) -> set[str]:

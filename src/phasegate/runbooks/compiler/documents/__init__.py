@@ -4,7 +4,6 @@ from phasegate.runbooks.compiler.documents.context import Context
 from phasegate.runbooks.compiler.documents.contracts import contracts
 from phasegate.runbooks.compiler.documents.inventory_table import planned
 from phasegate.runbooks.compiler.documents.pages import (
-    UNTESTED,
     adr,
     data_model,
     plan,
@@ -13,15 +12,12 @@ from phasegate.runbooks.compiler.documents.pages import (
     tasks,
     test_plan,
 )
-from phasegate.runbooks.compiler.documents.tasks import negatives
 
 __all__ = [
-    "UNTESTED",
     "Context",
     "adr",
     "contracts",
     "data_model",
-    "negatives",
     "plan",
     "planned",
     "pr_faq",

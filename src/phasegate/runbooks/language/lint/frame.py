@@ -1,6 +1,7 @@
 """Everything around the detection: scope, evidence, cost, guard, schedule."""
 
 import re
+from collections.abc import Callable
 
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
@@ -10,7 +11,7 @@ from phasegate.runbooks.language.lint.source import Node, Report, misread_boolea
 from phasegate.runbooks.language.lint.types import Record, Type
 from phasegate.runbooks.language.row_shapes import CREATED
 from phasegate.runbooks.runtime.hours import Window
-from phasegate.runbooks.runtime.zones import UnknownZone, zone
+from phasegate.runbooks.runtime.zones import zone
 
 _ACCOUNT = re.compile(r"\d{12}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -25,8 +26,8 @@ def check_frame(report: Report, root: Node, item: Type) -> None:
         expressions.check(report, entry, item)
     _cost(report, root, item)
     _min_age(report, root, item)
-    _window(report, root)
-    _schedule(report, root)
+    _text_that_holds(report, root.get("guard", "window"), "window", _window, _WINDOW)
+    _text_that_holds(report, root.get("schedule"), "schedule", check_cron, _SCHEDULE)
 
 
 def _booleans(report: Report, root: Node) -> None:
@@ -93,36 +94,18 @@ def _min_age(report: Report, root: Node, item: Type) -> None:
         report.add("guard-age", Severity.high, asked, message, "take it out, and test the age in match")
 
 
-def _window(report: Report, root: Node) -> None:
-    window = root.get("guard", "window")
-    if window is None:
-        return
-    try:
-        Window.read(str(window.value))
-    except ValueError as error:
-        fix = 'write days, hours and a zone: "Mon-Fri 08:00-17:00 UTC"'
-        report.add("window", Severity.high, window, str(error), fix)
-        return
-    zone = str(window.value).split()[2:]
-    if zone and not _is_zone(zone[0]):
-        fix = "write UTC or a zone such as Europe/Berlin"
-        report.add("window", Severity.high, window, f"there is no time zone {zone[0]!r}", fix)
+def _text_that_holds(report: Report, node: Node | None, rule: str, check: Callable[[str], object], fix: str) -> None:
+    if node is not None:
+        try:
+            check(str(node.value))
+        except ValueError as error:
+            report.add(rule, Severity.high, node, str(error), fix)
 
 
-def _is_zone(name: str) -> bool:
-    try:
-        zone(name)
-    except UnknownZone:
-        return False
-    return True
+def _window(text: str) -> None:
+    """Refuse a window that cannot be read, or whose time zone nobody knows: it would never open."""
+    zone(Window.read(text).zone)
 
 
-def _schedule(report: Report, root: Node) -> None:
-    schedule = root.get("schedule")
-    if schedule is None:
-        return
-    try:
-        check_cron(str(schedule.value))
-    except ValueError as error:
-        fix = 'write minute, hour, day, month and weekday, in UTC: "0 6 * * 1-5"'
-        report.add("schedule", Severity.high, schedule, str(error), fix)
+_WINDOW = 'write days, hours and a zone: "Mon-Fri 08:00-17:00 UTC"'
+_SCHEDULE = 'write minute, hour, day, month and weekday, in UTC: "0 6 * * 1-5"'
