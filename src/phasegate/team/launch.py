@@ -61,6 +61,9 @@ def safe_path(environ: Mapping[str, str]) -> str:
 
 def _definition(server: ServerFile, top: Path, environ: Mapping[str, str]) -> str:
     said = server.model_dump(mode="json", include=set(ServerFile.model_fields))
+    for rule in said["tools"].values():
+        if not rule["bounds"]:  # grants from before there were bounds stay as they are
+            del rule["bounds"]
     said["tools"] = [[name, said["tools"][name]] for name in server.tools]  # an earlier pattern before a later one
     return digest({"server": said, "files": dict(_files(server, top, environ))})
 

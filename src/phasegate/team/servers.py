@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from phasegate.core import visible
+from phasegate.core.linear_pattern import fault
+from phasegate.core.secrets import find_secrets, is_secret_field
 from phasegate.team.documents import read_yaml, refused, validated
 from phasegate.team.flow import Name
 
@@ -36,6 +38,16 @@ class Effect(StrEnum):
     """Takes away what cannot be had again; no agent calls it."""
 
 
+def _linear(pattern: str) -> str:
+    if found := fault(pattern):
+        raise ValueError(f"{pattern[:60]!r} cannot be matched: {found}")
+    return pattern
+
+
+ArgumentPath = Annotated[str, Field(pattern=r"^[^.\s\[\]]+(\.[^.\s\[\]]+)*$")]
+Bound = Annotated[str, AfterValidator(_linear)] | tuple[str, ...]
+
+
 class Rule(_Strict):
     """Rules of a tool."""
 
@@ -46,6 +58,9 @@ class Rule(_Strict):
     """Calls a minute, of all roles and runs of a worker."""
     seconds: float = Field(default=30, gt=0, le=600)
     """How long a call may take."""
+    bounds: Mapping[ArgumentPath, Bound] = {}
+    """Values of arguments by their path, such as `parameters.cluster`: a list, or a regular expression that the whole
+    value matches; of a list, each of its items. An argument that is left out counts as the empty text."""
     found_by: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
     """The tool of the same server that finds what this one made, by those of its arguments that both take; it is asked
     where the answer of a write was lost."""
@@ -114,7 +129,21 @@ class ServerFile(_Strict):
             raise ValueError("a 'cwd' is for a 'command'")
         if parts.username or parts.password:
             raise ValueError("no password in the address: name the variable of a 'token'")
+        self._has_no_secret()
         return self
+
+    def _has_no_secret(self) -> None:
+        fixed = [(name, value) for name, value in self.env.items() if value]
+        for name, value in fixed:
+            if find_secrets(f"{name}={value}") or is_secret_field(name, value):
+                raise ValueError(
+                    f"the value of '{name}' looks like a secret: write the name alone, and set it where Phasegate runs"
+                )
+        if any(map(find_secrets, (*self.command, self.url))):
+            raise ValueError(
+                "a secret stands in the 'command' or 'url': have the program read it from a variable of 'env', or name"
+                " that of a 'token' or of 'headers'"
+            )
 
     @property
     def has_aws(self) -> bool:

@@ -45,6 +45,7 @@ def definition(top: Path, path: str = "/usr/bin", **more: Any) -> str:
         {"roles": ["data-architect", "sre-automation"]},
         {"only": {"region": ["eu-west-1", "us-east-1"]}},
         {"tools": {"get_*": "read", "get_secret*": "read"}},
+        {"tools": {"get_*": {"effect": "read", "bounds": {"name": "a"}}, "get_secret*": "destructive"}},
         {"tools": {"get_secret*": "destructive", "get_*": "read"}},  # an earlier pattern comes before a later one
         {"command": None, "url": "https://example.org/mcp", "env": None},
     ],
@@ -52,6 +53,10 @@ def definition(top: Path, path: str = "/usr/bin", **more: Any) -> str:
 def test_whatever_changes_in_a_definition_makes_it_another(top: Path, change: dict[str, Any]) -> None:
     assert definition(top) == definition(top, env={"AWS_PROFILE": None, "READ_ONLY": "true"})
     assert definition(top, **change) != definition(top)
+
+
+def test_what_a_manager_granted_before_there_were_bounds_is_granted_still(top: Path) -> None:
+    assert definition(top) == "69bf6e7f2ce37ea7fc7778e04fe6167ac7bf79c3c27844eaa9596d03460488ad"
 
 
 @pytest.mark.parametrize("file", ["tools/costs.py", "tools/costs.ini"])

@@ -38,6 +38,21 @@ def test_the_engine_itself_is_a_caller_and_no_agent_is() -> None:
     assert ENGINE not in load_team().cards
 
 
+def test_fixed_values_and_bounds_are_read() -> None:
+    text = FIVE_LINES.replace("AWS_REGION]", 'AWS_REGION, {READ_ONLY: "true", URL: "https://example.org/a?b=c"}]')
+    text = text.replace("per_minute: 5", 'bounds: {name: "alarm-[a-z]+", "options.kind": [low, ""]}')
+    server = read_server(text, "tools/cloudwatch.yaml", agents=AGENTS)
+    assert server.env == {
+        "AWS_ENDPOINT_URL": None,
+        "AWS_REGION": None,
+        "READ_ONLY": "true",
+        "URL": "https://example.org/a?b=c",
+    }
+    rule = server.rule("put_alarm")
+    assert rule
+    assert dict(rule.bounds) == {"name": "alarm-[a-z]+", "options.kind": ("low", "")}
+
+
 def test_five_lines_describe_a_server() -> None:
     server = read_server(FIVE_LINES, "tools/cloudwatch.yaml", agents=AGENTS)
     effects = [getattr(server.rule(name), "effect", None) for name in ("get_metric", "put_alarm", "other")]
@@ -59,6 +74,14 @@ def test_five_lines_describe_a_server() -> None:
         ("read", "reads", "tools"),
         ("AWS_REGION", "aws_region", "env"),
         ("per_minute", "per_second", "per_second"),
+        ("per_minute: 5", 'bounds: {name: "(?=a)b"}', "look-around, including look-ahead and look-behind"),
+        ("per_minute: 5", 'bounds: {name: "a)|(b"}', "unopened group"),
+        ("per_minute: 5", 'bounds: {name: "a{1000}{1000}"}', "size limit"),
+        ("per_minute: 5", f"bounds: {{name: {'a' * 1001}}}", "at most 1,000 characters"),
+        ("per_minute: 5", 'bounds: {"a..b": x}', "bounds"),
+        ("AWS_REGION", '{MODE: "xoxb-123456789012-abcdefgh"}', "'MODE' looks like a secret: write the name alone"),
+        ("AWS_REGION", '{DB_PASSWORD: "hunter2hunter2"}', "'DB_PASSWORD' looks like a secret: write the name alone"),
+        ("[cloudwatch-mcp-server]", "[a, --token=xoxb-123456789012-abcdefgh]", "a secret stands in the 'command'"),
     ],
 )
 def test_what_does_not_hold_is_told_with_its_place(was: str, becomes: str, says: str) -> None:
@@ -66,6 +89,8 @@ def test_what_does_not_hold_is_told_with_its_place(was: str, becomes: str, says:
         read_server(FIVE_LINES.replace(was, becomes, 1), "tools/cloudwatch.yaml", agents=AGENTS)
     told = f"{refused.value} {[(f.path, f.message, f.fix) for f in refused.value.findings]}"
     assert says in told
+    assert "xoxb-" not in told
+    assert "hunter2" not in told
     assert refused.value.findings[0].path == "tools/cloudwatch.yaml"
 
 

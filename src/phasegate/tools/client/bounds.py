@@ -1,12 +1,15 @@
 """Bounds on the values of an argument: exact, or everything below a prefix, judged on the value's normal form."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from phasegate.core import UsageError, is_visible
+from phasegate.core.linear_pattern import matches_whole
+from phasegate.team.servers import Bound
 from phasegate.tools.client.scope import items, pairs
 
 EXACT = ("account", "channel", "project", "region", "space")
@@ -33,6 +36,42 @@ def stray(arguments: Mapping[str, Any], only: Mapping[str, Sequence[str]]) -> tu
             if not within(name, str(item), only[name]):
                 return name, item
     return None
+
+
+def beyond(arguments: Mapping[str, Any], bounds: Mapping[str, Bound]) -> tuple[str, Any] | None:
+    """Return the first path whose bound does not allow a value, with that value.
+
+    >>> beyond({"operation": "s3:ListBuckets"}, {"operation": "(ec2|rds):Describe.*"})
+    ('operation', 's3:ListBuckets')
+    >>> beyond({"a": {"b": ["x"]}}, {"a.b": ["x", "y"], "c": [""]})
+    """
+    for path, bound in bounds.items():
+        for value in _values(arguments, path.split(".")):
+            if not _is_allowed(value, bound):
+                return path, value
+    return None
+
+
+def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """Yield what stands at a path, in each item of lists on the way, or the empty text where nothing does."""
+    if isinstance(value, list | tuple):
+        if not value:  # a server may take an empty list for everything
+            yield ""
+        for item in value:
+            yield from _values(item, path)
+    elif not path:
+        yield "" if value is None else value
+    elif isinstance(value, Mapping):
+        yield from _values(value.get(path[0]), path[1:])
+    else:  # a text, which a server may read as an object
+        yield "" if value is None else value
+
+
+def _is_allowed(value: Any, bound: Bound) -> bool:
+    if isinstance(value, Mapping):
+        return False
+    text = value if isinstance(value, str) else json.dumps(value)
+    return matches_whole(bound, text) if isinstance(bound, str) else text in bound
 
 
 def within(name: str, value: str, allowed: Sequence[str]) -> bool:

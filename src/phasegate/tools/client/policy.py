@@ -15,7 +15,7 @@ from phasegate.core import Refused, visible
 from phasegate.core.secrets import find_secrets
 from phasegate.ledger import ToolGrant
 from phasegate.team.servers import ENGINE, Effect, Rule, ToolServer
-from phasegate.tools.client.bounds import covered, stray
+from phasegate.tools.client.bounds import beyond, covered, stray
 from phasegate.tools.client.call import Call, is_name
 from phasegate.tools.client.fingerprint import fingerprint
 from phasegate.tools.client.scope import MOST_DEPTH, Scope, depth, texts
@@ -59,7 +59,8 @@ class Policy:
 
         Raises:
             Refused: reason `tool_not_listed`, `role_not_allowed`, `tool_unknown`, `never_granted`, `not_pinned`,
-                `tool_changed`, `not_json`, `outside_scope`, `secret_in_arguments`, `needs_grant`, or `too_many_calls`.
+                `tool_changed`, `not_json`, `outside_scope`, `outside_bounds`, `secret_in_arguments`, `needs_grant`, or
+                `too_many_calls`.
         """
         server, rule = self._is_listed(call)
         if shown is None:
@@ -67,6 +68,8 @@ class Policy:
         standing = self._standing(call, grants)
         self._is_pinned(call, server, shown, standing)
         self._in_scope(call, server)
+        if found := beyond(call.arguments, rule.bounds):
+            raise _unbounded(call, rule, *found)
         if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
             raise _ungranted(call, [grant for grant in standing if _lets_write(grant, call, shown)])
         self._in_time(call, rule)
@@ -148,6 +151,14 @@ def _ungranted(call: Call, others: Sequence[ToolGrant] = ()) -> Refused:
 def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:
     why = f"{what} '{visible(str(value))[:60]}' is not within its bounds"
     return _refused(call, "outside_scope", why, f"one of: {allowed}")
+
+
+def _unbounded(call: Call, rule: Rule, path: str, value: object) -> Refused:
+    bound = rule.bounds[path]
+    allowed = f"'{visible(bound)[:200]}'" if isinstance(bound, str) else visible(", ".join(bound))[:200]
+    given = f"'{path}' is '{visible(str(value))[:60]}'" if value != "" else f"'{path}' is left out or empty"
+    fix = f"its bound in tools/{call.server}.yaml allows {allowed} alone"
+    return _refused(call, "outside_bounds", given, fix)
 
 
 def _refused(call: Call, reason: str, why: str, fix: str) -> Refused:

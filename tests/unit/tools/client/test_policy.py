@@ -1,5 +1,6 @@
 """What the policy lets through, rule by rule."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -140,6 +141,58 @@ def test_a_grant_holds_in_its_window() -> None:
 def test_a_grant_of_another_server_covers_nothing() -> None:
     other = grant("put_thing", writes=["put_thing"], server="cloud2")
     assert asked("put_thing", other) == "not_pinned"
+
+
+BOUNDS = {"operation": "(ec2|rds):Describe.*", "filters.kind": ["a", "b", ""], "limit": "[0-9]{1,2}|"}
+OPERATION = "ec2:DescribeVolumes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"operation": OPERATION}, ""),
+        ({"operation": [OPERATION, "rds:DescribeDBInstances"]}, ""),
+        ({"operation": OPERATION, "filters": {"kind": "a"}, "limit": 99}, ""),
+        ({"operation": OPERATION, "filters": [{"kind": "a"}, {"other": "x"}]}, ""),
+        ({"operation": OPERATION, "filters": None}, ""),
+        ({}, "outside_bounds"),  # left out counts as empty
+        ({"operation": ""}, "outside_bounds"),
+        ({"operation": []}, "outside_bounds"),
+        ({"operation": None}, "outside_bounds"),
+        ({"operation": {"operation": OPERATION}}, "outside_bounds"),
+        ({"operation": "s3:ListBuckets"}, "outside_bounds"),
+        ({"operation": f"x{OPERATION}"}, "outside_bounds"),  # the whole value, not a part of it
+        ({"operation": f"{OPERATION}\n"}, "outside_bounds"),
+        ({"operation": [OPERATION, "s3:ListBuckets"]}, "outside_bounds"),
+        ({"operation": f'["{OPERATION}"]'}, "outside_bounds"),  # which a server may read as a list
+        ({"operation": OPERATION, "filters": {"kind": "c"}}, "outside_bounds"),
+        ({"operation": OPERATION, "filters": [{"kind": "a"}, {"kind": "c"}]}, "outside_bounds"),
+        ({"operation": OPERATION, "filters": '{"kind": "c"}'}, "outside_bounds"),  # or as an object
+        ({"operation": OPERATION, "limit": 100}, "outside_bounds"),
+        ({"operation": OPERATION, "limit": True}, "outside_bounds"),
+    ],
+)
+def test_a_read_keeps_to_its_bounds(arguments: dict[str, Any], reason: str) -> None:
+    by = policy(tools={"get_*": {"effect": "read", "bounds": BOUNDS}})
+    assert asked("get_things", grant("get_things"), by=by, **arguments) == reason
+
+
+def test_a_refusal_names_the_bound() -> None:
+    by = policy(tools={"get_*": {"effect": "read", "bounds": BOUNDS}})
+    for arguments, words in (
+        ({"operation": "s3:ListBuckets"}, r"'operation' is 's3:ListBuckets'; .* allows '\(ec2\|rds\):Describe"),
+        ({}, "'operation' is left out or empty"),
+        ({"operation": OPERATION, "filters": {"kind": "c"}}, "'filters.kind' is 'c'; .*tools/cloud.yaml allows a, b, "),
+    ):
+        call = Call(role="sre-automation", server="cloud", tool="get_things", arguments=arguments)
+        with pytest.raises(Refused) as refused:
+            by.judge(call, tool("get_things"), [grant("get_things")])
+        assert re.search(words, refused.value.full_text)
+
+
+def test_a_pattern_takes_time_in_proportion_to_the_text() -> None:
+    by = policy(tools={"get_*": {"effect": "read", "bounds": {"text": "((a+)+b|(.*.*.*.*=x))"}}})
+    assert asked("get_things", grant("get_things"), by=by, text="a" * 50_000) == "outside_bounds"
 
 
 def test_a_write_keeps_to_its_targets() -> None:
