@@ -4,7 +4,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.markup import escape
@@ -13,9 +13,10 @@ from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
 from phasegate.cli.keys import Keyring, interruptible, keyring
 from phasegate.cli.views.gate import difference
-from phasegate.cli.views.tools import show, show_answer
+from phasegate.cli.views.tools import show, show_answer, show_imported
 from phasegate.core import PhasegateError, UsageError, report
 from phasegate.reports.tools import Server
+from phasegate.team.client_servers import LONGEST, imported
 from phasegate.team.servers import ToolServer
 from phasegate.tool_access.servers import ServerState, Tools, bounds, callers_of, open_tools
 
@@ -115,6 +116,22 @@ def _object(given: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError("--json is no object", fix="""write an object: --json '{"key": "value"}'""")
     return found
+
+
+async def import_(file: TextIO) -> None:
+    """Take over servers from the configuration of an MCP client."""
+    text = file.read(LONGEST + 1)
+    async with open_here(parse_prompts=False) as app:
+        found = imported(text, app.team.servers)
+        folder = app.folder.path / "tools"
+    for each in found:
+        if each.error is None:
+            folder.mkdir(exist_ok=True)
+            with (folder / f"{each.name}.yaml").open("x", encoding="utf-8") as written:
+                written.write(each.text)
+        show_imported(output(), each)
+    if any(each.error for each in found):
+        raise PhasegateError("not every server was taken over", fix="mend what is said above, and import again")
 
 
 async def end(name: str) -> None:

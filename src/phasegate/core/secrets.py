@@ -144,7 +144,7 @@ def _encoded(reading: Reading, depth: int) -> Iterator[Secret]:
 
 def _own_values(environ: Mapping[str, str]) -> frozenset[str]:
     """Return values of variables that are secrets by their name, or are given to a server and look drawn."""
-    named = {environ.get(name, "").strip() for name in environ if _is_named_so(name)}
+    named = {environ.get(name, "").strip() for name in environ if is_secret_name(name)}
     given = {environ.get(name, "").strip() for name in _named}
     held = {environ.get(name, "").strip() for name in _surely}
     return frozenset(
@@ -155,7 +155,12 @@ def _own_values(environ: Mapping[str, str]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1024)
-def _is_named_so(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Return whether a variable of this name holds a secret.
+
+    >>> is_secret_name("SLACK_BOT_TOKEN"), is_secret_name("SLACK_TOKEN_FILE"), is_secret_name("AWS_REGION")
+    (True, False, False)
+    """
     return bool(_NAMED_SO.search(name)) and not _NO_SECRET.search(name)
 
 

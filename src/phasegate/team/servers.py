@@ -110,9 +110,9 @@ class ServerFile(_Strict):
     """Variables without which the server is left out."""
     roles: tuple[Name, ...] = ()
     """Who may call its tools; `phasegate` is the engine itself."""
-    tools: Mapping[str, Annotated[Rule, BeforeValidator(_short)]] = Field(min_length=1)
+    tools: Mapping[str, Annotated[Rule, BeforeValidator(_short)]]
     """By name, or by a pattern such as `get_*`: `read`, `write`, `destructive`, or a rule. A name comes before a
-    pattern, an earlier pattern before a later one; what none names cannot be called."""
+    pattern, an earlier pattern before a later one; what none names cannot be called, and `{}` names none."""
     only: Mapping[str, tuple[str, ...]] = {}
     """Values that an argument of this name may have, such as `region: [eu-west-1]`; of a list, each of its items."""
 
@@ -149,6 +149,22 @@ class ServerFile(_Strict):
     def has_aws(self) -> bool:
         """True if the server gets AWS credentials, with which its arguments may reach AWS."""
         return any(name.startswith("AWS_") for name in self.env)
+
+    @property
+    def runs(self) -> str:
+        """Return the effect of starting it in words: `runs 'npx evil', is given AWS_PROFILE, with READ_ONLY=true`."""
+        words = f"contacts {self.url}" if self.url else f"runs '{shlex.join(self.command)}'"
+        given = [*(name for name, value in self.env.items() if value is None), *([self.token] if self.token else [])]
+        fixed = [f"{name}={value}" for name, value in self.env.items() if value is not None]
+        parts = [
+            words,
+            f"in {self.cwd}" if self.cwd else "",
+            f"{'shows it' if self.url else 'is given'} {', '.join([*given, *self.headers.values()])}"
+            if given or self.headers
+            else "",
+            f"with {', '.join(fixed)}" if fixed else "",
+        ]
+        return visible(", ".join(filter(None, parts)))
 
     def missing(self, environ: Mapping[str, str]) -> list[str]:
         """Variables that it needs and that are not set."""
@@ -188,22 +204,6 @@ class ToolServer(ServerFile):
     def ours(self) -> bool:
         """True if the server comes with this installation."""
         return self.command[:2] == OURS and not self.definition
-
-    @property
-    def runs(self) -> str:
-        """Return the effect of starting it in words: `runs 'npx evil', is given AWS_PROFILE, with READ_ONLY=true`."""
-        words = f"contacts {self.url}" if self.url else f"runs '{shlex.join(self.command)}'"
-        given = [*(name for name, value in self.env.items() if value is None), *([self.token] if self.token else [])]
-        fixed = [f"{name}={value}" for name, value in self.env.items() if value is not None]
-        parts = [
-            words,
-            f"in {self.cwd}" if self.cwd else "",
-            f"{'shows it' if self.url else 'is given'} {', '.join([*given, *self.headers.values()])}"
-            if given or self.headers
-            else "",
-            f"with {', '.join(fixed)}" if fixed else "",
-        ]
-        return visible(", ".join(filter(None, parts)))
 
 
 ENGINE = "phasegate"

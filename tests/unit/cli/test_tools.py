@@ -184,3 +184,22 @@ def test_an_answer_is_shown_as_tables() -> None:
     assert lines[3].startswith("us-east-1 – no no no")
     assert lines[3].endswith("…")
     assert lines[4:] == ["rows: none", "operation ec2.DescribeVolumes", "complete false"]
+
+
+def test_servers_of_a_client_are_taken_over_and_wait_for_a_manager(here: Path) -> None:
+    program = {"command": sys.executable, "args": [str(STRANGE)], "env": {"STRANGE_STATE": str(here), "A_TOKEN": "x"}}
+    (here / "mcp.json").write_text(json.dumps({"mcpServers": {"Other": program, "strange": {"command": "x"}}}))
+    said = say("tools", "import", "../mcp.json")
+    assert (said.exit_code, str(said.exception)) == (1, "not every server was taken over")
+    assert (
+        f"tools/other.yaml: it runs '{sys.executable} {STRANGE}', is given A_TOKEN, with STRANGE_STATE=" in said.output
+    )
+    assert "set where Phasegate runs: A_TOKEN" in said.output
+    assert "strange: there is a tools/strange.yaml already" in said.output
+    assert (here / "target" / "tools" / "strange.yaml").read_text() == FILE
+    (server,) = json.loads(say("tools", "list", "other", "--json").output)
+    assert (server["waits"], (here / "pid").exists()) == (True, False)
+    assert "0 roles may call other.echo" in str(say("tools", "call", "other", "echo").exception)
+    assert say("tools", "grant", "other", "--passphrase-file", "../passphrase").exit_code == 0
+    (server,) = json.loads(say("tools", "list", "other", "--json").output)
+    assert {tool["state"] for tool in server["tools"]} == {"not listed"}

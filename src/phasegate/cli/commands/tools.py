@@ -56,6 +56,17 @@ def tools_call() -> None:
     """
 
 
+@tools.command("import", runs="tools:import_")
+@click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
+def tools_import() -> None:
+    """Take over servers from the configuration of an MCP client.
+
+    FILE is JSON with 'mcpServers', as assistants in editors have it; - reads it. Each server becomes a file
+    tools/NAME.yaml that can call nothing: you list its tools and roles there, and grant it. Values that look like
+    secrets are left out, and their variables named. A file that is there already is left as it is.
+    """
+
+
 @tools.command("end", runs="tools:end")
 @click.argument("name", metavar="SERVER")
 def tools_end() -> None:

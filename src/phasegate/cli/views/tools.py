@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.core.visible import one_line
+from phasegate.team.client_servers import Imported
 from phasegate.tool_access.servers import ServerState
 
 _STYLES = {"callable": "good", "not listed": "quiet", "not granted": "wait", "never granted": "quiet"}
@@ -31,6 +32,20 @@ def show(console: Console, offered: ServerState, *, words: bool = False) -> None
         last = one_line(offer.words) if words else ", ".join(offer.roles)
         table.add_row(one_line(offer.name), effect, state, Text(last, style="quiet"))
     console.print(table)
+
+
+def show_imported(console: Console, server: Imported) -> None:
+    """Print what became of a server of a client, and what a person does next."""
+    if server.error:
+        console.print(Text(f"✗ {server.name}: {server.error.full_text}", style="bad"), soft_wrap=True)
+        return
+    console.print(Text("✓", style="good"), Text(f"tools/{server.name}.yaml: it {server.runs}"), soft_wrap=True)
+    for note in server.notes:
+        console.print(Text(f"  {note}", style="quiet"), soft_wrap=True)
+    if server.to_set:
+        console.print(f"  → set where Phasegate runs: {', '.join(server.to_set)}", soft_wrap=True)
+    console.print(f"  → start it and read its tools: phasegate tools grant {server.name}", soft_wrap=True)
+    console.print(f"  → name tools and roles in tools/{server.name}.yaml, and grant it again", soft_wrap=True)
 
 
 _CELL = 60
