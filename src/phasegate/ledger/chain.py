@@ -73,7 +73,7 @@ def rows_of(connection: sa.Connection, run: str, after: int = 0) -> list[Row]:
     return _READ(connection, run=run, after=after).fetchall()
 
 
-def requested(connection: sa.Connection, run: str) -> list[Entry]:
+def requested(connection: sa.Connection, run: str = "") -> list[Entry]:
     """Return tool requests of unfinished runs, or of one run where it is named."""
     return [entry_of(row) for row in _REQUESTED(connection, run=run)]
 

@@ -1,10 +1,10 @@
 """The ledger: each method is one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from functools import partial, update_wrapper
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,12 +13,11 @@ from phasegate.core.secrets import without_secrets
 from phasegate.ledger import chain, rows, turns
 from phasegate.ledger.agreement import SIGNED, disagreement
 from phasegate.ledger.delivery_positions import Mirrored, keep
-from phasegate.ledger.events import E, Event, GateKey, GateVoided, ModelCalled, RunStarted, Terms
+from phasegate.ledger.events import E, Event, GateKey, GateVoided, RunStarted, Terms
 from phasegate.ledger.evidence import Chains, broken_record
 from phasegate.ledger.recorder import Recorder
 from phasegate.ledger.records import (
     Decision,
-    Delegation,
     Entry,
     GateHistory,
     GateRecord,
@@ -26,15 +25,14 @@ from phasegate.ledger.records import (
     GateStatus,
     Run,
     RunStatus,
-    Statement,
     approvals,
     of_kind,
 )
-from phasegate.ledger.signing.dsse import Envelope
 from phasegate.ledger.signing.keys import PrivateKey, RememberingSigner
 from phasegate.ledger.turns import Dispatch
 from phasegate.store import Database
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -80,6 +78,24 @@ class DecideResult(StrEnum):
     token_used = "token_used"  # noqa: S105 - not a secret
 
 
+def _reads(body: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate["Ledger", P], Awaitable[T]]:
+    """Return the method that runs a function on one state of the database."""
+
+    async def method(ledger: "Ledger", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ledger._database.read(body, *args, **kwargs)
+
+    return update_wrapper(method, body)
+
+
+def _writes(body: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate["Ledger", P], Awaitable[T]]:
+    """Return the method that runs a function as one transaction."""
+
+    async def method(ledger: "Ledger", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ledger._database.write(body, *args, **kwargs)
+
+    return update_wrapper(method, body)
+
+
 class Ledger:
     """The one place that reads and writes runs, gates, decisions, events and effects."""
 
@@ -102,6 +118,26 @@ class Ledger:
         self._chains = Chains(signer)
         self.key = system.public
 
+    run = _reads(rows.find_run)
+    runs = _reads(rows.all_runs)
+    last_released = _reads(rows.last_released)
+    count_runs = _reads(rows.count_runs)
+    model_calls = _reads(chain.model_calls)
+    asked = _reads(chain.requested)
+    gate = _reads(rows.find_gate)
+    gates = _reads(rows.find_gates)
+    open_gates = _reads(rows.open_gates)
+    count_open_gates = _reads(rows.count_open_gates)
+    had_delegation = _reads(rows.had_delegation)
+    delegations = _reads(rows.find_delegations)
+    decisions = _reads(rows.find_decisions)
+    decision = _reads(rows.find_decision)
+    waived = _reads(rows.waived)
+    releases = _reads(rows.releases)
+    approved = _reads(rows.passed_by)
+    wait = _writes(rows.wait)
+    delegate = _writes(rows.add_delegation)
+
     async def add_run(self, run: Run, dispatch: Dispatch, terms: Terms | None = None) -> None:
         """Records a new run and dispatches its first segment, in one transaction.
 
@@ -119,26 +155,6 @@ class Ledger:
 
         await self._database.write(add, self._clock.now())
 
-    async def run(self, run_id: str) -> Run:
-        """The run of that id, or the only one whose id begins so.
-
-        Raises:
-            UsageError: there is none, or more than one.
-        """
-        return await self._database.read(rows.find_run, run_id)
-
-    async def runs(self, *, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
-        """Return runs, the newest first, by status and up to a number where these are given."""
-        return await self._database.read(rows.all_runs, status, limit)
-
-    async def last_released(self, spec: str) -> Run | None:
-        """Return the newest released run of a spec's folder in which people decided, or None."""
-        return await self._database.read(rows.last_released, spec)
-
-    async def count_runs(self) -> int:
-        """Return how many runs there are."""
-        return await self._database.read(rows.count_runs)
-
     async def set_status(self, run_id: str, status: RunStatus, note: str = "", *events: Event) -> None:
         """Set the run's status and note and record an event, in one transaction."""
 
@@ -149,10 +165,6 @@ class Ledger:
                 turns.leave(connection, run_id, self._dispatch)
 
         await self._database.write(change, self._clock.now())
-
-    async def wait(self, run_id: str) -> None:
-        """Set a working run to waiting, or keep it working where what it waits for has happened already."""
-        await self._database.write(rows.wait, run_id)
 
     async def claim_turn(self, run_id: str) -> str:
         """The run whose turn it is to release: this one, or the one that it stands in line for and is sent on after."""
@@ -245,18 +257,6 @@ class Ledger:
         self._append(connection, key.run, now, events)
         return OpenResult.passed if passed else OpenResult.asks
 
-    async def model_calls(self, run_ids: Sequence[str]) -> dict[str, list[ModelCalled]]:
-        """Return calls of models by run."""
-        return await self._database.read(chain.model_calls, run_ids)
-
-    async def asked(self, run_id: str = "") -> list[Entry]:
-        """Return tool requests of one run, or of all that have not ended."""
-        return await self._database.read(chain.requested, run_id)
-
-    async def gate(self, key: GateKey) -> GateRecord | None:
-        """Return the gate, or None."""
-        return await self._database.read(rows.find_gate, key)
-
     async def dossier(self, key: GateKey) -> GateHistory:
         """All that bears on a gate, opened or not, as of one moment.
 
@@ -264,23 +264,6 @@ class Ledger:
             UsageError: there is no such run.
         """
         return await self._database.read(self._dossier, key)
-
-    async def gates(self, run_id: str | None = None, status: GateStatus | None = None) -> list[GateRecord]:
-        """Return gates, the oldest first, of one run or in one status where these are given."""
-        return await self._database.read(rows.find_gates, run_id, status)
-
-    async def open_gates(self, after: GateKey | None, limit: int) -> list[tuple[GateRecord, str]]:
-        """Gates that wait, the oldest first, each with its run's spec.
-
-        Args:
-            after: a gate that those follow; None: from the first.
-            limit: how many at most; -1: all.
-        """
-        return await self._database.read(rows.open_gates, after, limit)
-
-    async def count_open_gates(self, after: GateKey | None = None) -> int:
-        """Return the number of open gates, or of those after a given one."""
-        return await self._database.read(rows.count_open_gates, after)
 
     async def waiting(self, offset: int, limit: int) -> tuple[list[GateRow], int]:
         """Return a page of open gates, the oldest first, and their number at the same moment."""
@@ -371,40 +354,13 @@ class Ledger:
 
         return await self._database.write(expiring, self._clock.now())
 
-    async def delegate(self, envelope: Envelope) -> None:
-        """Keeps a delegation."""
-        await self._database.write(rows.add_delegation, envelope)
-
-    async def had_delegation(self, envelope: Envelope) -> bool:
-        """Return whether exactly this delegation was kept before, ended or not."""
-        return await self._database.read(rows.had_delegation, envelope)
-
-    async def delegations(self) -> list[tuple[Delegation, Envelope]]:
-        """Return the delegations that were not revoked, as signed."""
-        return await self._database.read(rows.find_delegations)
-
     async def end_delegations(self, by: str, to: str) -> int:
         """End one person's delegations to another, and return their number."""
         return await self._database.write(rows.end_delegations, by, to, self._clock.now())
 
-    async def decisions(self, run_id: str) -> list[Decision]:
-        """Return all decisions at the gates of a run, in order, revoked ones included."""
-        return await self._database.read(rows.find_decisions, run_id)
-
     async def taken(self, key: GateKey) -> list[Decision]:
         """Return decisions at a gate that were not revoked."""
         return await self._database.read(_standing, key)
-
-    async def decision(self, key: GateKey) -> Decision | None:
-        """Return the decision that closed the gate, or None."""
-        return await self._database.read(rows.find_decision, key)
-
-    async def waived(self, *, over: bool = False) -> list[Statement]:
-        """The exceptions that released runs went on with: those that hold, or those of which an event says the end.
-
-        What is over is left out once the same spec was begun again.
-        """
-        return await self._database.read(rows.waived, over)
 
     async def consume(self, key: GateKey, verdict: Callable[[GateHistory], tuple[T, GateVoided | None]]) -> T:
         """Uses what was decided at a gate, or closes the gate with nothing approved, in one transaction.
@@ -434,14 +390,6 @@ class Ledger:
                 self._append(connection, key.run, now, [_voided(key, reason)])
 
         await self._database.write(voiding, self._clock.now())
-
-    async def releases(self) -> list[tuple[str, str, str]]:
-        """Version, commit and run of what was published, the oldest first."""
-        return await self._database.read(rows.releases)
-
-    async def approved(self, commit: str) -> str:
-        """Return the run with a gate that was passed for exactly that commit, or an empty string."""
-        return await self._database.read(rows.passed_by, commit)
 
     async def begin_effect(self, run_id: str, key: str, before: Sequence[str]) -> EffectStart:
         """Notes that an effect is about to be tried, unless it was done.

@@ -132,7 +132,7 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
     raise UsageError(f"there is {known} '{run_id}'", fix="list them: 'phasegate status'")
 
 
-def all_runs(connection: sa.Connection, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
+def all_runs(connection: sa.Connection, *, status: RunStatus | None = None, limit: int = -1) -> list[Run]:
     """Return runs, the newest first, by status and up to a number where these are given."""
     query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
     if status:
@@ -191,7 +191,9 @@ def find_gate(connection: sa.Connection, key: GateKey) -> GateRecord | None:
     return _gate(row) if row else None
 
 
-def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus | None) -> list[GateRecord]:
+def find_gates(
+    connection: sa.Connection, run_id: str | None = None, status: GateStatus | None = None
+) -> list[GateRecord]:
     """Return gates, the oldest first, of one run or in one status where these are given."""
     if run_id:
         found = [_gate(row) for row in _GATES_OF(connection, of=run_id)]
@@ -203,13 +205,19 @@ def find_gates(connection: sa.Connection, run_id: str | None, status: GateStatus
 
 
 def open_gates(connection: sa.Connection, after: GateKey | None, limit: int) -> list[tuple[GateRecord, str]]:
-    """Gates that wait and follow that one, the oldest first, each with its run's spec."""
+    """Return open gates, the oldest first, each with its run's spec.
+
+    Args:
+        connection: of the transaction.
+        after: a gate that those follow; None: from the first.
+        limit: how many at most; -1: all.
+    """
     query = sa.select(gates, runs.c.spec).join(runs, runs.c.id == gates.c.run)
     query = query.where(_follows(after)).order_by(*_ORDER).limit(limit)
     return [(_gate(row), str(row["spec"])) for row in connection.execute(query).mappings()]
 
 
-def count_open_gates(connection: sa.Connection, after: GateKey | None) -> int:
+def count_open_gates(connection: sa.Connection, after: GateKey | None = None) -> int:
     """Return how many gates wait and follow that one."""
     return connection.execute(sa.select(sa.func.count()).select_from(gates).where(_follows(after))).scalar_one()
 
@@ -256,8 +264,11 @@ def find_decisions(connection: sa.Connection, run_id: str) -> list[Decision]:
     return [_decision(row) for row in _DECISIONS(connection, of=run_id)]
 
 
-def waived(connection: sa.Connection, over: bool) -> list[Said]:
-    """Waivers that were used in runs that are released, by whether a `lapsed` event tells of their end."""
+def waived(connection: sa.Connection, *, over: bool = False) -> list[Said]:
+    """Return exceptions that released runs went on with: those that hold, or those of which an event says the end.
+
+    What is over is left out once the same spec was begun again.
+    """
     later = runs.alias()
     again = sa.exists().where(later.c.spec == runs.c.spec, later.c.started_at > runs.c.started_at)
     place = WaiverExpired.key_of() + decisions.c.phase + "/" + sa.cast(decisions.c.attempt, sa.Text)
