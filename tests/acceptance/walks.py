@@ -28,7 +28,7 @@ class Walk:
     """The way to a function that was called."""
 
     end: str
-    """Module and qualified name of the last function, such as `phasegate.ledger.events.append`."""
+    """Module and qualified name of the last function, such as `phasegate.ledger.chain.append`."""
     chain: tuple[str, ...] = ()
     """Modules on the stack at the end, from the first to the last; threads and tasks are joined to who began them."""
     _begun: dict[int, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import pytest
 
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
-from phasegate.web.context import parts_of
+from phasegate.web.context import context_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
 from phasegate.workflow import branch
@@ -297,7 +297,7 @@ async def test_signing_out_in_one_browser_leaves_it(at: Channel) -> None:
 async def test_server_that_was_started_anew_knows_no_key(at: Channel) -> None:
     key = await at.here.gate()
     await at.unlocks("ada")
-    again = build(parts_of(at.here.app, loopback(PORT), at.here.parts.accounts, workspace(at.slack)))
+    again = build(context_of(at.here.app, loopback(PORT), at.here.parts.accounts, workspace(at.slack)))
     body = await click(at, key)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=again), base_url=ORIGIN) as web:
         answer = await web.post(PATH, content=body, headers=signed(body, at.here.clock.now()))

@@ -11,8 +11,12 @@ import jmespath
 import pytest
 import yaml
 
+from phasegate.app import working_copy
 from phasegate.authors import CHECKS
-from phasegate.core import Finding, InvalidInput
+from phasegate.core import Finding, InvalidInput, plain_toml, plain_yaml
+from phasegate.feedback import proposals
+from phasegate.ledger.signing import bundle
+from phasegate.release import wheel
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module
 from phasegate.runbooks.language.functions import FUNCTIONS
@@ -21,14 +25,18 @@ from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
 from phasegate.runbooks.runtime.prices import PriceTable
 from phasegate.runbooks.runtime.scan import Scan
+from phasegate.spec import source
 from phasegate.team import Team, eject, load_team
 from phasegate.team.launch import from_workspace
 from phasegate.team.servers import read_server
+from phasegate.tools.client import answer, stdio
+from phasegate.web import decisions, middleware
 from phasegate.workflow import EFFECTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = (DOCS / "runbook-language.md").read_text(encoding="utf-8")
 TEAM = (DOCS / "your-team.md").read_text(encoding="utf-8")
+CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
 TOOLS = (DOCS / "tools.md").read_text(encoding="utf-8")
 REQUIRED = {"list", "id", "match"}
 
@@ -165,6 +173,19 @@ def test_the_policy_of_the_guide_holds(tmp_path: Path) -> None:
     (tmp_path / "graphs" / "policies").mkdir(parents=True)
     (tmp_path / "graphs" / "policies" / "harmless.yaml").write_text(fences(TEAM, "yaml")[0], encoding="utf-8")
     assert load_team(tmp_path).policy("harmless").gates == ("plan", "tasks")
+
+
+def test_the_limits_of_the_configuration_page_are_those_of_the_code() -> None:
+    section = CONFIGURATION.split("\n## Limits\n")[1].split("\n\nEnvironment")[0]
+    found = [
+        int(number.replace(",", "")) for row in section.splitlines()[5:] for number in re.findall(r"[\d,]*\d", row)
+    ]
+    of_code = [
+        *(working_copy.MAX_BYTES, source.MOST_TEXT, plain_yaml.MOST_BYTES, plain_toml.MOST_BYTES, middleware.MAX_BODY),
+        *(decisions.MOST_COMMENTS, decisions.LONGEST, proposals.MOST, stdio.MOST_BYTES, answer.LONGEST),
+        *(wheel.MAX_BYTES, bundle.LIMIT),
+    ]
+    assert found == of_code
 
 
 def test_the_guide_names_every_check() -> None:

@@ -166,3 +166,21 @@ def test_docstrings_begin_with_a_verb_or_a_noun_and_their_first_line_is_one_sent
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body
     }
     assert {at: line for at, line in first_lines.items() if CLAUSE.match(line) or ";" in line} == {}
+
+
+def _fix(node: ast.keyword) -> tuple[str, str]:
+    """The text with which a fix begins and that with which it ends, each empty where a value stands there."""
+    parts = node.value.values if isinstance(node.value, ast.JoinedStr) else [node.value]
+    first, *_ = last = [part.value if isinstance(part, ast.Constant) else "" for part in parts] or [""]
+    return str(first), str(last[-1])
+
+
+def test_a_fix_begins_with_a_small_letter_and_has_no_full_stop() -> None:
+    fixes = {
+        f"{path.relative_to(TOP)}:{node.value.lineno}": _fix(node)
+        for path in sorted((TOP / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "fix"
+    }
+    assert len(fixes) > 300
+    assert [at for at, (first, last) in fixes.items() if re.match(r"[A-Z][a-z]", first) or last.endswith(".")] == []

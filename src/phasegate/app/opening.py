@@ -67,7 +67,9 @@ def require_locks(state: Path) -> None:
 
 
 def require_open_files() -> None:
-    """Refuse to work with few open files: threads and loops that fail to begin leave others waiting for them.
+    """Raise the soft limit of open files where needed, and refuse to work where the hard limit is too low.
+
+    Threads and loops that fail to begin would leave others waiting for them.
 
     Raises:
         Exhausted: This process may have too few files open at a time.

@@ -8,7 +8,7 @@ from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.worker import hosted
 from phasegate.core import Missing
-from phasegate.web.context import parts_of
+from phasegate.web.context import context_of
 from phasegate.web.server import build
 from phasegate.web.settings import Settings
 from phasegate.web.slack.app import SlackApp
@@ -27,11 +27,11 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         app = await stack.enter_async_context(open_here())
-        parts = parts_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
-        web = build(parts)
+        context = context_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
+        web = build(context)
         if not no_worker:
             await stack.enter_async_context(hosted(app))
-        await _say(listening, settings, has_accounts=bool(await parts.accounts.all()))
+        await _say(listening, settings, has_accounts=bool(await context.accounts.all()))
         await _take_clicks(stack, web.state.desk, slack, settings)
         await run(web, listening, behind_proxy=settings.secure)
 

@@ -45,7 +45,7 @@ class Sessions:
         self._alive: dict[bytes, Session] = {}
 
     async def begin(self, proof: Proof) -> Session:
-        """A new session, with an id of its own."""
+        """Begin a session with an id of its own, in memory and in the database."""
         now = self._clock.now()
         session = Session(
             id=new_secret(), account=proof.account, key=proof.key, began_at=now, seen_at=now, proved_at=now

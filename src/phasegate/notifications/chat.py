@@ -51,17 +51,17 @@ class SlackChannel:
             holds = {}
         holds |= {"channel": self._channel}
         try:
-            return await self._told(telling, holds)
+            return await self._deliver(telling, holds)
         except Gone as error:
             if not (holds.get("thread") or holds.get("cards")):
                 raise
             telling.remarks.append(str(error))
         gone = _of(telling.news.gate) if telling.news.gate else ""
         cards = {name: card for name, card in holds.get("cards", {}).items() if name != gone}
-        return await self._told(telling, {**holds, "cards": cards, "thread": ""})
+        return await self._deliver(telling, {**holds, "cards": cards, "thread": ""})
 
-    async def _told(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the note that is kept of a delivered message.
+    async def _deliver(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Post or change a card, or post a message, and return the note to keep of it.
 
         Raises:
             Gone: the thread, the card or the channel is not there any more.
@@ -69,17 +69,17 @@ class SlackChannel:
         news, cards, thread = telling.news, dict(holds.get("cards", {})), str(holds.get("thread", ""))
         posted = ""
         if news.what is Kind.gate and news.gate:
-            posted = await self._asked(telling, news.gate, thread) or await self._left(telling, thread)
+            posted = await self._post_card(telling, news.gate, thread) or await self._find_card(telling, thread)
             cards |= {_of(news.gate): posted} if posted else {}
         elif news.what in (Kind.decided, Kind.void) and news.gate and _of(news.gate) in cards:
             if not telling.story.is_open(news.gate):  # one of several approvals leaves the card as it is
-                await self._closed(telling, news.gate, cards[_of(news.gate)])
+                await self._close_card(telling, news.gate, cards[_of(news.gate)])
         else:
-            posted = await self._said(telling, thread)
+            posted = await self._post_message(telling, thread)
         return {**holds, "cards": cards, "thread": thread or posted}
 
-    async def _asked(self, telling: Telling, gate: GateKey, thread: str) -> str:
-        """Return the card of an open gate, or None where it was decided before it could be told."""
+    async def _post_card(self, telling: Telling, gate: GateKey, thread: str) -> str:
+        """Post the card of a gate that is still open, and return its timestamp, or an empty string."""
         if not telling.story.is_open(gate):
             return ""
         digest, card = telling.story.gates[gate].digest, await telling.story.card(gate)
@@ -88,14 +88,14 @@ class SlackChannel:
         made = await telling.call(self.name, "post_gate_card", key=telling.key, digest=digest, **shown)
         return str(made["message"]["timestamp"])
 
-    async def _left(self, telling: Telling, thread: str) -> str:
-        """The card that an attempt of which nobody knows left there: its buttons go once the gate is decided."""
+    async def _find_card(self, telling: Telling, thread: str) -> str:
+        """Find the card of an earlier attempt whose answer was lost, and return its timestamp, or an empty string."""
         if not telling.again:
             return ""
         found = await telling.call(self.name, "find_message", key=telling.key, channel=self._channel, thread=thread)
         return str(found["message"]["timestamp"]) if found["found"] else ""
 
-    async def _closed(self, telling: Telling, gate: GateKey, timestamp: str) -> None:
+    async def _close_card(self, telling: Telling, gate: GateKey, timestamp: str) -> None:
         shown = self._shown(await telling.story.card(gate), gate)
         await telling.call(self.name, "update_gate_card", timestamp=timestamp, **shown)
 
@@ -110,7 +110,7 @@ class SlackChannel:
             "channel": self._channel,
         }
 
-    async def _said(self, telling: Telling, thread: str) -> str:
+    async def _post_message(self, telling: Telling, thread: str) -> str:
         story, news = telling.story, telling.news
         said = {
             "text": "\n".join([story.headline(news), *filter(None, story.details(news)), story.where(news)]).strip(),

@@ -83,7 +83,7 @@ class Ticket:
             await self._follows(telling, holds)
         if news.what is Kind.released and not self._config.subtasks:
             holds |= await self._tasks_listed(telling, holds, done=True)
-        return {**holds, **await self._moved(telling, holds)}
+        return {**holds, **await self._move(telling, holds)}
 
     async def _tasks_listed(self, telling: Telling, holds: dict[str, Any], *, done: bool) -> Mapping[str, Any]:
         try:
@@ -96,7 +96,7 @@ class Ticket:
 
     async def _created(self, telling: Telling, replaces: str = "") -> Mapping[str, Any]:
         story, text = telling.story, _description(telling.story)
-        made = await self._made(
+        made = await self._create_assigned(
             telling,
             key=f"{story.run.id}/ticket{f'/instead-of/{replaces}' if replaces else ''}",
             project=self._config.project,
@@ -114,8 +114,8 @@ class Ticket:
             "described": _mark(fitted(text)),
         }
 
-    async def _made(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
-        """The ticket, assigned to a manager where that is possible."""
+    async def _create_assigned(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
+        """Create the ticket, assigned to a manager where that is possible."""
         fields, assigned = dict(self._config.fields), _assignee(telling.story)
         if assigned:
             try:
@@ -127,8 +127,8 @@ class Ticket:
     async def _create(self, telling: Telling, **arguments: Any) -> Mapping[str, Any]:
         return await telling.call(self.name, "create_issue", **arguments)
 
-    async def _moved(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The ticket's status, moved along unless a person moved it elsewhere meanwhile."""
+    async def _move(self, telling: Telling, holds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Move the ticket unless a person moved it elsewhere meanwhile, and return what changes in the note of it."""
         wanted = self._config.statuses.get(_WHERE.get(telling.news.what, ""), "")  # type: ignore[call-overload]
         if not wanted or wanted.lower() == holds["status"].lower():
             return {}

@@ -32,7 +32,7 @@ def write_zip(files: Mapping[str, bytes], at: datetime) -> bytes:
 
 
 def write_tar_gz(files: Mapping[str, bytes], at: datetime) -> bytes:
-    """A compressed tar of these files, in the order of their names, all of one time, owner and mode."""
+    """Pack these files into a compressed tar, in the order of their names, all of one time, owner and mode."""
     epoch = int(at.timestamp())
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:

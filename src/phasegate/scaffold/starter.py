@@ -40,6 +40,6 @@ def next_folder(name: str, paths: Iterable[str]) -> str:
         UsageError: the name is of another form.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a spec", fix="Use words in lower case joined by hyphens.")
+        raise UsageError(f"{name!r} cannot name a spec", fix="use words in lower case joined by hyphens")
     taken = [int(match[1]) for path in paths if (match := _FOLDER.match(path))]
     return f"specs/{max(taken, default=0) + 1:03}-{name}"

@@ -82,7 +82,7 @@ def front_matter(text: str, path: str, *, check: str) -> tuple[Document, str]:
             path=path,
             line=1,
             message="the file does not begin with front matter",
-            fix="Begin it with a line of ---, then keys and values, then another line of ---.",
+            fix="begin it with a line of ---, then keys and values, then another line of ---",
         )
         raise refused(path, [finding])
     body = text.replace("\r\n", "\n")[match.end() :]

@@ -59,7 +59,7 @@ class Surface:
         """
         source = self.find(folder, name)
         if source is None:
-            raise InvalidInput(f"there is no {folder}/{name}", fix=f"Add it to {folder}/ in your repository.")
+            raise InvalidInput(f"there is no {folder}/{name}", fix=f"add it to {folder}/ in your repository")
         return source
 
 
@@ -96,4 +96,4 @@ def _text(item: Traversable, path: str) -> str:
     try:
         return item.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8 text", fix="Save it as UTF-8.") from None
+        raise InvalidInput(f"{path} is not UTF-8 text", fix="save it as UTF-8") from None

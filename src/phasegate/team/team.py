@@ -115,7 +115,7 @@ def _flows(
         )
         if flow.name != name.removesuffix(".yaml"):
             message = f"{source.path}: the workflow is named {flow.name!r} and its file {name.removesuffix('.yaml')!r}"
-            raise InvalidInput(message, fix="Make the two names the same.")
+            raise InvalidInput(message, fix="make the two names the same")
         flows[flow.name] = flow
     return flows
 

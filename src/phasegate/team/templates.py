@@ -69,7 +69,7 @@ class Prompts:
 
     def _template(self, name: str) -> "Template":
         if not self.has(name):
-            raise InvalidInput(f"there is no prompts/{name}{SUFFIX}", fix="Add the template, or name another prompt.")
+            raise InvalidInput(f"there is no prompts/{name}{SUFFIX}", fix="add the template, or name another prompt")
         return self._environment.get_template(name + SUFFIX)
 
     def _load(self, name: str) -> tuple[str, str, None] | None:

@@ -24,7 +24,7 @@ from phasegate.workspace import visible
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The server's parts."""
+    """The parts of a server that its routes need."""
 
     app: App
     settings: Settings
@@ -76,10 +76,10 @@ class Context:
         return gate
 
 
-def parts_of(
+def context_of(
     app: App, settings: Settings, accounts: Accounts | None = None, slack: AsyncSlackClient | None = None
 ) -> Context:
-    """The parts of a server for that repository."""
+    """Make the context of a server for a repository."""
     accounts = accounts or Accounts(app.database, app.clock)
     return Context(
         app=app,
@@ -95,14 +95,14 @@ def parts_of(
     )
 
 
-def parts(request: Request) -> Context:
-    """The server's parts, for a route."""
-    found = request.app.state.parts
+def context(request: Request) -> Context:
+    """Return the server's context, for a route."""
+    found = request.app.state.context
     assert isinstance(found, Context)
     return found
 
 
-Served = Annotated[Context, Depends(parts)]
+Served = Annotated[Context, Depends(context)]
 
 
 @cache

@@ -22,7 +22,7 @@ HOURS = (1, 4, 8)
 """For how long a key can be left unlocked."""
 
 
-async def from_form(parts: Context, gate: GateRecord, form: CsrfForm, address: str) -> Decision:
+async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address: str) -> Decision:
     """Takes what a signed-in manager filled in, signed with their key.
 
     Raises:
@@ -30,31 +30,31 @@ async def from_form(parts: Context, gate: GateRecord, form: CsrfForm, address: s
         InvalidInput: the form does not say what is decided.
     """
     kind = decision_kind(form.text("decision"))
-    session = await _proved(parts, form, address)
-    return await parts.app.decide(
+    session = await _proved(context, form, address)
+    return await context.app.decide(
         gate,
         kind,
         session.account,
         session.key,
         digest=form.text("digest"),
-        comments=_comments(parts, gate, form),
+        comments=_comments(context, gate, form),
         waiver=_waiver(form) if kind is DecisionKind.waive else None,
         token=form.text("token"),
         **_came(session),
     )
 
 
-async def revoke_from_form(parts: Context, gate: GateRecord, form: CsrfForm, address: str) -> None:
+async def revoke_from_form(context: Context, gate: GateRecord, form: CsrfForm, address: str) -> None:
     """Takes back what a signed-in manager said at a gate, signed with their key.
 
     Raises:
         Refused: see `phasegate.workflow.gates.revoke`; besides `wrong_passphrase`, where one was given.
     """
-    session = await _proved(parts, form, address)
-    await parts.app.revoke(gate, session.account, session.key, **_came(session))
+    session = await _proved(context, form, address)
+    await context.app.revoke(gate, session.account, session.key, **_came(session))
 
 
-async def delegate_from_form(parts: Context, form: CsrfForm, address: str) -> None:
+async def delegate_from_form(context: Context, form: CsrfForm, address: str) -> None:
     """Has another manager decide for a signed-in one, signed with their key.
 
     Raises:
@@ -66,22 +66,22 @@ async def delegate_from_form(parts: Context, form: CsrfForm, address: str) -> No
         raise InvalidInput("nobody is chosen", fix="choose who decides for you")
     if last is None:
         raise InvalidInput("a delegation has an end", fix="choose its last day")
-    session = await _proved(parts, form, address)
-    given = drawn_up(parts.app, session.account, to, first, last, tuple(form.texts("gate")))
-    await parts.app.delegate(given, session.key, **_came(session))
+    session = await _proved(context, form, address)
+    given = drawn_up(context.app, session.account, to, first, last, tuple(form.texts("gate")))
+    await context.app.delegate(given, session.key, **_came(session))
 
 
-async def end(parts: Context, form: CsrfForm, address: str) -> None:
+async def end(context: Context, form: CsrfForm, address: str) -> None:
     """Ends all that a signed-in manager delegated to another.
 
     Raises:
         Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`, where one was given.
     """
-    session = await _proved(parts, form, address)
-    await parts.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
+    session = await _proved(context, form, address)
+    await context.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
 
 
-async def grant(parts: Context, server: str, form: CsrfForm, address: str) -> None:
+async def grant(context: Context, server: str, form: CsrfForm, address: str) -> None:
     """Grants a server's definition, or its tools, as they were shown to a signed-in manager, signed with their key.
 
     Raises:
@@ -95,11 +95,11 @@ async def grant(parts: Context, server: str, form: CsrfForm, address: str) -> No
     if last is None:
         raise InvalidInput("a grant has an end", fix="choose its last day")
     only = bounds(form.text("only").splitlines())
-    session = await _proved(parts, form, address)
+    session = await _proved(context, form, address)
     proved_at = session.proved_at if form.secret("passphrase") else None  # asked for each time
     who = Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at)
     ends = datetime.combine(last, time(23, 59, 59), UTC)
-    async with open_tools(parts.app) as tools:
+    async with open_tools(context.app) as tools:
         if shown := form.text("definition"):
             await tools.let_start(tools.server(server), session.account, session.key, ends, who, shown=shown)
             return
@@ -117,17 +117,17 @@ async def grant(parts: Context, server: str, form: CsrfForm, address: str) -> No
 
 
 async def from_statement(
-    parts: Context, statement: Signed, key_id: str, signature: bytes, who: Credentials
+    context: Context, statement: Signed, key_id: str, signature: bytes, who: Credentials
 ) -> Decision:
     """Record a statement that a manager signed at home, whose signed one-time token proves who they are.
 
     Raises:
         Refused: see `phasegate.workflow.gates.decide`.
     """
-    return await parts.app.take(Decision(statement=statement, key_id=key_id, signature=signature), who)
+    return await context.app.take(Decision(statement=statement, key_id=key_id, signature=signature), who)
 
 
-async def unlock(parts: Context, form: CsrfForm, address: str, user: str) -> Unlock:
+async def unlock(context: Context, form: CsrfForm, address: str, user: str) -> Unlock:
     """Leaves a signed-in manager's key unlocked for their user in Slack, for the hours that they chose.
 
     Raises:
@@ -139,25 +139,25 @@ async def unlock(parts: Context, form: CsrfForm, address: str, user: str) -> Unl
         raise InvalidInput("it is not said for how long", fix=f"choose {', '.join(map(str, HOURS))} hours")
     if not form.secret("passphrase"):
         raise Refused("your passphrase is missing", reason="wrong_passphrase", fix="give it again")
-    session = await _proved(parts, form, address)
-    return await parts.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)
+    session = await _proved(context, form, address)
+    return await context.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)
 
 
 async def from_click(
-    parts: Context, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
+    context: Context, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
 ) -> Decision:
     """Decide by a manager's click, signed with their unlocked key. The click inherits the unlock's proof time.
 
     Raises:
         Refused: see `phasegate.workflow.gates.decide`.
     """
-    return await parts.app.decide(
+    return await context.app.decide(
         gate,
         kind,
         unlocked.account,
         unlocked.key,
         digest=digest,
-        comments=make_comments(parts, gate, [("", 0, remark)]),
+        comments=make_comments(context, gate, [("", 0, remark)]),
         channel=Channel.slack,
         proved_at=unlocked.proved_at,
     )
@@ -175,41 +175,41 @@ class DetachedSignature:
         return self.signature
 
 
-async def take_back_signed(parts: Context, made: Revocation, signer: DetachedSignature, who: Credentials) -> None:
+async def take_back_signed(context: Context, made: Revocation, signer: DetachedSignature, who: Credentials) -> None:
     """Takes a revocation that a manager signed at home, just now.
 
     Raises:
         Refused: see `phasegate.workflow.gates.revoke`.
     """
-    _just_now(parts, who)
-    await revoke(parts.app.keeper, made, signer, who, (await parts.app.queue.opened()).dispatch)
+    _just_now(context, who)
+    await revoke(context.app.keeper, made, signer, who, (await context.app.queue.opened()).dispatch)
 
 
-async def give_signed(parts: Context, made: Delegation, signer: DetachedSignature, who: Credentials) -> None:
+async def give_signed(context: Context, made: Delegation, signer: DetachedSignature, who: Credentials) -> None:
     """Takes a delegation that a manager signed at home, just now.
 
     Raises:
         Refused: see `phasegate.workflow.delegate`.
     """
-    _just_now(parts, who)
-    await delegate(parts.app.keeper, made, signer, who)
+    _just_now(context, who)
+    await delegate(context.app.keeper, made, signer, who)
 
 
 async def end_signed(
-    parts: Context, made: tuple[str, str, datetime], signer: DetachedSignature, who: Credentials
+    context: Context, made: tuple[str, str, datetime], signer: DetachedSignature, who: Credentials
 ) -> int:
     """End delegations by a statement that a manager just signed at home, and return their number.
 
     Raises:
         Refused: see `phasegate.workflow.end_delegation`.
     """
-    _just_now(parts, who)
+    _just_now(context, who)
     by, to, at = made
-    return await end_delegation(parts.app.keeper, by, to, signer, who, at)
+    return await end_delegation(context.app.keeper, by, to, signer, who, at)
 
 
-def _just_now(parts: Context, who: Credentials) -> None:
-    if not who.fresh(parts.app.clock.now()):
+def _just_now(context: Context, who: Credentials) -> None:
+    if not who.fresh(context.app.clock.now()):
         fix = "ask for the statement again, and sign it"
         raise Refused("this was not signed just now", reason="reauthentication_required", fix=fix)
 
@@ -241,35 +241,37 @@ def _came(session: Session) -> _Came:
     return _Came(channel=Channel.page, proved_at=session.proved_at)
 
 
-async def _proved(parts: Context, form: CsrfForm, address: str) -> Session:
+async def _proved(context: Context, form: CsrfForm, address: str) -> Session:
     """The session, whose person proved again who they are where they gave their passphrase."""
     secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
     if not secret:
         return form.session
     try:
-        proof = await parts.sign_in.prove(form.session.account, secret, address)
+        proof = await context.sign_in.prove(form.session.account, secret, address)
     except Refused as refused:
         if refused.reason != "wrong_passphrase":
             raise
         raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again") from None
-    return parts.sessions.proved(form.session, proof)
+    return context.sessions.proved(form.session, proof)
 
 
-def asks_again(parts: Context, gate: GateRecord, session: Session) -> bool:
+def asks_again(context: Context, gate: GateRecord, session: Session) -> bool:
     """Return whether the gate needs a new proof from this session."""
-    return parts.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
-        session.proved_at, parts.app.clock.now()
+    return context.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
+        session.proved_at, context.app.clock.now()
     )
 
 
-def _comments(parts: Context, gate: GateRecord, form: CsrfForm) -> list[Comment]:
+def _comments(context: Context, gate: GateRecord, form: CsrfForm) -> list[Comment]:
     rows = list(zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False))
     return make_comments(
-        parts, gate, [(path, int(line or 0) if line.isdecimal() or not line else -1, text) for path, line, text in rows]
+        context,
+        gate,
+        [(path, int(line or 0) if line.isdecimal() or not line else -1, text) for path, line, text in rows],
     )
 
 
-def make_comments(parts: Context, gate: GateRecord, rows: Sequence[tuple[str, int, str]]) -> list[Comment]:
+def make_comments(context: Context, gate: GateRecord, rows: Sequence[tuple[str, int, str]]) -> list[Comment]:
     """Return comments from path, line and text, without those that have no text.
 
     Raises:
@@ -280,7 +282,8 @@ def make_comments(parts: Context, gate: GateRecord, rows: Sequence[tuple[str, in
     if len(said) > MOST_COMMENTS or any(len(text) > LONGEST for *_, text in said):
         raise InvalidInput(f"{MOST_COMMENTS} comments of {LONGEST:,} characters are the most", fix="say it shorter")
     return [
-        anchored(parts.app, gate.commit, path, line, text) if path else Comment(text=text) for path, line, text in said
+        anchored(context.app, gate.commit, path, line, text) if path else Comment(text=text)
+        for path, line, text in said
     ]
 
 

@@ -18,8 +18,8 @@ from phasegate.web.slack.app import desk_of
 API = "/api/v1"
 
 
-def build(parts: Context) -> FastAPI:
-    """The application over these parts."""
+def build(context: Context) -> FastAPI:
+    """Build the application over a context."""
     web = FastAPI(
         title="Phasegate",
         version="1",
@@ -28,8 +28,8 @@ def build(parts: Context) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    web.state.parts = parts
-    web.state.desk = desk_of(parts)
+    web.state.context = context
+    web.state.desk = desk_of(context)
     web.include_router(static.router, include_in_schema=False)
     web.include_router(pages.router(), include_in_schema=False)
     web.include_router(http.router, include_in_schema=False)
@@ -37,7 +37,7 @@ def build(parts: Context) -> FastAPI:
     web.add_exception_handler(PhasegateError, _ours)
     web.add_exception_handler(HTTPException, _http)
     web.add_exception_handler(RequestValidationError, _invalid)
-    web.add_middleware(Guard, settings=parts.settings)
+    web.add_middleware(Guard, settings=context.settings)
     return web
 
 
@@ -70,8 +70,8 @@ async def _answer(request: Request, problem: Problem) -> Response:
     """Answer a program with problem+json and a person with a page, which is the sign-in form where that is missing."""
     if request.url.path.startswith("/api/"):
         return problem_response(problem)
-    parts: Context = request.app.state.parts
+    context: Context = request.app.state.context
     if problem.reason == "not_signed_in":
         to = request.url.path if request.method == "GET" else "/"
-        return ask(parts, 401, to=to)
-    return parts.page("problem.html", await session_of(request, parts), problem.status, problem=problem)
+        return ask(context, 401, to=to)
+    return context.page("problem.html", await session_of(request, context), problem.status, problem=problem)

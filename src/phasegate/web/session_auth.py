@@ -17,14 +17,14 @@ FIELD, HEADER = "form_token", "x-form-token"
 MAX_FIELDS = 3_000
 
 
-async def session_of(request: Request, parts: Context) -> Session | None:
+async def session_of(request: Request, context: Context) -> Session | None:
     """Return the session of the request, or None."""
-    secret = request.cookies.get(parts.settings.cookie)
-    return await parts.sessions.find(secret) if secret else None
+    secret = request.cookies.get(context.settings.cookie)
+    return await context.sessions.find(secret) if secret else None
 
 
-async def _signed_in(request: Request, parts: Served) -> Session:
-    session = await session_of(request, parts)
+async def _signed_in(request: Request, context: Served) -> Session:
+    session = await session_of(request, context)
     if session is None:
         raise not_signed_in()
     return session
@@ -75,17 +75,17 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def set_cookie(response: Response, parts: Context, session: Session) -> None:
+def set_cookie(response: Response, context: Context, session: Session) -> None:
     """Set the session cookie, whose expiry the server keeps."""
     response.set_cookie(
-        parts.settings.cookie, session.id, path="/", httponly=True, samesite="strict", secure=parts.settings.secure
+        context.settings.cookie, session.id, path="/", httponly=True, samesite="strict", secure=context.settings.secure
     )
 
 
-def clear_cookie(response: Response, parts: Context) -> None:
+def clear_cookie(response: Response, context: Context) -> None:
     """Has the browser forget it."""
     response.delete_cookie(
-        parts.settings.cookie, path="/", httponly=True, samesite="strict", secure=parts.settings.secure
+        context.settings.cookie, path="/", httponly=True, samesite="strict", secure=context.settings.secure
     )
 
 

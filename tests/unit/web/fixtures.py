@@ -23,7 +23,7 @@ from phasegate.identity import Accounts
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
 from phasegate.scaffold import Approver
 from phasegate.team.surface import Surface
-from phasegate.web.context import Context, parts_of
+from phasegate.web.context import Context, context_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
 from phasegate.web.slack.app import SlackApp
@@ -172,7 +172,7 @@ async def web_server(
         (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
-        parts = parts_of(app, loopback(PORT), Accounts(app.database, clock, QUICK), slack)
+        parts = context_of(app, loopback(PORT), Accounts(app.database, clock, QUICK), slack)
         yield WebServer(
             app=app,
             parts=parts,

@@ -17,7 +17,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
 from phasegate.identity import Scope
-from phasegate.web.context import parts_of
+from phasegate.web.context import context_of
 from phasegate.web.server import build
 from phasegate.web.settings import Settings
 from phasegate.web.socket import listen
@@ -45,7 +45,7 @@ class Served(Thread):
 
     async def _serve_at(self, listening: socket, settings: Settings) -> None:
         async with web_server(self.folder) as here:
-            parts = parts_of(here.app, settings, here.parts.accounts)
+            parts = context_of(here.app, settings, here.parts.accounts)
             self.gate = str(await here.gate())
             _, self.secret = await parts.tokens.create("fuzz", list(Scope), timedelta(days=1), account="ada")
             self.address = f"http://127.0.0.1:{listening.getsockname()[1]}"

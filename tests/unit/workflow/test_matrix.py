@@ -44,7 +44,7 @@ from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, load_team
 from phasegate.tools.servers.slack import wire
 from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
-from phasegate.web.context import Context, parts_of
+from phasegate.web.context import Context, context_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
 from phasegate.web.slack.environment import Environment
@@ -395,7 +395,7 @@ async def stage(folder: Path, state: str) -> AsyncIterator[MatrixEngine]:
             {"name": name, "hash": "-", "key": "-", "created_at": 0} for name in sorted({w.by for w in WHO.values()})
         ]
         await app.database.write(lambda connection: connection.execute(accounts.insert(), rows))
-        parts = parts_of(app, loopback(PORT), slack=QuietSlack(Environment(token="xoxb-1", secret=SECRET)))
+        parts = context_of(app, loopback(PORT), slack=QuietSlack(Environment(token="xoxb-1", secret=SECRET)))
         served = build(parts)
         server = httpx.ASGITransport(app=served)
         async with httpx.AsyncClient(transport=server, base_url=ORIGIN, headers={"origin": ORIGIN}) as web:

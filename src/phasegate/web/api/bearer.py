@@ -18,10 +18,14 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 
 
 def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
-    async def token(parts: Served, given: Credentials) -> Token:
-        found = await parts.tokens.find(given.credentials) if given else None
+    async def token(context: Served, given: Credentials) -> Token:
+        found = await context.tokens.find(given.credentials) if given else None
         if found is None:
-            raise Refused("no token, or one that has ended", reason="bad_token", fix="Authorization: Bearer TOKEN")
+            raise Refused(
+                "no token, or one that has ended",
+                reason="bad_token",
+                fix="send one in the header 'Authorization: Bearer TOKEN'",
+            )
         if scope not in found.scopes:
             raise Refused(f"token '{found.id}' lacks the scope '{scope}'", reason="scope_missing", fix="make another")
         return found

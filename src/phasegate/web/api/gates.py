@@ -26,35 +26,35 @@ _GATE = "/gates/{run}/{phase}/{attempt}"
 
 
 @router.get("/gates", response_model=models.Listing[WaitingGate])
-async def gates(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+async def gates(context: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Gates that wait for a decision, the oldest first."""
-    found = sorted(await parts.app.ledger.gates(status=GateStatus.open), key=_place)
+    found = sorted(await context.app.ledger.gates(status=GateStatus.open), key=_place)
     shown, following = page_of(found, _place, after, limit)
-    return {"items": [(await parts.inbox.look(gate)).report() for gate in shown], "next": following}
+    return {"items": [(await context.inbox.look(gate)).report() for gate in shown], "next": following}
 
 
 @router.get(_GATE, response_model=Gate)
-async def one(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
+async def one(run: str, phase: str, attempt: int, context: Served, token: Reads) -> Any:
     """Everything that a decision needs."""
-    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).report()
+    return (await view_gate(context.app, await context.gate(run, phase, attempt))).report()
 
 
 @router.get(f"{_GATE}/findings", response_model=list[Finding])
-async def findings(run: str, phase: str, attempt: int, parts: Served, token: Reads) -> Any:
+async def findings(run: str, phase: str, attempt: int, context: Served, token: Reads) -> Any:
     """List findings of the gate's checks and reviewers."""
-    return (await view_gate(parts.app, await parts.gate(run, phase, attempt))).report().findings
+    return (await view_gate(context.app, await context.gate(run, phase, attempt))).report().findings
 
 
 @router.post(f"{_GATE}/statement", response_model=models.ToSign)
-async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts: Served, token: Decides) -> Any:
+async def statement(run: str, phase: str, attempt: int, wish: models.Wish, context: Served, token: Decides) -> Any:
     """Return the bytes that the token's owner signs for this decision, without deciding."""
-    gate = await parts.gate(run, phase, attempt)
-    made = await parts.app.statement(
+    gate = await context.gate(run, phase, attempt)
+    made = await context.app.statement(
         gate,
         DecisionKind(wish.decision),
         owner(token),
         digest=wish.digest,
-        comments=_comments(parts, gate, wish),
+        comments=_comments(context, gate, wish),
         waiver=_waiver(wish),
     )
     to_sign = pae(STATEMENT, made.encoded())
@@ -67,18 +67,18 @@ async def statement(run: str, phase: str, attempt: int, wish: models.Wish, parts
     response_model=Receipt,
     responses={409: {"model": models.Problem, "description": "decided already, void, expired, or other bytes now"}},
 )
-async def decide(run: str, phase: str, attempt: int, signed: models.Signed, parts: Served, token: Decides) -> Any:
+async def decide(run: str, phase: str, attempt: int, signed: models.Signed, context: Served, token: Decides) -> Any:
     """Takes a decision that the token's owner signed with their own key."""
-    gate, body = await parts.gate(run, phase, attempt), signed.statement
+    gate, body = await context.gate(run, phase, attempt), signed.statement
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
     who = credentials(token, given_at(body.token))
-    made = _statement(parts, gate, body)
-    taken = await decisions.from_statement(parts, made, signed.key_id, base64.b64decode(signed.signature), who)
-    return Receipt.given(taken, attended=await has_worker(parts.app))
+    made = _statement(context, gate, body)
+    taken = await decisions.from_statement(context, made, signed.key_id, base64.b64decode(signed.signature), who)
+    return Receipt.given(taken, attended=await has_worker(context.app))
 
 
-def _statement(parts: Context, gate: GateRecord, body: models.Statement) -> Statement:
+def _statement(context: Context, gate: GateRecord, body: models.Statement) -> Statement:
     return Statement(
         gate=GateKey(*gate.key),
         digest=body.digest,
@@ -86,15 +86,15 @@ def _statement(parts: Context, gate: GateRecord, body: models.Statement) -> Stat
         kind=DecisionKind(body.decision),
         by=body.by,
         at=decisions.moment(body.at),
-        comments=_comments(parts, gate, body),
+        comments=_comments(context, gate, body),
         waiver=_waiver(body),
         token=body.token,
         instead_of=body.instead_of,
     )
 
 
-def _comments(parts: Context, gate: GateRecord, wish: models.Wish) -> tuple[Comment, ...]:
-    return tuple(decisions.make_comments(parts, gate, [(c.path, c.line, c.text) for c in wish.comments]))
+def _comments(context: Context, gate: GateRecord, wish: models.Wish) -> tuple[Comment, ...]:
+    return tuple(decisions.make_comments(context, gate, [(c.path, c.line, c.text) for c in wish.comments]))
 
 
 def _waiver(wish: models.Wish) -> Waiver | None:

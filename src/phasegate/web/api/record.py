@@ -14,7 +14,7 @@ router = APIRouter(tags=["record"])
 
 @router.get("/audit", response_model=list[Approval])
 async def audit(
-    parts: Served, token: Reads, by: Annotated[str, Query(min_length=1, max_length=200)], on: date | None = None
+    context: Served, token: Reads, by: Annotated[str, Query(min_length=1, max_length=200)], on: date | None = None
 ) -> Any:
     """List a person's decisions, or those of `policy:NAME`, on one day (UTC) where it is given."""
-    return await approvals_by(parts.app, by, on)
+    return await approvals_by(context.app, by, on)

@@ -25,59 +25,59 @@ AfterEvent = Annotated[int, Query(ge=0, le=2**31)]
 
 
 @router.get("/specs", response_model=models.Listing[BacklogItem])
-async def specs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+async def specs(context: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Specs that no run has taken yet, in the manager's order."""
-    backlog = Backlog(parts.app)
+    backlog = Backlog(context.app)
     shown, following = page_of(list(enumerate(await backlog.names())), lambda row: (row[0],), after, limit)
     return {"items": [await backlog.look(spec) for _, spec in shown], "next": following}
 
 
 @router.get("/runs", response_model=models.Listing[Run])
-async def runs(parts: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
+async def runs(context: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Runs, the newest first."""
-    shown, following = page_of(await parts.app.ledger.runs(), _place, after, limit)
-    lives = await has_worker(parts.app)
+    shown, following = page_of(await context.app.ledger.runs(), _place, after, limit)
+    lives = await has_worker(context.app)
     return {"items": [Run.of(run, attended=lives) for run in shown], "next": following}
 
 
 @router.post("/runs", status_code=201, response_model=Run)
-async def start(wish: models.Start, parts: Served, token: Runs) -> Any:
+async def start(wish: models.Start, context: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
-    begun = await Backlog(parts.app).begin(wish.spec, by=token.account or token.name)
-    return Run.of(begun, attended=await has_worker(parts.app))
+    begun = await Backlog(context.app).begin(wish.spec, by=token.account or token.name)
+    return Run.of(begun, attended=await has_worker(context.app))
 
 
 @router.get("/runs/{run}", response_model=WholeRun)
-async def one(run: str, parts: Served, token: Reads) -> Any:
+async def one(run: str, context: Served, token: Reads) -> Any:
     """A run with its phases, and with what it made."""
-    return await whole_run(parts.app, await parts.run(run))
+    return await whole_run(context.app, await context.run(run))
 
 
 @router.get("/runs/{run}/events", response_model=models.Listing[Event])
-async def events(run: str, parts: Served, token: Reads, after: AfterEvent = 0, limit: Limit = 50) -> Any:
+async def events(run: str, context: Served, token: Reads, after: AfterEvent = 0, limit: Limit = 50) -> Any:
     """List the run's events in order, from the one after that number."""
-    found = await parts.app.ledger.events((await parts.run(run)).id, after)
+    found = await context.app.ledger.events((await context.run(run)).id, after)
     following = str(found[limit - 1].seq) if len(found) > limit else None
     return {"items": [Event.of(entry) for entry in found[:limit]], "next": following}
 
 
 @router.get("/runs/{run}/trace", response_model=Trace)
-async def trace(run: str, parts: Served, token: Reads) -> Any:
+async def trace(run: str, context: Served, token: Reads) -> Any:
     """From requirements to what was released of them."""
-    return report(await trace_of(parts.app, await parts.run(run)))
+    return report(await trace_of(context.app, await context.run(run)))
 
 
 @router.get("/runs/{run}/stream", response_class=StreamingResponse)
-async def stream(run: str, request: Request, parts: Served, token: Reads, after: AfterEvent = 0) -> StreamingResponse:
+async def stream(run: str, request: Request, context: Served, token: Reads, after: AfterEvent = 0) -> StreamingResponse:
     """Stream the run's events (server-sent events) until the run or the token ends."""
-    found = await parts.run(run)
-    return streaming(_frames(parts, found.id, after, request.headers["authorization"].partition(" ")[2]))
+    found = await context.run(run)
+    return streaming(_frames(context, found.id, after, request.headers["authorization"].partition(" ")[2]))
 
 
-async def _frames(parts: Context, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
-    while await parts.tokens.find(secret):
-        run = await parts.app.ledger.run(run_id)
-        for entry in await parts.app.ledger.events(run_id, seen):
+async def _frames(context: Context, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
+    while await context.tokens.find(secret):
+        run = await context.app.ledger.run(run_id)
+        for entry in await context.app.ledger.events(run_id, seen):
             seen = entry.seq
             yield frame(entry.event.kind, canonical(Event.of(entry).plain()).decode(), seen)
         if run.status.ended:

@@ -26,43 +26,43 @@ _TAKEN: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(f"{_REVOCATION}/statement", response_model=models.ToSign, tags=["gates"])
-async def revocation_statement(run: str, phase: str, attempt: int, parts: Served, token: Decides) -> Any:
+async def revocation_statement(run: str, phase: str, attempt: int, context: Served, token: Decides) -> Any:
     """Return the bytes that the token's owner signs to revoke their decision there, without revoking it."""
-    gate = await parts.gate(run, phase, attempt)
-    made = Revocation(gate=gate.key, by=owner(token), at=parts.app.clock.now())
+    gate = await context.gate(run, phase, attempt)
+    made = Revocation(gate=gate.key, by=owner(token), at=context.app.clock.now())
     return _to_sign({"gate": str(made.gate), "by": made.by, "at": _seconds(made.at)}, made.encoded())
 
 
 @router.post(_REVOCATION, status_code=201, response_model=Revoked, tags=["gates"], responses=_TAKEN)
 async def revoke(
-    run: str, phase: str, attempt: int, signed: models.SignedRevocation, parts: Served, token: Decides
+    run: str, phase: str, attempt: int, signed: models.SignedRevocation, context: Served, token: Decides
 ) -> Any:
     """Takes back what the token's owner said at that gate, while the run has not used it."""
-    gate, body = await parts.gate(run, phase, attempt), signed.statement
+    gate, body = await context.gate(run, phase, attempt), signed.statement
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
     at = decisions.moment(body.at)
     made = Revocation(gate=gate.key, by=body.by, at=at)
-    await decisions.take_back_signed(parts, made, _signature(signed), credentials(token, at))
-    return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await has_worker(parts.app))
+    await decisions.take_back_signed(context, made, _signature(signed), credentials(token, at))
+    return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await has_worker(context.app))
 
 
 @router.get("/delegations", response_model=list[DelegationReport], tags=["delegations"])
-async def delegations(parts: Served, token: Reads) -> Any:
+async def delegations(context: Served, token: Reads) -> Any:
     """List current and future delegations, the first to end first."""
-    return [DelegationReport.of(given) for given in await standing(parts.app)]
+    return [DelegationReport.of(given) for given in await standing(context.app)]
 
 
 @router.post("/delegations/statement", response_model=models.ToSign, tags=["delegations"])
-async def delegation_statement(wish: models.Delegate, parts: Served, token: Decides) -> Any:
+async def delegation_statement(wish: models.Delegate, context: Served, token: Decides) -> Any:
     """Return the bytes that the token's owner signs to delegate, without delegating."""
-    made = drawn_up(parts.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
-    at = parts.app.clock.now()
+    made = drawn_up(context.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
+    at = context.app.clock.now()
     return _to_sign({**DelegationReport.of(made).plain(), "at": _seconds(at)}, _at(made, at).encoded())
 
 
 @router.post("/delegations", status_code=201, response_model=DelegationReport, tags=["delegations"], responses=_TAKEN)
-async def delegate(signed: models.SignedDelegation, parts: Served, token: Decides) -> Any:
+async def delegate(signed: models.SignedDelegation, context: Served, token: Decides) -> Any:
     """Delegate the token owner's decisions by a statement that counts once and for five minutes."""
     body = signed.statement
     made = Delegation(
@@ -73,23 +73,23 @@ async def delegate(signed: models.SignedDelegation, parts: Served, token: Decide
         gates=tuple(body.gates),
         at=decisions.moment(body.at),
     )
-    await decisions.give_signed(parts, made, _signature(signed), credentials(token, decisions.moment(body.at)))
+    await decisions.give_signed(context, made, _signature(signed), credentials(token, decisions.moment(body.at)))
     return DelegationReport.of(made)
 
 
 @router.post("/delegations/end/statement", response_model=models.ToSign, tags=["delegations"])
-async def end_statement(wish: models.End, parts: Served, token: Decides) -> Any:
+async def end_statement(wish: models.End, context: Served, token: Decides) -> Any:
     """Return the bytes that the token's owner signs to end their delegations to another, without ending them."""
-    by, at = owner(token), parts.app.clock.now()
+    by, at = owner(token), context.app.clock.now()
     made = Delegation(by=by, to=wish.to, begins=at, ends=at)
     return _to_sign({"by": by, "to": wish.to, "at": _seconds(at)}, made.encoded())
 
 
 @router.post("/delegations/end", response_model=Ended, tags=["delegations"], responses=_TAKEN)
-async def end(signed: models.SignedEnd, parts: Served, token: Decides) -> Any:
+async def end(signed: models.SignedEnd, context: Served, token: Decides) -> Any:
     """Ends all that the token's owner delegated to another."""
     body, at = signed.statement, decisions.moment(signed.statement.at)
-    ended = await decisions.end_signed(parts, (body.by, body.to, at), _signature(signed), credentials(token, at))
+    ended = await decisions.end_signed(context, (body.by, body.to, at), _signature(signed), credentials(token, at))
     return Ended(by=body.by, to=body.to, ended=ended)
 
 

@@ -21,40 +21,40 @@ _BLANK: dict[str, Any] = {"to": "", "from": "", "until": "", "gates": []}
 
 
 @router.get(_PAGE)
-async def delegations(parts: Served, session: Person) -> Response:
+async def delegations(context: Served, session: Person) -> Response:
     """Show the person's delegations, given and received."""
-    return await _page(parts, session)
+    return await _page(context, session)
 
 
 @router.post(_PAGE)
-async def give(request: Request, parts: Served, form: Filled) -> Response:
+async def give(request: Request, context: Served, form: Filled) -> Response:
     """Has another manager decide for this person, for a while."""
     try:
-        await decisions.delegate_from_form(parts, form, address_of(request))
+        await decisions.delegate_from_form(context, form, address_of(request))
     except PhasegateError as error:
-        return await _page(parts, form.session, problem=problem_of(error), form=form)
+        return await _page(context, form.session, problem=problem_of(error), form=form)
     return RedirectResponse(_PAGE, 303)
 
 
 @router.post(f"{_PAGE}/end")
-async def end(request: Request, parts: Served, form: Filled) -> Response:
+async def end(request: Request, context: Served, form: Filled) -> Response:
     """Ends all that this person gave to another."""
     try:
-        await decisions.end(parts, form, address_of(request))
+        await decisions.end(context, form, address_of(request))
     except PhasegateError as error:
-        return await _page(parts, form.session, problem=problem_of(error))
+        return await _page(context, form.session, problem=problem_of(error))
     return RedirectResponse(_PAGE, 303)
 
 
 async def _page(
-    parts: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
+    context: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
 ) -> Response:
-    found, managers = await standing(parts.app), parts.app.keeper.managers()
+    found, managers = await standing(context.app), context.app.keeper.managers()
     gave: dict[str, list[Delegation]] = {}
     for given in found:
         if given.by == session.account:
             gave.setdefault(given.to, []).append(given)
-    return parts.page(
+    return context.page(
         "delegations.html",
         session,
         problem.status if problem else 200,
@@ -62,8 +62,8 @@ async def _page(
         received=[given for given in found if given.to == session.account],
         others=sorted(name for name in managers if name != session.account),
         is_manager=session.account in managers,
-        phases=parts.app.flow.phases,
-        proof_is_old=not is_fresh(session.proved_at, parts.app.clock.now()),
+        phases=context.app.flow.phases,
+        proof_is_old=not is_fresh(session.proved_at, context.app.clock.now()),
         problem=problem,
         filled=_filled(form) if form else _BLANK,
     )

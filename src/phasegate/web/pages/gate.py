@@ -29,43 +29,48 @@ _GIVEN = "You gave it within the last five minutes; it may stay empty."
 
 
 @router.get(_GATE)
-async def gate_page(run: str, phase: str, attempt: int, parts: Served, session: Person) -> Response:
+async def gate_page(run: str, phase: str, attempt: int, context: Served, session: Person) -> Response:
     """Show the gate."""
-    return await _page(parts, session, await parts.gate(run, phase, attempt))
+    return await _page(context, session, await context.gate(run, phase, attempt))
 
 
 @router.post(f"{_GATE}/decide")
-async def decide(run: str, phase: str, attempt: int, request: Request, parts: Served, form: Filled) -> Response:
+async def decide(run: str, phase: str, attempt: int, request: Request, context: Served, form: Filled) -> Response:
     """Takes the decision, once, for the bytes that were shown."""
-    gate = await parts.gate(run, phase, attempt)
+    gate = await context.gate(run, phase, attempt)
     try:
-        await decisions.from_form(parts, gate, form, address_of(request))
+        await decisions.from_form(context, gate, form, address_of(request))
     except PhasegateError as error:
-        return await _page(parts, form.session, gate, problem=problem_of(error), form=form)
-    if (await parts.gate(run, phase, attempt)).status is GateStatus.open:  # others have to approve, too
+        return await _page(context, form.session, gate, problem=problem_of(error), form=form)
+    if (await context.gate(run, phase, attempt)).status is GateStatus.open:  # others have to approve, too
         return RedirectResponse(f"/gates/{gate.key}", 303)
     return RedirectResponse(f"/runs/{run}?decided={phase}-{attempt}", 303)
 
 
 @router.post(f"{_GATE}/revoke")
-async def revoke(run: str, phase: str, attempt: int, request: Request, parts: Served, form: Filled) -> Response:
+async def revoke(run: str, phase: str, attempt: int, request: Request, context: Served, form: Filled) -> Response:
     """Takes back what this person said, while the run has not used it."""
-    gate = await parts.gate(run, phase, attempt)
+    gate = await context.gate(run, phase, attempt)
     try:
-        await decisions.revoke_from_form(parts, gate, form, address_of(request))
+        await decisions.revoke_from_form(context, gate, form, address_of(request))
     except PhasegateError as error:
-        return await _page(parts, form.session, gate, problem=problem_of(error))
+        return await _page(context, form.session, gate, problem=problem_of(error))
     return RedirectResponse(f"/runs/{run}?revoked={phase}-{attempt}", 303)
 
 
 async def _page(
-    parts: Context, session: Session, gate: GateRecord, *, problem: Problem | None = None, form: CsrfForm | None = None
+    context: Context,
+    session: Session,
+    gate: GateRecord,
+    *,
+    problem: Problem | None = None,
+    form: CsrfForm | None = None,
 ) -> Response:
-    view, row = await view_gate(parts.app, gate), await parts.inbox.look(gate)
-    mine, asks_again = view.said_by(session.account), decisions.asks_again(parts, gate, session)
-    asked = gate.status is GateStatus.open and mine is None and await _may(parts, gate, session)
-    rows, why = await _requirements(parts, view)
-    return parts.page(
+    view, row = await view_gate(context.app, gate), await context.inbox.look(gate)
+    mine, asks_again = view.said_by(session.account), decisions.asks_again(context, gate, session)
+    asked = gate.status is GateStatus.open and mine is None and await _may(context, gate, session)
+    rows, why = await _requirements(context, view)
+    return context.page(
         "gate.html",
         session,
         problem.status if problem else 200,
@@ -78,12 +83,12 @@ async def _page(
         rules=sorted({rule_of(finding) for finding in view.blocking}),
         trace=rows,
         untraced=why,
-        permissions=await run_in_threadpool(permissions, parts.app, view),
+        permissions=await run_in_threadpool(permissions, context.app, view),
         open=gate.status is GateStatus.open,
-        approvals=view.approvals(parts.app.clock.now()),
+        approvals=view.approvals(context.app.clock.now()),
         mine=mine,
         asked=asked,
-        token=parts.app.token(gate, session.account),
+        token=context.app.token(gate, session.account),
         asks_again=asks_again,
         asks_why=_ASKS if asks_again else _GIVEN,
         problem=problem,
@@ -91,18 +96,22 @@ async def _page(
     )
 
 
-async def _requirements(parts: Context, view: GateView) -> tuple[Sequence[Row], str]:
+async def _requirements(context: Context, view: GateView) -> tuple[Sequence[Row], str]:
     """The table of requirements, or why there is none: a gate can be decided whatever its tree holds."""
     try:
-        return requirement_rows(await trace_of(parts.app, view.run, view.gate)), ""
+        return requirement_rows(await trace_of(context.app, view.run, view.gate)), ""
     except InvalidInput as error:
         return (), str(error)
 
 
-async def _may(parts: Context, gate: GateRecord, session: Session) -> bool:
+async def _may(context: Context, gate: GateRecord, session: Session) -> bool:
     """Return whether this person may decide here, in their own right or in a delegator's."""
-    register, phase, now = parts.app.keeper.register(), parts.app.flow.phase(gate.key.phase), parts.app.clock.now()
-    given = await parts.app.ledger.delegations()
+    register, phase, now = (
+        context.app.keeper.register(),
+        context.app.flow.phase(gate.key.phase),
+        context.app.clock.now(),
+    )
+    given = await context.app.ledger.delegations()
     own = session.account in register.approvers(phase, gate, now)
     return own or bool(register.principal(session.account, phase, gate, given, now))
 

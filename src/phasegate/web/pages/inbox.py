@@ -15,15 +15,15 @@ PAGE = 50
 
 
 @router.get("/")
-async def inbox(parts: Served, session: Person, start: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
+async def inbox(context: Served, session: Person, start: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
     """Pending gates, the oldest first."""
-    rows, total = await parts.inbox.waiting(start, PAGE)
-    over = await parts.app.ledger.waived(over=True) if not start else []
-    return parts.page(
+    rows, total = await context.inbox.waiting(start, PAGE)
+    over = await context.app.ledger.waived(over=True) if not start else []
+    return context.page(
         "inbox.html",
         session,
-        asking=await waits(parts.app),
-        idle=await unattended(parts.app),
+        asking=await waits(context.app),
+        idle=await unattended(context.app),
         rows=rows,
         total=total,
         start=start,

@@ -12,9 +12,9 @@ router = APIRouter()
 
 
 @router.get("/record")
-async def record(parts: Served, session: Person, by: str = "", on: str = "") -> Response:
+async def record(context: Served, session: Person, by: str = "", on: str = "") -> Response:
     """Show the decisions of a person, by default of the one signed in, the newest first."""
     person = by or session.account
-    found = await approvals_by(parts.app, person, day(on))
-    people = sorted({*parts.app.config.people(), session.account, person})
-    return parts.page("record.html", session, rows=list(reversed(found)), by=person, on=on, people=people)
+    found = await approvals_by(context.app, person, day(on))
+    people = sorted({*context.app.config.people(), session.account, person})
+    return context.page("record.html", session, rows=list(reversed(found)), by=person, on=on, people=people)

@@ -33,43 +33,43 @@ MARKS = {
 
 
 @router.get("/runs")
-async def runs(parts: Served, session: Person) -> Response:
+async def runs(context: Served, session: Person) -> Response:
     """Every run, the newest first."""
     rows = [
-        (run, parts.inbox.subject(run.base, run.base, run.spec).title)
-        for run in await parts.app.ledger.runs(limit=SHOWN)
+        (run, context.inbox.subject(run.base, run.base, run.spec).title)
+        for run in await context.app.ledger.runs(limit=SHOWN)
     ]
-    return parts.page("runs.html", session, rows=rows, attended=await has_worker(parts.app))
+    return context.page("runs.html", session, rows=rows, attended=await has_worker(context.app))
 
 
 @router.get("/runs/{run}")
-async def run_page(run: str, parts: Served, session: Person, decided: str = "", revoked: str = "") -> Response:
+async def run_page(run: str, context: Served, session: Person, decided: str = "", revoked: str = "") -> Response:
     """Show a run."""
-    found = await parts.run(run)
-    events = await parts.app.ledger.events(found.id)
-    return parts.page("run.html", session, decided=decided, revoked=revoked, **await _values(parts, found, events))
+    found = await context.run(run)
+    events = await context.app.ledger.events(found.id)
+    return context.page("run.html", session, decided=decided, revoked=revoked, **await _values(context, found, events))
 
 
 @router.get("/runs/{run}/live")
-async def live(run: str, request: Request, parts: Served, session: Person) -> StreamingResponse:
+async def live(run: str, request: Request, context: Served, session: Person) -> StreamingResponse:
     """The run's state as it changes (server-sent events), until the run or the session ends."""
-    found = await parts.run(run)
-    return streaming(_changes(request, parts, session, found.id))
+    found = await context.run(run)
+    return streaming(_changes(request, context, session, found.id))
 
 
 @router.post("/runs/{run}/resume")
-async def resume(run: str, parts: Served, form: Filled) -> Response:
+async def resume(run: str, context: Served, form: Filled) -> Response:
     """Sends a run on that stands."""
-    found = await parts.app.resume((await parts.run(run)).id)
+    found = await context.app.resume((await context.run(run)).id)
     return Response(status_code=303, headers={"location": f"/runs/{found.id}"})
 
 
-async def _changes(request: Request, parts: Context, session: Session, run_id: str) -> AsyncIterator[str]:
+async def _changes(request: Request, context: Context, session: Session, run_id: str) -> AsyncIterator[str]:
     shown = ""
-    while await session_of(request, parts):
-        run = await parts.app.ledger.run(run_id)
-        events = await parts.app.ledger.events(run_id)
-        text = parts.text("run_live.html", session, **await _values(parts, run, events))
+    while await session_of(request, context):
+        run = await context.app.ledger.run(run_id)
+        events = await context.app.ledger.events(run_id)
+        text = context.text("run_live.html", session, **await _values(context, run, events))
         if text != shown:
             yield frame("progress", text)
             shown = text
@@ -79,31 +79,31 @@ async def _changes(request: Request, parts: Context, session: Session, run_id: s
     yield frame("ended", "")
 
 
-async def _values(parts: Context, run: Run, events: list[Entry]) -> dict[str, Any]:
-    phases = progress(parts.app.flow, events)
+async def _values(context: Context, run: Run, events: list[Entry]) -> dict[str, Any]:
+    phases = progress(context.app.flow, events)
     return {
         "run": run,
-        "subject": await _subject(parts, run),
+        "subject": await _subject(context, run),
         "phases": phases,
         "picture": draw(phases),
         "marks": MARKS,
-        "gates": await _gates(parts, run),
-        "made": await made(parts.app, run, events),
-        "outside": await outside(parts.app, run.id, events),
+        "gates": await _gates(context, run),
+        "made": await made(context.app, run, events),
+        "outside": await outside(context.app, run.id, events),
         "by_hand": by_hand(events),
         "events": events,
-        "asking": await waits(parts.app, run.id),
-        "idle": [run] if await is_unattended(parts.app, run) else [],
+        "asking": await waits(context.app, run.id),
+        "idle": [run] if await is_unattended(context.app, run) else [],
     }
 
 
-async def _gates(parts: Context, run: Run) -> list[tuple[GateRecord, Decision | None]]:
-    gates = await parts.app.ledger.gates(run.id)
-    return [(gate, await parts.app.ledger.decision(gate.key)) for gate in gates]
+async def _gates(context: Context, run: Run) -> list[tuple[GateRecord, Decision | None]]:
+    gates = await context.app.ledger.gates(run.id)
+    return [(gate, await context.app.ledger.decision(gate.key)) for gate in gates]
 
 
-async def _subject(parts: Context, run: Run) -> Any:
-    gates = await parts.app.ledger.gates(run.id)
+async def _subject(context: Context, run: Run) -> Any:
+    gates = await context.app.ledger.gates(run.id)
     if gates:
-        return parts.inbox.subject(gates[-1].commit, gates[-1].tree, run.spec)
-    return parts.inbox.subject(run.base, run.base, run.spec)
+        return context.inbox.subject(gates[-1].commit, gates[-1].tree, run.spec)
+    return context.inbox.subject(run.base, run.base, run.spec)

@@ -20,42 +20,42 @@ router = APIRouter()
 
 
 @router.get("/sign-in")
-async def sign_in_page(request: Request, parts: Served, to: str = "/") -> Response:
+async def sign_in_page(request: Request, context: Served, to: str = "/") -> Response:
     """The form."""
-    if await session_of(request, parts):
+    if await session_of(request, context):
         return RedirectResponse(safe_redirect(to), 303)
-    return ask(parts, 200, to=to)
+    return ask(context, 200, to=to)
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, parts: Served) -> Response:
-    """A new session, whatever session there was before."""
+async def sign_in(request: Request, context: Served) -> Response:
+    """Check the passphrase and begin a new session in place of an earlier one."""
     fields = {name: value for name, value in (await read_form(request)).items() if isinstance(value, str)}
     name, to = fields.get("name", "").strip(), fields.get("to", "/")
     try:
-        proof = await parts.sign_in.prove(name, fields.get("passphrase", ""), address_of(request))
+        proof = await context.sign_in.prove(name, fields.get("passphrase", ""), address_of(request))
     except Refused as refusal:
         status = 401 if refusal.reason == "wrong_passphrase" else STATUSES.get(refusal.reason, 422)
-        return ask(parts, status, name=name, to=to, says=f"{refusal}: {refusal.fix}")
-    earlier = await session_of(request, parts)
+        return ask(context, status, name=name, to=to, says=f"{refusal}: {refusal.fix}")
+    earlier = await session_of(request, context)
     if earlier:
-        await parts.sessions.end(earlier)
+        await context.sessions.end(earlier)
     answer = RedirectResponse(safe_redirect(to), 303)
-    set_cookie(answer, parts, await parts.sessions.begin(proof))
+    set_cookie(answer, context, await context.sessions.begin(proof))
     return answer
 
 
 @router.post("/sign-out")
-async def sign_out(parts: Served, form: Filled) -> Response:
+async def sign_out(context: Served, form: Filled) -> Response:
     """End the session, or every session of this person where that is asked for."""
     if form.text("everywhere"):
-        await parts.sessions.end_all(form.session.account)
-    await parts.sessions.end(form.session)
+        await context.sessions.end_all(form.session.account)
+    await context.sessions.end(form.session)
     answer = RedirectResponse("/sign-in", 303)
-    clear_cookie(answer, parts)
+    clear_cookie(answer, context)
     return answer
 
 
-def ask(parts: Context, status: int, *, name: str = "", to: str = "/", says: str = "") -> Response:
+def ask(context: Context, status: int, *, name: str = "", to: str = "/", says: str = "") -> Response:
     """The form, with what was wrong."""
-    return parts.page("sign_in.html", None, status, name=name, to=safe_redirect(to), says=says)
+    return context.page("sign_in.html", None, status, name=name, to=safe_redirect(to), says=says)

@@ -17,30 +17,30 @@ _PAGE = "/slack"
 
 
 @router.get(_PAGE)
-async def slack(parts: Served, session: Person) -> Response:
+async def slack(context: Served, session: Person) -> Response:
     """Show whether this person's key is unlocked, for whom and until when."""
-    return await _page(parts, session)
+    return await _page(context, session)
 
 
 @router.post(_PAGE)
-async def unlock(request: Request, parts: Served, form: Filled) -> Response:
+async def unlock(request: Request, context: Served, form: Filled) -> Response:
     """Leaves this person's key unlocked, for exactly the user that the page showed."""
     try:
-        user = await _user(parts, form)
-        await decisions.unlock(parts, form, address_of(request), user.id)
+        user = await _user(context, form)
+        await decisions.unlock(context, form, address_of(request), user.id)
     except PhasegateError as error:
-        return await _page(parts, form.session, problem_of(error), hours=form.text("hours"))
+        return await _page(context, form.session, problem_of(error), hours=form.text("hours"))
     return RedirectResponse(_PAGE, 303)
 
 
 @router.post(f"{_PAGE}/end")
-async def end(parts: Served, form: Filled) -> Response:
+async def end(context: Served, form: Filled) -> Response:
     """Forgets the key at once."""
-    await parts.unlocked.end(form.session.account)
+    await context.unlocked.end(form.session.account)
     return RedirectResponse(_PAGE, 303)
 
 
-async def _user(parts: Context, form: CsrfForm) -> wire.User:
+async def _user(context: Context, form: CsrfForm) -> wire.User:
     """Whom the page showed.
 
     Raises:
@@ -48,32 +48,32 @@ async def _user(parts: Context, form: CsrfForm) -> wire.User:
         Refused: it is no person of this workspace.
         NotFound: Slack is not set up.
     """
-    if parts.slack is None:
+    if context.slack is None:
         raise NotFound("connection to Slack")
-    id = _id(parts, form.session.account)
+    id = _id(context, form.session.account)
     if not id or form.text("user") != id:
         raise InvalidInput("your member id in phasegate.toml is another one than the page showed", fix="look again")
-    return await parts.slack.person(id)
+    return await context.slack.person(id)
 
 
-def _id(parts: Context, account: str) -> str:
-    manager = parts.app.keeper.managers().get(account)
+def _id(context: Context, account: str) -> str:
+    manager = context.app.keeper.managers().get(account)
     return manager.slack if manager else ""
 
 
-async def _page(parts: Context, session: Session, problem: Problem | None = None, *, hours: str = "") -> Response:
-    id = _id(parts, session.account)
-    user, trouble = await _looked_up(parts.slack, id)
-    phases = parts.app.flow.phases
-    return parts.page(
+async def _page(context: Context, session: Session, problem: Problem | None = None, *, hours: str = "") -> Response:
+    id = _id(context, session.account)
+    user, trouble = await _looked_up(context.slack, id)
+    phases = context.app.flow.phases
+    return context.page(
         "slack.html",
         session,
         problem.status if problem else 200,
         id=id,
         user=user,
         trouble=trouble,
-        is_manager=session.account in parts.app.keeper.managers(),
-        unlocked=await parts.unlocked.find(session.account),
+        is_manager=session.account in context.app.keeper.managers(),
+        unlocked=await context.unlocked.find(session.account),
         asking=[phase.gate.name for phase in phases if phase.gate.reauthenticate],
         hours=decisions.HOURS,
         chosen=hours or str(decisions.HOURS[0]),

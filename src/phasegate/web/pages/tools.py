@@ -19,32 +19,32 @@ _PAGE = "/tools"
 
 
 @router.get(_PAGE)
-async def tools(parts: Served, session: Person) -> Response:
+async def tools(context: Served, session: Person) -> Response:
     """Show waiting tools, without starting a server."""
-    return await _page(parts, session)
+    return await _page(context, session)
 
 
 @router.post(f"{_PAGE}/{{server}}/grant")
-async def grant(server: str, request: Request, parts: Served, form: Filled) -> Response:
+async def grant(server: str, request: Request, context: Served, form: Filled) -> Response:
     """Grants the tools that were shown, if they still say what was shown."""
     try:
-        await decisions.grant(parts, server, form, address_of(request))
+        await decisions.grant(context, server, form, address_of(request))
     except PhasegateError as error:
-        return await _page(parts, form.session, problem=problem_of(error), form=form)
+        return await _page(context, form.session, problem=problem_of(error), form=form)
     return RedirectResponse(_PAGE, 303)
 
 
 async def _page(
-    parts: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
+    context: Context, session: Session, *, problem: Problem | None = None, form: CsrfForm | None = None
 ) -> Response:
-    found = [await with_changes(parts.app, wait) for wait in await waits(parts.app)]
+    found = [await with_changes(context.app, wait) for wait in await waits(context.app)]
     kept: dict[str, Any] = {"only": form.text("only"), "until": form.text("until")} if form else {}
-    return parts.page(
+    return context.page(
         "tools.html",
         session,
         problem.status if problem else 200,
         rows=[(wait, files(wait.changes)) for wait in found],
-        is_manager=session.account in parts.app.keeper.managers(),
+        is_manager=session.account in context.app.keeper.managers(),
         problem=problem,
         filled=kept,
     )

@@ -26,13 +26,13 @@ class SlackApp:
     """Of requests over HTTP; None: they are not taken, as there is no signing secret."""
 
 
-def desk_of(parts: Context) -> SlackApp | None:
+def desk_of(context: Context) -> SlackApp | None:
     """The desk, or None where Slack is not set up."""
-    if parts.slack is None:
+    if context.slack is None:
         return None
     from phasegate.web.slack.listeners import dispatch, listening  # they load bolt, which no other server needs
 
-    door, secret = Door(parts=parts, slack=parts.slack), parts.slack.environment.secret
-    verifier = Verifier(secret, parts.app.clock) if secret else None
+    door, secret = Door(context=context, slack=context.slack), context.slack.environment.secret
+    verifier = Verifier(secret, context.app.clock) if secret else None
     bolt = listening(door)
     return SlackApp(door=door, bolt=bolt, dispatch=partial(dispatch, bolt), verifier=verifier)

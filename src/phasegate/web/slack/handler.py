@@ -35,7 +35,7 @@ class Answer:
 class Door:
     """Handler of clicks."""
 
-    parts: Context
+    context: Context
     slack: AsyncSlackClient
     errands: Errands = field(default_factory=Errands)
 
@@ -66,27 +66,27 @@ class Door:
             await self._record(click, problem)
         self.errands.send("tell who clicked", self._tell(click, problem))
         if problem.status == 409:
-            self.errands.send("update the card", replies.show(self.parts, self.slack, click, problem.reason))
+            self.errands.send("update the card", replies.show(self.context, self.slack, click, problem.reason))
         return Answer(status=problem.status, body={"reason": problem.reason, "detail": problem.detail})
 
     async def _decided(self, click: Click, kind: DecisionKind) -> Answer:
         gate, unlocked = await self._gate(click), await self._who(click)
         decision = await decisions.from_click(
-            self.parts, gate, kind, unlocked, digest=click.digest, remark=click.remark
+            self.context, gate, kind, unlocked, digest=click.digest, remark=click.remark
         )
-        self.errands.send("update the card", replies.show(self.parts, self.slack, click))
+        self.errands.send("update the card", replies.show(self.context, self.slack, click))
         return Answer(body=_receipt(decision))
 
     async def _asked(self, click: Click) -> Answer:
         gate, _ = await self._gate(click), await self._who(click)
         _waits(gate, click.digest)
-        title = title_of(await self.parts.inbox.look(gate))
+        title = title_of(await self.context.inbox.look(gate))
         view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept)
         await self.slack.open_view(click.trigger, view)
         return Answer()
 
     async def _gate(self, click: Click) -> GateRecord:
-        return await self.parts.gate(*click.gate)
+        return await self.context.gate(*click.gate)
 
     async def _who(self, click: Click) -> Unlock:
         """The key of the manager who clicked.
@@ -96,28 +96,28 @@ class Door:
         """
         user, myself = click.user, await self.slack.myself()
         if user.is_bot or user.bot_id or user.id == myself.user_id:
-            raise Refused("a bot clicked, and bots never decide", reason="service_identity", fix="Click yourself.")
+            raise Refused("a bot clicked, and bots never decide", reason="service_identity", fix="click yourself")
         homes = {click.team.id if click.team else "", user.team_id}
         if not myself.team_id or homes != {myself.team_id}:
             raise Refused(
-                "the click comes from another workspace", reason="foreign_workspace", fix="Decide on the gate's page."
+                "the click comes from another workspace", reason="foreign_workspace", fix="decide on the gate's page"
             )
-        managers = self.parts.app.keeper.managers().values()
+        managers = self.context.app.keeper.managers().values()
         name = next((manager.name for manager in managers if manager.slack == user.id), "")
         if not name:
             raise Refused(
                 f"no manager has the member id {user.id}",
                 reason="not_an_approver",
-                fix="A manager's `slack` in phasegate.toml says whose it is.",
+                fix="set 'slack' of that manager in phasegate.toml to their member id",
             )
-        unlocked = await self.parts.unlocked.find(name)
+        unlocked = await self.context.unlocked.find(name)
         if unlocked is None or unlocked.user != user.id:
             raise Refused(f"deciding from Slack is not unlocked for '{name}'", reason="not_unlocked", fix="unlock it")
         return unlocked
 
     async def _record(self, click: Click, problem: Problem) -> None:
         """Notes a refusal in the run's ledger, once for a click."""
-        gate = await self.parts.app.ledger.gate(click.gate)
+        gate = await self.context.app.ledger.gate(click.gate)
         if gate:
             refused = ClickRefused(
                 phase=gate.key.phase,
@@ -128,12 +128,12 @@ class Door:
                 action=click.action,
                 reason=problem.reason,
             )
-            await self.parts.app.ledger.record(gate.key.run, refused)
+            await self.context.app.ledger.record(gate.key.run, refused)
 
     async def _tell(self, click: Click, problem: Problem) -> None:
         if click.place.response_url:
             await self.slack.send_ephemeral(
-                click.place.response_url, await replies.words_of(self.parts, click, problem)
+                click.place.response_url, await replies.words_of(self.context, click, problem)
             )
 
 

@@ -23,11 +23,11 @@ CLOSED = {
 """By reason, what a card says on which nothing can be decided although the gate is open."""
 
 
-async def show(parts: Context, slack: AsyncSlackClient, click: Click, reason: str = "") -> None:
+async def show(context: Context, slack: AsyncSlackClient, click: Click, reason: str = "") -> None:
     """Update the card of a click from what is stored, with the same result when it is done twice.
 
     Args:
-        parts: the server's.
+        context: the server's.
         slack: where the card is.
         click: on it.
         reason: for which the click was refused, where it was.
@@ -39,34 +39,34 @@ async def show(parts: Context, slack: AsyncSlackClient, click: Click, reason: st
     if not (place.channel and place.message):
         return
     async with slack.turn(place.channel, place.message):
-        gate = await parts.app.ledger.gate(key)
+        gate = await context.app.ledger.gate(key)
         if gate is None:
             return
         closed = CLOSED.get(reason, "" if gate.digest == click.digest else _OUT_OF_DATE)
-        card = await card_of(parts, gate, closed)
+        card = await card_of(context, gate, closed)
         waits = gate.status is GateStatus.open and not closed
         blocks = asking(card, gate.digest) if waits else answered(card)
         await slack.update(place.channel, place.message, card.text, blocks)
 
 
-async def card_of(parts: Context, gate: GateRecord, closed: str = "") -> Card:
+async def card_of(context: Context, gate: GateRecord, closed: str = "") -> Card:
     """Return the gate's current card, with `closed` in place of its question or outcome."""
-    card = await gate_card(parts.app, parts.inbox, gate, parts.settings.address, closed)
+    card = await gate_card(context.app, context.inbox, gate, context.settings.address, closed)
     facts = [Fact(title=title, value=value) for title, value in card.facts[:FACTS]]
     links = [Link(title=title, url=url) for title, url in card.links]
     return Card(gate=str(gate.key), title=card.title, summary=card.summary, facts=facts, link=card.link, links=links)
 
 
-async def words_of(parts: Context, click: Click, problem: Problem) -> str:
+async def words_of(context: Context, click: Click, problem: Problem) -> str:
     """Return the reply to the person who clicked, without a further way for one who may not decide."""
-    home = parts.settings.address
+    home = context.settings.address
     match problem.reason:
         case "not_unlocked":
             return f"Not decided: {problem.detail}. Unlock it with your passphrase: {home}/slack"
         case "reauthentication_required":
             return f"Not decided: {problem.detail}. Give your passphrase on its page: {home}/gates/{click.gate}"
         case _ if problem.status == 409:
-            return f"Not decided: {problem.detail}. The run is here now: {await current(parts.app, click.gate, home)}"
+            return f"Not decided: {problem.detail}. The run is here now: {await current(context.app, click.gate, home)}"
         case _ if problem.status == 403:
             return f"Not decided: {problem.detail}. {problem.fix}"
         case reason if reason in REASONS:
