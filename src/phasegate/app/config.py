@@ -256,7 +256,8 @@ def read_config(folder: Path) -> Config:
         return parse_config(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError as error:
         raise InvalidInput(
-            f"'{folder}' is not a target repository: it has no {NAME}", fix="make one: 'phasegate init DIR'"
+            f"'{folder}' is not a target repository: it has no {NAME}",
+            fix="go into yours, or make one: 'phasegate init DIR'",
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"'{path}' is not TOML: {error}", fix="mend the line it names") from error

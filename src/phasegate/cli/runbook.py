@@ -14,6 +14,7 @@ from phasegate.cli.keys import keyring
 from phasegate.cli.views.report import report_table
 from phasegate.core import InvalidInput, UsageError
 from phasegate.core.findings import Finding
+from phasegate.core.formatting import count
 from phasegate.executions.approval import approval, read_findings, released_command
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.check import Where
@@ -55,7 +56,8 @@ def check(
     else:
         output().print(report_table(report))
     if report["errors"]:
-        said = f"{len(report['errors'])} kinds of calls failed: the scan is incomplete; 'errors' of --json says where"
+        kinds = count(len(report["errors"]), "kind")
+        said = f"{kinds} of calls failed: the scan is incomplete; 'errors' of --json says where"
         click.echo(said, err=True)
         click.get_current_context().exit(InvalidInput.exit_code)
 

@@ -79,7 +79,9 @@ class Workspace:
         """
         found = pygit2.discover_repository(str(path))
         if found is None:
-            raise InvalidInput(f"'{path}' is not in a Git repository", fix="make one: 'phasegate init DIR'")
+            raise InvalidInput(
+                f"'{path}' is not in a Git repository", fix="go into yours, or make one: 'phasegate init DIR'"
+            )
         repository = _opened(path)  # not `found`: from there a `.git` file is not seen, nor its work tree
         if repository.is_bare:
             raise InvalidInput(f"the repository '{path}' has no working directory", fix="clone it, and work there")

@@ -34,6 +34,7 @@ def test_an_incomplete_scan_is_one_document_and_exit_code_3(book: str, more: tup
         done = CliRunner().invoke(root, ["runbook", "check", book, "--json", "--endpoint-url", aws.url, *more])
     assert done.exit_code == code
     assert json.loads(done.stdout)["runbook"]
+    assert ("1 kind of calls failed" in done.stderr) == (code == 3)
 
 
 def test_a_misspelt_profile_is_said_in_words(book: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.ledger import Comment, DecisionKind, GateKey, GateRecord, PrivateKey, RunStatus, Statement, Waiver
 from phasegate.ledger.events import GateOpened
+from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import Channel, Credentials, Kind, Manager, branch, decide, signed
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
@@ -123,6 +124,26 @@ async def test_a_branch_that_moved_since_the_gate_opened_is_put_back_and_another
             (kept,) = (await d.ledger.events_of("r1", GateOpened))[number].changed
             assert f"refs/phasegate/foreign/r1/{number}" in kept
         await d.decide(DecisionKind.approve, gate)
+        await d.segments.advance("r1")
+        assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_a_database_that_is_older_than_the_branch_goes_on_from_its_own_gate(tmp_path: Path) -> None:
+    async with at_gate(tmp_path) as (d, gate):
+        SqliteStore(d.team.database).back_up(tmp_path / "backup.db", lambda _: None)
+        await d.decide(DecisionKind.approve, gate)
+        await d.segments.advance("r1")
+        later = d.workspace.tip(branch("r1"))
+        team = d.team
+    for file in team.database.parent.glob("phasegate.db-*"):
+        file.unlink()
+    (tmp_path / "backup.db").replace(team.database)
+    async with engine(team) as d:
+        assert (await d.open_gate()).digest == gate.digest
+        assert await _reason(d, gate) == "branch_moved"
+        assert d.workspace.tip(branch("r1")) == gate.commit
+        assert d.workspace.marked("foreign/r1/1") == later
+        await d.decide(DecisionKind.approve, await d.open_gate())
         await d.segments.advance("r1")
         assert (await d.open_gate()).key.phase == "second"
 

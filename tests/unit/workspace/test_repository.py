@@ -252,7 +252,7 @@ def test_a_repository_that_cannot_be_worked_in_says_why(tmp_path: Path, bare: bo
 def test_a_folder_that_is_in_no_repository_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="not in a Git repository") as error:
         Workspace.open(tmp_path)
-    assert "phasegate init" in error.value.fix
+    assert error.value.fix == "go into yours, or make one: 'phasegate init DIR'"
 
 
 @pytest.mark.parametrize("lock", ["index.lock", "refs/heads/main.lock"])
