@@ -31,6 +31,7 @@ def test_a_file_that_may_not_grow_is_told_with_the_limit(tmp_path: Path) -> None
     done = limited(sample_repository(tmp_path / "repo"), tmp_path, "ulimit -f 50", f"run {FOLDER}")
     assert done.returncode == 8, done.stderr
     assert "ulimit -f unlimited" in done.stderr
+    assert "Warning" not in done.stderr, "a command that ends early leaves no coroutine behind"
 
 
 def limited(folder: Path, home: Path, limit: str, words: str) -> "subprocess.CompletedProcess[str]":
