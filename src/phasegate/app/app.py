@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from phasegate.app.config import COMPILER, NAME, Config, read_config
+from phasegate.app.config import NAME, Config, read_config
 from phasegate.app.opening import has_runs, prepare, system_key
-from phasegate.app.roles import CompilerRoles, Roles, require_authors
+from phasegate.app.roles import Roles, TeamRoles, require_authors
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
-from phasegate.authors.kinds import kind_of
+from phasegate.authors.kinds import is_intent, kind_of
 from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
 from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
@@ -34,6 +34,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
+from phasegate.models import Meter, Prices
 from phasegate.store import Database, Guard, Store, locate, unguarded
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
@@ -124,6 +125,17 @@ class App:
         """Return where database, index, logs and the system's key lie."""
         return self.workspace.state
 
+    @property
+    def meter(self) -> Meter:
+        """The meter of the team's model calls."""
+        table = self.config.models
+        return Meter(
+            database=self.database,
+            prices=Prices(own=table.prices),
+            run=table.run.allowance,
+            rates={provider: row.rate for provider, row in table.rates.items()},
+        )
+
     async def start(self, spec: Path, policy: str = "", by: str = "") -> Run:
         """Begin a run of a spec, up to where a worker takes it.
 
@@ -175,6 +187,16 @@ class App:
         files = self.folder.read(place)
         kind = kind_of(files, place)
         require_authors(self.roles, self.team.cards, self.flow, kind, place)
+        first = self.flow.phases[0].authors[0]
+        if is_intent(files, place) and not self.roles.completes(self.team.cards[first.role]):
+            raise InvalidInput(
+                f"'{place}' is a sentence, and the compiler writes no spec from it",
+                fix=f'have a model work as {first.role}: [roles.{first.role}] model = "PROVIDER:MODEL" in {NAME}',
+            )
+        if is_intent(files, place):
+            from phasegate.spec.lint import lint_secrets
+
+            return lint_secrets(files, place)
         return kind.lint(files, place)
 
     async def resume(self, run_id: str) -> Run:
@@ -336,8 +358,6 @@ async def open_app(
     workspace = Workspace.open(path)
     folder = workspace.folder
     config = read_config(folder)
-    if config.work.model != COMPILER:
-        raise InvalidInput(f"model '{config.work.model}' is not built yet", fix=f'set [work] model = "{COMPILER}"')
     team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS, parse_prompts=parse_prompts)
     team = _pointed(team, config, folder)
     for server in team.servers.values():
@@ -379,7 +399,7 @@ async def open_app(
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
-            roles=roles or CompilerRoles(),
+            roles=roles or TeamRoles(config=config),
         )
     finally:
         queue.close()

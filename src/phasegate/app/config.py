@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from phasegate.core import InvalidInput, plain_toml
 from phasegate.core.alike import skeleton
 from phasegate.ledger import PublicKey
+from phasegate.models.settings import Models
 from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
 COMPILER = "compiler"
+ASSISTANT = "assistant"
+MODEL = rf"^({COMPILER}|{ASSISTANT}|[a-z_]+:\S+)?$"
+"""The compiler, the team's own assistant, or a chat model as `init_chat_model` names it."""
 RESERVED = frozenset({"", "mcp", "system", "phasegate", "policy", "nobody"})
 """Names that no manager can have, however they are written."""
 AGENTS = (
@@ -63,10 +67,17 @@ class Work(_Strict):
 
     flow: str = "sdlc"
     """The workflow: `graphs/NAME.yaml`."""
-    model: str = COMPILER
-    """Who writes: the embedded compiler."""
+    model: str = Field(default="", pattern=MODEL)
+    """Who works as every role: `compiler`, `assistant` or a chat model as `PROVIDER:MODEL`; empty: whom cards name."""
     concurrency: int = Field(default=0, ge=0, le=1000)
     """Segments that each worker works on at a time; 0: as many as it may use cores."""
+
+
+class RoleRow(_Strict):
+    """Settings of one role."""
+
+    model: str = Field(default="", pattern=MODEL)
+    """Who works as this role, in place of whom `[work]` and its card name."""
 
 
 class Index(_Strict):
@@ -178,6 +189,9 @@ class Config(_Strict):
 
     project: Project
     work: Work = Work()
+    roles: dict[str, RoleRow] = {}
+    """By the name of the role's card."""
+    models: Models = Models()
     index: Index = Index()
     aws: Aws = Aws()
     mirror: Mirror = Mirror()

@@ -1,15 +1,34 @@
-"""Seam to whoever works as a team's roles, and the default: the compiler and the checks."""
+"""Authors and reviewers of a team's roles: the compiler and the checks, or a chat model that a card names."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from phasegate.app.config import ASSISTANT, COMPILER, Config
 from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer
 from phasegate.authors.kinds import RUNBOOK_FILE, runbook_path
 from phasegate.core import InvalidInput
-from phasegate.team import Card, Flow
+from phasegate.models import ChatModel, Meter
+from phasegate.team import Card, Flow, Team
 
 if TYPE_CHECKING:
+    from phasegate.authors.assistant import WorkItems
     from phasegate.release import Builder  # what builds and signs is needed by none that only reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Parts of an engine that authors and reviewers are made of."""
+
+    builder: "Builder"
+    meter: Meter
+    team: Team
+    items: "WorkItems"
+
+    async def forget(self, run: str) -> None:
+        """Delete what authors and reviewers kept of a run that is not worked on."""
+        await self.meter.forget(run)
+        await self.items.forget(run)
 
 
 class Roles(Protocol):
@@ -19,11 +38,15 @@ class Roles(Protocol):
         """Return whether the card's author can write an item of that kind of deliverable, without loading it."""
         ...
 
-    def author(self, card: Card, builder: "Builder") -> Author:
+    def completes(self, card: Card) -> bool:
+        """Return whether the card's author can make a spec of a sentence."""
+        ...
+
+    def author(self, card: Card, parts: Parts) -> Author:
         """Return the card's author, bound by the card's limits."""
         ...
 
-    def reviewer(self, card: Card, checks: CheckReviewer) -> Reviewer:
+    def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the card's reviewer, which gives the reports of the checks and may add its own."""
         ...
 
@@ -35,15 +58,85 @@ class CompilerRoles:
         """Return whether the compiler makes the item."""
         return item in kind.compiled
 
-    def author(self, card: Card, builder: "Builder") -> Author:
+    def completes(self, card: Card) -> bool:
+        """Return False: the compiler builds from what is said exactly."""
+        return False
+
+    def author(self, card: Card, parts: Parts) -> Author:
         """Return the compiler."""
         from phasegate.authors.compiler import Compiler  # takes a second to load, which only a worker has to
 
-        return Compiler(builder)
+        return Compiler(parts.builder)
 
-    def reviewer(self, card: Card, checks: CheckReviewer) -> Reviewer:
+    def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the checks."""
         return checks
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamRoles:
+    """Has each role work as its card says, where phasegate.toml does not say otherwise."""
+
+    config: Config
+    models: Mapping[str, ChatModel] = field(default_factory=dict)
+    """Models by name that are used in place of a provider's, such as doubles and replays."""
+    compiler: Roles = field(default_factory=CompilerRoles)
+
+    def model(self, card: Card) -> str:
+        """Return who works as a role: `compiler`, or the name of a chat model."""
+        role = self.config.roles.get(card.name)
+        return (role.model if role else "") or self.config.work.model or card.model
+
+    def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
+        """Return whether the role's author can write an item of that kind."""
+        return self.compiler.writes(card, kind, item) or (self.model(card) != COMPILER and item not in kind.built)
+
+    def completes(self, card: Card) -> bool:
+        """Return whether a model works as the role."""
+        return self.model(card) != COMPILER
+
+    def author(self, card: Card, parts: Parts) -> Author:
+        """Return the compiler, or an author that the role's chat model works as."""
+        compiler = self.compiler.author(card, parts)
+        if self.model(card) == COMPILER:
+            return compiler
+        if self.model(card) == ASSISTANT:
+            from phasegate.authors.assistant import AssistantAuthor
+
+            return AssistantAuthor(card=card, team=parts.team, items=parts.items, compiler=compiler)
+        from phasegate.authors.model import ModelAuthor, Worker
+
+        worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
+        return ModelAuthor(worker=worker, compiler=compiler)
+
+    def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
+        """Return the checks, beside them the role's chat model where it has one."""
+        if self.model(card) == COMPILER:
+            return checks
+        if self.model(card) == ASSISTANT:
+            from phasegate.authors.assistant import AssistantReviewer
+
+            return AssistantReviewer(card=card, team=parts.team, items=parts.items, checks=checks)
+        from phasegate.authors.model import ModelReviewer, Worker
+
+        worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
+        return ModelReviewer(worker=worker, checks=checks)
+
+    def _chat(self, card: Card) -> ChatModel:
+        name, settings = self.model(card), self.config.models
+        if name in self.models:
+            return self.models[name]
+        from phasegate.models.langchain import LangChainModel, Settings  # loads the library of models
+
+        return LangChainModel(
+            name=name,
+            settings=Settings(
+                attempts=settings.attempts,
+                seconds=settings.seconds,
+                native=settings.native,
+                options=settings.options_of(name),
+            ),
+        )
 
 
 def unwritten(roles: Roles, cards: Mapping[str, Card], flow: Flow, kind: Deliverable) -> list[str]:

@@ -80,6 +80,8 @@ class Brief:
     """Path patterns that the workflow lets this author write."""
     files: Mapping[str, bytes]
     """All artifacts so far, by path."""
+    reads: tuple[str, ...] = ("{spec}/*",)
+    """Path patterns of the artifacts that the role needs, with the placeholders of a workflow."""
     base: Mapping[str, bytes] = field(default_factory=dict)
     """The files of the newest release, or of the commit that the run began from where nothing was released."""
     taken: frozenset[str] = frozenset()
@@ -103,6 +105,10 @@ class Draft:
     """What the commit says."""
     answers: tuple[str, ...] = ()
     """One for each comment of the brief, in its order."""
+    findings: tuple[Finding, ...] = ()
+    """What the author itself has to say of the draft, such as questions that only a person can answer."""
+    model: str = ""
+    """Chat model that wrote it; empty: none did."""
 
     def without(self, paths: Collection[str]) -> Self:
         """Return the draft with these paths left out."""
@@ -120,8 +126,17 @@ class Author(Protocol):
 
         Raises:
             InvalidInput: the brief cannot be met; the message says what to add.
+            NotReady: the draft will be handed in later, after which the run is dispatched again.
         """
         ...
+
+
+class NotReady(Exception):
+    """Somebody else has to hand a draft or a review in first, so that the run waits without being worked on."""
+
+    def __init__(self, key: str, role: str) -> None:
+        super().__init__(f"{role} has not handed in '{key}'")
+        self.key = key
 
 
 class FunctionAuthor:

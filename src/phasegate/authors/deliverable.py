@@ -20,6 +20,8 @@ class Deliverable:
     """Checks that have nothing to judge in it. A check that nobody lists here runs, so that a new one is not lost."""
     compiled: frozenset[str] = frozenset()
     """Items that the compiler writes."""
+    built: frozenset[str] = frozenset()
+    """Those of them that follow from the rest, so that no model or assistant writes them in the compiler's place."""
     lint: Callable[[Mapping[str, bytes], str], list[Finding]] = field(repr=False)
     """Findings in the files of a spec's folder, which the second argument names."""
     risk: Callable[[Mapping[str, bytes], str], tuple[Severity, bool]] = field(repr=False)

@@ -4,13 +4,17 @@ Functions import what they read with, because most commands only need to know th
 compiler take a second to load.
 """
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 
 from phasegate.authors.deliverable import Deliverable
 from phasegate.authors.review import CHECKS
 from phasegate.core import Finding, Severity
 
 RUNBOOK_FILE = "runbook.yaml"
+_SPEC_FILE = "spec.md"
+_DECLARED = re.compile(rb"^\*\*Deliverable\*\*:[ \t]*(.+)$", re.MULTILINE)
+_INTENT = re.compile(rb"^\*\*Status\*\*:[ \t]*Intent[ \t]*$", re.MULTILINE)
 _JUDGE_DOCUMENTS = {"spec-lint", "trace", "criteria-coverage"}
 
 
@@ -19,15 +23,25 @@ def runbook_path(spec: str) -> str:
     return f"{spec}/{RUNBOOK_FILE}"
 
 
-def kind_of(paths: Collection[str], spec: str) -> Deliverable:
-    """Return the kind of a spec by the files of its folder.
+def kind_of(files: Mapping[str, bytes], spec: str) -> Deliverable:
+    """Return the kind of a spec: the one that spec.md declares, else by the files of its folder.
 
-    >>> kind_of(["specs/001-a/spec.md", "specs/001-a/runbook.yaml"], "specs/001-a").name
+    >>> kind_of({"specs/001-a/spec.md": b"", "specs/001-a/runbook.yaml": b""}, "specs/001-a").name
     'runbook spec'
-    >>> kind_of(["specs/001-a/spec.md"], "specs/001-a").name
+    >>> kind_of({"specs/001-a/spec.md": b"**Deliverable**: runbook spec"}, "specs/001-a").name
+    'runbook spec'
+    >>> kind_of({"specs/001-a/spec.md": b""}, "specs/001-a").name
     'documents spec'
     """
-    return next(kind for kind in KINDS if not kind.source or f"{spec}/{kind.source}" in paths)
+    declared = _DECLARED.search(files.get(f"{spec}/{_SPEC_FILE}", b""))
+    name = declared[1].decode(errors="replace").strip().lower() if declared else ""
+    by_name = next((kind for kind in KINDS if kind.name == name), None)
+    return by_name or next(kind for kind in KINDS if not kind.source or f"{spec}/{kind.source}" in files)
+
+
+def is_intent(files: Mapping[str, bytes], spec: str) -> bool:
+    """Return whether spec.md is a wish in a sentence that an author has yet to make a spec of."""
+    return bool(_INTENT.search(files.get(f"{spec}/{_SPEC_FILE}", b"")))
 
 
 def _lint_runbook(files: Mapping[str, bytes], spec: str) -> list[Finding]:
@@ -37,11 +51,24 @@ def _lint_runbook(files: Mapping[str, bytes], spec: str) -> list[Finding]:
     from phasegate.spec import lint_spec, read_spec
 
     path = runbook_path(spec)
+    if path not in files:
+        return [*lint_spec(files, spec), _missing(path)]
     text = files[path].decode("utf-8", "replace")
     found = [*lint_spec(files, spec), *lint(text, path)]
     if any(finding.blocking for finding in found):
         return found
     return [*found, *agreement(read_spec(files, spec), load(text, path))]
+
+
+def _missing(path: str) -> Finding:
+    return Finding(
+        check="runbook-lint",
+        rule="missing-runbook",
+        severity=Severity.high,
+        path=path,
+        message=f"there is no {path}, which says what spec.md asks for so that it can be compiled",
+        fix=f"write {path} (docs/runbook-language.md)",
+    )
 
 
 def _runbook_risk(files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
@@ -72,6 +99,7 @@ RUNBOOK = Deliverable(
     name="runbook spec",
     source=RUNBOOK_FILE,
     compiled=frozenset(("spec", "plan", "test-plan", "tasks", "code", "tests", "docs", "release")),
+    built=frozenset(("code", "tests", "release")),
     lint=_lint_runbook,
     risk=_runbook_risk,
 )

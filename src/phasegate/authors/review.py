@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from phasegate.authors.author import Facts, Observations
@@ -45,6 +45,14 @@ class Subject:
     since: Mapping[str, bytes]
     """The files that were approved last."""
     observations: Observations = field(default_factory=dict)
+    reads: tuple[str, ...] = ("{spec}/*",)
+    """Path patterns of the artifacts that the role needs, with the placeholders of a workflow."""
+    earlier: Mapping[str, bytes] = field(default_factory=dict)
+    """The files that this reviewer judged in the round before; empty in an attempt's first round."""
+    findings: tuple[Finding, ...] = ()
+    """Findings of the reviewer's own round before."""
+    comments: tuple[str, ...] = ()
+    """What the manager asked the phase's authors for."""
     passed: Mapping[str, str] = field(default_factory=dict)
     """Evidence of what this check passed earlier in the run, by the digest of what it depended on."""
 
@@ -53,6 +61,8 @@ class Subject:
 class Report:
     """Findings of one check or one model call, and what they rest on."""
 
+    check: str = ""
+    """Check whose report it is; empty: it is the reviewer's own."""
     findings: tuple[Finding, ...] = ()
     evidence: str = ""
     """A short line for the gate, such as `24 tests passed in 2.1 s`."""
@@ -80,6 +90,9 @@ class Reviewer(Protocol):
 
         A reviewer adds findings to those of the checks, removes none, and opens no gate. A run that is killed asks
         again with an equal subject.
+
+        Raises:
+            NotReady: the review will be handed in later, after which the run is dispatched again.
         """
         ...
 
@@ -97,11 +110,11 @@ class CheckReviewer:
 
     async def _report(self, name: str, subject: Subject) -> Report:
         if name in subject.kind.skips:
-            return Report(evidence=f"{name}: nothing to judge in a {subject.kind.name}")
+            return Report(check=name, evidence=f"{name}: nothing to judge in a {subject.kind.name}")
         try:
-            return await self.checks[name](subject)
+            return replace(await self.checks[name](subject), check=name)
         except InvalidInput as error:
-            return Report(findings=(_unreadable(name, subject, error),))
+            return Report(check=name, findings=(_unreadable(name, subject, error),))
 
 
 def _unreadable(check: str, subject: Subject, error: InvalidInput) -> Finding:

@@ -12,7 +12,7 @@ from phasegate.cli.streams import show_plainly
 from phasegate.core import Exhausted, Lost
 
 HEADINGS: dict[str, tuple[click.Command, ...]] = {
-    "Start": (start.demo, start.init, start.manager, start.spec, start.lint, start.doctor),
+    "Start": (start.demo, start.init, start.manager, start.new, start.spec, start.lint, start.doctor),
     "Work": (work.run, work.status, work.worker),
     "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate),
     "Page and API": (page.serve, page.account, page.token),

@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from phasegate.app.app import App
+from phasegate.app.roles import Parts
 from phasegate.authors import CheckReviewer
+from phasegate.authors.assistant import WorkItems
 from phasegate.authors.checks import checks
 from phasegate.hosting.release_effects import effects
 from phasegate.release import Builder
@@ -31,14 +33,15 @@ async def engine(app: App) -> AsyncIterator[Segments]:
     await app.queue.opened()  # the ledger dispatches whoever is next to release
     await Line(workspace=app.workspace, ledger=app.ledger).remember()
     builder = Builder(sandbox)
+    parts = Parts(builder=builder, meter=app.meter, team=app.team, items=WorkItems(database=app.database))
     cards, judge = app.team.cards, CheckReviewer(checks(sandbox, builder))
     async with AsyncExitStack() as stack:
         nodes = TeamNodes(
             flow=app.flow,
             ledger=app.ledger,
             workspace=app.workspace,
-            authors={role: app.roles.author(cards[role], builder) for role in app.flow.roles},
-            reviewers={role: app.roles.reviewer(cards[role], judge) for role in app.flow.roles},
+            authors={role: app.roles.author(cards[role], parts) for role in app.flow.roles},
+            reviewers={role: app.roles.reviewer(cards[role], judge, parts) for role in app.flow.roles},
             checks=judge,
             effect_bodies=effects(app.folder, builder),
             gatekeeper=app.keeper,
@@ -46,7 +49,7 @@ async def engine(app: App) -> AsyncIterator[Segments]:
             observers=await _observers(app, stack),
         )
         graph = partial(build_graph, app.flow, nodes)
-        yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger))
+        yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger, parts.forget))
 
 
 async def _observers(app: App, stack: AsyncExitStack) -> dict[str, Observer]:

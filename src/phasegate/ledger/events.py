@@ -144,6 +144,8 @@ class Drafted(InRound):
     item: str
     author: str
     """Role of the author."""
+    model: str = ""
+    """Chat model that wrote it, or `assistant`; empty: the compiler did."""
     files: int
     """Number of files."""
     seconds: float = 0.0

@@ -2,6 +2,7 @@
 
 from typing import Any, Self, TypeVar
 
+from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 from phasegate.core.report import Report
@@ -10,6 +11,7 @@ from phasegate.reports.findings import Finding
 from phasegate.reports.inbox import WaitingGate
 from phasegate.reports.run import Run
 from phasegate.reports.trace import Gap, Link, Node, Row
+from phasegate.reports.work import Work as WorkReport
 from phasegate.tools.sanitize import cleaned
 
 R = TypeVar("R", bound=Report)
@@ -122,3 +124,29 @@ class GatePage(Shown):
 
     gates: tuple[WaitingGate, ...]
     next_cursor: str
+
+
+class Work(WorkReport, Shown):
+    """An order to a role."""
+
+
+class TakenWork(Work):
+    """An order that was taken."""
+
+    token: str
+    """Give it with each later call about the order."""
+    instructions: str
+    schema_: dict[str, Any] = Field(alias="schema")
+    """JSON Schema of the answer."""
+
+
+class WorkPage(Shown):
+    """Orders that wait for an answer, the oldest first."""
+
+    items: tuple[WorkReport, ...]
+
+
+class Note(Shown):
+    """Confirmation of what was done."""
+
+    note: str

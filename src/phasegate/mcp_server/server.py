@@ -10,6 +10,7 @@ from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.resources import Server
 from phasegate.mcp_server.runs import add_runs
 from phasegate.mcp_server.specs import add_specs
+from phasegate.mcp_server.work import add_work
 
 NAME = "PHASEGATE_MCP_NAME"
 """Under which name runs are on record that were begun here; without it `mcp`."""
@@ -42,6 +43,7 @@ def build(app: App, environ: Mapping[str, str]) -> Server:
     server = Server(_INSTRUCTIONS, reading)
     add_specs(server, app, by)
     add_runs(server, reading)
+    add_work(server, app, by)
     return server
 
 

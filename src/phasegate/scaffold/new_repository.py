@@ -18,6 +18,7 @@ from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.runbooks.prices import price_table
 from phasegate.scaffold import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
+from phasegate.scaffold.starter import intent_spec, name_of
 from phasegate.team import eject as eject_team
 from phasegate.workspace import Signature, Workspace
 
@@ -114,6 +115,29 @@ def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
             shutil.rmtree(made, ignore_errors=True)  # half a spec would refuse the next try
         raise
     return written
+
+
+def new_intent(folder: Path, sentence: str, clock: Clock, *, name: str = "") -> str:
+    """Add a spec that is a sentence so far, without a commit.
+
+    Args:
+        folder: the top of the repository.
+        sentence: what somebody wants, in their own words.
+        clock: tells the day that it is dated.
+        name: words in lower case, joined by hyphens; empty: they are taken from the sentence.
+
+    Returns:
+        The spec's folder, from the top of the repository.
+
+    Raises:
+        UsageError: the sentence or the name is none.
+    """
+    there = {path.relative_to(folder).as_posix(): b"" for path in folder.glob("specs/*/*")}
+    place = next_folder(name or name_of(sentence), there)
+    (folder / place).mkdir(parents=True)
+    written = intent_spec(place, sentence, today=clock.now().date().isoformat())
+    (folder / place / "spec.md").write_bytes(written)
+    return place
 
 
 def laid_in(name: str, specs: Sequence[str]) -> str:

@@ -6,9 +6,10 @@ from phasegate.team.policy import Conditions, GatePolicy, read_policy
 from phasegate.team.servers import Effect, Rule, ToolServer, read_server
 from phasegate.team.surface import Surface, eject
 from phasegate.team.team import Team, load_team
-from phasegate.team.templates import Prompts
+from phasegate.team.templates import REVIEW, Prompts
 
 __all__ = [
+    "REVIEW",
     "Author",
     "Card",
     "Conditions",

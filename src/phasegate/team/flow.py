@@ -46,6 +46,7 @@ class _Strict(BaseModel):
 
 
 Looks = tuple[Literal["inventory"], ...]
+_READS = ("{spec}/*",)
 
 
 class Author(_Strict):
@@ -58,6 +59,8 @@ class Author(_Strict):
     artifacts: tuple[str, ...] = Field(min_length=1)
     """Paths it writes, from the top of the target repository; `{spec}` is the spec's folder, `{name}` that without its
     number, `{module}` the name as a Python module, `{package}` the target's package; `*` stands for any file name."""
+    reads: tuple[str, ...] = _READS
+    """Paths that a model or an assistant reads to write it, with the placeholders of `artifacts`."""
     looks: Looks = ()
     """What it looks at first: `inventory` counts what the runbook will list, where phasegate.toml names regions."""
 
@@ -69,6 +72,8 @@ class Review(_Strict):
     """Name of the role's card."""
     checks: tuple[Name, ...] = ()
     """Checks run in this reviewer's name."""
+    reads: tuple[str, ...] = _READS
+    """Paths that a model or an assistant reads to judge, with the placeholders of an author's `artifacts`."""
     looks: Looks = ()
     """What it looks at first, for itself: `inventory` counts as for an author; the check `inventory` judges by that."""
 

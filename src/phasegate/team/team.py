@@ -50,17 +50,18 @@ class Team:
         source = self.surface.read("graphs", f"policies/{name}.yaml")
         return read_policy(source.text, source.path)
 
-    def prompt(self, role: str, phase: str, *, task: str = "author", **variables: Any) -> str:
-        """The words in which a role is asked to draft, or with `task="review"` to review, in a phase.
+    def prompt(self, role: str, phase: str, *, task: str = "author", **variables: Any) -> tuple[str, ...]:
+        """Return the prompt for a role's draft in a phase, or with `task="review"` for its review, in parts.
 
-        The card and the phase's id are given to the template beside the variables (see `templates.VARIABLES`).
+        Those that change least come first: a provider's cache holds a beginning alone. The template is given the card
+        and the phase's id beside the variables (see `templates.VARIABLES`).
 
         Raises:
             InvalidInput: names the template and the variable that was not given.
         """
         card = self.cards[role]
         name = f"{card.prompt}.{REVIEW if task == REVIEW else phase}"
-        return self.prompts.render(name, {"card": card, "phase": phase, **variables})
+        return self.prompts.render_parts(name, {"card": card, "phase": phase, **variables})
 
 
 def load_team(

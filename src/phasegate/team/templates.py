@@ -18,10 +18,14 @@ SUFFIX = ".md.j2"
 REVIEW = "review"
 _MOST_KEPT = 256
 
-VARIABLES = frozenset({"artifacts", "card", "comments", "findings", "folder", "outputs", "package", "phase", "today"})
+VARIABLES = frozenset(
+    ("artifacts", "card", "changes", "comments", "cut", "findings", "folder", "observations", "outputs", "package")
+).union(("phase", "today"))
 """What a template may name. `card` is the role's card, `phase` the id of the phase, `folder` the spec's folder,
 `package` the target's package, `today` a date as YYYY-MM-DD, `outputs` the paths to write, `artifacts` path to text of
-what there is so far, `findings` those that stand, `comments` those of the manager that the rework has to answer."""
+what the role reads, `changes` a unified diff of that since the role read it last, `observations` what the role looked
+at by the name of the look, `findings` those that stand, `comments` those of the manager that the rework has to answer,
+`cut` the mark between parts of a prompt, those that change least first."""
 
 
 class Prompts:
@@ -49,12 +53,17 @@ class Prompts:
         if findings:
             raise refused(findings[0].path, findings)
 
-    def render(self, name: str, variables: Mapping[str, Any]) -> str:
-        """Render a template, whose variables are never read as templates.
+    def render_parts(self, name: str, variables: Mapping[str, Any]) -> tuple[str, ...]:
+        """Render a template, whose variables are never read as templates, in the parts that `{{ cut }}` divides.
 
         Raises:
             InvalidInput: names the template, its line, and the variable that was not given.
         """
+        # Material cannot hold the mark, which depends on all of it.
+        cut = f"<<<CUT {hashlib.sha256(repr(variables).encode()).hexdigest()}>>>"
+        return tuple(part.strip("\n") + "\n" for part in self._render(name, {**variables, "cut": cut}).split(cut))
+
+    def _render(self, name: str, variables: Mapping[str, Any]) -> str:
         from jinja2 import TemplateError, UndefinedError
 
         try:

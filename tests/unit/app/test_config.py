@@ -17,7 +17,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_defaults(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, GOOD))
-    assert (config.work.flow, config.work.model, config.index.path) == ("sdlc", "compiler", "")
+    assert (config.work.flow, config.work.model, config.index.path) == ("sdlc", "", "")
     assert not (config.demo)
     assert not (config.managers)
     assert not (config.loopback_endpoint)

@@ -7,13 +7,12 @@ import tomlkit
 import yaml
 
 from phasegate.app import App, open_app
-from phasegate.app.roles import CompilerRoles
+from phasegate.app.roles import CompilerRoles, Parts
 from phasegate.authors import Author, Brief, Deliverable, Draft, FunctionAuthor
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.hosting.engine import engine
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.ledger.events import Judgement
-from phasegate.release import Builder
 from phasegate.team import Card, Surface
 from phasegate.workflow import findings_of
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
@@ -34,7 +33,7 @@ class Writers(CompilerRoles):
     def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
         return item == "spec" or item in TEXTS
 
-    def author(self, card: Card, builder: Builder) -> Author:
+    def author(self, card: Card, parts: Parts) -> Author:
         return FunctionAuthor(self._write)
 
     async def _write(self, brief: Brief) -> Draft:

@@ -105,7 +105,7 @@ def test_the_settings_hold_what_was_given() -> None:
     assert settings(make(managers=[MANAGER], aws=aws, index="/tmp/index", demo=True)) == {
         "demo": True,
         "project": {"name": "acme-runbooks", "package": "acme_runbooks"},
-        "work": {"flow": "sdlc", "model": "compiler"},
+        "work": {"flow": "sdlc"},
         "index": {"path": "/tmp/index"},
         "aws": {"endpoint_url": "http://127.0.0.1:5000", "region": "us-east-1", "as_of": "2026-11-18T20:10:00Z"},
         "managers": [{"name": MANAGER.name, "public_key": KEY, "card": "manager"}],

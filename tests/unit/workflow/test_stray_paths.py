@@ -119,7 +119,7 @@ async def test_a_reviewer_adds_to_the_checks_and_a_script_that_is_used_up_says_s
 
     async def judge(subject: Subject) -> list[Report]:
         seen.append(subject)
-        return [Report(evidence="checked"), Report(findings=(OBJECTION,), evidence="read")]
+        return [Report(check="content", evidence="checked"), Report(findings=(OBJECTION,), evidence="read")]
 
     row = {"role": "critic", "checks": ["content"]}
     made = team(tmp_path, KEPT, max_rounds=3, reviews=[row], checks=[])
@@ -129,3 +129,12 @@ async def test_a_reviewer_adds_to_the_checks_and_a_script_that_is_used_up_says_s
         (event,) = await d.ledger.events_of("r1", ReviewReported)
     assert (event.evidence, len(event.findings)) == (("checked", "read"), 1)
     assert [(subject.key, subject.checks) for subject in seen] == [("first/1/1/critic", ("content",))]
+
+
+async def test_no_reviewer_can_leave_a_check_out(tmp_path: Path) -> None:
+    row = {"role": "critic", "checks": ["content"]}
+    made = team(tmp_path, KEPT, max_rounds=1, reviews=[row], checks=[])
+    async with engine(replace(made, reviewer=ScriptedReviewer([[Report(evidence="all is well")]]))) as d:
+        await d.segments.advance(await d.start())
+        (event,) = await d.ledger.events_of("r1", ReviewReported)
+    assert event.evidence == ("all is well", "2 files")

@@ -46,6 +46,21 @@ def manager_init() -> None:
     """
 
 
+@click.command(cls=Command, runs="new:new")
+@click.argument("sentence")
+@click.option("--name", default="", metavar="NAME", help="The spec's name; left out, it is made of the sentence.")
+@click.option("--only", is_flag=True, help="Write the spec's folder and begin no run.")
+@click.option("--detach", is_flag=True, help="Leave the work to a worker that outlives this terminal.")
+@options.manager
+@options.passphrase_file
+def new() -> None:
+    """Start a spec from a sentence.
+
+    A chat model must work as the product owner, who makes a spec and a runbook of SENTENCE. What is unclear becomes a
+    question at the first gate.
+    """
+
+
 @click.command(cls=Command, runs="start:lint")
 @click.argument("specs", metavar="[SPEC…]", nargs=-1, type=click.Path(path_type=Path))
 def lint() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from phasegate.authors import Brief, Deliverable, Facts, Observations, Subject, matches
 from phasegate.core import Finding
 from phasegate.ledger import Comment, GateKey, Ledger
-from phasegate.ledger.events import CheckReported, Judgement, Observed
+from phasegate.ledger.events import CheckReported, Judgement, Observed, ReviewReported
 from phasegate.team import Author, Flow, Phase, Review
 from phasegate.workflow.engine.release_line import Line
 from phasegate.workflow.reports import findings_of
@@ -74,6 +74,7 @@ class Inputs:
             round=state["round"],
             outputs=facts.paths(row.artifacts),
             files=self.workspace.tree(state["commit"]),
+            reads=row.reads,
             base=self.workspace.tree(state.get("line") or state["base"]),
             taken=await self._taken(phase),
             handed_in=await self.run_files.handed_in(state["run"], state["attempt"])
@@ -102,8 +103,22 @@ class Inputs:
             files=self.workspace.tree(state["commit"]),
             since=self.workspace.tree(state["since"]),
             observations=await self._observations(state, row) if row else {},
+            **(await self._earlier(state, row) if row else {}),
             passed={} if row else await self._passed(state, name),
         )
+
+    async def _earlier(self, state: RunState, row: Review) -> dict[str, Any]:
+        """Return what a reviewer needs of its round before, and of the manager's comments."""
+        phase, facts = self.flow.phase(state["phase"]), await self.run_files.facts(state["run"])
+        asked = [comment for author in phase.authors for comment in await self._comments(state, phase, author, facts)]
+        found: dict[str, Any] = {"reads": row.reads, "comments": tuple(asked)}
+        if state["round"] == 1:
+            return found
+        before = (phase.id, state["attempt"], state["round"] - 1, row.role)
+        for review in await self.ledger.events_of(state["run"], ReviewReported):
+            if (review.phase, review.attempt, review.round, review.reviewer) == before:
+                found |= {"earlier": self.workspace.tree(review.tree), "findings": review.findings}
+        return found
 
     async def _taken(self, phase: Phase) -> frozenset[str]:
         if not phase.releases:

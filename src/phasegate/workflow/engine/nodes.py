@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from langgraph.types import Overwrite, interrupt
 
-from phasegate.authors import Author, Brief, CheckReviewer, Draft, Report, Reviewer, Subject, stray_paths
+from phasegate.authors import Author, Brief, CheckReviewer, Draft, NotReady, Report, Reviewer, Subject, stray_paths
 from phasegate.core import Finding, PhasegateError, Refused
 from phasegate.ledger import Ledger, OpenResult
 from phasegate.ledger.events import (
@@ -31,6 +31,7 @@ from phasegate.workflow.state import RunState, round_of
 from phasegate.workspace import Signature, Workspace
 
 _Judged = Callable[..., Judgement]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +71,14 @@ class TeamNodes:
         async def draft(state: dict[str, Any]) -> dict[str, Any]:
             row, began, run_state = rows[state["item"]], time.monotonic(), cast(RunState, state)
             brief = await self._inputs.brief(run_state, phase, row)
-            result = await self.authors[row.role].draft(brief)
+            result = await _handed_in(partial(self.authors[row.role].draft, brief))
             _require_answers(brief, result)
             strays = list(stray_paths(brief, result.files))
-            await self._record_strays(run_state, brief, strays)
+            await self._record_findings(run_state, brief, [*strays, *result.findings])
             result = result.without({finding.path for finding in strays})
             commit = self._commit(run_state, brief, result)
             await self.ledger.record(state["run"], _drafted(run_state, brief, result, began))
-            return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", strays)}
+            return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", [*strays, *result.findings])}
 
         return draft
 
@@ -188,10 +189,10 @@ class TeamNodes:
     def _releasing(self) -> Releasing:
         return Releasing(flow=self.flow, ledger=self.ledger, workspace=self.workspace, facts=self.run_files.facts)
 
-    async def _record_strays(self, state: RunState, brief: Brief, strays: Sequence[Finding]) -> None:
-        if strays:
-            check = f"{strays[0].check}-{brief.item}"
-            reported = CheckReported(**round_of(state), check=check, findings=tuple(strays))
+    async def _record_findings(self, state: RunState, brief: Brief, findings: Sequence[Finding]) -> None:
+        if findings:
+            check = f"{findings[0].check}-{brief.item}"
+            reported = CheckReported(**round_of(state), check=check, findings=tuple(findings))
             await self.ledger.record(state["run"], reported)
 
     def _commit(self, state: RunState, brief: Brief, draft: Draft) -> str:
@@ -212,10 +213,17 @@ class TeamNodes:
 
     def _judge(self, report: _Judged, reviewer: Reviewer, subject: Callable[[RunState], Awaitable[Subject]]) -> Node:
         async def judge(state: RunState) -> dict[str, Any]:
-            began, reports = time.monotonic(), await reviewer.review(await subject(state))
+            began, judged = time.monotonic(), await subject(state)
+            reports = await _handed_in(partial(reviewer.review, judged))
+            reports = [*reports, *await self._left_out(judged, reports)]
             return await self._record_review(state, report, reports, began)
 
         return judge
+
+    async def _left_out(self, subject: Subject, reports: Sequence[Report]) -> Sequence[Report]:
+        """Return the reports of checks whose reports a reviewer did not give: no reviewer can leave one out."""
+        missing = tuple(name for name in subject.checks if name not in {report.check for report in reports})
+        return await self.checks.review(replace(subject, checks=missing)) if missing else ()
 
     async def _record_review(
         self, state: RunState, report: _Judged, reports: Sequence[Report], began: float
@@ -269,6 +277,16 @@ class TeamNodes:
         )
 
 
+async def _handed_in(ask: Callable[[], Awaitable[T]]) -> T:
+    """Return a draft or a review, waiting as a gate does while somebody outside has yet to hand it in."""
+    while True:
+        try:
+            return await ask()
+        except NotReady as error:
+            # Each resume returns from the interrupts that it met before, and asks again.
+            interrupt(f"work/{error.key}")
+
+
 def _counted(state: RunState, phase: Phase) -> dict[str, Any]:
     if state.get("phase") != phase.id:
         return {"attempt": 1, "round": 1}
@@ -292,6 +310,7 @@ def _drafted(state: RunState, brief: Brief, draft: Draft, began: float) -> Draft
         **round_of(state),
         item=brief.item,
         author=brief.role,
+        model=draft.model,
         files=len(draft.files),
         seconds=_seconds(began),
         answers=tuple(zip(brief.comments, draft.answers, strict=True)),

@@ -1,6 +1,6 @@
 """A segment: drives a run from what is stored to its next gate, or to the end."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,6 +28,8 @@ class Segments:
     """Digest of the workflow that the graph was built from."""
     ledger: Ledger
     checkpoints: Checkpoints
+    forget: Callable[[str], Awaitable[None]]
+    """Deletes what only a run that is worked on needs."""
 
     async def advance(self, run_id: str) -> RunStatus:
         """Drives the run until it waits for a person or has ended.
@@ -54,11 +56,13 @@ class Segments:
                 f"workflow '{run.flow}' was changed while run '{run.id}' was parked",
                 fix="put the workflow's file back as it was until the run has ended, or start the spec again",
             )
-        return Command(resume=True) if snapshot.interrupts else None
+        # By id: drafts and reviews that wait side by side are several, and LangGraph refuses one answer for all.
+        return Command(resume={found.id: True for found in snapshot.interrupts}) if snapshot.interrupts else None
 
     async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
         await self.checkpoints.forget(run_id, ["", *_live(snapshot)])
+        await self.forget(run_id)
         if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
@@ -94,9 +98,17 @@ def _live(snapshot: StateSnapshot) -> list[str]:
     return [str(state.config["configurable"]["checkpoint_ns"]) for state in states]
 
 
+async def _nothing(_: str) -> None:
+    """Forget nothing, where authors and reviewers keep nothing of a run."""
+
+
 @asynccontextmanager
 async def segments(
-    database: Database, build: Callable[[BaseCheckpointSaver[Any]], Graph], flow: str, ledger: Ledger
+    database: Database,
+    build: Callable[[BaseCheckpointSaver[Any]], Graph],
+    flow: str,
+    ledger: Ledger,
+    forget: Callable[[str], Awaitable[None]] = _nothing,
 ) -> AsyncIterator[Segments]:
     """Segments over the checkpoints in the database.
 
@@ -105,9 +117,10 @@ async def segments(
         build: makes the graph over a saver.
         flow: digest of the workflow.
         ledger: where runs are looked up.
+        forget: deletes what a run needs only while it is worked on.
     """
     checkpoints = database.checkpoints()
     try:
-        yield Segments(graph=build(checkpoints.saver), flow=flow, ledger=ledger, checkpoints=checkpoints)
+        yield Segments(graph=build(checkpoints.saver), flow=flow, ledger=ledger, checkpoints=checkpoints, forget=forget)
     finally:
         await checkpoints.close()

@@ -1,0 +1,125 @@
+"""Drafts that a model or an assistant hands in, on top of what the compiler writes of a runbook."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from phasegate.authors.author import Author, Brief, Draft, matches, stray_paths
+from phasegate.authors.model.answers import DraftAnswer, responses
+from phasegate.authors.model.reviewer import NO_REVIEW
+from phasegate.authors.model.spec import finished_spec, settled_questions
+from phasegate.core import Finding, InvalidInput, Severity
+
+_SPEC = "spec"
+_UNANSWERED = "No answer was given."
+_MOST_FAULTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafting:
+    """A draft in the making."""
+
+    brief: Brief
+    start: Draft
+    """What the compiler writes of the item, or for a spec what stands there with the manager's answers."""
+    finished: Draft | None = None
+    """The draft, where nobody has to write anything."""
+
+    @classmethod
+    async def begin(cls, brief: Brief, compiler: Author) -> "Drafting":
+        """Return the beginning of a draft.
+
+        Raises:
+            InvalidInput: the brief cannot be met.
+        """
+        if brief.item in brief.kind.built:
+            draft = await compiler.draft(brief)
+            return cls(brief=brief, start=draft, finished=draft)
+        start = await _start(brief, compiler)
+        done = Draft(files={}, message=start.message) if _has_nothing_to_do(brief) else None
+        return cls(brief=brief, start=start, finished=done)
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The artifacts so far, with those that the compiler wrote."""
+        return {**self.brief.files, **{path: text for path, text in self.start.files.items() if text is not None}}
+
+    async def faults(self, answer: DraftAnswer) -> str:
+        """Return faults that whoever wrote the answer can mend at once, one a line."""
+        brief = self.brief
+        paths = [file.path for file in answer.files]
+        faults = [found.message for found in stray_paths(brief, paths)]
+        faults += [f"'{path}' stands there twice" for path in sorted({path for path in paths if paths.count(path) > 1})]
+        missing = [number for number, text in enumerate(responses(answer, len(brief.comments)), 1) if not text]
+        faults += [f"comment {number} has no answer under `answers`" for number in missing]
+        if not faults and brief.item == _SPEC:
+            faults = self._lint(answer)
+        return "\n".join(f"- {fault}" for fault in faults[:_MOST_FAULTS])
+
+    def written(self, answer: DraftAnswer) -> Draft:
+        """Return the draft that an answer makes."""
+        brief = self.brief
+        handed = {file.path: _text(file.text) for file in answer.files}
+        answers = tuple(text or _UNANSWERED for text in responses(answer, len(brief.comments)))
+        draft = Draft(
+            files={**self.start.files, **handed},
+            message=self.start.message,
+            answers=answers,
+            findings=tuple(_question(brief, question) for question in answer.open_questions),
+        )
+        return finished_spec(brief, draft, answer.open_questions) if brief.item == _SPEC else draft
+
+    def _lint(self, answer: DraftAnswer) -> list[str]:
+        """Return what lint, type inference and a dry compile object to in the spec."""
+        written = self.written(answer).files
+        files = {**self.files, **{path: text for path, text in written.items() if text is not None}}
+        try:
+            found = self.brief.kind.lint(_folder(files, self.brief.facts.spec), self.brief.facts.spec)
+        except (InvalidInput, KeyError) as error:
+            fix = f" ({error.fix})" if isinstance(error, InvalidInput) else ""
+            return [f"{error}{fix}"]
+        return [_line(finding) for finding in found if finding.blocking and not _is_question(finding)]
+
+
+async def _start(brief: Brief, compiler: Author) -> Draft:
+    if brief.item == _SPEC:
+        return settled_questions(brief)
+    if brief.item not in brief.kind.compiled:
+        return Draft(files={}, message=f"{brief.item} of {brief.facts.name}")
+    return await compiler.draft(replace(brief, comments=()))
+
+
+def _folder(files: Mapping[str, bytes], spec: str) -> dict[str, bytes]:
+    return {path: text for path, text in files.items() if path.startswith(f"{spec}/")}
+
+
+def _line(finding: Finding) -> str:
+    fix = f" ({finding.fix})" if finding.fix else ""
+    return f"{finding.where}: {finding.message}{fix}"
+
+
+def _is_question(finding: Finding) -> bool:
+    """Return whether a finding is a question that the manager answers at the gate."""
+    return finding.rule == "needs-clarification"
+
+
+def _has_nothing_to_do(brief: Brief) -> bool:
+    """Return whether a round of rework is about other authors' files, or a review that nobody could write."""
+    if brief.round == 1:
+        return False
+    mine = [f for f in brief.findings if f.rule != NO_REVIEW and (matches(f.path, brief.outputs) or not f.path)]
+    return not mine and not brief.comments
+
+
+def _text(text: str) -> bytes:
+    return (text.rstrip("\n") + "\n").encode()
+
+
+def _question(brief: Brief, question: str) -> Finding:
+    return Finding(
+        check=f"draft-{brief.item}",
+        rule="open-question",
+        severity=Severity.medium,
+        path=brief.facts.spec,
+        message=question,
+        fix="answer it in a comment, or approve what was written without it",
+    )

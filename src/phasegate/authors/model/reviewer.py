@@ -1,0 +1,78 @@
+"""Reviewer that adds a chat model's findings to those of its checks."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phasegate.authors.model.answers import FoundFinding, ReviewAnswer
+from phasegate.authors.model.conversation import NoAnswer, Worker
+from phasegate.authors.model.material import review_variables
+from phasegate.authors.review import Report, Reviewer, Subject
+from phasegate.core import Finding, Severity
+from phasegate.models import Scope
+from phasegate.team import REVIEW, Card
+
+NO_REVIEW = "no-review"
+"""Rule of the finding that stands where nobody could review."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReviewer:
+    """Has a chat model judge beside the checks, none of whose findings it removes."""
+
+    worker: Worker
+    checks: Reviewer
+
+    async def review(self, subject: Subject) -> Sequence[Report]:
+        """Return the reports of the checks, and one with the model's findings.
+
+        Raises:
+            Parked: a limit was reached.
+        """
+        async with asyncio.TaskGroup() as group:
+            checked = group.create_task(self.checks.review(subject))
+            judged = group.create_task(self._judged(subject))
+        return [*checked.result(), judged.result()]
+
+    async def _judged(self, subject: Subject) -> Report:
+        scope = Scope(run=subject.facts.run, role=self.worker.card.name, key=subject.key)
+        messages = self.worker.messages(subject.phase, REVIEW, review_variables(subject))
+        try:
+            answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong)
+        except NoAnswer as error:
+            return Report(findings=(_no_review(self.worker.card, subject, error),))
+        findings = tuple(finding(self.worker.card.name, found, subject) for found in answer.findings)
+        count = len(findings)
+        return Report(findings=findings, evidence=f"{self.worker.model.name}: {count} finding{'s' * (count != 1)}")
+
+
+async def _nothing_wrong(_: ReviewAnswer) -> str:
+    return ""
+
+
+def _no_review(card: Card, subject: Subject, error: NoAnswer) -> Finding:
+    """Return the finding that keeps a gate from being passed by approval alone where nobody reviewed."""
+    return Finding(
+        check=f"review-{card.name}",
+        rule=NO_REVIEW,
+        severity=Severity.high,
+        path=subject.facts.spec,
+        message=str(error),
+        fix="review it yourself and waive this finding, or request changes: then it is asked again",
+    )
+
+
+def finding(role: str, found: FoundFinding, subject: Subject) -> Finding:
+    """Return a finding about an artifact that exists: what names another one is about the spec's folder."""
+    exists = found.path in subject.files
+    lines = subject.files[found.path].count(b"\n") + 1 if exists else 0
+    return Finding(
+        check=f"review-{role}",
+        rule=found.rule,
+        severity=Severity(found.severity),
+        path=found.path if exists else subject.facts.spec,
+        line=found.line if found.line <= lines else 0,
+        requirement=found.requirement,
+        message=found.message if exists else f"{found.path}: {found.message}",
+        fix=found.fix,
+    )

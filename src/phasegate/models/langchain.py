@@ -1,0 +1,370 @@
+"""Chat models of LangChain behind the seam, and the only retries of calls to them."""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import stamina
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
+
+from phasegate.core import Missing, SystemClock
+from phasegate.models.chat import (
+    Call,
+    Message,
+    ModelFailed,
+    Progress,
+    Prompt,
+    Reply,
+    Result,
+    Stop,
+    ToolSpec,
+    Usage,
+    Use,
+)
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+BEDROCK = "bedrock_converse"
+_EXTRAS = {"anthropic": "anthropic", "openai": "openai", "ollama": "ollama"}
+_RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+_RETRIED_CODES = {
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "ServiceQuotaExceededException",
+    "ModelTimeoutException",
+    "ModelNotReadyException",
+    "ModelStreamErrorException",
+    "InternalServerException",
+    "ServiceUnavailableException",
+}
+"""Codes of Bedrock's errors, which arrive as answers and in the middle of streams alike."""
+_STOPS = {
+    "max_tokens": Stop.length,
+    "length": Stop.length,
+    "model_context_window_exceeded": Stop.length,
+    "guardrail_intervened": Stop.refused,
+    "content_filtered": Stop.refused,
+    "content_filter": Stop.refused,
+    "refusal": Stop.refused,
+    "tool_use": Stop.tools,
+    "tool_calls": Stop.tools,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of calls to providers."""
+
+    attempts: int = 5
+    """Of one call, the first one counted."""
+    wait: float = 1.0
+    """Seconds within which the first retry begins; each later one doubles it."""
+    longest_wait: float = 60.0
+    """Seconds between two attempts at most, whatever a provider asks for."""
+    seconds: float = 300.0
+    """How long one attempt may take."""
+    native: bool = False
+    """Whether the provider's own structured output gives the answer, in place of a forced tool."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """More arguments of `init_chat_model`, such as `region_name` or `base_url`."""
+
+
+@dataclass(kw_only=True)
+class LangChainModel:
+    """Chat model of `init_chat_model`."""
+
+    name: str
+    settings: Settings = field(default_factory=Settings)
+    forces: bool = True
+    """Whether the model takes a forced tool; found out at the first call."""
+    _model: "BaseChatModel | None" = None
+
+    async def complete(self, call: Call, progress: Progress) -> Reply:
+        """Return the reply to a call, after retries where the provider is busy or failed.
+
+        Raises:
+            Missing: the provider's package is not installed, or there are no credentials.
+            ModelFailed: the provider did not answer, or refuses such a call.
+        """
+        waits = _Waits(self.settings)
+        try:
+            async for attempt in stamina.retry_context(
+                on=waits.before_retry, attempts=self.settings.attempts, timeout=None
+            ):
+                with attempt:
+                    async with asyncio.timeout(self.settings.seconds):
+                        return await self._attempt(call, progress)
+        except Missing:
+            raise
+        except Exception as error:
+            raise self._failed(error, waits.count) from error
+        raise AssertionError("unreachable")  # stamina returns or raises
+
+    async def _attempt(self, call: Call, progress: Progress) -> Reply:
+        try:
+            return await self._streamed(call, progress)
+        except Exception as error:
+            if not (self.forces and call.hand_in and _refuses_force(error)):
+                raise
+        self.forces = False
+        return await self._streamed(call, progress)
+
+    async def _streamed(self, call: Call, progress: Progress) -> Reply:
+        if self._model is None:
+            self._model = await asyncio.to_thread(_made, self.name, self.settings)
+        whole: AIMessageChunk | None = None
+        async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
+            whole = cast(AIMessageChunk, chunk if whole is None else whole + chunk)
+            progress(len(whole.text) + sum(len(part.get("args") or "") for part in whole.tool_call_chunks))
+        if whole is None:
+            raise ConnectionError("the provider sent an empty stream")
+        return _reply(whole, call)
+
+    def _failed(self, error: Exception, retries: int) -> ModelFailed:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, TimeoutError):
+            what = f"no answer within {self.settings.seconds:g} s"
+        again = f" after {retries} retries" if retries else ""
+        return ModelFailed(f"'{self.name}' failed{again}: {what}"[:2000], fix=_remedy(error))
+
+
+class _Waits:
+    """Decides whether and when to try again: as the provider asks, else a random part of a doubling span."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.count = 0
+
+    def before_retry(self, error: Exception) -> float | bool:
+        if not _is_passing(error):
+            return False
+        self.count += 1
+        span = min(self._settings.longest_wait, self._settings.wait * 2 ** (self.count - 1))
+        asked = _retry_after(error)
+        # Full jitter: workers that were throttled together do not come back together.
+        return min(asked, self._settings.longest_wait) if asked is not None else random.uniform(0.001, span)  # noqa: S311
+
+
+def _made(name: str, settings: Settings) -> "BaseChatModel":
+    from langchain.chat_models import init_chat_model
+
+    provider = name.partition(":")[0]
+    options: dict[str, Any] = {"max_retries": 0} if provider in ("anthropic", "openai") else {}
+    if provider == BEDROCK:
+        options = _bedrock_options(settings)
+    try:
+        return cast("BaseChatModel", init_chat_model(name, **{**options, **settings.options}))
+    except ImportError as error:
+        extra = f"phasegate[{_EXTRAS[provider]}]" if provider in _EXTRAS else f"langchain-{provider}"
+        raise Missing(f"the package for '{name}' is not installed", fix=f"pip install '{extra}'") from error
+    except ValueError as error:
+        raise Missing(
+            f"'{name}' cannot be used: {error}", fix="name a model as PROVIDER:MODEL, with its keys set"
+        ) from error
+
+
+def _bedrock_options(settings: Settings) -> dict[str, Any]:
+    from botocore.config import Config
+
+    # One attempt: botocore's own retries would multiply with ours, and hide each failure behind its read timeout.
+    config = Config(
+        retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=settings.seconds, max_pool_connections=50
+    )
+    return {"config": config}
+
+
+def _bound(model: "BaseChatModel", call: Call, settings: LangChainModel) -> Any:
+    tools = [*call.tools, *filter(None, [call.hand_in])]
+    options: dict[str, Any] = {settings_name(settings.name): call.max_tokens}
+    if settings.name.startswith(BEDROCK):
+        options["stream_usage"] = True
+    options.pop("stream_usage", None)
+    if call.hand_in and settings.settings.native and not call.tools:
+        return model.bind(response_format=_response_format(call.hand_in), **options)
+    if not tools:
+        return model.bind(**options)
+    choice = {"tool_choice": call.hand_in.name} if call.hand_in and not call.tools and settings.forces else {}
+    return model.bind_tools([_tool(tool) for tool in tools], **choice, **options)
+
+
+def settings_name(name: str) -> str:
+    """Return what a provider calls the limit of a reply's tokens."""
+    return "num_predict" if name.startswith("ollama") else "max_tokens"
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+def _response_format(tool: ToolSpec) -> dict[str, Any]:
+    schema = {"name": tool.name, "description": tool.description, "schema": tool.parameters, "strict": True}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _messages(call: Call, name: str) -> list[BaseMessage]:
+    return [_message(message, name) for message in call.messages]
+
+
+def _message(message: Message, name: str) -> BaseMessage:
+    match message:
+        case Prompt(role="system"):
+            return SystemMessage(_content(message, name))
+        case Prompt():
+            return HumanMessage(_content(message, name))
+        case Result():
+            status = "error" if message.failed else "success"
+            return ToolMessage(message.text or "(nothing)", tool_call_id=message.use, status=status)
+        case _:
+            calls = [ToolCall(id=use.id, name=use.name, args=use.arguments) for use in message.uses]
+            return AIMessage(message.text, tool_calls=calls)
+
+
+def _content(prompt: Prompt, name: str) -> str | list[str | dict[str, Any]]:
+    """Return the text with a cache point where the provider has them and caches nothing by itself."""
+    if not prompt.cached or not _caches(name):
+        return prompt.text
+    if name.startswith(BEDROCK):
+        return [{"type": "text", "text": prompt.text}, {"cachePoint": {"type": "default"}}]
+    return [{"type": "text", "text": prompt.text, "cache_control": {"type": "ephemeral"}}]
+
+
+def _caches(name: str) -> bool:
+    if name.startswith("anthropic:"):
+        return True
+    # A cache point is an error for a Bedrock model that has no cache; Claude (from 3.5) and Nova have one.
+    return name.startswith(BEDROCK) and ("anthropic.claude" in name or "amazon.nova" in name)
+
+
+def _reply(message: AIMessage, call: Call) -> Reply:
+    metadata = message.response_metadata
+    reason = str(metadata.get("stopReason") or metadata.get("stop_reason") or metadata.get("finish_reason") or "")
+    uses = tuple(_uses(message))
+    stop = _STOPS.get(reason, Stop.tools if uses else Stop.done)
+    return Reply(text=message.text, uses=uses, stop=stop, usage=_usage(message))
+
+
+def _uses(message: AIMessage) -> Iterator[Use]:
+    for number, call in enumerate(message.tool_calls):
+        yield Use(id=call["id"] or f"use-{number}", name=call["name"], arguments=dict(call["args"]))
+    for number, bad in enumerate(message.invalid_tool_calls):
+        # Kept as it came, so that the model is told what is wrong with it.
+        text = bad.get("args") or ""
+        yield Use(id=bad.get("id") or f"bad-{number}", name=bad.get("name") or "", arguments=_loose(text))
+
+
+def _loose(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    return found if isinstance(found, dict) else {"(not JSON)": text[:2000]}
+
+
+def _usage(message: AIMessage) -> Usage | None:
+    found = message.usage_metadata
+    if found is None:
+        return None
+    details = found.get("input_token_details") or {}
+    written = details.get("cache_creation") or 0
+    by_age: Sequence[str] = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+    written = written or sum(cast(int, details.get(name) or 0) for name in by_age)
+    return Usage(
+        input=found["input_tokens"],
+        output=found["output_tokens"],
+        cache_read=details.get("cache_read") or 0,
+        cache_write=written,
+    )
+
+
+def _status(error: BaseException) -> int:
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's
+        return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    found = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    return found if isinstance(found, int) else 0
+
+
+def _code(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    code = str(response.get("Error", {}).get("Code") or "") if isinstance(response, dict) else ""
+    return code[:1].upper() + code[1:]  # in streams the service writes throttlingException
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, Missing):
+        return False
+    if _code(error) in _RETRIED_CODES or _status(error) in _RETRIED:
+        return True
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ in _LOST
+
+
+_LOST = {
+    "APIConnectionError",
+    "APITimeoutError",
+    "ConnectError",
+    "ConnectionClosedError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "IncompleteReadError",
+    "ProtocolError",
+    "ReadError",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "RemoteProtocolError",
+    "ResponseStreamingError",
+}
+"""Errors of HTTP clients by which a connection was lost: each provider's package has a client of its own."""
+
+
+def _retry_after(error: Exception) -> float | None:
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    else:
+        headers = getattr(response, "headers", None) or {}
+    text = str(headers.get("retry-after") or "")
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return _until(text)
+
+
+def _until(text: str) -> float | None:
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - SystemClock().now()).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _refuses_force(error: Exception) -> bool:
+    """Return whether a model has no forced tools: by LangChain's table, or by the provider's own word."""
+    text = str(error).lower().replace("_", "").replace(" ", "")
+    return "toolchoice" in text and (isinstance(error, ValueError) or _status(error) == 400)
+
+
+def _remedy(error: Exception) -> str:
+    code, status = _code(error), _status(error)
+    if "Credential" in type(error).__name__ or code in ("AccessDeniedException", "UnrecognizedClientException"):
+        return "give credentials that may call this model, then 'phasegate run --resume RUN'"
+    if status in (401, 403):
+        return "give a key that may call this model, then 'phasegate run --resume RUN'"
+    if code == "ValidationException" or status in (400, 404):
+        return "the provider refuses such a call: name another model, or mend its settings in phasegate.toml"
+    return "wait, then 'phasegate run --resume RUN'; or have another model work"

@@ -1,0 +1,284 @@
+"""Metering of model calls: limits of runs and roles, what calls used, and replies that a killed run finds again."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from phasegate.core import Parked
+from phasegate.models.chat import Call, ChatModel, Reply, Usage
+from phasegate.models.prices import Prices
+from phasegate.store import Database, now_ms
+from phasegate.store.schema import allowances, model_calls
+
+_NANO = 1_000_000_000
+_WINDOW_MS = 60_000
+_CHARACTERS_PER_TOKEN = 2
+"""Fewer than any tokenizer packs on average, so that what is reserved for a call is at least what it uses."""
+_PROGRESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Draft or review that a call belongs to."""
+
+    run: str
+    role: str
+    key: str
+    """Name of the draft or review, `PHASE/ATTEMPT/ROUND/NAME`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """Amounts that a role or a run may use in all, without a limit where None."""
+
+    tokens: int | None = None
+    money_usd: Decimal | None = None
+    calls: int | None = None
+
+    def __add__(self, more: "Allowance") -> "Allowance":
+        return Allowance(
+            tokens=_sum(self.tokens, more.tokens),
+            money_usd=_sum(self.money_usd, more.money_usd),
+            calls=_sum(self.calls, more.calls),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Amounts that calls used, those reserved by calls under way included."""
+
+    calls: int = 0
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    usd: Decimal = Decimal(0)
+    reserved_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out, with those that calls under way may use."""
+        return self.input + self.output + self.reserved_tokens
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> Self:
+        """Return the sums of a row of `spent_columns`."""
+        names = ("calls", "input", "output", "cache_read", "cache_write", "reserved_tokens")
+        return cls(**{name: int(row[name] or 0) for name in names}, usd=Decimal(int(row["nano_usd"] or 0)) / _NANO)
+
+
+def spent_columns() -> list[sa.ColumnElement[Any]]:
+    """Return the columns that sum up calls, for `Spent.of`."""
+    names = ("input", "output", "cache_read", "cache_write", "reserved_tokens", "nano_usd")
+    return [sa.func.count().label("calls"), *(sa.func.sum(model_calls.c[name]).label(name) for name in names)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Amounts that all workers together may use of one provider in a minute, without a limit where None."""
+
+    calls: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """Makes calls within the limits of run and role, and records what they used before the reply is used."""
+
+    database: Database
+    prices: Prices
+    run: Allowance = field(default_factory=Allowance)
+    """Of each run, over all roles."""
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """By provider, such as `bedrock_converse`."""
+
+    async def complete(self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance) -> Reply:
+        """Make a call, or return the reply that the same call of a killed run got.
+
+        Args:
+            model: which one.
+            scope: where the call belongs.
+            number: of the call within the scope, from 1.
+            call: the request.
+            allowed: what the role may use in the run.
+
+        Raises:
+            Parked: the call could pass a limit, or its price is unknown.
+            ModelFailed: the provider did not answer.
+        """
+        self.prices.require(model.name)
+        kept = await self.database.read(_kept, scope, number, call.digest)
+        if kept is not None:
+            return kept
+        await self._reserve(model.name, scope, number, call, allowed)
+        reply = await self._called(model, scope, number, call)
+        usd = self.prices.of(model.name, reply.usage)
+        await self.database.write(_end, scope, number, reply, int(usd * _NANO))
+        return reply
+
+    async def spent(self, run: str, role: str = "") -> Spent:
+        """Return what a run, or one of its roles, used so far."""
+        return await self.database.read(_spent, run, role)
+
+    async def forget(self, run: str) -> None:
+        """Delete the replies of a run that is not worked on, not what they used."""
+        await self.database.write(_forget, run)
+
+    async def _reserve(self, model: str, scope: Scope, number: int, call: Call, allowed: Allowance) -> None:
+        most = Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
+        usd = self.prices.of(model, most)
+        row = {"request": call.digest, "model": model, "reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
+        rate = self.rates.get(model.partition(":")[0], Rate())
+        # The minute of a provider's rate has to pass, and calls of other workers count in it.
+        while wait := await self.database.write(_begin, scope, number, row, (self.run, allowed), rate):  # noqa: ASYNC110
+            await asyncio.sleep(wait)
+
+    async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> Reply:
+        telling = _Telling(self.database, scope, number)
+        try:
+            return await model.complete(call, telling.told)
+        except BaseException:
+            # A reply that never came used tokens that nobody counts: the reservation stands for them.
+            await asyncio.shield(self.database.write(_fail, scope, number))
+            raise
+        finally:
+            await telling.close()
+
+
+class _Telling:
+    """Stores how long a reply is while it is written, for pages and terminals of other processes."""
+
+    def __init__(self, database: Database, scope: Scope, number: int) -> None:
+        self._database, self._where = database, (scope, number)
+        self._last = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    def told(self, characters: int) -> None:
+        if time.monotonic() - self._last < _PROGRESS_SECONDS or (self._task and not self._task.done()):
+            return
+        self._last = time.monotonic()
+        self._task = asyncio.create_task(self._database.write(_progress, *self._where, characters))
+
+    async def close(self) -> None:
+        if self._task:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _sum(one: Any, more: Any) -> Any:
+    return None if one is None else one + (more or 0)
+
+
+def _at(scope: Scope, number: int) -> sa.ColumnElement[bool]:
+    return sa.and_(model_calls.c.run == scope.run, model_calls.c.key == scope.key, model_calls.c.number == number)
+
+
+def _kept(connection: sa.Connection, scope: Scope, number: int, request: str) -> Reply | None:
+    wanted = sa.select(model_calls.c.reply).where(_at(scope, number), model_calls.c.request == request)
+    reply = connection.execute(wanted).scalar()
+    return Reply.model_validate_json(reply) if reply else None
+
+
+def _spent(connection: sa.Connection, run: str, role: str = "") -> Spent:
+    of = model_calls.c.run == run
+    wanted = sa.select(*spent_columns()).where(of & (model_calls.c.role == role) if role else of)
+    return Spent.of(connection.execute(wanted).mappings().one())
+
+
+def raised(connection: sa.Connection, run: str, role: str = "") -> Allowance:
+    """Return what a manager allowed a run, or one of its roles, in addition."""
+    of = (allowances.c.run == run) & (allowances.c.role == role)
+    sums = (sa.func.sum(allowances.c[name]).label(name) for name in ("tokens", "nano_usd", "calls"))
+    row = connection.execute(sa.select(*sums).where(of)).mappings().one()
+    usd = Decimal(int(row["nano_usd"] or 0)) / _NANO
+    return Allowance(tokens=int(row["tokens"] or 0), money_usd=usd, calls=int(row["calls"] or 0))
+
+
+def _begin(
+    connection: sa.Connection,
+    scope: Scope,
+    number: int,
+    row: Mapping[str, Any],
+    allowed: tuple[Allowance, Allowance],
+    rate: Rate,
+) -> float:
+    """Reserve the most that a call may use, or return the seconds until the provider's rate allows it."""
+    _set_aside(connection, scope, number)
+    for role, most in (("", allowed[0]), (scope.role, allowed[1])):
+        _require(_spent(connection, scope.run, role), most + raised(connection, scope.run, role), scope, role, row)
+    wait = _wait(connection, str(row["model"]).partition(":")[0], rate, int(row["reserved_tokens"]))
+    if wait:
+        return wait
+    values = {"run": scope.run, "key": scope.key, "number": number, "role": scope.role, "begun_at": now_ms()}
+    connection.execute(sa.insert(model_calls).values(**values, **row))
+    return 0.0
+
+
+def _set_aside(connection: sa.Connection, scope: Scope, number: int) -> None:
+    """Give an earlier call of that number a number below 0: what it used, or reserved before it was killed, counts."""
+    of = (model_calls.c.run == scope.run) & (model_calls.c.key == scope.key)
+    lowest = connection.execute(sa.select(sa.func.min(model_calls.c.number)).where(of)).scalar() or 0
+    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(number=min(lowest, 0) - 1, reply=None))
+
+
+def _require(spent: Spent, allowed: Allowance, scope: Scope, role: str, row: Mapping[str, Any]) -> None:
+    more = Decimal(int(row["nano_usd"])) / _NANO
+    who = f"the {role}" if role else "the run"
+    option = f" --role {role}" if role else ""
+    for name, used, wanted, limit, unit in (
+        ("calls", spent.calls, 1, allowed.calls, ""),
+        ("tokens", spent.tokens, int(row["reserved_tokens"]), allowed.tokens, ""),
+        ("money-usd", spent.usd, more, allowed.money_usd, "$"),
+    ):
+        if limit is not None and used + wanted > limit:
+            raise Parked(
+                f"{who} used {unit}{_plain(used)} of {unit}{_plain(limit)} {name}, and the next call of "
+                f"'{row['model']}' may take {unit}{_plain(wanted)}",
+                fix=f"allow more: 'phasegate allow {scope.run}{option} --{name} {_plain(wanted, up=True)}'",
+            )
+
+
+def _plain(amount: int | Decimal, *, up: bool = False) -> str:
+    if isinstance(amount, int):
+        return str(amount)
+    return f"{amount + Decimal('0.005'):.2f}" if up else f"{amount:.4f}"
+
+
+def _wait(connection: sa.Connection, provider: str, rate: Rate, tokens: int) -> float:
+    if rate.calls is None and rate.tokens is None:
+        return 0.0
+    # The database's clock: workers on several hosts count the same minute.
+    now = connection.execute(sa.select(now_ms())).scalar_one()
+    of = model_calls.c.model.like(f"{provider}:%") & (model_calls.c.begun_at > now - _WINDOW_MS)
+    used = sa.func.coalesce(sa.func.sum(model_calls.c.input + model_calls.c.output + model_calls.c.reserved_tokens), 0)
+    calls, total, first = connection.execute(
+        sa.select(sa.func.count(), used, sa.func.min(model_calls.c.begun_at)).where(of)
+    ).one()
+    over = rate.calls is not None and calls >= rate.calls
+    over = over or (rate.tokens is not None and calls and total + tokens > rate.tokens)
+    return max(0.05, (first + _WINDOW_MS - now) / 1000) if over else 0.0
+
+
+def _end(connection: sa.Connection, scope: Scope, number: int, reply: Reply, nano_usd: int) -> None:
+    usage = reply.usage or Usage()
+    values = {**usage.model_dump(), "nano_usd": nano_usd, "reserved_tokens": 0, "ended_at": now_ms(), "characters": 0}
+    kept = json.dumps(reply.model_dump(mode="json"), ensure_ascii=False)
+    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(**values, reply=kept))
+
+
+def _fail(connection: sa.Connection, scope: Scope, number: int) -> None:
+    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(ended_at=now_ms(), characters=0))
+
+
+def _progress(connection: sa.Connection, scope: Scope, number: int, characters: int) -> None:
+    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(characters=characters))
+
+
+def _forget(connection: sa.Connection, run: str) -> None:
+    of = (model_calls.c.run == run) & model_calls.c.reply.is_not(None)
+    connection.execute(sa.update(model_calls).where(of).values(reply=None))
