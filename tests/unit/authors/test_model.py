@@ -12,8 +12,8 @@ from phasegate.app.roles import TeamRoles
 from phasegate.core import FixedClock
 from phasegate.hosting.engine import engine
 from phasegate.ledger import RunStatus
-from phasegate.ledger.chain import Entry, of_kind
 from phasegate.ledger.events import Drafted
+from phasegate.ledger.records import Entry, of_kind
 from phasegate.models import Call, ChatModel, FunctionModel, Reply, ScriptedModel, Spent, Stop, Usage
 from phasegate.models.chat import Use
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
