@@ -83,6 +83,11 @@ async def test_no_tool_is_there_that_decides(here: WebServer) -> None:
         "read_artifact",
         "get_run",
         "get_trace",
+        "list_work",
+        "take_work",
+        "renew_work",
+        "give_back_work",
+        "hand_in_work",
     }
     assert all(not {"policy", "by", "decision"} & set(tool.inputSchema["properties"]) for tool in tools)
 

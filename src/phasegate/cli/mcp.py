@@ -27,7 +27,7 @@ async def _built(name: str) -> AsyncIterator[FastMCP]:
     if name != OF_HERE:
         yield import_module(f"phasegate.tools.servers.{name}.server").build(os.environ)
         return
-        from phasegate.mcp_server.server import build
+    from phasegate.mcp_server.server import build  # loads the compiler, which servers of services do without
 
     async with open_here() as app:
         yield build(app, os.environ)

@@ -133,7 +133,7 @@ class Work(WorkReport, Shown):
 class TakenWork(Work):
     """An order that was taken."""
 
-    token: str
+    secret: str
     """Give it with each later call about the order."""
     instructions: str
     schema_: dict[str, Any] = Field(alias="schema")

@@ -41,8 +41,8 @@ def shown_item(item: WorkItem) -> Work:
     )
 
 
-async def handed_in(app: App, items: WorkItems, item: str, token: str, answer: Any) -> WorkItem:
+async def handed_in(app: App, items: WorkItems, item: str, secret: str, answer: Any) -> WorkItem:
     """Store an answer, and send its run on."""
-    done = await items.hand_in(item, token, answer)
+    done = await items.hand_in(item, secret, answer)
     await app.resume(done.run)
     return done

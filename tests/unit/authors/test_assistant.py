@@ -31,24 +31,24 @@ async def test_an_order_waits_until_its_answer_holds_and_then_the_run_goes_on(tm
         assert await segments.advance(run.id) is RunStatus.waiting
         [item] = await items.listed()
         assert (item.role, item.task, item.holder) == ("product-owner", "draft", "")
-        lease = await items.take(item.id, "mcp")
+        lease = await items.claim(item.id, "mcp")
         assert "find EBS volumes that nobody uses" in lease.instructions
         with pytest.raises(InvalidInput, match="files: Field required"):
-            await items.hand_in(item.id, lease.token, {"file": "x"})
+            await items.hand_in(item.id, lease.secret, {"file": "x"})
         with pytest.raises(InvalidInput, match=r"'src/x\.py' may not be written here"):
-            await items.hand_in(item.id, lease.token, {"files": [{"path": "src/x.py", "text": "x"}]})
-        await items.hand_in(item.id, lease.token, written(runbook="title: no\n"))
+            await items.hand_in(item.id, lease.secret, {"files": [{"path": "src/x.py", "text": "x"}]})
+        await items.hand_in(item.id, lease.secret, written(runbook="title: no\n"))
         assert await segments.advance(run.id) is RunStatus.waiting
         [again] = await items.listed()
         assert (again.id, "reads a bare 'no' as false" in again.problem) == (item.id, True)
-        await items.hand_in(item.id, lease.token, written())
+        await items.hand_in(item.id, lease.secret, written())
         assert await segments.advance(run.id) is RunStatus.waiting
         reviews = await items.listed()
         assert sorted(each.role for each in reviews) == ["devsec-engineer", "sre-automation"]
         assert await app.ledger.gates(run.id) == []
         for each in reviews:
-            token = (await items.take(each.id, "mcp")).token
-            await items.hand_in(each.id, token, {"findings": [finding(each.role)]})
+            secret = (await items.claim(each.id, "mcp")).secret
+            await items.hand_in(each.id, secret, {"findings": [finding(each.role)]})
         assert await segments.advance(run.id) is RunStatus.waiting
         assert [gate.key.phase for gate in await app.ledger.gates(run.id)] == ["specify"]
         reviewed = await app.ledger.events_of(run.id, ReviewReported)
@@ -67,13 +67,13 @@ async def test_of_two_that_take_an_order_one_has_it_and_the_other_cannot_hand_in
         items, run = WorkItems(database=app.database), await app.start(tmp_path / FOLDER)
         await segments.advance(run.id)
         [item] = await items.listed()
-        taken = await asyncio.gather(*(items.take(item.id, by) for by in "ab"), return_exceptions=True)
+        taken = await asyncio.gather(*(items.claim(item.id, by) for by in "ab"), return_exceptions=True)
         [lease] = [each for each in taken if not isinstance(each, BaseException)]
         [refused] = [each for each in taken if isinstance(each, Refused)]
         assert refused.reason == "work_taken"
         with pytest.raises(Refused, match="you do not hold"):
             await items.hand_in(item.id, "x" * 32, written())
-        await items.give_back(item.id, lease.token)
+        await items.give_back(item.id, lease.secret)
         with pytest.raises(Refused, match="you do not hold"):
-            await items.hand_in(item.id, lease.token, written())
-        assert (await items.take(item.id, "c")).item.holder == "c"
+            await items.hand_in(item.id, lease.secret, written())
+        assert (await items.claim(item.id, "c")).item.holder == "c"

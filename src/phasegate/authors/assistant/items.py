@@ -46,7 +46,7 @@ class Lease:
     """An item that was taken, with all that its assistant is told."""
 
     item: WorkItem
-    token: str
+    secret: str
     """Proves with each later call that the caller took it."""
     instructions: str
     schema: dict[str, Any]
@@ -94,41 +94,41 @@ class WorkItems:
         rows = await self.database.read(_listed, role)
         return [_item(row) for row in rows]
 
-    async def take(self, id: str, by: str) -> Lease:
+    async def claim(self, id: str, by: str) -> Lease:
         """Take an item that nobody holds.
 
         Raises:
             Refused: somebody else holds it (`work_taken`), or it waits for no answer (`work_gone`).
         """
-        token = secrets.token_urlsafe(24)
-        row = await self.database.write(_taken, id, by, digest(token.encode()))
+        secret = secrets.token_urlsafe(24)
+        row = await self.database.write(_taken, id, by, digest(secret.encode()))
         shape = _SHAPES[row["task"]]
-        return Lease(item=_item(row), token=token, instructions=row["instructions"], schema=schema_of(shape))
+        return Lease(item=_item(row), secret=secret, instructions=row["instructions"], schema=schema_of(shape))
 
-    async def renew(self, id: str, token: str) -> WorkItem:
+    async def renew(self, id: str, secret: str) -> WorkItem:
         """Hold an item for longer.
 
         Raises:
             Refused: the caller does not hold it (`work_not_held`).
         """
-        return _item(await self.database.write(_renewed, id, digest(token.encode())))
+        return _item(await self.database.write(_renewed, id, digest(secret.encode())))
 
-    async def give_back(self, id: str, token: str) -> None:
+    async def give_back(self, id: str, secret: str) -> None:
         """Let another assistant take an item.
 
         Raises:
             Refused: the caller does not hold it (`work_not_held`).
         """
-        await self.database.write(_given_back, id, digest(token.encode()))
+        await self.database.write(_given_back, id, digest(secret.encode()))
 
-    async def hand_in(self, id: str, token: str, arguments: Any) -> WorkItem:
+    async def hand_in(self, id: str, secret: str, arguments: Any) -> WorkItem:
         """Store the answer to an item that the caller holds.
 
         Raises:
             InvalidInput: the answer does not have the shape, or writes where the role may not.
             Refused: the caller does not hold it (`work_not_held`).
         """
-        held = digest(token.encode())
+        held = digest(secret.encode())
         row = await self.database.read(_held, id, held)
         try:
             answer = read_answer(arguments, _SHAPES[row["task"]])
