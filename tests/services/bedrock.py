@@ -6,7 +6,6 @@ with serve(BedrockService([text("Hello")])) as address:
 Programs are told by the environment: `environ(address)`.
 """
 
-import asyncio
 import json
 import re
 import time
@@ -16,20 +15,18 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from services.bedrock_models import MODELS, PREFIXES, SONNET_4_5, Model, through_profile
 from services.bedrock_rules import blocks, cache_points, may_not_cache, objection
 from services.bedrock_wire import STREAM, as_events, as_json, error_frame, event_frame, usage_of
-from services.faults import Faults
 from services.model_answers import (
     Asked,
     Error,
     Reply,
     Role,
     Script,
-    Scripted,
     Turn,
     Usage,
     denied,
@@ -39,7 +36,7 @@ from services.model_answers import (
     tokens,
     written,
 )
-from services.model_sending import Part, Sent, halves
+from services.model_sending import JSON, ModelService, Part, Sent, halves
 
 REGION = "us-east-1"
 SONNET = through_profile(SONNET_4_5)
@@ -59,44 +56,23 @@ def environ(address: str) -> dict[str, str]:
     }
 
 
-class BedrockService:
+class BedrockService(ModelService):
     """Answers by a script; what was asked is in `asked`."""
 
     def __init__(self, script: Script = ()) -> None:
-        self.faults = Faults()
-        self.app = FastAPI(openapi_url=None)
+        super().__init__(script)
         self.app.add_api_route("/model/{model:path}/converse", self._converse, methods=["POST"])
         self.app.add_api_route("/model/{model:path}/converse-stream", self._stream, methods=["POST"])
+        self.app.add_api_route("/model/{model:path}/count-tokens", self._count, methods=["POST"])
         self.app.add_api_route("/inference-profiles/{arn:path}", self._profile, methods=["GET"])
-        self.clear()
-        self.answers(script)
 
     def clear(self) -> None:
         """Make it as it was at first, with an empty script."""
-        self.asked: list[Asked] = []
-        """Requests that got as far as the script, in their order."""
-        self.refused: list[Error] = []
-        """What the service refused before."""
-        self.unfinished = 0
-        """Answers whose client went before their end."""
+        super().clear()
+        self.region = REGION
         self.profiles = {PROFILE: SONNET_4_5.id}
-        self.context: int | None = None
-        """Tokens that every model takes; None: as many as the model says."""
-        self.size = 48
-        """Characters in a piece of a stream."""
+        """Models of the application inference profiles by their ARN."""
         self._cached: set[str] = set()
-        self.faults.clear()
-        self.faults.seen.clear()
-        self.answers(())
-
-    def answers(self, script: Script) -> None:
-        """Answer by this script from now on."""
-        self._script = Scripted(script)
-
-    @property
-    def last(self) -> Asked:
-        """What was asked last."""
-        return self.asked[-1]
 
     async def _converse(self, request: Request, model: str) -> Response:
         return await self._respond(request, model, streams=False)
@@ -104,12 +80,21 @@ class BedrockService:
     async def _stream(self, request: Request, model: str) -> Response:
         return await self._respond(request, model, streams=True)
 
+    async def _count(self, request: Request, model: str) -> Response:
+        body = json.loads(await request.body())["input"]["converse"]
+        found = _signature(request.headers, self.region) or self._model(model, by_profile=False)
+        if isinstance(found, Error):
+            return self._refuse(found)
+        return JSONResponse({"inputTokens": sum(tokens(json.dumps(block)) for _, block in blocks(body))})
+
     async def _profile(self, request: Request, arn: str) -> Response:
-        if error := _signature(request.headers):
-            return _failed(error)
+        if error := _signature(request.headers, self.region):
+            return self._refuse(error)
         if arn not in self.profiles:
-            return _failed(Error(code="ResourceNotFoundException", status=404, message="No such inference profile."))
-        models = [{"modelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{self.profiles[arn]}"}]
+            return self._refuse(
+                Error(code="ResourceNotFoundException", status=404, message="No such inference profile.")
+            )
+        models = [{"modelArn": f"arn:aws:bedrock:{self.region}::foundation-model/{self.profiles[arn]}"}]
         shown = {"inferenceProfileName": "team", "inferenceProfileArn": arn, "inferenceProfileId": arn.split("/")[-1]}
         return JSONResponse({**shown, "models": models, "status": "ACTIVE", "type": "APPLICATION"})
 
@@ -117,16 +102,14 @@ class BedrockService:
         begun, body = time.monotonic(), await request.body()
         found = self._check(request.headers, id, body, streams=streams)
         if isinstance(found, Error):
-            self.refused.append(found)
-            return _failed(found)
+            return self._refuse(found)
         asked, model = found
-        self.asked.append(asked)
-        answer = self._script.answer(asked)
+        answer = self.next_answer(asked)
         if isinstance(answer, Error):
             return _failed(answer)
         reply = formed(answer, asked, obeys=model.obeys_choice)
         usage, call = usage_of(self._usage(reply, asked, model)), len(self.asked)
-        await asyncio.sleep(reply.seconds)
+        await self.work(reply)
         latency = round((time.monotonic() - begun) * 1000)
         if streams:
             events = as_events(reply, usage, call, latency, self.size)
@@ -140,16 +123,17 @@ class BedrockService:
             content = json.dumps(as_json(reply, usage, call, latency)).encode()
         except ValueError:
             return _failed(model_error())
-        return self._sent(reply, "application/json", halves(content))
+        return self._sent(reply, JSON, halves(content))
 
     def _sent(self, reply: Reply, kind: str, parts: list[Part]) -> Response:
-        def gone() -> None:
-            self.unfinished += 1
+        return Sent(reply, kind, parts, error_frame, self.left, {"x-amzn-requestid": uuid4().hex})
 
-        return Sent(reply, kind, parts, error_frame, gone, {"x-amzn-requestid": uuid4().hex})
+    def _refuse(self, error: Error) -> Response:
+        self.refused.append(error.message)
+        return _failed(error)
 
     def _check(self, headers: Mapping[str, str], id: str, raw: bytes, *, streams: bool) -> Error | tuple[Asked, Model]:
-        if error := _signature(headers):
+        if error := _signature(headers, self.region):
             return error
         model = self._model(id)
         if isinstance(model, Error):
@@ -169,13 +153,13 @@ class BedrockService:
             )
         return _read(body, id, headers, streams=streams), model
 
-    def _model(self, id: str) -> Model | Error:
+    def _model(self, id: str, *, by_profile: bool = True) -> Model | Error:
         base = self.profiles.get(id, id)
         prefixed = next((base.removeprefix(prefix) for prefix in PREFIXES if base.startswith(prefix)), "")
         model = MODELS.get(prefixed or base)
         if model is None:
             return invalid("The provided model identifier is invalid.")
-        if base == id and not prefixed and not model.on_demand:
+        if by_profile and base == id and not prefixed and not model.on_demand:
             return invalid(
                 f"Invocation of model ID {id} with on-demand throughput isn’t supported. Retry your request with the ID"
                 " or ARN of an inference profile that contains this model."
@@ -214,7 +198,7 @@ def _failed(error: Error) -> Response:
     return JSONResponse({"message": error.message}, error.status, {**headers, **error.headers})
 
 
-def _signature(headers: Mapping[str, str]) -> Error | None:
+def _signature(headers: Mapping[str, str], region: str) -> Error | None:
     """Say what the signature lacks: it is there, for this region and service, over host and date."""
     given = headers.get("authorization", "")
     if given.startswith("Bearer ") and len(given) > len("Bearer "):
@@ -225,7 +209,7 @@ def _signature(headers: Mapping[str, str]) -> Error | None:
     if not found or not re.search(r"Signature=[0-9a-f]{64}$", found[4]) or "host;" not in found[4]:
         words = "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters."
         return Error(code="IncompleteSignatureException", status=403, message=words)
-    if (found[2], found[3]) != (REGION, "bedrock") or not headers["x-amz-date"].startswith(found[1]):
+    if (found[2], found[3]) != (region, "bedrock") or not headers["x-amz-date"].startswith(found[1]):
         words = "Credential should be scoped to a valid region and to correct service: 'bedrock'."
         return Error(code="InvalidSignatureException", status=403, message=words)
     return None

@@ -137,7 +137,13 @@ class Reply:
     """How long nothing is sent."""
     each: float = 0.0
     """How long each piece of a stream takes."""
+    calls: int = 1
+    """How many calls the model has to have worked on at the same time before it answers."""
     breaks: Break | None = None
+
+    def together(self, calls: int) -> "Reply":
+        """Wait until so many calls were there at the same time."""
+        return replace(self, calls=calls)
 
     def slow(self, seconds: float, each: float = 0.0) -> "Reply":
         """Wait before the first byte, and before each piece of a stream."""

@@ -1,13 +1,15 @@
-"""Answers of a model as they are sent: whole or in pieces, in their time, and at times not to their end."""
+"""What local services of models share: their script, and how an answer is sent, at times not to its end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from fastapi import FastAPI
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.model_answers import Error, Reply
+from services.faults import Faults
+from services.model_answers import Answer, Asked, Error, Reply, Script, Scripted
 
 JSON = "application/json"
 
@@ -24,6 +26,65 @@ def halves(content: bytes) -> list[Part]:
     """Two parts of a whole answer."""
     half = len(content) // 2
     return [Part(content[:half], True), Part(content[half:], True)]
+
+
+class ModelService:
+    """Answers by a script; what was asked is in `asked`."""
+
+    def __init__(self, script: Script) -> None:
+        self.app, self.faults = FastAPI(openapi_url=None), Faults()
+        self.clear()
+        self.answers(script)
+
+    def clear(self) -> None:
+        """Make it as it was at first, with an empty script."""
+        self.asked: list[Asked] = []
+        """Requests that got as far as the script, in their order."""
+        self.refused: list[str] = []
+        """Why the service refused others."""
+        self.unfinished = 0
+        """Answers whose client went before their end."""
+        self.at_once = 0
+        """The most calls that the model ever worked on at the same time; a slow answer is what it works on."""
+        self.context: int | None = None
+        """Tokens that a model takes; None: as many as the model says."""
+        self.size = 48
+        """Characters in a piece of a stream."""
+        self._working, self._changed = 0, asyncio.Condition()
+        self.faults.clear()
+        self.faults.seen.clear()
+        self.answers(())
+
+    def answers(self, script: Script) -> None:
+        """Answer by this script from now on; a function must not block."""
+        self._script = Scripted(script)
+
+    @property
+    def last(self) -> Asked:
+        """What was asked last."""
+        return self.asked[-1]
+
+    def next_answer(self, asked: Asked) -> Answer:
+        """Keep what was asked and take what the script says to it."""
+        self.asked.append(asked)
+        return self._script.answer(asked)
+
+    async def work(self, reply: Reply) -> None:
+        """Take the time that an answer takes, and wait for the calls that it waits for."""
+        async with self._changed:
+            self._working += 1
+            self.at_once = max(self.at_once, self._working)
+            self._changed.notify_all()
+        try:
+            await asyncio.sleep(reply.seconds)
+            async with self._changed:
+                await self._changed.wait_for(lambda: self.at_once >= reply.calls)
+        finally:
+            self._working -= 1
+
+    def left(self) -> None:
+        """Count a client that went."""
+        self.unfinished += 1
 
 
 class Sent(Response):

@@ -4,23 +4,20 @@ with serve(OpenAIService([text("Hello")])) as address:
     ChatOpenAI(model=MODEL, base_url=f"{address}/v1", api_key=KEY)
 """
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from services.faults import Faults
 from services.model_answers import (
     Asked,
     Error,
     Reply,
     Role,
     Script,
-    Scripted,
     Stop,
     Text,
     Thought,
@@ -31,11 +28,12 @@ from services.model_answers import (
     tokens,
     written,
 )
-from services.model_sending import JSON, Part, Sent, halves
+from services.model_sending import JSON, ModelService, Part, Sent, halves
 from services.openai_rules import objection
 
 KEY = "sk-testing"
 MODEL = "team-model"
+CONTEXT = 128_000
 STREAM = "text/event-stream"
 STOPS: Mapping[Stop, str] = {
     "end": "stop",
@@ -54,44 +52,20 @@ CODES = {
 """Type and code of errors by their names at Bedrock; others are the server's."""
 
 
-class OpenAIService:
+class OpenAIService(ModelService):
     """Answers by a script; what was asked is in `asked`."""
 
     def __init__(self, script: Script = ()) -> None:
-        self.faults = Faults()
-        self.app = FastAPI(openapi_url=None)
+        super().__init__(script)
         self.app.add_api_route("/v1/chat/completions", self._complete, methods=["POST"])
         self.app.add_api_route("/v1/models", self._models, methods=["GET"])
-        self.clear()
-        self.answers(script)
 
     def clear(self) -> None:
         """Make it as it was at first, with an empty script."""
-        self.asked: list[Asked] = []
-        """Requests that got as far as the script, in their order."""
-        self.refused: list[str] = []
-        """Why the service refused others."""
-        self.unfinished = 0
-        """Answers whose client went before their end."""
-        self.context = 128_000
-        """Tokens that the model takes."""
+        super().clear()
         self.models = {MODEL}
         self.knows_schemas = True
         """Whether it holds answers to a schema."""
-        self.size = 48
-        """Characters in a piece of a stream."""
-        self.faults.clear()
-        self.faults.seen.clear()
-        self.answers(())
-
-    def answers(self, script: Script) -> None:
-        """Answer by this script from now on."""
-        self._script = Scripted(script)
-
-    @property
-    def last(self) -> Asked:
-        """What was asked last."""
-        return self.asked[-1]
 
     async def _models(self, _: Request) -> Response:
         rows = [{"id": name, "object": "model", "created": 0, "owned_by": "team"} for name in sorted(self.models)]
@@ -103,12 +77,11 @@ class OpenAIService:
         if isinstance(found, Response):
             return found
         asked = _read(found, request.headers)
-        self.asked.append(asked)
-        answer = self._script.answer(asked)
+        answer = self.next_answer(asked)
         if isinstance(answer, Error):
             return JSONResponse(_error(answer), answer.status, dict(answer.headers))
         reply = formed(answer, asked)
-        await asyncio.sleep(reply.seconds)
+        await self.work(reply)
         return self._stream(reply, asked) if asked.streams else self._whole(reply, asked)
 
     def _check(self, headers: Mapping[str, str], raw: bytes) -> dict[str, Any] | Response:
@@ -123,7 +96,7 @@ class OpenAIService:
         if (body.get("response_format") or {}).get("type") == "json_schema" and not self.knows_schemas:
             words = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
             return self._refuse(400, words)
-        if why := objection(body, self.context):
+        if why := objection(body, self.context or CONTEXT):
             return self._refuse(400, why.message, why.code, why.param)
         return body
 
@@ -151,10 +124,7 @@ class OpenAIService:
         return self._sent(reply, STREAM, [*parts, Part(b"data: [DONE]\n\n", False)])
 
     def _sent(self, reply: Reply, kind: str, parts: list[Part]) -> Response:
-        def gone() -> None:
-            self.unfinished += 1
-
-        return Sent(reply, kind, parts, lambda error: _event(_error(error)).content, gone, {})
+        return Sent(reply, kind, parts, lambda error: _event(_error(error)).content, self.left, {})
 
 
 def _event(content: Mapping[str, Any], *, is_piece: bool = False) -> Part:

@@ -4,11 +4,12 @@ Tests named `test_pitfall_…` show what the installed langchain-aws does by its
 """
 
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import boto3
 import pytest
@@ -71,7 +72,8 @@ from services.model_answers import (
 )
 
 KEYS: dict[str, Any] = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
-ONCE = Config(retries={"max_attempts": 0}, read_timeout=0.3)
+ONCE = Config(retries={"max_attempts": 0})
+IMPATIENT = ONCE.merge(Config(read_timeout=0.2))
 LONG = "Scan every region for idle volumes. " * 200
 THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
 
@@ -143,6 +145,12 @@ def bedrock(served: tuple[BedrockService, str]) -> Bedrock:
     service, address = served
     service.clear()
     return Bedrock(service, address)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for what another thread does; the time limit of the test ends it."""
+    while not holds():
+        time.sleep(0.005)
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -292,6 +300,41 @@ def test_a_profile_of_ones_own_is_looked_up(bedrock: Bedrock) -> None:
     assert bedrock.service.last.model == PROFILE
 
 
+def test_calls_at_the_same_time_are_counted_and_can_wait_for_each_other(bedrock: Bedrock) -> None:
+    bedrock.service.answers(lambda _: text("x").together(3))
+    bedrock.chat().batch(["a", "b", "c"], config={"max_concurrency": 3})
+    assert (bedrock.service.at_once, bedrock.calls) == (3, 3)
+
+
+def test_calls_one_after_the_other_are_never_at_the_same_time(bedrock: Bedrock) -> None:
+    bedrock.service.answers(lambda _: text("x"))
+    bedrock.chat().batch(["a", "b", "c"], config={"max_concurrency": 1})
+    assert (bedrock.service.at_once, bedrock.calls) == (1, 3)
+
+
+def test_a_client_that_goes_is_counted(bedrock: Bedrock) -> None:
+    stream = bedrock.scripted(text("word " * 5000).slow(0, each=0.005)).stream("hi")
+    next(stream)
+    cast(Generator[Any], stream).close()
+    wait_until(lambda: bedrock.service.unfinished == 1)
+
+
+def test_another_region_has_to_be_the_one_signed_for(bedrock: Bedrock) -> None:
+    bedrock.service.region = "eu-west-1"
+    chat = bedrock.scripted(text("x"), region_name="eu-west-1")
+    assert chat.invoke("hi").content == "x"
+    with pytest.raises(ClientError, match="scoped to a valid region"):
+        bedrock.chat().invoke("hi")
+
+
+def test_tokens_are_counted_before_a_call(bedrock: Bedrock) -> None:
+    chat = bedrock.chat()
+    few, many = (chat.get_num_tokens_from_messages([HumanMessage(words)]) for words in ("Hello", LONG))
+    assert few < 10
+    assert many > 1000
+    assert bedrock.calls == 0
+
+
 # --- what fails ---
 
 
@@ -339,9 +382,9 @@ def test_an_error_in_a_stream_comes_after_its_pieces(bedrock: Bedrock, error: Er
 def test_a_silent_service_ends_by_the_clients_read_timeout(bedrock: Bedrock, after: int) -> None:
     silent = text("word " * 50).silent(after)
     with pytest.raises((ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)):
-        list(bedrock.scripted(silent).stream("hi"))
+        list(bedrock.scripted(silent, config=IMPATIENT).stream("hi"))
     with pytest.raises(ReadTimeoutError):
-        bedrock.scripted(silent).invoke("hi")
+        bedrock.scripted(silent, config=IMPATIENT).invoke("hi")
     assert bedrock.calls == 2
 
 
@@ -349,7 +392,7 @@ def test_a_slow_answer_is_late_and_whole(bedrock: Bedrock) -> None:
     answer = bedrock.scripted(text("word " * 50).slow(0.02, each=0.001))
     assert sum(bool(part.text) for part in answer.stream("hi")) > 3
     slow = bedrock.scripted(text("x").slow(0.02)).invoke("hi")
-    assert slow.response_metadata["metrics"]["latencyMs"][0] >= 20
+    assert slow.response_metadata["metrics"]["latencyMs"][0] >= 19
 
 
 def test_malformed_input_of_a_tool_is_an_error_of_the_model_unless_it_is_streamed(bedrock: Bedrock) -> None:
@@ -528,7 +571,7 @@ def test_what_bedrock_takes_is_taken(bedrock: Bedrock, model: str, given: Mappin
 )
 def test_what_no_client_would_send_is_refused(bedrock: Bedrock, content: bytes, words: str) -> None:
     assert _posted(bedrock, content, _signed(bedrock, content)) == (400, "ValidationException")
-    assert words in bedrock.service.refused[0].message
+    assert words in bedrock.service.refused[0]
 
 
 @pytest.mark.parametrize(
@@ -760,6 +803,11 @@ def test_pitfall_throttling_in_a_stream_is_never_tried_again(bedrock: Bedrock) -
     with pytest.raises(EventStreamError):
         list(bedrock.chat(config=None).stream("hi"))
     assert bedrock.calls == 1
+
+
+def test_pitfall_tokens_of_other_models_are_counted_by_a_package_that_is_not_there(bedrock: Bedrock) -> None:
+    with pytest.warns(UserWarning, match="GPT-2"), pytest.raises(ImportError, match="transformers"):
+        bedrock.chat(MISTRAL.id).get_num_tokens_from_messages([HumanMessage("Hello")])
 
 
 def test_pitfall_nothing_is_cached_unless_asked(bedrock: Bedrock) -> None:

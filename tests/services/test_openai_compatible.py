@@ -57,7 +57,7 @@ class Server:
 
     def chat(self, **more: Any) -> ChatOpenAI:
         """The real client; it tries once unless told otherwise."""
-        given: dict[str, Any] = {"max_retries": 0, "timeout": 0.5, **more}
+        given: dict[str, Any] = {"max_retries": 0, **more}
         return ChatOpenAI(model=MODEL, base_url=f"{self.address}/v1", api_key=SecretStr(KEY), **given)
 
     def scripted(self, *answers: Answer, **more: Any) -> ChatOpenAI:
@@ -206,9 +206,9 @@ def test_a_torn_answer_is_an_error_of_the_connection(server: Server) -> None:
 
 def test_a_silent_server_ends_by_the_clients_timeout(server: Server) -> None:
     with pytest.raises(openai.APITimeoutError):
-        server.scripted(text("word " * 50).silent()).invoke("hi")
+        server.scripted(text("word " * 50).silent(), timeout=0.2).invoke("hi")
     with pytest.raises(openai.APITimeoutError):
-        list(server.scripted(text("word " * 50).silent()).stream("hi"))
+        list(server.scripted(text("word " * 50).silent(), timeout=0.2).stream("hi"))
 
 
 # --- what is refused ---
