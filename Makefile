@@ -11,7 +11,7 @@ INSTALL = ($(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $(
 
 # Byte code of the tests is kept: to compile it again takes seconds in every process.
 unexport PYTHONDONTWRITEBYTECODE
-# Quick tests work in memory where there are 4 GB of it: they wait for the disk a third of their time, and show nothing of it.
+# Tests work in memory where there are 4 GB of it: they wait for the disk a third of their time, and show nothing of it.
 MEMORY = $(shell test -w /dev/shm && ! grep -q ' /dev/shm .*noexec' /proc/mounts && df -k --output=avail /dev/shm | awk 'NR == 2 && $$1 > 4e6 { print "/dev/shm" }')
 
 .PHONY: help demo test slow real check bench lock lock-real format
@@ -26,7 +26,7 @@ test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole jour
 	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)
 
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
+	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
 
 real: .venv/dev ## run the tests with programs of others as they are: MCP servers, the Inspector, a small language model; needs an index of packages
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m real $(ARGS)

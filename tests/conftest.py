@@ -1,9 +1,14 @@
-"""Garbage collection while tests are collected, and afterwards."""
+"""Garbage collection while tests are collected, and afterwards; the order of tests among workers."""
 
 import gc
-from collections.abc import Generator
+import os
+from collections import deque
+from collections.abc import Generator, Sequence
+from itertools import groupby
 
 import pytest
+
+_HOUR = 3600
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -15,3 +20,36 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests with the longest time limits run first, spread over the workers.
+
+    A worker begins with its share of the list, and takes tests from the end of another's share when its own is done. A
+    long test that is begun last keeps all others waiting. Modules stay together, since their fixtures are made once a
+    worker; tests with limits of an hour share none.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    groups = [[*group] for _, group in groupby(items, _group)]
+    long = sorted((group for group in groups if _longest(group)), key=_longest, reverse=True)
+    rest = deque(item for group in groups if not _longest(group) for item in group)
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        ordered += [item for group in long[number::workers] for item in group]
+        end = len(items) * (number + 1) // workers
+        ordered += [rest.popleft() for _ in range(min(len(rest), max(0, end - len(ordered))))]
+    items[:] = [*ordered, *rest]
+
+
+def _group(item: pytest.Item) -> str:
+    return item.nodeid if _limit(item) >= _HOUR else item.nodeid.partition("::")[0]
+
+
+def _longest(group: Sequence[pytest.Item]) -> float:
+    return max(map(_limit, group))
+
+
+def _limit(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark and mark.args else 0.0

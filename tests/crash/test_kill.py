@@ -23,7 +23,7 @@ from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.engine.lease import read_leases
 from unit.workflow.fixtures import Engine, engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TESTS = Path(__file__).parents[1]
 STOPS = 2
 

@@ -83,7 +83,37 @@ def _gates(*names: str) -> list[str]:
 
 _SIGNED = "what has no time of ours was not signed by us, and the signature does not hold"
 
-AREAS = {
+AREAS = {  # the longest first: a worker that begins one late keeps the others waiting
+    "slack": Area(
+        modules={
+            "phasegate.web.slack.handler": (
+                "Door._answer", "Door._decided", "Door._asked", "Door._who", "Door._record", "_waits",
+            ),
+            "phasegate.web.slack.http": ("interactive", "_payload"),
+            "phasegate.web.slack.slack_client": (
+                "AsyncSlackClient.person", "AsyncSlackClient.send_ephemeral", "AsyncSlackClient._is_slack_s",
+            ),
+            "phasegate.web.middleware": ("Guard.__call__",),
+            "phasegate.web.decisions": ("from_click",),
+        },
+        substitutes={
+            "an unlocked key proves anew what it proved": (decisions.from_click, _unlocked_proves_anew),
+            "a click takes the digest that the gate has now": (decisions.from_click, _click_on_what_is_there),
+            "each delivery of a click is on record": (Door._record, _each_delivery_anew),
+        },
+        every=False,
+        tests=["hostile/test_slack.py", "unit/web/slack/test_page.py", *_gates("matrix")],
+    ),
+    "tools": Area(
+        modules={
+            "phasegate.tools.client.policy": (),
+            "phasegate.tools.client.bounds": ("covered", "stray", "within", "_is_below", "_is_normal", "_decoded"),
+        },
+        tests=["unit/tools/client/test_policy.py", "hostile/test_tools.py"],
+        equivalent={
+            "phasegate.tools.client.policy.Policy._is_listed drop-operand 3": "no server, no rule",
+        },
+    ),
     "decide": Area(
         modules={"phasegate.workflow.gates.decide": ()},
         every=False,
@@ -148,26 +178,6 @@ AREAS = {
         every=False,
         tests=[*_gates("matrix"), "unit/web/test_signing.py", "unit/web/slack/test_page.py"],
     ),
-    "slack": Area(
-        modules={
-            "phasegate.web.slack.handler": (
-                "Door._answer", "Door._decided", "Door._asked", "Door._who", "Door._record", "_waits",
-            ),
-            "phasegate.web.slack.http": ("interactive", "_payload"),
-            "phasegate.web.slack.slack_client": (
-                "AsyncSlackClient.person", "AsyncSlackClient.send_ephemeral", "AsyncSlackClient._is_slack_s",
-            ),
-            "phasegate.web.middleware": ("Guard.__call__",),
-            "phasegate.web.decisions": ("from_click",),
-        },
-        substitutes={
-            "an unlocked key proves anew what it proved": (decisions.from_click, _unlocked_proves_anew),
-            "a click takes the digest that the gate has now": (decisions.from_click, _click_on_what_is_there),
-            "each delivery of a click is on record": (Door._record, _each_delivery_anew),
-        },
-        every=False,
-        tests=["hostile/test_slack.py", "unit/web/slack/test_page.py", *_gates("matrix")],
-    ),
     "cards": Area(
         modules={
             "phasegate.tools.servers.slack.cards": (
@@ -183,16 +193,6 @@ AREAS = {
     ),
     "unlocked": Area(
         modules={"phasegate.identity.unlocked_keys": ()}, tests=["unit/identity/test_unlocked_keys.py"]
-    ),
-    "tools": Area(
-        modules={
-            "phasegate.tools.client.policy": (),
-            "phasegate.tools.client.bounds": ("covered", "stray", "within", "_is_below", "_is_normal", "_decoded"),
-        },
-        tests=["unit/tools/client/test_policy.py", "hostile/test_tools.py"],
-        equivalent={
-            "phasegate.tools.client.policy.Policy._is_listed drop-operand 3": "no server, no rule",
-        },
     ),
     "runtime": Area(
         modules={"phasegate.runbooks.runtime.approvals": ()},

@@ -1,5 +1,6 @@
 """A small house that releases: scripted authors, an index that takes each version once, and runs of several specs."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -107,6 +108,14 @@ class Releasing:
             files={PYPROJECT: pyproject("0.0.0"), "README.md": b"# Ours\n"},
             clock=self.clock,
         )
+
+    def copied(self, folder: Path) -> "Releasing":
+        """What is here, in another folder; nobody may have it open meanwhile."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = Releasing(folder, Index(dict(self.index.held), list(self.index.order)))
+        other.clock.move(self.clock.now())
+        other.team.key, other.team.system = self.team.key, self.team.system
+        return other
 
     async def start(self, d: Engine, run: str, policy: str = "") -> str:
         await d.start(policy, run, spec=self.facing.spec(run))

@@ -21,6 +21,7 @@ def _segments(connection: sa.Connection) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_of_eight_deciders_from_two_processes_one_wins_each_of_many_races(tmp_path: Path) -> None:
     async with engine(racers(tmp_path)) as d:
         await open_gates(d, GATES)

@@ -1,8 +1,6 @@
 """A process that dies at any of its writes while it releases: whoever goes on loses nothing and doubles nothing."""
 
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +33,8 @@ class Dying:
             raise Died
 
 
-@asynccontextmanager
-async def _prepared(house: Releasing, how: str) -> AsyncIterator[None]:
-    """Another run is released while `b` is where the test wants it."""
+async def _prepare(house: Releasing, how: str) -> None:
+    """Have another run released while `b` is where the test wants it."""
     async with engine(house.team) as d:
         await house.start(d, "b", "demo" if how == "policy" else "")
         if how != "policy":
@@ -46,7 +43,6 @@ async def _prepared(house: Releasing, how: str) -> AsyncIterator[None]:
             await approve(d, "b")
         await house.start(d, "a", "demo")
         assert await d.segments.advance("a") is RunStatus.released
-    yield
 
 
 async def _finish(d: Engine, run: str) -> None:
@@ -59,10 +55,10 @@ async def _finish(d: Engine, run: str) -> None:
 
 @pytest.mark.parametrize(("how", "begin"), [("policy", 0), ("policy", 1), ("asked", 0), ("asked", 1), ("approved", 1)])
 async def test_it_dies_at_any_write(tmp_path: Path, how: str, begin: int) -> None:
+    prepared = Releasing(tmp_path / "prepared")
+    await _prepare(prepared, how)
     for left in itertools.count(begin, 2):
-        house = Releasing(tmp_path / str(left))
-        async with _prepared(house, how):
-            pass
+        house = prepared.copied(tmp_path / str(left))
         dying = Dying(left)
         async with engine(house.team, dying) as d:
             try:
