@@ -102,7 +102,7 @@ async def call(name: str, tool: str, words: tuple[str, ...], role: str | None, g
             answer = await opened.call(role or callers[0], server, tool, arguments, of_run)
     if answer.error:
         raise answer.error
-    if answer.data is not None and output().is_terminal:
+    if answer.data is not None and output().is_terminal and not given:
         show_answer(output(), answer.data)
     else:
         click.echo(answer.text if answer.data is None else json.dumps(answer.data, indent=2, ensure_ascii=False))

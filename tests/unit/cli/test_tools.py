@@ -113,6 +113,7 @@ def test_a_tool_is_called_as_a_role_by_the_same_rules(here: Path, monkeypatch: p
     monkeypatch.setenv("FORCE_COLOR", "1")
     shown = say(*call, "echo", "text=in a terminal")
     assert (shown.stdout, "asking strange.echo as sre-automation" in shown.stderr) == ("in a terminal\n", True)
+    assert json.loads(say(*call, "echo", "--json", '{"text": "x"}').stdout) == {"result": "x"}
     monkeypatch.delenv("FORCE_COLOR")
     by_json = CliRunner().invoke(root, [*call, "echo", "--json", "-"], input='{"text": "from JSON"}')
     assert json.loads(by_json.output) == {"result": "from JSON"}
@@ -178,7 +179,9 @@ def test_an_answer_is_shown_as_tables() -> None:
     said = io.StringIO()
     console = Console(file=said, width=100, theme=THEME)
     regions = [{"region": "eu-west-1", "count": 5, "error": None}, {"region": "us-east-1", "error": "no\n" * 40}]
-    show_answer(console, {"operation": "ec2.DescribeVolumes", "regions": regions, "rows": [], "complete": False})
+    show_answer(
+        console, {"operation": "ec2.DescribeVolumes", "regions": regions, "rows": [], "complete": False, "next": ""}
+    )
     lines = [" ".join(line.split()) for line in said.getvalue().splitlines()]
     assert lines[:3] == ["regions: 2", "region count error", "eu-west-1 5 –"]
     assert lines[3].startswith("us-east-1 – no no no")

@@ -52,7 +52,7 @@ def tools_call() -> None:
     The same rules hold as in a run: the server's file, its grants, the bounds of accounts, regions and arguments. What
     writes needs a grant. A call of no run is a line of the servers' log.
 
-    In a terminal the answer is shown as tables. A file or a pipe gets JSON.
+    In a terminal the answer is shown as tables. A file or a pipe gets JSON, and so does whoever gives --json.
     """
 
 

@@ -78,7 +78,7 @@ def _tables(data: Any) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
 
 def _others(data: Any) -> Iterator[tuple[str, Any]]:
     named = data.items() if isinstance(data, Mapping) else [("", data)]
-    return ((str(name), value) for name, value in named if not _is_rows(value))
+    return ((str(name), value) for name, value in named if not _is_rows(value) and value != "")
 
 
 def _is_rows(value: Any) -> bool:

@@ -109,13 +109,16 @@ class Policy:
             why = "its arguments cannot be written as JSON that everybody reads alike"
             raise _refused(call, "not_json", why, "write large integers, and what is no number, as text")
         if beyond := stray(call.arguments, server.only):
-            raise _outside(call, *beyond, ", ".join(sorted(server.only[beyond[0]])))
+            raise _outside(call, *beyond, f"one of: {', '.join(sorted(server.only[beyond[0]]))}")
         if call.role != ENGINE and any(map(find_secrets, texts(call.arguments))):
             why = "its arguments hold what looks like a secret"
             raise _refused(call, "secret_in_arguments", why, "say it without the secret")
         found = self.scope.stray(call.arguments, reads_text=server.has_aws)
         if found:
-            raise _outside(call, *found, self.scope.within(found[0]))
+            where = {"account": "accounts", "region": "inventory"}[found[0]]
+            allowed = self.scope.within(found[0])
+            fix = f"{f'name one of: {allowed}; or ' if allowed else ''}add it to {where} under [aws] in phasegate.toml"
+            raise _outside(call, *found, fix)
 
     def _in_time(self, call: Call, rule: Rule) -> None:
         now, made = self.now(), self._made.setdefault(call.name, deque())
@@ -148,9 +151,9 @@ def _ungranted(call: Call, others: Sequence[ToolGrant] = ()) -> Refused:
     return _refused(call, "needs_grant", why, fix)
 
 
-def _outside(call: Call, what: str, value: object, allowed: str) -> Refused:
+def _outside(call: Call, what: str, value: object, fix: str) -> Refused:
     why = f"{what} '{visible(str(value))[:60]}' is not within its bounds"
-    return _refused(call, "outside_scope", why, f"one of: {allowed}")
+    return _refused(call, "outside_scope", why, fix)
 
 
 def _unbounded(call: Call, rule: Rule, path: str, value: object) -> Refused:

@@ -48,9 +48,9 @@ class Scope:
         )
 
     def within(self, kind: str) -> str:
-        """Return the scope in words."""
+        """Return the scope in words, an empty text where nothing may be named."""
         allowed = {"account": self.accounts, "region": self.regions}[kind] or ()
-        return ", ".join(sorted(filter(None, allowed))) or "none by its number"
+        return ", ".join(sorted(filter(None, allowed)))
 
 
 def pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

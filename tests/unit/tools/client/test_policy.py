@@ -177,6 +177,15 @@ def test_a_read_keeps_to_its_bounds(arguments: dict[str, Any], reason: str) -> N
     assert asked("get_things", grant("get_things"), by=by, **arguments) == reason
 
 
+def test_a_refusal_says_where_a_region_is_named() -> None:
+    call = Call(role="sre-automation", server="cloud", tool="get_things", arguments={"region": "eu-west-9"})
+    for regions, words in (([], "; add it to inventory"), (["eu-west-1"], "; name one of: eu-west-1; or add it to")):
+        by = policy(scope=Scope(regions=frozenset(regions)))
+        with pytest.raises(Refused) as refused:
+            by.judge(call, tool("get_things"), [grant("get_things")])
+        assert words in refused.value.full_text
+
+
 def test_a_refusal_names_the_bound() -> None:
     by = policy(tools={"get_*": {"effect": "read", "bounds": BOUNDS}})
     for arguments, words in (
