@@ -17,6 +17,10 @@ from phasegate.tool_access.servers import scope_of, sessions_of
 from phasegate.tools.client import Policy, Sessions, ToolClient, as_text, described, fingerprint, offered_name
 from phasegate.workflow.gates.tool_grants import standing_grants
 
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+"""Keys of a schema whose value is schemas by name."""
+_VALUES = ("default", "const", "enum", "examples")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunTools:
@@ -92,7 +96,7 @@ class ClientTools:
                 name=offered_name(server, shown.name),
                 source=f"{server}.{shown.name}",
                 description=shown.description or "",
-                parameters=shown.inputSchema,
+                parameters=without_titles(shown.inputSchema),
             )
             for server, shown in offered
         ]
@@ -110,6 +114,28 @@ class ClientTools:
         except PhasegateError as error:
             return ToolResult(text=error.full_text, error=error)
         return ToolResult(text=as_text(answer), data=answer.data, error=answer.error, source=f"{server}.{tool}")
+
+
+def without_titles(schema: Any) -> Any:
+    """Return a JSON Schema without the titles that libraries make of names: a model reads them at each call.
+
+    >>> without_titles({"title": "X", "properties": {"title": {"title": "Title", "type": "string"}}})
+    {'properties': {'title': {'type': 'string'}}}
+    """
+    if isinstance(schema, list):
+        return [without_titles(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    kept = {key: value for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    return {key: _inner(key, value) for key, value in kept.items()}
+
+
+def _inner(key: str, value: Any) -> Any:
+    if key in _VALUES:
+        return value
+    if key in _NAMED and isinstance(value, Mapping):
+        return {name: without_titles(inner) for name, inner in value.items()}
+    return without_titles(value)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -53,6 +53,7 @@ async def test_a_role_is_told_of_what_it_may_call_and_of_nothing_else(tmp_path: 
     echo = next(spec for spec in specs if spec.name == "strange_echo")
     assert (echo.source, echo.description) == ("strange.echo", "Gives back what it is given.")
     assert set(echo.parameters["properties"]) == {"text", "region", "options"}
+    assert "title" not in str(echo.parameters)
 
 
 async def test_a_call_is_answered_as_data_and_recorded(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mcp.types import (
@@ -71,7 +72,13 @@ def _data(result: CallToolResult) -> tuple[Any, str]:
 
 def cleaned_tool(tool: Tool) -> Tool:
     """Return a tool's own description, sanitized like an answer."""
-    return Tool.model_validate(cleaned(tool.model_dump(mode="json", by_alias=True, exclude_none=True)))
+    return _cleaned_tool(tool.model_dump_json(by_alias=True, exclude_none=True))
+
+
+@lru_cache(maxsize=512)
+def _cleaned_tool(written: str) -> Tool:
+    """Clean each description once, for that takes a model's tools half a second."""
+    return Tool.model_validate(cleaned(json.loads(written)))
 
 
 def as_text(answer: Answer) -> str:
