@@ -3,11 +3,13 @@
 Tests named `test_pitfall_…` show what the installed langchain-aws does by itself where people were hurt by it.
 """
 
+import asyncio
 import json
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 
@@ -846,3 +848,32 @@ def test_pitfall_the_arn_of_a_profile_needs_the_provider_and_a_look_up_or_the_ba
     chat = bedrock.scripted(text("x"), model=PROFILE, provider="anthropic", base_model=SONNET_4_5.id)
     chat.invoke([SystemMessage(LONG), HumanMessage("hi")], cache_control={"type": "ephemeral"})
     assert bedrock.service.last.cache_points == 2
+
+
+async def test_pitfall_every_asynchronous_call_takes_a_thread_of_the_loop(bedrock: Bedrock) -> None:
+    bedrock.service.answers(lambda _: text("x").together(2))
+    chat = bedrock.chat()
+    with ThreadPoolExecutor(2) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        await asyncio.gather(*[chat.ainvoke("hi") for _ in range(6)])
+    assert (bedrock.service.at_once, bedrock.calls) == (2, 6)
+
+
+async def test_pitfall_a_call_that_is_cancelled_goes_on(bedrock: Bedrock) -> None:
+    bedrock.service.answers(lambda _: text("x").together(2))
+    chat = bedrock.chat()
+    asking = asyncio.create_task(chat.ainvoke("hi"))
+    await asyncio.to_thread(wait_until, lambda: bedrock.service.at_once == 1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (await chat.ainvoke("again")).content == "x"  # the second call finds the first still being worked on
+    assert (bedrock.calls, bedrock.service.unfinished) == (2, 0)
+
+
+def test_pitfall_a_model_makes_clients_of_its_own_unless_it_is_given_them(bedrock: Bedrock) -> None:
+    own, given = bedrock.scripted(text("x")), bedrock.raw()
+    assert own.client is not bedrock.chat().client
+    shared = ChatBedrockConverse(model=SONNET, client=given, bedrock_client=given, region_name=REGION)
+    assert shared.client is given
+    assert shared.invoke("hi").content == "x"
