@@ -13,7 +13,7 @@ import grimp
 from langgraph.graph import END, START
 from pydantic.json_schema import models_json_schema
 
-from phasegate.cli.root import EXIT_CODES, root
+from phasegate.cli.program import EXIT_CODES, root
 from phasegate.reports.backlog import BacklogItem
 from phasegate.reports.decisions import Delegation, Ended, Receipt, Revoked
 from phasegate.reports.gate import Gate

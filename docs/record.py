@@ -24,8 +24,8 @@ from phasegate.core import SystemClock
 from phasegate.demo.aws_account import Account, account
 from phasegate.demo.repository import lay_demo, read_result
 from phasegate.ledger import DecisionKind, Entry, PrivateKey, Run
+from phasegate.reports.artifacts import receipts
 from phasegate.reports.gate import GateView, view_gate
-from phasegate.reports.outputs import receipts
 from phasegate.reports.progress import PhaseProgress, State, Step
 from phasegate.scaffold import Approver
 
@@ -80,7 +80,7 @@ async def _approve_all(app: App, run_id: str, key: PrivateKey, watcher: Watcher)
             assert run.status.ended, run.note
             return seen
         seen.append(await view_gate(app, gate))
-        await app.decide(gate, DecisionKind.approve, BY, key, digest=gate.digest)
+        await app.decide(gate, DecisionKind.approve, app.person(BY), key, digest=gate.digest)
 
 
 def draw(name: str, command: str, parts: Sequence[RenderableType]) -> None:

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from mcp.shared.memory import create_connected_server_and_client_session
 
 from acceptance.walks import Call, Walk, climbs, packages, walk
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import FixedClock, InvalidInput
-from phasegate.tools.servers.aws.server import build as aws_server
+from phasegate.tools.servers.aws import build as aws_server
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 from unit.web.fixtures import web_server
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from phasegate.demo.aws_account import account
+from phasegate.demo import account
 from phasegate.ledger import create_key
 from phasegate.scaffold import Approver
 from unit.authors.sample_spec import sample_repository

@@ -15,8 +15,7 @@ from phasegate.authors import Brief, Draft, Report, Subject
 from phasegate.ledger import PrivateKey, RunStatus
 from phasegate.team import Phase
 from phasegate.workflow import Effect, Outcome
-from phasegate.workflow.engine.graph import Node, Nodes
-from phasegate.workflow.engine.segment import Segments
+from phasegate.workflow.engine import Node, Nodes, Segments
 from unit.workflow.fixtures import Team, flow, phase, write_item
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))

@@ -24,7 +24,7 @@ import pytest
 import tomlkit
 
 from acceptance.person import COMMAND, PASSPHRASE, environment, phasegate
-from phasegate.demo.aws_account import account
+from phasegate.demo import account
 from services import serve
 from services.confluence import BOT as WRITER
 from services.confluence import ConfluenceService

@@ -20,7 +20,7 @@ from phasegate.core import Held
 from phasegate.ledger import DecisionKind, GateStatus, RunStatus, first_break
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.engine.lease import read_leases
+from phasegate.workflow.engine import read_leases
 from unit.workflow.fixtures import Engine, engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

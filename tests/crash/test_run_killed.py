@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from acceptance.person import COMMAND, environment, phasegate
-from phasegate.demo.aws_account import account
+from phasegate.demo import account
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

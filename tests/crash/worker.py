@@ -12,9 +12,7 @@ from pathlib import Path
 from crash.fixtures import SYSTEM, Watched, marks, team
 from phasegate.core import Missing
 from phasegate.store.sqlite import SqliteStore
-from phasegate.workflow.engine.lease import Fence
-from phasegate.workflow.engine.segment import Segments
-from phasegate.workflow.engine.worker import Worker
+from phasegate.workflow.engine import Fence, Segments, Worker
 from unit.workflow.fixtures import engine
 
 

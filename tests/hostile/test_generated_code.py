@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import phasegate.sandbox
-from phasegate.core.errors import Missing
+from phasegate.core import Missing
 from phasegate.sandbox import MIB, Bubblewrap, Limit, Limits, Outcome, Sandbox, Sandlock, run_tests
 
 pytestmark = pytest.mark.slow

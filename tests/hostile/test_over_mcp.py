@@ -14,7 +14,7 @@ from mcp.shared.memory import create_connected_server_and_client_session
 import phasegate.mcp_server
 from phasegate.feedback import proposals
 from phasegate.ledger import GateKey, GateStatus
-from phasegate.mcp_server.server import build
+from phasegate.mcp_server import build
 from phasegate.reports import artifacts, backlog
 from phasegate.store import schema
 from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC

@@ -13,10 +13,8 @@ import pygit2
 import pytest
 
 from phasegate.ledger import GateKey, GateStatus
-from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
-from phasegate.web.context import context_of
-from phasegate.web.server import build
-from phasegate.web.settings import loopback
+from phasegate.tools.servers.slack import APPROVE, CHANGES, OPEN, REJECT
+from phasegate.web import build, context_of, loopback
 from phasegate.workflow import branch
 from services.slack import SlackService
 from services.slack_clicks import SECRET, form, signed

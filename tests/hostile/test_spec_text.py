@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.app import open_app
-from phasegate.app.app import App
+from phasegate.app import App, open_app
 from phasegate.core import FixedClock, InvalidInput, Refused
-from phasegate.hosting.engine import engine
+from phasegate.hosting import open_engine
 from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus
-from phasegate.reports.gate import GateView, find_gate, view_gate
+from phasegate.reports import GateView, find_gate, view_gate
 from phasegate.scaffold import Approver
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 
@@ -33,7 +32,7 @@ def repository(tmp_path: Path, *, spec: str = SPEC, runbook: str = RUNBOOK) -> P
 
 async def go(app: App, run: Run) -> GateView:
     """Takes the run to its next gate."""
-    async with engine(app) as segments:
+    async with open_engine(app) as segments:
         assert await segments.advance(run.id) is RunStatus.waiting
     return await view_gate(app, await find_gate(app, run.id))
 
@@ -44,7 +43,7 @@ async def start(app: App) -> Run:
 
 async def approve(app: App, view: GateView, kind: DecisionKind = DecisionKind.approve, *comments: str) -> None:
     said = [Comment(text=text) for text in comments]
-    await app.decide(view.gate, kind, "ada", ADA, digest=view.gate.digest, comments=said)
+    await app.decide(view.gate, kind, app.person("ada"), ADA, digest=view.gate.digest, comments=said)
 
 
 def into(line: str) -> str:
@@ -209,5 +208,5 @@ async def test_decision_on_other_bytes_is_refused(tmp_path: Path) -> None:
     async with opened(repository(tmp_path)) as app:
         view = await go(app, await start(app))
         with pytest.raises(Refused) as refusal:
-            await app.decide(view.gate, DecisionKind.approve, "ada", ADA, digest="0" * 64)
+            await app.decide(view.gate, DecisionKind.approve, app.person("ada"), ADA, digest="0" * 64)
         assert refusal.value.reason == "stale_digest"

@@ -16,9 +16,7 @@ import pytest
 from mcp.types import Tool
 
 from phasegate.core import Missing, PhasegateError, Refused, Unknown
-from phasegate.tools.client import Answer, Scope, ToolClient
-from phasegate.tools.client.session import MOST_PAGES
-from phasegate.tools.client.stdio import LOGGED_BYTES
+from phasegate.tools.client import LOGGED_BYTES, MOST_PAGES, Answer, Scope, ToolClient
 from services import rough, serve
 from services.handling import Handling, came, granted
 from services.jira import BOT, JiraService

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from phasegate.core import Exhausted, UsageError
-from phasegate.identity.sessions import ABSOLUTE
+from phasegate.identity import ABSOLUTE
 from phasegate.ledger import GateKey
-from phasegate.web.socket import listen
+from phasegate.web import listen
 from unit.authors.sample_spec import FOLDER, NOW, SPEC
 from unit.web.fixtures import HOST, ORIGIN, WebServer, web_server
 

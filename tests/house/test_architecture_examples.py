@@ -16,18 +16,14 @@ from starlette.responses import Response
 from phasegate.authors import CheckReviewer, Report, Subject
 from phasegate.authors.kinds import DOCUMENTS
 from phasegate.core import Finding, InvalidInput, Severity
-from phasegate.core import report as read_models
+from phasegate.core import Report as ReadModel
 from phasegate.ledger import Event
 from phasegate.reports.progress import progress
 from phasegate.spec import FORMATS, Requirement, Spec, SpecFormat, lint_spec, parse_spec, read_spec
 from phasegate.store import STORES, Store, locate
 from phasegate.store.sqlite import SqliteStore
-from phasegate.team import Flow, eject, load_team
-from phasegate.team.launch import from_workspace
-from phasegate.team.servers import read_server
-from phasegate.web.context import Served
-from phasegate.web.server import build
-from phasegate.web.session_auth import Person
+from phasegate.team import Flow, eject, from_workspace, load_team, read_server
+from phasegate.web import Person, Served, build
 from unit.authors.sample_spec import FACTS, FOLDER
 from unit.web.fixtures import web_server
 
@@ -57,7 +53,7 @@ def run(name: str, **names: Any) -> dict[str, Any]:
 
 
 def a_metric() -> dict[str, Any]:
-    names = {"Report": read_models.Report, "Flow": Flow, "Event": Event, "Sequence": Sequence, "progress": progress}
+    names = {"Report": ReadModel, "Flow": Flow, "Event": Event, "Sequence": Sequence, "progress": progress}
     return run("A metric", **names)
 
 

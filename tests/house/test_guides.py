@@ -19,16 +19,13 @@ from phasegate.ledger.signing import bundle
 from phasegate.release import wheel
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module
-from phasegate.runbooks.language.functions import FUNCTIONS
+from phasegate.runbooks.language import FUNCTIONS
 from phasegate.runbooks.language.lint import lint
+from phasegate.runbooks.runtime import PriceTable, Scan
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.errors import CallErrors
-from phasegate.runbooks.runtime.prices import PriceTable
-from phasegate.runbooks.runtime.scan import Scan
 from phasegate.spec import source
-from phasegate.team import Team, eject, load_team
-from phasegate.team.launch import from_workspace
-from phasegate.team.servers import read_server
+from phasegate.team import Team, eject, from_workspace, load_team, read_server
 from phasegate.tools.client import answer, stdio
 from phasegate.web import decisions, middleware
 from phasegate.workflow import EFFECTS

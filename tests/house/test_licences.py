@@ -4,8 +4,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from phasegate.release import read_project
-from phasegate.release.environment import resolve
+from phasegate.release import read_project, resolve
 
 _TOP = Path(__file__).parents[2]
 

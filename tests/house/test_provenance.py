@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from phasegate.ledger import DecisionKind, Waiver
-from phasegate.ledger.signing.intoto import GATE_APPROVAL
+from phasegate.ledger.signing import GATE_APPROVAL
 from unit.ledger.bundles import released, team
 from unit.workflow.fixtures import engine
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from phasegate.identity import Unlock
+from phasegate.identity import Session, Unlock
 from phasegate.ledger import Decision, DecisionKind, GateRecord
 from phasegate.tools.servers.slack import cards
-from phasegate.web import decisions
-from phasegate.web.context import Context
-from phasegate.web.slack.handler import Door
-from phasegate.web.slack.payloads import Click
+from phasegate.web import Context, decisions
+from phasegate.web.slack import Click, Door
+from phasegate.workflow import Credentials
 from phasegate.workflow.gates import tokens
 
 
@@ -44,8 +43,8 @@ JUST_NOW = _JustNow.now(UTC)
 _came, _from_click, _record, _plain = decisions._came, decisions.from_click, Door._record, cards._plain
 
 
-def _session_proves_anew(session: Any) -> Any:
-    return {**_came(session), "proved_at": JUST_NOW}
+def _session_proves_anew(parts: Context, session: Session) -> Credentials:
+    return replace(_came(parts, session), proved_at=JUST_NOW)
 
 
 async def _unlocked_proves_anew(
@@ -166,7 +165,7 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
     ),
     "web": Area(
         modules={
-            "phasegate.web.decisions": ("unlock", "_just_now", "_proved", "_came", "asks_again"),
+            "phasegate.web.decisions": ("unlock", "just_now", "_proved", "_came", "asks_again"),
             "phasegate.web.pages.slack": ("_user",),
             "phasegate.web.api.gates": ("decide",),
             "phasegate.workflow.gates.tokens": ("given_at",),

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from phasegate.tools.servers.mcp_base import TOKEN
+from phasegate.tools.servers import TOKEN
 from real.environments import inspector, with_node
 from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC, sample_repository
 

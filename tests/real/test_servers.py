@@ -22,9 +22,9 @@ from phasegate.doctor import CheckResult, State, checks_of, run_checks
 from phasegate.ledger import PrivateKey
 from phasegate.ledger.events import ToolCalled
 from phasegate.scaffold import Approver
-from phasegate.tool_access.servers import Tools, open_tools
+from phasegate.tool_access import Tools, open_tools
 from phasegate.tools.client import Policy, Scope, ToolClient
-from phasegate.workflow.gates.tool_grants import standing_grants
+from phasegate.workflow.gates import standing_grants
 from real.environments import environment
 from services import serve
 from services.jira import BOT, JiraService

@@ -12,7 +12,7 @@ from mcp.types import Tool
 from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.ledger import ToolGrant
 from phasegate.ledger.events import ToolCalled
-from phasegate.team.servers import ToolServer
+from phasegate.team import ToolServer
 from phasegate.tools.client import Answer, Policy, Scope, Sessions, ToolClient, fingerprint
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)

@@ -7,35 +7,34 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import sqlalchemy as sa
+from typing import Any
 
 from phasegate.app.config import NAME, Config, read_config
-from phasegate.app.opening import has_runs, prepare, system_key
+from phasegate.app.opening import prepare, system_key
 from phasegate.app.roles import Roles, TeamRoles, require_authors
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
-from phasegate.core import Clock, Finding, InvalidInput, PhasegateError, SystemClock, new_id
+from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
 from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
 from phasegate.ledger import (
     Comment,
     Decision,
     DecisionKind,
-    Delegation,
     GateRecord,
     Ledger,
     Mirrors,
     PrivateKey,
     Revocation,
     Run,
+    Signer,
     Statement,
     Waiver,
 )
+from phasegate.ledger.rows import count_runs
 from phasegate.models import Meter, Prices
-from phasegate.store import Database, Guard, Store, locate, unguarded
+from phasegate.store import Database, Guard, locate, unguarded
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
@@ -46,60 +45,18 @@ from phasegate.workflow import (
     Kind,
     branch,
     decide,
-    delegate,
-    end_delegation,
     revoke,
     signed,
 )
+from phasegate.workflow.engine.lazy_queue import LazyQueue
 from phasegate.workflow.engine.takeover import free
 from phasegate.workflow.gates.approvers import may_approve
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
 
-if TYPE_CHECKING:
-    from phasegate.workflow.engine.queue import Queue
-
-
 ENDPOINT = "AWS_ENDPOINT_URL"
 AT_ONCE = timedelta(minutes=5)
 """How long a one-time token holds that is used at once."""
-
-
-class LazyQueue:
-    """The queue, opened at its first use: its library takes a while to load, and what only reads needs none."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._queue: Queue | None = None
-        self._opening = asyncio.Lock()
-
-    async def opened(self) -> "Queue":
-        """The queue.
-
-        Raises:
-            Exhausted: the database cannot be used.
-        """
-        async with self._opening:
-            if self._queue is None:
-                from phasegate.workflow.engine.queue import Queue
-
-                self._queue = await Queue.open(self._store)
-            return self._queue
-
-    def dispatch(self, connection: sa.Connection, run_id: str, number: int) -> None:
-        """Enqueue a segment in the caller's transaction, for which the queue must be open already.
-
-        Raises:
-            PhasegateError: it was not.
-        """
-        if self._queue is None:
-            raise PhasegateError("the queue is not open", fix="open it before the transaction begins")
-        self._queue.dispatch(connection, run_id, number)
-
-    def close(self) -> None:
-        """Closes it, where it was opened."""
-        if self._queue:
-            self._queue.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,36 +169,42 @@ class App:
             await self.ledger.redispatch(run.id, queue.dispatch)
         return await self.ledger.run(run.id)
 
+    def person(self, name: str, channel: Channel = Channel.terminal, proved_at: datetime | None = None) -> Credentials:
+        """Return the credentials of a person.
+
+        Args:
+            name: who.
+            channel: by which way they came.
+            proved_at: when they last proved who they are; left out: now, by the passphrase of their key.
+        """
+        return Credentials(name=name, kind=Kind.person, channel=channel, proved_at=proved_at or self.clock.now())
+
     async def decide(
         self,
         gate: GateRecord,
         kind: DecisionKind,
-        by: str,
+        who: Credentials,
         key: PrivateKey,
         *,
         digest: str,
         comments: Sequence[Comment] = (),
         waiver: Waiver | None = None,
         token: str | None = None,
-        channel: Channel = Channel.terminal,
-        proved_at: datetime | None = None,
     ) -> Decision:
         """Sign and record a manager's decision, by the rules of `phasegate.workflow.gates.decide`.
 
         Args:
             gate: where.
             kind: what is decided.
-            by: the manager.
+            who: the manager, as they came.
             key: theirs, unlocked.
             digest: of what they saw.
             comments: what they ask for.
             waiver: what they excuse.
             token: the one-time token that they were given with what they saw; None: one is given out now.
-            channel: by which way they came.
-            proved_at: when they last proved who they are; left out: now, by the passphrase of the key.
         """
-        statement = await self.statement(gate, kind, by, digest=digest, comments=comments, waiver=waiver, token=token)
-        return await self.take(signed(statement, key), self._person(by, channel, proved_at))
+        said = await self.statement(gate, kind, who.name, digest=digest, comments=comments, waiver=waiver, token=token)
+        return await self.take(signed(said, key), who)
 
     async def statement(
         self,
@@ -278,58 +241,9 @@ class App:
         """Record a decision that was signed already, by the rules of `phasegate.workflow.gates.decide`."""
         return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
 
-    async def revoke(
-        self,
-        gate: GateRecord,
-        by: str,
-        key: PrivateKey,
-        *,
-        channel: Channel = Channel.terminal,
-        proved_at: datetime | None = None,
-    ) -> datetime:
-        """Revoke a manager's decision at a gate, by the rules of `phasegate.workflow.gates.revoke`.
-
-        Channel and proof are as in `decide`.
-
-        Returns:
-            The signed time of the revocation.
-        """
-        revocation = Revocation(gate=gate.key, by=by, at=self.clock.now())
-        who = self._person(by, channel, proved_at)
-        await revoke(self.keeper, revocation, key, who, (await self.queue.opened()).dispatch)
-        return revocation.at
-
-    async def delegate(
-        self,
-        delegation: Delegation,
-        key: PrivateKey,
-        *,
-        channel: Channel = Channel.terminal,
-        proved_at: datetime | None = None,
-    ) -> None:
-        """Delegate a manager's decisions to another, by the rules of `phasegate.workflow.delegate`.
-
-        Channel and proof are as in `decide`.
-        """
-        await delegate(self.keeper, delegation, key, self._person(delegation.by, channel, proved_at))
-
-    async def end_delegation(
-        self,
-        by: str,
-        to: str,
-        key: PrivateKey,
-        *,
-        channel: Channel = Channel.terminal,
-        proved_at: datetime | None = None,
-    ) -> int:
-        """End a manager's delegations to another, by the rules of `phasegate.workflow.end_delegation`.
-
-        Channel and proof are as in `decide`.
-        """
-        return await end_delegation(self.keeper, by, to, key, self._person(by, channel, proved_at))
-
-    def _person(self, name: str, channel: Channel, proved_at: datetime | None) -> Credentials:
-        return Credentials(name=name, kind=Kind.person, channel=channel, proved_at=proved_at or self.clock.now())
+    async def revoke(self, revocation: Revocation, signer: Signer, who: Credentials) -> None:
+        """Revoke a manager's decision at a gate, by the rules of `phasegate.workflow.gates.revoke`."""
+        await revoke(self.keeper, revocation, signer, who, (await self.queue.opened()).dispatch)
 
 
 @asynccontextmanager
@@ -369,7 +283,7 @@ async def open_app(
     database = await locate(workspace.state).open(guard)
     workspace.link_state()
     queue = LazyQueue(database.store)
-    system = system_key(workspace.state, in_use=await database.read(has_runs))
+    system = system_key(workspace.state, in_use=bool(await database.read(count_runs)))
     ledger = Ledger(database, clock, system, queue.dispatch)
     try:
         yield App(

@@ -19,8 +19,8 @@ from phasegate.store import NEWEST, Store, locate
 from phasegate.workflow.engine.lease import read_leases
 from phasegate.workspace import Workspace
 
+# What is not the record, and stays as it is where it is there.
 _KEPT = ("index", "installed", "runs", "keys", "worker.log", "tools.log")
-"""What is not the record, and stays as it is where it is there."""
 
 
 async def restore(folder: Path, file: Path, keys: Path, *, replace: bool) -> list[Claim]:
@@ -61,6 +61,25 @@ async def restore(folder: Path, file: Path, keys: Path, *, replace: bool) -> lis
             workspace.restore_ref(name, commit)
         workspace.link_state()
         return await prove(workspace.state, about, workspace)
+
+
+async def forget_runs(folder: Path) -> list[Path]:
+    """Begin an empty record in place of a lost one.
+
+    Returns:
+        Where what was left of it lies now.
+
+    Raises:
+        InvalidInput: There is a record.
+    """
+    workspace = Workspace.open(folder)
+    store = locate(workspace.state)
+    with alone(workspace):
+        if store.is_database():
+            raise InvalidInput(f"'{store.name}' is there, so nothing is lost", fix="see its runs: 'phasegate status'")
+        left = store.put_aside()
+        await (await store.open()).close()
+    return left
 
 
 def unpack(file: Path, into: Path) -> dict[str, Any]:

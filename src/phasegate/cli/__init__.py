@@ -8,6 +8,6 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command, and end the process with its exit code."""
     refuse_unsupported()
-    from phasegate.cli.root import main as run
+    from phasegate.cli.program import main as run
 
     run()

@@ -8,7 +8,7 @@ import click
 
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import ask_passphrase, interruptible, key_path
+from phasegate.cli.keys import ask_passphrase, key_path
 from phasegate.core import Missing
 from phasegate.identity import Accounts, Sessions
 
@@ -24,8 +24,7 @@ async def add(name: str, key_file: Path | None, passphrase_file: Path | None) ->
             pem = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise Missing(f"the key '{path}' cannot be read: {error.strerror}", fix="--key FILE") from error
-        with interruptible():
-            secret = ask_passphrase(name, passphrase_file)
+        secret = ask_passphrase(name, passphrase_file)
         await Accounts(app.database, app.clock).add(name, secret, pem, person.public_key)
     output().print(f"[good]✓[/] {name} can sign in, with the passphrase of their key\n→ phasegate serve")
 

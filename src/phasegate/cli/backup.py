@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from phasegate.app.opening import forget_runs
 from phasegate.backup.archive import back_up
+from phasegate.backup.restore import forget_runs as begin_anew
 from phasegate.backup.restore import restore as put_back
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.keys import home_of_keys, key_path
-from phasegate.cli.views.claims import claims_table
+from phasegate.cli.views.lists import claims_table
 from phasegate.core import PhasegateError
 from phasegate.core.report import as_json as as_text
 from phasegate.reports.verify import verification
@@ -46,7 +46,7 @@ async def _restore(file: Path, as_json: bool, *, replace: bool) -> None:
 
 
 async def _forget() -> None:
-    left = await forget_runs(Path.cwd())
+    left = await begin_anew(Path.cwd())
     output().print("[good]✓[/] an empty record; the branches of earlier runs are left as they are")
     for path in left:
         output().print(f"  put aside: {path}", soft_wrap=True)

@@ -10,14 +10,14 @@ import click
 from phasegate.app import App
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import interruptible, keyring
+from phasegate.cli.keys import keyring
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.core import report
 from phasegate.ledger import Comment, DecisionKind, Waiver
-from phasegate.reports.comments import anchored
+from phasegate.reports.artifacts import anchored
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.gate import GateView, find_gate, view_gate
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
 
 _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)
 
@@ -62,10 +62,9 @@ async def decide(
         gate = await find_gate(app, name)
         anchored = parse_comments(app, gate.commit, comments)
         ring = keyring(app.state, app.config, manager, passphrase_file)
-        with interruptible():
-            key = ring.unlock()
+        key = ring.unlock()
         taken = await app.decide(
-            gate, DecisionKind(decision), ring.manager, key, digest=digest, comments=anchored, waiver=waiver
+            gate, DecisionKind(decision), app.person(ring.manager), key, digest=digest, comments=anchored, waiver=waiver
         )
         followed = await has_worker(app)
     if as_json:

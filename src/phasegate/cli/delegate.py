@@ -10,14 +10,15 @@ from rich.text import Text
 from phasegate.app import App
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import interruptible, keyring
+from phasegate.cli.keys import keyring
 from phasegate.core import UsageError, report
-from phasegate.ledger import Delegation, GateRecord
+from phasegate.ledger import Delegation, GateRecord, Revocation
 from phasegate.reports.decisions import Delegation as DelegationReport
-from phasegate.reports.decisions import Ended, Revoked
-from phasegate.reports.delegations import drawn_up, standing, where
+from phasegate.reports.decisions import Ended, Revoked, drawn_up, standing, where
 from phasegate.reports.gate import find_gate
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
+from phasegate.workflow import delegate as sign_over
+from phasegate.workflow import end_delegation
 
 Who = tuple[str | None, Path | None]
 
@@ -58,9 +59,8 @@ async def _delegate(
     async with open_here() as app:
         ring = keyring(app.state, app.config, *who)
         given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
-        with interruptible():
-            key = ring.unlock()
-        await app.delegate(given, key)
+        key = ring.unlock()
+        await sign_over(app.keeper, given, key, app.person(ring.manager))
     _tell(given, as_json)
 
 
@@ -94,9 +94,8 @@ async def _list(as_json: bool) -> None:
 async def _end(to: str, who: Who, as_json: bool) -> None:
     async with open_here() as app:
         ring = keyring(app.state, app.config, *who)
-        with interruptible():
-            key = ring.unlock()
-        ended = await app.end_delegation(ring.manager, to, key)
+        key = ring.unlock()
+        ended = await end_delegation(app.keeper, ring.manager, to, key, app.person(ring.manager))
     if as_json:
         click.echo(report.as_json(Ended(by=ring.manager, to=to, ended=ended)))
     else:
@@ -109,13 +108,12 @@ async def revoke(name: str, manager: str | None, passphrase_file: Path | None, a
     async with open_here() as app:
         gate = await _gate(app, name)
         ring = keyring(app.state, app.config, manager, passphrase_file)
-        with interruptible():
-            key = ring.unlock()
-        at = await app.revoke(gate, ring.manager, key)
+        key = ring.unlock()
+        made = Revocation(gate=gate.key, by=ring.manager, at=app.clock.now())
+        await app.revoke(made, key, app.person(ring.manager))
         followed = await has_worker(app)
-        taken = Revoked(
-            gate=str(gate.key), by=ring.manager, at=int(at.timestamp()), key_id=key.key_id, attended=followed
-        )
+        at = int(made.at.timestamp())
+        taken = Revoked(gate=str(gate.key), by=made.by, at=at, key_id=key.key_id, attended=followed)
     if as_json:
         click.echo(report.as_json(taken))
         return

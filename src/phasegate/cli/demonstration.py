@@ -15,7 +15,7 @@ from phasegate.core import InvalidInput, Parked, PhasegateError
 from phasegate.demo.aws_account import Account
 from phasegate.demo.repository import POLICY, lay_demo, read_result
 from phasegate.ledger import Entry, PrivateKey, Run, RunStatus, write_key
-from phasegate.reports.outputs import receipts
+from phasegate.reports.artifacts import receipts
 from phasegate.scaffold import Approver
 from phasegate.workspace import Workspace
 

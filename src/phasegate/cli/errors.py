@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from phasegate.cli.console import errors_to
-from phasegate.cli.views.failure import failure
+from phasegate.cli.views.findings import failure
 from phasegate.core import Exhausted, InvalidInput, PhasegateError, Refused
 from phasegate.core.secrets import without_secrets
 from phasegate.reports.findings import reported
@@ -20,6 +20,7 @@ from phasegate.store import failing, remedy
 
 INTERRUPTED = 130
 _FOLDER_GONE = "the folder that this command was started in was moved or removed"
+# What to do where the machine refuses a file.
 _UNUSABLE = {
     errno.EACCES: "let yourself write there",
     errno.EPERM: "let yourself write there",
@@ -29,7 +30,6 @@ _UNUSABLE = {
     errno.ENAMETOOLONG: "move the repository to a shorter path",
     errno.EMFILE: "allow more open files: ulimit -n 1024",
 }
-"""What to do where the machine refuses a file."""
 
 
 def report(error: BaseException) -> int:

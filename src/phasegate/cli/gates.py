@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import click
 
 from phasegate.app import App
-from phasegate.app.reopening import reopen
 from phasegate.cli import options
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import gates_table, more, waiting_tools
 from phasegate.core import report
+from phasegate.hosting.gate_timers import reopen as reopen_all
 from phasegate.ledger import GateKey, GateRecord
 from phasegate.reports.gate import find_gate
 from phasegate.reports.inbox import Inbox, OpenGate, quorum_of
-from phasegate.reports.workers import nobody_works, unattended
+from phasegate.reports.warnings import nobody_works, unattended
 from phasegate.tool_access.requests import waits
 
 
@@ -35,7 +35,7 @@ async def gates(limit: int | None, everything: bool, after: str, reopen: bool, a
 
 async def _reopen() -> None:
     async with open_here() as app:
-        sent = await reopen(app)
+        sent = await reopen_all(app)
         output().print(f"{len(sent)} expired gate(s) open anew." if sent else "No gate has expired.")
         if idle := await unattended(app):
             output().print(nobody_works(idle), style="wait", soft_wrap=True)

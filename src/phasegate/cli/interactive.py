@@ -14,7 +14,7 @@ from phasegate.cli.console import output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
-from phasegate.cli.views.failure import failure
+from phasegate.cli.views.findings import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
 from phasegate.core import Parked, Refused, UsageError
@@ -92,13 +92,12 @@ class Attendance:
         if anew:
             if view.phase.gate.reauthenticate:
                 self.console.print("This gate asks who you are, each time.", style="quiet")
-            with interruptible():
-                self._key = ring.unlock()
+            self._key = ring.unlock()
         assert self._key is not None
         taken = await self.app.decide(
             view.gate,
             choice.kind,
-            ring.manager,
+            self.app.person(ring.manager),
             self._key,
             digest=view.gate.digest,
             comments=choice.comments,

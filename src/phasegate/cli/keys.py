@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -81,7 +82,7 @@ class Keyring:
         return unlock_key(self.path, self._ask())
 
     def _ask(self) -> str:
-        return str(click.prompt(f"Passphrase of {self.manager}", hide_input=True, err=True))
+        return _prompt(f"Passphrase of {self.manager}")
 
 
 def keyring(state: Path, config: Config, name: str | None, passphrase_file: Path | None) -> Keyring:
@@ -135,7 +136,7 @@ def ask_passphrase(name: str, file: Path | None) -> str:
     if file:
         return read_passphrase(file)
     _must_be_person()
-    return str(click.prompt(f"Passphrase of {name}", hide_input=True, err=True))
+    return _prompt(f"Passphrase of {name}")
 
 
 def make_or_unlock(path: Path, passphrase_file: Path | None) -> PrivateKey:
@@ -151,7 +152,12 @@ def new_passphrase(file: Path | None) -> str:
         return read_passphrase(file)
     _must_be_person()
     asks = "Passphrase for the new key (8 characters or more)"
-    return str(click.prompt(asks, hide_input=True, confirmation_prompt="Once more", value_proc=_long_enough, err=True))
+    return _prompt(asks, confirmation_prompt="Once more", value_proc=_long_enough)
+
+
+def _prompt(text: str, **more: Any) -> str:
+    with interruptible():
+        return str(click.prompt(text, hide_input=True, err=True, **more))
 
 
 def _long_enough(passphrase: str) -> str:

@@ -9,7 +9,7 @@ import click
 
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.views.claims import claims_table
+from phasegate.cli.views.lists import claims_table
 from phasegate.core import PhasegateError, UsageError
 from phasegate.core.report import as_json as as_text
 from phasegate.ledger import Claim
@@ -18,8 +18,7 @@ from phasegate.ledger.signing.forks import agree
 from phasegate.ledger.signing.people import Known, People, read_key
 from phasegate.ledger.signing.proof import prove
 from phasegate.reports.bundle import bundle as made
-from phasegate.reports.verify import verification
-from phasegate.reports.verify import verify as check
+from phasegate.reports.verify import verification, verify_run
 
 
 async def bundle(name: str, file: Path | None) -> None:
@@ -50,7 +49,8 @@ async def verify(
     alone = await asyncio.to_thread(file.is_file)
     given = (*named, *keys, *([str(against)] if against else []))
     if alone:
-        claims = _offline(file, artifacts, _people(named, keys), allow_policy, against)
+        people = People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
+        claims = _offline(file, artifacts, people, allow_policy, against)
     else:
         claims = await _here(name, artifacts, given)
     if as_json:
@@ -63,10 +63,6 @@ async def verify(
             f"{broken} of {len(claims)} claims do not hold for '{name}'",
             fix=_fix(claims) if alone else "do not use this release",
         )
-
-
-def _people(named: Sequence[str], keys: Sequence[str]) -> People:
-    return People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
 
 
 def _offline(
@@ -90,4 +86,4 @@ async def _here(name: str, artifacts: Sequence[Path], keys: Sequence[str]) -> li
     if artifacts or keys:
         raise UsageError(f"there is no bundle '{name}'", fix="write one with 'phasegate bundle RUN', or check the RUN")
     async with open_here() as app:
-        return await check(app, await app.ledger.run(name))
+        return await verify_run(app, await app.ledger.run(name))

@@ -6,14 +6,14 @@ import click
 from rich.text import Text
 
 from phasegate.app import App
-from phasegate.app.opening import require_open_files
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
 from phasegate.core import visible
 from phasegate.hosting.background_worker import detach as leave
-from phasegate.reports.uncommitted import not_committed
+from phasegate.hosting.worker import require_open_files
+from phasegate.reports.warnings import not_committed
 
 
 async def run(

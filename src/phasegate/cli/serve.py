@@ -11,9 +11,8 @@ from phasegate.core import Missing
 from phasegate.web.context import context_of
 from phasegate.web.server import build
 from phasegate.web.settings import Settings
-from phasegate.web.slack.app import SlackApp
-from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.web.slack.handler import SlackApp
+from phasegate.web.slack.slack_client import AsyncSlackClient, Environment
 from phasegate.web.socket import listen, run
 
 

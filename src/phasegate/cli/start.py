@@ -10,11 +10,10 @@ from phasegate.app import read_config
 from phasegate.cli.console import output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.keys import home_of_keys, make_or_unlock
-from phasegate.cli.views.failure import failure
-from phasegate.cli.views.findings import findings_list, tally
-from phasegate.core import InvalidInput, UsageError
-from phasegate.reports.uncommitted import not_committed
-from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in
+from phasegate.cli.views.findings import failure, findings_list, tally
+from phasegate.core import InvalidInput, SystemClock, UsageError
+from phasegate.reports.warnings import not_committed
+from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
 from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
@@ -77,3 +76,18 @@ async def _lint(specs: tuple[Path, ...]) -> int:
             console.print(findings_list(findings))
             blocked = blocked or any(finding.blocking for finding in findings)
     return InvalidInput.exit_code if blocked else 0
+
+
+def new_spec_here(name: str) -> None:
+    """Add a spec: one of ours by its name, or a template to fill in."""
+    folder = Workspace.open(Path.cwd()).folder
+    read_config(folder)
+    written = new_spec(folder, name, SystemClock())
+    place = next(iter(written)).rpartition("/")[0]
+    console = output()
+    console.print(f"[good]✓[/] {place}: {' and '.join(sorted(path.rpartition('/')[2] for path in written))}")
+    if any(b"[NEEDS CLARIFICATION" in content for content in written.values()):
+        console.print(
+            f"→ write what you want where it says NEEDS CLARIFICATION, then: phasegate lint {place}", soft_wrap=True
+        )
+    console.print(f"→ phasegate run {place}", soft_wrap=True)

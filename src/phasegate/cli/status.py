@@ -15,12 +15,11 @@ from phasegate.cli.views.progress import status_view
 from phasegate.cli.views.summary import elsewhere, run_summary
 from phasegate.core import InvalidInput, report
 from phasegate.ledger import Entry, RunStatus
-from phasegate.reports.broken_records import broken_records
+from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
-from phasegate.reports.outputs import made
 from phasegate.reports.progress import progress
 from phasegate.reports.run import Run, whole_run
-from phasegate.reports.workers import has_worker, is_unattended, nobody_works, unattended
+from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
 from phasegate.tool_access.requests import waits
 
 

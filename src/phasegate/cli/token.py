@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import ask_passphrase, interruptible
+from phasegate.cli.keys import ask_passphrase
 from phasegate.identity import Accounts, Passphrases, Scope, Throttle, Token, Tokens
 
 
@@ -24,8 +24,7 @@ async def create(
 
     async with open_here() as app:
         if owner:
-            with interruptible():
-                secret = ask_passphrase(owner, passphrase_file)
+            secret = ask_passphrase(owner, passphrase_file)
             sign_in = Passphrases(Accounts(app.database, app.clock), Throttle(app.clock))
             await sign_in.prove(owner, secret, "terminal")
         tokens = Tokens(app.database, app.clock)

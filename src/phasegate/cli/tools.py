@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import Keyring, interruptible, keyring
+from phasegate.cli.keys import Keyring, keyring
 from phasegate.cli.views.gate import difference
 from phasegate.cli.views.tools import show, show_answer, show_imported
 from phasegate.core import PhasegateError, UsageError, report
@@ -61,8 +61,7 @@ async def grant(
             raise PhasegateError(seen.trouble, fix=seen.fix)
         show(console, seen, words=True)
         console.print(difference(await opened.changes(server), whole=True), soft_wrap=True)
-        with interruptible():
-            key = ring.unlock()
+        key = ring.unlock()
         marks = {offer.name: offer.fingerprint for offer in seen.offers}
         made = await opened.grant(server, ring.manager, key, last, writes=writes, only=bounded, seen=marks)
     wrote = f", writing with {', '.join(made.writes)}" if made.writes else ", reading alone"
@@ -79,8 +78,7 @@ async def _let_start(opened: Tools, server: ToolServer, ring: Keyring, last: dat
     """Show what a server of the repository's own starts or contacts, and sign that it may."""
     said, console = escape(server.runs), output()
     console.print(f"[wait]●[/] {server.name} is of this repository's own: it {said}", soft_wrap=True)
-    with interruptible():
-        key = ring.unlock()
+    key = ring.unlock()
     await opened.let_start(server, ring.manager, key, last)
     console.print(f"[good]✓[/] it may, as it is defined now, until {last:%Y-%m-%d}, signed")
 

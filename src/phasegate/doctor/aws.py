@@ -13,8 +13,8 @@ from phasegate.team.servers import ToolServer
 from phasegate.tool_access.servers import Tools
 from phasegate.tools.client.answer import answer_of
 
+# Whoever may read anything of a region may read this.
 _LISTING = "ec2:DescribeAvailabilityZones"
-"""Whoever may read anything of a region may read this."""
 _SAY_SO = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
 

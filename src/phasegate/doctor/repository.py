@@ -13,9 +13,7 @@ from phasegate.core import Exhausted, InvalidInput, Parked
 from phasegate.doctor.check import Check, Skipped
 from phasegate.hosting.systemd import unit_path, unit_state, unit_text
 from phasegate.ledger import RunStatus
-from phasegate.reports.broken_records import broken_records
-from phasegate.reports.uncommitted import not_committed
-from phasegate.reports.workers import living
+from phasegate.reports.warnings import broken_records, living, not_committed
 from phasegate.store.schema import backlog
 
 _ROW = "(doctor)"

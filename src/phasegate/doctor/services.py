@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from phasegate.tools.servers.jira.client import JiraClient
 
 _PATIENCE = RetryPolicy(answer_s=10, waits_s=5, tries=2, pause_s=0.5)
+# What each tool of Jira's that writes needs in a project, by Jira's own names.
 _PERMISSIONS = {
     "create_issue": "CREATE_ISSUES",
     "create_exception": "CREATE_ISSUES",
@@ -21,7 +22,6 @@ _PERMISSIONS = {
     "add_comment": "ADD_COMMENTS",
     "link_issues": "LINK_ISSUES",
 }
-"""What each tool of Jira's that writes needs in a project, by Jira's own names."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ from phasegate.workspace import LINK
 
 MOST = 500
 """Folders of specs that there may be before nothing more is handed in."""
+# In the work tree: a rename from the state directory fails where that is on another file system.
 _UNFINISHED = f"{LINK}-proposal"
-"""In the work tree: a rename from the state directory fails where that is on another file system."""
 _LONGEST_NAME = 60
 _FOLDER = re.compile(r"specs/\d{3,}-[^/]+/")
 

@@ -23,7 +23,7 @@ from phasegate.workflow.engine.segment import Segments, segments
 
 
 @asynccontextmanager
-async def engine(app: App) -> AsyncIterator[Segments]:
+async def open_engine(app: App) -> AsyncIterator[Segments]:
     """Open what a worker needs to advance runs.
 
     Raises:

@@ -1,12 +1,15 @@
-"""Looks at the open gates every now and then, as long as a worker is hosted here."""
+"""Gates with time: looked at as long as a worker is hosted here, and opened anew once they expired."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from phasegate.app.app import App
+from phasegate.app import App
 from phasegate.core import PhasegateError, SystemClock
+from phasegate.core.tasks import beside
+from phasegate.ledger import GateStatus, Run, RunStatus
+from phasegate.ledger.events import GateVoided
 from phasegate.workflow import sweep
 from phasegate.workflow.engine.lease import Watch, read_leases
 from phasegate.workflow.gates.clock_steadiness import STEADY, Steadiness
@@ -19,13 +22,8 @@ _log = logging.getLogger("phasegate.watch")
 @asynccontextmanager
 async def watching(app: App, every: float = EVERY) -> AsyncIterator[None]:
     """Send reminders, escalate and close expired gates as long as the context lasts, each once across processes."""
-    task = asyncio.create_task(_watch(app, every))
-    try:
+    async with beside(_watch(app, every)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(app: App, every: float) -> None:
@@ -47,3 +45,19 @@ def _failed(error: Exception, logged: str) -> str:
         ours = error if not isinstance(error, PhasegateError) else None
         _log.warning("the gates are not looked at: %s", error, exc_info=ours, extra={"action": "sweep"})
     return text
+
+
+async def reopen(app: App) -> list[Run]:
+    """Send on every run whose gate expired, so that each opens its gate anew for new decisions.
+
+    Returns:
+        Those runs.
+    """
+    parked = await app.ledger.runs(status=RunStatus.parked)
+    return [await app.resume(run.id) for run in parked if await _expired(app, run)]
+
+
+async def _expired(app: App, run: Run) -> bool:
+    gates, voids = await app.ledger.gates(run.id), await app.ledger.events_of(run.id, GateVoided)
+    last = voids[-1].reason if voids else ""
+    return bool(gates) and gates[-1].status is GateStatus.void and last == "gate_expired"

@@ -1,18 +1,23 @@
 """A repository's worker, which loads LangGraph when the first segment is taken."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasegate.app.app import App, open_app
-from phasegate.app.opening import require_locks, require_open_files
-from phasegate.core import PhasegateError
+from phasegate.app import App, open_app
+from phasegate.core import Exhausted, PhasegateError
+from phasegate.core.locks import try_lock_file
 from phasegate.workflow.engine.lease import Fence
 from phasegate.workflow.engine.worker import Worker
 
 if TYPE_CHECKING:
     from phasegate.workflow.engine.segment import Segments
+
+# How many open files a worker needs at least, and how many are asked for.
+_FILES, _ENOUGH_FILES = 64, 1024
 
 
 def worker_of(app: App, executor: str = "") -> Worker:
@@ -26,15 +31,15 @@ def worker_of(app: App, executor: str = "") -> Worker:
         Exhausted: The file system has no locks, or the process may have too few files open.
     """
     require_open_files()
-    require_locks(app.state)
+    _require_locks(app.state)
 
     @asynccontextmanager
     async def parts(fence: Fence) -> "AsyncIterator[Segments]":
-        from phasegate.hosting.engine import engine
+        from phasegate.hosting.engine import open_engine
 
         async with (
             open_app(app.folder.path, clock=app.clock, guard=fence, roles=app.roles) as own,
-            engine(own) as built,
+            open_engine(own) as built,
         ):
             yield built
 
@@ -46,6 +51,36 @@ def worker_of(app: App, executor: str = "") -> Worker:
         limit=app.config.work.concurrency,
         executor=executor,
     )
+
+
+def _require_locks(state: Path) -> None:
+    """Refuse to work where files cannot be locked: a release, which publishes under a lock, would fail at its end.
+
+    Raises:
+        Exhausted: The file system has no locks.
+    """
+    lock = try_lock_file(state / ".locks")
+    if lock:
+        lock.close()
+
+
+def require_open_files() -> None:
+    """Raise the soft limit of open files where needed, and refuse to work where the hard limit is too low.
+
+    Threads and loops that fail to begin would leave others waiting for them.
+
+    Raises:
+        Exhausted: This process may have too few files open at a time.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < _FILES:
+        raise Exhausted(
+            f"this process may have {most} files open at a time, and a worker needs {_FILES}",
+            fix=f"allow more open files: ulimit -n {_ENOUGH_FILES}",
+        )
 
 
 PATIENCE_SECONDS = 5.0

@@ -6,13 +6,13 @@ another channel: what is stored can decide nothing.
 """
 
 from phasegate.identity.accounts import Account, Accounts
-from phasegate.identity.sessions import Session, Sessions
-from phasegate.identity.signin import Passphrases, Proof, SignIn
-from phasegate.identity.throttle import Throttle
+from phasegate.identity.sessions import ABSOLUTE, Session, Sessions
+from phasegate.identity.signin import Passphrases, Proof, SignIn, Throttle
 from phasegate.identity.tokens import Scope, Token, Tokens
 from phasegate.identity.unlocked_keys import Unlock, Unlocked
 
 __all__ = [
+    "ABSOLUTE",
     "Account",
     "Accounts",
     "Passphrases",

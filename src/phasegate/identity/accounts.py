@@ -13,10 +13,10 @@ from phasegate.ledger import PublicKey, open_pem
 from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import accounts, sessions
 
+# Argon2id with the costs of RFC 9106's second choice: 64 MiB, three passes.
 _HASHER = PasswordHasher()
-"""Argon2id with the costs of RFC 9106's second choice: 64 MiB, three passes."""
+# Checks at the same time: each takes 64 MiB, and whoever is outside can ask for as many as they like.
 _AT_ONCE = 2
-"""Checks at the same time: each takes 64 MiB, and whoever is outside can ask for as many as they like."""
 
 
 @dataclass(frozen=True, kw_only=True)

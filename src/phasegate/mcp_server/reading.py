@@ -11,10 +11,10 @@ from phasegate.mcp_server import results
 from phasegate.reports.artifacts import artifacts, gate_of
 from phasegate.reports.findings import reported
 from phasegate.reports.gate import view_gate
-from phasegate.reports.inbox import Inbox
-from phasegate.reports.run import Run, WholeRun, whole_run
+from phasegate.reports.inbox import Inbox, oldest_first
+from phasegate.reports.run import Run, WholeRun, newest_first, whole_run
 from phasegate.reports.trace import report, trace_of
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
 from phasegate.tools.sanitize import clean
 
 LONGEST = 30_000
@@ -42,7 +42,7 @@ class Reading:
 
     async def runs(self, limit: int, cursor: str) -> results.RunPage:
         """Runs, the newest first."""
-        shown, following = page_of(await self.app.ledger.runs(), _place, cursor, limit)
+        shown, following = page_of(await self.app.ledger.runs(), newest_first, cursor, limit)
         lives = await has_worker(self.app)
         rows = [Run.of(run, attended=lives) for run in shown]
         return results.RunPage.of(runs=rows, next_cursor=following or "")
@@ -50,8 +50,8 @@ class Reading:
     async def gates(self, limit: int, cursor: str) -> results.GatePage:
         """Gates that wait, the oldest first."""
         inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards)
-        found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=_opened)
-        shown, following = page_of(found, _opened, cursor, limit)
+        found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=oldest_first)
+        shown, following = page_of(found, oldest_first, cursor, limit)
         rows = [(await inbox.look(gate)).report() for gate in shown]
         return results.GatePage.of(gates=rows, next_cursor=following or "")
 
@@ -113,11 +113,3 @@ def _text(content: bytes) -> str:
         return clean(content.decode())
     except UnicodeDecodeError:
         return f"({len(content):,} bytes that are not text)"
-
-
-def _opened(gate: GateRecord) -> tuple[int | str, ...]:
-    return int(gate.opened_at.timestamp()), *gate.key
-
-
-def _place(run: ledger.Run) -> tuple[int | str, ...]:
-    return -int(run.started_at.timestamp()), run.id

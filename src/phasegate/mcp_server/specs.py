@@ -14,7 +14,7 @@ from phasegate.mcp_server import results
 from phasegate.mcp_server.params import Cursor, Limit, SpecFolder
 from phasegate.reports.backlog import Backlog
 from phasegate.reports.findings import reported
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
 from phasegate.tools.servers.mcp_base import WRITE, tool
 
 READS = ToolAnnotations(readOnlyHint=True, destructiveHint=False, idempotentHint=True, openWorldHint=False)

@@ -10,6 +10,7 @@ from phasegate.models.chat import (
     Stop,
     ToolSpec,
     Usage,
+    Use,
 )
 from phasegate.models.meter import Allowance, Meter, Scope, Spent
 from phasegate.models.prices import Price, Prices, UnknownPrice
@@ -31,4 +32,5 @@ __all__ = [
     "ToolSpec",
     "UnknownPrice",
     "Usage",
+    "Use",
 ]

@@ -7,13 +7,12 @@ from typing import Any
 from phasegate.app.config import SlackMirror
 from phasegate.ledger import GateKey
 from phasegate.ledger.events import Escalated, Reminded
-from phasegate.notifications.channel import DeliveryUnknown, Telling
+from phasegate.notifications.channel import DeliveryUnknown, Gone, Telling
 from phasegate.notifications.notification import SUBSCRIPTIONS, Kind
-from phasegate.notifications.tool_call import Gone
 from phasegate.reports.gate_card import GateCard
 
+# What shows in the channel, too, when it is told in the run's thread.
 _ALOUD = frozenset(Kind) - {Kind.reminder, Kind.decided, Kind.void}
-"""What shows in the channel, too, when it is told in the run's thread."""
 _SEVERITY = {
     Kind.gate: "warning",
     Kind.reminder: "warning",

@@ -7,10 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from phasegate.app.config import ConfluenceMirror
-from phasegate.notifications.channel import Telling
+from phasegate.notifications.channel import Gone, Never, Telling
 from phasegate.notifications.notification import SUBSCRIPTIONS
 from phasegate.notifications.run_summary import Story
-from phasegate.notifications.tool_call import Gone, Never
 from phasegate.tools.texts import shown
 
 PUBLISHED = ("docs/decisions/*-{name}.md", "docs/runbooks/{name}.md", "docs/releases/*.md")

@@ -12,11 +12,10 @@ from phasegate.app.app import App
 from phasegate.core import PhasegateError, Unknown
 from phasegate.ledger import Grants, Mirrored, Mirrors
 from phasegate.ledger.events import DeliveryNoted, ToolCalled
-from phasegate.notifications.channel import DeliveryUnknown, NotificationChannel, Telling
+from phasegate.notifications.channel import DeliveryUnknown, Never, NotificationChannel, Telling
 from phasegate.notifications.channel_log import Notices
 from phasegate.notifications.notification import News, news_of
 from phasegate.notifications.run_summary import Story, story_of
-from phasegate.notifications.tool_call import Never
 from phasegate.reports.inbox import Inbox
 from phasegate.team.servers import ENGINE
 from phasegate.tools.client import Policy, Sessions, ToolClient

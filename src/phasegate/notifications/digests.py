@@ -10,8 +10,8 @@ from phasegate.core import PhasegateError, Unknown
 from phasegate.core.formatting import age, count
 from phasegate.ledger import Mirrored, Mirrors, Run, RunStatus
 from phasegate.ledger.events import RunEnded
+from phasegate.notifications.channel import called
 from phasegate.notifications.delivery import Deliverer
-from phasegate.notifications.tool_call import called
 from phasegate.reports.inbox import Inbox, OpenGate
 
 _SHOWN = 20

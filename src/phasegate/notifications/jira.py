@@ -8,10 +8,9 @@ from phasegate.app.config import JiraMirror
 from phasegate.core import digest
 from phasegate.ledger import GateKey, GateRecord, Waiver
 from phasegate.ledger.events import DecisionTaken, RunStarted
-from phasegate.notifications.channel import Telling
+from phasegate.notifications.channel import Gone, Never, Telling
 from phasegate.notifications.notification import SUBSCRIPTIONS, Kind, News
 from phasegate.notifications.run_summary import Story
-from phasegate.notifications.tool_call import Gone, Never
 from phasegate.spec import Task, tasks_of
 from phasegate.tools.servers.jira.wiki import fitted, plain_text
 from phasegate.tools.texts import cut_note, shown
@@ -19,13 +18,13 @@ from phasegate.workflow.gates.approvers import may_approve
 
 LABEL = "phasegate-run"
 _SUMMARY = 255
+# Characters of Markdown that the tools take.
 _LONGEST = 30_000
-"""Characters of Markdown that the tools take."""
+# Characters of a description that `get_issue` shows.
 _SHOWN = 8000
-"""Characters of a description that `get_issue` shows."""
 _ENDS = (Kind.released, Kind.rejected)
+# What becomes a comment.
 _SAID = (Kind.gate, Kind.decided, Kind.void, Kind.parked, Kind.released, Kind.rejected)
-"""What becomes a comment."""
 _WHERE = {
     Kind.started: "working",
     Kind.gate: "waiting",

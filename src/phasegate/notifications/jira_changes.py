@@ -10,9 +10,9 @@ from phasegate.app.app import App
 from phasegate.app.config import JiraMirror
 from phasegate.ledger import Mirrors
 from phasegate.ledger.events import TicketChange, TicketChanged
+from phasegate.notifications.channel import called
 from phasegate.notifications.delivery import Deliverer
 from phasegate.notifications.jira import LABEL
-from phasegate.notifications.tool_call import called
 from phasegate.tools.client import ToolClient
 
 PLACE = "jira"

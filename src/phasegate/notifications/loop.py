@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 
 from phasegate.app.app import App
+from phasegate.core.tasks import beside
 from phasegate.notifications.channel_log import Notices
 from phasegate.notifications.undelivered import LOCK
 from phasegate.store import Lock
@@ -21,13 +22,8 @@ async def mirroring(app: App, every: float = EVERY, look_every: float = LOOK_EVE
     if not app.config.mirror.places:
         yield
         return
-    task = asyncio.create_task(_mirror(app, every, look_every))
-    try:
+    async with beside(_mirror(app, every, look_every)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _mirror(app: App, every: float, look_every: float) -> None:

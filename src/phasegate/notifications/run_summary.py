@@ -21,9 +21,9 @@ from phasegate.ledger.events import (
     WaiverExpired,
 )
 from phasegate.notifications.notification import Kind, News
+from phasegate.reports.artifacts import receipts
 from phasegate.reports.gate_card import GateCard, asked_for, followed, gate_card
 from phasegate.reports.inbox import Inbox, OpenGate, Subject
-from phasegate.reports.outputs import receipts
 from phasegate.workflow import branch
 from phasegate.workflow.gates.approvers import POLICY
 

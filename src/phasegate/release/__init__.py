@@ -8,6 +8,7 @@ from phasegate.release.build import Builder, Built, build
 from phasegate.release.changelog import add_entry
 from phasegate.release.changes import Change, Level, Section, permission_changes
 from phasegate.release.dependencies import check_dependencies
+from phasegate.release.environment import resolve
 from phasegate.release.index import FolderIndex, Receipt
 from phasegate.release.install import Installation, install
 from phasegate.release.notes import Notes, notes_path, release_notes
@@ -39,6 +40,7 @@ __all__ = [
     "propose",
     "read_project",
     "release_notes",
+    "resolve",
     "sbom",
     "smoke",
     "verify_wheel",

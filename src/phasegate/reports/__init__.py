@@ -1,1 +1,25 @@
 """Read models: each object that a face shows, typed once for terminal, REST and MCP."""
+
+from typing import TYPE_CHECKING
+
+from phasegate.core.faces import lazily
+
+if TYPE_CHECKING:
+    from phasegate.reports.backlog import Backlog as Backlog
+    from phasegate.reports.decisions import standing as standing
+    from phasegate.reports.external_links import by_hand as by_hand
+    from phasegate.reports.external_links import outside as outside
+    from phasegate.reports.external_links import remarks as remarks
+    from phasegate.reports.gate import GateView as GateView
+    from phasegate.reports.gate import find_gate as find_gate
+    from phasegate.reports.gate import view_gate as view_gate
+    from phasegate.reports.gate_card import current as current
+    from phasegate.reports.progress import PhaseProgress as PhaseProgress
+    from phasegate.reports.progress import State as State
+    from phasegate.reports.progress import Step as Step
+    from phasegate.reports.run import whole_run as whole_run
+    from phasegate.reports.verify import verify_run as verify_run
+    from phasegate.reports.warnings import not_committed as not_committed
+
+
+__getattr__ = lazily(__name__, __file__)

@@ -24,7 +24,7 @@ def approvals(said: Sequence[Decision], needed: int, now: datetime) -> str:
     """
     if needed == 1:
         return ""
-    passing = _passing(said)
+    passing = [decision.statement for decision in said if decision.statement.kind.passes]
     policy = next((statement.by for statement in passing if statement.by.startswith(POLICY)), "")
     if policy:
         return f"passed by policy '{policy.removeprefix(POLICY)}' alone; of persons it takes {needed} approvals"
@@ -40,7 +40,3 @@ def count_approvals(count: int, needed: int) -> str:
 def named(statement: Statement) -> str:
     """Return the decider, as `ada` or as `dee for ada`."""
     return f"{statement.by} for {statement.instead_of}" if statement.instead_of else statement.by
-
-
-def _passing(said: Sequence[Decision]) -> list[Statement]:
-    return [decision.statement for decision in said if decision.statement.kind.passes]

@@ -1,10 +1,14 @@
-"""The files of a run, as its branch or one of its gates has them."""
+"""The files of a run: of its branch, of one of its gates, what its phases and effects left, and lines of them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from phasegate.app.app import App
 from phasegate.core import UsageError
-from phasegate.ledger import GateRecord, Run
+from phasegate.core.report import Report
+from phasegate.ledger import Comment, Entry, GateRecord, Run, of_kind
+from phasegate.ledger.events import EffectDone
 from phasegate.workspace.repository import Tree
 
 
@@ -49,3 +53,58 @@ async def gate_of(app: App, run: Run, name: str = "") -> GateRecord | None:
         if f"{gate.key.phase}/{gate.key.attempt}" == name:
             return gate
     raise UsageError(f"run '{run.id}' has no gate '{name}'", fix="get_run lists its gates")
+
+
+def anchored(app: App, commit: str, path: str, line: int, text: str) -> Comment:
+    """A comment at a line.
+
+    Raises:
+        UsageError: the gate's tree has no such file or line.
+    """
+    content = app.workspace.tree(commit).get(path)
+    lines = 0 if content is None else len(content.splitlines())
+    if not 1 <= line <= lines:
+        has = f"has {lines} lines" if lines else "is not in this gate's tree"
+        raise UsageError(f"comment '{path}:{line}': that file {has}", fix="name a line that 'phasegate gate' shows")
+    return Comment(text=text, path=path, line=line)
+
+
+_RECEIPTS = {"publish": "wheel", "install": "environment", "smoke": "report"}
+
+
+class Output(Report):
+    """A file or folder."""
+
+    by: str
+    """The phase, or the effect, that made it."""
+    path: str
+    """From the top of the repository."""
+
+
+async def made(app: App, run: Run, events: Sequence[Entry]) -> list[Output]:
+    """The files of each phase that was passed, then what the effects left."""
+    gates: dict[str, GateRecord] = {}
+    for gate in await app.ledger.gates(run.id):
+        decision = await app.ledger.decision(gate.key)
+        if decision and decision.statement.kind.passes:
+            gates[gate.key.phase] = gate
+    files = [
+        Output(by=phase, path=path)
+        for phase, gate in sorted(gates.items(), key=lambda item: app.flow.phase_ids.index(item[0]))
+        for path in _changed(app.workspace.tree(gate.since), app.workspace.tree(gate.commit))
+    ]
+    return [*files, *_left(receipts(events))]
+
+
+def receipts(events: Iterable[Entry]) -> dict[str, Mapping[str, Any]]:
+    """Return the receipt of each effect that was done."""
+    return {done.effect: done.receipt for done in of_kind(events, EffectDone)}
+
+
+def _left(found_by: Mapping[str, Mapping[str, Any]]) -> list[Output]:
+    found = {name: found_by.get(name, {}).get(key) for name, key in _RECEIPTS.items()}
+    return [Output(by=name, path=str(path)) for name, path in found.items() if path]
+
+
+def _changed(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
+    return sorted(path for path in new if old.get(path) != new[path])

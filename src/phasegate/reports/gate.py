@@ -16,7 +16,6 @@ from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
-from phasegate.reports.last_approval import approved_before
 from phasegate.team import Phase
 from phasegate.tool_access.requests import ServerRequest, ToolRequest, waits
 from phasegate.workflow import findings_of, latest_reports
@@ -300,3 +299,32 @@ def _onward(app: App, phase: Phase) -> str:
     following = app.flow.phase_ids[app.flow.phase_ids.index(phase.id) + 1 :]
     effects = f"{', '.join(phase.effects)}; then " if phase.effects else ""
     return effects + (f"on to {app.flow.phase(following[0]).id}" if following else "the run is complete")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    """Files that a person approved before, and a phrase for what was approved."""
+
+    files: Mapping[str, bytes]
+    says: str
+    """Completes "Changes …": `since the last approval`."""
+
+
+async def approved_before(app: App, dossier: GateHistory, gate: GateRecord) -> Approved:
+    """Return what a person approved before the gate.
+
+    After the first gate that is the tree of the gate before. At the first gate nobody has approved anything of this
+    run, and a spec that was merely committed is not approved by that: its folder counts as approved only as far as
+    an earlier run of it was released. Otherwise whoever approves would sign lines that were never on the screen.
+    """
+    files = app.workspace.tree(gate.since)
+    if gate.key.phase != app.flow.phase_ids[0]:
+        return Approved(files=files, says="since the last approval")
+    folder = f"{dossier.run.spec}/"
+    rest = {path: files[path] for path in files if not path.startswith(folder)}
+    released = await app.ledger.last_released(dossier.run.spec)
+    if released is None:
+        return Approved(files=rest, says="to approve for the first time, shown whole")
+    last = app.workspace.tree((await app.ledger.gates(released.id))[-1].commit)
+    spec = {path: last[path] for path in last if path.startswith(folder)}
+    return Approved(files={**rest, **spec}, says=f"since run {released.id} was released")

@@ -111,6 +111,11 @@ class OpenGate:
         )
 
 
+def oldest_first(gate: GateRecord) -> tuple[int | str, ...]:
+    """Return the key by which a list of gates is sorted and paged."""
+    return int(gate.opened_at.timestamp()), *gate.key
+
+
 class Quorum(NamedTuple):
     """The number of approvals that a gate has and needs."""
 

@@ -7,10 +7,10 @@ from phasegate import ledger
 from phasegate.app.app import App
 from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import GateStatus, RunStatus
+from phasegate.reports.artifacts import Output, made
 from phasegate.reports.external_links import ExternalLink, ManualChange, by_hand, outside
-from phasegate.reports.outputs import Output, made
 from phasegate.reports.progress import PhaseProgress, progress
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
 from phasegate.tool_access.requests import ToolRequest, waits
 
 
@@ -95,6 +95,11 @@ class Event(Report):
             body=json.loads(entry.event.body),
             digest=entry.digest.hex(),
         )
+
+
+def newest_first(run: ledger.Run) -> tuple[int | str, ...]:
+    """Return the key by which a list of runs is sorted and paged."""
+    return -int(run.started_at.timestamp()), run.id
 
 
 async def whole_run(app: App, run: ledger.Run) -> WholeRun:

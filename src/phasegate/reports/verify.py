@@ -13,8 +13,7 @@ from phasegate.ledger.signing.bundle import read_bundle
 from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
-from phasegate.reports.bundle import bundle, released_gate
-from phasegate.reports.earlier_releases import earlier
+from phasegate.reports.bundle import bundle, earlier, released_gate
 
 
 class ClaimReport(Report):
@@ -39,7 +38,7 @@ def verification(of: str, claims: Sequence[Claim]) -> Verification:
     return Verification(of=of, claims=tuple(map(ClaimReport.model_validate, claims)))
 
 
-async def verify(app: App, run: Run) -> list[Claim]:
+async def verify_run(app: App, run: Run) -> list[Claim]:
     """Re-checks a released run: its bundle, the repository, and what lies in the index.
 
     Raises:

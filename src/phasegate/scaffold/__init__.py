@@ -1,6 +1,14 @@
 """Files of a new target repository."""
 
-from phasegate.scaffold.starter import next_folder, starter_spec
-from phasegate.scaffold.target import Approver, Aws, approvers, package_name, scaffold
+from typing import TYPE_CHECKING
+
+from phasegate.core.faces import lazily
+from phasegate.scaffold.target import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
+
+if TYPE_CHECKING:
+    from phasegate.scaffold.new_repository import NewRepository as NewRepository
+    from phasegate.scaffold.new_repository import create_repository as create_repository
 
 __all__ = ["Approver", "Aws", "approvers", "next_folder", "package_name", "scaffold", "starter_spec"]
+
+__getattr__ = lazily(__name__, __file__)

@@ -18,7 +18,7 @@ from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.runbooks.prices import price_table
 from phasegate.scaffold import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
-from phasegate.scaffold.starter import intent_spec, name_of
+from phasegate.scaffold.target import intent_spec, name_of
 from phasegate.team import eject as eject_team
 from phasegate.workspace import Signature, Workspace
 

@@ -2,13 +2,15 @@
 
 from phasegate.team.cards import Card, Kind, Limits, read_card
 from phasegate.team.flow import Author, Flow, Gate, Phase, Review, read_flow
+from phasegate.team.launch import from_workspace
 from phasegate.team.policy import Conditions, GatePolicy, read_policy
-from phasegate.team.servers import Effect, Rule, ToolServer, read_server
+from phasegate.team.servers import ENGINE, Effect, Rule, ToolServer, read_server
 from phasegate.team.surface import Surface, eject
 from phasegate.team.team import Team, load_team
 from phasegate.team.templates import REVIEW, Prompts
 
 __all__ = [
+    "ENGINE",
     "REVIEW",
     "Author",
     "Card",
@@ -27,6 +29,7 @@ __all__ = [
     "Team",
     "ToolServer",
     "eject",
+    "from_workspace",
     "load_team",
     "read_card",
     "read_flow",

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TypedDict
 
 from phasegate.core import InvalidInput, Refused
 from phasegate.identity import Proof, Session, Unlock
-from phasegate.ledger import Comment, Decision, DecisionKind, Delegation, GateRecord, Revocation, Waiver
+from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Revocation, Waiver
 from phasegate.ledger import Statement as Signed
-from phasegate.reports.comments import anchored
-from phasegate.reports.delegations import drawn_up
+from phasegate.reports.artifacts import anchored
+from phasegate.reports.decisions import drawn_up
 from phasegate.web.context import Context
 from phasegate.web.session_auth import CsrfForm
 from phasegate.web.words import day
-from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation, revoke
+from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation
 from phasegate.workflow.gates.approvers import is_fresh
 
 MOST_COMMENTS, LONGEST = 200, 10_000
@@ -34,13 +33,12 @@ async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address:
     return await context.app.decide(
         gate,
         kind,
-        session.account,
+        _came(context, session),
         session.key,
         digest=form.text("digest"),
         comments=_comments(context, gate, form),
         waiver=_waiver(form) if kind is DecisionKind.waive else None,
         token=form.text("token"),
-        **_came(session),
     )
 
 
@@ -51,7 +49,8 @@ async def revoke_from_form(context: Context, gate: GateRecord, form: CsrfForm, a
         Refused: see `phasegate.workflow.gates.revoke`; besides `wrong_passphrase`, where one was given.
     """
     session = await _proved(context, form, address)
-    await context.app.revoke(gate, session.account, session.key, **_came(session))
+    made = Revocation(gate=gate.key, by=session.account, at=context.app.clock.now())
+    await context.app.revoke(made, session.key, _came(context, session))
 
 
 async def delegate_from_form(context: Context, form: CsrfForm, address: str) -> None:
@@ -68,7 +67,7 @@ async def delegate_from_form(context: Context, form: CsrfForm, address: str) -> 
         raise InvalidInput("a delegation has an end", fix="choose its last day")
     session = await _proved(context, form, address)
     given = drawn_up(context.app, session.account, to, first, last, tuple(form.texts("gate")))
-    await context.app.delegate(given, session.key, **_came(session))
+    await delegate(context.app.keeper, given, session.key, _came(context, session))
 
 
 async def end(context: Context, form: CsrfForm, address: str) -> None:
@@ -78,7 +77,8 @@ async def end(context: Context, form: CsrfForm, address: str) -> None:
         Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`, where one was given.
     """
     session = await _proved(context, form, address)
-    await context.app.end_delegation(session.account, form.text("to"), session.key, **_came(session))
+    who = _came(context, session)
+    await end_delegation(context.app.keeper, who.name, form.text("to"), session.key, who)
 
 
 async def grant(context: Context, server: str, form: CsrfForm, address: str) -> None:
@@ -154,12 +154,10 @@ async def from_click(
     return await context.app.decide(
         gate,
         kind,
-        unlocked.account,
+        context.app.person(unlocked.account, Channel.slack, unlocked.proved_at),
         unlocked.key,
         digest=digest,
         comments=make_comments(context, gate, [("", 0, remark)]),
-        channel=Channel.slack,
-        proved_at=unlocked.proved_at,
     )
 
 
@@ -175,43 +173,16 @@ class DetachedSignature:
         return self.signature
 
 
-async def take_back_signed(context: Context, made: Revocation, signer: DetachedSignature, who: Credentials) -> None:
-    """Takes a revocation that a manager signed at home, just now.
+def just_now(context: Context, who: Credentials) -> Credentials:
+    """Return the credentials of whoever signed a statement at home, just now.
 
     Raises:
-        Refused: see `phasegate.workflow.gates.revoke`.
+        Refused: `reauthentication_required`, where it was signed earlier.
     """
-    _just_now(context, who)
-    await revoke(context.app.keeper, made, signer, who, (await context.app.queue.opened()).dispatch)
-
-
-async def give_signed(context: Context, made: Delegation, signer: DetachedSignature, who: Credentials) -> None:
-    """Takes a delegation that a manager signed at home, just now.
-
-    Raises:
-        Refused: see `phasegate.workflow.delegate`.
-    """
-    _just_now(context, who)
-    await delegate(context.app.keeper, made, signer, who)
-
-
-async def end_signed(
-    context: Context, made: tuple[str, str, datetime], signer: DetachedSignature, who: Credentials
-) -> int:
-    """End delegations by a statement that a manager just signed at home, and return their number.
-
-    Raises:
-        Refused: see `phasegate.workflow.end_delegation`.
-    """
-    _just_now(context, who)
-    by, to, at = made
-    return await end_delegation(context.app.keeper, by, to, signer, who, at)
-
-
-def _just_now(context: Context, who: Credentials) -> None:
     if not who.fresh(context.app.clock.now()):
         fix = "ask for the statement again, and sign it"
         raise Refused("this was not signed just now", reason="reauthentication_required", fix=fix)
+    return who
 
 
 def decision_kind(word: str) -> DecisionKind:
@@ -232,13 +203,8 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-class _Came(TypedDict):
-    channel: Channel
-    proved_at: datetime
-
-
-def _came(session: Session) -> _Came:
-    return _Came(channel=Channel.page, proved_at=session.proved_at)
+def _came(context: Context, session: Session) -> Credentials:
+    return context.app.person(session.account, Channel.page, session.proved_at)
 
 
 async def _proved(context: Context, form: CsrfForm, address: str) -> Session:

@@ -13,7 +13,7 @@ from phasegate.web.pages.signin import ask
 from phasegate.web.problems import Problem, problem_of, problem_response
 from phasegate.web.session_auth import session_of
 from phasegate.web.slack import http
-from phasegate.web.slack.app import desk_of
+from phasegate.web.slack.handler import desk_of
 
 API = "/api/v1"
 
@@ -41,8 +41,8 @@ def build(context: Context) -> FastAPI:
     return web
 
 
+# What the router's own refusals mean, where its phrase would only repeat the status.
 _UNROUTED = {404: "there is no page '{path}'", 405: "'{path}' does not answer {method}"}
-"""What the router's own refusals mean, where its phrase would only repeat the status."""
 
 
 async def _ours(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from phasegate.workflow.gates.gatekeeper import Gatekeeper, PolicyFacts, signed
 from phasegate.workflow.gates.revoke import delegate, end_delegation, revoke
 from phasegate.workflow.gates.timers import sweep
 from phasegate.workflow.reports import findings_of, latest_reports
-from phasegate.workflow.state import branch
+from phasegate.workflow.state import RunState, branch
 
 __all__ = [
     "EFFECTS",
@@ -24,6 +24,7 @@ __all__ = [
     "Manager",
     "Outcome",
     "PolicyFacts",
+    "RunState",
     "branch",
     "decide",
     "delegate",

@@ -6,11 +6,11 @@ import pytest
 import tomlkit
 import yaml
 
-from phasegate.app import App, open_app
-from phasegate.app.roles import CompilerRoles, Parts
+from phasegate.app import App, CompilerRoles, open_app
+from phasegate.app.roles import Parts
 from phasegate.authors import Author, Brief, Deliverable, Draft, FunctionAuthor
 from phasegate.core import FixedClock, InvalidInput
-from phasegate.hosting.engine import engine
+from phasegate.hosting import open_engine
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.ledger.events import Judgement
 from phasegate.team import Card, Surface
@@ -64,7 +64,7 @@ async def evidence(app: App, run: str) -> dict[str, list[str]]:
 
 async def test_documents_go_through_the_phases_and_their_checks(tmp_path: Path) -> None:
     spec = target(tmp_path)
-    async with open_app(spec, clock=FixedClock(NOW), roles=Writers()) as app, engine(app) as segments:
+    async with open_app(spec, clock=FixedClock(NOW), roles=Writers()) as app, open_engine(app) as segments:
         assert not [finding for finding in app.lint(FOLDER) if finding.blocking]
         run = await app.start(spec, policy="demo")
         assert await segments.advance(run.id) is RunStatus.released
@@ -79,7 +79,7 @@ async def test_documents_go_through_the_phases_and_their_checks(tmp_path: Path) 
 async def test_checks_of_documents_find_what_is_missing(tmp_path: Path) -> None:
     spec = target(tmp_path)
     roles = Writers(plan="# Plan\n\nNothing is said.\n")
-    async with open_app(spec, clock=FixedClock(NOW), roles=roles) as app, engine(app) as segments:
+    async with open_app(spec, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(spec, policy="demo")
         assert await segments.advance(run.id) is RunStatus.waiting
         (gate,) = await app.ledger.gates(run.id, GateStatus.open)
@@ -98,7 +98,7 @@ async def test_documents_hold_no_code(tmp_path: Path) -> None:
             draft = await super()._write(brief)
             return Draft(files={**draft.files, "src/acme_runbooks/x.py": b"import os\n"}, message=draft.message)
 
-    async with open_app(spec, clock=FixedClock(NOW), roles=Coders()) as app, engine(app) as segments:
+    async with open_app(spec, clock=FixedClock(NOW), roles=Coders()) as app, open_engine(app) as segments:
         run = await app.start(spec, policy="demo")
         await segments.advance(run.id)
         (found,) = findings_of(await app.ledger.events_of(run.id, Judgement), "specify", 1)
@@ -117,7 +117,7 @@ async def test_a_run_stays_the_kind_that_was_handed_in(tmp_path: Path) -> None:
             draft = await super()._write(brief)
             return Draft(files={p: c for p, c in draft.files.items() if "runbook" not in p}, message="x")
 
-    async with open_app(spec, clock=FixedClock(NOW), roles=Forgetful()) as app, engine(app) as segments:
+    async with open_app(spec, clock=FixedClock(NOW), roles=Forgetful()) as app, open_engine(app) as segments:
         run = await app.start(spec)
         status = await segments.advance(run.id)
         found = findings_of(await app.ledger.events_of(run.id, Judgement), "specify", 1)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app import open_app, opening
-from phasegate.core import Exhausted, Held, InvalidInput
-from phasegate.core.locks import try_lock_file
+from phasegate.app import open_app
+from phasegate.backup import forget_runs
+from phasegate.core import Exhausted, Held, InvalidInput, try_lock_file
+from phasegate.workspace import copy_folder, move_folder
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 
@@ -64,14 +65,14 @@ def no_rename(source: os.PathLike[str] | str, target: os.PathLike[str] | str) ->
 async def test_it_is_copied_where_it_cannot_be_renamed(folder: Path) -> None:
     """Another file system, as with `--separate-git-dir`; a process killed before the end leaves a copy to remove."""
     old = as_before(folder)
-    opening.move(old, state(folder), rename=no_rename)
+    move_folder(old, state(folder), rename=no_rename)
     assert not old.exists()
     assert await runs(folder) == 1
 
 
 async def test_a_copy_that_was_finished_is_taken_and_the_old_one_removed(folder: Path) -> None:
     old = as_before(folder)
-    opening.copy(old, state(folder))
+    copy_folder(old, state(folder))
     assert await runs(folder) == 1
     assert (folder / ".phasegate").is_symlink()
 
@@ -182,13 +183,13 @@ async def test_a_mirror_of_the_refs_begins_none(folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("lose", [remove, empty, overwrite, remove_all])
 async def test_a_person_can_begin_without_the_runs(folder: Path, lose: Callable[[Path], None]) -> None:
     lose(folder)
-    await opening.forget_runs(folder)
+    await forget_runs(folder)
     assert await runs(folder) == 0
 
 
 async def test_runs_that_are_there_are_not_forgotten(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="nothing is lost"):
-        await opening.forget_runs(folder)
+        await forget_runs(folder)
     assert await runs(folder) == 1
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from phasegate.app import open_app
-from phasegate.demo.aws_account import account
-from phasegate.hosting.engine import engine
+from phasegate.demo import account
+from phasegate.hosting import open_engine
 from phasegate.ledger import RunStatus
 from phasegate.ledger.events import CheckReported, EffectDone
-from phasegate.reports.verify import verify
+from phasegate.reports import verify_run
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -30,7 +30,7 @@ def test_two_specs_and_one_of_them_again_are_released_one_after_another(tmp_path
 async def _released(folder: Path) -> None:
     async with open_app(folder) as app:
         runs = [await app.start(folder / spec, "demo") for spec in (FOLDER, AGAIN, FOLDER)]
-        async with engine(app) as segments:
+        async with open_engine(app) as segments:
             for run in reversed(runs):
                 assert await segments.advance(run.id) is RunStatus.released
         receipts = [
@@ -44,9 +44,11 @@ async def _released(folder: Path) -> None:
         places = [folder / receipt["environment"] for receipt in receipts if "environment" in receipt]
         assert ["again " in _listed(place) for place in places] == [False, True, True]
         for run in runs:
-            claims = await verify(app, await app.ledger.run(run.id))
+            claims = await verify_run(app, await app.ledger.run(run.id))
             assert [claim.text for claim in claims if not claim.holds] == []
-        assert any("on which it stands" in claim.text for claim in await verify(app, await app.ledger.run(runs[1].id)))
+        assert any(
+            "on which it stands" in claim.text for claim in await verify_run(app, await app.ledger.run(runs[1].id))
+        )
         again = await app.ledger.events_of(runs[0].id, CheckReported)
         found = [finding.rule for event in again if event.phase == "release" for finding in event.findings]
         assert found == ["nothing-new"]

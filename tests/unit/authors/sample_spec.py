@@ -9,11 +9,10 @@ from phasegate.authors.compiler import Compiler
 from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.core import FixedClock
 from phasegate.release import Builder
+from phasegate.runbooks import price_table
 from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
-from phasegate.runbooks.prices import price_table
-from phasegate.scaffold import Approver, Aws, scaffold
-from phasegate.scaffold.new_repository import NewRepository, create_repository
+from phasegate.scaffold import Approver, Aws, NewRepository, create_repository, scaffold
 from phasegate.team import load_team
 
 Tree = dict[str, bytes]

@@ -9,7 +9,7 @@ import pytest
 from phasegate.app import open_app
 from phasegate.authors.assistant import WorkItems
 from phasegate.core import FixedClock, InvalidInput, Refused
-from phasegate.hosting.engine import engine
+from phasegate.hosting import open_engine
 from phasegate.ledger import RunStatus
 from phasegate.ledger.events import Drafted, ReviewReported
 from unit.authors.sample_spec import FOLDER, NOW
@@ -26,7 +26,7 @@ def working(folder: Path, *names: str) -> Path:
 
 async def test_an_order_waits_until_its_answer_holds_and_then_the_run_goes_on(tmp_path: Path) -> None:
     working(tmp_path, "product-owner", "devsec-engineer", "sre-automation")
-    async with open_app(tmp_path, clock=FixedClock(NOW)) as app, engine(app) as segments:
+    async with open_app(tmp_path, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
         items, run = WorkItems(database=app.database), await app.start(tmp_path / FOLDER)
         assert await segments.advance(run.id) is RunStatus.waiting
         [item] = await items.listed()
@@ -63,7 +63,7 @@ def finding(role: str) -> dict[str, Any]:
 
 async def test_of_two_that_take_an_order_one_has_it_and_the_other_cannot_hand_in(tmp_path: Path) -> None:
     working(tmp_path, "product-owner")
-    async with open_app(tmp_path, clock=FixedClock(NOW)) as app, engine(app) as segments:
+    async with open_app(tmp_path, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
         items, run = WorkItems(database=app.database), await app.start(tmp_path / FOLDER)
         await segments.advance(run.id)
         [item] = await items.listed()

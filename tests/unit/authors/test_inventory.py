@@ -9,9 +9,8 @@ from phasegate.authors import Subject
 from phasegate.authors.checks.inventory import inventory
 from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.core import Severity
-from phasegate.runbooks.compiler.documents import planned
-from phasegate.runbooks.compiler.documents.inventory_table import HEADING, there
-from phasegate.runbooks.language.inventory import Counted, Inventory
+from phasegate.runbooks.compiler.documents import HEADING, planned, there
+from phasegate.runbooks.language import Counted, Inventory
 from unit.authors.sample_spec import FACTS, FOLDER, RUNBOOK, files
 
 LISTING = "ec2.DescribeVolumes"

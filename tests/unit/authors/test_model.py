@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 
-from phasegate.app import open_app, read_config
-from phasegate.app.roles import TeamRoles
+from phasegate.app import TeamRoles, open_app, read_config
 from phasegate.core import FixedClock
-from phasegate.hosting.engine import engine
-from phasegate.ledger import RunStatus
+from phasegate.hosting import open_engine
+from phasegate.ledger import Entry, RunStatus, of_kind
 from phasegate.ledger.events import Drafted
-from phasegate.ledger.records import Entry, of_kind
-from phasegate.models import Call, ChatModel, FunctionModel, Reply, ScriptedModel, Spent, Stop, Usage
-from phasegate.models.chat import Use
+from phasegate.models import Call, ChatModel, FunctionModel, Reply, ScriptedModel, Spent, Stop, Usage, Use
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 
 MODEL = "scripted:list"
@@ -67,7 +64,7 @@ def written(spec: str = SPEC, runbook: str = RUNBOOK, **more: Any) -> dict[str, 
 
 async def advanced(folder: Path, model: ChatModel, policy: str = "") -> Result:
     roles = TeamRoles(config=read_config(folder), models={MODEL: model})
-    async with open_app(folder, clock=FixedClock(NOW), roles=roles) as app, engine(app) as segments:
+    async with open_app(folder, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(folder / FOLDER, policy=policy)
         status = await segments.advance(run.id)
         files = dict(app.workspace.tree(app.workspace.tip(run.branch) or run.base))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import FixedClock, PhasegateError
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

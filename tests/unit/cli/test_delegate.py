@@ -11,11 +11,11 @@ import yaml
 from click.testing import CliRunner
 
 from phasegate.app import open_app
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import FixedClock, InvalidInput, Refused, UsageError
 from phasegate.ledger import GateStatus, Run
-from phasegate.team.surface import Surface
-from phasegate.workflow.state import RunState
+from phasegate.team import Surface
+from phasegate.workflow import RunState
 from unit.cli.repository import NOW, at_home, lay, refused, said
 
 HERE = ("--passphrase-file", "passphrase", "--manager", "ada")

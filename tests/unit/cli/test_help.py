@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from phasegate.cli.commands.command import Command
-from phasegate.cli.root import EXIT_CODES, HEADINGS, root
+from phasegate.cli.program import EXIT_CODES, HEADINGS, root
 from phasegate.core import PhasegateError
 
 TOP = click.Context(root)
@@ -50,7 +50,7 @@ def test_every_command_explains_itself_within_80_columns(command: str) -> None:
 
 def test_help_of_every_command_imports_nothing_that_the_command_works_with() -> None:
     helps = [[*command.split(), "--help"] for command in ("", *commands(root))]
-    shown = f"from phasegate.cli.root import root\nfor words in {helps}: root(words, standalone_mode=False)"
+    shown = f"from phasegate.cli.program import root\nfor words in {helps}: root(words, standalone_mode=False)"
     look = f"import sys\n{shown}\nprint(*{{name.partition('.')[0] for name in sys.modules}}, len(sys.modules))"
     said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     *imported, count = said.stdout.splitlines()[-1].split()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import InvalidInput
 
 

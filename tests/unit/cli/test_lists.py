@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from phasegate.app import open_app
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.ledger import GateKey, GateRecord, GateStatus, Run, RunStatus
 from phasegate.ledger.rows import add_run, open_gate
-from phasegate.workflow.engine.lease import begin
+from phasegate.workflow.engine import begin
 from unit.authors.sample_spec import FOLDER, sample_repository
 from unit.workflow.fixtures import NOW
 

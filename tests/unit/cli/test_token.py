@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from phasegate.app import open_app
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Tokens
 from unit.cli.repository import NOW, at_home, lay, refused, run, said

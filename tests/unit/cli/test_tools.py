@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from phasegate.cli.console import THEME
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.cli.views.tools import show_answer
 from unit.authors.sample_spec import sample_repository
 

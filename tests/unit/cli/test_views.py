@@ -16,7 +16,7 @@ from phasegate.cli.views.progress import progress_view, status_view
 from phasegate.cli.views.report import report_table
 from phasegate.core import Finding, Severity
 from phasegate.ledger import Run, RunStatus
-from phasegate.reports.progress import PhaseProgress, State, Step
+from phasegate.reports import PhaseProgress, State, Step
 from phasegate.workspace import changes
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

@@ -18,16 +18,16 @@ from moto.server import ThreadedMotoServer
 from rich.console import Console
 
 from phasegate.app import open_app
-from phasegate.cli.root import root
-from phasegate.cli.views.doctor import show
+from phasegate.cli.doctor import show_checks
+from phasegate.cli.program import root
 from phasegate.core import Missing, PhasegateError
 from phasegate.doctor import Check, CheckResult, Skipped, State, checks_of, run_checks
-from phasegate.doctor.machine import git, python
+from phasegate.doctor.checks import git, python
 from phasegate.ledger import PrivateKey
 from phasegate.scaffold import Approver
 from phasegate.store.schema import backlog
-from phasegate.tool_access.servers import open_tools
-from phasegate.workflow.engine.lease import begin
+from phasegate.tool_access import open_tools
+from phasegate.workflow.engine import begin
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 ADA = PrivateKey(Ed25519PrivateKey.generate())
@@ -271,7 +271,7 @@ def test_what_is_shown_fits_80_columns() -> None:
     found = [CheckResult(name=f"server {'x' * 60}", state=state, says=long, fix=long) for state in State]
     console = Console(width=80, record=True, color_system=None)
     with console.capture() as captured:
-        show(console, found)
+        show_checks(console, found)
     lines = captured.get().splitlines()
     assert len(lines) > 10
     assert all(len(line) <= 80 for line in lines)
@@ -285,5 +285,5 @@ def test_an_error_without_fix_is_shown_without_arrow() -> None:
     assert PhasegateError("x").fix == ""
     console = Console(width=80)
     with console.capture() as captured:
-        show(console, [CheckResult(name="git", state=State.ok, says="2.39.5")])
+        show_checks(console, [CheckResult(name="git", state=State.ok, says="2.39.5")])
     assert captured.get().splitlines()[0].rstrip() == "✓  git  2.39.5"

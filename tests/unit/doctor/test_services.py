@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from phasegate.app.config import Mirror
-from phasegate.cli.root import root
+from phasegate.app import Mirror
+from phasegate.cli.program import root
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused
 from phasegate.doctor.services import PROBES, Asked
 from services import serve

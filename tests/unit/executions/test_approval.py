@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.executions.approval import approval, read_findings, released_command
 from phasegate.ledger import PrivateKey
+from phasegate.runbooks.runtime import Finding, Report, Verdict
 from phasegate.runbooks.runtime.approvals import verified
-from phasegate.runbooks.runtime.runbook import Finding, Report, Verdict
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 

@@ -11,13 +11,13 @@ from moto.server import ThreadedMotoServer
 from phasegate.app import open_app
 from phasegate.authors import Facts
 from phasegate.core import FixedClock
-from phasegate.hosting.engine import engine
+from phasegate.hosting.engine import open_engine
 from phasegate.hosting.inventory_count import InventoryCounter
 from phasegate.ledger import Event
 from phasegate.ledger.events import GateOpened, Observed, ReviewReported, ToolCalled, only
-from phasegate.runbooks.compiler.documents.inventory_table import there
-from phasegate.runbooks.language.inventory import Inventory
-from phasegate.tool_access.role_tools import open_run_tools
+from phasegate.runbooks.compiler.documents import there
+from phasegate.runbooks.language import Inventory
+from phasegate.tool_access import open_run_tools
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 
 REGIONS = ["eu-west-1", "us-east-1"]
@@ -91,7 +91,7 @@ async def planned_run(folder: Path, endpoint: str, *regions: str) -> list[Event]
     policies = target / "graphs" / "policies"
     policies.mkdir(parents=True)
     (policies / "one.yaml").write_text(ONE)
-    async with open_app(target, clock=FixedClock(NOW)) as app, engine(app) as segments:
+    async with open_app(target, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
         run = await app.start(target / FOLDER, policy="one")
         await segments.advance(run.id)
         events = await app.ledger.events_of(run.id, Event)

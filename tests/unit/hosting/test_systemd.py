@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.hosting.systemd import install, unit_name, unit_path, unit_text
 from unit.authors.sample_spec import sample_repository
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import Refused, UsageError
-from phasegate.identity.throttle import LIMITS, WINDOW
+from phasegate.identity.signin import LIMITS, WINDOW
 from phasegate.ledger import PrivateKey
 from unit.identity.people import NOW, PASSPHRASE, People, people
 

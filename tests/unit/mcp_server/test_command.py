@@ -15,7 +15,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from phasegate.mcp_server.server import NAME
-from phasegate.tools.servers.mcp_base import TOKEN
+from phasegate.tools.servers import TOKEN
 from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC, sample_repository
 
 COMMAND = [sys.executable, "-m", "phasegate.cli", "mcp", "phasegate"]

@@ -7,9 +7,9 @@ import pytest
 from mcp.server.fastmcp import FastMCP
 
 from phasegate.core import InvalidInput
-from phasegate.feedback.proposals import MOST, Proposals
+from phasegate.feedback import MOST, Proposals
 from phasegate.mcp_server.server import NAME, build
-from phasegate.reports.backlog import Backlog
+from phasegate.reports import Backlog
 from services.calling import called, refused
 from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC
 from unit.web.fixtures import WebServer

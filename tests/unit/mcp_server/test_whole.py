@@ -6,7 +6,7 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.core import FixedClock
-from phasegate.hosting.engine import engine
+from phasegate.hosting import open_engine
 from phasegate.ledger import RunStatus
 from phasegate.mcp_server.server import build
 from services.calling import called
@@ -20,7 +20,7 @@ async def test_a_spec_comes_to_its_gate_and_waits_for_a_person(tmp_path: Path) -
         made = await called(server, "submit_spec", name="free-again", spec=SPEC, runbook=RUNBOOK)
         run = (await called(server, "start_run", spec=made["spec"]))["id"]
         assert (await called(server, "list_artifacts", run=run))["artifacts"] == []
-        async with engine(app) as segments:
+        async with open_engine(app) as segments:
             assert await segments.advance(run) is RunStatus.waiting
         whole = await called(server, "get_run", run=run)
         (gate,) = (await called(server, "list_gates"))["gates"]

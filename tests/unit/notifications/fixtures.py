@@ -13,8 +13,7 @@ from mcp.server.fastmcp import FastMCP
 from mcp.shared.memory import create_connected_server_and_client_session
 from mcp.types import CallToolResult, Tool
 
-from phasegate.app import App, open_app
-from phasegate.app.config import Mirror
+from phasegate.app import App, Mirror, open_app
 from phasegate.core import FixedClock, Missing
 from phasegate.ledger import (
     Comment,
@@ -33,13 +32,12 @@ from phasegate.ledger import (
 )
 from phasegate.ledger.events import E, RunEnded
 from phasegate.notifications.delivery import Deliverer
-from phasegate.notifications.required_grants import grant_all
-from phasegate.notifications.setup import follower_of
+from phasegate.notifications.setup import follower_of, grant_all
 from phasegate.scaffold import Approver
-from phasegate.team.servers import ToolServer
+from phasegate.team import ToolServer
 from phasegate.tools.client import Sessions
 from phasegate.workflow import branch, signed
-from phasegate.workflow.gates.gatekeeper import decision_event
+from phasegate.workflow.gates import decision_event
 from phasegate.workspace import Signature
 from services.confluence import ConfluenceService
 from services.happened import done, opened

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app import open_app
-from phasegate.app.config import Mirror
+from phasegate.app import Mirror, open_app
 from phasegate.core import FixedClock
 from phasegate.ledger import DecisionKind, Mirrors
-from phasegate.notifications.required_grants import grant_all
-from phasegate.notifications.setup import follower_of
+from phasegate.notifications.setup import follower_of, grant_all
 from phasegate.notifications.undelivered import channels, delivered, undelivered
-from phasegate.reports.external_links import outside as outside_of
-from phasegate.reports.external_links import remarks
+from phasegate.reports import outside as outside_of
+from phasegate.reports import remarks
 from phasegate.scaffold import Approver
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 from unit.notifications.fixtures import (

@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.app.config import JiraMirror, Mirror
+from phasegate.app import JiraMirror, Mirror
 from phasegate.ledger import Comment, DecisionKind, Mirrored, Mirrors, Waiver
 from phasegate.ledger.events import DeliveryNoted, ToolCalled, WaiverExpired
 from phasegate.notifications.digests import Digests
 from phasegate.notifications.jira_changes import TicketWatch
-from phasegate.notifications.required_grants import grant_all
-from phasegate.notifications.setup import follower_of
-from phasegate.reports.external_links import by_hand
-from phasegate.reports.external_links import outside as outside_of
-from phasegate.tools.servers.http_calls import idempotency_label
+from phasegate.notifications.setup import follower_of, grant_all
+from phasegate.reports import by_hand
+from phasegate.reports import outside as outside_of
+from phasegate.tools.servers import idempotency_label
 from phasegate.workflow import sweep
-from phasegate.workflow.gates.clock_steadiness import STEADY
+from phasegate.workflow.gates import STEADY
 from services.jira import JiraService
 from unit.authors.sample_spec import FOLDER, SPEC
 from unit.notifications.fixtures import (

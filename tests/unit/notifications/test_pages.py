@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phasegate.notifications.digests import Digests
-from phasegate.reports.external_links import remarks
+from phasegate.reports import remarks
 from unit.notifications.fixtures import EVERYTHING, RELEASED, Services, notified, services
 
 RECORD = (

@@ -8,7 +8,7 @@ import pytest
 
 from phasegate.ledger import DecisionKind
 from phasegate.notifications.jira_changes import TicketWatch
-from phasegate.reports.external_links import by_hand, remarks
+from phasegate.reports import by_hand, remarks
 from services.jira import JiraService
 from services.jira_state import WORKFLOW, Issue, Transition
 from unit.authors.sample_spec import FOLDER

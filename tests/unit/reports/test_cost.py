@@ -7,8 +7,7 @@ import pytest
 
 from phasegate.ledger.events import ModelCalled
 from phasegate.reports.cost import cost_of
-from phasegate.team import Team, load_team
-from phasegate.team.surface import Surface
+from phasegate.team import Surface, Team, load_team
 
 
 def team(folder: Path, **models: str) -> Team:

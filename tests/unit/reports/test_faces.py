@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from phasegate.authors import Report as Judged
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import Finding, Severity
 from phasegate.identity import Scope
-from phasegate.mcp_server.server import build
+from phasegate.mcp_server import build
 from services.calling import called, listed
 from unit.authors.sample_spec import FOLDER
 from unit.web.fixtures import WebServer, web_server

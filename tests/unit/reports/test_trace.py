@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from phasegate.app import open_app
 from phasegate.authors import Facts
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import Finding, Severity, UsageError
 from phasegate.ledger import (
     Comment,

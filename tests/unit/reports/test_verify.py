@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.app import open_app
 from phasegate.core import Parked, canonical
-from phasegate.demo.aws_account import account
-from phasegate.hosting.engine import engine
+from phasegate.demo import account
+from phasegate.hosting import open_engine
 from phasegate.ledger import PrivateKey
-from phasegate.reports.verify import verify
+from phasegate.reports.verify import verify_run
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -37,8 +37,8 @@ async def _released(folder: Path) -> None:
     async with open_app(folder) as app:
         run = await app.start(folder / FOLDER, "demo")
         with pytest.raises(Parked):
-            await verify(app, run)
-        async with engine(app) as segments:
+            await verify_run(app, run)
+        async with open_engine(app) as segments:
             await segments.advance(run.id)
 
 
@@ -52,7 +52,7 @@ def copy(release: Path, tmp_path: Path) -> Path:
 async def broken(folder: Path) -> list[str]:
     """The claims that do not hold."""
     async with open_app(folder) as app:
-        return [claim.text for claim in await verify(app, (await app.ledger.runs())[0]) if not claim.holds]
+        return [claim.text for claim in await verify_run(app, (await app.ledger.runs())[0]) if not claim.holds]
 
 
 def shelf(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.core.criteria import Criterion
+from phasegate.core import Criterion
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.agreement import agreement
 from phasegate.runbooks.compiler.test_generator import test_names as names_of_tests

@@ -1,6 +1,6 @@
 import pytest
 
-from phasegate.core.errors import InvalidInput
+from phasegate.core import InvalidInput
 from phasegate.runbooks.language import aws
 
 

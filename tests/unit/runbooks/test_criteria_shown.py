@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.core.criteria import Criterion
+from phasegate.core import Criterion
 from phasegate.runbooks import Runbook, load
 from phasegate.runbooks.compiler import test_generator
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files

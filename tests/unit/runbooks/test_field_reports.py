@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 from moto.moto_api._internal.models import moto_api_backend
 
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.runbooks.runtime.clients import Clients
 from phasegate.runbooks.runtime.sessions import own_session
 from unit.runbooks.runtime.misbehaving import Rule, serving

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from jmespath.functions import Functions
 
-from phasegate.core.findings import Finding
+from phasegate.core import Finding
 from phasegate.runbooks import runtime
 from phasegate.runbooks.language.expressions import check_expression
 from phasegate.runbooks.language.functions import FUNCTIONS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasegate.core.errors import InvalidInput
+from phasegate.core import InvalidInput
 from phasegate.runbooks import load, schema
 
 LEAST = 'list: ec2.DescribeVolumes\nid: VolumeId\nmatch: "Encrypted == `false`"\n'

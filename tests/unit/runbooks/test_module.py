@@ -17,9 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moto import mock_aws
 from ruff import find_ruff_bin
 
-from phasegate.core.criteria import Criterion
-from phasegate.core.errors import InvalidInput
-from phasegate.core.ids import new_id
+from phasegate.core import Criterion, InvalidInput, new_id
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
 

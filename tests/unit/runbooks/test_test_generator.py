@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from phasegate.core.criteria import Criterion
-from phasegate.core.errors import InvalidInput
+from phasegate.core import Criterion, InvalidInput
 from phasegate.runbooks.compiler import test_generator
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
 from phasegate.runbooks.compiler.iam_policy import policy

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasegate.core.errors import Missing
+from phasegate.core import Missing
 from phasegate.sandbox import Limits, Outcome, Sandbox, ScriptedSandbox, find_sandbox
 
 WORKS = Outcome(exit_code=0, stdout=b"", stderr=b"", seconds=0.01)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.core.files import close_pipes
+from phasegate.core import close_pipes
 from phasegate.sandbox.limits import Limit, Limits
 from phasegate.sandbox.supervise import supervise
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.core.errors import InvalidInput
-from phasegate.core.processes import process_start
+from phasegate.core import InvalidInput, process_start
 from phasegate.sandbox.workdir import checked, collect, private_directory, sweep
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phasegate.app import read_config
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
-from phasegate.reports.uncommitted import not_committed
+from phasegate.reports import not_committed
 from phasegate.scaffold.new_repository import (
     NewRepository,
     add_manager,

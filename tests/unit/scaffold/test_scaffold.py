@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from phasegate.core import UsageError
-from phasegate.release.backend import check_backend
-from phasegate.release.project import read_project
+from phasegate.release import check_backend, read_project
 from phasegate.runbooks.language.lint import lint
 from phasegate.scaffold import Approver, Aws, next_folder, package_name, scaffold, starter_spec
 from phasegate.spec import lint_spec

@@ -31,9 +31,7 @@ from phasegate.store import (
     now_ms,
 )
 from phasegate.store.schema import backlog, events
-from phasegate.workflow.engine import lease as leases
-from phasegate.workflow.engine.lease import Fence
-from phasegate.workflow.engine.queue import Queue
+from phasegate.workflow.engine import Fence, Queue, begin, read_leases, take_over
 
 ADDRESSES = [DEFAULT]
 _HOLDER = """
@@ -174,12 +172,12 @@ async def test_a_guard_that_refuses_keeps_rows_and_checkpoints_out(store: Store,
 
 
 async def test_a_worker_that_was_taken_over_cannot_write(store: Store, database: Database) -> None:
-    await database.write(leases.begin, "me")
+    await database.write(begin, "me")
     mine = await store.open(Fence(executor="me"))
     await mine.write(_add)
-    (lease,) = await database.read(leases.read_leases)
-    assert await database.write(leases.take_over, lease)
-    assert not await database.write(leases.take_over, lease)
+    (lease,) = await database.read(read_leases)
+    assert await database.write(take_over, lease)
+    assert not await database.write(take_over, lease)
     with pytest.raises(Lost):
         await mine.write(_add, "b")
     await mine.close()

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from phasegate.core import InvalidInput
-from phasegate.core.secrets import find_secrets
+from phasegate.core import InvalidInput, find_secrets
 from phasegate.team.client_servers import Imported, imported
 from phasegate.team.servers import ServerFile, read_server
 

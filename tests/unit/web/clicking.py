@@ -12,11 +12,9 @@ import httpx
 from phasegate.core import FixedClock
 from phasegate.ledger import GateKey
 from phasegate.ledger.events import ClickRefused
-from phasegate.tools.servers.http_calls import RetryPolicy
-from phasegate.tools.servers.slack.cards import Card, asking, value_of
-from phasegate.tools.servers.slack.client import SlackClient
-from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.tools.servers import RetryPolicy
+from phasegate.tools.servers.slack import Card, SlackClient, asking, value_of
+from phasegate.web.slack.slack_client import AsyncSlackClient, Environment
 from services import serve
 from services.slack import NOW as THEN
 from services.slack import TOKEN, Message, SlackService, User

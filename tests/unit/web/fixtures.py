@@ -22,16 +22,14 @@ from phasegate.core import FixedClock, new_id
 from phasegate.identity import Accounts
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
 from phasegate.scaffold import Approver
-from phasegate.team.surface import Surface
+from phasegate.team import Surface
 from phasegate.web.context import Context, context_of
 from phasegate.web.server import build
 from phasegate.web.settings import loopback
-from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.handler import SlackApp
 from phasegate.web.slack.slack_client import AsyncSlackClient
 from phasegate.workflow import Outcome, branch
-from phasegate.workflow.engine.graph import build_graph
-from phasegate.workflow.engine.nodes import TeamNodes
-from phasegate.workflow.engine.segment import Segments, segments
+from phasegate.workflow.engine import Segments, TeamNodes, build_graph, segments
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 from unit.templates import copied
 

@@ -10,8 +10,7 @@ import pytest
 
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey
-from phasegate.reports.gate import view_gate
-from phasegate.reports.run import whole_run
+from phasegate.reports import view_gate, whole_run
 from unit.authors.sample_spec import FOLDER, NOW
 from unit.web.fixtures import HOST, WebServer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from phasegate.ledger import Delegation
-from phasegate.reports.delegations import standing
-from phasegate.workflow.gates.approvers import FRESH
+from phasegate.reports import standing
+from phasegate.workflow.gates import FRESH
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import PASSPHRASES, WebServer, web_server
 

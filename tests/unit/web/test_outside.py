@@ -4,10 +4,9 @@ from datetime import timedelta
 
 from phasegate.ledger import DecisionKind, GateKey, Mirrored, Mirrors, RunStatus, Statement, Waiver
 from phasegate.ledger.events import TicketChange, TicketChanged
-from phasegate.reports.gate import find_gate, view_gate
+from phasegate.reports import find_gate, view_gate
 from phasegate.workflow import signed, sweep
-from phasegate.workflow.gates.clock_steadiness import STEADY
-from phasegate.workflow.gates.gatekeeper import decision_event
+from phasegate.workflow.gates import STEADY, decision_event
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import WebServer
 

@@ -4,12 +4,11 @@ import pytest
 from rich.console import Console
 
 from phasegate.authors import Report
-from phasegate.cli.views.gate import gate_summary
-from phasegate.core import Finding, Severity
-from phasegate.core.formatting import PAST
+from phasegate.cli.views import gate_summary
+from phasegate.core import PAST, Finding, Severity
 from phasegate.ledger import DecisionKind, GateKey, RunStatus
-from phasegate.reports.gate import view_gate
-from phasegate.workflow.gates.approvers import FRESH
+from phasegate.reports import view_gate
+from phasegate.workflow.gates import FRESH
 from unit.authors.sample_spec import FOLDER, NOW, SPEC
 from unit.web.fixtures import PASSPHRASES, Browser, WebServer, hidden_fields
 

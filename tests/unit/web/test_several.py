@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.ledger import Comment, DecisionKind, GateKey, GateStatus
+from phasegate.ledger import Comment, DecisionKind, GateKey, GateStatus, Revocation
 from phasegate.ledger.events import DecisionRevoked
-from phasegate.reports.gate import view_gate
-from phasegate.workflow.gates.approvers import FRESH
+from phasegate.reports import view_gate
+from phasegate.workflow.gates import FRESH
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import PASSPHRASES, WebServer, web_server
 
@@ -169,10 +169,16 @@ async def test_at_the_terminal_the_proof_is_the_passphrase_of_the_moment(tmp_pat
         gate = await here.parts.gate(*key)
         remark = (Comment(text="Shorter."),)
         await here.app.decide(
-            gate, DecisionKind.request_changes, "ada", here.keys["ada"], digest=gate.digest, comments=remark
+            gate,
+            DecisionKind.request_changes,
+            here.app.person("ada"),
+            here.keys["ada"],
+            digest=gate.digest,
+            comments=remark,
         )
         here.clock.move(NOW + timedelta(hours=1))
-        await here.app.revoke(gate, "ada", here.keys["ada"])
+        made = Revocation(gate=gate.key, by="ada", at=here.clock.now())
+        await here.app.revoke(made, here.keys["ada"], here.app.person("ada"))
         (event,) = await here.app.ledger.events_of(key.run, DecisionRevoked)
     assert event.channel == "terminal"
 

@@ -12,7 +12,7 @@ import pytest
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
 from phasegate.ledger.events import DecisionRevoked
-from phasegate.reports.delegations import standing
+from phasegate.reports import standing
 from unit.authors.sample_spec import NOW
 from unit.web.fixtures import WebServer, web_server
 from unit.web.test_api import API, program, signed

@@ -12,18 +12,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from phasegate.cli.root import root
+from phasegate.cli.program import root
 from phasegate.core import Refused
-from phasegate.hosting.inventory_count import InventoryCounter
+from phasegate.hosting import InventoryCounter
 from phasegate.identity import Scope
 from phasegate.ledger import Descriptions, Grants, Run, RunStatus, ToolGrant
 from phasegate.ledger.events import ToolRequested
-from phasegate.runbooks.language.inventory import Inventory
-from phasegate.tool_access.requests import waits
-from phasegate.tool_access.role_tools import RunTools
-from phasegate.tool_access.servers import sessions_of
+from phasegate.runbooks.language import Inventory
+from phasegate.tool_access import RunTools, sessions_of, waits
 from phasegate.workflow import Channel, Credentials, Kind
-from phasegate.workflow.gates.tool_grants import grant_tools
+from phasegate.workflow.gates import grant_tools
 from services import rough
 from unit.authors.sample_spec import FOLDER, NOW
 from unit.web.fixtures import PASSPHRASES, WebServer, web_server

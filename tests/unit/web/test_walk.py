@@ -16,12 +16,11 @@ from fastapi.routing import APIRoute
 
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey, GateStatus
-from phasegate.reports.delegations import standing
+from phasegate.reports import standing
 from phasegate.web import api, pages, static
 from phasegate.web.middleware import SIGNED
 from phasegate.web.slack import http as slack
-from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.web.slack.slack_client import AsyncSlackClient, Environment
 from unit.authors.sample_spec import FOLDER, NOW
 from unit.web.fixtures import HOST, ORIGIN, WebServer, web_server
 

@@ -11,7 +11,7 @@ from phasegate.authors import Brief, Draft, Facts, Report, Subject
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind
 from phasegate.ledger.events import Observed
-from phasegate.runbooks.language.inventory import Counted, Inventory
+from phasegate.runbooks.language import Counted, Inventory
 from unit.workflow.fixtures import Team, engine, flow, phase
 
 

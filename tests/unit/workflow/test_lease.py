@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from phasegate.authors import Brief, Draft
-from phasegate.core import Exhausted, Lost, PhasegateError
-from phasegate.core.processes import host, process_start
+from phasegate.core import Exhausted, Lost, PhasegateError, host, process_start
 from phasegate.ledger import RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import branch

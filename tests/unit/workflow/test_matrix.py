@@ -20,14 +20,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from phasegate.app.app import App, LazyQueue
-from phasegate.app.config import Config
-from phasegate.app.roles import CompilerRoles
-from phasegate.app.working_copy import WorkingCopy
+from phasegate.app import App, CompilerRoles, Config, WorkingCopy
 from phasegate.authors import Report, Subject
 from phasegate.core import Finding, FixedClock, Refused, Severity
-from phasegate.identity import Scope
-from phasegate.identity.signin import Proof
+from phasegate.identity import Proof, Scope
 from phasegate.ledger import (
     Comment,
     DecisionKind,
@@ -42,15 +38,11 @@ from phasegate.ledger import (
 from phasegate.store.schema import accounts, tokens
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, load_team
-from phasegate.tools.servers.slack import wire
-from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, REJECT, remark_view, value_of
-from phasegate.web.context import Context, context_of
-from phasegate.web.server import build
-from phasegate.web.settings import loopback
-from phasegate.web.slack.environment import Environment
-from phasegate.web.slack.payloads import Click
-from phasegate.web.slack.slack_client import AsyncSlackClient
+from phasegate.tools.servers.slack import APPROVE, CHANGES, REJECT, Myself, remark_view, value_of
+from phasegate.web import Context, build, context_of, loopback
+from phasegate.web.slack import AsyncSlackClient, Click, Environment
 from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
+from phasegate.workflow.engine.lazy_queue import LazyQueue
 from phasegate.workflow.gates.tokens import give_token
 from services.shapes import Shapes
 from services.slack_clicks import SECRET, TEAM, Clicks, View, form
@@ -266,8 +258,9 @@ class MatrixEngine:
             credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=self._proved())
             await self.app.take(signed(self.statement(gate, kind, who), self._key(who)), credentials)
             return
-        said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "proved_at": self._proved()}
-        await self.app.decide(gate, kind, who.by, self._key(who), digest=gate.digest, channel=channel, **said)
+        person = self.app.person(who.by, channel, self._proved())
+        said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "digest": gate.digest}
+        await self.app.decide(gate, kind, person, self._key(who), **said)
 
     async def _click(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
         """A signed click of whom phasegate.toml maps to that name, with the key that they left unlocked."""
@@ -366,8 +359,8 @@ def member(name: str) -> str:
 class QuietSlack(AsyncSlackClient):
     """A workspace that knows whose token ours is, and takes what it is told; no test of this file looks at that."""
 
-    async def myself(self) -> wire.Myself:
-        return wire.Myself(user_id="U0BOT", bot_id="B0BOT", team_id=TEAM)
+    async def myself(self) -> Myself:
+        return Myself(user_id="U0BOT", bot_id="B0BOT", team_id=TEAM)
 
     async def update(self, channel: str, message: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
         pass

@@ -14,8 +14,7 @@ from dbos import _serialization
 
 from phasegate.core import PhasegateError
 from phasegate.ledger import RunStatus
-from phasegate.store.sqlite import SqliteStore
-from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
+from phasegate.store.sqlite import SqliteCheckpoints, SqliteStore
 from phasegate.workflow.engine.foreign_rows import refuse_foreign
 from unit.workflow.fixtures import Team, engine
 

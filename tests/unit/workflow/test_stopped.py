@@ -10,8 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from phasegate.core import PhasegateError
 from phasegate.ledger import DecisionKind, RunStatus
-from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
-from phasegate.store.sqlite.database import SqliteDatabase
+from phasegate.store.sqlite import SqliteCheckpoints, SqliteDatabase
 from unit.workflow.fixtures import Engine, Team, engine, flow, phase
 
 T = TypeVar("T")

@@ -72,7 +72,7 @@ def spec() -> None:
     """Add specs to a repository."""
 
 
-@spec.command("new", runs="spec:new")
+@spec.command("new", runs="start:new_spec_here")
 @click.argument("name")
 def spec_new() -> None:
     """Add a spec: one of ours by its name, or a template to fill in.

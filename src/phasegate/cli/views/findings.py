@@ -1,4 +1,4 @@
-"""Findings, the worst first."""
+"""Findings, the worst first, and errors with theirs."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from phasegate.core import Finding, Severity, visible, worst_first
+from phasegate.core import Finding, InvalidInput, PhasegateError, Refused, Severity, visible, worst_first
+from phasegate.core.secrets import without_secrets
 
 STYLES = {
     Severity.critical: "bad",
@@ -39,3 +40,24 @@ def tally(findings: Sequence[Finding]) -> str:
     """`2 high, 1 low`, or `no findings`."""
     counts = {severity: sum(f.severity is severity for f in findings) for severity in reversed(Severity)}
     return ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or "no findings"
+
+
+def failure(error: PhasegateError) -> RenderableType:
+    """Render an error with its findings, its reason code, and what to do next."""
+    lines: list[RenderableType] = [Text.assemble(("✗ ", "bad"), (_shown(str(error)), "bad"))]
+    if isinstance(error, InvalidInput) and not _says_all(error):
+        lines.append(findings_list(error.findings))
+    if isinstance(error, Refused):
+        lines.append(Text(f"  reason: {error.reason}", "quiet"))
+    if error.fix:
+        lines += [Text(_shown(line)) for line in f"→ {error.fix}".splitlines()]
+    return Group(*lines)
+
+
+def _says_all(error: InvalidInput) -> bool:
+    """Return whether the error's own text and fix are all that its findings say."""
+    return all(finding.message in str(error) and finding.fix == error.fix for finding in error.findings)
+
+
+def _shown(text: str) -> str:
+    return visible(without_secrets(text))

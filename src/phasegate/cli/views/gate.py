@@ -38,7 +38,7 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
         parts += [
             Text(),
             Text("Waived at earlier gates, and not mended", "name"),
-            _indented(_exemptions(view.exemptions)),
+            _indented(Group(*map(_exemption, view.exemptions))),
         ]
     if view.tools:
         parts += [Text(), waiting_tools(view.tools)]
@@ -130,10 +130,6 @@ def _evidence(rows: Sequence[Evidence]) -> RenderableType:
         says = "; ".join(part for part in (found, visible(row.saw)) if part) or "nothing to object to"
         table.add_row(mark, row.by, Text(says, "quiet"), Text(duration(row.seconds), "quiet"))
     return table
-
-
-def _exemptions(rows: Sequence[Exemption]) -> RenderableType:
-    return Group(*map(_exemption, rows))
 
 
 def _exemption(row: Exemption) -> Text:

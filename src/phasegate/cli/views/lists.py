@@ -1,4 +1,4 @@
-"""Runs and gates, as tables."""
+"""Runs, gates and claims, as tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from phasegate.core import visible
 from phasegate.core.formatting import age
-from phasegate.ledger import GateRecord, Run, RunStatus
+from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.team import Flow
 from phasegate.tool_access.requests import ServerRequest
 
@@ -64,4 +64,13 @@ def _table(*columns: str, wide: str) -> Table:
             table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1)
         else:
             table.add_column(column, no_wrap=True, min_width=len(column))
+    return table
+
+
+def claims_table(claims: Sequence[Claim]) -> Table:
+    """Each with whether it holds, and what was compared."""
+    table = Table.grid(padding=(0, 1))
+    for claim in claims:
+        mark = Text("✓", "good") if claim.holds else Text("✗", "bad")
+        table.add_row(mark, claim.text, Text(claim.detail, "quiet", overflow="fold"))
     return table

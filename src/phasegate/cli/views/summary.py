@@ -10,8 +10,8 @@ from phasegate.cli.views.gate import hands
 from phasegate.cli.views.lists import STYLES
 from phasegate.core import visible
 from phasegate.ledger import Run
+from phasegate.reports.artifacts import Output
 from phasegate.reports.external_links import ExternalLink, ManualChange
-from phasegate.reports.outputs import Output
 
 
 def run_summary(

@@ -48,8 +48,8 @@ def show_imported(console: Console, server: Imported) -> None:
     console.print(f"  → name tools and roles in tools/{server.name}.yaml, and grant it again", soft_wrap=True)
 
 
+# Columns of a value in a table; the JSON has all of it.
 _CELL = 60
-"""Columns of a value in a table; the JSON has all of it."""
 
 
 def show_answer(console: Console, data: Any) -> None:

@@ -1,9 +1,7 @@
 """From a spec's requirement to what was released of it, and back: every link with the place that says so."""
 
 from phasegate.reports.trace.approvals import Approval, approvals_by
-from phasegate.reports.trace.build import trace
-from phasegate.reports.trace.collect import trace_of, trace_of_spec
-from phasegate.reports.trace.find import find
+from phasegate.reports.trace.build import trace, trace_of, trace_of_spec
 from phasegate.reports.trace.model import (
     Gap,
     Kind,
@@ -19,7 +17,7 @@ from phasegate.reports.trace.model import (
     Walk,
 )
 from phasegate.reports.trace.record import GateVisit, Record
-from phasegate.reports.trace.rows import report, requirement_rows, walk
+from phasegate.reports.trace.rows import find, report, requirement_rows, walk
 
 __all__ = [
     "Approval",

@@ -8,8 +8,8 @@ from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import Decision, GateRecord, GateStatus, Run, RunStatus
+from phasegate.reports.artifacts import receipts
 from phasegate.reports.decisions import SignedContent
-from phasegate.reports.outputs import receipts
 from phasegate.reports.trace.record import in_order
 
 

@@ -1,4 +1,4 @@
-"""Nodes of the run's files: tasks, code, tests and documents, each with the requirements that it names."""
+"""Nodes and links that the files of a run name: its spec first, then code, tests and documents."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from phasegate.core.python_source import parse_python
 from phasegate.reports.trace.model import Kind, Link, Node
 from phasegate.reports.trace.record import Part, Record, at
-from phasegate.spec import FORMATS, mentions, named_tests, tasks_of
+from phasegate.spec import FORMATS, Spec, mentions, named_tests, read_spec, tasks_of
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _PATH = re.compile(r"`([^`\s]+)`(?= \(|$)")
@@ -115,3 +115,40 @@ def _planned(record: Record) -> Part:
             ids = [mention.id for mention in mentions(line)][:1]
             links += [Link(source=i, target=test, says="to be tested by", origin=origin) for i in ids]
     return Part(list(nodes.values()), links)
+
+
+def of_spec(record: Record) -> Part:
+    """The spec and everything that it says has an id."""
+    spec = read_spec(record.files, record.facts.spec)
+    requirements = [
+        Node(id=each.id, kind=kind, text=each.text, origin=at(spec.path, each.line))
+        for kind, found in ((Kind.requirement, spec.requirements), (Kind.success, spec.success_criteria))
+        for each in found
+    ]
+    top = Node(id=spec.folder, kind=Kind.spec, text=spec.title, origin=at(spec.path, 1))
+    asks = [Link(source=spec.folder, target=node.id, says="asks for", origin=node.origin) for node in requirements]
+    criteria = [
+        Node(id=each.criterion.id, kind=Kind.criterion, text=each.criterion.text, origin=at(spec.path, each.line))
+        for each in spec.scenarios
+        if each.criterion
+    ]
+    nodes = [top, *requirements, *criteria]
+    written = [Link(source=node.id, target=spec.path, says="written in", origin=node.origin) for node in nodes]
+    return Part(nodes, [*asks, *_covered(spec), *written])
+
+
+def _covered(spec: Spec) -> list[Link]:
+    """A scenario names the requirements that it is for, or a requirement the criteria that show it."""
+    said = [
+        Link(source=name, target=each.criterion.id, says="shown by", origin=at(spec.path, each.line))
+        for each in spec.scenarios
+        if each.criterion
+        for name in each.covers
+    ]
+    named = [
+        Link(source=each.id, target=mention.id, says="shown by", origin=at(spec.path, each.line))
+        for each in (*spec.requirements, *spec.success_criteria)
+        for mention in mentions(each.text)
+        if mention.id.startswith("AC")
+    ]
+    return said + named

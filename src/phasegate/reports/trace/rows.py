@@ -1,7 +1,9 @@
-"""A trace as a table: one row for each requirement, as a manager reads it at a gate."""
+"""Views of a trace: requirements, walks, and the node that a person means."""
 
+import difflib
 from collections.abc import Sequence
 
+from phasegate.core import UsageError
 from phasegate.reports.trace.gaps import of
 from phasegate.reports.trace.model import Kind, Node, Row, Status, Trace, TraceGraph, Walk
 from phasegate.reports.trace.of_run import TESTS
@@ -79,3 +81,35 @@ def _status(
     if not said:
         return Status.written
     return Status.failing if said[0].state else Status.passed
+
+
+def find(trace: TraceGraph, name: str) -> list[Node]:
+    """Return the node of that id, or else those with that last part: a test, function, file or gate.
+
+    Raises:
+        UsageError: there is none; the fix names the nearest.
+    """
+    exact = trace.nodes.get(name)
+    if exact:
+        return [exact]
+    wanted = name.casefold()
+    ends = [node for node in trace.nodes.values() if wanted in _names(node)]
+    if ends:
+        return ends
+    raise UsageError(f"the trace of '{trace.run or trace.spec}' has no '{name}'", fix=_nearest(trace, wanted))
+
+
+def _names(node: Node) -> set[str]:
+    """Return the names of a node: its id, and the last parts of it."""
+    whole = node.id.casefold()
+    path, _, name = whole.rpartition("::")
+    parts = {whole, name or path, whole.rpartition("/")[2]}
+    return parts if "::" in whole else {*parts, whole.partition("/")[2]}
+
+
+def _nearest(trace: TraceGraph, wanted: str) -> str:
+    known = {name: node.id for node in trace.nodes.values() for name in sorted(_names(node)) if name}
+    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"'{known[name]}'" for name in close) + "?"
+    return "name a requirement, criterion, task, test, path, gate, version or person; without one you see all"

@@ -6,10 +6,14 @@ from phasegate.tools.client.fingerprint import described, fingerprint
 from phasegate.tools.client.offered import offered_name
 from phasegate.tools.client.policy import Policy
 from phasegate.tools.client.scope import Scope
+from phasegate.tools.client.session import MOST_PAGES
 from phasegate.tools.client.sessions import WAITS, Sessions
+from phasegate.tools.client.stdio import LOGGED_BYTES
 from phasegate.tools.client.tool_client import Ask, Record, ToolClient
 
 __all__ = [
+    "LOGGED_BYTES",
+    "MOST_PAGES",
     "WAITS",
     "Answer",
     "Ask",

@@ -11,12 +11,12 @@ from phasegate.ledger import STATEMENT, Comment, DecisionKind, GateKey, GateReco
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.findings import Finding
 from phasegate.reports.gate import Gate, view_gate
-from phasegate.reports.inbox import WaitingGate
-from phasegate.reports.workers import has_worker
+from phasegate.reports.inbox import WaitingGate, oldest_first
+from phasegate.reports.warnings import has_worker
 from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
-from phasegate.web.api.cursor import After, Limit
+from phasegate.web.api.models import After, Limit
 from phasegate.web.context import Context, Served
 from phasegate.workflow.gates.tokens import given_at
 from phasegate.workspace import visible
@@ -28,8 +28,8 @@ _GATE = "/gates/{run}/{phase}/{attempt}"
 @router.get("/gates", response_model=models.Listing[WaitingGate])
 async def gates(context: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Gates that wait for a decision, the oldest first."""
-    found = sorted(await context.app.ledger.gates(status=GateStatus.open), key=_place)
-    shown, following = page_of(found, _place, after, limit)
+    found = sorted(await context.app.ledger.gates(status=GateStatus.open), key=oldest_first)
+    shown, following = page_of(found, oldest_first, after, limit)
     return {"items": [(await context.inbox.look(gate)).report() for gate in shown], "next": following}
 
 
@@ -99,7 +99,3 @@ def _comments(context: Context, gate: GateRecord, wish: models.Wish) -> tuple[Co
 
 def _waiver(wish: models.Wish) -> Waiver | None:
     return Waiver(**{**wish.waiver.model_dump(), "rules": tuple(wish.waiver.rules)}) if wish.waiver else None
-
-
-def _place(gate: GateRecord) -> tuple[int | str, ...]:
-    return int(gate.opened_at.timestamp()), *gate.key

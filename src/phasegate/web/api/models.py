@@ -5,6 +5,7 @@ import binascii
 from datetime import date
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from phasegate.reports.findings import Finding
@@ -183,3 +184,7 @@ class SignedEnd(WithSignature):
     """An end with its manager's signature."""
 
     statement: EndStatement
+
+
+After = Annotated[str, Query(max_length=400, description="`next` of the part before")]
+Limit = Annotated[int, Query(ge=1, le=200)]

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
-from phasegate import ledger
 from phasegate.core import canonical
 from phasegate.core.paging import page_of
 from phasegate.reports.backlog import Backlog, BacklogItem
-from phasegate.reports.run import Event, Run, WholeRun, whole_run
+from phasegate.reports.run import Event, Run, WholeRun, newest_first, whole_run
 from phasegate.reports.trace import Trace, report, trace_of
-from phasegate.reports.workers import has_worker
+from phasegate.reports.warnings import has_worker
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Reads, Runs
-from phasegate.web.api.cursor import After, Limit
+from phasegate.web.api.models import After, Limit
 from phasegate.web.context import Context, Served
 from phasegate.web.sse import POLL_SECONDS, frame, streaming
 
@@ -35,7 +34,7 @@ async def specs(context: Served, token: Reads, after: After = "", limit: Limit =
 @router.get("/runs", response_model=models.Listing[Run])
 async def runs(context: Served, token: Reads, after: After = "", limit: Limit = 50) -> Any:
     """Runs, the newest first."""
-    shown, following = page_of(await context.app.ledger.runs(), _place, after, limit)
+    shown, following = page_of(await context.app.ledger.runs(), newest_first, after, limit)
     lives = await has_worker(context.app)
     return {"items": [Run.of(run, attended=lives) for run in shown], "next": following}
 
@@ -84,7 +83,3 @@ async def _frames(context: Context, run_id: str, seen: int, secret: str) -> Asyn
             break
         await asyncio.sleep(POLL_SECONDS)
     yield frame("ended", "{}")
-
-
-def _place(run: ledger.Run) -> tuple[int | str, ...]:
-    return -int(run.started_at.timestamp()), run.id

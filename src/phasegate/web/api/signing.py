@@ -1,17 +1,18 @@
 """Taking back and delegating, by statements that a manager signed at home."""
 
 import base64
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
+from phasegate import workflow
 from phasegate.core import Refused
 from phasegate.ledger import STATEMENT, Delegation, Revocation, pae
 from phasegate.reports.decisions import Delegation as DelegationReport
-from phasegate.reports.decisions import Ended, Revoked
-from phasegate.reports.delegations import drawn_up, standing
-from phasegate.reports.workers import has_worker
+from phasegate.reports.decisions import Ended, Revoked, drawn_up, standing
+from phasegate.reports.warnings import has_worker
 from phasegate.web import decisions
 from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, credentials, owner
@@ -43,7 +44,7 @@ async def revoke(
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
     at = decisions.moment(body.at)
     made = Revocation(gate=gate.key, by=body.by, at=at)
-    await decisions.take_back_signed(context, made, _signature(signed), credentials(token, at))
+    await context.app.revoke(made, _signature(signed), decisions.just_now(context, credentials(token, at)))
     return Revoked(**body.model_dump(), key_id=signed.key_id, attended=await has_worker(context.app))
 
 
@@ -58,22 +59,23 @@ async def delegation_statement(wish: models.Delegate, context: Served, token: De
     """Return the bytes that the token's owner signs to delegate, without delegating."""
     made = drawn_up(context.app, owner(token), wish.to, wish.first, wish.until, tuple(wish.gates))
     at = context.app.clock.now()
-    return _to_sign({**DelegationReport.of(made).plain(), "at": _seconds(at)}, _at(made, at).encoded())
+    return _to_sign({**DelegationReport.of(made).plain(), "at": _seconds(at)}, replace(made, at=at).encoded())
 
 
 @router.post("/delegations", status_code=201, response_model=DelegationReport, tags=["delegations"], responses=_TAKEN)
 async def delegate(signed: models.SignedDelegation, context: Served, token: Decides) -> Any:
     """Delegate the token owner's decisions by a statement that counts once and for five minutes."""
-    body = signed.statement
+    body, at = signed.statement, decisions.moment(signed.statement.at)
     made = Delegation(
         by=body.by,
         to=body.to,
         begins=decisions.moment(body.begins),
         ends=decisions.moment(body.until),
         gates=tuple(body.gates),
-        at=decisions.moment(body.at),
+        at=at,
     )
-    await decisions.give_signed(context, made, _signature(signed), credentials(token, decisions.moment(body.at)))
+    who = decisions.just_now(context, credentials(token, at))
+    await workflow.delegate(context.app.keeper, made, _signature(signed), who)
     return DelegationReport.of(made)
 
 
@@ -89,12 +91,9 @@ async def end_statement(wish: models.End, context: Served, token: Decides) -> An
 async def end(signed: models.SignedEnd, context: Served, token: Decides) -> Any:
     """Ends all that the token's owner delegated to another."""
     body, at = signed.statement, decisions.moment(signed.statement.at)
-    ended = await decisions.end_signed(context, (body.by, body.to, at), _signature(signed), credentials(token, at))
+    who = decisions.just_now(context, credentials(token, at))
+    ended = await workflow.end_delegation(context.app.keeper, body.by, body.to, _signature(signed), who, at)
     return Ended(by=body.by, to=body.to, ended=ended)
-
-
-def _at(given: Delegation, at: datetime) -> Delegation:
-    return Delegation(**{**vars(given), "at": at})
 
 
 def _to_sign(statement: dict[str, Any], encoded: bytes) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""Pages, one module each."""
+"""Pages of the inbox, of gates, runs and settings."""
 
 from fastapi import APIRouter
 
-from phasegate.web.pages import backlog, delegations, gate, inbox, record, runs, signin, slack, tools
+from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, tools
 
 
 def router() -> APIRouter:
     """Every page."""
     whole = APIRouter()
-    for page in (signin, inbox, gate, runs, backlog, record, delegations, tools, slack):
+    for page in (signin, lists, gate, runs, delegations, tools, slack):
         whole.include_router(page.router)
     return whole

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from phasegate.core import PhasegateError
 from phasegate.identity import Session
 from phasegate.ledger import Delegation
-from phasegate.reports.delegations import standing
+from phasegate.reports.decisions import standing
 from phasegate.web import decisions
 from phasegate.web.context import Context, Served
 from phasegate.web.problems import Problem, problem_of

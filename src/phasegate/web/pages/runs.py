@@ -9,10 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from phasegate.identity import Session
 from phasegate.ledger import Decision, Entry, GateRecord, Run
+from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
-from phasegate.reports.outputs import made
 from phasegate.reports.progress import State, progress
-from phasegate.reports.workers import has_worker, is_unattended
+from phasegate.reports.warnings import has_worker, is_unattended
 from phasegate.tool_access.requests import waits
 from phasegate.web.context import Context, Served
 from phasegate.web.run_diagram import draw

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phasegate.core import PhasegateError, Refused, digest
 from phasegate.identity import Unlock
@@ -12,6 +12,7 @@ from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
 from phasegate.ledger.events import ClickRefused
 from phasegate.reports.gate_card import title_of
 from phasegate.tools.servers.slack.cards import remark_view
+from phasegate.tools.servers.slack.requests import Verifier
 from phasegate.web import decisions
 from phasegate.web.context import Context
 from phasegate.web.problems import Problem, problem_of
@@ -19,6 +20,11 @@ from phasegate.web.slack import replies
 from phasegate.web.slack.background_tasks import Errands
 from phasegate.web.slack.payloads import Click
 from phasegate.web.slack.slack_client import AsyncSlackClient
+
+if TYPE_CHECKING:
+    from slack_bolt.async_app import AsyncApp
+    from slack_bolt.response import BoltResponse
+
 
 _log = logging.getLogger("phasegate.slack")
 
@@ -156,3 +162,27 @@ def _receipt(decision: Decision) -> dict[str, str]:
         "by": statement.by,
         "receipt": digest(statement.encoded()),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackApp:
+    """The server's Slack context, shared by HTTP and socket mode."""
+
+    door: Door
+    bolt: "AsyncApp"
+    dispatch: Callable[[Mapping[str, Any]], Awaitable["BoltResponse"]]
+    """Answers a payload of which it is proved that Slack sent it."""
+    verifier: Verifier | None
+    """Of requests over HTTP; None: they are not taken, as there is no signing secret."""
+
+
+def desk_of(context: Context) -> SlackApp | None:
+    """The desk, or None where Slack is not set up."""
+    if context.slack is None:
+        return None
+    from phasegate.web.slack.listeners import dispatch, listening  # they load bolt, which no other server needs
+
+    door, secret = Door(context=context, slack=context.slack), context.slack.environment.secret
+    verifier = Verifier(secret, context.app.clock) if secret else None
+    bolt = listening(door)
+    return SlackApp(door=door, bolt=bolt, dispatch=partial(dispatch, bolt), verifier=verifier)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from phasegate.core import Refused
 from phasegate.web.middleware import SIGNED
 from phasegate.web.problems import Problem, problem_response
-from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.handler import SlackApp
 
 router = APIRouter()
 _FORM = "application/x-www-form-urlencoded"

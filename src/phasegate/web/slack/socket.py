@@ -1,7 +1,5 @@
 """Socket mode: clicks by a connection that we open, for servers that Slack cannot reach."""
 
-import asyncio
-import contextlib
 import logging
 import re
 import time
@@ -14,8 +12,9 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from phasegate.core.tasks import beside
 from phasegate.tools.addresses import safe_address
-from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.handler import SlackApp
 
 _log = logging.getLogger("phasegate.slack.socket")
 
@@ -54,11 +53,8 @@ async def connected(desk: SlackApp, ping_s: float = 10.0) -> AsyncIterator[None]
     url = safe_address("SLACK_API_URL", environment.url or AsyncWebClient.BASE_URL)
     client = AsyncWebClient(base_url=url, logger=_log)
     handler = _Handler(desk, environment.app_token, client, ping_s)
-    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
     try:
-        yield
+        async with beside(handler.connect_async()):  # type: ignore[no-untyped-call]
+            yield
     finally:
-        connecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await connecting
         await handler.close_async()  # type: ignore[no-untyped-call]

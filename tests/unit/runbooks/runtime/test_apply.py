@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moto import mock_aws
 
-from phasegate.core.ids import new_id
+from phasegate.core import new_id
 from phasegate.runbooks.runtime import Change, Guard, Order, Outcome, Refused, Report, Runbook, Scan, apply, run
 from phasegate.runbooks.runtime.approvals import envelope, statement
 from phasegate.runbooks.runtime.log import ActionLog

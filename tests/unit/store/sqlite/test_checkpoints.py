@@ -17,7 +17,7 @@ from phasegate.core import Finding, PhasegateError, Severity
 from phasegate.ledger import DecisionKind, RunStatus
 from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.checkpoints import SqliteCheckpoints
-from phasegate.workflow.state import RunState
+from phasegate.workflow import RunState
 from unit.workflow.fixtures import Team, engine, flow, phase
 
 

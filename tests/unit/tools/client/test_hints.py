@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from phasegate.core import Missing
-from phasegate.team.servers import ToolServer
+from phasegate.team import ToolServer
 from phasegate.tools.client import Sessions
 from services import serve
 from services.faults import Faults

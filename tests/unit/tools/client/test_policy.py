@@ -10,8 +10,8 @@ from mcp.types import Tool, ToolAnnotations
 
 from phasegate.core import FixedClock, Refused, UsageError
 from phasegate.ledger import ToolGrant
-from phasegate.team.servers import ENGINE, ToolServer
-from phasegate.tool_access.servers import bounds
+from phasegate.team import ENGINE, ToolServer
+from phasegate.tool_access import bounds
 from phasegate.tools.client import Call, Policy, Scope, fingerprint
 from phasegate.tools.client.policy import waits
 from phasegate.tools.client.scope import MOST_DEPTH

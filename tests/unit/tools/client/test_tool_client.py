@@ -18,8 +18,7 @@ from mcp.types import Tool
 from phasegate.core import FixedClock, Missing, PhasegateError, Refused, Unknown
 from phasegate.ledger import ToolGrant
 from phasegate.ledger.events import ToolCalled
-from phasegate.team import load_team
-from phasegate.team.servers import ToolServer
+from phasegate.team import ToolServer, load_team
 from phasegate.tools.client import Answer, Policy, Sessions, ToolClient, fingerprint
 
 STRANGE = Path(__file__).parents[3] / "services" / "faulty_server.py"

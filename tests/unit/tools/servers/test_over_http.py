@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from phasegate.core import Missing, PhasegateError, Unknown
-from phasegate.team.servers import ToolServer
+from phasegate.team import ToolServer
 from phasegate.tools.client import Sessions
 from phasegate.tools.servers.mcp_base import READ, TOKEN, McpServer, Result, http_app, tool
 from services import serve

@@ -9,8 +9,8 @@ from phasegate.authors import Report
 from phasegate.core import Finding, Severity
 from phasegate.ledger import GateKey, first_break
 from phasegate.ledger.events import DecisionTaken
-from phasegate.reports.gate_card import current
-from phasegate.tools.servers.slack.cards import APPROVE, CHANGES, OPEN, REJECT
+from phasegate.reports import current
+from phasegate.tools.servers.slack import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack import replies
 from phasegate.web.slack.payloads import Click
 from services.slack import SlackService

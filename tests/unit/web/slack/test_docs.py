@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from phasegate.app.config import ManagerRow
+from phasegate.app import ManagerRow
 from phasegate.web.middleware import SIGNED
 from phasegate.web.problems import STATUSES
-from phasegate.web.slack import environment
+from phasegate.web.slack import slack_client
 from services.slack import SCOPES
 
 PAGE = (Path(__file__).parents[4] / "docs" / "slack.md").read_text()
@@ -22,7 +22,7 @@ def test_the_manifest_asks_for_what_the_tools_need_and_leads_to_the_route() -> N
 
 
 def test_its_variables_and_reasons_are_those_of_the_code() -> None:
-    for name in (environment.TOKEN, environment.SECRET, environment.APP):
+    for name in (slack_client.TOKEN, slack_client.SECRET, slack_client.APP):
         assert f"| `{name}` |" in PAGE
     rows = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| (\d{3}) \|", PAGE, re.M)
     said = {reason: int(status) for reasons, status in rows for reason in re.findall(r"`([a-z_]+)`", reasons)}

@@ -1,6 +1,6 @@
 import pytest
 
-from phasegate.web.slack.environment import Environment
+from phasegate.web.slack.slack_client import Environment
 
 ALL = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s3cret", "SLACK_APP_TOKEN": "xapp-1"}
 

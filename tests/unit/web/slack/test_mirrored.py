@@ -1,13 +1,10 @@
 """The card that the mirror posts is the one that a manager decides on, and shows afterwards what came of it."""
 
-from phasegate.app.config import Mirror
+from phasegate.app import Mirror
 from phasegate.core import FixedClock
-from phasegate.notifications.required_grants import grant_all
-from phasegate.notifications.setup import follower_of
-from phasegate.tools.servers.http_calls import RetryPolicy
-from phasegate.tools.servers.slack.cards import APPROVE, OPEN
-from phasegate.tools.servers.slack.client import SlackClient
-from phasegate.tools.servers.slack.server import serving
+from phasegate.notifications import follower_of, grant_all
+from phasegate.tools.servers import RetryPolicy
+from phasegate.tools.servers.slack import APPROVE, OPEN, SlackClient, serving
 from services.confluence import ConfluenceService
 from services.jira import JiraService
 from services.slack import NOW as THEN

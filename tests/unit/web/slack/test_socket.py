@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 from aiohttp import WSMsgType, web
 
-from phasegate.tools.servers.slack.cards import APPROVE
+from phasegate.tools.servers.slack import APPROVE
 from phasegate.web.server import build
-from phasegate.web.slack.app import SlackApp
+from phasegate.web.slack.handler import SlackApp
 from phasegate.web.slack.socket import _short, connected
 from services.slack import APP_TOKEN
 from services.slack_clicks import form, signed

@@ -2,7 +2,7 @@
 
 from phasegate.runbooks.compiler.documents.context import Context
 from phasegate.runbooks.compiler.documents.contracts import contracts
-from phasegate.runbooks.compiler.documents.inventory_table import planned
+from phasegate.runbooks.compiler.documents.inventory_table import HEADING, planned, there
 from phasegate.runbooks.compiler.documents.pages import (
     adr,
     data_model,
@@ -14,6 +14,8 @@ from phasegate.runbooks.compiler.documents.pages import (
 )
 
 __all__ = [
+    "HEADING",
+    "UNTESTED",
     "Context",
     "adr",
     "contracts",
@@ -24,4 +26,5 @@ __all__ = [
     "runbook_page",
     "tasks",
     "test_plan",
+    "there",
 ]

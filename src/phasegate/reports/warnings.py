@@ -1,11 +1,14 @@
-"""Workers that live, and runs that no worker works on."""
+"""Warnings of a face: runs that nobody works on, files that no run sees, records that do not hold."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from phasegate.app.app import App
+from phasegate.app.config import NAME, Config
 from phasegate.ledger import Run, RunStatus
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.lease import Lease
+from phasegate.workspace import Workspace
 
 
 async def living(app: App) -> list[Lease]:
@@ -32,3 +35,25 @@ def nobody_works(runs: Sequence[Run]) -> str:
     """Say that nobody works on these runs, and how to start a worker."""
     which = f"run {runs[0].id}" if len(runs) == 1 else f"{len(runs)} runs, such as {runs[0].id}"
     return f"Nobody works on {which}: start 'phasegate worker', or 'phasegate run --resume {runs[0].id}'"
+
+
+def not_committed(workspace: Workspace, config: Config) -> list[str]:
+    """The files that list managers and approvers and differ from the commit that is checked out, from the top."""
+    committed = workspace.tree(workspace.head())
+    paths = (NAME, f"src/{config.project.package}/approvers.json")
+    return [path for path in paths if _written(workspace.folder / path) != committed.get(path)]
+
+
+def _written(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
+
+
+MOST = 500
+"""Runs that are looked at, the newest first: each costs a signature an event."""
+
+
+async def broken_records(app: App, most: int = MOST) -> list[str]:
+    """Return a line for each run that has not ended and whose record does not hold."""
+    live = [run.id for run in await app.ledger.runs() if not run.status.ended]
+    lines = [await app.ledger.broken(run) for run in live[:most]]
+    return [line for line in lines if line]
