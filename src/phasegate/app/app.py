@@ -33,7 +33,7 @@ from phasegate.ledger import (
     Waiver,
 )
 from phasegate.ledger.rows import count_runs
-from phasegate.models import Meter, Prices
+from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, locate, unguarded
 from phasegate.team import Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
@@ -50,6 +50,7 @@ from phasegate.workflow import (
 )
 from phasegate.workflow.engine.lazy_queue import LazyQueue
 from phasegate.workflow.engine.takeover import free
+from phasegate.workflow.gates.allowance import allow
 from phasegate.workflow.gates.approvers import may_approve
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
@@ -244,6 +245,16 @@ class App:
     async def revoke(self, revocation: Revocation, signer: Signer, who: Credentials) -> None:
         """Revoke a manager's decision at a gate, by the rules of `phasegate.workflow.gates.revoke`."""
         await revoke(self.keeper, revocation, signer, who, (await self.queue.opened()).dispatch)
+
+    async def allow(self, run_id: str, role: str, more: Allowance, signer: Signer, who: Credentials) -> Run:
+        """Let a run, or one of its roles, use more of a model by the rules of `phasegate.workflow.gates.allowance`.
+
+        Returns:
+            The run, sent on where it had parked.
+        """
+        run = await self.ledger.run(run_id)
+        await allow(self.keeper, run.id, role, more, signer, who)
+        return await self.resume(run.id)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from phasegate.authors.deliverable import Deliverable
 from phasegate.core import Finding, PhasegateError, Severity, identifier
+from phasegate.models import Spent
 
 CHECK = "artifact-paths"
 """Check in whose name files of a draft are refused."""
@@ -109,6 +110,8 @@ class Draft:
     """What the author itself has to say of the draft, such as questions that only a person can answer."""
     model: str = ""
     """Chat model that wrote it; empty: none did."""
+    spent: Spent | None = None
+    """What the calls of the model used; None: none was called."""
 
     def without(self, paths: Collection[str]) -> Self:
         """Return the draft with these paths left out."""

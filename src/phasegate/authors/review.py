@@ -8,6 +8,7 @@ from typing import Protocol
 from phasegate.authors.author import Facts, Observations
 from phasegate.authors.deliverable import Deliverable
 from phasegate.core import Finding, InvalidInput, PhasegateError, Severity
+from phasegate.models import Spent
 
 CHECKS = (
     "spec-lint",
@@ -66,6 +67,10 @@ class Report:
     findings: tuple[Finding, ...] = ()
     evidence: str = ""
     """A short line for the gate, such as `24 tests passed in 2.1 s`."""
+    model: str = ""
+    """Chat model that judged; empty: none did."""
+    spent: Spent | None = None
+    """What the calls of the model used; None: none was called."""
     inputs: str = ""
     """Digest of all that the report depends on, where it may be used again for another tree; empty: it may not."""
 

@@ -1,9 +1,28 @@
 """Options that several commands share."""
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
 
+
+class _Money(click.ParamType[Decimal]):
+    """An amount of money above zero."""
+
+    name = "amount"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Return the amount, or fail in click's way."""
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal(0)
+        if not (amount.is_finite() and amount > 0):
+            self.fail(f"'{value}' is not an amount of money such as 2.50", param, ctx)
+        return amount
+
+
+MONEY = _Money()
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 FILE = click.Path(path_type=Path, dir_okay=False)
 

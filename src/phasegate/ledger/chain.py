@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.events import VERSION, Event, ModelCalled, ToolRequested, parse
+from phasegate.ledger.events import VERSION, AllowanceRaised, Event, ModelCalled, ToolRequested, parse
 from phasegate.ledger.records import Entry, event_payload, of_kind
 from phasegate.ledger.signing.dsse import EVENT, pae
 from phasegate.ledger.signing.keys import PublicKey, Signer
@@ -85,6 +85,12 @@ def model_calls(connection: sa.Connection, runs: Sequence[str]) -> dict[str, lis
     for row in connection.execute(query.order_by(events.c.run, events.c.seq)).mappings():
         found.setdefault(row["run"], []).extend(of_kind([entry_of(row)], ModelCalled))
     return found
+
+
+def allowances(connection: sa.Connection, run: str) -> list[AllowanceRaised]:
+    """Return what managers allowed a run in addition."""
+    rows = connection.execute(sa.select(events).where(events.c.run == run, is_of(AllowanceRaised))).mappings()
+    return of_kind([entry_of(row) for row in rows], AllowanceRaised)
 
 
 def entry_of(row: Row) -> Entry:

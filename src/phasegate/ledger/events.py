@@ -393,15 +393,37 @@ class Observed(InAttempt):
 
 
 class ModelCalled(InRound):
-    """Recorded when a role has called a model."""
+    """Recorded when a role has called a model for a draft or a review."""
 
     kind = "model"
     identity = ("phase", "attempt", "round", "role", "call")
     role: str
     call: str
-    """Id of the call."""
+    """Item of the draft, or `review`."""
     usd: str
-    """Price as a decimal number."""
+    """Price of all calls as a decimal number."""
+    model: str = ""
+    calls: int = 1
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class AllowanceRaised(Event):
+    """Recorded when a manager allowed a run, or one of its roles, to use more of a model."""
+
+    kind = "allowance"
+    identity = ("id",)
+    id: str
+    """First digits of the statement's digest."""
+    by: str
+    role: str = ""
+    """Empty: the run over all roles."""
+    tokens: int = 0
+    usd: str = "0"
+    """US dollars as a decimal number."""
+    calls: int = 0
+    envelope: Mapping[str, Any]
+    """The manager's signed statement of the same."""
 
 
 class ToolCalled(Event):

@@ -110,7 +110,7 @@ class LangChainModel:
         except Missing:
             raise
         except Exception as error:
-            raise self._failed(error, waits.count) from error
+            raise self._failed(error, min(waits.count, self.settings.attempts - 1)) from error
         raise AssertionError("unreachable")  # stamina returns or raises
 
     async def _attempt(self, call: Call, progress: Progress) -> Reply:
@@ -128,7 +128,7 @@ class LangChainModel:
         whole: AIMessageChunk | None = None
         async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
             whole = cast(AIMessageChunk, chunk if whole is None else whole + chunk)
-            progress(len(whole.text) + sum(len(part.get("args") or "") for part in whole.tool_call_chunks))
+            progress(_length(whole))
         if whole is None:
             raise ConnectionError("the provider sent an empty stream")
         return _reply(whole, call)
@@ -247,6 +247,12 @@ def _caches(name: str) -> bool:
         return True
     # A cache point is an error for a Bedrock model that has no cache; Claude (from 3.5) and Nova have one.
     return name.startswith(BEDROCK) and ("anthropic.claude" in name or "amazon.nova" in name)
+
+
+def _length(message: AIMessage) -> int:
+    """Return the characters so far; a model that does not stream with tools comes whole, without chunks."""
+    chunks = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()
+    return len(message.text) + sum(len(chunk.get("args") or "") for chunk in chunks)
 
 
 def _reply(message: AIMessage, call: Call) -> Reply:

@@ -11,10 +11,11 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from phasegate.core import Parked
+from phasegate.ledger import chain
 from phasegate.models.chat import Call, ChatModel, Reply, Usage
 from phasegate.models.prices import Prices
 from phasegate.store import Database, now_ms
-from phasegate.store.schema import allowances, model_calls
+from phasegate.store.schema import model_calls
 
 _NANO = 1_000_000_000
 _WINDOW_MS = 60_000
@@ -126,6 +127,10 @@ class Meter:
         """Return what a run, or one of its roles, used so far."""
         return await self.database.read(_spent, run, role)
 
+    async def spent_on(self, scope: Scope) -> Spent:
+        """Return what the calls of one draft or review used so far."""
+        return await self.database.read(_spent_on, scope)
+
     async def forget(self, run: str) -> None:
         """Delete the replies of a run that is not worked on, not what they used."""
         await self.database.write(_forget, run)
@@ -190,13 +195,16 @@ def _spent(connection: sa.Connection, run: str, role: str = "") -> Spent:
     return Spent.of(connection.execute(wanted).mappings().one())
 
 
+def _spent_on(connection: sa.Connection, scope: Scope) -> Spent:
+    of = (model_calls.c.run == scope.run) & (model_calls.c.key == scope.key)
+    return Spent.of(connection.execute(sa.select(*spent_columns()).where(of)).mappings().one())
+
+
 def raised(connection: sa.Connection, run: str, role: str = "") -> Allowance:
-    """Return what a manager allowed a run, or one of its roles, in addition."""
-    of = (allowances.c.run == run) & (allowances.c.role == role)
-    sums = (sa.func.sum(allowances.c[name]).label(name) for name in ("tokens", "nano_usd", "calls"))
-    row = connection.execute(sa.select(*sums).where(of)).mappings().one()
-    usd = Decimal(int(row["nano_usd"] or 0)) / _NANO
-    return Allowance(tokens=int(row["tokens"] or 0), money_usd=usd, calls=int(row["calls"] or 0))
+    """Return what managers allowed a run, or one of its roles, in addition."""
+    found = [each for each in chain.allowances(connection, run) if each.role == role]
+    usd = sum((Decimal(each.usd) for each in found), Decimal(0))
+    return Allowance(tokens=sum(each.tokens for each in found), money_usd=usd, calls=sum(each.calls for each in found))
 
 
 def _begin(

@@ -213,18 +213,6 @@ model_calls = sa.Table(
     sqlite_with_rowid=False,
 )
 
-allowances = sa.Table(
-    "allowances",
-    metadata,
-    sa.Column("run", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("tokens", sa.Integer, nullable=False),
-    sa.Column("nano_usd", sa.BigInteger, nullable=False),
-    sa.Column("calls", sa.Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
 work_items = sa.Table(
     "work_items",
     metadata,

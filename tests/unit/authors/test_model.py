@@ -1,18 +1,25 @@
 """Roles that a chat model works as, over the real workflow and checks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from phasegate.app import TeamRoles, open_app, read_config
-from phasegate.core import FixedClock
+from phasegate.core import FixedClock, Parked, Refused
 from phasegate.hosting import open_engine
-from phasegate.ledger import Entry, RunStatus, of_kind
-from phasegate.ledger.events import Drafted
-from phasegate.models import Call, ChatModel, FunctionModel, Reply, ScriptedModel, Spent, Stop, Usage, Use
+from phasegate.ledger import Entry, PrivateKey, RunStatus, of_kind
+from phasegate.ledger.events import AllowanceRaised, Drafted, ModelCalled, ReviewReported
+from phasegate.models import Allowance, ChatModel, ScriptedModel, Spent
+from phasegate.scaffold import add_manager
+from phasegate.workflow import Channel, Credentials, Kind
+from services import serve
+from services.bedrock import SONNET, BedrockService, environ
+from services.model_answers import Answer, Asked, structured
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 
 MODEL = "scripted:list"
@@ -46,11 +53,10 @@ class Result:
     files: dict[str, bytes]
 
 
-def target(folder: Path, *names: str, more: str = PRICE, spec: str = INTENT) -> Path:
+def target(folder: Path, *names: str, more: str = PRICE, endpoint: str = "http://127.0.0.1:9") -> Path:
     """A repository with a sentence for a spec, in which a model works as these roles."""
-    sample_repository(folder, spec=spec)
-    if spec == INTENT:
-        (folder / FOLDER / "runbook.yaml").unlink()
+    sample_repository(folder, spec=INTENT, endpoint=endpoint)
+    (folder / FOLDER / "runbook.yaml").unlink()
     config = folder / "phasegate.toml"
     rows = "".join(f'\n[roles.{name}]\nmodel = "{MODEL}"\n' for name in names)
     config.write_text(config.read_text() + rows + more)
@@ -71,17 +77,6 @@ async def advanced(folder: Path, model: ChatModel, policy: str = "") -> Result:
         return Result(status, await app.ledger.events(run.id), await app.meter.spent(run.id), files)
 
 
-async def competent(call: Call) -> Reply:
-    """Writes the spec as the product owner, and finds the rest right as it stands."""
-    assert call.hand_in is not None
-    if "findings" in call.hand_in.parameters["properties"]:
-        arguments: dict[str, Any] = {"findings": []}
-    else:
-        arguments = written() if "# Product owner" in call.messages[0].text else {"files": []}
-    use = Use(id="1", name=call.hand_in.name, arguments=arguments)
-    return Reply(uses=(use,), stop=Stop.tools, usage=Usage(input=1000, output=100))
-
-
 async def test_a_sentence_becomes_a_spec_at_the_first_gate(tmp_path: Path) -> None:
     model = ScriptedModel([written(runbook="title: no\n"), written()], name=MODEL)
     result = await advanced(target(tmp_path, "product-owner"), model)
@@ -92,8 +87,90 @@ async def test_a_sentence_becomes_a_spec_at_the_first_gate(tmp_path: Path) -> No
     assert result.spent.usd > 0
 
 
+async def test_a_run_at_a_limit_waits_for_a_manager_and_goes_on_with_what_they_allow(tmp_path: Path) -> None:
+    target(tmp_path, "product-owner", more=PRICE + "\n[models.run]\ncalls = 1\n")
+    key = PrivateKey.generate()
+    add_manager(tmp_path, "Mara", key.public)
+    model = ScriptedModel([written(runbook="title: no\n"), written()], name=MODEL)
+    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: model})
+    async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
+        run = await app.start(tmp_path / FOLDER)
+        with pytest.raises(Parked, match="the run used 1 of 1 calls"):
+            await segments.advance(run.id)
+        with pytest.raises(Refused, match="this is not the key of 'Mara'"):
+            await app.allow(run.id, "", Allowance(calls=5), PrivateKey.generate(), person("Mara"))
+        with pytest.raises(Refused, match="agents never decide"):
+            await app.allow(run.id, "", Allowance(calls=5), key, person("product-owner"))
+        await app.allow(run.id, "", Allowance(calls=5), key, person("Mara"))
+        assert await segments.advance(run.id) is RunStatus.waiting
+        assert [event.calls for event in await app.ledger.events_of(run.id, AllowanceRaised)] == [5]
+        [paid] = await app.ledger.events_of(run.id, ModelCalled)
+    assert (paid.role, paid.calls, len(model.calls)) == ("product-owner", 2, 2)  # the first reply was kept
+
+
+async def test_a_second_round_of_rework_without_anything_to_mend_calls_no_model(tmp_path: Path) -> None:
+    question = written(open_questions=["Do stopped instances count?"])
+    model = ScriptedModel([question], name=MODEL)
+    result = await advanced(target(tmp_path, "product-owner"), model)
+    assert (result.status, len(model.calls)) == (RunStatus.waiting, 1)
+    assert "[NEEDS CLARIFICATION: Do stopped instances count?]" in result.files[f"{FOLDER}/spec.md"].decode()
+
+
+async def test_a_review_that_nobody_could_write_is_a_blocking_finding(tmp_path: Path) -> None:
+    target(tmp_path, "product-owner")
+    config = tmp_path / "phasegate.toml"
+    config.write_text(config.read_text() + '\n[roles.data-architect]\nmodel = "scripted:bad"\n')
+    price = '\n[models.prices."scripted:bad"]\ninput = 1\noutput = 2\nas_of = 2026-11-30\n'
+    config.write_text(config.read_text() + price)
+    bad = ScriptedModel(["I would rather not."] * 9, name="scripted:bad")
+    good = ScriptedModel([written()], name=MODEL)
+    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: good, "scripted:bad": bad})
+    async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
+        run = await app.start(tmp_path / FOLDER)
+        assert await segments.advance(run.id) is RunStatus.waiting
+        found = {each.reviewer: each for each in await app.ledger.events_of(run.id, ReviewReported)}
+    assert [finding.rule for finding in found["data-architect"].findings] == ["no-review"]
+    assert found["data-architect"].evidence[0] == "nothing new to trace"  # the checks judged all the same
+
+
+def person(name: str) -> Credentials:
+    return Credentials(name=name, kind=Kind.person, channel=Channel.terminal, proved_at=NOW)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+def answered(asked: Asked) -> Answer:
+    """Writes the spec as the product owner, and finds the rest right as it stands."""
+    if "findings" in asked.tools["hand_in"]["properties"]:
+        return structured({"findings": []})
+    return structured(written() if "# Product owner" in asked.system else {"files": []})
+
+
 @pytest.mark.slow
-async def test_every_role_works_by_a_model_until_the_release(tmp_path: Path) -> None:
-    result = await advanced(target(tmp_path, *EVERYBODY), FunctionModel(competent, name=MODEL), policy="demo")
-    assert result.status is RunStatus.released
-    assert result.spent.calls == 20
+async def test_a_sentence_becomes_a_released_wheel_with_every_role_on_bedrock(
+    tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, name = BedrockService(answered), f"bedrock_converse:{SONNET}"
+    target(tmp_path, more="", endpoint=account)
+    config = tmp_path / "phasegate.toml"
+    config.write_text(config.read_text().replace('flow = "sdlc"', f'flow = "sdlc"\nmodel = "{name}"'))
+    with serve(service) as address:
+        for variable, value in environ(address).items():
+            monkeypatch.setenv(variable, value)
+        async with open_app(tmp_path, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
+            run = await app.start(tmp_path / FOLDER, policy="demo")
+            assert await segments.advance(run.id) is RunStatus.released
+            spent, paid = await app.meter.spent(run.id), await app.ledger.events_of(run.id, ModelCalled)
+    assert {call.role for call in paid} == set(EVERYBODY)
+    assert (spent.calls, sum(call.calls for call in paid)) == (len(service.asked), len(service.asked))
+    assert all(asked.streams and asked.cache_points for asked in service.asked)
+    assert sum(Decimal(call.usd) for call in paid) == spent.usd > 0

@@ -31,4 +31,5 @@ class ModelAuthor:
         scope = Scope(run=brief.facts.run, role=brief.role, key=brief.key)
         messages = self.worker.messages(brief.phase, "author", variables(brief, drafting.files))
         answer = await self.worker.answer(scope, messages, DraftAnswer, drafting.faults)
-        return replace(drafting.written(answer), model=self.worker.model.name)
+        spent = await self.worker.meter.spent_on(scope)
+        return replace(drafting.written(answer), model=self.worker.model.name, spent=spent)

@@ -12,6 +12,9 @@ from phasegate.core import Finding, InvalidInput, Severity
 _SPEC = "spec"
 _UNANSWERED = "No answer was given."
 _MOST_FAULTS = 20
+_QUESTION = "needs-clarification"
+_OF_A_PERSON = (NO_REVIEW, _QUESTION, "open-question")
+"""Rules of findings that only a person settles, at the gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +102,14 @@ def _line(finding: Finding) -> str:
 
 def _is_question(finding: Finding) -> bool:
     """Return whether a finding is a question that the manager answers at the gate."""
-    return finding.rule == "needs-clarification"
+    return finding.rule == _QUESTION
 
 
 def _has_nothing_to_do(brief: Brief) -> bool:
-    """Return whether a round of rework is about other authors' files, or a review that nobody could write."""
+    """Return whether a round of rework is about other authors' files, or about what only a person settles."""
     if brief.round == 1:
         return False
-    mine = [f for f in brief.findings if f.rule != NO_REVIEW and (matches(f.path, brief.outputs) or not f.path)]
+    mine = [f for f in brief.findings if f.rule not in _OF_A_PERSON and (matches(f.path, brief.outputs) or not f.path)]
     return not mine and not brief.comments
 
 

@@ -40,10 +40,15 @@ class ModelReviewer:
         try:
             answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong)
         except NoAnswer as error:
-            return Report(findings=(_no_review(self.worker.card, subject, error),))
+            return await self._report(scope, (_no_review(self.worker.card, subject, error),))
         findings = tuple(finding(self.worker.card.name, found, subject) for found in answer.findings)
-        count = len(findings)
-        return Report(findings=findings, evidence=f"{self.worker.model.name}: {count} finding{'s' * (count != 1)}")
+        return await self._report(scope, findings)
+
+    async def _report(self, scope: Scope, findings: tuple[Finding, ...]) -> Report:
+        model, count = self.worker.model.name, len(findings)
+        spent = await self.worker.meter.spent_on(scope)
+        evidence = f"{model}: {count} finding{'s' * (count != 1)}"
+        return Report(findings=findings, evidence=evidence, model=model, spent=spent)
 
 
 async def _nothing_wrong(_: ReviewAnswer) -> str:

@@ -82,3 +82,19 @@ def revoke() -> None:
 
     GATE is RUN/PHASE/ATTEMPT; RUN alone is its last gate. The gate is void, and the run opens another.
     """
+
+
+@click.command(cls=Command, runs="allow:allow")
+@click.argument("name", metavar="RUN")
+@click.option("--role", default="", metavar="ROLE", help="Only this role; left out: the run over all roles.")
+@click.option("--tokens", type=click.IntRange(min=1), metavar="N", help="So many tokens more.")
+@click.option("--money-usd", type=options.MONEY, metavar="AMOUNT", help="So many US dollars more.")
+@click.option("--calls", type=click.IntRange(min=1), metavar="N", help="So many calls more.")
+@options.manager
+@options.passphrase_file
+def allow() -> None:
+    """Let a run use more of a model, signed with your key.
+
+    A run that reached a limit of its model calls goes on with it. The limits are those of each role's card, and
+    [models.run] of phasegate.toml.
+    """

@@ -14,6 +14,8 @@ DELEGATION = "https://phasegate.dev/delegation/v1"
 """A manager has another person decide for them, for a while."""
 TOOL_GRANT = "https://phasegate.dev/tool-grant/v1"
 """A manager lets agents use a server's tools."""
+ALLOWANCE = "https://phasegate.dev/model-allowance/v1"
+"""A manager lets a run use more of a model."""
 RUN_LEDGER = "https://phasegate.dev/run-ledger/v1"
 """How many events a run has, and the digest of the last."""
 

@@ -17,6 +17,7 @@ from phasegate.ledger.events import (
     Drafted,
     EffectDone,
     Judgement,
+    ModelCalled,
     ReviewReported,
     RoundStarted,
 )
@@ -77,7 +78,9 @@ class TeamNodes:
             await self._record_findings(run_state, brief, [*strays, *result.findings])
             result = result.without({finding.path for finding in strays})
             commit = self._commit(run_state, brief, result)
-            await self.ledger.record(state["run"], _drafted(run_state, brief, result, began))
+            drafted = _drafted(run_state, brief, result, began)
+            paid = _paid(run_state, brief.role, brief.item, result)
+            await self.ledger.record(state["run"], drafted, *paid)
             return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", [*strays, *result.findings])}
 
         return draft
@@ -230,7 +233,8 @@ class TeamNodes:
     ) -> dict[str, Any]:
         tree = self.workspace.tree_id(state["commit"])
         judged = report(**round_of(state), tree=tree, seconds=_seconds(began), **_merged(reports))
-        await self.ledger.record(state["run"], judged)
+        paid = [event for each in reports for event in _paid(state, judged.name, "review", each)]
+        await self.ledger.record(state["run"], judged, *paid)
         return _blocking(f"{judged.kind}-{judged.name}", judged.findings)
 
     def _effect(self, name: str) -> Node:
@@ -315,6 +319,25 @@ def _drafted(state: RunState, brief: Brief, draft: Draft, began: float) -> Draft
         seconds=_seconds(began),
         answers=tuple(zip(brief.comments, draft.answers, strict=True)),
     )
+
+
+def _paid(state: RunState, role: str, call: str, made: Draft | Report) -> list[ModelCalled]:
+    """Return the event of a draft's or a review's calls of a model, where there were any."""
+    if made.spent is None:
+        return []
+    spent = made.spent
+    return [
+        ModelCalled(
+            **round_of(state),
+            role=role,
+            call=call,
+            usd=str(spent.usd),
+            model=made.model,
+            calls=spent.calls,
+            tokens_in=spent.input,
+            tokens_out=spent.output,
+        )
+    ]
 
 
 def _merged(reports: Sequence[Report]) -> dict[str, Any]:

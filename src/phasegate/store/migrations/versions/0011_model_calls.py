@@ -1,4 +1,4 @@
-"""Calls of models, what a manager allowed a run in addition, and work items of assistants."""
+"""Calls of models, and work items of assistants."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,16 +27,6 @@ def upgrade() -> None:
         sa.Column("cache_write", sa.Integer, nullable=False, server_default="0"),
         sa.Column("nano_usd", sa.BigInteger, nullable=False),
         sa.Column("reply", sa.Text),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "allowances",
-        sa.Column("run", sa.Text, primary_key=True),
-        sa.Column("number", sa.Integer, primary_key=True),
-        sa.Column("role", sa.Text, nullable=False),
-        sa.Column("tokens", sa.Integer, nullable=False),
-        sa.Column("nano_usd", sa.BigInteger, nullable=False),
-        sa.Column("calls", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
