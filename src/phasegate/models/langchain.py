@@ -250,7 +250,7 @@ def _caches(name: str) -> bool:
 
 
 def _length(message: AIMessage) -> int:
-    """Return the characters so far; a model that does not stream with tools comes whole, without chunks."""
+    """Return the characters so far, also of a model that does not stream with tools and comes whole."""
     chunks = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()
     return len(message.text) + sum(len(chunk.get("args") or "") for chunk in chunks)
 

@@ -7,6 +7,7 @@ from phasegate.scaffold.target import Approver, Aws, approvers, next_folder, pac
 
 if TYPE_CHECKING:
     from phasegate.scaffold.new_repository import NewRepository as NewRepository
+    from phasegate.scaffold.new_repository import add_manager as add_manager
     from phasegate.scaffold.new_repository import create_repository as create_repository
 
 __all__ = ["Approver", "Aws", "approvers", "next_folder", "package_name", "scaffold", "starter_spec"]

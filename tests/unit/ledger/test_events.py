@@ -11,6 +11,7 @@ from phasegate.core import Finding, Refused, Severity, canonical
 from phasegate.ledger import EVENT, Entry, Event, PrivateKey, first_break, pae
 from phasegate.ledger.chain import append, read
 from phasegate.ledger.events import (
+    AllowanceRaised,
     CheckReported,
     ClickRefused,
     CommitsSetAside,
@@ -94,7 +95,7 @@ async def test_events_are_read_from_a_number(database: Database, chain: list[Ent
     ("change", "says"),
     [
         ("version = 2", "version 2, expected 1"),
-        ("key = 'sketch:plan/1/3/text'", "kind 'sketch' is unknown; known are check, decision,"),
+        ("key = 'sketch:plan/1/3/text'", "kind 'sketch' is unknown; known are allowance, check,"),
         ("key = 'draft:plan/one/3/text'", "'draft' has other fields: attempt: Input should be a valid integer"),
         ("key = 'draft:plan/1/3'", "'draft' has other fields: item: Field required"),
         ("key = 'draft:plan/01/3/text'", "'draft:plan/01/3/text' is no key of an event"),
@@ -160,6 +161,7 @@ EVENTS: dict[str, Event] = {
         done("release", "publish", version="1.0"),
         Observed(phase="plan", attempt=1, look="inventory", role="qa", seen={"counted": [{"count": None}]}),
         ModelCalled(phase="plan", attempt=1, round=1, role="qa", call="1", usd="0.1"),
+        AllowanceRaised(id="0f3a", by="Mara", calls=5, envelope={}),
         ToolCalled(tool="aws.x", call="1", scope="plan/1/1", role="qa", arguments="d", outcome="answered"),
         ToolRequested(server="aws", phase="plan", attempt=1, tool="x", mark="m", role="qa", reason="not_pinned"),
         ClickRefused(phase="plan", attempt=1, click="1.2", user="U1", team="T1", action="approve", reason="r"),
