@@ -94,13 +94,14 @@ class App:
             rates={provider: row.rate for provider, row in table.rates.items()},
         )
 
-    async def start(self, spec: Path, policy: str = "", by: str = "") -> Run:
+    async def start(self, spec: Path, policy: str = "", by: str = "", at: datetime | None = None) -> Run:
         """Begin a run of a spec, up to where a worker takes it.
 
         Args:
             spec: the spec's folder, or its spec.md.
             policy: the gate policy that may decide in a person's place; empty: none.
             by: who starts it; empty: whoever Git is configured to commit as.
+            at: the time by which it is dated, such as that of the run it replays; None: now.
 
         Raises:
             InvalidInput: there is no such spec, or it does not hold; `findings` say where.
@@ -128,11 +129,11 @@ class App:
             base=self.workspace.head(),
             policy=policy,
             by=by or self.workspace.user.name,
-            started_at=self.clock.now(),
+            started_at=at or self.clock.now(),
         )
         self.workspace.mark(f"intake/{run_id}/0", run.base)
         self.workspace.aim(f"target/{run_id}")
-        await Mirrors(self.database).switch_on(self.config.mirror.places, run.started_at)
+        await Mirrors(self.database).switch_on(self.config.mirror.places, self.clock.now())
         await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run))
         return run
 

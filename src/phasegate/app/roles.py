@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from phasegate.app.config import ASSISTANT, COMPILER, Config
 from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer
 from phasegate.authors.kinds import RUNBOOK_FILE, runbook_path
 from phasegate.core import InvalidInput
-from phasegate.models import ChatModel, Meter
+from phasegate.models import ChatModel, Meter, Recording, RecordingModel, ReplayModel
 from phasegate.team import Card, Flow, Team
 
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ class TeamRoles:
 
     config: Config
     models: Mapping[str, ChatModel] = field(default_factory=dict)
-    """Models by name that are used in place of a provider's, such as doubles and replays."""
+    """Models by name that are used in place of a provider's, such as doubles."""
+    record: Recording | None = None
+    """Where every reply of a chat model is kept."""
+    replay: Recording | None = None
+    """Replies that are given in place of calls; no other model is asked."""
     compiler: Roles = field(default_factory=CompilerRoles)
 
     def model(self, card: Card) -> str:
@@ -122,10 +127,21 @@ class TeamRoles:
         worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
         return ModelReviewer(worker=worker, checks=checks)
 
+    @property
+    def dated(self) -> datetime | None:
+        """Return when a recorded run began, by which its replay is dated, too."""
+        recording = self.replay or self.record
+        return recording.started_at if recording else None
+
     def _chat(self, card: Card) -> ChatModel:
-        name, settings = self.model(card), self.config.models
-        if name in self.models:
-            return self.models[name]
+        name = self.model(card)
+        if self.replay:
+            return ReplayModel(self.replay, name)
+        model = self.models.get(name) or self._provider(name)
+        return RecordingModel(model, self.record) if self.record else model
+
+    def _provider(self, name: str) -> ChatModel:
+        settings = self.config.models
         from phasegate.models.langchain import LangChainModel, Settings  # loads the library of models
 
         return LangChainModel(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import App, open_app
+from phasegate.app import App, Roles, open_app
 from phasegate.core import Clock, SystemClock
 
 
@@ -18,7 +18,7 @@ def given_clock() -> Clock:
 
 
 @asynccontextmanager
-async def open_here(*, parse_prompts: bool = True) -> AsyncIterator[App]:
+async def open_here(*, parse_prompts: bool = True, roles: Roles | None = None) -> AsyncIterator[App]:
     """Open the repository that the command is typed in, as `open_app` does."""
-    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=parse_prompts) as app:
+    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=parse_prompts, roles=roles) as app:
         yield app

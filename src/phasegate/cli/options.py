@@ -34,6 +34,8 @@ passphrase_file = click.option(
     type=FILE,
     help="Read the passphrase from FILE, for scripts of the manager's own.",
 )
+record = click.option("--record", metavar="FILE", type=FILE, help="Keep what chat models reply in FILE.")
+replay = click.option("--replay", metavar="FILE", type=FILE, help="Take replies from FILE, and call no chat model.")
 
 SCREEN = 20
 """Rows of a list that is shown a screen at a time."""

@@ -5,15 +5,20 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from phasegate.app import App
+from phasegate.app import App, TeamRoles, read_config
 from phasegate.cli.console import errors_to, output
-from phasegate.cli.here import open_here
+from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
-from phasegate.core import visible
+from phasegate.core import Held, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files
-from phasegate.reports.warnings import not_committed
+from phasegate.models import Recording
+from phasegate.reports.warnings import living, not_committed
+from phasegate.workspace import Workspace
+
+Person = tuple[str | None, Path | None]
+"""Manager's name and passphrase file, where they were given."""
 
 
 async def run(
@@ -21,6 +26,8 @@ async def run(
     resume: str | None,
     detach: bool,
     policy: str,
+    record: Path | None,
+    replay: Path | None,
     manager: str | None,
     passphrase_file: Path | None,
 ) -> None:
@@ -29,11 +36,50 @@ async def run(
         raise click.UsageError("Name a SPEC, or --resume RUN.")
     if resume and policy:
         raise click.UsageError("A run keeps the policy that it was started with.")
+    roles = recording_roles(record, replay, elsewhere=detach, goes_on=resume is not None)
+    await work(spec, resume, policy, roles, detach, (manager, passphrase_file))
+
+
+def recording_roles(
+    record: Path | None, replay: Path | None, *, elsewhere: bool = False, goes_on: bool = False
+) -> TeamRoles | None:
+    """Return roles whose chat models are recorded or replayed, None where neither is asked for.
+
+    Args:
+        record: file that replies are written to.
+        replay: file that replies are taken from.
+        elsewhere: whether another process would work on the run.
+        goes_on: whether the run began before, so that its recording may hold replies.
+
+    Raises:
+        InvalidInput: the file cannot be used.
+    """
+    if record is None and replay is None:
+        return None
+    if record and replay:
+        raise click.UsageError("--record and --replay exclude each other.")
+    if elsewhere:
+        raise click.UsageError("--record and --replay work in this terminal; leave out --detach and --only.")
+    config = read_config(Workspace.open(Path.cwd()).folder)
+    if replay:
+        return TeamRoles(config=config, replay=Recording.read(replay))
+    assert record is not None
+    kept = Recording.read(record) if goes_on and record.exists() else Recording.begin(record, given_clock().now())
+    return TeamRoles(config=config, record=kept)
+
+
+async def work(
+    spec: Path | None, resume: str | None, policy: str, roles: TeamRoles | None, detach: bool, who: Person
+) -> None:
+    """Begin a run, or go on with one, and follow it or leave it to a worker."""
     require_open_files()  # before a run begins that no worker here could take
     console = output()
-    async with open_here() as app:
+    async with open_here(roles=roles) as app:
+        if roles:
+            await _require_alone(app)
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
-        started = await (app.start(spec, policy) if spec else app.resume(resume or ""))
+        at = roles.dated if roles else None
+        started = await (app.start(spec, policy, at=at) if spec else app.resume(resume or ""))
         if spec:
             name_left_out(app, started.spec)
             warn(app)
@@ -44,8 +90,17 @@ async def run(
             )
             console.print(f"→ phasegate status {started.id}")
             return
-        ended = await attend(app, started.id, (manager, passphrase_file), before)
+        ended = await attend(app, started.id, who, before)
         await summary(app, ended)
+
+
+async def _require_alone(app: App) -> None:
+    """Refuse a recorded or replayed run where another worker could take a part of it."""
+    for lease in await living(app):
+        raise Held(
+            f"worker {lease.pid} on {lease.host} could take a part of the run, neither recorded nor replayed",
+            fix=f"stop it: kill {lease.pid}; then try again",
+        )
 
 
 def name_left_out(app: App, spec: str) -> None:

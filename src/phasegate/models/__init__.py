@@ -14,6 +14,7 @@ from phasegate.models.chat import (
 )
 from phasegate.models.meter import Allowance, Meter, Scope, Spent
 from phasegate.models.prices import Price, Prices, UnknownPrice
+from phasegate.models.recording import Recording, RecordingModel, ReplayModel
 
 __all__ = [
     "Allowance",
@@ -24,6 +25,9 @@ __all__ = [
     "ModelFailed",
     "Price",
     "Prices",
+    "Recording",
+    "RecordingModel",
+    "ReplayModel",
     "Reply",
     "Scope",
     "ScriptedModel",

@@ -51,6 +51,8 @@ def manager_init() -> None:
 @click.option("--name", default="", metavar="NAME", help="The spec's name; left out, it is made of the sentence.")
 @click.option("--only", is_flag=True, help="Write the spec's folder and begin no run.")
 @click.option("--detach", is_flag=True, help="Leave the work to a worker that outlives this terminal.")
+@options.record
+@options.replay
 @options.manager
 @options.passphrase_file
 def new() -> None:

@@ -13,6 +13,8 @@ from phasegate.cli.commands.command import Command
 @click.option("--resume", metavar="RUN", help="Go on with a run that waits or stands.")
 @click.option("--detach", is_flag=True, help="Leave the work to a worker that outlives this terminal.")
 @click.option("--policy", default="", metavar="NAME", help="A gate policy that may decide in your place.")
+@options.record
+@options.replay
 @options.manager
 @options.passphrase_file
 def run() -> None:
