@@ -1,6 +1,7 @@
 """Start a run, or go on with one, and follow it to its end."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 from rich.text import Text
@@ -10,9 +11,10 @@ from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
-from phasegate.core import Held, visible
+from phasegate.core import Held, InvalidInput, Parked, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files
+from phasegate.ledger import Run
 from phasegate.models import Recording
 from phasegate.reports.warnings import living, not_committed
 from phasegate.workspace import Workspace
@@ -64,7 +66,8 @@ def recording_roles(
     if replay:
         return TeamRoles(config=config, replay=Recording.read(replay))
     assert record is not None
-    kept = Recording.read(record) if goes_on and record.exists() else Recording.begin(record, given_clock().now())
+    begun = given_clock().now().replace(microsecond=0)  # runs are stored to the second
+    kept = Recording.read(record) if goes_on else Recording.begin(record, begun)
     return TeamRoles(config=config, record=kept)
 
 
@@ -79,6 +82,8 @@ async def work(
             await _require_alone(app)
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
         at = roles.dated if roles else None
+        if resume and roles:
+            _require_recording_of(roles, await app.ledger.run(resume))
         started = await (app.start(spec, policy, at=at) if spec else app.resume(resume or ""))
         if spec:
             name_left_out(app, started.spec)
@@ -90,8 +95,28 @@ async def work(
             )
             console.print(f"→ phasegate status {started.id}")
             return
-        ended = await attend(app, started.id, who, before)
+        try:
+            ended = await attend(app, started.id, who, before)
+        except Parked as error:
+            # What people copy to go on must not reach a provider after a replay, nor leave a gap in a recording.
+            error.fix = error.fix.replace(f"--resume {started.id}", f"--resume {started.id}{_option(roles)}")
+            raise
         await summary(app, ended)
+
+
+def _option(roles: TeamRoles | None) -> str:
+    """Return the option by which a recorded or replayed run goes on."""
+    if roles and roles.replay:
+        return f" --replay {quote(str(roles.replay.path))}"
+    return f" --record {quote(str(roles.record.path))}" if roles and roles.record else ""
+
+
+def _require_recording_of(roles: TeamRoles, run: Run) -> None:
+    if roles.dated != run.started_at:
+        raise InvalidInput(
+            f"run '{run.id}' did not begin with this recording",
+            fix="name the file that it began with, or begin a run: 'phasegate run SPEC --replay FILE'",
+        )
 
 
 async def _require_alone(app: App) -> None:

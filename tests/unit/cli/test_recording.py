@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -10,11 +11,12 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.core import Held, InvalidInput, Parked, new_id
+from phasegate.models import Recording
 from phasegate.workflow.engine import begin
 from services import serve
 from services.bedrock import SONNET, BedrockService, environ
 from services.model_answers import structured
-from unit.authors.sample_spec import FOLDER, RUNBOOK, SPEC, sample_repository
+from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 from unit.authors.test_model import INTENT, written
 from unit.cli.repository import refused, run
 
@@ -69,7 +71,10 @@ def test_a_recorded_run_is_replayed_and_no_provider_is_called(
     calls = len(service.asked)
     assert calls == len(recording.read_text().splitlines()) - 1 > 0
     monkeypatch.chdir(repository(tmp_path / "two"))
-    assert "waits at the" in str(refused("run", FOLDER, "--replay", str(recording)))
+    replayed = refused("run", FOLDER, "--replay", str(recording))
+    assert "waits at the" in str(replayed)
+    assert replayed.fix.endswith(f" --replay {recording}")
+    assert "waits at the" in str(refused("run", *replayed.fix.split()[-4:]))  # the next command as it is printed
     assert len(service.asked) == calls
     assert drafted(tmp_path / "one") == drafted(tmp_path / "two")
 
@@ -95,6 +100,20 @@ def test_a_sentence_is_recorded_and_replayed(
     monkeypatch.chdir(repository(tmp_path / "two"))
     assert "waits at the" in str(refused(*sentence, "--replay", str(recording)))
     assert len(service.asked) == calls > 0
+
+
+def test_a_run_goes_on_with_the_recording_that_it_began_with(
+    service: BedrockService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording, other = tmp_path / "run.jsonl", tmp_path / "other.jsonl"
+    fix = refused("run", FOLDER, "--record", str(recording)).fix
+    begun = fix.split()[-3]
+    Recording.begin(other, NOW + timedelta(days=1))
+    for option in ("--record", "--replay"):
+        error = refused("run", "--resume", begun, option, str(other))
+        assert "did not begin with this recording" in str(error)
+    assert "cannot be read" in str(refused("run", "--resume", begun, "--record", str(tmp_path / "none")))
+    assert "waits at the" in str(refused("run", "--resume", begun, "--record", str(recording)))
 
 
 @pytest.mark.parametrize(
