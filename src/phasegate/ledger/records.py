@@ -173,6 +173,11 @@ class Decision:
     revoked: bool = False
 
     @property
+    def passes(self) -> bool:
+        """True if the run goes on to the next phase."""
+        return self.statement.kind.passes
+
+    @property
     def envelope(self) -> Envelope:
         """Return the signed envelope."""
         payload = self.statement.encoded()

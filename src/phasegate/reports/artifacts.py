@@ -86,7 +86,7 @@ async def made(app: App, run: Run, events: Sequence[Entry]) -> list[Output]:
     gates: dict[str, GateRecord] = {}
     for gate in await app.ledger.gates(run.id):
         decision = await app.ledger.decision(gate.key)
-        if decision and decision.statement.kind.passes:
+        if decision and decision.passes:
             gates[gate.key.phase] = gate
     files = [
         Output(by=phase, path=path)
