@@ -11,7 +11,7 @@ from typing import Any
 
 from phasegate.app.config import NAME, Config, read_config
 from phasegate.app.opening import prepare, system_key
-from phasegate.app.roles import Roles, TeamRoles, require_authors
+from phasegate.app.roles import Roles, TeamRoles, as_configured, require_authors
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
@@ -285,7 +285,7 @@ async def open_app(
     folder = workspace.folder
     config = read_config(folder)
     team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS, parse_prompts=parse_prompts)
-    team = _pointed(team, config, folder)
+    team = replace(_pointed(team, config, folder), cards=as_configured(team.cards, config))
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     _names_no_agent(team, config)

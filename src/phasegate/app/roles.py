@@ -76,7 +76,7 @@ class CompilerRoles:
 
 @dataclass(frozen=True, kw_only=True)
 class TeamRoles:
-    """Has each role work as its card says, where phasegate.toml does not say otherwise."""
+    """Has each role work as its card says."""
 
     config: Config
     models: Mapping[str, ChatModel] = field(default_factory=dict)
@@ -87,25 +87,20 @@ class TeamRoles:
     """Replies that are given in place of calls; no other model is asked."""
     compiler: Roles = field(default_factory=CompilerRoles)
 
-    def model(self, card: Card) -> str:
-        """Return who works as a role: `compiler`, or the name of a chat model."""
-        role = self.config.roles.get(card.name)
-        return (role.model if role else "") or self.config.work.model or card.model
-
     def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
         """Return whether the role's author can write an item of that kind."""
-        return self.compiler.writes(card, kind, item) or (self.model(card) != COMPILER and item not in kind.built)
+        return self.compiler.writes(card, kind, item) or (card.model != COMPILER and item not in kind.built)
 
     def completes(self, card: Card) -> bool:
         """Return whether a model works as the role."""
-        return self.model(card) != COMPILER
+        return card.model != COMPILER
 
     def author(self, card: Card, parts: Parts) -> Author:
         """Return the compiler, or an author that the role's chat model works as."""
         compiler = self.compiler.author(card, parts)
-        if self.model(card) == COMPILER:
+        if card.model == COMPILER:
             return compiler
-        if self.model(card) == ASSISTANT:
+        if card.model == ASSISTANT:
             from phasegate.authors.assistant import AssistantAuthor
 
             return AssistantAuthor(card=card, team=parts.team, items=parts.items, compiler=compiler)
@@ -116,9 +111,9 @@ class TeamRoles:
 
     def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the checks, beside them the role's chat model where it has one."""
-        if self.model(card) == COMPILER:
+        if card.model == COMPILER:
             return checks
-        if self.model(card) == ASSISTANT:
+        if card.model == ASSISTANT:
             from phasegate.authors.assistant import AssistantReviewer
 
             return AssistantReviewer(card=card, team=parts.team, items=parts.items, checks=checks)
@@ -134,7 +129,7 @@ class TeamRoles:
         return recording.started_at if recording else None
 
     def _chat(self, card: Card) -> ChatModel:
-        name = self.model(card)
+        name = card.model
         if self.replay:
             return ReplayModel(self.replay, name)
         model = self.models.get(name) or self._provider(name)
@@ -153,6 +148,21 @@ class TeamRoles:
                 options=settings.options_of(name),
             ),
         )
+
+
+def as_configured(cards: Mapping[str, Card], config: Config) -> dict[str, Card]:
+    """Return the cards, each naming whom phasegate.toml has work as the role where it says so."""
+    given = {name: row.model for name, row in config.roles.items() if row.model}
+    unknown = sorted(given.keys() - cards.keys())
+    if unknown:
+        raise InvalidInput(
+            f"[roles.{unknown[0]}]: there is no agents/{unknown[0]}.md", fix="name a role that has a card"
+        )
+    everybody = config.work.model
+    return {
+        name: card.model_copy(update={"model": given.get(name) or everybody or card.model}) if card.limits else card
+        for name, card in cards.items()
+    }
 
 
 def unwritten(roles: Roles, cards: Mapping[str, Card], flow: Flow, kind: Deliverable) -> list[str]:

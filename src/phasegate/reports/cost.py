@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from phasegate.app.config import COMPILER
+from phasegate.app.config import ASSISTANT, COMPILER
 from phasegate.core.formatting import money
 from phasegate.core.report import Report
 from phasegate.ledger.events import ModelCalled
@@ -37,7 +37,7 @@ def cost_of(calls: Iterable[ModelCalled], flow: Flow, phase: Phase, cards: Mappi
         phase: whose gate it is at.
         cards: by role.
     """
-    limits = {name: _most(card) for name, card in cards.items() if card.model != COMPILER}
+    limits = {name: _most(card) for name, card in cards.items() if card.model not in (COMPILER, ASSISTANT)}
     ahead = {role for later in flow.phases[flow.phases.index(phase) + 1 :] for role in _roles(later)}
     return Cost(
         usd_so_far=sum((Decimal(call.usd) for call in calls), Decimal(0)),
