@@ -104,7 +104,8 @@ async def _advanced(advance: Advance, park: Park, *, is_patient: bool) -> RunSta
 async def parked(ledger: Ledger, run_id: str, error: Exception) -> None:
     """Have the run stand until a person sends it on, with what failed as the reason."""
     if isinstance(error, PhasegateError):
-        await park(ledger, run_id, str(error), error.fix)
+        # Who raises an error in the middle of a segment need not know the run: a command to copy names it.
+        await park(ledger, run_id, str(error), error.fix.replace("--resume RUN", f"--resume {run_id}"))
     else:
         _log.error("segment failed", exc_info=error, extra={"action": "park", "run": run_id})
         await park(ledger, run_id, f"{type(error).__name__}: {error}", LOG)
