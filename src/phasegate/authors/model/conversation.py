@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
-
-from pydantic import BaseModel
+from typing import Any
 
 from phasegate.authors.model.answers import A, Malformed, hand_in, read_reply
 from phasegate.core import Parked
@@ -16,7 +14,8 @@ from phasegate.team import Card, Team
 
 MAX_TOKENS, MOST_TOKENS = 8192, 32_768
 """Of one reply, at first, and after replies that were cut off."""
-T = TypeVar("T", bound=BaseModel)
+_MOST_REPEATED = 4000
+"""Characters of an answer without a hand-in that the model is shown again."""
 Judge = Callable[[A], Awaitable[str]]
 """Returns what is wrong with an answer, empty where nothing is."""
 
@@ -111,5 +110,5 @@ def _again(reply: Reply, problem: str) -> tuple[Message, ...]:
     wanted = f"Not accepted: {problem}\nHand in the whole answer again."
     if reply.uses and reply.stop is not Stop.length:
         return (reply.said, *(Result(use=use.id, text=wanted, failed=True) for use in reply.uses))
-    text = reply.text.strip() or "(no text)"
+    text = reply.text.strip()[:_MOST_REPEATED] or "(no text)"
     return (reply.said.model_copy(update={"text": text, "uses": ()}), Prompt(role="user", text=wanted))
