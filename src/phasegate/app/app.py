@@ -146,17 +146,25 @@ class App:
         files = self.folder.read(place)
         kind = kind_of(files, place)
         require_authors(self.roles, self.team.cards, self.flow, kind, place)
-        first = self.flow.phases[0].authors[0]
-        if is_intent(files, place) and not self.roles.completes(self.team.cards[first.role]):
-            raise InvalidInput(
-                f"'{place}' is a sentence, and the compiler writes no spec from it",
-                fix=f'have a model work as {first.role}: [roles.{first.role}] model = "PROVIDER:MODEL" in {NAME}',
-            )
         if is_intent(files, place):
+            self.require_author_of_intents()
             from phasegate.spec.lint import lint_secrets
 
             return lint_secrets(files, place)
         return kind.lint(files, place)
+
+    def require_author_of_intents(self) -> None:
+        """Refuse a sentence in place of a spec where nobody can make a spec of it.
+
+        Raises:
+            InvalidInput: neither a model nor an assistant works as the first author.
+        """
+        first = self.flow.phases[0].authors[0]
+        if not self.roles.completes(self.team.cards[first.role]):
+            raise InvalidInput(
+                "the compiler writes no spec from a sentence",
+                fix=f'have a model work as {first.role}: [roles.{first.role}] model = "PROVIDER:MODEL" in {NAME}',
+            )
 
     async def resume(self, run_id: str) -> Run:
         """Send a parked run on.

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from phasegate.app import read_config
 from phasegate.cli.console import output
-from phasegate.cli.here import given_clock
+from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.run import recording_roles, work
 from phasegate.scaffold.new_repository import new_intent
-from phasegate.workspace import Workspace
 
 
 async def new(
@@ -22,8 +20,10 @@ async def new(
 ) -> None:
     """Write the spec's folder, and begin a run of it."""
     roles = recording_roles(record, replay, elsewhere=detach or only)
-    folder = Workspace.open(Path.cwd()).folder
-    read_config(folder)
+    async with open_here() as app:
+        if not only:
+            app.require_author_of_intents()  # before the folder is written, which a second try would number anew
+        folder = app.folder.path
     place = new_intent(folder, sentence, given_clock(), name=name)
     output().print(f"[good]✓[/] {place}/spec.md", soft_wrap=True)
     if only:

@@ -367,7 +367,8 @@ def _refuses_force(error: Exception) -> bool:
 
 def _remedy(error: Exception) -> str:
     code, status = _code(error), _status(error)
-    if "Credential" in type(error).__name__ or code in ("AccessDeniedException", "UnrecognizedClientException"):
+    missing = "credential" in f"{type(error).__name__} {error}".lower()
+    if missing or code in ("AccessDeniedException", "UnrecognizedClientException"):
         return "give credentials that may call this model, then 'phasegate run --resume RUN'"
     if status in (401, 403):
         return "give a key that may call this model, then 'phasegate run --resume RUN'"

@@ -162,7 +162,7 @@ _COMMON = set(
         "[a-z]+",
         "all and any are been but can cost costs delete find for from get has have how into its list make more much "
         "nobody not nor one our over report show tag than that the their them then they this those was were what when "
-        "where which who will with without you",
+        "where which who will with without use used uses using you",
     )
 )
 """Words of a wish that say little of what it is about."""
