@@ -144,21 +144,28 @@ def listeners(tmp_path: Path) -> Iterator[tuple[int, str]]:
         yield tcp.getsockname()[1], str(tmp_path / "service")
 
 
-def test_an_interpreter_below_tmp_serves_too(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "checkout" / ".venv"], check=True)
+@pytest.fixture
+def below_tmp() -> Iterator[Path]:
+    """A folder in /tmp itself: temporary folders of a test run may lie elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_an_interpreter_below_tmp_serves_too(below_tmp: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", below_tmp / "checkout" / ".venv"], check=True)
     code = (
         "import asyncio, sys; from phasegate.sandbox import Bubblewrap\n"
         "inner = 'import os, sys; print(sys.prefix, os.listdir(\"/tmp\"), os.getcwd())'\n"
         "outcome = asyncio.run(Bubblewrap().run([sys.executable, '-c', inner], files={}))\n"
         "sys.stdout.buffer.write(outcome.stdout + outcome.stderr)"
     )
-    command = [str(tmp_path / "checkout" / ".venv" / "bin" / "python"), "-c", code]
+    command = [str(below_tmp / "checkout" / ".venv" / "bin" / "python"), "-c", code]
     source = str(Path(phasegate.sandbox.__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([source, *sys.path])}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    top = tmp_path.relative_to(tempfile.gettempdir()).parts[0]
+    top = below_tmp.relative_to(tempfile.gettempdir()).parts[0]
     assert said.stderr == ""
-    assert said.stdout == f"{tmp_path / 'checkout' / '.venv'} ['{top}'] /home/sandboxed/work\n"
+    assert said.stdout == f"{below_tmp / 'checkout' / '.venv'} ['{top}'] /home/sandboxed/work\n"
 
 
 async def test_fork_bomb_ends(sandbox: Sandbox) -> None:

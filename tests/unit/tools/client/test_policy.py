@@ -323,3 +323,18 @@ def test_calls_have_a_pace_and_what_was_refused_does_not_count() -> None:
     assert asked("put_thing", given, by=by) == "too_many_calls"
     clock.move(NOW + timedelta(seconds=60))
     assert asked("put_thing", given, by=by) == ""
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53 + 1, "\ud800", {"a": [2**60]}, {3: "x"}])
+def test_arguments_that_readers_of_json_take_differently_are_refused(value: Any) -> None:
+    assert asked("get_thing", grant("get_thing"), value=value) == "not_json"
+    assert asked("get_thing", grant("get_thing"), value=2**53 - 1) == ""
+
+
+def test_a_write_outside_its_grants_is_told_what_they_cover() -> None:
+    call = Call(role="sre-automation", server="cloud", tool="put_thing", arguments={"project": "OPS"})
+    given = grant("put_thing", writes=["put_thing"], only={"project": ("FIN", "ENG")})
+    with pytest.raises(Refused, match="no grant covers this call, but calls with project=FIN or ENG"):
+        policy().judge(call, tool("put_thing"), [given])
+    with pytest.raises(Refused, match=r"no grant covers this call$"):
+        policy().judge(call, tool("put_thing"), [grant("put_thing")])
