@@ -72,6 +72,21 @@ def find_secrets(text: str) -> list[Secret]:
     return merged
 
 
+def holds_secret(word: str, name: str = "") -> bool:
+    """Return whether a word of a command, or the value of a variable, holds a secret.
+
+    The names of a path are looked at one by one: forty of its characters, slashes included, have the form of an AWS
+    key.
+
+    >>> holds_secret("/tmp/tmp.5l9V8Zislg/project/tests/services/faulty_server.py")
+    False
+    """
+    option, equals, value = word.partition("=")
+    text = value if equals and option.startswith("-") else word
+    parts = text.split("/") if text.startswith(("/", "./", "../", "~/")) else [word]
+    return any(find_secrets(f"{name}={part}" if name else part) for part in parts)
+
+
 def without_secrets(text: str) -> str:
     """Return the text with each secret taken out.
 

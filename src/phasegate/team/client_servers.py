@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from phasegate.core import InvalidInput, PhasegateError, one_line
-from phasegate.core.secrets import find_secrets, is_secret_field, is_secret_name
+from phasegate.core.secrets import holds_secret, is_secret_field, is_secret_name
 from phasegate.team.servers import read_server
 
 LONGEST = 1_000_000
@@ -134,7 +134,7 @@ def _is_plain(before: str, word: str) -> None:
     option, equals, value = word.partition("=")
     name = option if equals else before
     named = name.startswith("-") and is_secret_name(name.strip("-").replace("-", "_"))
-    if find_secrets(word) or (named and not (value if equals else word).startswith("-")):
+    if holds_secret(word) or (named and not (value if equals else word).startswith("-")):
         fix = "have the program read it from a variable of 'env'"
         raise InvalidInput(f"a secret stands in the command, at '{one_line(name)[:40]}'", fix=fix)
 
@@ -142,7 +142,7 @@ def _is_plain(before: str, word: str) -> None:
 def _variable(name: str, value: Any, to_set: list[str]) -> str | dict[str, str]:
     """Return a variable by its name where the value is a secret or comes from elsewhere, else with its value."""
     text = value if isinstance(value, str) else json.dumps(value)
-    is_secret = is_secret_name(name) or is_secret_field(name, text) or find_secrets(f"{name}={text}")
+    is_secret = is_secret_name(name) or is_secret_field(name, text) or holds_secret(text, name)
     if text and not is_secret and not _VARIABLE.search(text):
         return {name: text}
     to_set.append(name)

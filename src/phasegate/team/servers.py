@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from phasegate.core import visible
 from phasegate.core.linear_pattern import fault
-from phasegate.core.secrets import find_secrets, is_secret_field
+from phasegate.core.secrets import find_secrets, holds_secret, is_secret_field
 from phasegate.team.documents import read_yaml, refused, validated
 from phasegate.team.flow import Name
 
@@ -135,11 +135,11 @@ class ServerFile(_Strict):
     def _has_no_secret(self) -> None:
         fixed = [(name, value) for name, value in self.env.items() if value]
         for name, value in fixed:
-            if find_secrets(f"{name}={value}") or is_secret_field(name, value):
+            if holds_secret(value, name) or is_secret_field(name, value):
                 raise ValueError(
                     f"the value of '{name}' looks like a secret: write the name alone, and set it where Phasegate runs"
                 )
-        if any(map(find_secrets, (*self.command, self.url))):
+        if find_secrets(self.url) or any(map(holds_secret, self.command)):
             raise ValueError(
                 "a secret stands in the 'command' or 'url': have the program read it from a variable of 'env', or name"
                 " that of a 'token' or of 'headers'"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from mcp.shared.memory import create_connected_server_and_client_session
+from pydantic import ValidationError
 
 from phasegate.core import InvalidInput
-from phasegate.team import Effect, load_team, read_server
+from phasegate.team import Effect, ToolServer, load_team, read_server
 from phasegate.team.servers import ENGINE
 
 AGENTS = ["sre-automation", "product-owner"]
@@ -109,3 +110,24 @@ async def test_our_files_name_every_tool_of_ours_and_its_effect(name: str) -> No
         assert tool.annotations.readOnlyHint is (rule.effect is Effect.read), tool.name
         assert server.callers(tool.name)
     assert server.missing(SETTINGS[name]) == []
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "/tmp/tmp.5l9V8Zislg/project/tests/services/faulty_server.py",
+        "--config=/home/ada/Zislg8V5/project/tests/services/faultyserverx/file.yaml",
+        "~/Zislg8V5ab/project/tests/services/faultyserverx/file.yaml",
+    ],
+)
+def test_a_path_is_no_secret_however_its_folders_are_called(word: str) -> None:
+    server = ToolServer.model_validate({"name": "x", "command": ["python3", word], "env": [{"X_FILE": word}]})
+    assert server.command[1] == word
+
+
+@pytest.mark.parametrize(
+    "word", ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", f"/opt/{'xoxb-'}123456789012-abcdefghijkl/run"]
+)
+def test_a_secret_in_a_command_is_one_also_within_a_path(word: str) -> None:
+    with pytest.raises(ValidationError, match="a secret stands in the 'command'"):
+        ToolServer.model_validate({"name": "x", "command": ["python3", word]})
