@@ -112,6 +112,9 @@ async def test_our_files_name_every_tool_of_ours_and_its_effect(name: str) -> No
     assert server.missing(SETTINGS[name]) == []
 
 
+GIVEN = {"name": "x", "tools": {"get": "read"}, "roles": ["qa-specialist"]}
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -121,7 +124,7 @@ async def test_our_files_name_every_tool_of_ours_and_its_effect(name: str) -> No
     ],
 )
 def test_a_path_is_no_secret_however_its_folders_are_called(word: str) -> None:
-    server = ToolServer.model_validate({"name": "x", "command": ["python3", word], "env": [{"X_FILE": word}]})
+    server = ToolServer.model_validate({**GIVEN, "command": ["python3", word], "env": [{"X_FILE": word}]})
     assert server.command[1] == word
 
 
@@ -130,4 +133,4 @@ def test_a_path_is_no_secret_however_its_folders_are_called(word: str) -> None:
 )
 def test_a_secret_in_a_command_is_one_also_within_a_path(word: str) -> None:
     with pytest.raises(ValidationError, match="a secret stands in the 'command'"):
-        ToolServer.model_validate({"name": "x", "command": ["python3", word]})
+        ToolServer.model_validate({**GIVEN, "command": ["python3", word]})
