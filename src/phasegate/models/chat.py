@@ -13,7 +13,8 @@ Progress = Callable[[int], None]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built at the first use: lists of gates and runs load every class and use few.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ToolSpec(_Frozen):
