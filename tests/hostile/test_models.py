@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from phasegate.app import App, TeamRoles, open_app, read_config
+from phasegate.app import App, open_app, read_config
 from phasegate.authors.assistant import WorkItems
+from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock, InvalidInput, PhasegateError
 from phasegate.hosting import open_engine
 from phasegate.ledger import GateStatus, RunStatus
@@ -71,7 +72,7 @@ async def _nothing_was_decided(app: App, run: str, before: dict[str, bytes]) -> 
 
 async def test_a_model_that_obeys_every_order_reaches_a_gate_and_no_further(tmp_path: Path) -> None:
     target(tmp_path, *EVERYBODY)
-    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: FunctionModel(_obeys, name=MODEL)})
+    roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: FunctionModel(_obeys, name=MODEL)})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         before = {path: bytes(text) for path, text in app.workspace.tree(app.workspace.head()).items()}
         run = await app.start(tmp_path / FOLDER)
@@ -117,7 +118,7 @@ async def test_no_answer_of_any_form_crashes_a_run_or_invents_an_artifact(tmp_pa
         return Reply(text=text, usage=Usage(input=1, output=1))
 
     target(tmp_path, "product-owner")
-    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: FunctionModel(says, name=MODEL)})
+    roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: FunctionModel(says, name=MODEL)})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(tmp_path / FOLDER)
         with pytest.raises(PhasegateError, match="gave the Product owner no usable answer in 3 rounds"):

@@ -2,19 +2,14 @@
 
 from phasegate.app.app import App, open_app
 from phasegate.app.config import Config, JiraMirror, ManagerRow, Mirror, read_config
-from phasegate.app.roles import CompilerRoles, Parts, Roles, TeamRoles
 from phasegate.app.working_copy import WorkingCopy
 
 __all__ = [
     "App",
-    "CompilerRoles",
     "Config",
     "JiraMirror",
     "ManagerRow",
     "Mirror",
-    "Parts",
-    "Roles",
-    "TeamRoles",
     "WorkingCopy",
     "open_app",
     "read_config",

@@ -11,10 +11,10 @@ from typing import Any
 
 from phasegate.app.config import NAME, Config, read_config
 from phasegate.app.opening import prepare, system_key
-from phasegate.app.roles import Roles, TeamRoles, as_configured, require_authors
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
+from phasegate.authors.roles import Roles, TeamRoles, require_authors
 from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
 from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
@@ -35,7 +35,7 @@ from phasegate.ledger import (
 from phasegate.ledger.rows import count_runs
 from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, locate, unguarded
-from phasegate.team import Flow, Gate, Team, load_team
+from phasegate.team import Card, Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
     EFFECTS,
@@ -293,7 +293,7 @@ async def open_app(
     folder = workspace.folder
     config = read_config(folder)
     team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS, parse_prompts=parse_prompts)
-    team = replace(_pointed(team, config, folder), cards=as_configured(team.cards, config))
+    team = replace(_pointed(team, config, folder), cards=_as_configured(team, config))
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     _names_no_agent(team, config)
@@ -333,7 +333,7 @@ async def open_app(
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
-            roles=roles or TeamRoles(config=config),
+            roles=roles or TeamRoles(settings=config.models),
         )
     finally:
         queue.close()
@@ -353,6 +353,21 @@ def _pointed(team: Team, config: Config, folder: Path) -> Team:
         if ENDPOINT in server.env
     }
     return replace(team, servers={**team.servers, **sent})
+
+
+def _as_configured(team: Team, config: Config) -> dict[str, Card]:
+    """Return the team's cards, each naming whom phasegate.toml has work as the role where it says so."""
+    given = {name: row.model for name, row in config.roles.items() if row.model}
+    unknown = sorted(given.keys() - team.cards.keys())
+    if unknown:
+        raise InvalidInput(
+            f"[roles.{unknown[0]}]: there is no agents/{unknown[0]}.md", fix="name a role that has a card"
+        )
+    everybody = config.work.model
+    return {
+        name: card.model_copy(update={"model": given.get(name) or everybody or card.model}) if card.limits else card
+        for name, card in team.cards.items()
+    }
 
 
 def _names_no_agent(team: Team, config: Config) -> None:

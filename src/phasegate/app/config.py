@@ -13,11 +13,10 @@ from phasegate.core import InvalidInput, plain_toml
 from phasegate.core.alike import skeleton
 from phasegate.ledger import PublicKey
 from phasegate.models.settings import Models
+from phasegate.team import ASSISTANT, COMPILER
 from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
-COMPILER = "compiler"
-ASSISTANT = "assistant"
 MODEL = rf"^({COMPILER}|{ASSISTANT}|[a-z_]+:\S+)?$"
 """The compiler, the team's own assistant, or a chat model as `init_chat_model` names it."""
 RESERVED = frozenset({"", "mcp", "system", "phasegate", "policy", "nobody"})

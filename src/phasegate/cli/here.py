@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from phasegate.app import App, Roles, open_app
+from phasegate.app import App, open_app
+from phasegate.authors.roles import Roles
 from phasegate.core import Clock, SystemClock
 
 

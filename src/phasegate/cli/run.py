@@ -6,7 +6,8 @@ from shlex import quote
 import click
 from rich.text import Text
 
-from phasegate.app import App, TeamRoles, read_config
+from phasegate.app import App, read_config
+from phasegate.authors.roles import TeamRoles
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
@@ -62,13 +63,13 @@ def recording_roles(
         raise click.UsageError("--record and --replay exclude each other.")
     if elsewhere:
         raise click.UsageError("--record and --replay work in this terminal; leave out --detach and --only.")
-    config = read_config(Workspace.open(Path.cwd()).folder)
+    settings = read_config(Workspace.open(Path.cwd()).folder).models
     if replay:
-        return TeamRoles(config=config, replay=Recording.read(replay))
+        return TeamRoles(settings=settings, replay=Recording.read(replay))
     assert record is not None
     begun = given_clock().now().replace(microsecond=0)  # runs are stored to the second
     kept = Recording.read(record) if goes_on else Recording.begin(record, begun)
-    return TeamRoles(config=config, record=kept)
+    return TeamRoles(settings=settings, record=kept)
 
 
 async def work(

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasegate.app.app import App
-from phasegate.app.roles import unwritten
 from phasegate.authors.kinds import RUNBOOK_FILE, kind_of, runbook_path
+from phasegate.authors.roles import unwritten
 from phasegate.core import Exhausted, Finding, InvalidInput, Refused, Severity, worst_first
 from phasegate.scaffold import next_folder
 from phasegate.spec import SPECKIT

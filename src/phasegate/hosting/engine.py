@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from phasegate.app.app import App
-from phasegate.app.roles import Parts
 from phasegate.authors import CheckReviewer
 from phasegate.authors.assistant import WorkItems
 from phasegate.authors.checks import checks
+from phasegate.authors.roles import Parts
 from phasegate.hosting.release_effects import effects
 from phasegate.release import Builder
 from phasegate.sandbox import find_sandbox

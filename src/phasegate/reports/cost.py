@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from phasegate.app.config import ASSISTANT, COMPILER
 from phasegate.core.formatting import money
 from phasegate.core.report import Report
 from phasegate.ledger.events import ModelCalled
-from phasegate.team import Card, Flow, Phase
+from phasegate.team import ASSISTANT, COMPILER, Card, Flow, Phase
 
 
 class Cost(Report):

@@ -1,6 +1,6 @@
 """Loads, overrides and validates the team's surface: cards, prompts, workflows."""
 
-from phasegate.team.cards import Card, Kind, Limits, read_card
+from phasegate.team.cards import ASSISTANT, COMPILER, Card, Kind, Limits, read_card
 from phasegate.team.flow import Author, Flow, Gate, Phase, Review, read_flow
 from phasegate.team.launch import from_workspace
 from phasegate.team.policy import Conditions, GatePolicy, read_policy
@@ -10,6 +10,8 @@ from phasegate.team.team import Team, load_team
 from phasegate.team.templates import REVIEW, Prompts
 
 __all__ = [
+    "ASSISTANT",
+    "COMPILER",
     "ENGINE",
     "REVIEW",
     "Author",

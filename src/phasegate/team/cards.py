@@ -9,6 +9,10 @@ from phasegate.team.documents import front_matter, refused, validated
 from phasegate.team.flow import Name
 from phasegate.team.servers import ENGINE
 
+COMPILER = "compiler"
+ASSISTANT = "assistant"
+"""A team's own assistant, which takes work items."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -53,8 +57,8 @@ class Front(_Strict):
     """Ids of the phases in which it reviews."""
     prompt: Name | None = None
     """First part of its templates' names: `prompts/<prompt>.<phase>.md.j2` and `prompts/<prompt>.review.md.j2`."""
-    model: str = "compiler"
-    """`compiler`, or the name of a chat model."""
+    model: str = COMPILER
+    """`compiler`, `assistant`, or the name of a chat model."""
     limits: Limits | None = None
     """Needed for an agent."""
 

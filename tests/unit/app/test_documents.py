@@ -6,9 +6,9 @@ import pytest
 import tomlkit
 import yaml
 
-from phasegate.app import App, CompilerRoles, open_app
-from phasegate.app.roles import Parts
+from phasegate.app import App, open_app
 from phasegate.authors import Author, Brief, Deliverable, Draft, FunctionAuthor
+from phasegate.authors.roles import CompilerRoles, Parts
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.hosting import open_engine
 from phasegate.ledger import GateStatus, RunStatus

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from phasegate.app import TeamRoles, open_app, read_config
+from phasegate.app import open_app, read_config
+from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock, Parked, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import Entry, PrivateKey, RunStatus, of_kind
@@ -69,7 +70,7 @@ def written(spec: str = SPEC, runbook: str = RUNBOOK, **more: Any) -> dict[str, 
 
 
 async def advanced(folder: Path, model: ChatModel, policy: str = "") -> Result:
-    roles = TeamRoles(config=read_config(folder), models={MODEL: model})
+    roles = TeamRoles(settings=read_config(folder).models, models={MODEL: model})
     async with open_app(folder, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(folder / FOLDER, policy=policy)
         status = await segments.advance(run.id)
@@ -92,7 +93,7 @@ async def test_a_run_at_a_limit_waits_for_a_manager_and_goes_on_with_what_they_a
     key = PrivateKey.generate()
     add_manager(tmp_path, "Mara", key.public)
     model = ScriptedModel([written(runbook="title: no\n"), written()], name=MODEL)
-    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: model})
+    roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: model})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(tmp_path / FOLDER)
         with pytest.raises(Parked, match="the run used 1 of 1 calls"):
@@ -124,7 +125,7 @@ async def test_a_review_that_nobody_could_write_is_a_blocking_finding(tmp_path: 
     config.write_text(config.read_text() + price)
     bad = ScriptedModel(["I would rather not."] * 9, name="scripted:bad")
     good = ScriptedModel([written()], name=MODEL)
-    roles = TeamRoles(config=read_config(tmp_path), models={MODEL: good, "scripted:bad": bad})
+    roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: good, "scripted:bad": bad})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(tmp_path / FOLDER)
         assert await segments.advance(run.id) is RunStatus.waiting

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from phasegate.app import TeamRoles, open_app, read_config
+from phasegate.app import open_app, read_config
+from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock
 from phasegate.demo import account
 from phasegate.hosting import open_engine
@@ -47,7 +48,7 @@ async def advanced(
     folder: Path, policy: str = "", *, record: Recording | None = None, replay: Recording | None = None
 ) -> Result:
     model = FunctionModel(competent if record else no_provider, name=MODEL)
-    roles = TeamRoles(config=read_config(folder), models={MODEL: model}, record=record, replay=replay)
+    roles = TeamRoles(settings=read_config(folder).models, models={MODEL: model}, record=record, replay=replay)
     now: datetime = NOW if record else LATER
     async with open_app(folder, clock=FixedClock(now), roles=roles) as app, open_engine(app) as segments:
         run = await app.start(folder / FOLDER, policy=policy, at=roles.dated)

@@ -20,8 +20,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from phasegate.app import App, CompilerRoles, Config, WorkingCopy
+from phasegate.app import App, Config, WorkingCopy
 from phasegate.authors import Report, Subject
+from phasegate.authors.roles import CompilerRoles
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.identity import Proof, Scope
 from phasegate.ledger import (

@@ -1,16 +1,16 @@
-"""Authors and reviewers of a team's roles: the compiler and the checks, or a chat model that a card names."""
+"""Makers of the authors and reviewers of roles: the compiler, a chat model or the assistant, as cards say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from phasegate.app.config import ASSISTANT, COMPILER, Config
 from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer
 from phasegate.authors.kinds import RUNBOOK_FILE, runbook_path
 from phasegate.core import InvalidInput
 from phasegate.models import ChatModel, Meter, Recording, RecordingModel, ReplayModel
-from phasegate.team import Card, Flow, Team
+from phasegate.models.settings import Models
+from phasegate.team import ASSISTANT, COMPILER, Card, Flow, Team
 
 if TYPE_CHECKING:
     from phasegate.authors.assistant import WorkItems
@@ -78,7 +78,8 @@ class CompilerRoles:
 class TeamRoles:
     """Has each role work as its card says."""
 
-    config: Config
+    settings: Models
+    """How models are called."""
     models: Mapping[str, ChatModel] = field(default_factory=dict)
     """Models by name that are used in place of a provider's, such as doubles."""
     record: Recording | None = None
@@ -136,7 +137,7 @@ class TeamRoles:
         return RecordingModel(model, self.record) if self.record else model
 
     def _provider(self, name: str) -> ChatModel:
-        settings = self.config.models
+        settings = self.settings
         from phasegate.models.langchain import LangChainModel, Settings  # loads the library of models
 
         return LangChainModel(
@@ -148,21 +149,6 @@ class TeamRoles:
                 options=settings.options_of(name),
             ),
         )
-
-
-def as_configured(cards: Mapping[str, Card], config: Config) -> dict[str, Card]:
-    """Return the cards, each naming whom phasegate.toml has work as the role where it says so."""
-    given = {name: row.model for name, row in config.roles.items() if row.model}
-    unknown = sorted(given.keys() - cards.keys())
-    if unknown:
-        raise InvalidInput(
-            f"[roles.{unknown[0]}]: there is no agents/{unknown[0]}.md", fix="name a role that has a card"
-        )
-    everybody = config.work.model
-    return {
-        name: card.model_copy(update={"model": given.get(name) or everybody or card.model}) if card.limits else card
-        for name, card in cards.items()
-    }
 
 
 def unwritten(roles: Roles, cards: Mapping[str, Card], flow: Flow, kind: Deliverable) -> list[str]:
