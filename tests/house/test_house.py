@@ -155,6 +155,12 @@ def test_a_program_that_is_given_as_an_argument_is_ascii(name: str) -> None:
     assert (resources.files("phasegate") / name).read_bytes().isascii()
 
 
+def test_the_composition_root_is_configuration_and_wiring_alone() -> None:
+    sources = (TOP / "src" / "phasegate" / "app").rglob("*.py")
+    lines = sum(path.read_text(encoding="utf-8").count("\n") for path in sources)
+    assert 0 < lines < 1000, "what is more than wiring gets a room of its own"
+
+
 CLAUSE = re.compile(r"(What|Whether|How|Which|Where|Who|Whose|Why|When|It|Those|That|One|Of|As|Not)\b")
 
 

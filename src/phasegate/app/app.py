@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from phasegate.app.config import NAME, Config, read_config
-from phasegate.app.opening import prepare, system_key
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
@@ -31,6 +30,7 @@ from phasegate.ledger import (
     Signer,
     Statement,
     Waiver,
+    system_key,
 )
 from phasegate.ledger.rows import count_runs
 from phasegate.models import Allowance, Meter, Prices
@@ -54,6 +54,7 @@ from phasegate.workflow.gates.allowance import allow
 from phasegate.workflow.gates.approvers import may_approve
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
+from phasegate.workspace.record import prepare
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 AT_ONCE = timedelta(minutes=5)

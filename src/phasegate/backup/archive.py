@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from phasegate.app.app import App
-from phasegate.app.opening import SYSTEM_KEY
 from phasegate.core import Exhausted, PhasegateError
 from phasegate.core.files import OWNER_FILE, UNFINISHED, sync_file, sync_folder
+from phasegate.ledger import SYSTEM_KEY
 from phasegate.store.schema import events, gates, metadata, runs, workers
 
 FORMAT = 1

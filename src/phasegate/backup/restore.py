@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from phasegate.app.config import read_config
-from phasegate.app.opening import SYSTEM_KEY, alone
 from phasegate.backup.archive import FORMAT, MANIFEST, PACK, describe, git
 from phasegate.core import Held, InvalidInput, SystemClock
 from phasegate.core.files import open_owned, owner_folder, sync_file, sync_folder
-from phasegate.ledger import Claim, GateStatus, Ledger, PrivateKey, PublicKey, unlock_key
+from phasegate.ledger import SYSTEM_KEY, Claim, GateStatus, Ledger, PrivateKey, PublicKey, unlock_key
 from phasegate.store import NEWEST, Store, locate
 from phasegate.workflow.engine.lease import read_leases
 from phasegate.workspace import Workspace
+from phasegate.workspace.record import alone
 
 # What is not the record, and stays as it is where it is there.
 _KEPT = ("index", "installed", "runs", "keys", "worker.log", "tools.log")

@@ -27,11 +27,13 @@ from phasegate.ledger.signing.claims import Claim
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope, pae, seal
 from phasegate.ledger.signing.keys import (
     MIN_PASSPHRASE,
+    SYSTEM_KEY,
     PrivateKey,
     PublicKey,
     Signer,
     create_key,
     open_pem,
+    system_key,
     unlock_key,
     write_key,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "EVENT",
     "MIN_PASSPHRASE",
     "STATEMENT",
+    "SYSTEM_KEY",
     "Claim",
     "Comment",
     "DecideResult",
@@ -80,6 +83,7 @@ __all__ = [
     "open_pem",
     "pae",
     "seal",
+    "system_key",
     "unlock_key",
     "write_key",
 ]

@@ -14,9 +14,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from phasegate.core import InvalidInput, Missing, Refused
+from phasegate.core import Exhausted, InvalidInput, Missing, Refused
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
+from phasegate.core.locks import lock_file
+from phasegate.store import LOST
 
+SYSTEM_KEY = "system.key"
 MIN_PASSPHRASE = 8
 SIGNATURE_BYTES = 64
 
@@ -191,6 +194,21 @@ def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:
     except FileNotFoundError as error:
         raise Missing(f"there is no key '{path}'", fix="make one: 'phasegate manager init'") from error
     return open_pem(pem, passphrase, f"the key '{path}'")
+
+
+def system_key(state: Path, *, in_use: bool) -> PrivateKey:
+    """Return the system's signing key, made together with the record.
+
+    Raises:
+        Exhausted: It is gone, and runs are signed with it.
+    """
+    path = state / SYSTEM_KEY
+    if path.exists():
+        return unlock_key(path, None)
+    if in_use:
+        raise Exhausted(f"the system's key '{path}' is gone, and what happened here is signed with it", fix=LOST)
+    with lock_file(state / ".creating"):
+        return unlock_key(path, None) if path.exists() else create_key(path, None)
 
 
 def open_pem(pem: bytes, passphrase: str | None, name: str) -> PrivateKey:

@@ -8,12 +8,11 @@ from pathlib import Path
 from phasegate.core import Exhausted, Held, InvalidInput
 from phasegate.core.files import owner_folder
 from phasegate.core.locks import FileLock, lock_file, try_lock_file
-from phasegate.ledger import PrivateKey, create_key, unlock_key
 from phasegate.store import LOST, locate
-from phasegate.workspace import LINK, Workspace
 from phasegate.workspace.moving import is_copy, move_folder, remove_folder
+from phasegate.workspace.repository import Workspace
+from phasegate.workspace.state import LINK
 
-SYSTEM_KEY = "system.key"
 _SHOWN = 3
 
 
@@ -30,21 +29,6 @@ def prepare(workspace: Workspace) -> None:
             _take_over(workspace, old)
     if not _holds_record(workspace.state):
         _refuse_lost(workspace)
-
-
-def system_key(state: Path, *, in_use: bool) -> PrivateKey:
-    """Return the system's signing key, made together with the record.
-
-    Raises:
-        Exhausted: It is gone, and runs are signed with it.
-    """
-    path = state / SYSTEM_KEY
-    if path.exists():
-        return unlock_key(path, None)
-    if in_use:
-        raise Exhausted(f"the system's key '{path}' is gone, and what happened here is signed with it", fix=LOST)
-    with lock_file(state / ".creating"):
-        return unlock_key(path, None) if path.exists() else create_key(path, None)
 
 
 def alone(workspace: Workspace) -> FileLock:
