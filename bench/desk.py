@@ -17,6 +17,7 @@ from phasegate.authors import Brief, CheckReviewer, Deliverable, Draft, Facts, F
 from phasegate.authors.kinds import RUNBOOK
 from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, RunStatus, Statement
+from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
 from phasegate.store.sqlite.engine import PRAGMAS
 from phasegate.team import Flow, GatePolicy, load_team
@@ -59,6 +60,7 @@ class Desk:
     """What a benchmark drives."""
 
     path: Path
+    database: Database
     ledger: Ledger
     workspace: Workspace
     keeper: Gatekeeper
@@ -118,7 +120,16 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
     )
     nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency())
     async with segments(database, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
-        yield Desk(path=path, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue, key=key)
+        yield Desk(
+            path=path,
+            database=database,
+            ledger=ledger,
+            workspace=workspace,
+            keeper=keeper,
+            segments=parts,
+            queue=queue,
+            key=key,
+        )
     queue.close()
     await database.close()
 

@@ -67,7 +67,7 @@ async def _resume(d: Desk, name: str) -> float:
 
 async def _listed(d: Desk) -> float:
     began = time.perf_counter()
-    rows, _ = await Inbox(keeper=d.keeper, cards={}).waiting()
+    rows, _ = await Inbox(keeper=d.keeper, cards={}, database=d.database).waiting()
     assert rows
     return (time.perf_counter() - began) * 1000
 

@@ -19,6 +19,7 @@ from phasegate.reports.decisions import Delegation, Ended, Receipt, Revoked
 from phasegate.reports.gate import Gate
 from phasegate.reports.inbox import WaitingGate
 from phasegate.reports.run import Event, Run, WholeRun
+from phasegate.reports.spend import SpendReport
 from phasegate.reports.tools import Server
 from phasegate.reports.trace import Approval, Trace, Walk
 from phasegate.reports.verify import Verification
@@ -28,7 +29,7 @@ from phasegate.workflow.engine.graph import Node, phase_graph
 DOCS = Path(__file__).parent
 VALUES = (
     *(Run, WholeRun, Event, BacklogItem, WaitingGate, Gate, Trace, Walk, Approval, Delegation),
-    *(Receipt, Revoked, Ended, Verification, Server),
+    *(Receipt, Revoked, Ended, Verification, Server, SpendReport),
 )
 """Read models that the terminal, REST and MCP give."""
 Arrows = dict[str, set[str]]

@@ -44,7 +44,7 @@ async def _reopen() -> None:
 async def _rows(app: App, place: GateKey | None, most: int) -> Sequence[OpenGate]:
     every = await app.ledger.count_open_gates()
     before = every - await app.ledger.count_open_gates(place) if place else 0
-    inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
+    inbox = Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database)
     return (await inbox.waiting(before, every if most < 0 else most))[0]
 
 

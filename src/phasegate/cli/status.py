@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import click
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from phasegate import ledger
 from phasegate.app import App
@@ -12,6 +13,7 @@ from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view
+from phasegate.cli.views.spend import spend_table
 from phasegate.cli.views.summary import elsewhere, run_summary
 from phasegate.core import InvalidInput, report
 from phasegate.ledger import Entry, RunStatus
@@ -19,6 +21,7 @@ from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import progress
 from phasegate.reports.run import Run, whole_run
+from phasegate.reports.spend import By, spend_of
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
 from phasegate.tool_access.requests import waits
 
@@ -60,6 +63,9 @@ async def _one(app: App, name: str, as_json: bool) -> None:
     console = output()
     console.print(status_view(f"{run.spec}  run {run.id}", phases))
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+    spent = await spend_of(app, run.id, (By.role,))
+    if spent.rows:
+        console.print(Group(Text(f"Model calls: {spent.total.says}", "name"), spend_table(spent)))
     if asking := await waits(app, run.id):
         console.print(waiting_tools(asking), soft_wrap=True)
     if await is_unattended(app, run):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.events import VERSION, AllowanceRaised, Event, ModelCalled, ToolRequested, parse
+from phasegate.ledger.events import VERSION, AllowanceRaised, Event, ToolRequested, parse
 from phasegate.ledger.records import Entry, event_payload, of_kind
 from phasegate.ledger.signing.dsse import EVENT, pae
 from phasegate.ledger.signing.keys import PublicKey, Signer
@@ -76,15 +76,6 @@ def rows_of(connection: sa.Connection, run: str, after: int = 0) -> list[Row]:
 def requested(connection: sa.Connection, run: str = "") -> list[Entry]:
     """Return tool requests of unfinished runs, or of one run where it is named."""
     return [entry_of(row) for row in _REQUESTED(connection, run=run)]
-
-
-def model_calls(connection: sa.Connection, runs: Sequence[str]) -> dict[str, list[ModelCalled]]:
-    """Return calls of models by run."""
-    query = sa.select(events).where(events.c.run.in_(runs), is_of(ModelCalled))
-    found: dict[str, list[ModelCalled]] = {}
-    for row in connection.execute(query.order_by(events.c.run, events.c.seq)).mappings():
-        found.setdefault(row["run"], []).extend(of_kind([entry_of(row)], ModelCalled))
-    return found
 
 
 def allowances(connection: sa.Connection, run: str) -> list[AllowanceRaised]:

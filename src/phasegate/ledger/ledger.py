@@ -122,7 +122,6 @@ class Ledger:
     runs = _reads(rows.all_runs)
     last_released = _reads(rows.last_released)
     count_runs = _reads(rows.count_runs)
-    model_calls = _reads(chain.model_calls)
     asked = _reads(chain.requested)
     gate = _reads(rows.find_gate)
     gates = _reads(rows.find_gates)

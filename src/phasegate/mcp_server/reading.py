@@ -1,6 +1,8 @@
 """Reads of runs that tools and resources share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from phasegate import ledger
 from phasegate.app.app import App
@@ -13,6 +15,7 @@ from phasegate.reports.findings import reported
 from phasegate.reports.gate import view_gate
 from phasegate.reports.inbox import Inbox, oldest_first
 from phasegate.reports.run import Run, WholeRun, newest_first, whole_run
+from phasegate.reports.spend import By, SpendReport, spend_of
 from phasegate.reports.trace import report, trace_of
 from phasegate.reports.warnings import has_worker
 from phasegate.tools.sanitize import clean
@@ -49,7 +52,7 @@ class Reading:
 
     async def gates(self, limit: int, cursor: str) -> results.GatePage:
         """Gates that wait, the oldest first."""
-        inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards)
+        inbox = Inbox(keeper=self.app.keeper, cards=self.app.team.cards, database=self.app.database)
         found = sorted(await self.app.ledger.gates(status=GateStatus.open), key=oldest_first)
         shown, following = page_of(found, oldest_first, cursor, limit)
         rows = [(await inbox.look(gate)).report() for gate in shown]
@@ -103,6 +106,10 @@ class Reading:
         shown, following = page_of(rows, lambda row: (row[0],), cursor, limit)
         kinds = {kind: [row for _, (name, row) in shown if name == kind] for kind in _KINDS}
         return results.TracePage.of(run=whole.run, spec=whole.spec, next_cursor=following or "", **kinds)
+
+    async def spend(self, id: str, by: Sequence[By], since: date | None = None) -> SpendReport:
+        """Return what model calls used, of one run or where its id is empty of all."""
+        return results.shown(await spend_of(self.app, (await self.found(id)).id if id else "", by, since))
 
     async def _gate(self, run: ledger.Run, name: str) -> GateRecord | None:
         return await gate_of(self.app, run, name) if name else None

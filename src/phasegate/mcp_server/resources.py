@@ -11,6 +11,7 @@ from pydantic import AnyUrl
 from phasegate.core import PhasegateError, UsageError, visible
 from phasegate.core.report import Report
 from phasegate.mcp_server.reading import Reading
+from phasegate.reports.spend import By
 from phasegate.tools.servers.mcp_base import McpServer, report_of
 
 _RUNS = "phasegate://runs"
@@ -19,6 +20,7 @@ _BELOW = {
     "{run}": "A run: where it is, its phases, its gates, what it made",
     "{run}/artifacts/{+path}": "A file of a run's tree, as the run committed it last: its first 30,000 characters",
     "{run}/trace": "A run's requirements, followed to what was released of them",
+    "{run}/spend": "What a run's calls of models used, by role",
     "{run}/findings": "What checks and reviewers object to at a run's last gate",
 }
 _MOST = 200
@@ -64,6 +66,8 @@ class Server(McpServer):
                     return await self._reading.run(run)
                 case [run, "trace"]:
                     return await self._reading.trace(run, _MOST, "")
+                case [run, "spend"]:
+                    return await self._reading.spend(run, (By.role,))
                 case [run, "findings"]:
                     return await self._reading.findings(run, "", _MOST, "")
                 case [run, "artifacts", *steps] if steps:

@@ -1,5 +1,6 @@
 """Tools about runs: all of them read."""
 
+from datetime import date
 from typing import Annotated
 
 from mcp.server.fastmcp import FastMCP
@@ -10,7 +11,11 @@ from phasegate.mcp_server.params import Cursor, GateName, Limit, RunId
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.specs import READS
 from phasegate.reports.run import WholeRun
+from phasegate.reports.spend import By, SpendReport
 from phasegate.tools.servers.mcp_base import tool
+
+AnyRun = Annotated[str, Field(description="id of the only run that counts; empty: all of them", max_length=200)]
+Parts = Annotated[tuple[By, ...], Field(description="what tells the rows apart", min_length=1, max_length=5)]
 
 
 def add_runs(server: FastMCP, reading: Reading) -> None:
@@ -63,6 +68,11 @@ def _add_one(server: FastMCP, reading: Reading) -> None:
     ) -> results.FindingPage:
         """Lists what checks and reviewers object to at a gate of a run, the worst first."""
         return await reading.findings(run, gate, limit, cursor)
+
+    @tool(server, READS)
+    async def get_spend(run: AnyRun = "", by: Parts = (By.role,), since: date | None = None) -> SpendReport:
+        """Sum up money and tokens that calls of models used, of one run or of all, from a day on (UTC)."""
+        return await reading.spend(run, by, since)
 
     @tool(server, READS)
     async def get_trace(run: RunId, limit: Limit = 100, cursor: Cursor = "") -> results.TracePage:

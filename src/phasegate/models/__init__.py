@@ -15,9 +15,11 @@ from phasegate.models.chat import (
 from phasegate.models.meter import Allowance, Meter, Scope, Spent
 from phasegate.models.prices import Price, Prices, UnknownPrice
 from phasegate.models.recording import Recording, RecordingModel, ReplayModel
+from phasegate.models.spending import Amounts, Spending, Writing, read_spending, read_writing
 
 __all__ = [
     "Allowance",
+    "Amounts",
     "Call",
     "ChatModel",
     "FunctionModel",
@@ -31,10 +33,14 @@ __all__ = [
     "Reply",
     "Scope",
     "ScriptedModel",
+    "Spending",
     "Spent",
     "Stop",
     "ToolSpec",
     "UnknownPrice",
     "Usage",
     "Use",
+    "Writing",
+    "read_spending",
+    "read_writing",
 ]

@@ -14,6 +14,7 @@ from phasegate.core import Parked
 from phasegate.ledger import chain
 from phasegate.models.chat import Call, ChatModel, Reply, Usage
 from phasegate.models.prices import Prices
+from phasegate.models.recording import ReplayModel
 from phasegate.store import Database, now_ms
 from phasegate.store.schema import model_calls
 
@@ -117,9 +118,8 @@ class Meter:
         kept = await self.database.read(_kept, scope, number, call.digest)
         if kept is not None:
             return kept
-        await self._reserve(model.name, scope, number, call, allowed)
-        reply = await self._called(model, scope, number, call)
-        usd = self.prices.of(model.name, reply.usage)
+        await self._reserve(model, scope, number, call, allowed)
+        reply, usd = await self._called(model, scope, number, call)
         await self.database.write(_end, scope, number, reply, int(usd * _NANO))
         return reply
 
@@ -132,22 +132,24 @@ class Meter:
         return await self.database.read(_spent_on, scope)
 
     async def forget(self, run: str) -> None:
-        """Delete the replies of a run that is not worked on, not what they used."""
+        """Delete the replies of a run that is not worked on; what they used stays, and is what was spent."""
         await self.database.write(_forget, run)
 
-    async def _reserve(self, model: str, scope: Scope, number: int, call: Call, allowed: Allowance) -> None:
+    async def _reserve(self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance) -> None:
         most = Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
-        usd = self.prices.of(model, most)
-        row = {"request": call.digest, "model": model, "reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
-        rate = self.rates.get(model.partition(":")[0], Rate())
+        usd = self.prices.of(model.name, most)
+        row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel)}
+        row |= {"reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
+        rate = self.rates.get(model.name.partition(":")[0], Rate())
         # The minute of a provider's rate has to pass, and calls of other workers count in it.
         while wait := await self.database.write(_begin, scope, number, row, (self.run, allowed), rate):  # noqa: ASYNC110
             await asyncio.sleep(wait)
 
-    async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> Reply:
+    async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> tuple[Reply, Decimal]:
         telling = _Telling(self.database, scope, number)
         try:
-            return await model.complete(call, telling.told)
+            reply = await model.complete(call, telling.told)
+            return reply, self.prices.of(model.name, reply.usage)
         except BaseException:
             # A reply that never came used tokens that nobody counts: the reservation stands for them.
             await asyncio.shield(self.database.write(_fail, scope, number))

@@ -36,7 +36,7 @@ class Deliverer:
         self._places = places
         self._notices = Notices()
         self._mirrors = Mirrors(app.database)
-        self._inbox = Inbox(keeper=app.keeper, cards=app.team.cards)
+        self._inbox = Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database)
         self._sessions = sessions
         self._policy = Policy(servers=app.team.servers, now=app.clock.now)
         self._grants = partial(standing_grants, app.keeper, Grants(app.database, app.clock))

@@ -62,7 +62,7 @@ class Digests:
 
 async def digest_of(app: App, now: datetime) -> str:
     """The text: gates that wait, runs that ended within a day, runs that stand."""
-    waiting, total = await Inbox(keeper=app.keeper, cards=app.team.cards).waiting(limit=_SHOWN)
+    waiting, total = await Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database).waiting(limit=_SHOWN)
     runs = await app.ledger.runs()
     ended = [run for run in runs if run.status.ended and await _ended_at(app, run) >= now - timedelta(days=1)]
     lines = [

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from phasegate.reports.progress import State as State
     from phasegate.reports.progress import Step as Step
     from phasegate.reports.run import whole_run as whole_run
+    from phasegate.reports.spend import By as By
+    from phasegate.reports.spend import Spend as Spend
+    from phasegate.reports.spend import SpendReport as SpendReport
+    from phasegate.reports.spend import spend_of as spend_of
+    from phasegate.reports.spend import under_way as under_way
     from phasegate.reports.verify import verify_run as verify_run
     from phasegate.reports.warnings import not_committed as not_committed
 

@@ -10,12 +10,13 @@ from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import DecisionKind, Entry, GateHistory, GateRecord, GateStatus, Run, of_kind
-from phasegate.ledger.events import DecisionTaken, Drafted, GateOpened, Judgement, ModelCalled
+from phasegate.ledger.events import DecisionTaken, Drafted, GateOpened, Judgement
 from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
+from phasegate.reports.spend import Spend, spent_by_run
 from phasegate.team import Phase
 from phasegate.tool_access.requests import ServerRequest, ToolRequest, waits
 from phasegate.workflow import findings_of, latest_reports
@@ -216,6 +217,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
     dossier = await app.ledger.dossier(key)
     before = await approved_before(app, dossier, gate)
     opened = dossier.opened
+    spent = await spent_by_run(app.database, [key.run])
     moved = app.keeper.moved(dossier) if gate.status is GateStatus.open else None
     expires = phase.gate.expires_after
     return GateView(
@@ -231,7 +233,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         expires_at=gate.opened_at + expires if expires else None,
         decision=dossier.decision,
         said=dossier.taken,
-        cost=cost_of(of_kind(dossier.events, ModelCalled), app.flow, phase, app.team.cards),
+        cost=cost_of(spent.get(key.run, Spend()), app.flow, phase, app.team.cards),
         tools=tuple(await waits(app, key.run, key.phase)),
         by_hand=tuple(by_hand(_meanwhile(dossier))),
         choices=_choices(app, phase, dossier),

@@ -1,6 +1,6 @@
 """The gates that wait for a person, with what tells them where to begin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -9,9 +9,10 @@ from phasegate.app.app import App
 from phasegate.core import Finding, PhasegateError
 from phasegate.core.report import Report, Timestamp
 from phasegate.ledger import GateRecord, GateRow, Run
-from phasegate.ledger.events import ModelCalled
 from phasegate.reports.approvals import approved, count_approvals
 from phasegate.reports.cost import Cost, cost_of
+from phasegate.reports.spend import Spend, spent_by_run
+from phasegate.store import Database
 from phasegate.team import Card, Phase
 from phasegate.workflow import Approvers, Gatekeeper, findings_of
 
@@ -141,23 +142,24 @@ class Inbox:
     keeper: Gatekeeper
     cards: Mapping[str, Card]
     """Of the team, by role."""
+    database: Database
     _known: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
     async def waiting(self, offset: int = 0, limit: int = 50) -> tuple[list[OpenGate], int]:
         """Gates that wait, the oldest first, and how many there are in all."""
         found, total = await self.keeper.ledger.waiting(offset, limit)
-        calls = await self.keeper.ledger.model_calls([look.run.id for look in found])
+        spent = await spent_by_run(self.database, [look.run.id for look in found])
         register, now = self.keeper.register(), self.keeper.clock.now()
-        return [self._row(look, calls.get(look.run.id, ()), register, now) for look in found], total
+        return [self._row(look, spent.get(look.run.id, Spend()), register, now) for look in found], total
 
     async def look(self, gate: GateRecord) -> OpenGate:
         """Return the gate with its subject and approvals."""
         dossier = await self.keeper.ledger.dossier(gate.key)
         look = GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
-        calls = await self.keeper.ledger.model_calls([gate.key.run])
-        return self._row(look, calls.get(gate.key.run, ()), self.keeper.register(), self.keeper.clock.now())
+        spent = await spent_by_run(self.database, [gate.key.run])
+        return self._row(look, spent.get(gate.key.run, Spend()), self.keeper.register(), self.keeper.clock.now())
 
-    def _row(self, look: GateRow, calls: Sequence[ModelCalled], register: Approvers, now: datetime) -> OpenGate:
+    def _row(self, look: GateRow, spent: Spend, register: Approvers, now: datetime) -> OpenGate:
         gate, phase = look.gate, self.keeper.flow.phase(look.gate.key.phase)
         expires = phase.gate.expires_after
         return OpenGate(
@@ -167,7 +169,7 @@ class Inbox:
             subject=self.subject(gate.commit, gate.tree, look.run.spec),
             findings=tuple(findings_of(look.reports, phase.id, gate.key.attempt)),
             expires_at=gate.opened_at + expires if expires else None,
-            cost=cost_of(calls, self.keeper.flow, phase, self.cards),
+            cost=cost_of(spent, self.keeper.flow, phase, self.cards),
             approvers=tuple(register.approvers(phase, gate, now)),
             approved=approved(look.taken),
             broken=look.broken,

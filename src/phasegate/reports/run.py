@@ -10,6 +10,7 @@ from phasegate.ledger import GateStatus, RunStatus
 from phasegate.reports.artifacts import Output, made
 from phasegate.reports.external_links import ExternalLink, ManualChange, by_hand, outside
 from phasegate.reports.progress import PhaseProgress, progress
+from phasegate.reports.spend import By, CallUnderWay, SpendReport, spend_of, under_way
 from phasegate.reports.warnings import has_worker
 from phasegate.tool_access.requests import ToolRequest, waits
 
@@ -72,6 +73,10 @@ class WholeRun(Run):
     """Tickets, pages and cards of the run, and deliveries that failed."""
     by_hand: tuple[ManualChange, ...]
     """Changes that people made to the run's ticket."""
+    spend: SpendReport
+    """What its model calls used, by role."""
+    writing: tuple[CallUnderWay, ...]
+    """Its calls of models whose replies are being written."""
 
 
 class Event(Report):
@@ -117,4 +122,6 @@ async def whole_run(app: App, run: ledger.Run) -> WholeRun:
         artifacts=await made(app, run, events),
         outside=await outside(app, run.id, events),
         by_hand=by_hand(events),
+        spend=await spend_of(app, run.id, (By.role,)),
+        writing=await under_way(app.database, run.id) if run.status is RunStatus.working else (),
     )

@@ -210,6 +210,7 @@ model_calls = sa.Table(
     sa.Column("cache_write", sa.Integer, nullable=False, server_default="0"),
     sa.Column("nano_usd", sa.BigInteger, nullable=False),
     sa.Column("reply", sa.Text),
+    sa.Column("replayed", sa.Boolean, nullable=False, server_default=sa.false()),
     sqlite_with_rowid=False,
 )
 

@@ -89,7 +89,7 @@ def context_of(
         sessions=Sessions(app.database, app.clock),
         unlocked=Unlocked(app.database, app.clock),
         tokens=Tokens(app.database, app.clock),
-        inbox=Inbox(keeper=app.keeper, cards=app.team.cards),
+        inbox=Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database),
         templates=_templates(),
         slack=slack,
     )

@@ -15,6 +15,7 @@ from phasegate.mcp_server.reading import LONGEST
 from phasegate.mcp_server.server import build
 from services.calling import called, listed, refused
 from unit.authors.sample_spec import FOLDER
+from unit.models.metered import metered
 from unit.web.fixtures import WebServer
 
 SECRET = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -45,6 +46,15 @@ async def test_a_run_is_seen_with_its_phases_and_gates(here: WebServer) -> None:
     assert "list_runs" in await refused(server, "get_run", run=run[:3])
     (gate,) = (await called(server, "list_gates"))["gates"]
     assert (gate["gate"], gate["spec"], gate["approvers"]) == (f"{run}/specify/1", FOLDER, ["ada"])
+
+
+async def test_spend_is_summed_up_by_what_is_asked_for(here: WebServer) -> None:
+    server, run = build(here.app, {}), await here.start()
+    await metered(here.app.database, run, "product-owner", "specify/1/1/spec")
+    found = await called(server, "get_spend", run=run)
+    assert [(row["role"], row["usd"], row["calls"]) for row in found["rows"]] == [("product-owner", "0.2", 1)]
+    assert [row["phase"] for row in (await called(server, "get_spend", by=["phase"]))["rows"]] == ["specify"]
+    assert "there is no run" in await refused(server, "get_spend", run="nowhere")
 
 
 @pytest.mark.parametrize(("tool", "key", "name"), [("list_runs", "runs", "id"), ("list_gates", "gates", "gate")])
@@ -153,6 +163,7 @@ async def test_resources_show_what_tools_show(told: WebServer) -> None:
             f"{top}/{run}": await called(server, "get_run", run=run),
             f"{top}/{run}/trace": await called(server, "get_trace", run=run, limit=200),
             f"{top}/{run}/findings": await called(server, "list_findings", run=run),
+            f"{top}/{run}/spend": await called(server, "get_spend", run=run),
             f"{top}/{run}/artifacts/{FOLDER}/hostile.md": await called(
                 server, "read_artifact", run=run, path=f"{FOLDER}/hostile.md"
             ),
@@ -162,7 +173,7 @@ async def test_resources_show_what_tools_show(told: WebServer) -> None:
             assert kinds[uri].model_validate_json(await read(uri)) == kinds[uri].model_validate(value), uri
         encoded = f"{top}/{run}/artifacts/{FOLDER}/hostile.md".replace("specs/", "specs%2F")
         assert "(secret)" in await read(encoded)
-    below = ("", "/artifacts/{+path}", "/trace", "/findings")
+    below = ("", "/artifacts/{+path}", "/trace", "/findings", "/spend")
     assert templates == {f"{top}/{{run}}{path}" for path in below}
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from phasegate.ledger.events import ModelCalled
 from phasegate.reports.cost import cost_of
+from phasegate.reports.spend import Spend
 from phasegate.team import Surface, Team, load_team
 
 
@@ -21,16 +21,9 @@ def team(folder: Path, **models: str) -> Team:
     return load_team(folder)
 
 
-def paid(*prices: str) -> list[ModelCalled]:
-    return [
-        ModelCalled(phase="plan", attempt=1, round=1, role="cloud-architect", call=str(number), usd=usd)
-        for number, usd in enumerate(prices)
-    ]
-
-
-def says(given: Team, phase: str, *prices: str) -> str:
-    flow = given.flow()
-    return cost_of(paid(*prices), flow, flow.phase(phase), given.cards).says
+def says(given: Team, phase: str, usd: str = "0", reserved: str = "0") -> str:
+    flow, spent = given.flow(), Spend(usd=Decimal(usd), reserved_usd=Decimal(reserved))
+    return cost_of(spent, flow, flow.phase(phase), given.cards).says
 
 
 def test_a_team_that_compiles_pays_nothing(tmp_path: Path) -> None:
@@ -38,12 +31,16 @@ def test_a_team_that_compiles_pays_nothing(tmp_path: Path) -> None:
     assert says(given, "specify") == "no model is called: $0 so far, $0 to come"
 
 
-def test_what_calls_cost_is_summed_exactly(tmp_path: Path) -> None:
+def test_programs_get_money_as_text(tmp_path: Path) -> None:
     given = team(tmp_path, document_engineer="some-model")
-    cost = cost_of(paid("0.1", "0.2", "0"), given.flow(), given.flow().phase("release"), given.cards)
-    assert cost.usd_so_far == Decimal("0.3")
-    assert cost.plain() == {"usd_so_far": "0.3", "usd_to_come_at_most": "0", "models": True}
+    cost = cost_of(Spend(usd=Decimal("0.3")), given.flow(), given.flow().phase("release"), given.cards)
+    assert cost.plain() == {"usd_so_far": "0.3", "usd_reserved": "0", "usd_to_come_at_most": "0", "models": True}
     assert cost.says == "$0.30 so far, at most $0.00 to come"
+
+
+def test_what_is_reserved_for_calls_without_an_end_is_told(tmp_path: Path) -> None:
+    said = says(team(tmp_path, document_engineer="some-model"), "release", "0.004", "0.5")
+    assert said == "$0.0040 so far and $0.50 reserved, at most $0.00 to come"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def _differences(connection: sa.Connection) -> object:
 
 def _shapes(connection: sa.Connection) -> dict[str, str]:
     rows = connection.exec_driver_sql("select name, sql from sqlite_master where type = 'table'")
-    return {name: " ".join(sql.split()) for name, sql in rows}
+    # SQLite quotes the name of a table that was renamed, as those are that a migration copies.
+    return {name: " ".join(sql.split()).replace(f'TABLE "{name}"', f"TABLE {name}") for name, sql in rows}
 
 
 async def test_the_migrations_make_the_schema(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from phasegate.identity import Scope
 from phasegate.ledger import GateKey
-from phasegate.reports import view_gate, whole_run
+from phasegate.reports import By, spend_of, view_gate, whole_run
 from unit.authors.sample_spec import FOLDER, NOW
+from unit.models.metered import metered
 from unit.web.fixtures import HOST, WebServer
 
 API = f"http://{HOST}/api/v1"
@@ -54,6 +55,20 @@ async def test_values_are_those_of_the_terminal(here: WebServer) -> None:
     assert run == (await whole_run(here.app, await here.app.ledger.run(key.run))).plain()
     view = await view_gate(here.app, await here.parts.gate(*key))
     assert gate == view.report().plain()
+
+
+async def test_spend_is_that_of_the_terminal(here: WebServer) -> None:
+    one, two = await here.start(), await here.start()
+    await metered(here.app.database, one, "product-owner", "specify/1/1/spec")
+    await metered(here.app.database, two, "qa-specialist", "specify/1/1/qa-specialist")
+    async with program(here, Scope.read) as client:
+        whole = (await client.get(f"{API}/spend", params={"by": ["role", "month"]})).json()
+        single = (await client.get(f"{API}/spend", params={"run": two})).json()
+        assert (await client.get(f"{API}/spend", params={"run": "nowhere"})).json()["reason"] == "unknown"
+        assert (await client.get(f"{API}/spend", params={"by": "weather"})).status_code == 422
+    assert whole == (await spend_of(here.app, by=(By.role, By.month))).plain()
+    assert [row["role"] for row in whole["rows"]] == ["product-owner", "qa-specialist"]
+    assert [(row["run"], row["usd"]) for row in single["rows"]] == [(two, "0.2")]
 
 
 async def test_lists_come_in_parts(here: WebServer) -> None:

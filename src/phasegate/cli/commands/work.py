@@ -37,6 +37,25 @@ def status() -> None:
     """
 
 
+@click.command(cls=Command, runs="spend:spend")
+@click.argument("name", metavar="[RUN]", required=False)
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["run", "role", "phase", "model", "month"]),
+    help="What to sum up by; may be repeated. Default: run, or role of a RUN.",
+)
+@click.option("--since", metavar="YYYY-MM-DD", type=options.DAY, help="The first day that counts, in UTC.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for spreadsheets.")
+@options.as_json
+def spend() -> None:
+    """Show what model calls cost.
+
+    Calls that failed or were killed are told apart: nobody knows what they used, and the most that they can have used
+    counts against limits.
+    """
+
+
 @click.command(cls=Command, runs="worker:worker")
 @click.option("--lease", default="", hidden=True, help="The lease that was begun for this process.")
 @click.option("--install", is_flag=True, help="Write a systemd user unit that keeps a worker running, and stop.")

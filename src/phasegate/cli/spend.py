@@ -1,0 +1,28 @@
+"""What model calls cost."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from phasegate.cli.console import output
+from phasegate.cli.here import open_here
+from phasegate.cli.views.spend import csv_of, spend_table
+from phasegate.core import report
+from phasegate.reports.spend import By, spend_of
+
+
+async def spend(name: str | None, by: Sequence[str], since: datetime | None, as_json: bool, as_csv: bool) -> None:
+    """Show what model calls used."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    async with open_here(parse_prompts=False) as app:
+        run = (await app.ledger.run(name)).id if name else ""
+        parts = tuple(map(By, by)) or ((By.role,) if run else (By.run,))
+        found = await spend_of(app, run, parts, since.date() if since else None)
+    if as_json:
+        click.echo(report.as_json(found))
+    elif as_csv:
+        click.echo(csv_of(found), nl=False)
+    else:
+        output().print(spend_table(found))

@@ -1,0 +1,62 @@
+"""Renderer of what model calls cost."""
+
+import csv
+import io
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from phasegate.core import visible
+from phasegate.core.formatting import duration
+from phasegate.reports.spend import Spend, SpendReport, cents
+
+_NUMBERS = ("calls", "tokens in", "tokens out", "cache read", "cache write", "money", "time")
+
+
+def spend_table(found: SpendReport) -> RenderableType:
+    """Render the rows with their sum, and below what is reserved and what was not paid."""
+    if not found.rows:
+        return Text("No model was called" + (f" since {found.since}." if found.since else "."))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
+    for part in found.by:
+        table.add_column(part.value, overflow="fold")
+    for column in _NUMBERS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in found.rows:
+        table.add_row(*(Text(visible(getattr(row, part))) for part in found.by), *_numbers(row))
+    if len(found.rows) > 1:
+        first = [Text("in all"), *(Text() for _ in found.by[1:])]
+        table.add_row(*first, *_numbers(found.total), style="name")
+    return Group(table, *notes(found.total))
+
+
+def notes(total: Spend) -> list[Text]:
+    """Return what the sums leave out, a line each."""
+    lines = []
+    if total.open_calls:
+        lines.append(
+            f"{total.open_calls:,} without a known end: {cents(total.reserved_usd)} and "
+            f"{total.reserved_tokens:,} tokens at most, which count against limits"
+        )
+    if total.replayed:
+        lines.append(f"{total.replayed:,} more answered from a recording, which nobody pays")
+    return [Text(line, "wait") for line in lines]
+
+
+def csv_of(found: SpendReport) -> str:
+    """Return the rows as CSV, without a sum."""
+    text = io.StringIO()
+    names = [
+        *found.by,
+        *(name for name in Spend.model_fields if name not in ("run", "role", "phase", "model", "month")),
+    ]
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.plain() for row in found.rows)
+    return text.getvalue()
+
+
+def _numbers(row: Spend) -> list[str]:
+    counts = (row.calls, row.tokens_in, row.tokens_out, row.cache_read, row.cache_write)
+    return [*(f"{number:,}" for number in counts), cents(row.usd), duration(row.seconds)]

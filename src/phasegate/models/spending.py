@@ -1,0 +1,144 @@
+"""Sums of model calls, the one source of what was spent.
+
+Every call has a row from before it is made, so that the sums hold calls that failed or were killed, too. The rows stay
+when a run's replies are forgotten. The ledger's events say what each finished draft or review cost, which is less.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from phasegate.store.schema import model_calls
+
+_NANO = 1_000_000_000
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
+_SUMMED = ("input", "output", "cache_read", "cache_write")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amounts:
+    """Amounts that calls used, and those that are reserved for calls whose end is unknown."""
+
+    calls: int = 0
+    """Calls of a provider, those without a known end included."""
+    open_calls: int = 0
+    """Calls under way, failed or killed, of which nobody knows what they used."""
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    usd: Decimal = Decimal(0)
+    """Price of the calls with a known end."""
+    reserved_tokens: int = 0
+    reserved_usd: Decimal = Decimal(0)
+    """The most that the calls without a known end can cost."""
+    seconds: float = 0.0
+    """Wall time of the calls with a known end, waits between attempts included."""
+    replayed: int = 0
+    """Calls that a recording answered; nobody pays them, and they count in nothing else."""
+
+    def __add__(self, more: "Amounts") -> "Amounts":
+        return Amounts(**{name: value + getattr(more, name) for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending:
+    """Amounts of one draft's or review's calls of a model on one day, in UTC."""
+
+    run: str
+    key: str
+    """Name of the draft or review, `PHASE/ATTEMPT/ROUND/NAME`."""
+    role: str
+    model: str
+    day: date
+    amounts: Amounts = field(default_factory=Amounts)
+
+    @property
+    def phase(self) -> str:
+        """Id of the phase."""
+        return self.key.partition("/")[0]
+
+
+def read_spending(
+    connection: sa.Connection, runs: Sequence[str] | None = None, since: date | None = None
+) -> list[Spending]:
+    """Return the amounts of all runs, or of these, by draft or review, model and day.
+
+    Args:
+        connection: to read by.
+        runs: ids; None: every run.
+        since: the first day, in UTC; None: from the first call on.
+    """
+    calls = model_calls.c
+    # Written out: a parameter in GROUP BY is another one than that in the list of columns.
+    day = (calls.begun_at // sa.literal_column(str(_DAY_MS), sa.BigInteger)).label("day")
+    group = (calls.run, calls.key, calls.role, calls.model, day)
+    query = sa.select(*group, *_sums()).group_by(*group).order_by(*group)
+    if runs is not None:
+        query = query.where(calls.run.in_(runs))
+    if since is not None:
+        query = query.where(calls.begun_at >= (since - _EPOCH).days * _DAY_MS)
+    return [_spending(row) for row in connection.execute(query).mappings()]
+
+
+def _sums() -> list[sa.ColumnElement[Any]]:
+    calls = model_calls.c
+    paid, is_open = sa.not_(calls.replayed), calls.reserved_tokens > 0
+    known = sa.and_(paid, sa.not_(is_open))
+    sums = {
+        "calls": _sum(paid, 1),
+        "open_calls": _sum(sa.and_(paid, is_open), 1),
+        **{name: _sum(known, calls[name]) for name in _SUMMED},
+        "nano_usd": _sum(known, calls.nano_usd),
+        "reserved_tokens": _sum(paid, calls.reserved_tokens),
+        "reserved_nano": _sum(sa.and_(paid, is_open), calls.nano_usd),
+        "ms": _sum(known, calls.ended_at - calls.begun_at),
+        "replayed": _sum(calls.replayed, 1),
+    }
+    return [value.label(name) for name, value in sums.items()]
+
+
+def _sum(condition: Any, value: Any) -> sa.ColumnElement[Any]:
+    return sa.func.sum(sa.case((condition, value), else_=0))
+
+
+def _spending(row: sa.RowMapping) -> Spending:
+    names = ("calls", "open_calls", *_SUMMED, "reserved_tokens", "replayed")
+    amounts = Amounts(
+        **{name: int(row[name] or 0) for name in names},
+        usd=Decimal(int(row["nano_usd"])) / _NANO,
+        reserved_usd=Decimal(int(row["reserved_nano"])) / _NANO,
+        seconds=max(0, int(row["ms"] or 0)) / 1000,
+    )
+    of = {name: row[name] for name in ("run", "key", "role", "model")}
+    return Spending(**of, day=_EPOCH + timedelta(days=int(row["day"])), amounts=amounts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """A call under way."""
+
+    role: str
+    model: str
+    key: str
+    """Name of the draft or review, `PHASE/ATTEMPT/ROUND/NAME`."""
+    characters: int
+    """Length of the reply so far."""
+    begun_at: datetime
+
+
+def read_writing(connection: sa.Connection, run: str) -> list[Writing]:
+    """Return a run's calls under way, or those of a killed process that nobody has made again."""
+    calls = model_calls.c
+    columns = (calls.role, calls.model, calls.key, calls.characters, calls.begun_at)
+    # A number below 0 is that of a call which was made again.
+    query = sa.select(*columns).where(calls.run == run, calls.ended_at.is_(None), calls.number > 0)
+    return [
+        Writing(**{**row, "begun_at": datetime.fromtimestamp(row["begun_at"] / 1000, UTC)})
+        for row in connection.execute(query.order_by(calls.begun_at)).mappings()
+    ]
