@@ -152,7 +152,7 @@ def test_by_keyboard_and_on_a_phone(served: str, chromium: Browser, pictures: Pa
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-    for path in ("/", "/runs", "/backlog", "/record", "/delegations"):
+    for path in ("/", "/runs", "/backlog", "/spend", "/record", "/delegations"):
         page.goto(f"{served}{path}")
         page.screenshot(path=pictures / f"phone{path.replace('/', '-')}.png")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

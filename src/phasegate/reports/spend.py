@@ -97,6 +97,11 @@ class CallUnderWay(Report):
             | {name: getattr(call, name) for name in ("role", "model", "characters", "begun_at")}
         )
 
+    @property
+    def does(self) -> str:
+        """Return `writes plan`, or `reviews`."""
+        return "reviews" if self.what == self.role else f"writes {self.what}"
+
     def seconds(self, now: datetime) -> float:
         """Return for how long it has been under way."""
         return max(0.0, (now - self.begun_at).total_seconds())

@@ -15,6 +15,7 @@ from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn,
 from phasegate.ledger import GateKey, GateRecord, Run
 from phasegate.reports.approvals import named
 from phasegate.reports.inbox import Inbox
+from phasegate.reports.spend import cents
 from phasegate.web import words
 from phasegate.web.problems import NotFound
 from phasegate.web.settings import Settings
@@ -119,6 +120,7 @@ def _templates() -> Environment:
         "named": named,
         "duration": duration,
         "money": money,
+        "cents": cents,
         "visible": visible,
         "stamp": stamp,
         "iso": words.iso,

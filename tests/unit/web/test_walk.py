@@ -315,6 +315,7 @@ async def test_no_page_has_script_or_style_of_its_own(here: WebServer) -> None:
             f"/runs/{key.run}",
             f"/gates/{key}",
             "/backlog",
+            "/spend",
             "/record",
             "/delegations",
             "/slack",

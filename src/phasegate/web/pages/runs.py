@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from phasegate.identity import Session
-from phasegate.ledger import Decision, Entry, GateRecord, Run
+from phasegate.ledger import Decision, Entry, GateRecord, Run, RunStatus
 from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import State, progress
+from phasegate.reports.spend import By, CallUnderWay, spend_of, under_way
 from phasegate.reports.warnings import has_worker, is_unattended
 from phasegate.tool_access.requests import waits
 from phasegate.web.context import Context, Served
@@ -30,6 +31,8 @@ MARKS = {
     State.gate: "◆",
     State.rejected: "✗",
 }
+_PARTS = {"progress": "run_live.html", "writing": "run_writing.html", "spend": "run_spend.html"}
+"""Parts of a run's page that change while it is shown, each for itself: what a person opened elsewhere stays open."""
 
 
 @router.get("/runs")
@@ -65,14 +68,16 @@ async def resume(run: str, context: Served, form: Filled) -> Response:
 
 
 async def _changes(request: Request, context: Context, session: Session, run_id: str) -> AsyncIterator[str]:
-    shown = ""
+    shown: dict[str, str] = {}
     while await session_of(request, context):
         run = await context.app.ledger.run(run_id)
         events = await context.app.ledger.events(run_id)
-        text = context.text("run_live.html", session, **await _values(context, run, events))
-        if text != shown:
-            yield frame("progress", text)
-            shown = text
+        values = await _values(context, run, events)
+        for name, template in _PARTS.items():
+            text = context.text(template, session, **values)
+            if text != shown.get(name):
+                yield frame(name, text)
+                shown[name] = text
         if run.status.ended:
             break
         await asyncio.sleep(POLL_SECONDS)
@@ -93,8 +98,18 @@ async def _values(context: Context, run: Run, events: list[Entry]) -> dict[str, 
         "by_hand": by_hand(events),
         "events": events,
         "asking": await waits(context.app, run.id),
+        "spend": await spend_of(context.app, run.id, (By.role,)),
+        "writing": await _writing(context, run),
         "idle": [run] if await is_unattended(context.app, run) else [],
     }
+
+
+async def _writing(context: Context, run: Run) -> list[tuple[CallUnderWay, int]]:
+    """Return the calls under way, each with the whole seconds that it took so far."""
+    if run.status is not RunStatus.working:
+        return []
+    now = context.app.clock.now()
+    return [(call, int(call.seconds(now))) for call in await under_way(context.app.database, run.id)]
 
 
 async def _gates(context: Context, run: Run) -> list[tuple[GateRecord, Decision | None]]:
