@@ -1,4 +1,4 @@
-"""What model calls cost."""
+"""Command `spend`: money and tokens of model calls."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -132,7 +132,7 @@ class Meter:
         return await self.database.read(_spent_on, scope)
 
     async def forget(self, run: str) -> None:
-        """Delete the replies of a run that is not worked on; what they used stays, and is what was spent."""
+        """Delete the replies of a run that is not worked on, not what they used."""
         await self.database.write(_forget, run)
 
     async def _reserve(self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance) -> None:

@@ -57,7 +57,7 @@ class Spend(Report):
 
     @property
     def says(self) -> str:
-        """`$0.42 for 12 calls; $0.10 at most for 1 call without a known end`."""
+        """Return money and calls, as `$0.42 for 12 calls`, with what is reserved and what nobody pays."""
         replayed = f"{count(self.replayed, 'call')} answered from a recording, unpaid" if self.replayed else ""
         paid = f"{cents(self.usd)} for {count(self.calls - self.open_calls, 'call')}"
         reserved = f"{cents(self.reserved_usd)} at most for {count(self.open_calls, 'call')} without a known end"
