@@ -315,7 +315,12 @@ def _is_passing(error: Exception) -> bool:
         return False
     if _code(error) in _RETRIED_CODES or _status(error) in _RETRIED:
         return True
-    return isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ in _LOST
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ in _LOST or _is_torn(error)
+
+
+def _is_torn(error: Exception) -> bool:
+    """Return whether an answer broke off: botocore reads what came of it as empty, and langchain-aws finds no output."""
+    return isinstance(error, ValueError) and "No 'output' key" in str(error)
 
 
 _LOST = {
@@ -367,6 +372,8 @@ def _refuses_force(error: Exception) -> bool:
 
 def _remedy(error: Exception) -> str:
     code, status = _code(error), _status(error)
+    if _is_torn(error):
+        return "wait, then 'phasegate run --resume RUN'; if it stays so, look at region_name under [models.options]"
     missing = "credential" in f"{type(error).__name__} {error}".lower()
     if missing or code in ("AccessDeniedException", "UnrecognizedClientException"):
         return "give credentials that may call this model, then 'phasegate run --resume RUN'"

@@ -110,6 +110,19 @@ async def test_a_connection_that_is_lost_is_a_retry(bedrock: BedrockService) -> 
     assert reply.uses[0].arguments == {"title": "x"}
 
 
+async def test_an_answer_that_broke_off_without_a_stream_is_a_retry(bedrock: BedrockService) -> None:
+    reply = await asked(bedrock, structured({"title": "y"}).torn(1), structured({"title": "x"}), id=LLAMA_3_1.id)
+    assert reply.uses[0].arguments == {"title": "x"}
+    assert [asked.streams for asked in bedrock.asked] == [False, False]
+
+
+async def test_answers_that_always_break_off_may_come_from_another_service(bedrock: BedrockService) -> None:
+    torn = structured({"title": "y"}).torn(1)
+    with pytest.raises(ModelFailed, match=r"failed after 1 retries: .*No 'output' key") as caught:
+        await asked(bedrock, torn, torn, id=LLAMA_3_1.id, attempts=2)
+    assert "region_name" in caught.value.fix
+
+
 async def test_retries_end_and_say_how_many_there_were(bedrock: BedrockService) -> None:
     with pytest.raises(ModelFailed, match=r"failed after 2 retries: .*ThrottlingException") as caught:
         await asked(bedrock, *[throttled()] * 3, attempts=3)
