@@ -319,7 +319,7 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _is_torn(error: Exception) -> bool:
-    """Return whether an answer broke off: botocore reads what came of it as empty, and langchain-aws finds no output."""
+    """Return whether an answer broke off, of which botocore makes an empty one."""
     return isinstance(error, ValueError) and "No 'output' key" in str(error)
 
 

@@ -60,6 +60,8 @@ class Models(_Table):
     """By provider."""
     run: RunLimits = RunLimits()
     """Limits of each run."""
+    billing_account: str = Field(default="", max_length=200)
+    """Account that providers bill, as rows of FOCUS name it; empty: the project's name."""
 
     def options_of(self, name: str) -> dict[str, Any]:
         """Return the arguments for a model, those of its provider first."""

@@ -62,6 +62,16 @@ def test_spreadsheets_get_a_line_a_row(runs: list[str]) -> None:
     assert "run" not in rows[0]
 
 
+def test_tools_of_finops_get_rows_of_focus(runs: list[str]) -> None:
+    rows = list(csv.DictReader(io.StringIO(said("spend", runs[0], "--focus"))))
+    assert [(row["BilledCost"], row["x_Role"]) for row in rows] == [
+        ("0.024", "qa-specialist"),
+        ("0.2", "product-owner"),
+    ]
+    assert said("spend", "--focus", "--since", "2100-01-01").count("\n") == 1
+    assert isinstance(run("spend", "--focus", "--by", "role").exception, click.UsageError)
+
+
 def test_days_before_the_first_do_not_count(runs: list[str]) -> None:
     assert said("spend", "--since", "2100-01-01") == "No model was called since 2100-01-01.\n"
 

@@ -1,4 +1,6 @@
 import base64
+import csv
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,6 +71,18 @@ async def test_spend_is_that_of_the_terminal(here: WebServer) -> None:
     assert whole == (await spend_of(here.app, by=(By.role, By.month))).plain()
     assert [row["role"] for row in whole["rows"]] == ["product-owner", "qa-specialist"]
     assert [(row["run"], row["usd"]) for row in single["rows"]] == [(two, "0.2")]
+
+
+async def test_spend_is_had_as_rows_of_focus(here: WebServer) -> None:
+    one, two = await here.start(), await here.start()
+    for run in (one, two):
+        await metered(here.app.database, run, "product-owner", "specify/1/1/spec")
+    async with program(here, Scope.read) as client:
+        answer = await client.get(f"{API}/spend/focus", params={"run": two})
+        assert (await client.get(f"{API}/spend/focus", params={"run": "nowhere"})).status_code == 404
+    assert answer.headers["content-type"].startswith("text/csv")
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["x_Run"], row["BilledCost"]) == (two, "0.2")
 
 
 async def test_lists_come_in_parts(here: WebServer) -> None:

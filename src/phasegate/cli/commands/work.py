@@ -47,6 +47,7 @@ def status() -> None:
 )
 @click.option("--since", metavar="YYYY-MM-DD", type=options.DAY, help="The first day that counts, in UTC.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for spreadsheets.")
+@click.option("--focus", is_flag=True, help="Print rows of FOCUS 1.2 as CSV, for tools of FinOps.")
 @options.as_json
 def spend() -> None:
     """Show what model calls cost.
