@@ -13,6 +13,7 @@ from phasegate.core import FixedClock, InvalidInput, PhasegateError
 from phasegate.hosting import open_engine
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.models import Call, FunctionModel, Reply, Stop, Usage, Use
+from phasegate.reports import handed_in
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC
 from unit.authors.test_assistant import working
 from unit.authors.test_model import EVERYBODY, MODEL, target
@@ -95,10 +96,10 @@ async def test_an_assistant_that_obeys_every_order_is_refused_and_decides_nothin
         good = {"files": [{"path": f"{FOLDER}/spec.md", "text": SPEC}]}
         for path in ELSEWHERE:
             with pytest.raises(InvalidInput, match="may not be written here"):
-                await items.hand_in(item.id, lease.secret, {"files": [{"path": path, "text": "x"}]})
+                await handed_in(app, items, item.id, lease.secret, {"files": [{"path": path, "text": "x"}]})
         for more in ({"decision": "approve"}, {"by": "Mara"}, {"gate": "specify/1"}):
             with pytest.raises(InvalidInput, match="Extra inputs"):
-                await items.hand_in(item.id, lease.secret, {**good, **more})
+                await handed_in(app, items, item.id, lease.secret, {**good, **more})
         assert await segments.advance(run.id) is RunStatus.waiting
         await _nothing_was_decided(app, run.id, before)
     assert (await _listed(tmp_path)) == [""]

@@ -1,6 +1,6 @@
 """Makers of the authors and reviewers of roles: the compiler, a chat model or the assistant, as cards say."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -26,9 +26,15 @@ class Parts:
     team: Team
     items: "WorkItems"
 
-    async def forget(self, run: str) -> None:
-        """Delete what authors and reviewers kept of a run that is not worked on."""
+    async def forget(self, run: str, waited_for: Collection[str]) -> None:
+        """Delete what authors and reviewers kept of a run that is not worked on.
+
+        Args:
+            run: whose.
+            waited_for: keys of the drafts and reviews that it waits for.
+        """
         await self.meter.forget(run)
+        await self.items.supersede(run, waited_for)
         await self.items.forget(run)
 
 

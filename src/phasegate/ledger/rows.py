@@ -28,7 +28,7 @@ from phasegate.ledger.records import (
 from phasegate.ledger.signed_statements import end, keep, standing
 from phasegate.ledger.signing.dsse import Envelope
 from phasegate.store import Row, Statement, insert_new
-from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, turns, used_tokens
+from phasegate.store.schema import decisions, delegations, effects, events, gates, runs, turns, used_tokens, work_items
 
 
 def _at(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -48,6 +48,7 @@ _NEXT = Statement(
 )
 _STATUS = Statement(runs.update().where(runs.c.id == _OF).values(status=sa.bindparam("to"), note=sa.bindparam("why")))
 _FIRST_TURN = sa.select(sa.func.min(turns.c.number)).scalar_subquery()
+_ORDERED = sa.and_(work_items.c.run == _OF, work_items.c.closed_at.is_(None))
 _WAIT = Statement(
     runs.update()
     .where(runs.c.id == _OF, runs.c.status == RunStatus.working.value)
@@ -55,6 +56,11 @@ _WAIT = Statement(
         sa.or_(
             sa.exists().where(gates.c.run == _OF, gates.c.status == GateStatus.open.value),
             sa.exists().where(turns.c.run == _OF, turns.c.number > _FIRST_TURN),
+            # An answer that was handed in has a segment of its own, dispatched in the same transaction.
+            sa.and_(
+                sa.exists().where(_ORDERED, work_items.c.answer.is_(None)),
+                ~sa.exists().where(_ORDERED, work_items.c.answer.is_not(None)),
+            ),
         )
     )
     .values(status=RunStatus.waiting.value)
@@ -163,7 +169,7 @@ def set_status(connection: sa.Connection, run_id: str, status: RunStatus, note: 
 
 
 def wait(connection: sa.Connection, run_id: str) -> None:
-    """Has a run that works wait, if one of its gates is open or others are before it in the line to release."""
+    """Have a run that works wait for its open gate, its turn to release, or an assistant."""
     _WAIT(connection, of=run_id)
 
 

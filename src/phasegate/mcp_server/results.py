@@ -2,16 +2,18 @@
 
 from typing import Any, Self, TypeVar
 
-from pydantic import Field
 from pydantic_core import to_jsonable_python
 
+from phasegate.authors.assistant import Lease
 from phasegate.core.report import Report
 from phasegate.reports.backlog import BacklogItem
 from phasegate.reports.findings import Finding
 from phasegate.reports.inbox import WaitingGate
 from phasegate.reports.run import Run
 from phasegate.reports.trace import Gap, Link, Node, Row
+from phasegate.reports.work import TakenWork as TakenReport
 from phasegate.reports.work import Work as WorkReport
+from phasegate.reports.work import taken_item
 from phasegate.tools.sanitize import cleaned
 
 R = TypeVar("R", bound=Report)
@@ -130,14 +132,13 @@ class Work(WorkReport, Shown):
     """An order to a role."""
 
 
-class TakenWork(Work):
+class TakenWork(TakenReport, Shown):
     """An order that was taken."""
 
-    secret: str
-    """Give it with each later call about the order."""
-    instructions: str
-    schema_: dict[str, Any] = Field(alias="schema")
-    """JSON Schema of the answer."""
+
+def taken(lease: Lease) -> TakenWork:
+    """Return an order that was taken, cleaned but for what proves that it was."""
+    return TakenWork.of(**taken_item(lease).plain()).model_copy(update={"lease": lease.secret})
 
 
 class WorkPage(Shown):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from phasegate.reports.spend import under_way as under_way
     from phasegate.reports.verify import verify_run as verify_run
     from phasegate.reports.warnings import not_committed as not_committed
+    from phasegate.reports.work import handed_in as handed_in
 
 
 __getattr__ = lazily(__name__, __file__)

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from phasegate.app import App
-from phasegate.authors.assistant import WorkItem, WorkItems
+from phasegate.authors.assistant import Lease, WorkItem, WorkItems
 from phasegate.core.report import Report
 
 
@@ -13,6 +15,7 @@ class Work(Report):
 
     item: str
     run: str
+    phase: str
     role: str
     task: str
     """`draft` or `review`."""
@@ -24,25 +27,45 @@ class Work(Report):
     held_until: datetime | None
     problem: str
     """Why the last answer was not accepted; empty: none was given, or it was."""
+    rounds: int
+    """Number of answers that were not accepted."""
+
+
+class WholeWork(Work):
+    """An order with what its assistant is told."""
+
+    instructions: str
+
+
+class TakenWork(WholeWork):
+    """An order that was taken."""
+
+    lease: str
+    """Proves that you took it: give it with each later call about the order."""
+    schema_: dict[str, Any] = Field(alias="schema")
+    """JSON Schema of the answer."""
 
 
 def shown_item(item: WorkItem) -> Work:
     """Return a work item as a report."""
-    return Work(
-        item=item.id,
-        run=item.run,
-        role=item.role,
-        task=item.task,
-        key=item.key,
-        opened_at=item.opened_at,
-        holder=item.holder,
-        held_until=item.held_until,
-        problem=item.problem,
-    )
+    return Work.model_validate(_fields(item))
+
+
+def whole_item(item: WorkItem, instructions: str) -> WholeWork:
+    """Return a work item with its instructions as a report."""
+    return WholeWork.model_validate({**_fields(item), "instructions": instructions})
+
+
+def taken_item(lease: Lease) -> TakenWork:
+    """Return an item that was taken as a report."""
+    more = {"instructions": lease.instructions, "lease": lease.secret, "schema": lease.schema}
+    return TakenWork.model_validate({**_fields(lease.item), **more})
+
+
+def _fields(item: WorkItem) -> dict[str, Any]:
+    return {"item": item.id} | {name: getattr(item, name) for name in Work.model_fields if name != "item"}
 
 
 async def handed_in(app: App, items: WorkItems, item: str, secret: str, answer: Any) -> WorkItem:
     """Store an answer, and send its run on."""
-    done = await items.hand_in(item, secret, answer)
-    await app.resume(done.run)
-    return done
+    return await items.hand_in(item, secret, answer, (await app.queue.opened()).dispatch)

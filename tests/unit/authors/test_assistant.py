@@ -12,6 +12,7 @@ from phasegate.core import FixedClock, InvalidInput, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import RunStatus
 from phasegate.ledger.events import Drafted, ReviewReported
+from phasegate.reports import handed_in
 from unit.authors.sample_spec import FOLDER, NOW
 from unit.authors.test_model import target, written
 
@@ -34,21 +35,21 @@ async def test_an_order_waits_until_its_answer_holds_and_then_the_run_goes_on(tm
         lease = await items.claim(item.id, "mcp")
         assert "find EBS volumes that nobody uses" in lease.instructions
         with pytest.raises(InvalidInput, match="files: Field required"):
-            await items.hand_in(item.id, lease.secret, {"file": "x"})
+            await handed_in(app, items, item.id, lease.secret, {"file": "x"})
         with pytest.raises(InvalidInput, match=r"'src/x\.py' may not be written here"):
-            await items.hand_in(item.id, lease.secret, {"files": [{"path": "src/x.py", "text": "x"}]})
-        await items.hand_in(item.id, lease.secret, written(runbook="title: no\n"))
+            await handed_in(app, items, item.id, lease.secret, {"files": [{"path": "src/x.py", "text": "x"}]})
+        await handed_in(app, items, item.id, lease.secret, written(runbook="title: no\n"))
         assert await segments.advance(run.id) is RunStatus.waiting
         [again] = await items.listed()
         assert (again.id, "reads a bare 'no' as false" in again.problem) == (item.id, True)
-        await items.hand_in(item.id, lease.secret, written())
+        await handed_in(app, items, item.id, lease.secret, written())
         assert await segments.advance(run.id) is RunStatus.waiting
         reviews = await items.listed()
         assert sorted(each.role for each in reviews) == ["devsec-engineer", "sre-automation"]
         assert await app.ledger.gates(run.id) == []
         for each in reviews:
             secret = (await items.claim(each.id, "mcp")).secret
-            await items.hand_in(each.id, secret, {"findings": [finding(each.role)]})
+            await handed_in(app, items, each.id, secret, {"findings": [finding(each.role)]})
         assert await segments.advance(run.id) is RunStatus.waiting
         assert [gate.key.phase for gate in await app.ledger.gates(run.id)] == ["specify"]
         reviewed = await app.ledger.events_of(run.id, ReviewReported)
@@ -72,8 +73,8 @@ async def test_of_two_that_take_an_order_one_has_it_and_the_other_cannot_hand_in
         [refused] = [each for each in taken if isinstance(each, Refused)]
         assert refused.reason == "work_taken"
         with pytest.raises(Refused, match="you do not hold"):
-            await items.hand_in(item.id, "x" * 32, written())
+            await handed_in(app, items, item.id, "x" * 32, written())
         await items.give_back(item.id, lease.secret)
         with pytest.raises(Refused, match="you do not hold"):
-            await items.hand_in(item.id, lease.secret, written())
+            await handed_in(app, items, item.id, lease.secret, written())
         assert (await items.claim(item.id, "c")).item.holder == "c"

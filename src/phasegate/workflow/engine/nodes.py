@@ -1,12 +1,12 @@
 """Bodies of the graph's nodes: each reads the state, calls one thing and returns an update."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from langgraph.types import Overwrite, interrupt
+from langgraph.types import Interrupt, Overwrite, interrupt
 
 from phasegate.authors import Author, Brief, CheckReviewer, Draft, NotReady, Report, Reviewer, Subject, stray_paths
 from phasegate.core import Finding, PhasegateError, Refused
@@ -31,6 +31,8 @@ from phasegate.workflow.gates.gatekeeper import Gatekeeper
 from phasegate.workflow.state import RunState, round_of
 from phasegate.workspace import Signature, Workspace
 
+_WORK = "work/"
+"""Beginning of an interrupt that waits for a draft or a review."""
 _Judged = Callable[..., Judgement]
 T = TypeVar("T")
 
@@ -288,7 +290,12 @@ async def _handed_in(ask: Callable[[], Awaitable[T]]) -> T:
             return await ask()
         except NotReady as error:
             # Each resume returns from the interrupts that it met before, and asks again.
-            interrupt(f"work/{error.key}")
+            interrupt(f"{_WORK}{error.key}")
+
+
+def waited_for(interrupts: Iterable[Interrupt]) -> frozenset[str]:
+    """Return the keys of the drafts and reviews that a run waits for."""
+    return frozenset(str(found.value).removeprefix(_WORK) for found in interrupts)
 
 
 def _counted(state: RunState, phase: Phase) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A segment: drives a run from what is stored to its next gate, or to the end."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from phasegate.ledger import GateKey, Ledger, Run, RunStatus
 from phasegate.ledger.events import RunEnded
 from phasegate.store import Checkpoints, Database
 from phasegate.workflow.engine.graph import Graph
+from phasegate.workflow.engine.nodes import waited_for
 from phasegate.workflow.gates.gatekeeper import all_passed
 from phasegate.workflow.state import RunState
 
@@ -28,7 +29,7 @@ class Segments:
     """Digest of the workflow that the graph was built from."""
     ledger: Ledger
     checkpoints: Checkpoints
-    forget: Callable[[str], Awaitable[None]]
+    forget: "Forget"
     """Deletes what only a run that is worked on needs."""
 
     async def advance(self, run_id: str) -> RunStatus:
@@ -62,7 +63,7 @@ class Segments:
     async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
         await self.checkpoints.forget(run_id, ["", *_live(snapshot)])
-        await self.forget(run_id)
+        await self.forget(run_id, waited_for(snapshot.interrupts))
         if _goes_on(snapshot):
             await self.ledger.wait(run_id)
             return RunStatus.waiting
@@ -98,7 +99,11 @@ def _live(snapshot: StateSnapshot) -> list[str]:
     return [str(state.config["configurable"]["checkpoint_ns"]) for state in states]
 
 
-async def _nothing(_: str) -> None:
+Forget = Callable[[str, Collection[str]], Awaitable[None]]
+"""Takes a run that is not worked on, and the keys of drafts and reviews that it waits for."""
+
+
+async def _nothing(_: str, __: Collection[str]) -> None:
     """Forget nothing, where authors and reviewers keep nothing of a run."""
 
 
@@ -108,7 +113,7 @@ async def segments(
     build: Callable[[BaseCheckpointSaver[Any]], Graph],
     flow: str,
     ledger: Ledger,
-    forget: Callable[[str], Awaitable[None]] = _nothing,
+    forget: Forget = _nothing,
 ) -> AsyncIterator[Segments]:
     """Segments over the checkpoints in the database.
 
