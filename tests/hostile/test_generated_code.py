@@ -636,7 +636,7 @@ STOPPED = "limit on wall-time"
 )
 async def test_results_are_not_forged(sandbox: Sandbox, extra: dict[str, bytes], sign: str) -> None:
     limits = Limits(wall_seconds=3 if sign is STOPPED else 60)
-    report = await run_tests(sandbox, TREE | extra, tests=[TESTS], module=MODULE, limits=limits)
+    report = await run_tests(sandbox, TREE | extra, tests=[TESTS], modules=[MODULE], limits=limits)
     assert not report.ok
     assert sign in " ".join([*report.problems, *(case.outcome for case in report.cases)])
 
@@ -644,7 +644,7 @@ async def test_results_are_not_forged(sandbox: Sandbox, extra: dict[str, bytes],
 async def test_honest_tests_pass(sandbox: Sandbox) -> None:
     """The other side of the forged ones: what is right is not suspected."""
     report = await run_tests(
-        sandbox, TREE | {MODULE: b"def double(n):\n    return n * 2\n"}, tests=[TESTS], module=MODULE
+        sandbox, TREE | {MODULE: b"def double(n):\n    return n * 2\n"}, tests=[TESTS], modules=[MODULE]
     )
     assert report.ok, report
     assert len(report.cases) == 2
@@ -653,5 +653,5 @@ async def test_honest_tests_pass(sandbox: Sandbox) -> None:
 async def test_a_weakened_test_is_missed(sandbox: Sandbox) -> None:
     """The judge counts the tests that stand in the file; a test that hides itself at run time is named."""
     hidden = TREE[TESTS] + b"\ndel test_double\n"
-    report = await run_tests(sandbox, TREE | {TESTS: hidden}, tests=[TESTS], module=MODULE)
+    report = await run_tests(sandbox, TREE | {TESTS: hidden}, tests=[TESTS], modules=[MODULE])
     assert any("test_double did not run" in problem for problem in report.problems)

@@ -18,6 +18,18 @@ class Deliverable:
     """Path patterns that drafts may write besides what the workflow says, with the placeholders of a workflow."""
     skips: frozenset[str] = frozenset()
     """Checks that have nothing to judge in it. A check that nobody lists here runs, so that a new one is not lost."""
+    product: str = "released package of AWS runbooks"
+    """What people call what comes out, as prompts say it."""
+    prompts: str = ""
+    """Suffix of the templates that are for this kind alone, such as `package`; a role without one has its usual one."""
+    tests: tuple[str, ...] = ()
+    """Path patterns of its test files, with the placeholders of a workflow."""
+    code: tuple[str, ...] = ()
+    """Path patterns of the modules whose coverage is measured, likewise."""
+    allowed: tuple[str, ...] | None = None
+    """Distributions that it may depend on without a person's word; None: those of a runbooks package."""
+    tried: frozenset[str] = frozenset()
+    """Items that are handed in only with passing tests, and in whose making the tests can be run."""
     compiled: frozenset[str] = frozenset()
     """Items that the compiler writes."""
     built: frozenset[str] = frozenset()

@@ -16,6 +16,14 @@ _SPEC_FILE = "spec.md"
 _DECLARED = re.compile(rb"^\*\*Deliverable\*\*:[ \t]*(.+)$", re.MULTILINE)
 _INTENT = re.compile(rb"^\*\*Status\*\*:[ \t]*Intent[ \t]*$", re.MULTILINE)
 _JUDGE_DOCUMENTS = {"spec-lint", "trace", "criteria-coverage"}
+_JUDGE_RUNBOOKS = {
+    "runbook-lint",
+    "least-privilege",
+    "destructive-action",
+    "snapshot-before-change",
+    "dry-run-default",
+    "inventory",
+}
 
 
 def runbook_path(spec: str) -> str:
@@ -32,6 +40,8 @@ def kind_of(files: Mapping[str, bytes], spec: str) -> Deliverable:
     'runbook spec'
     >>> kind_of({"specs/001-a/spec.md": b""}, "specs/001-a").name
     'documents spec'
+    >>> kind_of({"specs/001-a/spec.md": b"**Deliverable**: package spec"}, "specs/001-a").name
+    'package spec'
     """
     declared = _DECLARED.search(files.get(f"{spec}/{_SPEC_FILE}", b""))
     name = declared[1].decode(errors="replace").strip().lower() if declared else ""
@@ -98,6 +108,9 @@ def _documents_risk(files: Mapping[str, bytes], spec: str) -> tuple[Severity, bo
 RUNBOOK = Deliverable(
     name="runbook spec",
     source=RUNBOOK_FILE,
+    tests=("tests/runbooks/test_{module}.py",),
+    code=("src/{package}/runbooks/{module}.py",),
+    skips=frozenset(("approved-tests",)),  # its tests are written beside its code, by the same compiler
     compiled=frozenset(("spec", "plan", "test-plan", "tasks", "code", "tests", "docs", "release")),
     built=frozenset(("code", "tests", "release")),
     lint=_lint_runbook,
@@ -110,5 +123,19 @@ DOCUMENTS = Deliverable(
     lint=_lint_documents,
     risk=_documents_risk,
 )
-KINDS = (RUNBOOK, DOCUMENTS)
-"""In the order in which they are looked for; the last one needs no file of its own."""
+PACKAGE = Deliverable(
+    name="package spec",
+    product="released Python package",
+    prompts="package",
+    tests=("tests/{module}/test_*.py",),
+    code=("src/{package}/*.py",),
+    allowed=(),
+    skips=frozenset(_JUDGE_RUNBOOKS),
+    tried=frozenset(("code",)),
+    compiled=frozenset(("release",)),
+    built=frozenset(("release",)),
+    lint=_lint_documents,
+    risk=_documents_risk,
+)
+KINDS = (RUNBOOK, DOCUMENTS, PACKAGE)
+"""In the order in which they are looked for by their files; one behind the first that needs none is always declared."""

@@ -24,6 +24,7 @@ CHECKS = (
     "dependency-allow-list",
     "tests-pass",
     "coverage",
+    "approved-tests",
     "wheel-contents",
 )
 """Names of checks that a workflow can use."""

@@ -10,7 +10,7 @@ from functools import partial
 from phasegate.app.app import App
 from phasegate.authors import CheckReviewer
 from phasegate.authors.assistant import WorkItems
-from phasegate.authors.checks import checks
+from phasegate.authors.checks import TestRuns, checks
 from phasegate.authors.roles import Parts
 from phasegate.hosting.release_effects import effects
 from phasegate.release import Builder
@@ -32,9 +32,9 @@ async def open_engine(app: App) -> AsyncIterator[Segments]:
     sandbox = await find_sandbox()
     await app.queue.opened()  # the ledger dispatches whoever is next to release
     await Line(workspace=app.workspace, ledger=app.ledger).remember()
-    builder = Builder(sandbox)
-    parts = Parts(builder=builder, meter=app.meter, team=app.team, items=WorkItems(database=app.database))
-    cards, judge = app.team.cards, CheckReviewer(checks(sandbox, builder))
+    builder, runs = Builder(sandbox), TestRuns(sandbox)
+    parts = Parts(builder=builder, meter=app.meter, team=app.team, items=WorkItems(database=app.database), trial=runs)
+    cards, judge = app.team.cards, CheckReviewer(checks(runs, builder))
     async with AsyncExitStack() as stack:
         nodes = TeamNodes(
             flow=app.flow,

@@ -12,7 +12,7 @@ from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, PhasegateError, Refused
 from phasegate.core.files import OWNER_FILE, write_whole
-from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, verify_wheel
+from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, smoke_imports, verify_wheel
 from phasegate.workflow import EFFECTS, Effect, Outcome
 
 
@@ -59,13 +59,15 @@ class Releaser:
         return {"environment": self._folder.name(installation.folder)}
 
     async def smoke(self, outcome: Outcome) -> dict[str, Any]:
-        """Run the installed command, as a dry run against the account where one is configured."""
+        """Run the installed command, as a dry run where an account is configured, or import what has no runbooks."""
         built = await self._approved(outcome)
         installation = Installation(
             project=built.project.name,
             version=built.project.version,
             folder=self._environment(outcome, built),
         )
+        if not (await self._folder.kind(outcome.facts.run)).source:
+            return {"modules": len(await smoke_imports(installation, built.project.package))}
         tried = await smoke(installation, script=outcome.facts.project, trial=self._trial(outcome))
         return {"runbooks": len(tried.runbooks), **self._kept(outcome, tried)}
 

@@ -14,7 +14,7 @@ from phasegate.release.install import Installation, install
 from phasegate.release.notes import Notes, notes_path, release_notes
 from phasegate.release.project import read_project
 from phasegate.release.sbom import sbom
-from phasegate.release.smoke import Smoke, Trial, smoke
+from phasegate.release.smoke import Smoke, Trial, smoke, smoke_imports
 from phasegate.release.verify import verify_wheel
 from phasegate.release.versioning import propose, with_version
 
@@ -43,6 +43,7 @@ __all__ = [
     "resolve",
     "sbom",
     "smoke",
+    "smoke_imports",
     "verify_wheel",
     "with_version",
 ]

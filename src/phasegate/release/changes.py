@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import chain
 
+from phasegate.release.api import api_additions, api_breaks
 from phasegate.release.compare import Grant, parameter_breaks, schema_breaks
 from phasegate.release.inventory import Shipped, shipped
 from phasegate.release.project import PYPROJECT, Project, read_project
 
+_MOST_ADDED = 20
 _OWN = ("CHANGELOG.md", "docs/releases/")
 
 
@@ -50,6 +52,7 @@ def changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]
         *(_removed(before[module]) for module in sorted(before.keys() - after.keys())),
         *chain.from_iterable(_runbook_changes(old, now) for old, now in both),
         *_package_changes(base, new),
+        *(_api_changes(base, new) if not (before or after) else ()),
     ]
     # Shared parts are told only where no runbook has anything to tell.
     return sorted(found or _rest(base, new), key=lambda change: -change.level)
@@ -148,6 +151,21 @@ def _package_changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> Ite
         yield Change(
             level=Level.minor, section=Section.changed, text="What the package needs (Python, dependencies) changed."
         )
+
+
+def _api_changes(base: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Change]:
+    """Yield the changes of a package without runbooks, whose users import it."""
+    if PYPROJECT not in new:
+        return
+    package = read_project(new).package
+    for text in api_breaks(base, new, package):
+        yield Change(level=Level.major, section=Section.changed, text=_short(f"{text}."))
+    added = api_additions(base, new, package)
+    for path in added[:_MOST_ADDED]:
+        yield Change(level=Level.minor, section=Section.added, text=f"`{path}`.")
+    if len(added) > _MOST_ADDED:
+        text = f"{len(added) - _MOST_ADDED} more functions, classes and values."
+        yield Change(level=Level.minor, section=Section.added, text=text)
 
 
 def _needs(project: Project) -> tuple[str, Sequence[str]]:

@@ -1,10 +1,11 @@
-"""Check of a runbooks package's dependencies: a short list, declared, with bounds, and spelt right."""
+"""Check of a package's dependencies: a short list, declared, with bounds, and spelt right."""
 
 import ast
 import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -22,30 +23,52 @@ _BROUGHT_BY_BOTO3 = {"botocore", "s3transfer"}
 _IMPORTERS = {"__import__", "import_module"}
 
 
-def check_dependencies(tree: Mapping[str, bytes]) -> list[Finding]:
+def check_dependencies(
+    tree: Mapping[str, bytes], *, allowed: Sequence[str] | None = None, of: str = "a runbooks package"
+) -> list[Finding]:
     """Each dependency that is unknown, misspelt, unpinned or undeclared, and each import that none of them gives.
 
     A dependency is pinned when its version has an upper bound (`==`, `~=`, `<`): nobody has tested what comes after.
     A pyproject.toml that does not hold is a finding too.
+
+    Args:
+        tree: a target repository.
+        allowed: names of the distributions that it may use; None: those of a runbooks package.
+        of: what it is, in messages.
     """
+    own = _Rules(allowed=ALLOWED, extra=ALLOWED + ALLOWED_EXTRA, of=of)
+    rules = own if allowed is None else _Rules(allowed=allowed, extra=allowed, of=of)
     try:
         project = read_project(tree)
     except InvalidInput as error:
         return list(error.findings)
     lines = tree[PYPROJECT].decode().splitlines()
     # The line is searched by name, since packaging keeps no positions.
-    needed = [f for requirement in project.requirements for f in _declared(requirement, ALLOWED, lines)]
-    extra = [f for r in project.optional_requirements for f in _declared(r, ALLOWED + ALLOWED_EXTRA, lines)]
-    return worst_first([*needed, *extra, *_imports(tree, project)])
+    needed = [f for requirement in project.requirements for f in _declared(requirement, rules.allowed, rules, lines)]
+    extra = [f for r in project.optional_requirements for f in _declared(r, rules.extra, rules, lines)]
+    return worst_first([*needed, *extra, *_imports(tree, project, rules)])
 
 
-def _declared(requirement: Requirement, allowed: Sequence[str], lines: Sequence[str]) -> Iterator[Finding]:
+@dataclass(frozen=True, kw_only=True)
+class _Rules:
+    """Distributions that a kind of package may use."""
+
+    allowed: Sequence[str]
+    extra: Sequence[str]
+    """Those of its extras."""
+    of: str
+    """What it is, such as `a runbooks package`."""
+
+
+def _declared(
+    requirement: Requirement, allowed: Sequence[str], rules: _Rules, lines: Sequence[str]
+) -> Iterator[Finding]:
     line = next(
         (n for n, text in enumerate(lines, 1) if re.search(rf"""["']{re.escape(requirement.name)}\b""", text)), 0
     )
     name = canonicalize_name(requirement.name)
     if name not in allowed:
-        yield _unknown(name, PYPROJECT, line, "dependency")
+        yield _unknown(name, PYPROJECT, line, "dependency", rules)
     if requirement.url:
         message = f"dependency {name!r} comes from an address, not from the index"
         yield _finding("address", Severity.critical, PYPROJECT, line, message, "name a version instead")
@@ -54,15 +77,15 @@ def _declared(requirement: Requirement, allowed: Sequence[str], lines: Sequence[
         yield _finding("unpinned", Severity.high, PYPROJECT, line, message, f"bound it, such as {name}>=1,<2")
 
 
-def _imports(tree: Mapping[str, bytes], project: Project) -> Iterator[Finding]:
+def _imports(tree: Mapping[str, bytes], project: Project, rules: _Rules) -> Iterator[Finding]:
     declared = {canonicalize_name(r.name) for r in (*project.requirements, *project.optional_requirements)}
     given = declared | (_BROUGHT_BY_BOTO3 if "boto3" in declared else set()) | {project.package}
     for path in sorted(tree):
         if path.startswith(f"{SOURCE}/{project.package}/") and path.endswith(".py"):
-            yield from _imports_of(path, tree[path], given)
+            yield from _imports_of(path, tree[path], given, rules)
 
 
-def _imports_of(path: str, content: bytes, given: set[str]) -> Iterator[Finding]:
+def _imports_of(path: str, content: bytes, given: set[str], rules: _Rules) -> Iterator[Finding]:
     try:
         module = parse_python(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -70,7 +93,7 @@ def _imports_of(path: str, content: bytes, given: set[str]) -> Iterator[Finding]
         return
     for node in ast.walk(module):
         for name in _imported(node):
-            yield from _import(name.partition(".")[0], path, getattr(node, "lineno", 0), given)
+            yield from _import(name.partition(".")[0], path, getattr(node, "lineno", 0), given, rules)
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -89,22 +112,22 @@ def _imported(node: ast.AST) -> list[str]:
             return []
 
 
-def _import(name: str, path: str, line: int, given: set[str]) -> Iterator[Finding]:
+def _import(name: str, path: str, line: int, given: set[str], rules: _Rules) -> Iterator[Finding]:
     if name in given or name in sys.stdlib_module_names:
         return
-    if name in ALLOWED + ALLOWED_EXTRA:
+    if name in rules.extra:
         message = f"{name!r} is imported, and is no declared dependency"
         yield _finding("undeclared", Severity.high, path, line, message, f"add {name!r} to [project] dependencies")
     else:
-        yield _unknown(name, path, line, "import")
+        yield _unknown(name, path, line, "import", rules)
 
 
-def _unknown(name: str, path: str, line: int, what: str) -> Finding:
-    near = difflib.get_close_matches(name, ALLOWED, n=1, cutoff=0.7)
+def _unknown(name: str, path: str, line: int, what: str, rules: _Rules) -> Finding:
+    near = difflib.get_close_matches(name, rules.allowed, n=1, cutoff=0.7)
     if near:
         message = f"{what} {name!r} looks like {near[0]!r} misspelt"
         return _finding("misspelt", Severity.critical, path, line, message, f"write {near[0]!r}")
-    message = f"{what} {name!r} is not on the list of a runbooks package ({', '.join(ALLOWED)})"
+    message = f"{what} {name!r} is not on the list of {rules.of} ({', '.join(rules.allowed) or 'none'})"
     return _finding("unknown", Severity.high, path, line, message, "do without it, or ask for a waiver")
 
 

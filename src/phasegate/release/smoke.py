@@ -51,6 +51,34 @@ async def smoke(installation: Installation, *, script: str, trial: Trial | None 
     return Smoke(runbooks=lines, findings=tuple(report["findings"]), report=report)
 
 
+_IMPORTS = """
+import importlib, pkgutil, sys
+names = [sys.argv[1]]
+found = importlib.import_module(names[0])
+names += [each.name for each in pkgutil.walk_packages(getattr(found, "__path__", ()), found.__name__ + ".")]
+for name in names:
+    if not name.endswith(".__main__"):
+        importlib.import_module(name)
+        print(name)
+"""
+
+
+async def smoke_imports(installation: Installation, package: str, *, seconds: float = 120) -> tuple[str, ...]:
+    """Import every module of an installed package, and return their names.
+
+    Raises:
+        PhasegateError: one cannot be imported, or it took too long.
+    """
+    said = f"importing every module of {package!r}"
+    try:
+        ran = await run([str(installation.python), "-I", "-c", _IMPORTS, package], env={}, seconds=seconds)
+    except TimeoutError:
+        raise PhasegateError(f"{said} did not end within {seconds:g} s", fix="import them by hand to see why") from None
+    if ran.exit_code:
+        raise PhasegateError(f"{said} ended with {ran.exit_code}: {ran.tail}", fix="import them by hand to see why")
+    return tuple(ran.stdout.split())
+
+
 async def _run(
     installation: Installation, script: str, words: Sequence[str], env: Mapping[str, str], seconds: float
 ) -> Ran:

@@ -1,6 +1,6 @@
-"""Runs inside, as text (`python -I -c TEXT REQUEST`): runs pytest, measures one module, writes what happened.
+"""Runs inside, as text (`python -I -c TEXT REQUEST`): runs pytest, measures modules, writes what happened.
 
-REQUEST is JSON: `tests` (files), `conftests` (whether there are any), `module` (the file to measure), `report`
+REQUEST is JSON: `tests` (files), `conftests` (whether there are any), `modules` (the files to measure), `report`
 (where to write).
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
     want = json.loads(sys.argv[1])
     sys.path.insert(0, os.path.abspath("src"))
     sys.dont_write_bytecode = True
-    measure = coverage.Coverage(data_file=None, config_file=False, include=[want["module"]])
+    measure = coverage.Coverage(data_file=None, config_file=False, include=want["modules"])
     witness = Witness()
     options = [
         "-q",
@@ -59,7 +59,7 @@ def main() -> None:
     measure.start()
     code = pytest.main([*options, *want["tests"]], plugins=[witness])
     measure.stop()
-    missing = _missing(measure, want["module"])
+    missing = {module: _missing(measure, module) for module in want["modules"]}
     report = {"code": int(code), "cases": witness.cases, "broken": witness.broken, "missing": missing}
     with open(want["report"], "w", encoding="utf-8") as stream:
         json.dump(report, stream)

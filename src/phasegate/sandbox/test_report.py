@@ -12,7 +12,7 @@ import random
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Literal
@@ -57,9 +57,9 @@ class TestReport:
 
     cases: tuple[TestCase, ...] = ()
     coverage: float = 0.0
-    """Percent of the module's statements that ran."""
-    missing: tuple[int, ...] = ()
-    """Lines of the module that never ran."""
+    """Percent of the modules' statements that ran."""
+    missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Lines that never ran, by the module's path; a module that ran whole is left out."""
     seconds: float = 0.0
     problems: tuple[str, ...] = ()
     """Why the report cannot be trusted or is not whole; empty where it is."""
@@ -87,7 +87,7 @@ class _Written(BaseModel):
     code: int
     cases: dict[str, _Case]
     broken: list[str]
-    missing: list[int] | None
+    missing: dict[str, list[int] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class _Half:
     """A run of the two: the tests seeded in it, its input and its output."""
 
     seeded: frozenset[str]
-    module: Planted
+    modules: Mapping[str, Planted]
     outcome: Outcome
     written: _Written | None
     problems: tuple[str, ...]
@@ -108,7 +108,7 @@ class _Task:
     sandbox: Sandbox
     tree: Mapping[str, bytes]
     tests: Sequence[str]
-    module: str
+    modules: Sequence[str]
     conftests: bool
     limits: Limits
 
@@ -118,12 +118,12 @@ async def run_tests(
     files: Mapping[str, bytes],
     *,
     tests: Sequence[str],
-    module: str,
+    modules: Sequence[str],
     conftests: Mapping[str, bytes] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     chance: random.Random | None = None,
 ) -> TestReport:
-    """Run test files of a tree with pytest, and measure how much of one module they run.
+    """Run test files of a tree with pytest, and measure how much of some modules they run.
 
     A report is `ok` where all of this holds:
 
@@ -133,14 +133,14 @@ async def run_tests(
     - Both runs ended by themselves and left a whole report.
     - No file was there that steers pytest or the interpreter, unless its bytes are given in `conftests`.
 
-    Coverage is that of both runs together. One of the modules has a function planted that nothing calls, and a report
-    by which it ran is a problem.
+    Coverage is that of both runs together. In one of them each module has a function planted that nothing calls, and a
+    report by which it ran is a problem.
 
     Args:
         sandbox: Where to run.
         files: The tree; `src` is put on the import path.
         tests: The test files to run, as approved; they must be in `files`.
-        module: The file whose coverage is measured.
+        modules: The files whose coverage is measured.
         conftests: The conftest.py files that may stand, with their bytes.
         limits: For each of the two runs.
         chance: Chooses what is seeded where; the system's own where it is not given.
@@ -149,25 +149,31 @@ async def run_tests(
     allowed = conftests or {}
     intruders = [p for p in files if PurePosixPath(p).name in _STEERS_PYTEST and allowed.get(p) != files[p]]
     tree = {path: content for path, content in files.items() if path not in intruders} | dict(allowed)
-    task = _Task(sandbox=sandbox, tree=tree, tests=tests, module=module, conftests=bool(allowed), limits=limits)
+    task = _Task(sandbox=sandbox, tree=tree, tests=tests, modules=modules, conftests=bool(allowed), limits=limits)
     expected = [test for path in tests for test in written_tests(path, tree.get(path, b""))]
     names = sorted({test.name for test in expected})
     first = frozenset(chance.sample(names, (len(names) + chance.randrange(2)) // 2))
-    content = tree.get(module, b"")
-    modules = [planted(content, chance), Planted(content=content)]
-    chance.shuffle(modules)
+    contents = {module: tree.get(module, b"") for module in modules}
+    sides = [
+        {module: planted(content, chance) for module, content in contents.items()},
+        {module: Planted(content=content) for module, content in contents.items()},
+    ]
+    chance.shuffle(sides)
     halves = await asyncio.gather(
-        _run(task, first, modules[0], chance), _run(task, frozenset(names) - first, modules[1], chance)
+        _run(task, first, sides[0], chance), _run(task, frozenset(names) - first, sides[1], chance)
     )
     problems = [f"{path} steers the test run and was left out" for path in sorted(intruders)]
-    return _judged(halves, expected, statements(content), problems)
+    lines = {module: statements(content) for module, content in contents.items()}
+    return _judged(halves, expected, lines, problems)
 
 
-async def _run(task: _Task, names: frozenset[str], module: Planted, chance: random.Random) -> _Half:
-    tree = {**task.tree, task.module: module.content} if task.module in task.tree else dict(task.tree)
+async def _run(
+    task: _Task, names: frozenset[str], modules: Mapping[str, Planted], chance: random.Random
+) -> _Half:
+    tree = {**task.tree, **{path: module.content for path, module in modules.items() if path in task.tree}}
     tree |= {path: seeded(tree[path], names, chance) for path in task.tests if path in tree}
     report = f"{secrets.token_hex(8)}.json"
-    request = {"tests": list(task.tests), "conftests": task.conftests, "module": task.module, "report": report}
+    request = {"tests": list(task.tests), "conftests": task.conftests, "modules": list(task.modules), "report": report}
     harness = (resources.files("phasegate.sandbox") / "harness.py").read_text(encoding="utf-8")
     command = [sys.executable, "-I", "-c", harness, json.dumps(request)]
     outcome = await task.sandbox.run(command, files=tree, limits=task.limits, collect=[report])
@@ -178,7 +184,7 @@ async def _run(task: _Task, names: frozenset[str], module: Planted, chance: rand
         problems.append(f"the test run ended with exit code {outcome.exit_code}")
     written = _parse(outcome, report, problems)
     problems += [f"cannot be collected: {what}" for what in written.broken] if written else []
-    return _Half(seeded=names, module=module, outcome=outcome, written=written, problems=tuple(problems))
+    return _Half(seeded=names, modules=modules, outcome=outcome, written=written, problems=tuple(problems))
 
 
 def _parse(outcome: Outcome, report: str, problems: list[str]) -> _Written | None:
@@ -196,19 +202,20 @@ def _parse(outcome: Outcome, report: str, problems: list[str]) -> _Written | Non
 
 
 def _judged(
-    halves: Sequence[_Half], expected: Sequence[WrittenTest], lines: frozenset[int], problems: list[str]
+    halves: Sequence[_Half], expected: Sequence[WrittenTest], lines: Mapping[str, frozenset[int]], problems: list[str]
 ) -> TestReport:
     problems += dict.fromkeys(problem for half in halves for problem in half.problems)
     cases = _approved_cases(halves)
     if all(half.written for half in halves):
         problems += _counted(cases, expected)
         problems += _untold(halves, cases)
-    ran = {line for half in halves for line in _ran(half, lines, problems)}
+    left = {path: found - _ran(halves, path, found, problems) for path, found in lines.items()}
+    wanted, missed = (sum(map(len, each.values())) for each in (lines, left))
     output = b"".join(half.outcome.stdout + half.outcome.stderr for half in halves).decode(errors="replace")
     return TestReport(
         cases=tuple(TestCase(id=id_, **case.model_dump()) for id_, case in sorted(cases.items())),
-        coverage=100.0 * len(ran) / len(lines) if lines else 0.0,
-        missing=tuple(sorted(lines - ran)),
+        coverage=100.0 * (wanted - missed) / wanted if wanted else 0.0,
+        missing={path: tuple(sorted(found)) for path, found in left.items() if found},
         seconds=max(half.outcome.seconds for half in halves),
         problems=tuple(problems),
         output=output[-8000:],
@@ -254,13 +261,19 @@ def _untold(halves: Sequence[_Half], cases: Mapping[str, _Case]) -> list[str]:
     return [f"{id_} {words}" for id_ in sorted(wrong)]
 
 
-def _ran(half: _Half, lines: frozenset[int], problems: list[str]) -> frozenset[int]:
-    missing = half.written.missing if half.written else None
+def _ran(halves: Sequence[_Half], path: str, lines: frozenset[int], problems: list[str]) -> frozenset[int]:
+    """Return the lines of one module that ran in either half."""
+    return frozenset(line for half in halves for line in _ran_in(half, path, lines, problems))
+
+
+def _ran_in(half: _Half, path: str, lines: frozenset[int], problems: list[str]) -> frozenset[int]:
+    missing = half.written.missing.get(path) if half.written else None
     if missing is None:
         return frozenset()
-    if half.module.body and half.module.body not in missing:
+    module = half.modules[path]
+    if module.body and module.body not in missing:
         problems.append("a line that nothing calls was reported as run: something forges the coverage")
-    return lines - frozenset(missing) - half.module.lines
+    return lines - frozenset(missing) - module.lines
 
 
 def _name(id_: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from phasegate.authors import CHECKS, Facts, Report, Subject
-from phasegate.authors.checks import checks
+from phasegate.authors.checks import TestRuns, checks
 from phasegate.authors.kinds import RUNBOOK
 from phasegate.authors.record import HEADING, with_record
 from phasegate.core import digest
@@ -65,7 +65,7 @@ async def judged(check: str, tree: Tree, facts: Facts = VOLUMES, phase: str = "b
         files=tree,
         since=since,
     )
-    return await checks(sandbox, Builder(sandbox))[check](subject)
+    return await checks(TestRuns(sandbox), Builder(sandbox))[check](subject)
 
 
 def rules(report: Report) -> set[str]:

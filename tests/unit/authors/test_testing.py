@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from phasegate.authors import Facts, Subject
-from phasegate.authors.checks.testing import TestRuns
+from phasegate.authors.checks import TestRuns
 from phasegate.authors.kinds import RUNBOOK
 from phasegate.sandbox import Outcome, ScriptedSandbox
 

@@ -112,7 +112,7 @@ async def test_the_tests_of_shipped_specs_pass(name: str) -> None:
         await find_sandbox(),
         files,
         tests=[f"tests/runbooks/test_{stem}.py"],
-        module=module,
+        modules=[module],
         conftests=support_files("pkg"),
     )
     assert report.ok, (report.problems, report.failed, report.output)

@@ -67,7 +67,7 @@ async def test_they_pass_and_run_the_module(name: str) -> None:
         await find_sandbox(),
         files,
         tests=[f"tests/runbooks/test_{name}.py"],
-        module=f"src/pkg/runbooks/{name}.py",
+        modules=[f"src/pkg/runbooks/{name}.py"],
         conftests=support_files("pkg"),
     )
     assert report.ok, (report.problems, report.failed, report.output)

@@ -33,7 +33,7 @@ def honest(asked: Asked, value: Callable[[], Any] = lambda: [1]) -> Report:
     functions |= {f"test_rows[{row}]": names["test_rows"] for row in "ab"}
     cases = {f"{PATH}::{name}": outcome(function) for name, function in functions.items()}
     own = asked.files["src/m.py"]
-    return {"code": 1, "broken": [], "cases": cases, "missing": [2, *sorted(statements(own) - statements(MODULE))]}
+    return {"code": 1, "broken": [], "cases": cases, "missing": {"src/m.py": [2, *sorted(statements(own) - statements(MODULE))]}}
 
 
 def outcome(function: Callable[[], None]) -> dict[str, Any]:
@@ -61,9 +61,9 @@ def sandbox(
 
 
 async def test_a_whole_report() -> None:
-    report = await run_tests(sandbox(), TREE, tests=[PATH], module="src/m.py")
+    report = await run_tests(sandbox(), TREE, tests=[PATH], modules=["src/m.py"])
     assert report.ok, report
-    assert (report.coverage, report.missing) == (75.0, (2,))
+    assert (report.coverage, report.missing) == (75.0, {"src/m.py": (2,)})
     assert [case.id for case in report.cases] == [
         f"{PATH}::TestMore::test_two",
         f"{PATH}::test_one",
@@ -73,7 +73,7 @@ async def test_a_whole_report() -> None:
 
 
 async def test_an_honest_failure_is_no_suspicion() -> None:
-    report = await run_tests(sandbox(value=lambda: [7]), TREE, tests=[PATH], module="src/m.py")
+    report = await run_tests(sandbox(value=lambda: [7]), TREE, tests=[PATH], modules=["src/m.py"])
     assert not report.ok
     assert report.problems == ()
     assert {case.id.partition("::")[2] for case in report.failed} == {"test_one", "test_rows[a]", "test_rows[b]"}
@@ -104,11 +104,11 @@ def turned_round(report: Report) -> None:
         (sandbox(exit_code=3), "exit code 3"),
         (sandbox(lambda report: report.update(broken=["tests/test_m.py: no"])), "cannot be collected"),
         (sandbox(lambda report: report.update(missing="all")), "not whole"),
-        (sandbox(lambda report: report.update(missing=[])), "forges the coverage"),
+        (sandbox(lambda report: report.update(missing={"src/m.py": []})), "forges the coverage"),
     ],
 )
 async def test_reports_that_do_not_hold(double: ScriptedSandbox, problem: str) -> None:
-    report = await run_tests(double, TREE, tests=[PATH], module="src/m.py")
+    report = await run_tests(double, TREE, tests=[PATH], modules=["src/m.py"])
     assert not report.ok
     assert problem in " ".join(report.problems)
 
@@ -117,14 +117,14 @@ async def test_rows_that_are_left_out_are_missed() -> None:
     text = TESTS.replace(b"def test_rows", b"@m.parametrize('r', [1, 2])\ndef test_rows")
     text = text.replace(b"def test_one", b"class m:\n    parametrize = lambda *_: lambda f: f\n\ndef test_one")
     double = sandbox(lambda report: report["cases"].pop(f"{PATH}::test_rows[b]"))
-    report = await run_tests(double, TREE | {PATH: text}, tests=[PATH], module="src/m.py")
+    report = await run_tests(double, TREE | {PATH: text}, tests=[PATH], modules=["src/m.py"])
     assert f"{PATH}::test_rows ran 1 of its 2 cases" in report.problems
 
 
 async def test_only_known_conftests_are_laid_in() -> None:
     double = sandbox()
     tree = TREE | {"tests/conftest.py": b"known", "conftest.py": b"unknown"}
-    report = await run_tests(double, tree, tests=[PATH], module="src/m.py", conftests={"tests/conftest.py": b"known"})
+    report = await run_tests(double, tree, tests=[PATH], modules=["src/m.py"], conftests={"tests/conftest.py": b"known"})
     for call in double.calls:
         assert set(call.files) >= {"tests/conftest.py"}
         assert "conftest.py" not in call.files
@@ -133,7 +133,7 @@ async def test_only_known_conftests_are_laid_in() -> None:
 
 async def test_each_test_is_seeded_in_one_run_and_approved_in_the_other() -> None:
     double = sandbox()
-    await run_tests(double, TREE, tests=[PATH], module="src/m.py")
+    await run_tests(double, TREE, tests=[PATH], modules=["src/m.py"])
     first, second = (honest(call)["cases"] for call in double.calls)
     assert {name for name, case in first.items() if case["outcome"] == "failed"} == {
         name for name, case in second.items() if case["outcome"] == "passed"

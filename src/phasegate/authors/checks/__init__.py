@@ -4,17 +4,15 @@ from phasegate.authors.checks.code import bandit, dependency_allow_list, dry_run
 from phasegate.authors.checks.inventory import inventory
 from phasegate.authors.checks.runbook import destructive_action, least_privilege, runbook_lint, snapshot_before_change
 from phasegate.authors.checks.spec import criteria_coverage, spec_lint, trace
-from phasegate.authors.checks.testing import TestRuns
+from phasegate.authors.checks.testing import TestRuns, approved_tests
 from phasegate.authors.review import CHECKS, Check
 from phasegate.release import Builder
-from phasegate.sandbox import Sandbox
 
-__all__ = ["checks"]
+__all__ = ["TestRuns", "checks"]
 
 
-def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
+def checks(runs: TestRuns, builder: Builder) -> dict[str, Check]:
     """Return every check by its name."""
-    runs = TestRuns(sandbox)
     bodies: dict[str, Check] = {
         "spec-lint": spec_lint,
         "runbook-lint": runbook_lint,
@@ -29,6 +27,7 @@ def checks(sandbox: Sandbox, builder: Builder) -> dict[str, Check]:
         "dependency-allow-list": dependency_allow_list,
         "tests-pass": runs.tests_pass,
         "coverage": runs.coverage,
+        "approved-tests": approved_tests,
         "wheel-contents": wheel_contents(builder),
     }
     return {name: bodies[name] for name in CHECKS}

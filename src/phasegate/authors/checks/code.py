@@ -4,16 +4,17 @@ import ast
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from botocore import xform_name
+from packaging.utils import canonicalize_name
 
 from phasegate.authors.author import digests_path
 from phasegate.authors.review import Check, Report, Subject
 from phasegate.core import Finding, InvalidInput, Severity
 from phasegate.core.python_source import parse_python
-from phasegate.release import Builder, check_dependencies, verify_wheel
+from phasegate.release import Builder, check_dependencies, read_project, verify_wheel
 from phasegate.runbooks.language.aws import operations
 from phasegate.runbooks.language.iam_actions import is_change
 
@@ -35,7 +36,12 @@ async def bandit(subject: Subject) -> Report:
 
 async def dependency_allow_list(subject: Subject) -> Report:
     """Hold what the package imports and declares against the allow-list."""
-    return Report(findings=tuple(check_dependencies(subject.files)), evidence="boto3, botocore, jmespath")
+    allowed = subject.kind.allowed
+    if allowed is None:
+        return Report(findings=tuple(check_dependencies(subject.files)), evidence="boto3, botocore, jmespath")
+    approved = (*allowed, *_approved_dependencies(subject.since))
+    findings = check_dependencies(subject.files, allowed=approved, of=f"a {subject.kind.name}")
+    return Report(findings=tuple(findings), evidence=", ".join(approved) or "none beside the standard library")
 
 
 async def dry_run_default(subject: Subject) -> Report:
@@ -54,6 +60,12 @@ async def dry_run_default(subject: Subject) -> Report:
         for message, line in _strays(parse_python(subject.files[path]))
     )
     return Report(findings=findings, evidence="nothing changes without an approval")
+
+
+def _approved_dependencies(since: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the names of the distributions that a person approved with the tree that was approved last."""
+    project = read_project(since)
+    return tuple(dict.fromkeys(canonicalize_name(found.name) for found in project.requirements))
 
 
 def wheel_contents(builder: Builder) -> Check:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from phasegate.authors.author import Brief, Draft, digests_path
 from phasegate.authors.compiler.comments import answered, recorded
+from phasegate.authors.trial import test_files
 from phasegate.release import (
     Builder,
     Notes,
@@ -63,8 +64,8 @@ def releaser(builder: Builder) -> Callable[[Brief], Awaitable[Draft]]:
 def _untested(brief: Brief) -> list[str]:
     """Return the acceptance criteria that no test of the release names."""
     facts = brief.facts
-    tests = named_tests(brief.files[f"tests/runbooks/test_{facts.module}.py"].decode())
-    shown = {name for test in tests for name in test.ids}
+    texts = [brief.files[path].decode() for path in test_files(brief.kind, facts, brief.files)]
+    shown = {name for text in texts for test in named_tests(text) for name in test.ids}
     return [each.id for each in read_spec(brief.files, facts.spec).criteria if each.id not in shown]
 
 
