@@ -50,7 +50,7 @@ async def generated(folder: Path) -> list[Row]:
 async def _judged(files: Mapping[str, bytes], tests: Sequence[str]) -> None:
     module = tests[0].replace("tests/runbooks/test_", f"src/{_package(files)}/runbooks/")
     conftests = {"tests/conftest.py": files["tests/conftest.py"]}
-    report = await run_tests(await find_sandbox(), files, tests=tests, module=module, conftests=conftests)
+    report = await run_tests(await find_sandbox(), files, tests=tests, modules=[module], conftests=conftests)
     if not report.ok:
         raise RuntimeError(f"the generated tests do not pass: {'; '.join(report.problems) or report.output[-300:]}")
 

@@ -24,7 +24,7 @@ from phasegate.authors.review import (
     ScriptedReviewer,
     Subject,
 )
-from phasegate.authors.role_tools import RoleTools, ScriptedTools, ToolAccess, ToolResult, ToolSpec
+from phasegate.authors.role_tools import RoleTool, RoleTools, ScriptedTools, ToolAccess, ToolResult
 
 __all__ = [
     "CHECKS",
@@ -41,6 +41,7 @@ __all__ = [
     "Observations",
     "Report",
     "Reviewer",
+    "RoleTool",
     "RoleTools",
     "ScriptedAuthor",
     "ScriptedReviewer",
@@ -48,7 +49,6 @@ __all__ = [
     "Subject",
     "ToolAccess",
     "ToolResult",
-    "ToolSpec",
     "digests_path",
     "matches",
     "stray_paths",

@@ -13,7 +13,7 @@ from phasegate.team.templates import as_data
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToolSpec:
+class RoleTool:
     """Tool that a role may call, as a model is told of it."""
 
     name: str
@@ -48,7 +48,7 @@ class ToolResult:
 class RoleTools(Protocol):
     """Tools of one role in one run, called through the policy, each call an event of the run."""
 
-    async def list(self) -> Sequence[ToolSpec]:
+    async def list(self) -> Sequence[RoleTool]:
         """Return the tools that the role may call now, in the order of their names.
 
         A server that is not configured, or that does not start, is left out, and so is a tool that a manager has yet
@@ -62,6 +62,15 @@ class RoleTools(Protocol):
         Nothing is raised for a call that is refused, fails or is not answered: the result has the typed error.
         """
         ...
+
+
+def place_of(key: str) -> str:
+    """Return the place of a brief or a subject by its key.
+
+    >>> place_of("plan/1/2/cloud-architect")
+    'plan/1/2'
+    """
+    return "/".join(key.split("/")[:3])
 
 
 class ToolAccess(Protocol):
@@ -82,7 +91,7 @@ class ToolAccess(Protocol):
 class ScriptedTools:
     """Double that hands over a list of results, one a call, to every role."""
 
-    specs: Sequence[ToolSpec] = ()
+    specs: Sequence[RoleTool] = ()
     results: Iterable[ToolResult] = ()
     calls: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     """Role, name and arguments of each call."""
@@ -112,7 +121,7 @@ class _Scripted:
     script: ScriptedTools
     role: str
 
-    async def list(self) -> Sequence[ToolSpec]:
+    async def list(self) -> Sequence[RoleTool]:
         return self.script.specs
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:

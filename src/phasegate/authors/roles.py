@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer
-from phasegate.authors.kinds import RUNBOOK_FILE, runbook_path
+from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer, ToolAccess
+from phasegate.authors.kinds import PACKAGE, RUNBOOK, RUNBOOK_FILE, runbook_path
 from phasegate.core import InvalidInput
 from phasegate.models import ChatModel, Meter, Recording, RecordingModel, ReplayModel
 from phasegate.models.settings import Models
@@ -14,7 +14,12 @@ from phasegate.team import ASSISTANT, COMPILER, Card, Flow, Team
 
 if TYPE_CHECKING:
     from phasegate.authors.assistant import WorkItems
+    from phasegate.authors.trial import Trial
     from phasegate.release import Builder  # what builds and signs is needed by none that only reads
+
+
+_OF_CODE = (RUNBOOK.name, PACKAGE.name)
+"""Kinds whose files a workflow names, so that one cannot go through the workflow of the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,9 @@ class Parts:
     meter: Meter
     team: Team
     items: "WorkItems"
+    trial: "Trial"
+    tools: ToolAccess | None = None
+    """Tools that models are offered as the roles that may call them; None: no model is."""
 
     async def forget(self, run: str, waited_for: Collection[str]) -> None:
         """Delete what authors and reviewers kept of a run that is not worked on.
@@ -110,11 +118,11 @@ class TeamRoles:
         if card.model == ASSISTANT:
             from phasegate.authors.assistant import AssistantAuthor
 
-            return AssistantAuthor(card=card, team=parts.team, items=parts.items, compiler=compiler)
+            return AssistantAuthor(card=card, team=parts.team, items=parts.items, compiler=compiler, trial=parts.trial)
         from phasegate.authors.model import ModelAuthor, Worker
 
         worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
-        return ModelAuthor(worker=worker, compiler=compiler)
+        return ModelAuthor(worker=worker, compiler=compiler, trial=parts.trial, tools=parts.tools)
 
     def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the checks, beside them the role's chat model where it has one."""
@@ -127,7 +135,7 @@ class TeamRoles:
         from phasegate.authors.model import ModelReviewer, Worker
 
         worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
-        return ModelReviewer(worker=worker, checks=checks)
+        return ModelReviewer(worker=worker, checks=checks, tools=parts.tools)
 
     @property
     def dated(self) -> datetime | None:
@@ -174,8 +182,19 @@ def require_authors(roles: Roles, cards: Mapping[str, Card], flow: Flow, kind: D
         InvalidInput: no author of a role can write what the workflow asks of it.
     """
     missing = unwritten(roles, cards, flow, kind)
+    if kind.name != flow.deliverable and flow.deliverable in _OF_CODE and kind.name in _OF_CODE:
+        raise InvalidInput(
+            f"'{spec}' is a {kind.name}, and the workflow '{flow.name}' is for a {flow.deliverable}",
+            fix=f"write '**Deliverable**: {flow.deliverable}' below its title, or set [work] flow in phasegate.toml",
+        )
     if not missing:
         return
+    if kind.tried:
+        role = next(row.role for phase in flow.phases for row in phase.authors)
+        raise InvalidInput(
+            f"no compiler writes {', '.join(missing)} of the {kind.name} '{spec}'",
+            fix=f'have a model or an assistant work: [roles.{role}] model = "…", or [work] model = "…" for all roles',
+        )
     if kind.source:
         message = f"no author can write {', '.join(missing)} of the {kind.name} '{spec}'"
         items = ", ".join(sorted(kind.compiled))

@@ -14,20 +14,31 @@ from phasegate.cli.views.findings import failure, findings_list, tally
 from phasegate.core import InvalidInput, SystemClock, UsageError
 from phasegate.reports.warnings import not_committed
 from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
+from phasegate.scaffold.target import PACKAGE, RUNBOOKS
 from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
 
-def init(folder: Path, name: str | None, package: str, spec: str, eject: bool) -> None:
+def init(folder: Path, name: str | None, package: str, spec: str, kind: str, eject: bool) -> None:
     """Make a target repository."""
-    plan = NewRepository(project=name or folder.resolve().name.lower(), package=package, spec=spec, eject=eject)
+    plan = NewRepository(
+        project=name or folder.resolve().name.lower(),
+        package=package,
+        spec=spec,
+        eject=eject,
+        deliverable=PACKAGE if kind == "package" else RUNBOOKS,
+    )
     specs = create_repository(folder, plan, given_clock())
     console = output()
-    console.print(f"[good]✓[/] {folder} is a runbooks package, with a first commit")
+    what = "a runbooks package" if plan.deliverable == RUNBOOKS else "a Python package that agents write"
+    console.print(f"[good]✓[/] {folder} is {what}, with a first commit")
     console.print(f"→ cd {folder}", soft_wrap=True)
     console.print("→ phasegate manager init         make your key; you decide with it")
-    if plan.spec:
+    if plan.deliverable == PACKAGE:
+        console.print('→ name who works in phasegate.toml: [work] model = "assistant", or a model (docs/models.md)')
+        console.print('→ phasegate new "what the package is to do"')
+    elif plan.spec:
         console.print(f"→ phasegate run {laid_in(spec, specs)}", soft_wrap=True)
     else:
         console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")

@@ -12,7 +12,18 @@ from phasegate.app.working_copy import WorkingCopy
 from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, PhasegateError, Refused
 from phasegate.core.files import OWNER_FILE, write_whole
-from phasegate.release import Builder, Built, FolderIndex, Installation, Smoke, Trial, install, smoke, smoke_imports, verify_wheel
+from phasegate.release import (
+    Builder,
+    Built,
+    FolderIndex,
+    Installation,
+    Smoke,
+    Trial,
+    install,
+    smoke,
+    smoke_imports,
+    verify_wheel,
+)
 from phasegate.workflow import EFFECTS, Effect, Outcome
 
 

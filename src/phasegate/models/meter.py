@@ -198,7 +198,9 @@ def _spent(connection: sa.Connection, run: str, role: str = "") -> Spent:
 
 
 def _spent_on(connection: sa.Connection, scope: Scope) -> Spent:
-    of = (model_calls.c.run == scope.run) & (model_calls.c.key == scope.key)
+    # A build's tasks have keys of their own below that of the draft.
+    mine = (model_calls.c.key == scope.key) | model_calls.c.key.startswith(f"{scope.key}/", autoescape=True)
+    of = (model_calls.c.run == scope.run) & mine
     return Spent.of(connection.execute(sa.select(*spent_columns()).where(of)).mappings().one())
 
 

@@ -167,9 +167,7 @@ async def run_tests(
     return _judged(halves, expected, lines, problems)
 
 
-async def _run(
-    task: _Task, names: frozenset[str], modules: Mapping[str, Planted], chance: random.Random
-) -> _Half:
+async def _run(task: _Task, names: frozenset[str], modules: Mapping[str, Planted], chance: random.Random) -> _Half:
     tree = {**task.tree, **{path: module.content for path, module in modules.items() if path in task.tree}}
     tree |= {path: seeded(tree[path], names, chance) for path in task.tests if path in tree}
     report = f"{secrets.token_hex(8)}.json"

@@ -18,8 +18,9 @@ from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.runbooks.prices import price_table
 from phasegate.scaffold import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
-from phasegate.scaffold.target import intent_spec, name_of
+from phasegate.scaffold.target import PACKAGE, RUNBOOKS, intent_spec, name_of, scaffold_package
 from phasegate.team import eject as eject_team
+from phasegate.team import load_team
 from phasegate.workspace import Signature, Workspace
 
 PHASEGATE = Signature("phasegate", "phasegate@phasegate.invalid")
@@ -39,6 +40,8 @@ class NewRepository:
     managers: tuple[Approver, ...] = ()
     aws: Aws | None = None
     demo: bool = False
+    deliverable: str = RUNBOOKS
+    """Kind of the specs that the repository is for."""
 
 
 def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[str]:
@@ -56,7 +59,22 @@ def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[s
             f"'{folder}' is not empty",
             fix="name a folder that is not there yet, or add a spec to this repository: 'phasegate spec new NAME'",
         )
-    made = scaffold(
+    made = _files(plan)
+    made |= _ejected() if plan.eject else {}
+    made |= _spec(plan.spec, made, clock, plan.deliverable) if plan.spec else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A package to be")
+    except BaseException:
+        _clear(folder)  # half a repository would refuse the next try
+        raise
+    return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
+
+
+def _files(plan: NewRepository) -> dict[str, bytes]:
+    if plan.deliverable == PACKAGE:
+        return scaffold_package(plan.project, package=plan.package, managers=plan.managers)
+    return scaffold(
         plan.project,
         package=plan.package,
         runtime=runtime_files(),
@@ -66,15 +84,11 @@ def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[s
         aws=plan.aws,
         demo=plan.demo,
     )
-    made |= _ejected() if plan.eject else {}
-    made |= _spec(plan.spec, made, clock) if plan.spec else {}
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A runbooks package to be")
-    except BaseException:
-        _clear(folder)  # half a repository would refuse the next try
-        raise
-    return sorted({path.rpartition("/")[0] for path in made if path.startswith("specs/") and path.endswith("/spec.md")})
+
+
+def _deliverable(folder: Path) -> str:
+    """Return the kind of specs that a repository's workflow is for."""
+    return load_team(folder, parse_prompts=False).flow(read_config(folder).work.flow).deliverable
 
 
 def _clear(folder: Path) -> None:
@@ -105,7 +119,7 @@ def new_spec(folder: Path, name: str, clock: Clock) -> dict[str, bytes]:
     known = next((path for path in there if path.split("/")[1].partition("-")[2] == wanted), "")
     if known:
         raise InvalidInput(f"there is a spec '{known.rpartition('/')[0]}' already", fix="take another name, or edit it")
-    written = _spec(name, there, clock)
+    written = _spec(name, there, clock, _deliverable(folder))
     try:
         for path, content in written.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +149,8 @@ def new_intent(folder: Path, sentence: str, clock: Clock, *, name: str = "") -> 
     there = {path.relative_to(folder).as_posix(): b"" for path in folder.glob("specs/*/*")}
     place = next_folder(name or name_of(sentence), there)
     (folder / place).mkdir(parents=True)
-    written = intent_spec(place, sentence, today=clock.now().date().isoformat())
+    today, deliverable = clock.now().date().isoformat(), _deliverable(folder)
+    written = intent_spec(place, sentence, today=today, deliverable=deliverable)
     (folder / place / "spec.md").write_bytes(written)
     return place
 
@@ -155,10 +170,11 @@ def shipped_specs() -> list[str]:
     return sorted(entry.name for entry in files("phasegate.team.specs").iterdir() if entry.name[:3].isdigit())
 
 
-def _spec(name: str, there: Mapping[str, bytes], clock: Clock) -> dict[str, bytes]:
+def _spec(name: str, there: Mapping[str, bytes], clock: Clock, deliverable: str) -> dict[str, bytes]:
     ours = next((folder for folder in shipped_specs() if name in (folder, folder.partition("-")[2])), "")
-    if not ours:
-        return starter_spec(next_folder(name, there), today=clock.now().date().isoformat())
+    if not ours or deliverable == PACKAGE:
+        today = clock.now().date().isoformat()
+        return starter_spec(next_folder(name, there), today=today, deliverable=deliverable)
     taken = any(path.startswith(f"specs/{ours.partition('-')[0]}-") for path in there)
     folder = next_folder(ours.partition("-")[2], there) if taken else f"specs/{ours}"
     source = files("phasegate.team.specs").joinpath(ours)
@@ -200,11 +216,17 @@ def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
     text = tomlkit.dumps(document)
     parse_config(text, folder / NAME)  # so that a name that is refused leaves the file as it was
     write_whole(folder / NAME, text.encode())
-    return [NAME, _list_approvers(folder, read_config(folder))]
+    # Only runbooks are applied by an approval: another package has no list of approvers.
+    listed = _approvers_path(read_config(folder))
+    return [NAME, *([_list_approvers(folder, read_config(folder))] if (folder / listed).exists() else [])]
+
+
+def _approvers_path(config: Config) -> str:
+    return f"src/{config.project.package}/approvers.json"
 
 
 def _list_approvers(folder: Path, config: Config) -> str:
-    path = f"src/{config.project.package}/approvers.json"
+    path = _approvers_path(config)
     listed = [Approver(name=row.name, public_key=row.public_key, card=row.card) for row in config.managers]
     write_whole(folder / path, approvers(listed))
     return path

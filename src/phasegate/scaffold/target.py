@@ -14,6 +14,8 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 
 from phasegate.core import UsageError, one_line
 
+RUNBOOKS, PACKAGE = "runbook spec", "package spec"
+"""Kinds of specs that a repository can be made for."""
 _PROJECT = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _PACKAGE = re.compile(r"[a-z][a-z0-9_]*")
 _TAKEN = {"phasegate", "boto3", "botocore", "jmespath", "moto", "pytest", "tests", "docs", "src", "specs"}
@@ -31,6 +33,18 @@ _FILES = {
     "tests/conftest.py": "conftest.py",
     "tests/test_package.py": "test_package.py",
 }
+_PACKAGE_FILES = {
+    "pyproject.toml": "package-pyproject.toml",
+    "phasegate.toml": "phasegate.toml",
+    "README.md": "package-README.md",
+    "CHANGELOG.md": "CHANGELOG.md",
+    ".gitignore": "gitignore",
+    "docs/README.md": "package-docs-README.md",
+    "specs/README.md": "package-specs-README.md",
+    "src/{package}/__init__.py": "package-init.py",
+    "src/{package}/py.typed": "package-py.typed",
+}
+"""Files of a repository whose package agents write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +108,31 @@ def scaffold(
         "index": index,
         "aws": aws,
         "demo": demo,
+        "flow": "sdlc",
     }
     made = {path.format(package=package): filled(name, **variables) for path, name in _FILES.items()}
     made[f"src/{package}/prices.json"] = prices
     made[f"src/{package}/approvers.json"] = approvers(managers)
     laid = {f"src/{package}/_runtime/{path}": content for path, content in runtime.items()}
     return made | laid | dict(support or {})
+
+
+def scaffold_package(project: str, *, package: str = "", managers: Sequence[Approver] = ()) -> dict[str, bytes]:
+    """Return the files of a new target repository whose package agents write, by path from its top.
+
+    Args:
+        project: its name on a package index, such as `acme-amounts`.
+        package: its Python package; left empty, the project's name with underscores.
+        managers: who may decide.
+
+    Raises:
+        UsageError: the name of project or package cannot be one.
+    """
+    package = package or package_name(project)
+    _check(project, package)
+    variables = {"project": project, "package": package, "managers": managers, "flow": "package"}
+    unused: dict[str, Any] = {"index": "", "aws": None, "demo": False}
+    return {path.format(package=package): filled(name, **variables, **unused) for path, name in _PACKAGE_FILES.items()}
 
 
 def approvers(managers: Sequence[Approver]) -> bytes:
@@ -168,26 +201,30 @@ _COMMON = set(
 """Words of a wish that say little of what it is about."""
 
 
-def starter_spec(folder: str, *, today: str) -> dict[str, bytes]:
-    """`spec.md` and `runbook.yaml` for a new spec.
+def starter_spec(folder: str, *, today: str, deliverable: str = RUNBOOKS) -> dict[str, bytes]:
+    """Return the files of a new spec to fill in: `spec.md`, and `runbook.yaml` where a runbook is wanted.
 
     Args:
         folder: such as `specs/002-idle-load-balancers`; see `next_folder`.
         today: the date of its creation, YYYY-MM-DD.
+        deliverable: kind of the spec.
     """
     branch = folder.rsplit("/", 1)[-1]
     title = branch.partition("-")[2].replace("-", " ").capitalize()
     variables = {"branch": branch, "title": title, "today": today}
+    if deliverable == PACKAGE:
+        return {f"{folder}/spec.md": filled("package-spec.md", **variables)}
     return {
         f"{folder}/spec.md": filled("spec.md", **variables),
         f"{folder}/runbook.yaml": filled("runbook.yaml", **variables),
     }
 
 
-def intent_spec(folder: str, sentence: str, *, today: str) -> bytes:
+def intent_spec(folder: str, sentence: str, *, today: str, deliverable: str = RUNBOOKS) -> bytes:
     """Return the `spec.md` that says what somebody wants, of which the product owner makes a spec."""
     title = folder.rsplit("/", 1)[-1].partition("-")[2].replace("-", " ").capitalize()
-    return filled("intent.md", title=title, today=today, sentence=one_line(sentence).replace('"', "'"))
+    said = one_line(sentence).replace('"', "'")
+    return filled("intent.md", title=title, today=today, sentence=said, deliverable=deliverable)
 
 
 def name_of(sentence: str) -> str:

@@ -91,14 +91,16 @@ class Task(NamedTuple):
     text: str
     """Without its marks."""
     line: int
+    parallel: bool = False
+    """Whether it is marked `[P]`: it touches no file of another open task."""
 
 
 def tasks_of(text: str) -> list[Task]:
     """The tasks, in order.
 
     >>> tasks_of("# Tasks" + chr(10) + "- [ ] T001 [P] Write `a.py`")
-    [Task(id='T001', text='Write `a.py`', line=2)]
+    [Task(id='T001', text='Write `a.py`', line=2, parallel=True)]
     """
     # Line by line: a task is one line in Spec Kit's layout, and its line is what findings point at.
     found = ((number, _TASK.match(line)) for number, line in enumerate(text.splitlines(), 1))
-    return [Task(match["id"], match["text"], number) for number, match in found if match]
+    return [Task(match["id"], match["text"], number, "[P]" in match["marks"]) for number, match in found if match]

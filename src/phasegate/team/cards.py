@@ -37,7 +37,9 @@ class Limits(_Strict):
     seconds: int = Field(gt=0)
     """Wall time of one draft or review."""
     rounds: int = Field(ge=1, le=10)
-    """Drafts at most in a phase, the first one counted."""
+    """Answers at most of one draft or review, the first one counted."""
+    steps: int = Field(default=60, ge=1, le=1000)
+    """Replies at most in which a model calls tools, in one draft or review; then it has to hand in."""
 
 
 class Front(_Strict):

@@ -146,6 +146,8 @@ class Flow(_Strict):
     """The file's name without `.yaml`."""
     version: int = Field(ge=1)
     """Raise it when phases are renamed, added or removed: a parked run keeps the version it started with."""
+    deliverable: str = "runbook spec"
+    """Kind of the specs that it is for, which new specs of its repository declare."""
     phases: tuple[Phase, ...] = Field(min_length=1)
     """In order; each begins after the gate of the one before."""
 

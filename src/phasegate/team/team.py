@@ -50,17 +50,22 @@ class Team:
         source = self.surface.read("graphs", f"policies/{name}.yaml")
         return read_policy(source.text, source.path)
 
-    def prompt(self, role: str, phase: str, *, task: str = "author", **variables: Any) -> tuple[str, ...]:
+    def prompt(
+        self, role: str, phase: str, *, task: str = "author", kind: str = "", **variables: Any
+    ) -> tuple[str, ...]:
         """Return the prompt for a role's draft in a phase, or with `task="review"` for its review, in parts.
 
         Those that change least come first: a provider's cache holds a beginning alone. The template is given the card
         and the phase's id beside the variables (see `templates.VARIABLES`).
 
+        A kind of deliverable may have templates of its own, whose names have the kind after another dot.
+
         Raises:
             InvalidInput: names the template and the variable that was not given.
         """
         card = self.cards[role]
-        name = f"{card.prompt}.{REVIEW if task == REVIEW else phase}"
+        usual = f"{card.prompt}.{REVIEW if task == REVIEW else phase}"
+        name = f"{usual}.{kind}" if kind and self.prompts.has(f"{usual}.{kind}") else usual
         return self.prompts.render_parts(name, {"card": card, "phase": phase, **variables})
 
 

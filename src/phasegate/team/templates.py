@@ -19,13 +19,14 @@ REVIEW = "review"
 _MOST_KEPT = 256
 
 VARIABLES = frozenset(
-    ("artifacts", "card", "changes", "comments", "cut", "findings", "folder", "observations", "outputs", "package")
-).union(("phase", "today"))
+    ("artifacts", "card", "changes", "comments", "cut", "findings", "folder", "module", "observations", "outputs")
+).union(("package", "phase", "product", "today", "tools"))
 """What a template may name. `card` is the role's card, `phase` the id of the phase, `folder` the spec's folder,
-`package` the target's package, `today` a date as YYYY-MM-DD, `outputs` the paths to write, `artifacts` path to text of
-what the role reads, `changes` a unified diff of that since the role read it last, `observations` what the role looked
-at by the name of the look, `findings` those that stand, `comments` those of the manager that the rework has to answer,
-`cut` the mark between parts of a prompt, those that change least first."""
+`package` the target's package, `module` the spec's name as a Python module, `product` what comes out in the end,
+`today` a date as YYYY-MM-DD, `outputs` the paths to write, `artifacts` path to text of what the role reads, `changes`
+a unified diff of that since the role read it last, `observations` what the role looked at by the name of the look,
+`findings` those that stand, `comments` those of the manager that the rework has to answer, `tools` the names of what
+may be called before a hand-in, `cut` the mark between parts of a prompt, those that change least first."""
 
 
 class Prompts:

@@ -9,7 +9,7 @@ from typing import Any
 from mcp.types import Tool
 
 from phasegate.app.app import App
-from phasegate.authors import RoleTools, ToolResult, ToolSpec
+from phasegate.authors import RoleTool, RoleTools, ToolResult
 from phasegate.core import PhasegateError
 from phasegate.ledger import Descriptions, Grants
 from phasegate.ledger.events import ToolCalled, ToolRequested
@@ -87,12 +87,12 @@ class ClientTools:
     _sources: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Server and tool by the name for models."""
 
-    async def list(self) -> Sequence[ToolSpec]:
+    async def list(self) -> Sequence[RoleTool]:
         """Return the tools that the role may call now."""
         offered = await self.client.offered()
         self._sources |= {offered_name(server, shown.name): (server, shown.name) for server, shown in offered}
         return [
-            ToolSpec(
+            RoleTool(
                 name=offered_name(server, shown.name),
                 source=f"{server}.{shown.name}",
                 description=shown.description or "",

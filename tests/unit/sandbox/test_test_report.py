@@ -33,7 +33,12 @@ def honest(asked: Asked, value: Callable[[], Any] = lambda: [1]) -> Report:
     functions |= {f"test_rows[{row}]": names["test_rows"] for row in "ab"}
     cases = {f"{PATH}::{name}": outcome(function) for name, function in functions.items()}
     own = asked.files["src/m.py"]
-    return {"code": 1, "broken": [], "cases": cases, "missing": {"src/m.py": [2, *sorted(statements(own) - statements(MODULE))]}}
+    return {
+        "code": 1,
+        "broken": [],
+        "cases": cases,
+        "missing": {"src/m.py": [2, *sorted(statements(own) - statements(MODULE))]},
+    }
 
 
 def outcome(function: Callable[[], None]) -> dict[str, Any]:
@@ -124,7 +129,9 @@ async def test_rows_that_are_left_out_are_missed() -> None:
 async def test_only_known_conftests_are_laid_in() -> None:
     double = sandbox()
     tree = TREE | {"tests/conftest.py": b"known", "conftest.py": b"unknown"}
-    report = await run_tests(double, tree, tests=[PATH], modules=["src/m.py"], conftests={"tests/conftest.py": b"known"})
+    report = await run_tests(
+        double, tree, tests=[PATH], modules=["src/m.py"], conftests={"tests/conftest.py": b"known"}
+    )
     for call in double.calls:
         assert set(call.files) >= {"tests/conftest.py"}
         assert "conftest.py" not in call.files

@@ -47,10 +47,12 @@ def test_a_repository_that_cannot_be_laid_leaves_nothing_and_can_be_laid_again(t
 
 
 def test_a_spec_that_cannot_be_written_leaves_nothing_and_can_be_added_again(tmp_path: Path) -> None:
+    folder = tmp_path / "acme"
+    create_repository(folder, NewRepository(project="acme"), CLOCK)
     with _full_disk(), pytest.raises(OSError, match="too large"):
-        new_spec(tmp_path, "idle-queues", CLOCK)
-    assert list((tmp_path / "specs").iterdir()) == []
-    assert "specs/001-idle-queues/spec.md" in new_spec(tmp_path, "idle-queues", CLOCK)
+        new_spec(folder, "idle-queues", CLOCK)
+    assert [path.name for path in (folder / "specs").iterdir()] == ["README.md"]
+    assert "specs/001-idle-queues/spec.md" in new_spec(folder, "idle-queues", CLOCK)
 
 
 @contextmanager

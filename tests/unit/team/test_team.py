@@ -13,6 +13,9 @@ VARIABLES: dict[str, Any] = {
     "folder": "specs/001-idle-things",
     "package": "acme_runbooks",
     "today": "2026-11-18",
+    "module": "idle_things",
+    "product": "released package of AWS runbooks",
+    "tools": [],
     "outputs": ["specs/001-idle-things/spec.md"],
     "artifacts": {"specs/001-idle-things/spec.md": "# Idle things"},
     "findings": [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from phasegate.app import open_app
-from phasegate.authors import RoleTools, ScriptedTools, ToolAccess, ToolResult, ToolSpec
+from phasegate.authors import RoleTools, ScriptedTools, ToolAccess, ToolResult, RoleTool
 from phasegate.core import FixedClock, PhasegateError, Refused, Unknown
 from phasegate.ledger.events import ToolCalled
 from phasegate.tool_access.role_tools import ClientTools, open_run_tools
@@ -148,7 +148,7 @@ def shared(access: ToolAccess) -> ToolAccess:
 
 
 async def test_a_script_hands_over_its_results_and_notes_the_calls() -> None:
-    spec = ToolSpec(name="aws_x", source="aws.x", description="X.", parameters={"type": "object"})
+    spec = RoleTool(name="aws_x", source="aws.x", description="X.", parameters={"type": "object"})
     script = ScriptedTools(specs=[spec], results=[ToolResult(text="5", data=5, source="aws.x")])
     tools = shared(script).tools("r1", "cloud-architect", "plan/1/1")
     assert await tools.list() == [spec]

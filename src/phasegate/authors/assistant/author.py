@@ -11,6 +11,7 @@ from phasegate.authors.model.drafting import Drafting
 from phasegate.authors.model.material import review_variables, variables
 from phasegate.authors.model.reviewer import finding
 from phasegate.authors.review import Report, Reviewer, Subject
+from phasegate.authors.trial import Trial
 from phasegate.team import REVIEW, Card, Team
 
 
@@ -22,6 +23,8 @@ class AssistantAuthor:
     team: Team
     items: WorkItems
     compiler: Author
+    trial: Trial | None = None
+    """Runs tests; None: nothing is written whose tests have to pass."""
 
     async def draft(self, brief: Brief) -> Draft:
         """Return the assistant's draft.
@@ -30,10 +33,12 @@ class AssistantAuthor:
             NotReady: nobody has handed it in yet.
             InvalidInput: the brief cannot be met.
         """
-        drafting = await Drafting.begin(brief, self.compiler)
+        drafting = await Drafting.begin(brief, self.compiler, self.trial)
         if drafting.finished:
             return drafting.finished
-        parts = self.team.prompt(self.card.name, brief.phase, **variables(brief, drafting.files))
+        parts = self.team.prompt(
+            self.card.name, brief.phase, kind=brief.kind.prompts, **variables(brief, drafting.files)
+        )
         order = Order(
             run=brief.facts.run,
             key=brief.key,
@@ -67,7 +72,9 @@ class AssistantReviewer:
         Raises:
             NotReady: nobody has handed them in yet.
         """
-        parts = self.team.prompt(self.card.name, subject.phase, task=REVIEW, **review_variables(subject))
+        parts = self.team.prompt(
+            self.card.name, subject.phase, task=REVIEW, kind=subject.kind.prompts, **review_variables(subject)
+        )
         order = Order(
             run=subject.facts.run,
             key=subject.key,

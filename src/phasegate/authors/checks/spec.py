@@ -30,7 +30,7 @@ async def spec_lint(subject: Subject) -> Report:
 async def trace(subject: Subject) -> Report:
     """Find requirements that an artifact of this phase must name and does not."""
     spec = read_spec(subject.files, subject.facts.spec)
-    keepers = {
+    keepers: dict[tuple[str, ...], str] = {
         **{(path,): kind for path, kind in zip(subject.facts.paths(_KEEPERS), _KEEPERS.values(), strict=True)},
         tuple(test_files(subject.kind, subject.facts, {*subject.files, *subject.since})): _TESTS_KEEP,
     }

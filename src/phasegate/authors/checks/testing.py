@@ -55,7 +55,9 @@ class TestRuns:
             report = await self.run(subject.kind, subject.facts, subject.files)
         except Missing as error:
             return Report(findings=(_failed(subject, "not-installed", str(error), error.fix),))
-        failed = [_failed(subject, "test-failed", f"{case.id} {case.outcome}: {case.message}") for case in report.failed]
+        failed = [
+            _failed(subject, "test-failed", f"{case.id} {case.outcome}: {case.message}") for case in report.failed
+        ]
         problems = [_failed(subject, "untrusted-report", problem) for problem in report.problems]
         if not (report.cases or problems):
             problems = [_failed(subject, "no-tests", "there is no test, so nothing is shown to work")]

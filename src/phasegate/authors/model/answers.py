@@ -127,7 +127,7 @@ def read_answer(arguments: Any, shape: type[A]) -> A:
     try:
         return shape.model_validate(arguments)
     except ValidationError as error:
-        raise Malformed(_problems(error)) from error
+        raise Malformed(problems(error, "the answer does not have the shape that is asked for")) from error
 
 
 def _object(reply: Reply) -> Any:
@@ -143,10 +143,11 @@ def _object(reply: Reply) -> Any:
         raise Malformed(f"the answer is not JSON: {error}") from error
 
 
-def _problems(error: ValidationError) -> str:
-    rows = [f"- {'.'.join(map(str, row['loc'])) or 'the answer'}: {row['msg']}" for row in error.errors()]
+def problems(error: ValidationError, what: str) -> str:
+    """Return what is wrong with values in words for whoever wrote them, under a line that says `what`."""
+    rows = [f"- {'.'.join(map(str, row['loc'])) or 'the whole'}: {row['msg']}" for row in error.errors()]
     more = [f"- and {len(rows) - _MOST_PROBLEMS} more"] if len(rows) > _MOST_PROBLEMS else []
-    return "the answer does not have the shape that is asked for:\n" + "\n".join([*rows[:_MOST_PROBLEMS], *more])
+    return f"{what}:\n" + "\n".join([*rows[:_MOST_PROBLEMS], *more])
 
 
 def _inlined(value: Any, definitions: dict[str, Any]) -> Any:

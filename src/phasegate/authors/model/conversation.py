@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from phasegate.authors.model.answers import A, Malformed, hand_in, read_reply
+from phasegate.authors.author import Brief
+from phasegate.authors.model.answers import HAND_IN, A, Malformed, hand_in, read_reply
+from phasegate.authors.model.toolbox import NO_TOOLS, Toolboxes
+from phasegate.authors.review import Subject
 from phasegate.core import Parked
-from phasegate.models import Allowance, Call, ChatModel, Meter, Reply, Scope, Stop
+from phasegate.models import Allowance, Call, ChatModel, Meter, Reply, Scope, Stop, ToolSpec, Use
 from phasegate.models.chat import Message, Prompt, Result
 from phasegate.team import Card, Team
 
 MAX_TOKENS, MOST_TOKENS = 8192, 32_768
 """Of one reply, at first, and after replies that were cut off."""
+_ALONE = f"call '{HAND_IN}' alone, after you have read the results of the other tools"
+_LAST = f"No step is left: call '{HAND_IN}' now with what you have."
 _MOST_REPEATED = 4000
 """Characters of an answer without a hand-in that the model is shown again."""
 Judge = Callable[[A], Awaitable[str]]
@@ -51,9 +56,10 @@ class Worker:
         """Seconds that one draft or review may take."""
         return self.card.limits.seconds if self.card.limits else None
 
-    def messages(self, phase: str, task: str, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+    def messages(self, asked: Brief | Subject, task: str, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the filled-in template: instructions, material, and what changes from round to round."""
-        instructions, *parts = self.team.prompt(self.card.name, phase, task=task, **variables)
+        kind = asked.kind.prompts
+        instructions, *parts = self.team.prompt(self.card.name, asked.phase, task=task, kind=kind, **variables)
         system = Prompt(role="system", text=instructions, cached=True)
         users = [Prompt(role="user", text=part) for part in parts if part.strip()]
         if len(users) > 1:
@@ -61,7 +67,19 @@ class Worker:
             users[0] = users[0].model_copy(update={"cached": True})
         return (system, *users)
 
-    async def answer(self, scope: Scope, messages: tuple[Message, ...], shape: type[A], judge: Judge[A]) -> A:
+    @property
+    def steps(self) -> int:
+        """Replies in which the model may call tools, in one draft or review."""
+        return self.card.limits.steps if self.card.limits else 60
+
+    async def answer(
+        self,
+        scope: Scope,
+        messages: tuple[Message, ...],
+        shape: type[A],
+        judge: Judge[A],
+        tools: Toolboxes = NO_TOOLS,
+    ) -> A:
         """Return an answer that holds, or after the last round the one whose faults the checks will name.
 
         Args:
@@ -69,6 +87,7 @@ class Worker:
             messages: the conversation so far.
             shape: of the answer.
             judge: finds faults that the model can mend.
+            tools: what it may call before it hands in.
 
         Raises:
             NoAnswer: no answer had the shape.
@@ -76,18 +95,20 @@ class Worker:
         """
         try:
             async with asyncio.timeout(self.seconds):
-                return await self._answer(scope, messages, shape, judge)
+                return await self._answer(scope, messages, shape, judge, tools)
         except TimeoutError as error:
             raise Parked(
                 f"the {self.card.title} had no answer within {self.seconds} s",
                 fix=f"'phasegate run --resume {scope.run}' tries again; 'seconds' in agents/{self.card.name}.md",
             ) from error
 
-    async def _answer(self, scope: Scope, messages: tuple[Message, ...], shape: type[A], judge: Judge[A]) -> A:
-        most, last, problem = MAX_TOKENS, None, ""
-        for number in range(1, self.rounds + 1):
-            call = Call(messages=messages, hand_in=hand_in(shape), max_tokens=most)
-            reply = await self.meter.complete(self.model, scope, number, call, self.allowed)
+    async def _answer(
+        self, scope: Scope, messages: tuple[Message, ...], shape: type[A], judge: Judge[A], tools: Toolboxes
+    ) -> A:
+        talk = _Talk(worker=self, scope=scope, messages=messages, shape=shape, tools=tools)
+        last, problem = None, ""
+        for _ in range(self.rounds):
+            reply = await talk.to_hand_in()
             try:
                 last = read_reply(reply, shape)
                 problem = await judge(last)
@@ -95,14 +116,61 @@ class Worker:
                 problem = str(error)
             if not problem:
                 break
-            most = min(most * 2, MOST_TOKENS) if reply.stop is Stop.length else most
-            messages = (*messages, *_again(reply, problem))
+            talk.ask_again(reply, problem)
         if last is None:
             raise NoAnswer(
                 f"{self.model.name} gave the {self.card.title} no usable answer in {self.rounds} rounds: {problem}",
                 fix=f"'phasegate run --resume {scope.run}' asks again; or have another model work as {self.card.name}",
             )
         return last
+
+
+@dataclass(kw_only=True)
+class _Talk:
+    """A conversation under way, which only grows, so that a cache holds its beginning and a recording finds it."""
+
+    worker: Worker
+    scope: Scope
+    messages: tuple[Message, ...]
+    shape: type[Any]
+    tools: Toolboxes
+    calls: int = 0
+    steps: int = 0
+    most: int = MAX_TOKENS
+
+    async def to_hand_in(self) -> Reply:
+        """Return the next reply that calls no tool, after the results of those that were called before it."""
+        while True:
+            specs = tuple(await self.tools.specs()) if self.steps < self.worker.steps else ()
+            reply = await self._next(specs)
+            if not specs or not _calls_tools(reply):
+                return reply
+            self.steps += 1
+            results = [await self._result(use) for use in reply.uses]
+            self.messages = (*self.messages, reply.said, *results)
+            if self.steps == self.worker.steps:
+                self.messages = (*self.messages, Prompt(role="user", text=_LAST))
+
+    def ask_again(self, reply: Reply, problem: str) -> None:
+        """Add a reply and what is wrong with it."""
+        self.most = min(self.most * 2, MOST_TOKENS) if reply.stop is Stop.length else self.most
+        self.messages = (*self.messages, *_again(reply, problem))
+
+    async def _next(self, specs: tuple[ToolSpec, ...]) -> Reply:
+        self.calls += 1
+        call = Call(messages=self.messages, tools=specs, hand_in=hand_in(self.shape), max_tokens=self.most)
+        worker = self.worker
+        return await worker.meter.complete(worker.model, self.scope, self.calls, call, worker.allowed)
+
+    async def _result(self, use: Use) -> Result:
+        if use.name == HAND_IN:
+            return Result(use=use.id, text=_ALONE, failed=True)
+        return await self.tools.call(use)
+
+
+def _calls_tools(reply: Reply) -> bool:
+    """Return whether a whole reply calls a tool other than the hand-in."""
+    return reply.stop is not Stop.length and any(use.name != HAND_IN for use in reply.uses)
 
 
 def _again(reply: Reply, problem: str) -> tuple[Message, ...]:

@@ -7,6 +7,7 @@ from phasegate.authors.author import Author, Brief, Draft, matches, stray_paths
 from phasegate.authors.model.answers import DraftAnswer, responses
 from phasegate.authors.model.reviewer import NO_REVIEW
 from phasegate.authors.model.spec import finished_spec, settled_questions
+from phasegate.authors.trial import Trial, told
 from phasegate.core import Finding, InvalidInput, Severity
 
 _SPEC = "spec"
@@ -24,11 +25,13 @@ class Drafting:
     brief: Brief
     start: Draft
     """What the compiler writes of the item, or for a spec what stands there with the manager's answers."""
+    trial: Trial | None = None
+    """Runs the tests of what is handed in only with passing ones."""
     finished: Draft | None = None
     """The draft, where nobody has to write anything."""
 
     @classmethod
-    async def begin(cls, brief: Brief, compiler: Author) -> "Drafting":
+    async def begin(cls, brief: Brief, compiler: Author, trial: Trial | None = None) -> "Drafting":
         """Return the beginning of a draft.
 
         Raises:
@@ -39,7 +42,7 @@ class Drafting:
             return cls(brief=brief, start=draft, finished=draft)
         start = await _start(brief, compiler)
         done = Draft(files={}, message=start.message) if _has_nothing_to_do(brief) else None
-        return cls(brief=brief, start=start, finished=done)
+        return cls(brief=brief, start=start, trial=trial, finished=done)
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -56,7 +59,22 @@ class Drafting:
         faults += [f"comment {number} has no answer under `answers`" for number in missing]
         if not faults and brief.item == _SPEC:
             faults = self._lint(answer)
+        if not faults and self.trial and self.tested:
+            return await self._tested(self.trial, answer)
         return "\n".join(f"- {fault}" for fault in faults[:_MOST_FAULTS])
+
+    @property
+    def tested(self) -> bool:
+        """Return whether the item is handed in only with passing tests."""
+        return self.trial is not None and self.brief.item in self.brief.kind.tried
+
+    async def _tested(self, trial: Trial, answer: DraftAnswer) -> str:
+        """Return how the tests of a tree with the answer's files ended, empty where they passed."""
+        handed = {file.path: _text(file.text) for file in answer.files}
+        files = {**self.brief.files, **handed}
+        assert self.trial is not None
+        report = await self.trial.run(self.brief.kind, self.brief.facts, files)
+        return "" if report.ok else f"the tests do not pass:\n{told(report)}"
 
     def written(self, answer: DraftAnswer) -> Draft:
         """Return the draft that an answer makes."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phasegate.authors.author import Brief, Facts, matches
+from phasegate.authors.deliverable import Deliverable
 from phasegate.authors.review import Subject
 from phasegate.core import visible
 
@@ -20,7 +21,7 @@ def variables(brief: Brief, files: Mapping[str, bytes]) -> dict[str, Any]:
         files: the artifacts, those that the compiler wrote first included.
     """
     return {
-        **_common(brief.facts),
+        **_common(brief.facts, brief.kind),
         "outputs": brief.outputs,
         "artifacts": _texts(files, brief.facts.paths(brief.reads)),
         "changes": "",
@@ -34,7 +35,7 @@ def review_variables(subject: Subject) -> dict[str, Any]:
     """Return the variables of a reviewer's template, for a later round with what changed in place of every artifact."""
     facts, reads = subject.facts, subject.facts.paths(subject.reads)
     return {
-        **_common(facts),
+        **_common(facts, subject.kind),
         "outputs": (),
         "artifacts": {} if subject.earlier else _texts(subject.files, reads),
         "changes": _changes(subject.earlier, subject.files, reads) if subject.earlier else "",
@@ -44,8 +45,15 @@ def review_variables(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _common(facts: Facts) -> dict[str, Any]:
-    return {"folder": facts.spec, "package": facts.package, "today": facts.date.isoformat()}
+def _common(facts: Facts, kind: Deliverable) -> dict[str, Any]:
+    return {
+        "folder": facts.spec,
+        "package": facts.package,
+        "module": facts.module,
+        "product": kind.product,
+        "today": facts.date.isoformat(),
+        "tools": (),
+    }
 
 
 def _texts(files: Mapping[str, bytes], patterns: Iterable[str]) -> dict[str, str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from phasegate.authors.model.answers import FoundFinding, ReviewAnswer
 from phasegate.authors.model.conversation import NoAnswer, Worker
 from phasegate.authors.model.material import review_variables
+from phasegate.authors.model.toolbox import RoleToolbox, Toolboxes
 from phasegate.authors.review import Report, Reviewer, Subject
+from phasegate.authors.role_tools import ToolAccess, place_of
 from phasegate.core import Finding, Severity
 from phasegate.models import Scope
 from phasegate.team import REVIEW, Card
@@ -22,6 +24,8 @@ class ModelReviewer:
 
     worker: Worker
     checks: Reviewer
+    tools: ToolAccess | None = None
+    """Tools that roles may call; None: the model is offered none."""
 
     async def review(self, subject: Subject) -> Sequence[Report]:
         """Return the reports of the checks, and one with the model's findings.
@@ -36,9 +40,13 @@ class ModelReviewer:
 
     async def _judged(self, subject: Subject) -> Report:
         scope = Scope(run=subject.facts.run, role=self.worker.card.name, key=subject.key)
-        messages = self.worker.messages(subject.phase, REVIEW, review_variables(subject))
+        run, role = subject.facts.run, self.worker.card.name
+        own = [RoleToolbox(self.tools.tools(run, role, place_of(subject.key)))] if self.tools else []
+        tools = Toolboxes(own)
+        names = [spec.name for spec in await tools.specs()]
+        messages = self.worker.messages(subject, REVIEW, {**review_variables(subject), "tools": names})
         try:
-            answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong)
+            answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong, tools)
         except NoAnswer as error:
             return await self._report(scope, (_no_review(self.worker.card, subject, error),))
         findings = tuple(finding(self.worker.card.name, found, subject) for found in answer.findings)

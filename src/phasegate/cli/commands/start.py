@@ -25,6 +25,13 @@ def demo() -> None:
 @click.option("--name", metavar="NAME", help="The package's name on an index; default: the folder's.")
 @click.option("--package", default="", metavar="NAME", help="Its Python package; default: the name, with underscores.")
 @click.option("--spec", default="", metavar="NAME", help="Lay in a spec: one of ours, or a new one to fill in.")
+@click.option(
+    "--kind",
+    type=click.Choice(["runbooks", "package"]),
+    default="runbooks",
+    show_default=True,
+    help="What is built: runbooks by the compiler, or any Python package by agents.",
+)
 @click.option("--eject", is_flag=True, help="Lay in the team's cards, prompts and workflows, to change them.")
 def init() -> None:
     """Make a target repository."""

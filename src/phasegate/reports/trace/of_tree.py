@@ -41,7 +41,7 @@ def _documents(record: Record) -> Part:
 
 def _tasks(record: Record) -> Part:
     tasks, nodes, links = f"{record.facts.spec}/tasks.md", list[Node](), list[Link]()
-    for name, text, number in tasks_of(record.text(tasks)):
+    for name, text, number, _ in tasks_of(record.text(tasks)):
         origin = at(tasks, number)
         nodes.append(Node(id=name, kind=Kind.task, text=text, origin=origin))
         links += [Link(source=m.id, target=name, says="worked on in", origin=origin) for m in mentions(text)]
