@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from phasegate.app import open_app
-from phasegate.authors import RoleTools, ScriptedTools, ToolAccess, ToolResult, RoleTool
+from phasegate.authors import RoleTool, RoleTools, ScriptedTools, ToolAccess, ToolResult
 from phasegate.core import FixedClock, PhasegateError, Refused, Unknown
 from phasegate.ledger.events import ToolCalled
 from phasegate.tool_access.role_tools import ClientTools, open_run_tools
