@@ -87,7 +87,7 @@ class Engineers:
             self.at_once -= 1
 
     def _reply(self, call: Call) -> Reply:
-        system = call.messages[0].text  # type: ignore[union-attr]
+        system = call.messages[0].text
         title, task, phase = re.findall(r'^# (.+): (draft for|review of) the phase "(\w+)"', system, re.MULTILINE)[0]
         if task == "review of":
             return use("hand_in", findings=[])
@@ -268,7 +268,7 @@ class Collector(Engineers):
 
     def _reply(self, call: Call) -> Reply:
         if '# Cloud architect: draft for the phase "plan"' in str(call.messages[0]):
-            (text,) = re.findall(r"<<<DATA pyproject.toml \w+>>>\n(.*?)<<<END", call.messages[1].text, re.DOTALL)  # type: ignore[union-attr]
+            (text,) = re.findall(r"<<<DATA pyproject.toml \w+>>>\n(.*?)<<<END", call.messages[1].text, re.DOTALL)
             needs = text.replace("dependencies = []", 'dependencies = ["leftpad-for-money>=1,<2"]')
             return handed({**WRITTEN["Cloud architect", "plan"], "pyproject.toml": needs})
         return super()._reply(call)
