@@ -23,6 +23,7 @@ PROJECT: dict[str, Any] = tomllib.loads((TOP / "pyproject.toml").read_text())
 SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
 SURFACE = ("agents", "graphs", "prompts", "specs", "tools")
 IMPORTED_AS = {
+    "griffe": "griffelib",
     "cyclonedx": "cyclonedx-python-lib",
     "markdown_it": "markdown-it-py",
     "yaml": "pyyaml",

@@ -293,7 +293,13 @@ async def open_app(
     workspace = Workspace.open(path)
     folder = workspace.folder
     config = read_config(folder)
-    team = load_team(folder, known_checks=CHECKS, known_effects=EFFECTS, parse_prompts=parse_prompts)
+    team = load_team(
+        folder,
+        flow=config.work.flow,
+        known_checks=CHECKS,
+        known_effects=EFFECTS,
+        parse_prompts=parse_prompts,
+    )
     team = replace(_pointed(team, config, folder), cards=_as_configured(team, config))
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))

@@ -14,7 +14,7 @@ from phasegate.cli.views.findings import failure, findings_list, tally
 from phasegate.core import InvalidInput, SystemClock, UsageError
 from phasegate.reports.warnings import not_committed
 from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
-from phasegate.scaffold.target import PACKAGE, RUNBOOKS
+from phasegate.scaffold.target import PACKAGE_SPEC, RUNBOOK_SPEC
 from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
@@ -27,15 +27,15 @@ def init(folder: Path, name: str | None, package: str, spec: str, kind: str, eje
         package=package,
         spec=spec,
         eject=eject,
-        deliverable=PACKAGE if kind == "package" else RUNBOOKS,
+        deliverable=PACKAGE_SPEC if kind == "package" else RUNBOOK_SPEC,
     )
     specs = create_repository(folder, plan, given_clock())
     console = output()
-    what = "a runbooks package" if plan.deliverable == RUNBOOKS else "a Python package that agents write"
+    what = "a runbooks package" if plan.deliverable == RUNBOOK_SPEC else "a Python package that agents write"
     console.print(f"[good]✓[/] {folder} is {what}, with a first commit")
     console.print(f"→ cd {folder}", soft_wrap=True)
     console.print("→ phasegate manager init         make your key; you decide with it")
-    if plan.deliverable == PACKAGE:
+    if plan.deliverable == PACKAGE_SPEC:
         console.print('→ name who works in phasegate.toml: [work] model = "assistant", or a model (docs/models.md)')
         console.print('→ phasegate new "what the package is to do"')
     elif plan.spec:

@@ -18,7 +18,7 @@ from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.runbooks.prices import price_table
 from phasegate.scaffold import Approver, Aws, approvers, next_folder, package_name, scaffold, starter_spec
-from phasegate.scaffold.target import PACKAGE, RUNBOOKS, intent_spec, name_of, scaffold_package
+from phasegate.scaffold.target import PACKAGE_SPEC, RUNBOOK_SPEC, intent_spec, name_of, scaffold_package
 from phasegate.team import eject as eject_team
 from phasegate.team import load_team
 from phasegate.workspace import Signature, Workspace
@@ -40,7 +40,7 @@ class NewRepository:
     managers: tuple[Approver, ...] = ()
     aws: Aws | None = None
     demo: bool = False
-    deliverable: str = RUNBOOKS
+    deliverable: str = RUNBOOK_SPEC
     """Kind of the specs that the repository is for."""
 
 
@@ -72,7 +72,7 @@ def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[s
 
 
 def _files(plan: NewRepository) -> dict[str, bytes]:
-    if plan.deliverable == PACKAGE:
+    if plan.deliverable == PACKAGE_SPEC:
         return scaffold_package(plan.project, package=plan.package, managers=plan.managers)
     return scaffold(
         plan.project,
@@ -88,7 +88,8 @@ def _files(plan: NewRepository) -> dict[str, bytes]:
 
 def _deliverable(folder: Path) -> str:
     """Return the kind of specs that a repository's workflow is for."""
-    return load_team(folder, parse_prompts=False).flow(read_config(folder).work.flow).deliverable
+    name = read_config(folder).work.flow
+    return load_team(folder, flow=name, parse_prompts=False).flow(name).deliverable
 
 
 def _clear(folder: Path) -> None:
@@ -172,7 +173,7 @@ def shipped_specs() -> list[str]:
 
 def _spec(name: str, there: Mapping[str, bytes], clock: Clock, deliverable: str) -> dict[str, bytes]:
     ours = next((folder for folder in shipped_specs() if name in (folder, folder.partition("-")[2])), "")
-    if not ours or deliverable == PACKAGE:
+    if not ours or deliverable == PACKAGE_SPEC:
         today = clock.now().date().isoformat()
         return starter_spec(next_folder(name, there), today=today, deliverable=deliverable)
     taken = any(path.startswith(f"specs/{ours.partition('-')[0]}-") for path in there)

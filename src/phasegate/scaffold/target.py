@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 
 from phasegate.core import UsageError, one_line
 
-RUNBOOKS, PACKAGE = "runbook spec", "package spec"
+RUNBOOK_SPEC, PACKAGE_SPEC = "runbook spec", "package spec"
 """Kinds of specs that a repository can be made for."""
 _PROJECT = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _PACKAGE = re.compile(r"[a-z][a-z0-9_]*")
@@ -201,7 +201,7 @@ _COMMON = set(
 """Words of a wish that say little of what it is about."""
 
 
-def starter_spec(folder: str, *, today: str, deliverable: str = RUNBOOKS) -> dict[str, bytes]:
+def starter_spec(folder: str, *, today: str, deliverable: str = RUNBOOK_SPEC) -> dict[str, bytes]:
     """Return the files of a new spec to fill in: `spec.md`, and `runbook.yaml` where a runbook is wanted.
 
     Args:
@@ -212,7 +212,7 @@ def starter_spec(folder: str, *, today: str, deliverable: str = RUNBOOKS) -> dic
     branch = folder.rsplit("/", 1)[-1]
     title = branch.partition("-")[2].replace("-", " ").capitalize()
     variables = {"branch": branch, "title": title, "today": today}
-    if deliverable == PACKAGE:
+    if deliverable == PACKAGE_SPEC:
         return {f"{folder}/spec.md": filled("package-spec.md", **variables)}
     return {
         f"{folder}/spec.md": filled("spec.md", **variables),
@@ -220,7 +220,7 @@ def starter_spec(folder: str, *, today: str, deliverable: str = RUNBOOKS) -> dic
     }
 
 
-def intent_spec(folder: str, sentence: str, *, today: str, deliverable: str = RUNBOOKS) -> bytes:
+def intent_spec(folder: str, sentence: str, *, today: str, deliverable: str = RUNBOOK_SPEC) -> bytes:
     """Return the `spec.md` that says what somebody wants, of which the product owner makes a spec."""
     title = folder.rsplit("/", 1)[-1].partition("-")[2].replace("-", " ").capitalize()
     said = one_line(sentence).replace('"', "'")

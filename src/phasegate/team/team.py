@@ -72,6 +72,7 @@ class Team:
 def load_team(
     workspace: Path | None = None,
     *,
+    flow: str = "sdlc",
     known_checks: Collection[str] | None = None,
     known_effects: Collection[str] | None = None,
     parse_prompts: bool = True,
@@ -80,6 +81,7 @@ def load_team(
 
     Args:
         workspace: the user's repository; None reads ours alone.
+        flow: the workflow in use, which cards and prompts are held against; who changes them for it leaves ours alone.
         known_checks: names of the checks that the engine has; None leaves them unjudged.
         known_effects: names of the effects that the engine has; None leaves them unjudged.
         parse_prompts: whether each template is parsed; a list of runs or gates needs none.
@@ -93,7 +95,8 @@ def load_team(
     prompts = Prompts(surface)
     if parse_prompts:
         prompts.check()
-    findings = [*_undeclared(cards, flows), *_unused(cards, flows), *_without_prompt(cards, flows, prompts)]
+    used = {name: found for name, found in flows.items() if name == flow}
+    findings = [*_undeclared(cards, used), *_unused(cards, flows), *_without_prompt(cards, used, prompts)]
     if findings:
         raise refused(findings[0].path, findings)
     return Team(cards=cards, flows=flows, servers=_servers(surface, cards), prompts=prompts, surface=surface)

@@ -5,8 +5,7 @@
 from pathlib import Path
 
 from phasegate.core import FixedClock
-from phasegate.scaffold import Approver, NewRepository, create_repository
-from phasegate.scaffold.target import PACKAGE
+from phasegate.scaffold import PACKAGE_SPEC, Approver, NewRepository, create_repository
 from unit.authors.sample_spec import NOW
 
 FOLDER = "specs/001-amounts"
@@ -372,7 +371,7 @@ PAGE = "# Amounts\n\nAmounts of money in whole cents: read, added up and split (
 def package_repository(folder: Path, *, managers: tuple[Approver, ...] = (), spec: str = "") -> Path:
     """Make a repository whose package agents write, with a spec in its working directory."""
     create_repository(
-        folder, NewRepository(project="acme-amounts", managers=managers, deliverable=PACKAGE), FixedClock(NOW)
+        folder, NewRepository(project="acme-amounts", managers=managers, deliverable=PACKAGE_SPEC), FixedClock(NOW)
     )
     (folder / FOLDER).mkdir(parents=True)
     (folder / FOLDER / "spec.md").write_text(spec or SPEC)

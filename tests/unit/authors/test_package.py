@@ -15,10 +15,8 @@ from phasegate.core import Finding, FixedClock, InvalidInput, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import DecisionKind, PrivateKey, RunStatus
 from phasegate.ledger.events import CheckReported, Drafted, EffectDone, ReviewReported
-from phasegate.models import Call, FunctionModel, Reply, Stop, Usage, Use
-from phasegate.models.chat import Result
-from phasegate.scaffold import add_manager
-from phasegate.scaffold.target import intent_spec
+from phasegate.models import Call, FunctionModel, Reply, Result, Stop, Usage, Use
+from phasegate.scaffold import add_manager, intent_spec
 from phasegate.workflow import Channel, Credentials, Kind
 from unit.authors.sample_package import (
     AMOUNTS,

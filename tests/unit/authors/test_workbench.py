@@ -11,8 +11,7 @@ from phasegate.authors.model.answers import DraftAnswer, WrittenFile
 from phasegate.authors.model.tasks import build_tasks, stages
 from phasegate.authors.model.workbench import MOST_SHOWN, Workbench
 from phasegate.core import Missing
-from phasegate.models import Use
-from phasegate.models.chat import Result
+from phasegate.models import Result, Use
 from phasegate.sandbox import TestCase, TestReport
 from unit.authors.sample_package import FOLDER, TASKS
 from unit.authors.sample_spec import NOW

@@ -113,7 +113,7 @@ class Workbench:
         self.changed |= {path: content for path, content in other.changed.items() if path in other.only}
 
     def merged(self, answer: DraftAnswer) -> DraftAnswer:
-        """Return an answer with the files that the tools wrote; a file of the answer itself counts."""
+        """Return an answer with the files that the tools wrote, unless it has them itself."""
         own = {file.path for file in answer.files}
         written = (
             WrittenFile.model_construct(path=path, text=content.decode(errors="replace"))
