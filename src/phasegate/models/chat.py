@@ -59,6 +59,8 @@ class Result(_Frozen):
     """Id of the call that it answers."""
     text: str
     failed: bool = False
+    cached: bool = False
+    """Whether a provider is asked to cache the conversation up to here."""
 
 
 Message = Annotated[Prompt | Said | Result, Field(discriminator="role")]

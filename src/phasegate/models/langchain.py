@@ -227,7 +227,7 @@ def _message(message: Message, name: str) -> BaseMessage:
             return HumanMessage(_content(message, name))
         case Result():
             status = "error" if message.failed else "success"
-            return ToolMessage(message.text or "(nothing)", tool_call_id=message.use, status=status)
+            return ToolMessage(_result_content(message, name), tool_call_id=message.use, status=status)
         case _:
             calls = [ToolCall(id=use.id, name=use.name, args=use.arguments) for use in message.uses]
             return AIMessage(message.text, tool_calls=calls)
@@ -235,11 +235,19 @@ def _message(message: Message, name: str) -> BaseMessage:
 
 def _content(prompt: Prompt, name: str) -> str | list[str | dict[str, Any]]:
     """Return the text with a cache point where the provider has them and caches nothing by itself."""
-    if not prompt.cached or not _caches(name):
-        return prompt.text
+    return _cached(prompt.text, name) if prompt.cached and _caches(name) else prompt.text
+
+
+def _result_content(result: Result, name: str) -> str | list[str | dict[str, Any]]:
+    """Return the result of a tool, with a cache point where one may follow it: after Claude's, not after Nova's."""
+    text = result.text or "(nothing)"
+    return _cached(text, name) if result.cached and _caches(name) and "amazon.nova" not in name else text
+
+
+def _cached(text: str, name: str) -> list[str | dict[str, Any]]:
     if name.startswith(BEDROCK):
-        return [{"type": "text", "text": prompt.text}, {"cachePoint": {"type": "default"}}]
-    return [{"type": "text", "text": prompt.text, "cache_control": {"type": "ephemeral"}}]
+        return [{"type": "text", "text": text}, {"cachePoint": {"type": "default"}}]
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
 def _caches(name: str) -> bool:

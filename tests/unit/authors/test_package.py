@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from phasegate.core import Finding, FixedClock, InvalidInput, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import DecisionKind, PrivateKey, RunStatus
 from phasegate.ledger.events import CheckReported, Drafted, EffectDone, ReviewReported
-from phasegate.models import Call, FunctionModel, Reply, Result, Stop, Usage, Use
+from phasegate.models import Call, FunctionModel, Prompt, Reply, Result, Stop, Usage, Use
 from phasegate.scaffold import add_manager, intent_spec
 from phasegate.workflow import Channel, Credentials, Kind
+from services import serve
+from services.bedrock import SONNET, BedrockService, environ
+from services.model_answers import Answer, Asked, uses
 from unit.authors.sample_package import (
     AMOUNTS,
     DECISION,
@@ -55,14 +58,12 @@ CODE = {
 }
 
 
-def use(name: str, **arguments: Any) -> Reply:
-    usage = Usage(input=10, output=10)
-    return Reply(uses=(Use(id=f"use-{name}", name=name, arguments=arguments),), stop=Stop.tools, usage=usage)
+Said = tuple[str, dict[str, Any]]
+"""A tool that the model calls, and its arguments."""
 
 
-def handed(files: Mapping[str, str] | None = None, **more: Any) -> Reply:
-    rows = [{"path": path, "text": text} for path, text in (files or {}).items()]
-    return use("hand_in", files=rows, **more)
+def handed(files: Mapping[str, str] | None = None, **more: Any) -> Said:
+    return "hand_in", {"files": [{"path": path, "text": text} for path, text in (files or {}).items()], **more}
 
 
 @dataclass
@@ -80,53 +81,54 @@ class Engineers:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(0.01)
-            return self._reply(call)
+            orders = [message.text for message in call.messages if isinstance(message, Prompt)]
+            results = [message.text for message in call.messages if isinstance(message, Result)]
+            name, arguments = self.says(orders[0], "\n".join(orders[1:]), results)
         finally:
             self.at_once -= 1
+        used = Use(id=f"use-{len(call.messages)}", name=name, arguments=arguments)
+        return Reply(uses=(used,), stop=Stop.tools, usage=Usage(input=10, output=10))
 
-    def _reply(self, call: Call) -> Reply:
-        system = call.messages[0].text
-        title, task, phase = re.findall(r'^# (.+): (draft for|review of) the phase "(\w+)"', system, re.MULTILINE)[0]
+    def says(self, system: str, asked: str, results: Sequence[str]) -> Said:
+        """Return what the model calls next.
+
+        Args:
+            system: its instructions.
+            asked: material and orders.
+            results: of the tools that it called so far.
+        """
+        ((title, task, phase),) = re.findall(r'^# (.+): (draft for|review of) the phase "(\w+)"', system, re.MULTILINE)
         if task == "review of":
-            return use("hand_in", findings=[])
+            return "hand_in", {"findings": []}
         if (title, phase) == ("Python engineer", "build"):
-            return self._engineer(call)
+            return self.builds(asked, results)
         return handed(WRITTEN[title, phase])
 
-    def _engineer(self, call: Call) -> Reply:
+    def builds(self, asked: str, results: Sequence[str]) -> Said:
         """Write the files of the tasks that are asked for, else mend what the tests say."""
-        said = [
-            message.text
-            for message in call.messages
-            if not isinstance(message, Result) and "Now work on" in getattr(message, "text", "")
-        ]
-        results = [message for message in call.messages if isinstance(message, Result)]
-        wanted = [path for path in CODE if said and path in said[-1]]
+        _, _, order = asked.partition("Now work on these tasks")
+        wanted = [path for path in CODE if path in order]
         if len(results) < len(wanted):
             path = wanted[len(results)]
-            return use("write_file", path=path, text=CODE[path])
-        if said:
+            return "write_file", {"path": path, "text": CODE[path]}
+        if order:
             return handed()
-        steps: list[Callable[[], Reply]] = [
-            lambda: use("run_tests"),
-            lambda: use("read_file", path=f"{SOURCE}/amounts.py"),
-            lambda: use(
-                "edit_file",
-                path=f"{SOURCE}/amounts.py",
-                old="divmod(self.cents, 100)",
-                new="divmod(abs(self.cents), 100)",
-            ),
-            lambda: use("run_tests"),
+        path = f"{SOURCE}/amounts.py"
+        steps: list[Said] = [
+            ("run_tests", {}),
+            ("read_file", {"path": path}),
+            ("edit_file", {"path": path, "old": "divmod(self.cents, 100)", "new": "divmod(abs(self.cents), 100)"}),
+            ("run_tests", {}),
         ]
-        return steps[len(results)]() if self.mends and len(results) < len(steps) else handed()
+        return steps[len(results)] if self.mends and len(results) < len(steps) else handed()
 
 
-def repository(folder: Path, spec: str = "", more: str = PRICE) -> tuple[Path, PrivateKey]:
+def repository(folder: Path, spec: str = "", more: str = PRICE, model: str = MODEL) -> tuple[Path, PrivateKey]:
     package_repository(folder, spec=spec)
     key = PrivateKey.generate()
     add_manager(folder, "Mara", key.public)
     config = folder / "phasegate.toml"
-    config.write_text(config.read_text().replace('flow = "package"', f'flow = "package"\nmodel = "{MODEL}"') + more)
+    config.write_text(config.read_text().replace('flow = "package"', f'flow = "package"\nmodel = "{model}"') + more)
     return folder, key
 
 
@@ -144,9 +146,10 @@ class Outcome:
         return [found for each in (*self.checks, *self.reviews) if each.phase == phase for found in each.findings]
 
 
-async def worked(folder: Path, key: PrivateKey, model: Engineers, until: str = "") -> Outcome:
+async def worked(folder: Path, key: PrivateKey, model: Engineers | None, until: str = "") -> Outcome:
     """Run the spec, Mara approving each gate before a phase; a gate that refuses her approval ends it."""
-    roles = TeamRoles(settings=read_config(folder).models, models={MODEL: FunctionModel(model.reply, name=MODEL)})
+    models = {MODEL: FunctionModel(model.reply, name=MODEL)} if model else {}
+    roles = TeamRoles(settings=read_config(folder).models, models=models)
     mara = Credentials(name="Mara", kind=Kind.person, channel=Channel.terminal, proved_at=NOW)
     gates: list[str] = []
     async with open_app(folder, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
@@ -211,6 +214,35 @@ async def test_a_sentence_becomes_a_released_library_whose_tests_were_there_firs
 
 
 @pytest.mark.slow
+async def test_a_library_is_built_over_bedrock_with_tools_streams_and_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Engineers()
+
+    def answered(asked: Asked) -> Answer:
+        said = "\n".join(turn.text for turn in asked.turns if turn.role == "user")
+        name, arguments = model.says(asked.system, said, [turn.text for turn in asked.turns if turn.role == "tool"])
+        return uses(name, **arguments)
+
+    name = f"bedrock_converse:{SONNET}"
+    folder, key = repository(tmp_path / "acme", more="", model=name)
+    service = BedrockService(answered)
+    with serve(service) as address:
+        for variable, value in environ(address).items():
+            monkeypatch.setenv(variable, value)
+        done = await worked(folder, key, None)
+    assert done.status is RunStatus.released
+    built = [asked for asked in service.asked if "run_tests" in asked.tools]
+    assert len(built) > len(CODE)
+    assert all(asked.streams for asked in built)
+    loops = [asked for asked in built if asked.turns[-1].role == "tool"]
+    assert loops
+    assert all(asked.cache_points == 2 for asked in loops)  # after the instructions, and where the conversation ends
+    assert {asked.choice for asked in built} == {""}  # a forced tool would leave no choice of another
+    assert {draft.model for draft in done.drafts if draft.item != "release"} == {name}
+
+
+@pytest.mark.slow
 async def test_qa_sees_no_code_also_where_there_is_some(tmp_path: Path) -> None:
     folder, key = repository(tmp_path / "acme")
     (folder / SOURCE / "amounts.py").write_text("SECRET_OF_THE_CODE = 1\n")
@@ -238,11 +270,10 @@ async def test_code_that_never_passes_stops_at_the_gate_with_what_fails(tmp_path
 class Cheater(Engineers):
     """Makes the tests pass by changing them."""
 
-    def _engineer(self, call: Call) -> Reply:
-        results = [message for message in call.messages if isinstance(message, Result)]
+    def builds(self, asked: str, results: Sequence[str]) -> Said:
         empty = 'def test_nothing():\n    """AC-001"""\n    assert True\n'
         if not results:
-            return use("write_file", path="tests/amounts/test_read.py", text=empty)
+            return "write_file", {"path": "tests/amounts/test_read.py", "text": empty}
         return handed({**CODE, "tests/amounts/test_read.py": empty, "tests/conftest.py": "import sys\n"})
 
 
@@ -264,12 +295,12 @@ async def test_the_engineer_cannot_touch_the_approved_tests(tmp_path: Path) -> N
 class Collector(Engineers):
     """Plans with a dependency."""
 
-    def _reply(self, call: Call) -> Reply:
-        if '# Cloud architect: draft for the phase "plan"' in str(call.messages[0]):
-            (text,) = re.findall(r"<<<DATA pyproject.toml \w+>>>\n(.*?)<<<END", call.messages[1].text, re.DOTALL)
-            needs = text.replace("dependencies = []", 'dependencies = ["leftpad-for-money>=1,<2"]')
-            return handed({**WRITTEN["Cloud architect", "plan"], "pyproject.toml": needs})
-        return super()._reply(call)
+    def says(self, system: str, asked: str, results: Sequence[str]) -> Said:
+        if '# Cloud architect: draft for the phase "plan"' not in system:
+            return super().says(system, asked, results)
+        (text,) = re.findall(r"<<<DATA pyproject.toml \w+>>>\n(.*?)<<<END", asked, re.DOTALL)
+        needs = text.replace("dependencies = []", 'dependencies = ["leftpad-for-money>=1,<2"]')
+        return handed({**WRITTEN["Cloud architect", "plan"], "pyproject.toml": needs})
 
 
 @pytest.mark.slow

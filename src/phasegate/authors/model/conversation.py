@@ -158,7 +158,11 @@ class _Talk:
 
     async def _next(self, specs: tuple[ToolSpec, ...]) -> Reply:
         self.calls += 1
-        call = Call(messages=self.messages, tools=specs, hand_in=hand_in(self.shape), max_tokens=self.most)
+        *before, last = self.messages
+        if isinstance(last, Result):
+            # The cache point moves with the conversation: each call reads what the one before it had written.
+            last = last.model_copy(update={"cached": True})
+        call = Call(messages=(*before, last), tools=specs, hand_in=hand_in(self.shape), max_tokens=self.most)
         worker = self.worker
         return await worker.meter.complete(worker.model, self.scope, self.calls, call, worker.allowed)
 
