@@ -1,7 +1,7 @@
 """Author whose drafts a chat model writes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from phasegate.authors.author import Author, Brief, Draft
@@ -14,6 +14,7 @@ from phasegate.authors.model.toolbox import RoleToolbox, Toolboxes
 from phasegate.authors.model.workbench import Workbench
 from phasegate.authors.role_tools import ToolAccess, place_of
 from phasegate.authors.trial import Trial
+from phasegate.core import Finding, Severity
 from phasegate.models import Scope
 from phasegate.models.chat import Message, Prompt
 
@@ -143,7 +144,20 @@ class _Desk:
             path: self.seen.with_sources(text.decode()).encode() if text is not None and path.endswith(".md") else text
             for path, text in draft.files.items()
         }
-        return replace(draft, files=files)
+        return replace(draft, files=files, findings=(*draft.findings, *self._unseen(draft, self.seen)))
+
+    def _unseen(self, draft: Draft, seen: RoleToolbox) -> Iterator[Finding]:
+        """Yield a finding for each file that cites what no tool answered: the model did not mend it in its rounds."""
+        for path, content in draft.files.items():
+            for mark in seen.unknown([(content or b"").decode(errors="replace")]):
+                yield Finding(
+                    check=f"draft-{self.drafting.brief.item}",
+                    rule="unseen-citation",
+                    severity=Severity.high,
+                    path=path,
+                    message=f"{mark} is cited, and no result of a tool has that mark",
+                    fix="cite what a tool answered in this draft, or leave the sentence out",
+                )
 
 
 def _order(tasks: Sequence[BuildTask], only: Sequence[str]) -> str:
