@@ -23,13 +23,14 @@ from phasegate.reports.spend import SpendReport
 from phasegate.reports.tools import Server
 from phasegate.reports.trace import Approval, Trace, Walk
 from phasegate.reports.verify import Verification
+from phasegate.reports.work import TakenWork, Work
 from phasegate.team import Flow, Phase, load_team
 from phasegate.workflow.engine.graph import Node, phase_graph
 
 DOCS = Path(__file__).parent
 VALUES = (
     *(Run, WholeRun, Event, BacklogItem, WaitingGate, Gate, Trace, Walk, Approval, Delegation),
-    *(Receipt, Revoked, Ended, Verification, Server, SpendReport),
+    *(Receipt, Revoked, Ended, Verification, Server, SpendReport, Work, TakenWork),
 )
 """Read models that the terminal, REST and MCP give."""
 Arrows = dict[str, set[str]]

@@ -17,6 +17,7 @@ from phasegate.core.formatting import duration
 from phasegate.ledger import Entry, Event, GateRecord, GateStatus, Run, RunStatus
 from phasegate.ledger.events import DecisionTaken, Drafted, EffectDone, GateVoided, InPhase, Judgement, PolicyRefused
 from phasegate.reports.progress import PhaseProgress, State, Step, progress
+from phasegate.reports.work import items_of, waits_for
 
 POLL_SECONDS = 0.1
 
@@ -28,6 +29,10 @@ class Watcher(Protocol):
         """Takes the run's state, and the events since the last time."""
         ...
 
+    def say(self, line: str) -> None:
+        """Show a line once."""
+        ...
+
 
 @dataclass(kw_only=True)
 class Follower:
@@ -36,9 +41,11 @@ class Follower:
     app: App
     run_id: str
     seen: list[Entry] = field(default_factory=list)
+    asked: frozenset[str] = frozenset()
+    """Orders to assistants that the watcher was told of."""
 
     async def until_it_stands(self, watcher: Watcher) -> tuple[Run, GateRecord | None]:
-        """Returns when the run waits for a person (with the gate), is parked, or has ended."""
+        """Return when the run waits for a person (with the gate), is parked, or has ended."""
         phases = progress(self.app.flow, self.seen)
         while True:
             # The run first: what it says must not be newer than the events that led there.
@@ -51,7 +58,16 @@ class Follower:
             gate = await self._waits_for_person(run)
             if gate or run.status.ended or run.status is RunStatus.parked:
                 return run, gate
+            if run.status is RunStatus.waiting:
+                await self._orders(watcher)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _orders(self, watcher: Watcher) -> None:
+        """Tell of the orders that wait for an assistant, each time that there are others."""
+        orders = await items_of(self.app).listed(run=self.run_id)
+        if orders and {order.id for order in orders} != self.asked:
+            self.asked = frozenset(order.id for order in orders)
+            watcher.say(f"run '{self.run_id}': {waits_for(orders)}; 'phasegate work list' shows how")
 
     async def _waits_for_person(self, run: Run) -> GateRecord | None:
         if run.status is not RunStatus.waiting:
@@ -79,6 +95,10 @@ class Screen:
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Redraws the picture."""
         self._live.update(self.picture(run, phases))
+
+    def say(self, line: str) -> None:
+        """Print a line above the picture."""
+        self._live.console.print(line, style="wait", soft_wrap=True, markup=False)
 
     def picture(self, run: Run, phases: list[PhaseProgress]) -> RenderableType:
         """The run as it is now."""
@@ -111,6 +131,10 @@ class Lines:
             line = _line(entry.event)
             if line and isinstance(entry.event, InPhase):
                 self._console.print(f"{entry.event.phase:<9} {line}", soft_wrap=True, markup=False)
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self._console.print(line, soft_wrap=True, markup=False)
 
 
 def so_far(phases: Sequence[PhaseProgress], events: Sequence[Entry]) -> str:

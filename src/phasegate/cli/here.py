@@ -19,7 +19,9 @@ def given_clock() -> Clock:
 
 
 @asynccontextmanager
-async def open_here(*, parse_prompts: bool = True, roles: Roles | None = None) -> AsyncIterator[App]:
-    """Open the repository that the command is typed in, as `open_app` does."""
-    async with open_app(Path.cwd(), clock=given_clock(), parse_prompts=parse_prompts, roles=roles) as app:
+async def open_here(
+    *, folder: Path | None = None, parse_prompts: bool = True, roles: Roles | None = None
+) -> AsyncIterator[App]:
+    """Open the repository that a folder is in, by default the one that the command is typed in, as `open_app` does."""
+    async with open_app(folder or Path.cwd(), clock=given_clock(), parse_prompts=parse_prompts, roles=roles) as app:
         yield app

@@ -23,6 +23,7 @@ from phasegate.reports.progress import progress
 from phasegate.reports.run import Run, whole_run
 from phasegate.reports.spend import By, spend_of
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
+from phasegate.reports.work import items_of, waits_for
 from phasegate.tool_access.requests import waits
 
 
@@ -70,6 +71,10 @@ async def _one(app: App, name: str, as_json: bool) -> None:
         console.print(waiting_tools(asking), soft_wrap=True)
     if await is_unattended(app, run):
         console.print(nobody_works([run]), style="wait", soft_wrap=True)
+    orders = await items_of(app).listed(run=run.id)
+    if orders:
+        console.print(waits_for(orders), style="wait", soft_wrap=True)
+        onward[RunStatus.waiting] = "work list"
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")
 

@@ -26,6 +26,8 @@ class Scope(StrEnum):
     """Starting runs."""
     decide = "decide"
     """Handing in a decision that a manager signed; a person's token alone can carry it."""
+    work = "work"
+    """Taking orders as an assistant; a token that carries it decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +72,13 @@ class Tokens:
             The token, and its secret, which cannot be had again.
 
         Raises:
-            UsageError: a service's token is to decide, nothing is allowed, or it is to last longer than a year.
+            UsageError: a service's token or an assistant's is to decide, nothing is allowed, or it is to last longer
+                than a year.
         """
         if Scope.decide in scopes and account is None:
             raise UsageError("a service's token cannot carry 'decide'", fix="a person decides: --for NAME")
+        if {Scope.decide, Scope.work} <= set(scopes):
+            raise UsageError("an assistant's token cannot carry 'decide'", fix="make two tokens, one for each")
         if not scopes or not timedelta() < lasts <= LONGEST:
             raise UsageError("a token allows something, for a year at most", fix="--scope read --expires 30d")
         now = self._clock.now().replace(microsecond=0)

@@ -11,6 +11,7 @@ from phasegate.reports.findings import Finding
 from phasegate.reports.inbox import WaitingGate
 from phasegate.reports.run import Run
 from phasegate.reports.trace import Gap, Link, Node, Row
+from phasegate.reports.work import Note as NoteReport
 from phasegate.reports.work import TakenWork as TakenReport
 from phasegate.reports.work import Work as WorkReport
 from phasegate.reports.work import taken_item
@@ -147,7 +148,5 @@ class WorkPage(Shown):
     items: tuple[WorkReport, ...]
 
 
-class Note(Shown):
+class Note(NoteReport, Shown):
     """Confirmation of what was done."""
-
-    note: str

@@ -7,10 +7,9 @@ from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
 from phasegate.app import App
-from phasegate.authors.assistant import WorkItems
 from phasegate.mcp_server import results
 from phasegate.mcp_server.specs import READS
-from phasegate.reports.work import handed_in, shown_item
+from phasegate.reports.work import handed_in, items_of, shown_item
 from phasegate.tools.servers.mcp_base import WRITE, tool
 
 ItemId = Annotated[str, Field(description="a work item's id, as list_work gives it", pattern=r"^[0-9a-f]{16}$")]
@@ -25,7 +24,7 @@ def add_work(server: FastMCP, app: App, by: Callable[[], str]) -> None:
         app: the repository.
         by: who takes an item; asked at each.
     """
-    items = WorkItems(database=app.database)
+    items = items_of(app)
 
     @tool(server, READS)
     async def list_work(

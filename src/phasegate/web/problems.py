@@ -50,6 +50,10 @@ STATUSES: Mapping[str, int] = {
     "revoked": 409,
     "nothing_to_revoke": 409,
     "nothing_to_end": 409,
+    "work_taken": 409,
+    "work_gone": 409,
+    "work_not_held": 409,
+    "work_handed_in": 409,
     "too_many_tries": 429,
 }
 """By reason; a refusal with any other is 422."""

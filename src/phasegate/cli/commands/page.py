@@ -9,7 +9,7 @@ import click
 from phasegate.cli import options
 from phasegate.cli.commands.command import Command, Group
 
-SCOPES = ("read", "run", "decide")
+SCOPES = ("read", "run", "decide", "work")
 
 
 class Days(click.ParamType[timedelta]):
@@ -95,8 +95,9 @@ def token() -> None:
 def token_create() -> None:
     """Make a token and show its secret once.
 
-    NAME says what it is for. Only a person's own token can carry 'decide', and making one asks for their passphrase;
-    even with it, each decision must be signed with the person's key.
+    NAME says what it is for. An assistant that takes orders over the REST API has 'work' and decides nothing. Only a
+    person's own token can carry 'decide', and making one asks for their passphrase; even with it, each decision must
+    be signed with the person's key.
     """
 
 

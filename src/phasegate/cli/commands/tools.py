@@ -1,5 +1,7 @@
 """Tool servers, notification channels and our MCP servers."""
 
+from pathlib import Path
+
 import click
 
 from phasegate.cli import options
@@ -96,10 +98,17 @@ def mirror_grant() -> None:
 
 @click.command(cls=Command, runs="mcp:mcp")
 @click.argument("name", type=click.Choice(SERVERS))
+@click.option(
+    "--repository",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The repository of 'phasegate'; default: the one around this folder.",
+)
+@click.option("--config", is_flag=True, help="Print the JSON with which an MCP client starts it, and stop.")
 @click.option("--http", "port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen there; left out: stdio.")
 def mcp() -> None:
     """Serve tools of a service, or of this repository, over MCP.
 
-    NAME is a service, or 'phasegate' for the specs and runs of this repository. Over HTTP, clients show the bearer
-    token of PHASEGATE_MCP_TOKEN.
+    NAME is a service, or 'phasegate' for the specs and runs of this repository and for orders to assistants. Over
+    HTTP, clients show the bearer token of PHASEGATE_MCP_TOKEN.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from phasegate.cli import options
-from phasegate.cli.commands.command import Command
+from phasegate.cli.commands.command import Command, Group
 
 
 @click.command(cls=Command, runs="run:run")
@@ -65,4 +65,65 @@ def worker() -> None:
     """Take segments of runs until stopped.
 
     --install and --uninstall write and remove a file, and print the commands that systemd needs; they run none.
+    """
+
+
+_LEASE = click.option("--lease", required=True, metavar="L", help="The lease that 'phasegate work take' gave.")
+
+
+@click.group(cls=Group)
+def work() -> None:
+    """Work as a role that an assistant works as.
+
+    The same orders are taken over MCP ('phasegate mcp phasegate') and the REST API. Nothing here decides a gate.
+    """
+
+
+@work.command("list", runs="work:list_")
+@click.option("--role", default="", metavar="ROLE", help="Only this role's.")
+@options.as_json
+def work_list() -> None:
+    """List orders that wait for an assistant, the oldest first."""
+
+
+@work.command("show", runs="work:show")
+@click.argument("item")
+@options.as_json
+def work_show() -> None:
+    """Show an order's text, without taking it."""
+
+
+@work.command("take", runs="work:take")
+@click.argument("item")
+@options.as_json
+def work_take() -> None:
+    """Take an order for half an hour, and print its text.
+
+    With --json the JSON Schema of the answer and the lease come with it.
+    """
+
+
+@work.command("renew", runs="work:renew")
+@click.argument("item")
+@_LEASE
+def work_renew() -> None:
+    """Hold an order for another half hour."""
+
+
+@work.command("give-back", runs="work:give_back")
+@click.argument("item")
+@_LEASE
+def work_give_back() -> None:
+    """Let another assistant take an order that you took."""
+
+
+@work.command("hand-in", runs="work:hand_in")
+@click.argument("item")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True))
+@_LEASE
+@options.as_json
+def work_hand_in() -> None:
+    """Hand a draft or a review in, with which the run goes on.
+
+    FILE is a JSON object of the order's schema; - reads it.
     """

@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 from rich.table import Table
 from rich.text import Text
 
+from phasegate.authors.assistant import WorkItem
 from phasegate.core import visible
-from phasegate.core.formatting import age
+from phasegate.core.formatting import age, count
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.team import Flow
 from phasegate.tool_access.requests import ServerRequest
@@ -48,6 +49,29 @@ def gates_table(rows: Sequence[tuple[GateRecord, str, str]], flow: Flow, now: da
         name = ", ".join(filter(None, (flow.phase(gate.key.phase).gate.name, approvals)))
         table.add_row(str(gate.key), name, age(gate.opened_at, now), PurePosixPath(spec).name)
     return table
+
+
+def work_table(items: Sequence[WorkItem], now: datetime) -> Table:
+    """Orders that wait for an assistant, each with who holds it."""
+    table = _table("order", "role", "what", "waits", "held by", wide="held by")
+    for item in items:
+        held = Text(f"{item.holder} until {item.held_until:%H:%M} UTC" if item.held_until else "nobody")
+        table.add_row(item.id, item.role, f"{item.phase} {item.task}", age(item.opened_at, now), held)
+    return table
+
+
+def not_accepted(items: Sequence[WorkItem]) -> Text:
+    """Say why the last answer to each order was not accepted."""
+    lines = [
+        f"{item.id}: {count(item.rounds, 'answer')} not accepted. The last one:\n{_shown(item.problem)}"
+        for item in items
+        if item.problem
+    ]
+    return Text("\n".join(lines), "wait")
+
+
+def _shown(text: str) -> str:
+    return "\n".join(f"  {visible(line)}" for line in text.split("\n"))
 
 
 def waiting_tools(found: Sequence[ServerRequest]) -> Text:

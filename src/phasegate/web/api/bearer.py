@@ -17,7 +17,7 @@ _BEARER = HTTPBearer(auto_error=False, description="A token of `phasegate token 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 
 
-def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
+def _allows(*scopes: Scope) -> Callable[..., Awaitable[Token]]:
     async def token(context: Served, given: Credentials) -> Token:
         found = await context.tokens.find(given.credentials) if given else None
         if found is None:
@@ -26,8 +26,9 @@ def _allows(scope: Scope) -> Callable[..., Awaitable[Token]]:
                 reason="bad_token",
                 fix="send one in the header 'Authorization: Bearer TOKEN'",
             )
-        if scope not in found.scopes:
-            raise Refused(f"token '{found.id}' lacks the scope '{scope}'", reason="scope_missing", fix="make another")
+        if not found.scopes.intersection(scopes):
+            names = "' or '".join(scopes)
+            raise Refused(f"token '{found.id}' lacks the scope '{names}'", reason="scope_missing", fix="make another")
         return found
 
     return token
@@ -52,3 +53,5 @@ def credentials(token: Token, proved_at: datetime | None) -> Who:
 Reads = Annotated[Token, Depends(_allows(Scope.read))]
 Runs = Annotated[Token, Depends(_allows(Scope.run))]
 Decides = Annotated[Token, Depends(_allows(Scope.decide))]
+Works = Annotated[Token, Depends(_allows(Scope.work))]
+Lists = Annotated[Token, Depends(_allows(Scope.read, Scope.work))]

@@ -122,6 +122,20 @@ class Signed(WithSignature):
     statement: Statement
 
 
+class HeldWork(_In):
+    """An order that the caller took."""
+
+    lease: str = Field(min_length=16, max_length=100)
+    """The lease that came with the order."""
+
+
+class HandIn(HeldWork):
+    """An answer to an order."""
+
+    answer: dict[str, Any]
+    """Of the schema that came with the order."""
+
+
 class Moment(_In):
     """Time of a statement, which has to be handed in within five minutes."""
 

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, spend, tools
+from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, spend, tools, work
 
 
 def router() -> APIRouter:
     """Every page."""
     whole = APIRouter()
-    for page in (signin, lists, gate, runs, spend, delegations, tools, slack):
+    for page in (signin, lists, gate, runs, spend, delegations, tools, slack, work):
         whole.include_router(page.router)
     return whole

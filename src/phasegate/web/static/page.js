@@ -41,6 +41,15 @@ document.addEventListener("click", (event) => {
   if (link) document.querySelector(link.hash)?.setAttribute("open", "");
 });
 
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy);
+  getSelection().selectAllChildren(text); // what stays where the browser lets no page write to the clipboard
+  await navigator.clipboard?.writeText(text.textContent);
+  if (navigator.clipboard) button.textContent = "Copied";
+});
+
 // What is signed is sent once, however often the button is pressed.
 document.addEventListener("submit", (event) => {
   if (!("once" in event.target.dataset)) return;
