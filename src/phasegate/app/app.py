@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from phasegate.ledger import (
 )
 from phasegate.ledger.rows import count_runs
 from phasegate.models import Allowance, Meter, Prices
-from phasegate.store import Database, Guard, locate, unguarded
+from phasegate.store import Database, Guard, Presence, locate, unguarded
 from phasegate.team import Card, Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
@@ -288,9 +288,20 @@ async def open_app(
     Raises:
         InvalidInput: it is none, or its configuration, cards or workflow do not hold.
         Exhausted: its database cannot be used.
+        Gone: the repository was moved or removed meanwhile.
     """
-    clock = clock or SystemClock()
     workspace = Workspace.open(path)
+    watched = Presence(work_tree=workspace.folder, record=[workspace.state.parent])
+    with closing(watched), watched.telling():
+        async with _opened(workspace, clock or SystemClock(), guard, parse_prompts=parse_prompts, roles=roles) as app:
+            watched.add(app.database.store.places)
+            yield app
+
+
+@asynccontextmanager
+async def _opened(
+    workspace: Workspace, clock: Clock, guard: Guard, *, parse_prompts: bool, roles: Roles | None
+) -> AsyncIterator[App]:
     folder = workspace.folder
     config = read_config(folder)
     team = load_team(

@@ -17,7 +17,7 @@ from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
 from phasegate.cli.views.findings import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
-from phasegate.core import Parked, Refused, UsageError
+from phasegate.core import Gone, Parked, Refused, UsageError
 from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import progress
@@ -192,12 +192,17 @@ async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], bef
 
     Raises:
         Parked: it waits for a person who is not here, was left, or stopped.
+        Gone: the repository was moved or removed.
     """
     console = output()
     attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
     try:
         async with hosted(app, run_id), delivering(app, run_id):
             return await attendance.until_the_end(run_id)
+    except Gone as error:
+        if error.is_kept:
+            error.fix += f"\n  then: phasegate run --resume {run_id}"
+        raise
     except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
         console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
         raise

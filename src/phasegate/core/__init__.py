@@ -7,6 +7,7 @@ from phasegate.core.clock import Clock, FixedClock, SystemClock
 from phasegate.core.criteria import Criterion
 from phasegate.core.errors import (
     Exhausted,
+    Gone,
     Held,
     InvalidInput,
     Locked,
@@ -38,6 +39,7 @@ __all__ = [
     "Exhausted",
     "Finding",
     "FixedClock",
+    "Gone",
     "Held",
     "InvalidInput",
     "Locked",

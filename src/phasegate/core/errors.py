@@ -9,6 +9,7 @@
     ├── Held                7  another process holds the run
     │   └── Lost               this process held it, and another has taken it over
     ├── Exhausted           8  disk, port, database or memory unavailable
+    │   └── Gone               a folder that this process works in was moved or removed
     └── Unknown             9  nobody knows whether it was done
 
 The number is the exit code of the command. A person never sees a traceback for one of these.
@@ -96,3 +97,18 @@ class Exhausted(PhasegateError):
     """Disk, port, database or memory is unavailable."""
 
     exit_code = 8
+
+
+class Gone(Exhausted):
+    """A place that this process works in was moved, removed or replaced."""
+
+    def __init__(self, message: str, *, fix: str = "", is_kept: bool = False) -> None:
+        """Say what happened.
+
+        Args:
+            message: which place, and what happened to it.
+            fix: what to do next.
+            is_kept: whether the record of its runs is still somewhere, so that they can go on there.
+        """
+        super().__init__(message, fix=fix)
+        self.is_kept = is_kept

@@ -91,6 +91,8 @@ PATIENCE_SECONDS = 5.0
 async def ending_with(worker: Worker, run_id: str = "") -> AsyncIterator[None]:
     """Stop what is done inside once the worker must end.
 
+    What was done in files that are not there any more is no result, so these are looked at once more at the end.
+
     Args:
         worker: which one.
         run_id: a run that somebody attends; that nothing can be stored ends it too, as soon as it lasts.
@@ -109,8 +111,19 @@ async def ending_with(worker: Worker, run_id: str = "") -> AsyncIterator[None]:
             raise
         body.uncancel()
         raise watching.result() from None
+    except Exception as error:
+        _refuse_gone(worker, error)
+        raise
+    else:
+        _refuse_gone(worker)
     finally:
         watching.cancel()
+
+
+def _refuse_gone(worker: Worker, cause: Exception | None = None) -> None:
+    gone = worker.behind(cause) if cause else worker.gone()
+    if gone:
+        raise gone from cause
 
 
 async def _end_of(worker: Worker, run_id: str) -> PhasegateError:

@@ -9,6 +9,7 @@ from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard
 from phasegate.store.failing import failing, remedy
 from phasegate.store.migrate import NEWEST
 from phasegate.store.now import now_ms
+from phasegate.store.presence import Presence
 from phasegate.store.statement import Execute, Result, Row, Statement
 from phasegate.store.upsert import insert_new, insert_or_update
 
@@ -23,6 +24,7 @@ __all__ = [
     "Execute",
     "Guard",
     "Lock",
+    "Presence",
     "Result",
     "Row",
     "Statement",

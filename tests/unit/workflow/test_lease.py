@@ -191,7 +191,7 @@ async def test_a_worker_whose_work_tree_is_gone_ends(tmp_path: Path, closing: li
         place = Place(d)
         closing.append(place.keeper)
         place.work_tree.rmdir()
-        with pytest.raises(Exhausted, match="work-tree' was moved, removed or replaced"):
+        with pytest.raises(Exhausted, match="work-tree' was removed while"):
             place.keeper.step()
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from phasegate.authors import Brief, Draft
-from phasegate.core import Exhausted, InvalidInput, Locked, Lost
+from phasegate.core import Exhausted, Gone, InvalidInput, Locked, Lost
 from phasegate.ledger import RunStatus
 from phasegate.ledger.events import RunParked
 from phasegate.workflow.engine.guarding import Trouble, parked, patiently
@@ -49,6 +49,19 @@ async def test_whatever_fails_parks_the_run_with_a_reason_and_it_goes_on_from_th
         assert await _guarded(d, run) is RunStatus.waiting
         assert (await d.ledger.run(run)).note == ""
         assert (await d.open_gate()).key == (run, "first", 1)
+
+
+async def test_a_run_is_not_parked_in_a_record_that_is_gone() -> None:
+    async def fails() -> RunStatus:
+        raise FileNotFoundError
+
+    async def gone(error: Exception) -> None:
+        raise Gone("'repo' was removed")
+
+    trouble = Trouble()
+    with pytest.raises(Gone):
+        await asyncio.wait_for(patiently(fails, gone, trouble), 5)
+    assert trouble.error is None
 
 
 async def _guarded(d: Engine, run: str, trouble: Trouble | None = None) -> RunStatus:

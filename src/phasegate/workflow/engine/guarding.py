@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from phasegate.core import Exhausted, Locked, Lost, PhasegateError
+from phasegate.core import Exhausted, Gone, Locked, Lost, PhasegateError
 from phasegate.ledger import Ledger, RunStatus
 from phasegate.ledger.events import RunParked
 from phasegate.store import failing
@@ -61,19 +61,20 @@ async def patiently(
 
     Args:
         advance: goes on from what was stored.
-        park: has the run stand.
+        park: has the run stand; raises `Gone` where its record is not there any more.
         trouble: is told what storage refuses.
         pauses: seconds to wait before each new try.
         locked_seconds: how long locks of Git are waited for, in all.
 
     Raises:
         Lost: another worker took the run over.
+        Gone: what the run is kept in is not there any more.
     """
     waits, left = pauses(), locked_seconds
     while True:
         try:
             status = await _advanced(advance, park, is_patient=left > 0)
-        except Lost:
+        except (Lost, Gone):
             raise
         except Locked as error:
             _log.warning("a segment waits for Git: %s", error, extra={"action": "wait"})

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
-from phasegate.core import Exhausted, Lost, PhasegateError
+from phasegate.core import Gone, Lost, PhasegateError
 from phasegate.ledger import PrivateKey
-from phasegate.store import Store
+from phasegate.store import Presence, Store
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.foreign_rows import refuse_foreign
 from phasegate.workflow.engine.lease import BEAT_SECONDS, Lease, Watch
@@ -54,7 +54,7 @@ class LeaseKeeper(threading.Thread):
         self._engine = store.engine()
         self._watch = Watch()
         self._idle: set[str] = set()
-        self._places = {path: _identity(path) for path in (*store.places, work_tree)}
+        self._presence = Presence(work_tree=work_tree, record=store.places)
 
     def claim(self, *, handed: bool = False) -> None:
         """Begin the lease, as the standing worker's where no other one stands.
@@ -99,15 +99,25 @@ class LeaseKeeper(threading.Thread):
     def close(self) -> None:
         """Close the connection."""
         self._engine.dispose()
+        self._presence.close()
+
+    def gone(self) -> Gone | None:
+        """Return what happened to the database's file or folder, or to the work tree."""
+        return self._presence.gone()
+
+    def behind(self, error: Exception) -> Gone | None:
+        """Return what happened to these, where a failure may have come of that."""
+        return self._presence.behind(error)
 
     def step(self) -> None:
         """Renew the lease, and look around once.
 
         Raises:
             Lost: the lease was taken over.
-            Exhausted: the database's file or folder, or the work tree, is not the one that was opened.
+            Gone: the database's file or folder, or the work tree, is not the one that was opened.
         """
-        self._look_at_places()
+        if gone := self.gone():
+            raise gone
         with self._engine.begin() as connection:
             if not leases.renew(connection, self._executor, leases.FIRST, self._at_work):
                 raise Lost(
@@ -119,14 +129,6 @@ class LeaseKeeper(threading.Thread):
         held = self._queue.held()
         self._send_own_on({name for name, by in held.items() if by == self._executor})
         self._look_at_others(known, held)
-
-    def _look_at_places(self) -> None:
-        for path, before in self._places.items():
-            if _identity(path) != before:
-                raise Exhausted(
-                    f"'{path}' was moved, removed or replaced while this worker had it open",
-                    fix="start the worker again, in the folder where the repository is now",
-                )
 
     def _send_own_on(self, segments: set[str]) -> None:
         """Dispatch held segments that are not worked on, after a while for those just taken."""
@@ -163,11 +165,3 @@ def _held_by(queue: Queue, executor: str) -> list[str]:
 def _unknown(executor: str) -> Lease:
     """A lease for a worker that has none: one of an older version."""
     return Lease(executor=executor, role=None, host="", pid=0, born="", epoch=1, beat=1, age=0, works=())
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOS, DBOSConfig
 
-from phasegate.core import Lost, PhasegateError, SystemClock, new_id
+from phasegate.core import Gone, Lost, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Store
 from phasegate.workflow.engine.guarding import Trouble, parked, patiently
@@ -106,6 +106,14 @@ class Worker:
         self._queue.close()
         self._engine.dispose()
 
+    def gone(self) -> Gone | None:
+        """Return what happened to the files that it works in, where anything did."""
+        return self._keeper.gone()
+
+    def behind(self, error: Exception) -> Gone | None:
+        """Return what happened to these files, where a failure may have come of that."""
+        return self._keeper.behind(error)
+
     def _launched(self) -> QueueTaker:
         config: DBOSConfig = {
             "name": "phasegate",
@@ -140,7 +148,7 @@ class Worker:
         self._at_work.add(run_id)
         try:
             status = await patiently(partial(self._advanced, run_id), partial(self._park, run_id), self.trouble)
-        except Lost as error:
+        except (Lost, Gone) as error:
             self._end(error)
             await asyncio.Event().wait()  # until the process ends; to return would write what came of the segment
             raise
@@ -154,7 +162,14 @@ class Worker:
         return await segments.advance(run_id)
 
     async def _park(self, run_id: str, error: Exception) -> None:
-        """Parks the run without the parts, which may be what failed."""
+        """Parks the run without the parts, which may be what failed.
+
+        Raises:
+            Gone: the files are not there any more; open ones still take writes, which nobody would ever read.
+        """
+        gone = await asyncio.to_thread(self.behind, error)
+        if gone:
+            raise gone from error
         database = await self._store.open(self.fence)
         try:
             ledger = Ledger(database, SystemClock(), self._system, self._queue.dispatch)
