@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from phasegate.app.config import NAME, Config, read_config
+from phasegate.app.config import NAME, Config, RoleRow, read_config
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
@@ -374,18 +374,20 @@ def _pointed(team: Team, config: Config, folder: Path) -> Team:
 
 
 def _as_configured(team: Team, config: Config) -> dict[str, Card]:
-    """Return the team's cards, each naming whom phasegate.toml has work as the role where it says so."""
-    given = {name: row.model for name, row in config.roles.items() if row.model}
-    unknown = sorted(given.keys() - team.cards.keys())
-    if unknown:
-        raise InvalidInput(
-            f"[roles.{unknown[0]}]: there is no agents/{unknown[0]}.md", fix="name a role that has a card"
-        )
-    everybody = config.work.model
-    return {
-        name: card.model_copy(update={"model": given.get(name) or everybody or card.model}) if card.limits else card
-        for name, card in team.cards.items()
-    }
+    """Return the team's cards, each with the worker and the limits that phasegate.toml has for the role."""
+    agents = {name for name, card in team.cards.items() if card.limits}
+    for name in config.roles:
+        if name not in agents:
+            wrong = "agents/{}.md is a person's card" if name in team.cards else "there is no agents/{}.md"
+            raise InvalidInput(f"[roles.{name}]: {wrong.format(name)}", fix="name a role that has an agent's card")
+    return {name: _configured(card, config.roles.get(name, RoleRow()), config) for name, card in team.cards.items()}
+
+
+def _configured(card: Card, row: RoleRow, config: Config) -> Card:
+    if card.limits is None:
+        return card
+    limits = card.limits.model_copy(update=row.limits)
+    return card.model_copy(update={"model": row.model or config.work.model or card.model, "limits": limits})
 
 
 def _names_no_agent(team: Team, config: Config) -> None:

@@ -77,6 +77,19 @@ class RoleRow(_Strict):
 
     model: str = Field(default="", pattern=MODEL)
     """Who works as this role, in place of whom `[work]` and its card name."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Limits in place of the card's, here and below; left out: the card's."""
+    money_usd: float | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, gt=0)
+    seconds: int | None = Field(default=None, gt=0)
+    rounds: int | None = Field(default=None, ge=1, le=10)
+    steps: int | None = Field(default=None, ge=1, le=1000)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that are given here."""
+        names = ("tokens", "money_usd", "calls", "seconds", "rounds", "steps")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 class Index(_Strict):

@@ -15,6 +15,8 @@ async def allow(
     tokens: int | None,
     money_usd: Decimal | None,
     calls: int | None,
+    seconds: int | None,
+    rounds: int | None,
     manager: str | None,
     passphrase_file: Path | None,
 ) -> None:
@@ -23,7 +25,7 @@ async def allow(
         ring = keyring(app.state, app.config, manager, passphrase_file)
         with interruptible():
             key = ring.unlock()
-        more = Allowance(tokens=tokens, money_usd=money_usd, calls=calls)
+        more = Allowance(tokens=tokens, money_usd=money_usd, calls=calls, seconds=seconds, rounds=rounds)
         run = await app.allow(name, role, more, key, app.person(ring.manager))
     console = output()
     console.print(f"[good]✓[/] {role or 'the run'} may use more, signed")

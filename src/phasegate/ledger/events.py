@@ -422,6 +422,10 @@ class AllowanceRaised(Event):
     usd: str = "0"
     """US dollars as a decimal number."""
     calls: int = 0
+    seconds: int = 0
+    """Of the run's calls, or of each of the role's drafts and reviews."""
+    rounds: int = 0
+    """Of each of the role's drafts and reviews."""
     envelope: Mapping[str, Any]
     """The manager's signed statement of the same."""
 

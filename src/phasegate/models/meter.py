@@ -42,13 +42,13 @@ class Allowance:
     tokens: int | None = None
     money_usd: Decimal | None = None
     calls: int | None = None
+    seconds: int | None = None
+    """Wall time of a run's calls, or of each of a role's drafts and reviews."""
+    rounds: int | None = None
+    """Answers that are asked for in each of a role's drafts and reviews."""
 
     def __add__(self, more: "Allowance") -> "Allowance":
-        return Allowance(
-            tokens=_sum(self.tokens, more.tokens),
-            money_usd=_sum(self.money_usd, more.money_usd),
-            calls=_sum(self.calls, more.calls),
-        )
+        return Allowance(**{name: _sum(value, getattr(more, name)) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,8 @@ class Spent:
     cache_write: int = 0
     usd: Decimal = Decimal(0)
     reserved_tokens: int = 0
+    ms: int = field(default=0, compare=False)
+    """Wall time of the calls that ended, in milliseconds, which no two runs take alike."""
 
     @property
     def tokens(self) -> int:
@@ -71,14 +73,15 @@ class Spent:
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """Return the sums of a row of `spent_columns`."""
-        names = ("calls", "input", "output", "cache_read", "cache_write", "reserved_tokens")
+        names = ("calls", "input", "output", "cache_read", "cache_write", "reserved_tokens", "ms")
         return cls(**{name: int(row[name] or 0) for name in names}, usd=Decimal(int(row["nano_usd"] or 0)) / _NANO)
 
 
 def spent_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns that sum up calls, for `Spent.of`."""
     names = ("input", "output", "cache_read", "cache_write", "reserved_tokens", "nano_usd")
-    return [sa.func.count().label("calls"), *(sa.func.sum(model_calls.c[name]).label(name) for name in names)]
+    time = sa.func.sum(model_calls.c.ended_at - model_calls.c.begun_at).label("ms")
+    return [sa.func.count().label("calls"), time, *(sa.func.sum(model_calls.c[name]).label(name) for name in names)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +121,8 @@ class Meter:
         kept = await self.database.read(_kept, scope, number, call.digest)
         if kept is not None:
             return kept
-        await self._reserve(model, scope, number, call, allowed)
-        reply, usd = await self._called(model, scope, number, call)
+        seconds = await self._reserve(model, scope, number, call, allowed)
+        reply, usd = await self._in_time(model, scope, number, call, seconds)
         await self.database.write(_end, scope, number, reply, int(usd * _NANO))
         return reply
 
@@ -135,7 +138,26 @@ class Meter:
         """Delete the replies of a run that is not worked on, not what they used."""
         await self.database.write(_forget, run)
 
-    async def _reserve(self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance) -> None:
+    async def raised(self, scope: Scope) -> Allowance:
+        """Return what managers allowed the role in addition."""
+        return await self.database.read(raised, scope.run, scope.role)
+
+    async def _in_time(
+        self, model: ChatModel, scope: Scope, number: int, call: Call, seconds: float | None
+    ) -> tuple[Reply, Decimal]:
+        """Make the call within what is left of the run's time."""
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await self._called(model, scope, number, call)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise _out_of_time(scope.run, self.run.seconds or 0) from error
+
+    async def _reserve(
+        self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance
+    ) -> float | None:
+        """Reserve the most that a call may use, and return the seconds that the run has left."""
         most = Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
         usd = self.prices.of(model.name, most)
         row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel)}
@@ -144,6 +166,7 @@ class Meter:
         # The minute of a provider's rate has to pass, and calls of other workers count in it.
         while wait := await self.database.write(_begin, scope, number, row, (self.run, allowed), rate):  # noqa: ASYNC110
             await asyncio.sleep(wait)
+        return await self.database.read(_time_left, scope.run, self.run)
 
     async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> tuple[Reply, Decimal]:
         telling = _Telling(self.database, scope, number)
@@ -208,7 +231,8 @@ def raised(connection: sa.Connection, run: str, role: str = "") -> Allowance:
     """Return what managers allowed a run, or one of its roles, in addition."""
     found = [each for each in chain.allowances(connection, run) if each.role == role]
     usd = sum((Decimal(each.usd) for each in found), Decimal(0))
-    return Allowance(tokens=sum(each.tokens for each in found), money_usd=usd, calls=sum(each.calls for each in found))
+    names = ("tokens", "calls", "seconds", "rounds")
+    return Allowance(money_usd=usd, **{name: sum(getattr(each, name) for each in found) for name in names})
 
 
 def _begin(
@@ -223,6 +247,9 @@ def _begin(
     _set_aside(connection, scope, number)
     for role, most in (("", allowed[0]), (scope.role, allowed[1])):
         _require(_spent(connection, scope.run, role), most + raised(connection, scope.run, role), scope, role, row)
+    left = _time_left(connection, scope.run, allowed[0])
+    if left is not None and left <= 0:
+        raise _out_of_time(scope.run, allowed[0].seconds or 0)
     wait = _wait(connection, str(row["model"]).partition(":")[0], rate, int(row["reserved_tokens"]))
     if wait:
         return wait
@@ -253,6 +280,18 @@ def _require(spent: Spent, allowed: Allowance, scope: Scope, role: str, row: Map
                 f"'{row['model']}' may take {unit}{_plain(wanted)}",
                 fix=f"allow more: 'phasegate allow {scope.run}{option} --{name} {_plain(wanted, up=True)}'",
             )
+
+
+def _time_left(connection: sa.Connection, run: str, allowed: Allowance) -> float | None:
+    most = (allowed + raised(connection, run)).seconds
+    return None if most is None else most - _spent(connection, run).ms / 1000
+
+
+def _out_of_time(run: str, seconds: int) -> Parked:
+    return Parked(
+        f"the run's model calls took all the time that they may, {seconds} s and what was allowed in addition",
+        fix=f"allow more: 'phasegate allow {run} --seconds {seconds}'",
+    )
 
 
 def _plain(amount: int | Decimal, *, up: bool = False) -> str:

@@ -22,11 +22,13 @@ class RunLimits(_Table):
     """US dollars."""
     calls: int | None = Field(default=400, gt=0)
     """Calls of models."""
+    seconds: int | None = Field(default=None, gt=0)
+    """Wall time of the calls, one after the other; nobody counts how long a gate waits."""
 
     @property
     def allowance(self) -> Allowance:
         """The limits as the meter counts them."""
-        return Allowance(tokens=self.tokens, money_usd=self.money_usd, calls=self.calls)
+        return Allowance(tokens=self.tokens, money_usd=self.money_usd, calls=self.calls, seconds=self.seconds)
 
 
 class ProviderRate(_Table):

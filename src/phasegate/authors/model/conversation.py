@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -93,14 +93,24 @@ class Worker:
             NoAnswer: no answer had the shape.
             Parked: a limit was reached.
         """
+        worker = self._with(await self.meter.raised(scope))
         try:
-            async with asyncio.timeout(self.seconds):
-                return await self._answer(scope, messages, shape, judge, tools)
+            async with asyncio.timeout(worker.seconds):
+                return await worker._answer(scope, messages, shape, judge, tools)
         except TimeoutError as error:
             raise Parked(
-                f"the {self.card.title} had no answer within {self.seconds} s",
-                fix=f"'phasegate run --resume {scope.run}' tries again; 'seconds' in agents/{self.card.name}.md",
+                f"the {self.card.title} had no answer within {worker.seconds} s",
+                fix=f"allow more time: {_allow(scope)} --seconds {worker.seconds}'; "
+                f"or 'phasegate run --resume {scope.run}'",
             ) from error
+
+    def _with(self, more: Allowance) -> "Worker":
+        """Return the role with the rounds and seconds that managers allowed in addition."""
+        limits = self.card.limits
+        if limits is None:
+            return self
+        raised = {"rounds": limits.rounds + (more.rounds or 0), "seconds": limits.seconds + (more.seconds or 0)}
+        return replace(self, card=self.card.model_copy(update={"limits": limits.model_copy(update=raised)}))
 
     async def _answer(
         self, scope: Scope, messages: tuple[Message, ...], shape: type[A], judge: Judge[A], tools: Toolboxes
@@ -120,9 +130,13 @@ class Worker:
         if last is None:
             raise NoAnswer(
                 f"{self.model.name} gave the {self.card.title} no usable answer in {self.rounds} rounds: {problem}",
-                fix=f"'phasegate run --resume {scope.run}' asks again; or have another model work as {self.card.name}",
+                fix=f"allow more rounds: {_allow(scope)} --rounds 2'; or have another model work as {self.card.name}",
             )
         return last
+
+
+def _allow(scope: Scope) -> str:
+    return f"'phasegate allow {scope.run} --role {scope.role}"
 
 
 @dataclass(kw_only=True)

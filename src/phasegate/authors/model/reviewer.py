@@ -33,9 +33,13 @@ class ModelReviewer:
         Raises:
             Parked: a limit was reached.
         """
-        async with asyncio.TaskGroup() as group:
-            checked = group.create_task(self.checks.review(subject))
-            judged = group.create_task(self._judged(subject))
+        try:
+            async with asyncio.TaskGroup() as group:
+                checked = group.create_task(self.checks.review(subject))
+                judged = group.create_task(self._judged(subject))
+        except ExceptionGroup as errors:
+            # A run is parked by the error itself, not by a group that holds it.
+            raise errors.exceptions[0] from errors
         return [*checked.result(), judged.result()]
 
     async def _judged(self, subject: Subject) -> Report:

@@ -90,11 +90,20 @@ def revoke() -> None:
 @click.option("--tokens", type=click.IntRange(min=1), metavar="N", help="So many tokens more.")
 @click.option("--money-usd", type=options.MONEY, metavar="AMOUNT", help="So many US dollars more.")
 @click.option("--calls", type=click.IntRange(min=1), metavar="N", help="So many calls more.")
+@click.option(
+    "--seconds",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many seconds more: of the run's calls, or of each draft and review of the role.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1, max=10), metavar="N", help="So many answers more in each draft and review."
+)
 @options.manager
 @options.passphrase_file
 def allow() -> None:
     """Let a run use more of a model, signed with your key.
 
     A run that reached a limit of its model calls goes on with it. The limits are those of each role's card, and
-    [models.run] of phasegate.toml.
+    [roles.ROLE] and [models.run] of phasegate.toml.
     """

@@ -13,6 +13,12 @@ from phasegate.workflow.gates.gatekeeper import Gatekeeper
 from phasegate.workflow.gates.revoke import sealed
 
 
+def _amounts(more: Allowance) -> dict[str, Any]:
+    """Return what is allowed as it is signed, with time and rounds where they are allowed."""
+    later = {name: value for name, value in (("seconds", more.seconds), ("rounds", more.rounds)) if value}
+    return {"tokens": more.tokens or 0, "usd": str(more.money_usd or 0), "calls": more.calls or 0, **later}
+
+
 async def allow(keeper: Gatekeeper, run: str, role: str, more: Allowance, signer: Signer, who: Credentials) -> None:
     """Allow a run, or one of its roles, to use more of a model, by a signed statement in the run's record.
 
@@ -23,9 +29,12 @@ async def allow(keeper: Gatekeeper, run: str, role: str, more: Allowance, signer
     is_person(keeper, who, who.name)
     if role and role not in keeper.flow.roles:
         raise UsageError(f"no '{role}' works in this workflow", fix=f"name one of {', '.join(keeper.flow.roles)}")
-    amounts: dict[str, Any] = {"tokens": more.tokens or 0, "usd": str(more.money_usd or 0), "calls": more.calls or 0}
-    if not any((more.tokens, more.money_usd, more.calls)):
-        raise UsageError("nothing is allowed", fix="name an amount: --money-usd 2, --tokens 100000 or --calls 20")
+    if not any(vars(more).values()):
+        fix = "name an amount: --money-usd 2, --tokens 100000, --calls 20, --seconds 600 or --rounds 2"
+        raise UsageError("nothing is allowed", fix=fix)
+    if more.rounds and not role:
+        raise UsageError("rounds are a role's", fix="name the role, too: --role ROLE")
+    amounts = _amounts(more)
     predicate = {"run": run, "role": role, "by": who.name, "at": int(keeper.clock.now().timestamp()), **amounts}
     payload = statement(ALLOWANCE, {f"runs/{run}": {"sha256": digest(predicate)}}, predicate)
     envelope = sealed(keeper, who.name, payload, signer)
