@@ -97,6 +97,8 @@ class Worker:
 
     def stop(self, patience: int = 0) -> None:
         """Stop taking segments, give a working one `patience` seconds, and hand it back for others."""
+        # The taker before the library: a segment that it took while the loop closes would be a coroutine that nobody
+        # awaits, and Python writes a RuntimeWarning of that on the terminal.
         self._taker.stop()
         self._keeper.stop()
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
