@@ -20,7 +20,7 @@ help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/runtime ## watch a spec become a released runbook, on this machine alone
-	@$(BIN)/phasegate demo
+	@$(BIN)/phasegate demo $(ARGS)
 
 test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole journeys) by 'make slow'
 	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)

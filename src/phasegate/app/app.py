@@ -35,7 +35,7 @@ from phasegate.ledger import (
 from phasegate.ledger.rows import count_runs
 from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, Presence, locate, unguarded
-from phasegate.team import Card, Flow, Gate, Team, load_team
+from phasegate.team import RECORDED, Card, Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.workflow import (
     EFFECTS,
@@ -83,6 +83,11 @@ class App:
     def state(self) -> Path:
         """Return where database, index, logs and the system's key lie."""
         return self.workspace.state
+
+    @property
+    def recorded(self) -> bool:
+        """Return whether a role of the workflow answers from a recording."""
+        return any(self.team.cards[role].model.startswith(RECORDED) for role in self.flow.roles)
 
     @property
     def meter(self) -> Meter:
@@ -351,7 +356,7 @@ async def _opened(
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
-            roles=roles or TeamRoles(settings=config.models),
+            roles=roles or TeamRoles(settings=config.models, folder=folder),
         )
     finally:
         queue.close()

@@ -112,6 +112,8 @@ class Draft:
     """Chat model that wrote it; empty: none did."""
     spent: Spent | None = None
     """What the calls of the model used; None: none was called."""
+    sent_back: tuple[str, ...] = ()
+    """Faults for which the model was asked again before this draft."""
 
     def without(self, paths: Collection[str]) -> Self:
         """Return the draft with these paths left out."""

@@ -72,6 +72,8 @@ class Report:
     """Chat model that judged; empty: none did."""
     spent: Spent | None = None
     """What the calls of the model used; None: none was called."""
+    sent_back: tuple[str, ...] = ()
+    """Faults for which the model was asked again before this report."""
     inputs: str = ""
     """Digest of all that the report depends on, where it may be used again for another tree; empty: it may not."""
 

@@ -3,14 +3,15 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer, ToolAccess
 from phasegate.authors.kinds import PACKAGE, RUNBOOK, RUNBOOK_FILE, runbook_path
 from phasegate.core import InvalidInput
-from phasegate.models import ChatModel, Meter, Recording, RecordingModel, ReplayModel
+from phasegate.models import ChatModel, Meter, RecordedModel, Recording, RecordingModel, ReplayModel
 from phasegate.models.settings import Models
-from phasegate.team import ASSISTANT, COMPILER, Card, Flow, Team
+from phasegate.team import ASSISTANT, COMPILER, RECORDED, Card, Flow, Team
 
 if TYPE_CHECKING:
     from phasegate.authors.assistant import WorkItems
@@ -101,6 +102,8 @@ class TeamRoles:
     replay: Recording | None = None
     """Replies that are given in place of calls; no other model is asked."""
     compiler: Roles = field(default_factory=CompilerRoles)
+    folder: Path = field(default_factory=Path)
+    """Top of the repository, from where recordings are named."""
 
     def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
         """Return whether the role's author can write an item of that kind."""
@@ -151,6 +154,8 @@ class TeamRoles:
         return RecordingModel(model, self.record) if self.record else model
 
     def _provider(self, name: str) -> ChatModel:
+        if name.startswith(RECORDED):
+            return RecordedModel(Recording.read(self.folder / name.removeprefix(RECORDED)), name)
         settings = self.settings
         from phasegate.models.langchain import LangChainModel, Settings  # loads the library of models
 

@@ -6,7 +6,7 @@ from phasegate.cli.console import output
 from phasegate.demo.aws_account import starting
 
 
-async def demo(folder: Path | None, port: int) -> None:
+async def demo(folder: Path | None, port: int, model: str | None) -> None:
     """Watch a spec become a released runbook, here."""
     place = folder or _fresh_folder(Path(".demo"))
     earlier = _earlier_port(place)
@@ -15,7 +15,7 @@ async def demo(folder: Path | None, port: int) -> None:
             from phasegate.cli.demonstration import demonstrate
 
             account = ready()
-        await demonstrate(place, account, resumed=bool(earlier))
+        await demonstrate(place, account, resumed=bool(earlier), scripted=model == "scripted")
 
 
 def _fresh_folder(top: Path) -> Path:

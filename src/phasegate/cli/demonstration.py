@@ -13,21 +13,24 @@ from phasegate.cli.status import summary
 from phasegate.cli.views.demo import left, onward, result_view
 from phasegate.core import InvalidInput, Parked, PhasegateError
 from phasegate.demo.aws_account import Account
-from phasegate.demo.repository import POLICY, lay_demo, read_result
+from phasegate.demo.repository import POLICY, SENTENCE, lay_demo, read_result
 from phasegate.ledger import Entry, PrivateKey, Run, RunStatus, write_key
 from phasegate.reports.artifacts import receipts
+from phasegate.reports.recorded import NOTICE
 from phasegate.scaffold import Approver
 from phasegate.workspace import Workspace
 
 
-async def demonstrate(folder: Path, place: Account, *, resumed: bool) -> None:
+async def demonstrate(folder: Path, place: Account, *, resumed: bool, scripted: bool) -> None:
     """Go on with the demonstration in a folder, or begin one there, while its account is served."""
-    await (_resumed(folder, place) if resumed else _begun(folder, place))
+    await (_resumed(folder, place) if resumed else _begun(folder, place, scripted=scripted))
 
 
-async def _begun(folder: Path, place: Account) -> None:
+async def _begun(folder: Path, place: Account, *, scripted: bool) -> None:
     console, person = output(), interactive()
     console.print(f"Demonstration in {folder}: account {place.address}, {len(place.volumes)} volumes", soft_wrap=True)
+    if scripted:
+        console.print(f'The wish: "{SENTENCE}"', soft_wrap=True)
     key = _key() if person else None
     if not person:
         console.print(
@@ -36,7 +39,7 @@ async def _begun(folder: Path, place: Account) -> None:
             style="wait",
         )
     managers = (Approver(name=getpass.getuser(), public_key=str(key[0].public)),) if key else ()
-    spec = lay_demo(folder, place.address, managers, given_clock())
+    spec = lay_demo(folder, place.address, managers, given_clock(), scripted=scripted)
     if key:
         write_key(demo_keys(Workspace.open(folder).state) / f"{getpass.getuser()}.key", key[1])
     async with open_app(folder, clock=given_clock()) as app:
@@ -58,6 +61,8 @@ async def _resumed(folder: Path, place: Account) -> None:
 
 async def _followed(app: App, run: Run, place: Account, before: Sequence[Entry] = ()) -> None:
     """Follow the run to its end, or until the person at the terminal leaves it at a gate."""
+    if app.recorded:
+        output().print(NOTICE, style="wait", soft_wrap=True)
     try:
         ended = await attend(app, run.id, (None, None), before)
     except Parked:

@@ -12,10 +12,19 @@ from rich.spinner import Spinner
 
 from phasegate.app import App
 from phasegate.cli.views.progress import progress_view
-from phasegate.core import Clock
+from phasegate.core import Clock, one_line
 from phasegate.core.formatting import duration
 from phasegate.ledger import Entry, Event, GateRecord, GateStatus, Run, RunStatus
-from phasegate.ledger.events import DecisionTaken, Drafted, EffectDone, GateVoided, InPhase, Judgement, PolicyRefused
+from phasegate.ledger.events import (
+    DecisionTaken,
+    Drafted,
+    EffectDone,
+    GateVoided,
+    InPhase,
+    Judgement,
+    ModelCalled,
+    PolicyRefused,
+)
 from phasegate.reports.progress import PhaseProgress, State, Step, progress
 from phasegate.reports.work import items_of, waits_for
 
@@ -128,9 +137,9 @@ class Lines:
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Prints what is new."""
         for entry in fresh:
-            line = _line(entry.event)
-            if line and isinstance(entry.event, InPhase):
-                self._console.print(f"{entry.event.phase:<9} {line}", soft_wrap=True, markup=False)
+            for line in filter(None, _line(entry.event).split("\n")):
+                if isinstance(entry.event, InPhase):
+                    self._console.print(f"{entry.event.phase:<9} {line}", soft_wrap=True, markup=False)
 
     def say(self, line: str) -> None:
         """Print a line."""
@@ -144,12 +153,16 @@ def so_far(phases: Sequence[PhaseProgress], events: Sequence[Entry]) -> str:
 
 
 def _line(event: Event) -> str:
+    """Return what happened in a line, or in several, empty where nobody has to read it."""
     match event:
+        case ModelCalled():
+            return "\n".join(f"lint sent {event.role}'s answer back: {text}" for text in event.sent_back)
         case Drafted():
             return f"{event.author} wrote {event.item} ({duration(event.seconds)})"
         case Judgement():
             found = f"{len(event.findings)} finding(s)" if event.findings else event.saw or "nothing to object to"
-            return f"{event.kind} {event.name}: {found} ({duration(event.seconds)})"
+            blocking = [f"  blocks: {one_line(each.message)}" for each in event.findings if each.blocking]
+            return "\n".join([f"{event.kind} {event.name}: {found} ({duration(event.seconds)})", *blocking])
         case PolicyRefused():
             return f"policy '{event.policy}' does not pass this gate: {event.reason}"
         case DecisionTaken():

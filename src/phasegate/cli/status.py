@@ -13,13 +13,15 @@ from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view
-from phasegate.cli.views.spend import spend_table
+from phasegate.cli.views.spend import recorded_table, spend_table
 from phasegate.cli.views.summary import elsewhere, run_summary
 from phasegate.core import InvalidInput, report
-from phasegate.ledger import Entry, RunStatus
+from phasegate.ledger import Entry, RunStatus, of_kind
+from phasegate.ledger.events import ModelCalled
 from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import progress
+from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.run import Run, whole_run
 from phasegate.reports.spend import By, spend_of
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
@@ -67,6 +69,7 @@ async def _one(app: App, name: str, as_json: bool) -> None:
     spent = await spend_of(app, run.id, (By.role,))
     if spent.rows:
         console.print(Group(Text(f"Model calls: {spent.total.says}", "name"), spend_table(spent)))
+    _print_recorded(events)
     if asking := await waits(app, run.id):
         console.print(waiting_tools(asking), soft_wrap=True)
     if await is_unattended(app, run):
@@ -86,6 +89,12 @@ async def summary(app: App, run: ledger.Run) -> None:
     events = await app.ledger.events(run.id)
     things = await made(app, run, events)
     console.print(run_summary(run, things, await _elsewhere(app, run, events), unreleasable=_unreleasable(app, run)))
+    _print_recorded(events)
+
+
+def _print_recorded(events: Sequence[Entry]) -> None:
+    if costs := recorded_costs(of_kind(events, ModelCalled)):
+        output().print(Group(Text(), recorded_table(costs)))
 
 
 async def _elsewhere(app: App, run: ledger.Run, events: Sequence[Entry]) -> list[RenderableType]:

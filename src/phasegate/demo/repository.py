@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +14,17 @@ from phasegate.demo.aws_account import NOW, REGION, expected
 from phasegate.scaffold import Approver, Aws
 from phasegate.scaffold.new_repository import NewRepository, create_repository
 
-SPEC = "001-unattached-ebs-volumes"
+NAME_OF_SPEC = "unattached-ebs-volumes"
+SPEC = f"001-{NAME_OF_SPEC}"
 POLICY = "demo"
 PROJECT = "demo-runbooks"
+RECORDING = "answers.jsonl"
+"""Recording of the roles' answers, shipped here and laid into the workspace."""
+SENTENCE = (
+    "Find EBS volumes that nothing has been attached to for more than 30 days, and what they cost a month. Leave alone "
+    "what is tagged keep, and delete the rest after a snapshot, once I have agreed."
+)
+"""The wish that a demonstration with recorded answers begins from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +69,9 @@ def port_of(folder: Path) -> int:
     return (urlsplit(config.aws.endpoint_url).port or 0) if config.demo else 0
 
 
-def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: Clock) -> Path:
+def lay_demo(
+    folder: Path, address: str, managers: tuple[Approver, ...], clock: Clock, *, scripted: bool = False
+) -> Path:
     """Makes the workspace.
 
     Args:
@@ -68,13 +79,22 @@ def lay_demo(folder: Path, address: str, managers: tuple[Approver, ...], clock: 
         address: of the account.
         managers: who decides; none leaves it to the policy.
         clock: tells the time of its first commit.
+        scripted: whether it begins from a sentence, and every role answers from the recording.
 
     Returns:
         The spec's folder.
     """
     aws = Aws(endpoint_url=address, region=REGION, as_of=NOW.isoformat().replace("+00:00", "Z"))
-    create_repository(folder, NewRepository(project=PROJECT, spec=SPEC, managers=managers, aws=aws, demo=True), clock)
+    plan = NewRepository(project=PROJECT, spec=SPEC, managers=managers, aws=aws, demo=True)
+    create_repository(folder, _scripted(plan) if scripted else plan, clock)
     return folder / "specs" / SPEC
+
+
+def _scripted(plan: NewRepository) -> NewRepository:
+    # It is not there yet while it is recorded for the first time.
+    shipped = files(__package__).joinpath(RECORDING)
+    recording = shipped.read_bytes() if shipped.is_file() else b""
+    return replace(plan, spec=NAME_OF_SPEC, sentence=SENTENCE, recording=(RECORDING, recording))
 
 
 def read_result(report: Path, names: Mapping[str, str]) -> Result:

@@ -406,6 +406,8 @@ class ModelCalled(InRound):
     calls: int = 1
     tokens_in: int = 0
     tokens_out: int = 0
+    sent_back: tuple[str, ...] = ()
+    """First lines of the faults for which an answer was asked for again."""
 
 
 class AllowanceRaised(Event):

@@ -16,7 +16,7 @@ from phasegate.models.chat import (
 )
 from phasegate.models.meter import Allowance, Meter, Scope, Spent
 from phasegate.models.prices import Price, Prices, UnknownPrice
-from phasegate.models.recording import Recording, RecordingModel, ReplayModel
+from phasegate.models.recording import RecordedModel, Recording, RecordingModel, ReplayModel
 from phasegate.models.spending import Amounts, Spending, Writing, read_spending, read_writing
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Price",
     "Prices",
     "Prompt",
+    "RecordedModel",
     "Recording",
     "RecordingModel",
     "ReplayModel",

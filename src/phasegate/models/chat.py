@@ -76,6 +76,11 @@ class Call(_Frozen):
     """Shape of the answer that ends the conversation, as a tool; None: text is wanted."""
     max_tokens: int = Field(default=8192, gt=0)
     """Of the reply."""
+    place: str = Field(default="", exclude=True)
+    """Draft or review that the call belongs to, and its number there: `PHASE/ATTEMPT/ROUND/NAME/NUMBER`.
+
+    No provider is sent it, and it is no part of the digest.
+    """
 
     @property
     def digest(self) -> str:

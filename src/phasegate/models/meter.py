@@ -14,7 +14,7 @@ from phasegate.core import Parked
 from phasegate.ledger import chain
 from phasegate.models.chat import Call, ChatModel, Reply, Usage
 from phasegate.models.prices import Prices
-from phasegate.models.recording import ReplayModel
+from phasegate.models.recording import RecordedModel, ReplayModel
 from phasegate.store import Database, now_ms
 from phasegate.store.schema import model_calls
 
@@ -160,7 +160,7 @@ class Meter:
         """Reserve the most that a call may use, and return the seconds that the run has left."""
         most = Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
         usd = self.prices.of(model.name, most)
-        row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel)}
+        row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel | RecordedModel)}
         row |= {"reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
         rate = self.rates.get(model.name.partition(":")[0], Rate())
         # The minute of a provider's rate has to pass, and calls of other workers count in it.
@@ -171,7 +171,8 @@ class Meter:
     async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> tuple[Reply, Decimal]:
         telling = _Telling(self.database, scope, number)
         try:
-            reply = await model.complete(call, telling.told)
+            placed = call.model_copy(update={"place": f"{scope.key}/{number}"})
+            reply = await model.complete(placed, telling.told)
             return reply, self.prices.of(model.name, reply.usage)
         except BaseException:
             # A reply that never came used tokens that nobody counts: the reservation stands for them.

@@ -40,6 +40,8 @@ class Recorded(_Row):
     model: str
     prompt: str
     """First line of the instructions, by which people know the role."""
+    place: str = ""
+    """Place of the call in its run, `PHASE/ATTEMPT/ROUND/NAME/NUMBER`."""
     reply: Reply
     call: dict[str, Any] | None = None
     """The whole call, where it was asked for."""
@@ -60,8 +62,10 @@ class Recording:
         self.path, self.started_at = path, started_at
         self._whole = whole
         self._replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
+        self._placed: dict[str, Reply] = {}
         for row in rows:
             self._replies[row.model, row.digest].append(row.reply)
+            self._placed[row.place] = row.reply
 
     @classmethod
     def begin(cls, path: Path, started_at: datetime, *, whole: bool = False) -> Self:
@@ -116,6 +120,7 @@ class Recording:
         """
         document = take_out(call.model_dump(mode="json"))
         row = {"digest": digest(document), "model": model, "prompt": _first_line(document)}
+        row["place"] = call.place
         row["reply"] = take_out(reply.model_dump(mode="json"))
         if self._whole:
             row["call"] = document
@@ -141,6 +146,20 @@ class Recording:
                 fix=f"replay with the spec, cards, prompts and models it was recorded with, or {_ANEW}",
             )
         return found.pop(0)
+
+    def placed(self, call: Call) -> Reply:
+        """Return the reply that was recorded at the place of a call, whatever the call says.
+
+        Raises:
+            ModelFailed: none was.
+        """
+        reply = self._placed.get(call.place)
+        if reply is None or not call.place:
+            raise ModelFailed(
+                f"recording '{self.path.name}' has no answer at '{call.place}'; no provider was called",
+                fix="approve or reject where it has answers to no comments, or have another model work",
+            )
+        return reply
 
 
 class RecordingModel:
@@ -181,6 +200,24 @@ class ReplayModel:
             ModelFailed: the recording has no reply to it.
         """
         reply = self._recording.next(self.name, call)
+        progress(len(reply.text))
+        return reply
+
+
+class RecordedModel:
+    """Chat model that answers from a recording by the place of a call in its run, whatever its prompt says."""
+
+    def __init__(self, recording: Recording, name: str) -> None:
+        self.name = name
+        self._recording = recording
+
+    async def complete(self, call: Call, progress: Progress) -> Reply:
+        """Return what was recorded at that place.
+
+        Raises:
+            ModelFailed: nothing was.
+        """
+        reply = self._recording.placed(call)
         progress(len(reply.text))
         return reply
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from phasegate.core.faces import lazily
 
 if TYPE_CHECKING:
+    from phasegate.reports.artifacts import receipts as receipts
     from phasegate.reports.backlog import Backlog as Backlog
     from phasegate.reports.decisions import standing as standing
     from phasegate.reports.external_links import by_hand as by_hand
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from phasegate.reports.progress import PhaseProgress as PhaseProgress
     from phasegate.reports.progress import State as State
     from phasegate.reports.progress import Step as Step
+    from phasegate.reports.recorded import recorded_costs as recorded_costs
     from phasegate.reports.run import whole_run as whole_run
     from phasegate.reports.spend import By as By
     from phasegate.reports.spend import Spend as Spend

@@ -6,7 +6,7 @@ from decimal import Decimal
 from phasegate.core.formatting import money
 from phasegate.core.report import Report
 from phasegate.reports.spend import Spend, cents
-from phasegate.team import ASSISTANT, COMPILER, Card, Flow, Phase
+from phasegate.team import ASSISTANT, COMPILER, RECORDED, Card, Flow, Phase
 
 
 class Cost(Report):
@@ -20,12 +20,16 @@ class Cost(Report):
     """Upper bound for the phases after this gate: the limit of each role that calls a model there, counted once."""
     models: bool
     """Whether any role of the workflow calls a model."""
+    recorded: bool = False
+    """Whether a role answers from a recording, which nobody pays."""
 
     @property
     def says(self) -> str:
         """`$0.42 so far, at most $3.00 to come`."""
         if not (self.models or self.usd_so_far or self.usd_reserved):
             return "no model is called: $0 so far, $0 to come"
+        if self.recorded:
+            return f"answers are recorded: {cents(self.usd_so_far)} paid, no model is called"
         reserved = f" and {cents(self.usd_reserved)} reserved" if self.usd_reserved else ""
         return f"{cents(self.usd_so_far)} so far{reserved}, at most {money(self.usd_to_come_at_most)} to come"
 
@@ -46,6 +50,7 @@ def cost_of(spent: Spend, flow: Flow, phase: Phase, cards: Mapping[str, Card]) -
         usd_reserved=spent.reserved_usd,
         usd_to_come_at_most=sum((limits[role] for role in ahead if role in limits), Decimal(0)),
         models=any(role in limits for role in flow.roles),
+        recorded=any(cards[role].model.startswith(RECORDED) for role in flow.roles if role in limits),
     )
 
 

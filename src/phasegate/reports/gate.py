@@ -16,6 +16,7 @@ from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
+from phasegate.reports.rework import SentBack, rework_of
 from phasegate.reports.spend import Spend, spent_by_run
 from phasegate.team import Phase
 from phasegate.tool_access.requests import ServerRequest, ToolRequest, waits
@@ -98,6 +99,8 @@ class Gate(Report):
     findings: tuple[Finding, ...]
     evidence: tuple[Evidence, ...]
     answers: tuple[Answer, ...]
+    rework: tuple[SentBack, ...]
+    """Faults and findings for which authors were asked again before this gate."""
     exemptions: tuple[Exemption, ...]
     """Waivers that earlier gates of the run were passed with."""
     decision: Decision | None
@@ -128,6 +131,8 @@ class GateView:
     findings: tuple[core.Finding, ...]
     evidence: tuple[Evidence, ...]
     answers: tuple[Answer, ...]
+    rework: tuple[SentBack, ...]
+    """Faults and findings for which authors were asked again before this gate."""
     exemptions: tuple[Exemption, ...]
     """Waivers of earlier gates, which this gate's findings need not show any more."""
     expires_at: datetime | None
@@ -186,7 +191,7 @@ class GateView:
 
 _OF_RECORD = ("status", "digest", "commit", "tree", "since", "opened_at")
 _OF_VIEW = (
-    *("expires_at", "quorum", "compared", "changes", "evidence", "answers", "exemptions", "cost", "by_hand"),
+    *("expires_at", "quorum", "compared", "changes", "evidence", "answers", "rework", "exemptions", "cost", "by_hand"),
     *("changed", "moved", "choices"),
 )
 
@@ -229,6 +234,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         findings=tuple(findings_of(dossier.reports, key.phase, key.attempt)),
         evidence=tuple(map(_evidence, latest_reports(dossier.reports, key.phase, key.attempt))),
         answers=_answers(dossier),
+        rework=rework_of(dossier.events, key.phase, key.attempt),
         exemptions=_exemptions(dossier),
         expires_at=gate.opened_at + expires if expires else None,
         decision=dossier.decision,

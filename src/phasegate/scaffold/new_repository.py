@@ -42,6 +42,10 @@ class NewRepository:
     demo: bool = False
     deliverable: str = RUNBOOK_SPEC
     """Kind of the specs that the repository is for."""
+    sentence: str = ""
+    """A wish in place of a written spec, under the name in `spec`; empty: there is none."""
+    recording: tuple[str, bytes] | None = None
+    """Path and content of the recording that every role answers from; None: the compiler works."""
 
 
 def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[str]:
@@ -61,7 +65,8 @@ def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[s
         )
     made = _files(plan)
     made |= _ejected() if plan.eject else {}
-    made |= _spec(plan.spec, made, clock, plan.deliverable) if plan.spec else {}
+    made |= dict([plan.recording]) if plan.recording else {}
+    made |= _first_spec(plan, made, clock) if plan.spec else {}
     folder.mkdir(parents=True, exist_ok=True)
     try:
         Workspace.create(folder, made, author=PHASEGATE, when=clock.now(), message="A package to be")
@@ -83,6 +88,7 @@ def _files(plan: NewRepository) -> dict[str, bytes]:
         managers=plan.managers,
         aws=plan.aws,
         demo=plan.demo,
+        recording=plan.recording[0] if plan.recording else "",
     )
 
 
@@ -169,6 +175,13 @@ def laid_in(name: str, specs: Sequence[str]) -> str:
 def shipped_specs() -> list[str]:
     """Folder names of the specs that come with Phasegate."""
     return sorted(entry.name for entry in files("phasegate.team.specs").iterdir() if entry.name[:3].isdigit())
+
+
+def _first_spec(plan: NewRepository, there: Mapping[str, bytes], clock: Clock) -> dict[str, bytes]:
+    if not plan.sentence:
+        return _spec(plan.spec, there, clock, plan.deliverable)
+    folder = next_folder(plan.spec, there)
+    return {f"{folder}/spec.md": intent_spec(folder, plan.sentence, today=clock.now().date().isoformat())}
 
 
 def _spec(name: str, there: Mapping[str, bytes], clock: Clock, deliverable: str) -> dict[str, bytes]:

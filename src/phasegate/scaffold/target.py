@@ -79,6 +79,7 @@ def scaffold(
     index: str = "",
     aws: Aws | None = None,
     demo: bool = False,
+    recording: str = "",
 ) -> dict[str, bytes]:
     """The files of a new target repository.
 
@@ -92,6 +93,7 @@ def scaffold(
         index: the folder that packages are published to; left empty, one below `.phasegate/`.
         aws: where a released runbook is tried once; None leaves that out.
         demo: whether this is a demonstration, which a policy may decide and nobody may release.
+        recording: path of the recording that every role answers from; left out, the compiler works.
 
     Returns:
         Path from the top of the repository, to content.
@@ -109,6 +111,7 @@ def scaffold(
         "aws": aws,
         "demo": demo,
         "flow": "sdlc",
+        "recording": recording,
     }
     made = {path.format(package=package): filled(name, **variables) for path, name in _FILES.items()}
     made[f"src/{package}/prices.json"] = prices

@@ -1,6 +1,6 @@
 """Loads, overrides and validates the team's surface: cards, prompts, workflows."""
 
-from phasegate.team.cards import ASSISTANT, COMPILER, Card, Kind, Limits, read_card
+from phasegate.team.cards import ASSISTANT, COMPILER, RECORDED, Card, Kind, Limits, read_card
 from phasegate.team.flow import Author, Flow, Gate, Phase, Review, read_flow
 from phasegate.team.launch import from_workspace
 from phasegate.team.policy import Conditions, GatePolicy, read_policy
@@ -13,6 +13,7 @@ __all__ = [
     "ASSISTANT",
     "COMPILER",
     "ENGINE",
+    "RECORDED",
     "REVIEW",
     "Author",
     "Card",

@@ -11,6 +11,8 @@ from phasegate.team.servers import ENGINE
 
 COMPILER = "compiler"
 ASSISTANT = "assistant"
+RECORDED = "recorded:"
+"""Begin of a model's name that is followed by the path of a recording, from which the model answers."""
 """A team's own assistant, which takes work items."""
 
 

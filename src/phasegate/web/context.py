@@ -15,6 +15,7 @@ from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn,
 from phasegate.ledger import GateKey, GateRecord, Run
 from phasegate.reports.approvals import named
 from phasegate.reports.inbox import Inbox
+from phasegate.reports.recorded import NOTICE
 from phasegate.reports.spend import cents
 from phasegate.web import words
 from phasegate.web.problems import NotFound
@@ -47,7 +48,12 @@ class Context:
         """Render a template."""
         now = self.app.clock.now()
         return self.templates.get_template(template).render(
-            session=session, now=now, project=self.app.config.project.name, has_slack=self.slack is not None, **values
+            session=session,
+            now=now,
+            project=self.app.config.project.name,
+            has_slack=self.slack is not None,
+            recorded=self.app.recorded,
+            **values,
         )
 
     async def run(self, run_id: str) -> Run:
@@ -130,5 +136,5 @@ def _templates() -> Environment:
         "marked": words.marked,
         "paragraphs": words.paragraphs,
     }
-    templates.globals |= {"past": PAST}
+    templates.globals |= {"past": PAST, "recorded_answers": NOTICE}
     return templates

@@ -34,13 +34,24 @@ def test_a_team_that_compiles_pays_nothing(tmp_path: Path) -> None:
 def test_programs_get_money_as_text(tmp_path: Path) -> None:
     given = team(tmp_path, document_engineer="some-model")
     cost = cost_of(Spend(usd=Decimal("0.3")), given.flow(), given.flow().phase("release"), given.cards)
-    assert cost.plain() == {"usd_so_far": "0.3", "usd_reserved": "0", "usd_to_come_at_most": "0", "models": True}
+    assert cost.plain() == {
+        "usd_so_far": "0.3",
+        "usd_reserved": "0",
+        "usd_to_come_at_most": "0",
+        "models": True,
+        "recorded": False,
+    }
     assert cost.says == "$0.30 so far, at most $0.00 to come"
 
 
 def test_what_is_reserved_for_calls_without_an_end_is_told(tmp_path: Path) -> None:
     said = says(team(tmp_path, document_engineer="some-model"), "release", "0.004", "0.5")
     assert said == "$0.0040 so far and $0.50 reserved, at most $0.00 to come"
+
+
+def test_recorded_answers_cost_nothing_and_say_so(tmp_path: Path) -> None:
+    given = team(tmp_path, document_engineer="recorded:answers.jsonl")
+    assert says(given, "specify", "0.1") == "answers are recorded: $0.10 paid, no model is called"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from phasegate.authors.author import Author, Brief, Draft
 from phasegate.authors.model.answers import DraftAnswer
@@ -51,7 +51,8 @@ class ModelAuthor:
             bench=Workbench(brief=brief, trial=self.trial) if self.trial and drafting.tested else None,
         )
         draft = await desk.draft()
-        return replace(draft, model=self.worker.model.name, spent=await self.worker.meter.spent_on(scope))
+        spent = await self.worker.meter.spent_on(scope)
+        return replace(draft, model=self.worker.model.name, spent=spent, sent_back=tuple(desk.sent_back))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,8 @@ class _Desk:
     scope: Scope
     seen: RoleToolbox | None
     bench: Workbench | None
+    sent_back: list[str] = field(default_factory=list)
+    """Faults for which an answer was not taken."""
 
     async def draft(self) -> Draft:
         answer = await self._built() if self.bench else None
@@ -114,7 +117,7 @@ class _Desk:
     async def _asked(
         self, scope: Scope, messages: tuple[Message, ...], judge: Judge[DraftAnswer], bench: Workbench | None
     ) -> DraftAnswer:
-        return await self.worker.answer(scope, messages, DraftAnswer, judge, self._tools(bench))
+        return await self.worker.answer(scope, messages, DraftAnswer, judge, self._tools(bench), self.sent_back.append)
 
     async def _messages(self, bench: Workbench | None) -> tuple[Message, ...]:
         brief = self.drafting.brief

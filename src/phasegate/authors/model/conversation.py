@@ -23,6 +23,11 @@ _MOST_REPEATED = 4000
 """Characters of an answer without a hand-in that the model is shown again."""
 Judge = Callable[[A], Awaitable[str]]
 """Returns what is wrong with an answer, empty where nothing is."""
+Told = Callable[[str], None]
+
+
+def _not_told(_: str) -> None:
+    """Forget a fault."""
 
 
 class NoAnswer(Parked):
@@ -79,6 +84,7 @@ class Worker:
         shape: type[A],
         judge: Judge[A],
         tools: Toolboxes = NO_TOOLS,
+        told: Told = _not_told,
     ) -> A:
         """Return an answer that holds, or after the last round the one whose faults the checks will name.
 
@@ -88,6 +94,7 @@ class Worker:
             shape: of the answer.
             judge: finds faults that the model can mend.
             tools: what it may call before it hands in.
+            told: is told each fault for which an answer was not taken.
 
         Raises:
             NoAnswer: no answer had the shape.
@@ -96,7 +103,7 @@ class Worker:
         worker = self._with(await self.meter.raised(scope))
         try:
             async with asyncio.timeout(worker.seconds):
-                return await worker._answer(scope, messages, shape, judge, tools)
+                return await worker._answer(scope, messages, shape, judge, tools, told)
         except TimeoutError as error:
             raise Parked(
                 f"the {self.card.title} had no answer within {worker.seconds} s",
@@ -113,7 +120,13 @@ class Worker:
         return replace(self, card=self.card.model_copy(update={"limits": limits.model_copy(update=raised)}))
 
     async def _answer(
-        self, scope: Scope, messages: tuple[Message, ...], shape: type[A], judge: Judge[A], tools: Toolboxes
+        self,
+        scope: Scope,
+        messages: tuple[Message, ...],
+        shape: type[A],
+        judge: Judge[A],
+        tools: Toolboxes,
+        told: Told,
     ) -> A:
         talk = _Talk(worker=self, scope=scope, messages=messages, shape=shape, tools=tools)
         last, problem = None, ""
@@ -126,6 +139,7 @@ class Worker:
                 problem = str(error)
             if not problem:
                 break
+            told(problem)
             talk.ask_again(reply, problem)
         if last is None:
             raise NoAnswer(

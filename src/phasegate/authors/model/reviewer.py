@@ -49,18 +49,19 @@ class ModelReviewer:
         tools = Toolboxes(own)
         names = [spec.name for spec in await tools.specs()]
         messages = self.worker.messages(subject, REVIEW, {**review_variables(subject), "tools": names})
+        sent_back: list[str] = []
         try:
-            answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong, tools)
+            answer = await self.worker.answer(scope, messages, ReviewAnswer, _nothing_wrong, tools, sent_back.append)
         except NoAnswer as error:
             return await self._report(scope, (_no_review(self.worker.card, subject, error),))
         findings = tuple(finding(self.worker.card.name, found, subject) for found in answer.findings)
-        return await self._report(scope, findings)
+        return await self._report(scope, findings, sent_back)
 
-    async def _report(self, scope: Scope, findings: tuple[Finding, ...]) -> Report:
+    async def _report(self, scope: Scope, findings: tuple[Finding, ...], sent_back: Sequence[str] = ()) -> Report:
         model, count = self.worker.model.name, len(findings)
         spent = await self.worker.meter.spent_on(scope)
         evidence = f"{model}: {count} finding{'s' * (count != 1)}"
-        return Report(findings=findings, evidence=evidence, model=model, spent=spent)
+        return Report(findings=findings, evidence=evidence, model=model, spent=spent, sent_back=tuple(sent_back))
 
 
 async def _nothing_wrong(_: ReviewAnswer) -> str:

@@ -10,6 +10,11 @@ from phasegate.cli.commands.command import Command, Group
 
 @click.command(cls=Command, runs="demo:demo")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--model",
+    type=click.Choice(["scripted"]),
+    help="Begin from a sentence in English, with a chat model in every role whose answers are recorded.",
+)
 @click.option("--port", default=0, metavar="N", help="Of the account's server; default: a free one.")
 def demo() -> None:
     """Watch a spec become a released runbook, here.

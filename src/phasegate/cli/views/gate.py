@@ -16,6 +16,7 @@ from phasegate.core.formatting import duration
 from phasegate.ledger import DecisionKind
 from phasegate.reports.external_links import ManualChange
 from phasegate.reports.gate import Answer, Evidence, Exemption, GateView
+from phasegate.reports.rework import SentBack
 from phasegate.workspace import Change
 
 CUT = 40
@@ -29,6 +30,8 @@ def gate_summary(view: GateView, now: datetime) -> RenderableType:
     parts: list[RenderableType] = [_head(view, now), Text(), _changed(view)]
     if view.answers:
         parts += [Text(), Text("Answers to your comments", "name"), _indented(_answers(view.answers))]
+    if view.rework:
+        parts += [Text(), Text("Sent back before this gate", "name"), _indented(_rework(view.rework))]
     if view.by_hand:
         parts += [Text(), Text("What people did to the ticket", "name"), _indented(hands(view.by_hand))]
     parts += [Text(), Text(f"Findings: {tally(view.findings)}", "name")]
@@ -88,6 +91,14 @@ def _changed(view: GateView) -> RenderableType:
         hidden = Text(f"{change.hidden} hidden character(s)", "hidden") if change.hidden else Text()
         table.add_row(Text(mark, style), change.path, *_counts(change), hidden)
     return Group(Text(f"Changes {view.compared}: {files}, +{added} -{removed}", "name"), _indented(table))
+
+
+def _rework(rows: Sequence[SentBack]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for row in rows:
+        whose = Text(f"{row.by} → {row.to}" if row.to else row.by, "name")
+        table.add_row(Text(f"round {row.round}", "quiet"), whose, Text(visible(row.text)))
+    return table
 
 
 def _counts(change: Change) -> tuple[Text, Text]:

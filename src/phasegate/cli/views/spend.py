@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Sequence
+from decimal import Decimal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from phasegate.core import visible
 from phasegate.core.formatting import duration
+from phasegate.reports.recorded import NOTICE, RecordedCost
 from phasegate.reports.spend import Spend, SpendReport, cents
 
 _NUMBERS = ("calls", "tokens in", "tokens out", "cache read", "cache write", "money", "time")
@@ -29,6 +32,18 @@ def spend_table(found: SpendReport) -> RenderableType:
         first = [Text("in all"), *(Text() for _ in found.by[1:])]
         table.add_row(*first, *_numbers(found.total), style="name")
     return Group(table, *notes(found.total))
+
+
+def recorded_table(costs: Sequence[RecordedCost]) -> RenderableType:
+    """Render what recorded answers cost by role, of which nothing is paid."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
+    table.add_column("role", no_wrap=True)
+    for column in ("calls", "tokens in", "tokens out", "recorded"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in costs:
+        table.add_row(row.role, f"{row.calls}", f"{row.tokens_in:,}", f"{row.tokens_out:,}", cents(row.usd))
+    total = cents(sum((row.usd for row in costs), Decimal(0)))
+    return Group(table, Text(f"{total} as recorded. {NOTICE}", "wait"))
 
 
 def notes(total: Spend) -> list[Text]:

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from phasegate.identity import Session
-from phasegate.ledger import Decision, Entry, GateRecord, Run, RunStatus
+from phasegate.ledger import Decision, Entry, GateRecord, Run, RunStatus, of_kind
+from phasegate.ledger.events import ModelCalled
 from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import State, progress
+from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.spend import By, CallUnderWay, spend_of, under_way
 from phasegate.reports.warnings import has_worker, is_unattended
 from phasegate.tool_access.requests import waits
@@ -94,6 +96,7 @@ async def _values(context: Context, run: Run, events: list[Entry]) -> dict[str, 
         "marks": MARKS,
         "gates": await _gates(context, run),
         "made": await made(context.app, run, events),
+        "recorded_costs": recorded_costs(of_kind(events, ModelCalled)),
         "outside": await outside(context.app, run.id, events),
         "by_hand": by_hand(events),
         "events": events,

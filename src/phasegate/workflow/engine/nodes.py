@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from langgraph.types import Interrupt, Overwrite, interrupt
 
 from phasegate.authors import Author, Brief, CheckReviewer, Draft, NotReady, Report, Reviewer, Subject, stray_paths
-from phasegate.core import Finding, PhasegateError, Refused
+from phasegate.core import Finding, PhasegateError, Refused, one_line
 from phasegate.ledger import Ledger, OpenResult
 from phasegate.ledger.events import (
     CheckReported,
@@ -35,6 +35,8 @@ _WORK = "work/"
 """Beginning of an interrupt that waits for a draft or a review."""
 _Judged = Callable[..., Judgement]
 T = TypeVar("T")
+_MOST_OF_FAULT = 300
+"""Characters of a fault that an event keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ class TeamNodes:
             commit = self._commit(run_state, brief, result)
             drafted = _drafted(run_state, brief, result, began)
             paid = _paid(run_state, brief.role, brief.item, result)
-            await self.ledger.record(state["run"], drafted, *paid)
+            await self.ledger.record(state["run"], *paid, drafted)
             return {"drafts": {row.item: commit}, **_blocking(f"draft-{row.item}", [*strays, *result.findings])}
 
         return draft
@@ -343,8 +345,15 @@ def _paid(state: RunState, role: str, call: str, made: Draft | Report) -> list[M
             calls=spent.calls,
             tokens_in=spent.input,
             tokens_out=spent.output,
+            sent_back=tuple(_first_line(fault) for fault in made.sent_back),
         )
     ]
+
+
+def _first_line(fault: str) -> str:
+    """Return the first line of a fault without its mark of a list, and how many follow."""
+    first, *more = fault.removeprefix("- ").split("\n")
+    return one_line(first)[:_MOST_OF_FAULT] + (f" (and {len(more)} more)" if more else "")
 
 
 def _merged(reports: Sequence[Report]) -> dict[str, Any]:
