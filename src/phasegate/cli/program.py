@@ -6,13 +6,13 @@ import threading
 
 import click
 
-from phasegate.cli.commands import decide, page, record, release, start, tools, work
+from phasegate.cli.commands import decide, models, page, record, release, start, tools, work
 from phasegate.cli.commands.command import HeadedGroup
 from phasegate.cli.streams import show_plainly
 from phasegate.core import Exhausted, Lost
 
 HEADINGS: dict[str, tuple[click.Command, ...]] = {
-    "Start": (start.demo, start.init, start.manager, start.new, start.spec, start.lint, start.doctor),
+    "Start": (start.demo, start.init, start.manager, start.new, start.spec, start.lint, start.doctor, models.evaluate),
     "Work": (work.run, work.status, work.spend, work.work, work.worker),
     "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate, decide.allow),
     "Page and API": (page.serve, page.account, page.token),

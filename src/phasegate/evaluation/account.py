@@ -147,12 +147,18 @@ def alone(request: Mapping[str, Any], number: int, case: Mapping[str, Any]) -> N
     answers: dict[str, Any] = {}
     try:
         for name, answer in answered(request, case):
-            answers[name] = answer
+            # Written anew each time: what a later scan breaks takes nothing from those before.
+            write(number, answers := {**answers, name: answer})
     except Exception as error:
-        answers["failed"] = f"{type(error).__name__}: {error}"[:500]
-    Path(f"out/{number}.json").write_text(json.dumps(answers, default=str), encoding="utf-8")
-    sys.stdout.flush()
+        write(number, {**answers, "failed": f"{type(error).__name__}: {error}"[:500]})
     os._exit(0)
+
+
+def write(number: int, answers: Mapping[str, Any]) -> None:
+    """Write the answers to a case, whole or not at all."""
+    part = Path(f"out/{number}.part")
+    part.write_text(json.dumps(answers, default=str), encoding="utf-8")
+    part.rename(f"out/{number}.json")
 
 
 def warm(region: str) -> None:

@@ -1,13 +1,14 @@
 """Dry runs of drafted runbooks over the seeded accounts, in the sandbox."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from phasegate.core import PhasegateError
+from phasegate.core import InvalidInput
 from phasegate.evaluation.suite import ACCOUNT, ANYWHERE, IDENTITIES, NOW, REGIONS, Intent
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
@@ -42,11 +43,44 @@ class DryRun:
     """Findings of one runbook in the account of its intent."""
 
     seeded: Mapping[str, Seeded]
-    """By label."""
+    """By label; empty where the account could not be seeded."""
     findings: Sequence[Mapping[str, Any]] = ()
     """As in the report of a released runbook."""
     problem: str = ""
     """Why the findings are not whole; empty where they are."""
+
+
+@dataclass
+class Scanner:
+    """Dry runs for drafts that become ready one by one: those that wait are scanned together.
+
+    To load what simulates AWS takes seconds, however many accounts are scanned then.
+    """
+
+    sandbox: Sandbox
+    _waiting: list[tuple[Case, "asyncio.Future[list[DryRun]]"]] = field(default_factory=list)
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def scan(self, case: Case) -> list[DryRun]:
+        """Return a dry run of each of the case's runbooks."""
+        mine: asyncio.Future[list[DryRun]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((case, mine))
+        async with self._busy:
+            if not mine.done():
+                await self._scan_waiting()
+        return await mine
+
+    async def _scan_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            found = await dry_runs(self.sandbox, [case for case, _ in waiting])
+        except BaseException:
+            for _, future in waiting:
+                future.cancel()
+            raise
+        for (_, future), runs in zip(waiting, found, strict=True):
+            if not future.cancelled():
+                future.set_result(runs)
 
 
 async def dry_runs(sandbox: Sandbox, cases: Sequence[Case]) -> list[list[DryRun]]:
@@ -55,22 +89,30 @@ async def dry_runs(sandbox: Sandbox, cases: Sequence[Case]) -> list[list[DryRun]
     Args:
         sandbox: where the compiled runbooks run, beside the seeded account: nothing of it reaches a network.
         cases: the runbooks, each of which passed lint.
-
-    Raises:
-        InvalidInput: a runbook cannot be compiled.
-        PhasegateError: an account could not be seeded.
     """
-    files = {**_support(), "request.json": json.dumps(_request(cases)).encode()}
-    for number, case in enumerate(cases):
-        for place, runbook in enumerate(case.runbooks):
-            source = compile_module(load(runbook, "runbook.yaml"), name=case.intent.id)
-            files[f"suite/runbooks/{_module(number, place)}.py"] = source.encode()
+    modules, faults = _compiled(cases)
+    files = {**_support(), **modules, "request.json": json.dumps(_request(cases, faults)).encode()}
     wanted = [f"out/{number}.json" for number in range(len(cases))]
     seconds = float(60 + _SECONDS * len(cases))
     limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds))
     text = resources.files("phasegate.evaluation").joinpath(_PROGRAM).read_text(encoding="utf-8")
     outcome = await sandbox.run([sys.executable, "-I", "-c", text], files=files, limits=limits, collect=wanted)
-    return [_answered(outcome, number, case) for number, case in enumerate(cases)]
+    return [_answered(outcome, number, case, faults) for number, case in enumerate(cases)]
+
+
+def _compiled(cases: Sequence[Case]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the modules of the runbooks, and by name what is wrong with those that cannot be compiled."""
+    modules, faults = dict[str, bytes](), dict[str, str]()
+    for number, case in enumerate(cases):
+        for place, runbook in enumerate(case.runbooks):
+            name = _module(number, place)
+            try:
+                source = compile_module(load(runbook, "runbook.yaml"), name=case.intent.id)
+            except InvalidInput as error:
+                faults[name] = str(error)
+            else:
+                modules[f"suite/runbooks/{name}.py"] = source.encode()
+    return modules, faults
 
 
 def _support() -> dict[str, bytes]:
@@ -78,7 +120,7 @@ def _support() -> dict[str, bytes]:
     return {"prices.json": price_table(), "suite/__init__.py": b"", "suite/runbooks/__init__.py": b"", **runtime}
 
 
-def _request(cases: Sequence[Case]) -> dict[str, Any]:
+def _request(cases: Sequence[Case], faults: Collection[str]) -> dict[str, Any]:
     return {
         "now": NOW,
         "account": ACCOUNT,
@@ -89,7 +131,7 @@ def _request(cases: Sequence[Case]) -> dict[str, Any]:
         "cases": [
             {
                 "seed": [step.plain() for step in case.intent.seed],
-                "modules": [_module(number, place) for place in range(len(case.runbooks))],
+                "modules": [name for name in _modules(number, case) if name not in faults],
             }
             for number, case in enumerate(cases)
         ],
@@ -100,24 +142,24 @@ def _module(number: int, place: int) -> str:
     return f"case_{number}_{place}"
 
 
-def _answered(outcome: Outcome, number: int, case: Case) -> list[DryRun]:
-    written = outcome.files.get(f"out/{number}.json")
-    if written is None:
-        said = outcome.stderr.decode("utf-8", "replace").strip()[-500:]
-        why = f"limit of {outcome.limit}" if outcome.limit else said or "no report was written"
-        return [DryRun(seeded={}, problem=f"the dry run broke off: {why}")] * len(case.runbooks)
-    answers = json.loads(written)
-    if "failed" in answers:
-        raise PhasegateError(f"the account of '{case.intent.id}' could not be seeded: {answers['failed']}")
-    seeded = {
-        label: Seeded(region=row["region"], ids=frozenset(row["ids"])) for label, row in answers["labels"].items()
-    }
-    return [_dry_run(seeded, answers[_module(number, place)]) for place in range(len(case.runbooks))]
+def _modules(number: int, case: Case) -> list[str]:
+    return [_module(number, place) for place in range(len(case.runbooks))]
 
 
-def _dry_run(seeded: Mapping[str, Seeded], report: Mapping[str, Any]) -> DryRun:
-    if "failed" in report:
-        return DryRun(seeded=seeded, problem=report["failed"])
+def _answered(outcome: Outcome, number: int, case: Case, faults: Mapping[str, str]) -> list[DryRun]:
+    said = outcome.stderr.decode("utf-8", "replace").strip()[-500:]
+    why = f"limit of {outcome.limit}" if outcome.limit else said or "it took too long"
+    answers = json.loads(outcome.files.get(f"out/{number}.json", b"{}"))
+    labels = answers.get("labels", {})
+    seeded = {label: Seeded(region=row["region"], ids=frozenset(row["ids"])) for label, row in labels.items()}
+    failed = answers.get("failed", f"the dry run broke off: {why}")
+    reports = [faults.get(name) or answers.get(name, failed) for name in _modules(number, case)]
+    return [_dry_run(seeded, report) for report in reports]
+
+
+def _dry_run(seeded: Mapping[str, Seeded], report: Mapping[str, Any] | str) -> DryRun:
+    if isinstance(report, str) or "failed" in report:
+        return DryRun(seeded=seeded, problem=report if isinstance(report, str) else report["failed"])
     return DryRun(seeded=seeded, findings=report["findings"], problem="; ".join(map(_told, report["errors"][:3])))
 
 

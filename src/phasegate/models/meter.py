@@ -158,7 +158,7 @@ class Meter:
         self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance
     ) -> float | None:
         """Reserve the most that a call may use, and return the seconds that the run has left."""
-        most = Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
+        most = most_used(call)
         usd = self.prices.of(model.name, most)
         row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel | RecordedModel)}
         row |= {"reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
@@ -180,6 +180,11 @@ class Meter:
             raise
         finally:
             await telling.close()
+
+
+def most_used(call: Call) -> Usage:
+    """Return the most that a call can use, which is reserved before it is made."""
+    return Usage(input=call.characters // _CHARACTERS_PER_TOKEN, output=call.max_tokens)
 
 
 class _Telling:

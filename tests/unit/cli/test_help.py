@@ -37,7 +37,7 @@ def declared(words: str) -> click.Command:
 def test_help_is_short_and_groups_every_command() -> None:
     said = CliRunner().invoke(root, ["--help"]).output
     assert [line[:-1] for line in said.splitlines() if line.endswith(":")][1:-1] == list(HEADINGS)
-    assert len(said.splitlines()) <= 64
+    assert len(said.splitlines()) <= 66
     assert all(len(line) <= 80 for line in said.splitlines())
 
 

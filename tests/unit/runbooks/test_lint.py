@@ -90,6 +90,7 @@ def test_broken_yaml_is_named_with_the_line_where_reading_ended() -> None:
         ("unknown-field", '"State.Name"', "leave it out"),  # of a string
         ("field-of-list", "\"Tags.Key == 'x'\"", "[].Key"),
         ("not-a-list", '"State[0]"', "leave the brackets out"),
+        ("not-a-list", '"within(State, [])"', "write an empty list in backquotes: `[]`"),
         ("unknown-function", '"age_day(CreateTime) > `3`"', "age_days"),
         ("arity", '"age_days(CreateTime, `3`)"', "1 argument"),
         ("compared-types", "\"Size > '8'\"", "back-ticks"),

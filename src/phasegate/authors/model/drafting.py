@@ -14,7 +14,7 @@ _SPEC = "spec"
 _UNANSWERED = "No answer was given."
 _MOST_FAULTS = 20
 _QUESTION = "needs-clarification"
-_OF_A_PERSON = (NO_REVIEW, _QUESTION, "open-question")
+OF_A_PERSON = (NO_REVIEW, _QUESTION, "open-question")
 """Rules of findings that only a person settles, at the gate."""
 
 
@@ -127,7 +127,7 @@ def _has_nothing_to_do(brief: Brief) -> bool:
     """Return whether a round of rework is about other authors' files, or about what only a person settles."""
     if brief.round == 1:
         return False
-    mine = [f for f in brief.findings if f.rule not in _OF_A_PERSON and (matches(f.path, brief.outputs) or not f.path)]
+    mine = [f for f in brief.findings if f.rule not in OF_A_PERSON and (matches(f.path, brief.outputs) or not f.path)]
     return not mine and not brief.comments
 
 

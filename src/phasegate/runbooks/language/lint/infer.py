@@ -199,6 +199,13 @@ class Walk(Visitor):
         return Many(element=self.infer(right, self._elements(left, current, dotted), dotted=True))
 
     def _flatten(self, node: Node, current: Type, dotted: bool) -> Type:
+        if node["children"][0]["type"] == "identity" and isinstance(current, Record | Plain | Table):
+            return self.tell(
+                "not-a-list",
+                f"[] by itself flattens {described(current)}, which gives null",
+                "write an empty list in backquotes: `[]`",
+                "[]",
+            )
         element = self._elements(node["children"][0], current, dotted)
         return element if isinstance(element, Many) else Many(element=element)
 
