@@ -13,7 +13,7 @@ from phasegate.core import Exhausted, Lost
 
 HEADINGS: dict[str, tuple[click.Command, ...]] = {
     "Start": (start.demo, start.init, start.manager, start.new, start.spec, start.lint, start.doctor, models.evaluate),
-    "Work": (work.run, work.status, work.spend, work.work, work.worker),
+    "Work": (work.run, work.status, work.forecast, work.spend, work.work, work.worker),
     "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate, decide.allow),
     "Page and API": (page.serve, page.account, page.token),
     "Tools": (tools.tools, tools.mirror, tools.mcp),

@@ -12,11 +12,13 @@ from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
+from phasegate.cli.views.forecast import forecast_lines
 from phasegate.core import Held, InvalidInput, Parked, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files
 from phasegate.ledger import Run
 from phasegate.models import Recording
+from phasegate.reports.forecast import forecast_of_spec
 from phasegate.reports.warnings import living, not_committed
 from phasegate.workspace import Workspace
 
@@ -89,6 +91,7 @@ async def work(
         if spec:
             name_left_out(app, started.spec)
             warn(app)
+            await foretell(app, started)
         if detach:
             process = await leave(app)
             console.print(
@@ -133,6 +136,13 @@ def name_left_out(app: App, spec: str) -> None:
     """Say which files of the spec's folder the run does not take in, and why."""
     for path, why in app.folder.left_out(spec).items():
         errors_to().print(Text(visible(f"Left out: {path}; {why}."), "wait"), soft_wrap=True)
+
+
+async def foretell(app: App, run: Run) -> None:
+    """Say what the run's model calls will cost, where it makes any."""
+    if found := await forecast_of_spec(app, run.spec):
+        for line in forecast_lines(found):
+            errors_to().print(line, soft_wrap=True)
 
 
 def warn(app: App) -> None:

@@ -16,6 +16,7 @@ from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
+from phasegate.reports.forecast import Forecast, forecast_at
 from phasegate.reports.rework import SentBack, rework_of
 from phasegate.reports.spend import Spend, spent_by_run
 from phasegate.team import Phase
@@ -105,6 +106,8 @@ class Gate(Report):
     """Waivers that earlier gates of the run were passed with."""
     decision: Decision | None
     cost: Cost
+    forecast: Forecast | None
+    """What model calls are to come after this gate; null: none are."""
     tools: tuple[ToolRequest, ...]
     """Tools that this phase could not call and that wait for a manager's grant."""
     by_hand: tuple[ManualChange, ...]
@@ -140,6 +143,8 @@ class GateView:
     said: tuple[ledger.Decision, ...]
     """What people said here so far, and did not take back; more than one where it asks for several approvals."""
     cost: Cost
+    forecast: Forecast | None
+    """What model calls are to come after it; None: none are, or nothing is decided here any more."""
     by_hand: tuple[ManualChange, ...]
     """What people did to the run's ticket since the decision before; data, and never a decision."""
     tools: tuple[ServerRequest, ...]
@@ -192,7 +197,7 @@ class GateView:
 _OF_RECORD = ("status", "digest", "commit", "tree", "since", "opened_at")
 _OF_VIEW = (
     *("expires_at", "quorum", "compared", "changes", "evidence", "answers", "rework", "exemptions", "cost", "by_hand"),
-    *("changed", "moved", "choices"),
+    *("changed", "forecast", "moved", "choices"),
 )
 
 
@@ -240,6 +245,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         decision=dossier.decision,
         said=dossier.taken,
         cost=cost_of(spent.get(key.run, Spend()), app.flow, phase, app.team.cards),
+        forecast=await forecast_at(app, gate) if gate.status is GateStatus.open else None,
         tools=tuple(await waits(app, key.run, key.phase)),
         by_hand=tuple(by_hand(_meanwhile(dossier))),
         choices=_choices(app, phase, dossier),

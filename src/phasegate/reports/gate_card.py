@@ -51,7 +51,7 @@ async def gate_card(app: App, inbox: Inbox, gate: GateRecord, address: str, clos
     return GateCard(
         title=title_of(row),
         summary=closed or _came(app, view, row),
-        facts=[*_found(looks, gate.key), *_facts(row, app.config.mirror.zone)],
+        facts=[*_found(looks, gate.key), *_facts(row, app.config.mirror.zone), *_forecast(view)],
         link=(f"{address}/gates/{gate.key}" if here else await current(app, gate.key, address)) if address else "",
         links=[(each.says, each.url) for each in await followed(app, gate.key.run)],
         approvers=row.approvers if gate.status is GateStatus.open and not closed else (),
@@ -116,6 +116,10 @@ def _facts(row: OpenGate, zone: tzinfo) -> list[tuple[str, str]]:
         *([("Cost", row.cost.says)] if row.cost.models or row.cost.usd_so_far else []),
         ("Phase", row.phase.title),
     ]
+
+
+def _forecast(view: GateView) -> list[tuple[str, str]]:
+    return [("Forecast", "; ".join([view.forecast.says, *view.forecast.at_risk]))] if view.forecast else []
 
 
 def _findings(row: OpenGate) -> str:

@@ -95,7 +95,9 @@ def test_a_sentence_is_recorded_and_replayed(
 ) -> None:
     recording = tmp_path / "run.jsonl"
     sentence = ("new", "find free volumes", "--name", "find-free-volumes")
-    refused(*sentence, "--record", str(recording))
+    begun = run(*sentence, "--record", str(recording))
+    assert "Model calls: $" in begun.stderr  # the forecast, before any call
+    assert "waits at the" in str(begun.exception)
     calls = len(service.asked)
     monkeypatch.chdir(repository(tmp_path / "two"))
     assert "waits at the" in str(refused(*sentence, "--replay", str(recording)))

@@ -87,6 +87,21 @@ def test_a_run_s_status_says_what_it_cost(runs: list[str]) -> None:
     assert whole["writing"] == []
 
 
+def test_a_run_is_foretold_before_it_begins(runs: list[str]) -> None:
+    assert said("forecast", FOLDER) == "No model is called: it costs nothing.\n"
+    assert said("forecast", FOLDER, "--json") == "null\n"
+    config = Path("phasegate.toml")
+    price = '[models.prices."scripted:list"]\ninput = 1\noutput = 2\nas_of = 2026-11-30\n'
+    config.write_text(f'{config.read_text()}\n[roles.product-owner]\nmodel = "scripted:list"\n{price}')
+    shown = said("forecast", FOLDER)
+    assert "product-owner" in shown
+    assert "Model calls: $" in shown
+    assert "from the prompts as they are" in shown
+    found = json.loads(said("forecast", FOLDER, "--json"))
+    assert [(role["role"], role["orders"], role["runs"]) for role in found["roles"]] == [("product-owner", 1, 0)]
+    assert refused("forecast", "specs/999-nothing").fix
+
+
 def test_an_unknown_run_is_refused_with_what_to_do(runs: list[str]) -> None:
     assert refused("spend", "nowhere").fix
     error = run("spend", "--json", "--csv").exception

@@ -5,13 +5,19 @@ import re
 from datetime import timedelta
 
 import sqlalchemy as sa
+from rich.console import Console
 
+from phasegate.cli.views import gate_summary
 from phasegate.core import SystemClock
 from phasegate.ledger import RunStatus
 from phasegate.models import Allowance, Call, FunctionModel, Meter, Reply, Scope, Usage
+from phasegate.reports import view_gate
 from phasegate.store.schema import model_calls
+from services.bedrock import SONNET as MODEL_ID
 from unit.models.metered import CALL, MODEL, PRICES, metered
 from unit.web.fixtures import WebServer
+
+SONNET = f"bedrock_converse:{MODEL_ID}"
 
 
 async def test_the_page_sums_up_by_what_is_chosen(here: WebServer) -> None:
@@ -76,6 +82,38 @@ async def test_a_run_s_page_shows_who_writes_and_what_was_paid_so_far(here: WebS
 
 def _write_characters(connection: sa.Connection) -> None:
     connection.execute(sa.update(model_calls).where(model_calls.c.ended_at.is_(None)).values(characters=4321))
+
+
+async def test_a_gate_says_what_is_to_come_after_it(here: WebServer) -> None:
+    cards, key = here.app.team.cards, await here.gate()
+    assert isinstance(cards, dict)
+    architect = cards["cloud-architect"]
+    cards["cloud-architect"] = architect.model_copy(
+        update={"model": SONNET, "limits": architect.limits.model_copy(update={"money_usd": 0.01})}
+    )
+    gate = await here.app.ledger.gate(key)
+    assert gate
+    view = await view_gate(here.app, gate)
+    assert view.forecast
+    assert view.forecast.says.endswith("tokens; from the prompts as they are)")
+    async with here.browser("ada") as ada:
+        page = (await ada.client.get(f"/gates/{key}")).text
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(gate_summary(view, here.clock.now()))
+    report = view.report().plain()["forecast"]
+    assert [role["role"] for role in report["roles"]] == ["cloud-architect"]
+    for shown in (page, captured.get()):
+        assert view.forecast.says in shown
+        assert "cloud-architect may need $" in shown
+    assert view.forecast.usd_high > view.forecast.usd_low > 0
+
+
+async def test_a_gate_of_a_team_without_models_has_no_forecast(here: WebServer) -> None:
+    key = await here.gate()
+    gate = await here.app.ledger.gate(key)
+    assert gate
+    assert (await view_gate(here.app, gate)).report().forecast is None
 
 
 async def test_the_stream_sends_each_part_for_itself(here: WebServer) -> None:

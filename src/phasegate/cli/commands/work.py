@@ -37,6 +37,17 @@ def status() -> None:
     """
 
 
+@click.command(cls=Command, runs="forecast:forecast")
+@click.argument("spec", type=click.Path(path_type=Path))
+@options.as_json
+def forecast() -> None:
+    """Show what a run's model calls will cost, before it begins.
+
+    From past runs of the same workflow, roles and models: half of them used at most the lower amounts, nine of ten the
+    higher ones. Without any, from the prompts as they are now.
+    """
+
+
 @click.command(cls=Command, runs="spend:spend")
 @click.argument("name", metavar="[RUN]", required=False)
 @click.option(

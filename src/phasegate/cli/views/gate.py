@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.cli.views.findings import findings_list, tally
+from phasegate.cli.views.forecast import forecast_lines
 from phasegate.cli.views.lists import waiting_tools
 from phasegate.core import visible
 from phasegate.core.formatting import duration
@@ -78,6 +79,8 @@ def _head(view: GateView, now: datetime) -> RenderableType:
             Text(f"  → another opens in its place: {fix}"),
         ]
     lines.append(Text(f"  {view.cost.says}", "quiet"))
+    if view.forecast:
+        lines += [Text(f"  {line.plain}", line.style) for line in forecast_lines(view.forecast)]
     return Group(*lines)
 
 
