@@ -55,8 +55,9 @@ class Asked:
 
     @property
     def wanted_tool(self) -> str:
-        """The tool that the answer has to use: the forced one, else the first."""
-        return self.choice if self.choice in self.tools else next(iter(self.tools), "")
+        """The tool that a document is the input of: the forced one, else `hand_in` among others, else the first."""
+        known = (name for name in (self.choice, "hand_in") if name in self.tools)
+        return next(known, next(iter(self.tools), ""))
 
 
 @dataclass(frozen=True)

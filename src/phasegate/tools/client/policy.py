@@ -33,6 +33,10 @@ class Policy:
     _made: dict[str, deque[datetime]] = field(default_factory=dict)
     """When calls of a tool were made, within the last minute."""
 
+    def may_look(self, server: ToolServer) -> bool:
+        """Return whether calls of a server could be about anything: one with AWS needs a region in scope."""
+        return not (server.has_aws and self.scope.regions is not None and not self.scope.regions)
+
     def reason_disabled(self, role: str, server: ToolServer, shown: Tool, grants: Sequence[ToolGrant]) -> str:
         """Return why a tool is not shown to a role, as `judge` decides, or an empty string.
 
