@@ -203,7 +203,8 @@ async def test_a_sentence_becomes_a_released_library_whose_tests_were_there_firs
 
     # Tasks without a file in common were built at the same time, after what they need.
     orders = [str(call.messages[2]) for call in asked_of(model, "Python engineer", "build") if len(call.messages) == 3]
-    assert [re.findall(r"- (T00\d) ", order) for order in orders] == [["T001"], ["T002"], ["T003"], ["T004"]]
+    first, *between, last = [re.findall(r"- (T00\d) ", order) for order in orders]
+    assert (first, sorted(between), last) == (["T001"], [["T002"], ["T003"]], ["T004"])
     assert model.most_at_once >= 2
     # The first attempt was wrong, the tests said so, and the mended one was handed in.
     results = [m.text for call in model.calls for m in call.messages if isinstance(m, Result)]

@@ -125,8 +125,17 @@ async def test_a_call_that_is_given_up_is_recorded(tmp_path: Path) -> None:
     assert handling.outcomes == ["cancelled"]
 
 
+async def test_aws_is_offered_where_a_region_is_in_scope(tmp_path: Path) -> None:
+    target = sample_repository(tmp_path / "target", endpoint="http://127.0.0.1:9")
+    async with open_app(target, clock=FixedClock(NOW)) as app, open_run_tools(app) as access:
+        run = await app.start(target / FOLDER)
+        assert await shared(access).tools(run.id, "sre-automation", "plan/1/1").list() == []
+
+
 async def test_calls_are_events_of_the_run_at_their_place(tmp_path: Path) -> None:
     target = sample_repository(tmp_path / "target", endpoint="http://127.0.0.1:9")
+    config = target / "phasegate.toml"
+    config.write_text(config.read_text().replace("[aws]", '[aws]\ninventory = ["us-east-1"]'))
     async with open_app(target, clock=FixedClock(NOW)) as app, open_run_tools(app) as access:
         run = await app.start(target / FOLDER)
         tools = shared(access).tools(run.id, "sre-automation", "plan/1/2/plan")
