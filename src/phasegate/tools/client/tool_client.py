@@ -71,9 +71,9 @@ class ToolClient:
     async def offered(self) -> list[tuple[str, Tool]]:
         """Return the tools that the role may call now, each with its server, cleaned, by server and name.
 
-        A server that is not configured, or does not start, is left out; so is one for AWS where no region is in scope, a
-        tool that the role may never call, and one that a manager has yet to read: what it says of itself would be read
-        by the model.
+        A server that is not configured, or does not start, is left out. So are one for AWS where no region is in scope,
+        a tool that the role may never call, and one that a manager has yet to read: what it says of itself would be
+        read by the model.
         """
         grants = await self.grants()
         servers = [server for server in self.policy.servers.values() if server.has_caller(self.role)]
