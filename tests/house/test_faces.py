@@ -13,6 +13,7 @@ EXCEPTIONS = {
     "phasegate.cli.*": "has no face but the command, which refuses an old Python before it imports anything",
     "phasegate.ledger.events": "is a vocabulary by itself: a type for each kind of event",
     "phasegate.authors.kinds": "knows the kinds of deliverable, which the face of the seams must not",
+    "phasegate.models.langchain": "loads the library of models, which the face must not",
     "phasegate.authors.roles": "knows the compiler, which the face of the seams must not",
     "phasegate.ledger.rows": "forges rows behind the ledger's back",
     "phasegate.store.schema": "looks into tables",
