@@ -1,6 +1,7 @@
 """Emitted tests pass on the module that the compiler writes, run most of it, and fail on small mistakes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,43 @@ from phasegate.sandbox import find_sandbox, run_tests
 from unit.runbooks.mutants import mutants
 
 FILES = {path.stem: path.read_text() for path in sorted(Path(__file__).with_name("emitted").glob("*.yaml"))}
+TOP = Path(__file__).parents[3]
+OTHERS = [  # from other folders of this repository
+    *sorted((TOP / "tests" / "groundtruth").glob("*.yaml")),
+    *sorted(Path(__file__).with_name("valid").glob("*.yaml")),
+    *sorted((TOP / "specs").glob("*/runbook.yaml")),
+]
+REMARKABLE = {
+    "in_other_accounts": """
+title: Unattached volumes
+scope: {accounts: organization, regions: [us-east-1, eu-west-1]}
+list: ec2.DescribeVolumes
+id: VolumeId
+match: "State == 'available'"
+""",
+    "rows_of_a_document": """
+title: Users without a second factor
+scope: {regions: global}
+list:
+  - {op: iam.GenerateCredentialReport, items: "[@]"}
+  - {op: iam.GetCredentialReport, items: "parse_csv(Content)"}
+id: user
+match: "password_enabled == 'true' && mfa_active == 'false'"
+""",
+    "second_change_undone": """
+title: Instances of an old generation
+list: {op: ec2.DescribeInstances, items: "Reservations[].Instances[]"}
+id: InstanceId
+match: "InstanceType == 'm4.large' && State.Name == 'running'"
+action:
+  - {op: ec2.StopInstances, params: {InstanceIds: ["=InstanceId"]}}
+  - op: ec2.ModifyInstanceAttribute
+    params: {InstanceId: "=InstanceId", InstanceType: {Value: m5.large}}
+    undo: {op: ec2.ModifyInstanceAttribute, params: {InstanceId: "=InstanceId", InstanceType: {Value: "=InstanceType"}}}
+  - {op: ec2.StartInstances, params: {InstanceIds: ["=InstanceId"]}, verify: "InstanceType == 'm5.large'"}
+guard: {max_changes: 5}
+""",
+}
 QUICK = ("ebs_unattached", "snapshot_unreferenced", "ecs_service_idle")
 """A change, a set, and a chain with a metric; the others are among the slow tests."""
 MUTATED = {  # every how-manieth mutant is tried
@@ -36,15 +74,15 @@ MUTATED = {  # every how-manieth mutant is tried
 }
 
 
-def package(names: Sequence[str]) -> dict[str, bytes]:
+def package(names: Sequence[str], texts: Mapping[str, str] = FILES) -> dict[str, bytes]:
     """A runbooks package with these runbooks and their tests."""
     files = {"src/pkg/__init__.py": b"", "src/pkg/runbooks/__init__.py": b""}
     files |= {f"src/pkg/_runtime/{path}": content for path, content in runtime_files().items()}
     for name in names:
-        files[f"src/pkg/runbooks/{name}.py"] = compiled(name, FILES[name]).encode()
+        files[f"src/pkg/runbooks/{name}.py"] = compiled(name, texts[name]).encode()
         policy_file = f"src/pkg/runbooks/{name}.iam-policy.json"
-        files[policy_file] = json.dumps(policy(load(FILES[name], "runbook.yaml"))).encode()
-        files |= compile_tests(load(FILES[name], "runbook.yaml"), package="pkg", module=name)
+        files[policy_file] = json.dumps(policy(load(texts[name], "runbook.yaml"))).encode()
+        files |= compile_tests(load(texts[name], "runbook.yaml"), package="pkg", module=name)
     return files
 
 
@@ -72,6 +110,33 @@ async def test_they_pass_and_run_the_module(name: str) -> None:
     )
     assert report.ok, (report.problems, report.failed, report.output)
     assert report.coverage >= 90
+
+
+@pytest.mark.slow
+def test_those_of_all_runbooks_pass_in_one_process(tmp_path: Path) -> None:
+    texts = {f"at_{path.parent.name}_{path.stem}".replace("-", "_"): path.read_text() for path in OTHERS}
+    texts |= {**FILES, **REMARKABLE}
+    assert len(texts) > 60
+    lay({**package(list(texts), texts), **support_files("pkg")}, tmp_path)
+    options = [
+        "-q",
+        "-c",
+        "/dev/null",
+        "--rootdir=.",
+        "--import-mode=importlib",
+        "-p",
+        "no:cacheprovider",
+        "--tb=short",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 @pytest.mark.slow

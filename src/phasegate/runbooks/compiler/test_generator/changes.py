@@ -105,7 +105,9 @@ def _snapshots(plan: Plan, steps: Sequence[Step]) -> Iterator[Test]:
 def _undo(plan: Plan, remedy_: Remedy) -> Iterator[Test]:
     if not remedy_.undo:
         return
-    yield write_test("test_undo_is_recorded", undo=_recorded(remedy_))
+    first = remedy_.undone[0]
+    change = {"step": "change", "call": aws.operation(first.call).call, "params": first.params}
+    yield write_test("test_undo_is_recorded", undo=_recorded(remedy_), change=source(change))
     # A match that has a tag and all fields that the undo reads: each must come back.
     full = plan.still_matches({**plan.usual.choice, **_undone(plan)}) or plan.one
     found = remedy(plan.anatomy, full[0])

@@ -7,7 +7,7 @@ from typing import Any
 
 from phasegate.runbooks.compiler.test_generator import oracle
 from phasegate.runbooks.compiler.test_generator.answer_fields import ELEMENT, Source
-from phasegate.runbooks.compiler.test_generator.build import Answer, World, build, rows
+from phasegate.runbooks.compiler.test_generator.build import Answer, World, build
 from phasegate.runbooks.compiler.test_generator.choose import Example
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, names
 from phasegate.runbooks.compiler.test_generator.oracle import Item
@@ -178,8 +178,8 @@ def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Ma
     chain = [n for n in case.world if n.split("/")[0] == source.name.split("/")[0]]
     row: dict[str, Any] = {}
     for name in chain[: chain.index(source.parent) + 1]:
-        listed = rows(case.world[name])
-        first = plain(listed[0]) if listed else {}
+        above = oracle.listed(case.world[name])
+        first = plain(above[0]) if above else {}
         carried = oracle.kept(anatomy.source(name), {**row, **own})
         row = {**(first if isinstance(first, dict) else {"_": first}), **carried, **own}
     return row

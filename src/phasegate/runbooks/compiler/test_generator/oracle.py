@@ -40,7 +40,7 @@ class Item:
 
     row: Mapping[str, Any]
     failed: bool = False
-    """A call about it failed: nothing can be said."""
+    """A call about it failed, or a detail cannot be worked out: nothing can be said."""
     missing: bool = False
     """A metric has no data: a match by other means stands."""
 
@@ -69,7 +69,7 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
     row: dict[str, Any] = {}
     for source in anatomy.sources:
         if source.is_listing:
-            found = rows(world[source.name])
+            found = listed(world[source.name])
             if not found:
                 return None
             row = {**_row(found[0]), **kept(source, {**row, **names(runbook)})}
@@ -81,7 +81,10 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
             failed = True
         if isinstance(entry, Metric) and answer is not None and not answer.trees and entry.metric.default is None:
             missing = True
-        row[entry.as_] = _detail(entry, row, world)
+        try:
+            row[entry.as_] = _detail(entry, row, world)
+        except FAILURES:
+            row[entry.as_], failed = None, True
     return Item(row=row, failed=failed, missing=missing)
 
 
@@ -111,6 +114,15 @@ def verdict(runbook: Runbook, found: Item | None, changed: Mapping[str, Node] | 
     return "unknown" if found.missing else "none"
 
 
+def listed(answer: Answer) -> list[Any]:
+    """Return the rows of the answers, without those that a filter in the listing leaves out."""
+    part = answer.source.part
+    text = part.items if isinstance(part, Step) else part.rows if isinstance(part, Batch) else None
+    if text is None or "?" not in text:
+        return rows(answer)
+    return [row for tree in answer.trees for row in _listed(ask(text, plain(tree)))]
+
+
 def _row(found: Any) -> dict[str, Any]:
     found = plain(found)
     return dict(found) if isinstance(found, dict) else {"_": found}
@@ -125,7 +137,7 @@ def kept(source: Source, row: Mapping[str, Any]) -> dict[str, Any]:
 def _detail(entry: With, row: Mapping[str, Any], world: World) -> Any:
     match entry:
         case Let():
-            return ask(entry.let, row)
+            return value(parse(entry.let), row)
         case Union():
             return _union(entry, world, row)
         case Join():
@@ -141,14 +153,14 @@ def _detail(entry: With, row: Mapping[str, Any], world: World) -> Any:
             if answer.error:
                 return entry.default
             found = plain(answer.trees[0])
-            return ask(entry.select, found) if entry.select else found
+            return value(parse(entry.select), found) if entry.select else found
 
 
 def _joined(
     by: tuple[str, ...], select: str | None, answer: Answer, row: Mapping[str, Any], *, many: bool = False
 ) -> Any:
     wanted = _listed(ask(by[0], row))
-    found = [r for r in map(_row, rows(answer)) if any(k in wanted for k in _listed(ask(by[1], r)))]
+    found = [r for r in map(_row, listed(answer)) if any(k in wanted for k in _listed(ask(by[1], r)))]
     result: Any = found if many else (found[0] if found else None)
     return ask(select, result) if select and result is not None else result
 
@@ -157,7 +169,7 @@ def _union(entry: Union, world: World, row: Mapping[str, Any]) -> list[Any]:
     found: list[Any] = []
     for name, listing in union_names(entry):
         last = [answer for known, answer in world.items() if known.split("/")[0] == name][-1]
-        for each in map(_row, rows(last)):
+        for each in map(_row, listed(last)):
             selected = ask(listing.select or "_", {**each, **{k: row[k] for k in ("_account", "_region")}})
             found += [v for v in _listed(selected) if v is not None and v not in found]
     return found

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from phasegate.core.criteria import Criterion
+from phasegate.runbooks.compiler.test_generator.answer_fields import CSV
 from phasegate.runbooks.compiler.test_generator.choose import Chooser, Example, Examples
 from phasegate.runbooks.compiler.test_generator.criterion_cases import promised, verdicts
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, anatomy
@@ -83,7 +84,9 @@ class Plan:
 
     @cached_property
     def many(self) -> Account | None:
-        """Account with more matches than fit a page, or None where copies of the match are not told apart."""
+        """Account with more matches than fit a page, or None where there are no pages or copies are not told apart."""
+        if any(CSV in source.at for source in self.anatomy.sources if source.is_listing):
+            return None  # one document holds all rows
         account = copies(self.anatomy, self.usual, _PAGES)
         return account if len({case.id for case in account}) == _PAGES else None
 

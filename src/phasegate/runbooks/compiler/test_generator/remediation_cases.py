@@ -41,6 +41,8 @@ class Remedy:
     steps: Sequence[Step]
     undo: Sequence[tuple[str, Any]]
     """The calls that are recorded as what would undo it."""
+    undone: Sequence[Step]
+    """The changes that these would undo, one each."""
 
 
 def remedy(anatomy: Anatomy, case: Case) -> Remedy:
@@ -48,6 +50,7 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
     row = dict(case.item.row)
     steps: list[Step] = []
     undo: list[tuple[str, Any]] = []
+    undone: list[Step] = []
     for action in anatomy.runbook.action:
         if action.snapshot:
             op = action.snapshot.op
@@ -55,10 +58,12 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
             params = evaluated(action.snapshot.params, row)
             steps += [Step(call=op, params=params, answer=answer, role="snapshot"), *_waiter(action.snapshot)]
             row["snapshot"] = plain(answer)
+        change = Step(call=action.op, params=evaluated(action.params, row), answer={}, role="change")
         if action.undo:
             undo.append((aws.operation(action.undo.op).call, evaluated(action.undo.params, row)))
-        steps.append(Step(call=action.op, params=evaluated(action.params, row), answer={}, role="change"))
-    return Remedy(steps=steps, undo=undo)
+            undone.append(change)
+        steps.append(change)
+    return Remedy(steps=steps, undo=undo, undone=undone)
 
 
 def afterwards(anatomy: Anatomy, case: Case) -> dict[Any, Any] | None:
