@@ -4,7 +4,7 @@ Payloads, views and answers have the shapes that Slack publishes (slack.schema.j
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -130,10 +130,11 @@ class Clicks:
         self.shapes.check("block_actions", payload)
         return payload
 
-    def sent_off(self, text: str | None, *, user: str = "", team: str = TEAM) -> dict[str, Any]:
-        """The payload of the view that was opened last, filled in and sent off."""
+    def sent_off(
+        self, text: str | None, *, user: str = "", team: str = TEAM, filled: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The payload of the view that was opened last, filled in and sent off; `filled` by block is else."""
         number, view = next(self._numbers), self.views[-1]
-        typed = {"type": "plain_text_input", "value": text}
         field_of = {
             block["block_id"]: block["element"]["action_id"] for block in view.given["blocks"] if "element" in block
         }
@@ -147,7 +148,12 @@ class Clicks:
             "trigger_id": f"{number}.{number}.bb",
             "view": {
                 **self._shown(view),
-                "state": {"values": {block: {name: typed} for block, name in field_of.items()}},
+                "state": {
+                    "values": {
+                        block: {name: {"type": "plain_text_input", "value": (filled or {}).get(block, text)}}
+                        for block, name in field_of.items()
+                    }
+                },
             },
             "response_urls": [],
             "is_enterprise_install": False,

@@ -17,6 +17,7 @@ from phasegate.ledger import Comment, DecisionKind, Waiver
 from phasegate.reports.artifacts import anchored
 from phasegate.reports.decisions import Receipt
 from phasegate.reports.gate import GateView, find_gate, view_gate
+from phasegate.reports.questions import answers_at
 from phasegate.reports.warnings import has_worker
 
 _ANCHORED = re.compile(r"(?P<path>[^\s:]+):(?P<line>[0-9]+):\s*(?P<text>.+)", re.DOTALL)
@@ -40,7 +41,10 @@ def _show(view: GateView, full: bool, now: datetime) -> None:
     console.print("Digest ", style="name", end="")
     console.print(view.gate.digest, soft_wrap=True)
     if view.decision is None:
-        console.print(f"→ phasegate decide {view.gate.key} approve --digest {view.gate.digest}", soft_wrap=True)
+        says = "request-changes" if view.questions else "approve"
+        answers = "".join(f' --answer {each.number}="TEXT"' for each in view.questions)
+        line = f"→ phasegate decide {view.gate.key} {says} --digest {view.gate.digest}{answers}"
+        console.print(line, soft_wrap=True, markup=False)
 
 
 async def decide(
@@ -48,6 +52,7 @@ async def decide(
     decision: str,
     digest: str,
     comments: tuple[str, ...],
+    answers: tuple[tuple[int, str], ...],
     rules: tuple[str, ...],
     owner: str,
     reason: str,
@@ -60,7 +65,8 @@ async def decide(
     waiver = Waiver(rules=rules, owner=owner, reason=reason, expires=expires) if decision == "waive" else None
     async with open_here() as app:
         gate = await find_gate(app, name)
-        anchored = parse_comments(app, gate.commit, comments)
+        said = await answers_at(app, gate, DecisionKind(decision), dict(answers))
+        anchored = (*said, *parse_comments(app, gate.commit, comments))
         ring = keyring(app.state, app.config, manager, passphrase_file)
         key = ring.unlock()
         taken = await app.decide(

@@ -17,10 +17,11 @@ from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
 from phasegate.cli.views.findings import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
-from phasegate.core import Gone, Parked, Refused, UsageError
+from phasegate.core import Gone, Parked, Refused, UsageError, visible
 from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import progress
+from phasegate.reports.questions import answers_at
 from phasegate.workflow import rule_of
 
 INLINE_LINES = 30
@@ -77,7 +78,7 @@ class Attendance:
             raise waits(view)
         while True:
             with interruptible():
-                choice = self._ask(view)
+                choice = await self._ask(view)
             try:
                 await self._sign(view, ring, choice)
             except Refused as refusal:
@@ -112,13 +113,13 @@ class Attendance:
         self.console.print(gate_summary(view, self.app.clock.now()))
         self.console.print()
 
-    def _ask(self, view: GateView) -> Choice:
+    async def _ask(self, view: GateView) -> Choice:
         while True:
             match self._letter(view):
                 case "a":
                     return Choice(kind=DecisionKind.approve)
                 case "c":
-                    comments = self._comments(view.gate)
+                    comments = (*await self._answers(view), *self._comments(view.gate))
                     if comments:
                         return Choice(kind=DecisionKind.request_changes, comments=comments)
                 case "w":
@@ -143,6 +144,15 @@ class Attendance:
             self.console.print(difference(view.changes, whole=True), soft_wrap=True)
         # no color=True: it keeps click from telling 'less' to show colours (-R), and the pager shows escape codes
         click.echo_via_pager(captured.get())
+
+    async def _answers(self, view: GateView) -> tuple[Comment, ...]:
+        if view.questions:
+            self.console.print("An empty line leaves a question open.", style="quiet")
+        given: dict[int, str] = {}
+        for each in view.questions:
+            self.console.print(f"{each.number}. {visible(each.text)}", markup=False, soft_wrap=True)
+            given[each.number] = click.prompt("Answer", default="", show_default=False, err=True)
+        return await answers_at(self.app, view.gate, DecisionKind.request_changes, given)
 
     def _comments(self, gate: GateRecord) -> tuple[Comment, ...]:
         self.console.print(

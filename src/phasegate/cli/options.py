@@ -22,7 +22,21 @@ class _Money(click.ParamType[Decimal]):
         return amount
 
 
+class _Answer(click.ParamType[tuple[int, str]]):
+    """An answer to a numbered question, such as `1=running ones alone`."""
+
+    name = "answer"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
+        """Return number and text, or fail in click's way."""
+        number, equals, text = str(value).partition("=")
+        if not (equals and number.strip().isdecimal() and len(number) < 7 and text.strip()):
+            self.fail(f"'{value}' is not an answer such as '1=running ones alone'", param, ctx)
+        return int(number), text.strip()
+
+
 MONEY = _Money()
+ANSWER = _Answer()
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -17,6 +17,7 @@ from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
 from phasegate.reports.findings import Finding, reported
 from phasegate.reports.forecast import Forecast, forecast_at
+from phasegate.reports.questions import Question, questions_at
 from phasegate.reports.rework import SentBack, rework_of
 from phasegate.reports.spend import Spend, spent_by_run
 from phasegate.team import Phase
@@ -99,6 +100,8 @@ class Gate(Report):
     changes: tuple[FileChange, ...]
     findings: tuple[Finding, ...]
     evidence: tuple[Evidence, ...]
+    questions: tuple[Question, ...]
+    """Open questions of the spec, which a request for changes can answer."""
     answers: tuple[Answer, ...]
     rework: tuple[SentBack, ...]
     """Faults and findings for which authors were asked again before this gate."""
@@ -133,6 +136,8 @@ class GateView:
     """What the difference is from: `since the last approval`, or `to approve for the first time, shown whole`."""
     findings: tuple[core.Finding, ...]
     evidence: tuple[Evidence, ...]
+    questions: tuple[Question, ...]
+    """Open questions of the spec, which a request for changes can answer."""
     answers: tuple[Answer, ...]
     rework: tuple[SentBack, ...]
     """Faults and findings for which authors were asked again before this gate."""
@@ -196,8 +201,8 @@ class GateView:
 
 _OF_RECORD = ("status", "digest", "commit", "tree", "since", "opened_at")
 _OF_VIEW = (
-    *("expires_at", "quorum", "compared", "changes", "evidence", "answers", "rework", "exemptions", "cost", "by_hand"),
-    *("changed", "forecast", "moved", "choices"),
+    *("expires_at", "quorum", "compared", "changes", "evidence", "questions", "answers", "rework", "exemptions"),
+    *("cost", "by_hand", "changed", "forecast", "moved", "choices"),
 )
 
 
@@ -238,6 +243,7 @@ async def view_gate(app: App, gate: GateRecord) -> GateView:
         compared=before.says,
         findings=tuple(findings_of(dossier.reports, key.phase, key.attempt)),
         evidence=tuple(map(_evidence, latest_reports(dossier.reports, key.phase, key.attempt))),
+        questions=questions_at(app, gate, dossier.run.spec),
         answers=_answers(dossier),
         rework=rework_of(dossier.events, key.phase, key.attempt),
         exemptions=_exemptions(dossier),

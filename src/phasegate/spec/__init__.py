@@ -1,5 +1,6 @@
 """Specs in the formats that there are: reading, requirement ids, lint, and small additions in Spec Kit's layout."""
 
+from phasegate.spec.answers import answer_comment, read_answer
 from phasegate.spec.formats import FORMATS, SpecFormat, format_of
 from phasegate.spec.formats.speckit import SPECKIT
 from phasegate.spec.formats.speckit.edit import (
@@ -52,6 +53,7 @@ __all__ = [
     "add_requirement",
     "add_risk",
     "add_story",
+    "answer_comment",
     "format_of",
     "label_criteria",
     "lint_spec",
@@ -60,6 +62,7 @@ __all__ = [
     "named_tests",
     "parse_spec",
     "planned_tests",
+    "read_answer",
     "read_spec",
     "tasks_of",
 ]

@@ -1,6 +1,6 @@
 """The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -10,6 +10,7 @@ from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Revoca
 from phasegate.ledger import Statement as Signed
 from phasegate.reports.artifacts import anchored
 from phasegate.reports.decisions import drawn_up
+from phasegate.reports.questions import answers_at
 from phasegate.web.context import Context
 from phasegate.web.session_auth import CsrfForm
 from phasegate.web.words import day
@@ -29,6 +30,8 @@ async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address:
         InvalidInput: the form does not say what is decided.
     """
     kind = decision_kind(form.text("decision"))
+    numbers = [int(number) for number in form.texts("question") if number.isdecimal()]
+    answers = await answers_at(context.app, gate, kind, dict(zip(numbers, form.texts("answer"), strict=False)))
     session = await _proved(context, form, address)
     return await context.app.decide(
         gate,
@@ -36,7 +39,7 @@ async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address:
         _came(context, session),
         session.key,
         digest=form.text("digest"),
-        comments=_comments(context, gate, form),
+        comments=[*answers, *_comments(context, gate, form)],
         waiver=_waiver(form) if kind is DecisionKind.waive else None,
         token=form.text("token"),
     )
@@ -144,20 +147,28 @@ async def unlock(context: Context, form: CsrfForm, address: str, user: str) -> U
 
 
 async def from_click(
-    context: Context, gate: GateRecord, kind: DecisionKind, unlocked: Unlock, *, digest: str, remark: str
+    context: Context,
+    gate: GateRecord,
+    kind: DecisionKind,
+    unlocked: Unlock,
+    *,
+    digest: str,
+    remark: str,
+    answers: Mapping[int, str] | None = None,
 ) -> Decision:
     """Decide by a manager's click, signed with their unlocked key. The click inherits the unlock's proof time.
 
     Raises:
         Refused: see `phasegate.workflow.gates.decide`.
     """
+    said = await answers_at(context.app, gate, kind, answers or {})
     return await context.app.decide(
         gate,
         kind,
         context.app.person(unlocked.account, Channel.slack, unlocked.proved_at),
         unlocked.key,
         digest=digest,
-        comments=make_comments(context, gate, [("", 0, remark)]),
+        comments=[*said, *make_comments(context, gate, [("", 0, remark)])],
     )
 
 

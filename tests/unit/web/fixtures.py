@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from phasegate.app import App, open_app
 from phasegate.authors import Brief, CheckReviewer, Draft, FunctionAuthor, Report, Subject
 from phasegate.core import FixedClock, new_id
+from phasegate.hosting import open_engine
 from phasegate.identity import Accounts
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
 from phasegate.scaffold import Approver
@@ -142,6 +143,7 @@ async def web_server(
     files: Mapping[str, str] | None = None,
     slack: AsyncSlackClient | None = None,
     members: Mapping[str, str] | None = None,
+    furnish: Callable[[Path], object] | None = None,
     **gate: Any,
 ) -> AsyncIterator[WebServer]:
     """The office of ada, who is the repository's manager; eve has an account there and may not decide.
@@ -153,6 +155,7 @@ async def web_server(
         files: what the repository has besides, by path.
         slack: where clicks come from.
         members: by manager, who they are in Slack.
+        furnish: changes the repository, whose own team works then and not the script's.
         gate: what the first gate asks besides what it always does.
     """
     clock, script = FixedClock(NOW), script or Script()
@@ -168,6 +171,8 @@ async def web_server(
         flow["phases"][0]["gate"] |= gate
         (folder / "target" / "graphs").mkdir()
         (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
+    if furnish:
+        furnish(folder / "target")
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
         parts = context_of(app, loopback(PORT), Accounts(app.database, clock, QUICK), slack)
@@ -175,7 +180,7 @@ async def web_server(
             app=app,
             parts=parts,
             web=build(parts),
-            segments=await stack.enter_async_context(_engine(app, script)),
+            segments=await stack.enter_async_context(open_engine(app) if furnish else _engine(app, script)),
             script=script,
             clock=clock,
             keys=keys,

@@ -18,6 +18,8 @@ from unit.web.fixtures import WebServer, web_server
 from unit.web.test_api import API, program, signed
 
 UNTIL = {"to": "amy", "until": "2026-11-30"}
+PERSONS = [scope for scope in Scope if scope is not Scope.work]
+"""All that a person's token can carry at once."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -63,7 +65,7 @@ async def test_what_was_said_is_taken_back(two: WebServer) -> None:
 
 
 async def test_a_delegation_is_given_listed_and_ended(two: WebServer) -> None:
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         body = await asked(two, client, "delegations", {**UNTIL, "gates": ["plan"]})
         assert (await client.post(f"{API}/delegations", json=body)).status_code == 201
         (row,) = (await client.get(f"{API}/delegations")).json()
@@ -80,7 +82,7 @@ async def test_a_delegation_is_given_listed_and_ended(two: WebServer) -> None:
 
 
 async def test_a_delegation_that_was_ended_does_not_come_back_by_its_old_statement(two: WebServer) -> None:
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         body = await asked(two, client, "delegations", UNTIL)
         assert (await client.post(f"{API}/delegations", json=body)).status_code == 201
         await client.post(f"{API}/delegations/end", json=await asked(two, client, "delegations/end", {"to": "amy"}))
@@ -91,7 +93,7 @@ async def test_a_delegation_that_was_ended_does_not_come_back_by_its_old_stateme
 @pytest.mark.parametrize("minutes", [6, -1])
 async def test_what_was_not_signed_just_now_counts_for_nothing(two: WebServer, minutes: int) -> None:
     key = await decided(two)
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         revoking = await asked(two, client, f"gates/{key}/revocation")
         giving = await asked(two, client, "delegations", UNTIL)
         ending = await asked(two, client, "delegations/end", {"to": "amy"})
@@ -105,7 +107,7 @@ async def test_what_was_not_signed_just_now_counts_for_nothing(two: WebServer, m
 @pytest.mark.parametrize("signer", ["amy", "eve"])
 async def test_another_s_key_takes_nothing_back_and_gives_nothing(two: WebServer, signer: str) -> None:
     key = await decided(two)
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         wishes: dict[str, Any] = {f"gates/{key}/revocation": {}, "delegations": UNTIL, "delegations/end": {"to": "amy"}}
         for path, wish in wishes.items():
             body = await asked(two, client, path, wish, signer)
@@ -116,7 +118,7 @@ async def test_another_s_key_takes_nothing_back_and_gives_nothing(two: WebServer
 
 async def test_a_statement_that_was_changed_after_it_was_signed_is_refused(two: WebServer) -> None:
     key = await decided(two)
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         giving = await asked(two, client, "delegations", UNTIL)
         for change in (
             {"until": giving["statement"]["until"] + 86_400},
@@ -136,7 +138,7 @@ async def test_a_statement_that_was_changed_after_it_was_signed_is_refused(two: 
 
 async def test_nobody_signs_for_another(two: WebServer) -> None:
     key = await decided(two)
-    async with program(two, *Scope, account="ada") as hers, program(two, *Scope, account="amy") as client:
+    async with program(two, *PERSONS, account="ada") as hers, program(two, *PERSONS, account="amy") as client:
         body = await asked(two, hers, f"gates/{key}/revocation")
         assert reason(await client.post(f"{API}/gates/{key}/revocation", json=body)) == (403, "not_yourself")
         giving = await asked(two, hers, "delegations", UNTIL)
@@ -153,7 +155,7 @@ async def test_nobody_signs_for_another(two: WebServer) -> None:
     ],
 )
 async def test_what_cannot_be_delegated(two: WebServer, wish: dict[str, Any], status: int, why: str) -> None:
-    async with program(two, *Scope, account="ada") as client:
+    async with program(two, *PERSONS, account="ada") as client:
         body = await asked(two, client, "delegations", wish)
         assert reason(await client.post(f"{API}/delegations", json=body)) == (status, why)
     assert await standing(two.app) == []

@@ -29,7 +29,7 @@ _GATE = "/gates/{run}/{phase}/{attempt}"
 FOREIGN = "https://evil.example"
 Kind = Literal["none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin"]
 COOKIES = ("none", "ended", "person", "no form token", "foreign form token", "foreign origin", "no origin")
-TOKENS = tuple(f"{kind} {scope}" for kind in ("service", "person") for scope in ("read", "run", "decide"))
+TOKENS = tuple(f"{kind} {scope}" for kind in ("service", "person") for scope in ("read", "run", "decide", "work"))
 LAWLESS = ("service decide",)
 """Cannot be made by any command: the row is put into the database by hand."""
 CREDENTIALS = (*COOKIES, *TOKENS, "expired", "revoked", "another's cookie as token", "foreign origin person decide")
@@ -74,11 +74,13 @@ ROUTES = [
 ]
 
 
-def needed(route: Route) -> str:
-    """The scope that an API route needs, written down here once more."""
+def needed(route: Route) -> tuple[str, ...]:
+    """The scopes that open an API route, written down here once more."""
     if route.method == "GET":
-        return "read"
-    return "run" if route.path.endswith("/runs") else "decide"
+        return ("read", "work") if route.path.endswith("/work") else ("read",)
+    if "/work/" in route.path:
+        return ("work",)
+    return ("run",) if route.path.endswith("/runs") else ("decide",)
 
 
 def allowed(route: Route, who: str) -> bool:
@@ -138,7 +140,7 @@ async def _secret(here: WebServer, who: str) -> str:
     tokens = here.parts.tokens
     words = who.removeprefix("foreign origin ").split()
     if who in ("expired", "revoked"):
-        token, secret = await tokens.create("x", list(Scope), timedelta(hours=1), account="ada")
+        token, secret = await tokens.create("x", list({*Scope} - {Scope.work}), timedelta(hours=1), account="ada")
         if who == "revoked":
             await tokens.revoke(token.id)
         else:
@@ -157,7 +159,9 @@ async def _secret(here: WebServer, who: str) -> str:
 async def ask(
     client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str, once: str = ""
 ) -> httpx.Response:
-    path = route.path.format(run=key.run, phase=key.phase, attempt=key.attempt, name="page.css", server="aws")
+    path = route.path.format(
+        run=key.run, phase=key.phase, attempt=key.attempt, name="page.css", server="aws", item="0" * 16
+    )
     if route.method == "GET":
         query = {"by": "ada"} if path.endswith("/audit") else {}
         return await client.get(path, params=query)
@@ -190,6 +194,8 @@ def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
         "/delegations/end/statement": {"to": "amy"},
         "/delegations/end": {**signed, "statement": {**said, "to": "amy"}},
     }
+    if "/work/" in route.path:
+        return {"lease": "x" * 32, **({"answer": {}} if route.path.endswith("/hand-in") else {})}
     found = bodies.get(route.path.removeprefix("/api/v1"))
     if found is not None:
         return found

@@ -11,6 +11,7 @@ from phasegate.authors.trial import Trial, told
 from phasegate.core import Finding, InvalidInput, Severity
 
 _SPEC = "spec"
+_ANSWERED = "Answered in the first round."
 _UNANSWERED = "No answer was given."
 _MOST_FAULTS = 20
 _QUESTION = "needs-clarification"
@@ -41,7 +42,8 @@ class Drafting:
             draft = await compiler.draft(brief)
             return cls(brief=brief, start=draft, finished=draft)
         start = await _start(brief, compiler)
-        done = Draft(files={}, message=start.message) if _has_nothing_to_do(brief) else None
+        answers = (_ANSWERED,) * len(brief.comments)
+        done = Draft(files={}, message=start.message, answers=answers) if _has_nothing_to_do(brief) else None
         return cls(brief=brief, start=start, trial=trial, finished=done)
 
     @property
@@ -128,7 +130,7 @@ def _has_nothing_to_do(brief: Brief) -> bool:
     if brief.round == 1:
         return False
     mine = [f for f in brief.findings if f.rule not in OF_A_PERSON and (matches(f.path, brief.outputs) or not f.path)]
-    return not mine and not brief.comments
+    return not mine
 
 
 def _text(text: str) -> bytes:

@@ -40,6 +40,14 @@ def gate() -> None:
 @click.option(
     "--comment", "comments", multiple=True, metavar="[PATH:LINE:]TEXT", help="What to change; may be repeated."
 )
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    type=options.ANSWER,
+    metavar="N=TEXT",
+    help="Answer to question N; may be repeated.",
+)
 @click.option("--waive", "rules", multiple=True, metavar="CHECK/RULE", help="A rule to except; may be repeated.")
 @click.option("--owner", default="", help="Who owns the exception.")
 @click.option("--reason", default="", help="Why there is an exception.")
@@ -50,7 +58,8 @@ def gate() -> None:
 def decide() -> None:
     """Decide at a gate, signed with your key.
 
-    The passphrase is asked for each time; --passphrase-file reads it from a file.
+    Open questions that 'phasegate gate' shows are answered with 'request-changes' and --answer. The passphrase is asked
+    for each time; --passphrase-file reads it from a file.
     """
 
 

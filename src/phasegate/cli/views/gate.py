@@ -17,6 +17,7 @@ from phasegate.core.formatting import duration
 from phasegate.ledger import DecisionKind
 from phasegate.reports.external_links import ManualChange
 from phasegate.reports.gate import Answer, Evidence, Exemption, GateView
+from phasegate.reports.questions import says_of_questions
 from phasegate.reports.rework import SentBack
 from phasegate.workspace import Change
 
@@ -29,6 +30,8 @@ _HIDDEN = re.compile(r"<U\+[0-9A-F]{4,6}>")
 def gate_summary(view: GateView, now: datetime) -> RenderableType:
     """Everything but the difference itself."""
     parts: list[RenderableType] = [_head(view, now), Text(), _changed(view)]
+    if view.questions:
+        parts += [Text(), Text("Questions for you", "name"), _indented(_questions(view))]
     if view.answers:
         parts += [Text(), Text("Answers to your comments", "name"), _indented(_answers(view.answers))]
     if view.rework:
@@ -154,6 +157,15 @@ def _exemption(row: Exemption) -> Text:
 def hands(rows: Sequence[ManualChange]) -> RenderableType:
     """Return what people did to a run's ticket."""
     return Group(*(Text(f"{visible(each.by)}, {each.issue}: {visible(each.did)}") for each in rows))
+
+
+def _questions(view: GateView) -> RenderableType:
+    rows: list[RenderableType] = [
+        Text.assemble((f"{each.number}. ", "wait"), visible(each.text), (f"  {each.path}:{each.line}", "quiet"))
+        for each in view.questions
+    ]
+    rows.append(Text(says_of_questions(view.questions), "quiet"))
+    return Group(*rows)
 
 
 def _answers(answers: Sequence[Answer]) -> RenderableType:

@@ -12,6 +12,7 @@ from phasegate.reports.decisions import Receipt
 from phasegate.reports.findings import Finding
 from phasegate.reports.gate import Gate, view_gate
 from phasegate.reports.inbox import WaitingGate, oldest_first
+from phasegate.reports.questions import answers_at
 from phasegate.reports.warnings import has_worker
 from phasegate.web import decisions
 from phasegate.web.api import models
@@ -46,15 +47,18 @@ async def findings(run: str, phase: str, attempt: int, context: Served, token: R
 
 
 @router.post(f"{_GATE}/statement", response_model=models.ToSign)
-async def statement(run: str, phase: str, attempt: int, wish: models.Wish, context: Served, token: Decides) -> Any:
+async def statement(
+    run: str, phase: str, attempt: int, wish: models.AnsweringWish, context: Served, token: Decides
+) -> Any:
     """Return the bytes that the token's owner signs for this decision, without deciding."""
-    gate = await context.gate(run, phase, attempt)
+    gate, kind = await context.gate(run, phase, attempt), DecisionKind(wish.decision)
+    answers = await answers_at(context.app, gate, kind, {each.question: each.text for each in wish.answers})
     made = await context.app.statement(
         gate,
-        DecisionKind(wish.decision),
+        kind,
         owner(token),
         digest=wish.digest,
-        comments=_comments(context, gate, wish),
+        comments=(*answers, *_comments(context, gate, wish)),
         waiver=_waiver(wish),
     )
     to_sign = pae(STATEMENT, made.encoded())

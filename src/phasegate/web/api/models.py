@@ -73,6 +73,21 @@ class Wish(_In):
     waiver: Waiver | None = None
 
 
+class GivenAnswer(_In):
+    """An answer to an open question of the gate."""
+
+    question: int = Field(ge=1, le=10_000)
+    """Its `number`."""
+    text: str = Field(min_length=1, max_length=10_000)
+
+
+class AnsweringWish(Wish):
+    """A decision to draw up, with answers that become comments of its statement."""
+
+    answers: list[GivenAnswer] = Field([], max_length=200)
+    """With `request-changes` alone."""
+
+
 class Statement(Wish):
     """The signed statement of a decision: person, kind and bytes."""
 

@@ -12,6 +12,7 @@ from phasegate.identity import Session
 from phasegate.ledger import GateRecord, GateStatus
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.gate_text import permissions, question, review_size
+from phasegate.reports.questions import says_of_questions
 from phasegate.reports.trace import Row, requirement_rows, trace_of
 from phasegate.web import decisions
 from phasegate.web.context import Context, Served
@@ -22,7 +23,15 @@ from phasegate.workflow import rule_of
 
 router = APIRouter()
 _GATE = "/gates/{run}/{phase}/{attempt}"
-_BLANK: dict[str, Any] = {"decision": "", "comments": [], "owner": "", "reason": "", "expires": "", "rules": []}
+_BLANK: dict[str, Any] = {
+    "decision": "",
+    "comments": [],
+    "owner": "",
+    "reason": "",
+    "expires": "",
+    "rules": [],
+    "answers": {},
+}
 
 _ASKS = "This gate asks who you are, at the moment of the decision."
 _GIVEN = "You gave it within the last five minutes; it may stay empty."
@@ -80,6 +89,7 @@ async def _page(
         weighs=review_size(view),
         files=files(view.changes),
         findings=worst_first(view.findings),
+        says_of_questions=says_of_questions(view.questions),
         rules=sorted({rule_of(finding) for finding in view.blocking}),
         trace=rows,
         untraced=why,
@@ -120,4 +130,5 @@ def _filled(form: CsrfForm) -> dict[str, Any]:
     """Return the form's values without the passphrase, so that a refusal costs nobody their words."""
     rows = zip(form.texts("comment_path"), form.texts("comment_line"), form.texts("comment"), strict=False)
     kept = {name: form.text(name) for name in ("decision", "owner", "reason", "expires")}
-    return {**kept, "comments": [row for row in rows if row[2]], "rules": form.texts("rule")}
+    answers = dict(zip(form.texts("question"), form.texts("answer"), strict=False))
+    return {**kept, "answers": answers, "comments": [row for row in rows if row[2]], "rules": form.texts("rule")}

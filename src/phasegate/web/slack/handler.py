@@ -11,6 +11,7 @@ from phasegate.identity import Unlock
 from phasegate.ledger import Decision, DecisionKind, GateRecord, GateStatus
 from phasegate.ledger.events import ClickRefused
 from phasegate.reports.gate_card import title_of
+from phasegate.reports.questions import questions_at
 from phasegate.tools.servers.slack.cards import remark_view
 from phasegate.tools.servers.slack.requests import Verifier
 from phasegate.web import decisions
@@ -78,7 +79,7 @@ class Door:
     async def _decided(self, click: Click, kind: DecisionKind) -> Answer:
         gate, unlocked = await self._gate(click), await self._who(click)
         decision = await decisions.from_click(
-            self.context, gate, kind, unlocked, digest=click.digest, remark=click.remark
+            self.context, gate, kind, unlocked, digest=click.digest, remark=click.remark, answers=click.answers
         )
         self.errands.send("update the card", replies.show(self.context, self.slack, click))
         return Answer(body=_receipt(decision))
@@ -87,7 +88,9 @@ class Door:
         gate, _ = await self._gate(click), await self._who(click)
         _waits(gate, click.digest)
         title = title_of(await self.context.inbox.look(gate))
-        view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept)
+        app, run = self.context.app, await self.context.app.ledger.run(gate.key.run)
+        asked = [question.text for question in questions_at(app, gate, run.spec)]
+        view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept, asked)
         await self.slack.open_view(click.trigger, view)
         return Answer()
 

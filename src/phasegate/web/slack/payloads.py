@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from phasegate.core import InvalidInput
 from phasegate.ledger import GateKey
-from phasegate.tools.servers.slack.cards import REMARK, TEXT, read_value
+from phasegate.tools.servers.slack.cards import ANSWER, REMARK, TEXT, read_value
 
 
 class _Part(BaseModel):
@@ -108,6 +108,8 @@ class Click(_Part):
     trigger: str = Field(default="", repr=False)
     remark: str = ""
     """What the person wrote."""
+    answers: Mapping[int, str] = {}
+    """Answers that the person wrote, by the number of their question."""
 
     @property
     def gate(self) -> GateKey:
@@ -157,7 +159,8 @@ class Click(_Part):
             InvalidInput: it does not have the parts.
         """
         said = _read(_Submitted, payload)
-        field = said.view.state.values.get(REMARK, {}).get(TEXT, _Field())
+        values = said.view.state.values
+        field = values.get(REMARK, {}).get(TEXT, _Field())
         return cls(
             id=_id(payload),
             action=said.view.callback_id,
@@ -165,7 +168,15 @@ class Click(_Part):
             team=said.team,
             place=_read_text(said.view.private_metadata),
             remark=(field.value or "").strip(),
+            answers={number: field.value or "" for number, field in _answers(values)},
         )
+
+
+def _answers(values: Mapping[str, Mapping[str, _Field]]) -> Iterator[tuple[int, _Field]]:
+    for block, fields in values.items():
+        number = block.removeprefix(ANSWER)
+        if block.startswith(ANSWER) and number.isdecimal() and TEXT in fields:
+            yield int(number[:6]), fields[TEXT]
 
 
 def _read(kind: type[P], payload: Mapping[str, Any]) -> P:

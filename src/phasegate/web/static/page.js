@@ -34,6 +34,13 @@ function comment(button) {
   text.focus();
 }
 
+// Whoever answers a question asks for changes, unless something else is chosen.
+document.addEventListener("input", (event) => {
+  const changes = document.querySelector(".request-changes input");
+  const chosen = document.querySelector("#decision input[name=decision]:checked");
+  if (event.target.name === "answer" && event.target.value && changes && !chosen) changes.checked = true;
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button.at");
   if (button) comment(button);

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from phasegate.core.faces import lazily
 
 if TYPE_CHECKING:
+    from phasegate.tools.servers.slack.cards import ANSWER as ANSWER
     from phasegate.tools.servers.slack.cards import APPROVE as APPROVE
     from phasegate.tools.servers.slack.cards import CHANGES as CHANGES
     from phasegate.tools.servers.slack.cards import OPEN as OPEN

@@ -18,6 +18,10 @@ from phasegate.tools.texts import LONGEST, plain, shown
 
 APPROVE, CHANGES, REJECT, OPEN = "phasegate-approve", "phasegate-changes", "phasegate-reject", "phasegate-open"
 """The action ids of the buttons, and the callback ids of the views that two of them open."""
+ANSWER = "phasegate-answer-"
+"""Beginning of the block with the answer to a question, before its number."""
+_QUESTIONS = 20
+"""Questions that a view has room for; the gate's page has them all."""
 REMARK, TEXT = "phasegate-remark", "text"
 """Where a view has what the person writes: block, and field."""
 GATE = r"[A-Za-z0-9_-]{1,64}/[a-z0-9][a-z0-9-]{0,62}/[1-9][0-9]{0,8}"
@@ -28,6 +32,8 @@ LONGEST_REMARK = 3000
 USER = r"[UW][A-Z0-9]{2,30}"
 _HEADER, _SECTION, _FIELD, _SMALL, _SHORT, _URL, _BUTTON = 150, 3000, 2000, 500, 12, 3000, 75
 _LINKS, _CALLED = 5, 20
+_LABEL = 1900
+"""Of a question's 2,000 characters; a longer one is cut, and stands whole on the gate's page."""
 _VALUE = re.compile(rf"({GATE})\|({DIGEST})")
 
 
@@ -136,7 +142,9 @@ def message(text: str, links: Sequence[Link], mention: Sequence[str]) -> list[di
     return checked([_section(text), *calling(mention), *actions])
 
 
-def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> dict[str, Any]:
+def remark_view(
+    action: str, gate: str, title: str, digest: str, kept: str, questions: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the view in which a person requests changes or rejects.
 
     Args:
@@ -145,15 +153,17 @@ def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> d
         title: the card's.
         digest: of what the card shows.
         kept: comes back with what is filled in; nobody sees it.
+        questions: that a request for changes can answer, in their order.
     """
     changes = action == CHANGES
+    questions = questions[:_QUESTIONS] if changes else ()
     head, button = ("Request changes", "Send back") if changes else ("Reject", "Reject")
     hint = "The rework has to answer it." if changes else "May stay empty. The run ends here."
     field = {"type": "plain_text_input", "action_id": TEXT, "multiline": True, "max_length": LONGEST_REMARK}
     asked = {
         "type": "input",
         "block_id": REMARK,
-        "optional": not changes,
+        "optional": not changes or bool(questions),
         "label": _plain("What has to change" if changes else "Why"),
         "hint": _plain(hint),
         "element": field,
@@ -165,7 +175,30 @@ def remark_view(action: str, gate: str, title: str, digest: str, kept: str) -> d
         "title": _plain(head),
         "submit": _plain(button),
         "close": _plain("Cancel"),
-        "blocks": checked([_section(title), _small(f"{gate} · digest {digest[:_SHORT]}"), asked]),
+        "blocks": checked(
+            [
+                _section(title),
+                _small(f"{gate} · digest {digest[:_SHORT]}"),
+                *(_question(number, text) for number, text in enumerate(questions, 1)),
+                asked,
+            ]
+        ),
+    }
+
+
+def _question(number: int, text: str) -> dict[str, Any]:
+    return {
+        "type": "input",
+        "block_id": f"{ANSWER}{number}",
+        "optional": True,
+        "label": _plain(f"{number}. {text}", _LABEL),
+        "hint": _plain("Left empty, it stays open."),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": TEXT,
+            "multiline": True,
+            "max_length": LONGEST_REMARK,
+        },
     }
 
 
