@@ -31,6 +31,7 @@ from phasegate.sandbox import Sandbox, find_sandbox
 from phasegate.store import locate, unguarded
 from phasegate.team import Card, Flow, Team
 
+_MOST_FAILURES = 3
 Told = Callable[[IntentResult], None]
 """Is told each result as it is there."""
 
@@ -99,7 +100,7 @@ async def evaluate(candidate: Candidate, suite: Suite, told: Told = lambda _: No
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    return concluded(candidate, suite, results, desk.stopped[0] if desk.stopped else "")
+    return concluded(candidate, suite, results, desk.course.stopped)
 
 
 def concluded(candidate: Candidate, suite: Suite, results: Iterable[IntentResult], stopped: str) -> Evaluation:
@@ -122,6 +123,23 @@ def concluded(candidate: Candidate, suite: Suite, results: Iterable[IntentResult
     )
 
 
+@dataclass(kw_only=True)
+class _Course:
+    """Course of an evaluation, by which it is known when to stop."""
+
+    stopped: str = ""
+    """Reason why no more intents are tried; empty while they are."""
+    failures: int = 0
+    """Drafts that the provider failed before it gave its first one."""
+    answered: bool = False
+
+    def failed(self, error: ModelFailed) -> None:
+        """Count a failure, and stop where the provider never answers: the other intents would fail in the same way."""
+        self.failures += not self.answered
+        if self.failures == _MOST_FAILURES and not self.stopped:
+            self.stopped = f"the provider failed {_MOST_FAILURES} times and never answered: {error.full_text}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Desk:
     """Everything that drafts and judges intents."""
@@ -131,8 +149,7 @@ class _Desk:
     parts: Parts
     meter: BudgetedMeter
     checks: CheckReviewer
-    stopped: list[str] = field(default_factory=list)
-    """Reason why no more intents are tried."""
+    course: _Course = field(default_factory=_Course)
 
     async def result(self, intent: Intent, free: asyncio.Semaphore, told: Told) -> IntentResult:
         """Draft an intent when its turn comes, and judge the draft."""
@@ -152,17 +169,22 @@ class _Desk:
     async def _drafted(self, intent: Intent) -> Drafted | IntentResult:
         """Return the draft, or the result where there is none to judge."""
         failed = partial(IntentResult, intent=intent.id, outcome=Outcome.failed)
-        if self.stopped:
-            return failed(reason=f"not tried: {self.stopped[0]}")
+        if self.course.stopped:
+            return failed(reason=f"not tried: {self.course.stopped}")
         try:
-            return await self._specify(intent).draft(intent)
+            drafted = await self._specify(intent).draft(intent)
         except NoAnswer as error:
             return IntentResult(intent=intent.id, outcome=Outcome.no_spec, reason=str(error))
         except OverBudget as error:
-            self.stopped.append(error.full_text)
+            self.course.stopped = error.full_text
             return failed(reason=str(error))
-        except (Parked, ModelFailed) as error:
+        except Parked as error:
             return failed(reason=str(error))
+        except ModelFailed as error:
+            self.course.failed(error)
+            return failed(reason=str(error))
+        self.course.answered = True
+        return drafted
 
     def _specify(self, intent: Intent) -> Specify:
         author = self.candidate.roles(intent).author(self.candidate.card, self.parts)

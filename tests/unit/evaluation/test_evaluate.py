@@ -25,6 +25,9 @@ from phasegate.models import ChatModel, Reply, ScriptedModel, Stop, UnknownPrice
 from phasegate.sandbox import Outcome as Stopped
 from phasegate.sandbox import ScriptedSandbox
 from phasegate.team import load_team
+from services import serve
+from services.bedrock import SONNET, BedrockService, environ
+from services.model_answers import structured
 
 SUITE = load_suite()
 MODEL = "scripted:list"
@@ -127,6 +130,37 @@ async def test_a_provider_that_fails_is_no_wrong_answer() -> None:
     result, _ = await answering()
     assert result.outcome is Outcome.failed
     assert "no reply of the scripted model is left" in result.reason
+
+
+async def test_a_provider_that_never_answers_is_not_asked_for_every_intent() -> None:
+    found = await evaluate(candidate(MODEL, lambda _: ScriptedModel([], name=MODEL), jobs=1), SUITE)
+    assert found.stopped.startswith("the provider failed 3 times and never answered: no reply of the scripted model")
+    assert found.totals.calls == 3
+    assert found.totals.outcomes[Outcome.failed] == len(SUITE.intents)
+
+
+async def test_a_provider_that_answered_once_is_asked_on() -> None:
+    def failing(intent: Intent) -> ChatModel:
+        first = [right(open_questions=["Which?"])] if intent.id == ID else []
+        return ScriptedModel(first, name=MODEL)
+
+    ids = (ID, "kms-without-rotation", "rds-unused", "sg-unused", "sqs-without-dead-letters")
+    found = await evaluate(candidate(MODEL, failing, jobs=1), SUITE.chosen(ids))
+    assert (found.stopped, found.totals.outcomes[Outcome.failed]) == ("", 4)
+    assert all("no reply" in result.reason for result in found.results if result.outcome is Outcome.failed)
+
+
+@pytest.mark.slow
+async def test_a_model_of_bedrock_is_priced_by_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = BedrockService(lambda _: structured(right()))
+    with serve(service) as address:
+        for variable, value in environ(address).items():
+            monkeypatch.setenv(variable, value)
+        real = replace(candidate(f"bedrock_converse:{SONNET}", scripted("scripted:perfect")), double=None)
+        found = await evaluate(real, SUITE.chosen([ID]))
+    assert found.results[0].outcome is Outcome.at_once
+    assert (found.totals.calls, len(service.asked)) == (1, 1)
+    assert found.totals.usd > 0
 
 
 async def test_a_model_without_a_price_is_never_called() -> None:

@@ -64,7 +64,8 @@ def _sums(found: Evaluation) -> Iterator[Text]:
     sums = found.totals
     yield Text(f"{visible(found.model)}: {sums.right} of {sums.intents} right: {_counts(sums)}", "name")
     tokens = f"{sums.tokens_in:,} tokens in, {sums.tokens_out:,} out"
-    yield Text(f"{count(sums.calls, 'call')}, {tokens}, ${sums.usd:.2f}, {duration(sums.seconds)}")
+    each = f" (${sums.usd / sums.right:.4f} a right draft)" if sums.right and sums.usd else ""
+    yield Text(f"{count(sums.calls, 'call')}, {tokens}, ${sums.usd:.2f}{each}, {duration(sums.seconds)}")
     yield Text(f"suite {found.suite}, instructions {found.prompt}", "quiet")
 
 
