@@ -19,13 +19,13 @@ from phasegate.doctor import Check, CheckResult, State, checks_of, run_checks
 _NAMED = 3
 
 
-async def doctor(as_json: bool) -> None:
+async def doctor(as_json: bool, call: bool) -> None:
     """Check all that is configured, and say what to mend."""
-    click.get_current_context().exit(await _doctor(as_json))
+    click.get_current_context().exit(await _doctor(as_json, call))
 
 
-async def _doctor(as_json: bool) -> int:
-    async with checks_of(Path.cwd(), os.environ, home_of_keys()) as checks:
+async def _doctor(as_json: bool, call: bool) -> int:
+    async with checks_of(Path.cwd(), os.environ, home_of_keys(), call=call) as checks:
         found = await _asked(checks)
     if as_json:
         click.echo(json.dumps({"checks": [said.as_json() for said in found]}, indent=2))

@@ -10,6 +10,7 @@ from phasegate.app.config import NAME
 from phasegate.core import Missing, PhasegateError
 from phasegate.doctor.aws import of_aws
 from phasegate.doctor.check import Check, Skipped
+from phasegate.doctor.models import of_models
 from phasegate.doctor.repository import of_repository
 from phasegate.doctor.servers import of_servers
 from phasegate.sandbox import find_sandbox
@@ -18,13 +19,16 @@ from phasegate.tool_access.servers import open_tools
 
 
 @asynccontextmanager
-async def checks_of(folder: Path, environ: Mapping[str, str], keys: Path) -> AsyncIterator[list[Check]]:
+async def checks_of(
+    folder: Path, environ: Mapping[str, str], keys: Path, *, call: bool = False
+) -> AsyncIterator[list[Check]]:
     """Return the checks, whose servers end with them.
 
     Args:
         folder: where the person is.
         environ: the variables that are set.
         keys: where managers' keys lie on this machine.
+        call: whether each chat model is called once.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -34,7 +38,7 @@ async def checks_of(folder: Path, environ: Mapping[str, str], keys: Path) -> Asy
             return
         tools = await stack.enter_async_context(open_tools(app))
         aws, servers = of_aws(app, tools, environ), of_servers(tools, environ)
-        yield [*of_machine(), *of_repository(app, keys), *aws, *servers]
+        yield [*of_machine(), *of_repository(app, keys), *of_models(app, call=call), *aws, *servers]
 
 
 def _not_opened(folder: Path, error: PhasegateError) -> Check:

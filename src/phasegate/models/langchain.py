@@ -124,7 +124,7 @@ class LangChainModel:
 
     async def _streamed(self, call: Call, progress: Progress) -> Reply:
         if self._model is None:
-            self._model = await asyncio.to_thread(_made, self.name, self.settings)
+            self._model = await asyncio.to_thread(provider_model, self.name, self.settings)
         whole: AIMessageChunk | None = None
         async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
             whole = cast(AIMessageChunk, chunk if whole is None else whole + chunk)
@@ -158,7 +158,12 @@ class _Waits:
         return min(asked, self._settings.longest_wait) if asked is not None else random.uniform(0.001, span)  # noqa: S311
 
 
-def _made(name: str, settings: Settings) -> "BaseChatModel":
+def provider_model(name: str, settings: Settings) -> "BaseChatModel":
+    """Return the library's model of that name.
+
+    Raises:
+        Missing: the provider's package is not installed, or it refuses the name or its settings.
+    """
     from langchain.chat_models import init_chat_model
 
     provider = name.partition(":")[0]
@@ -168,12 +173,16 @@ def _made(name: str, settings: Settings) -> "BaseChatModel":
     try:
         return cast("BaseChatModel", init_chat_model(name, **{**options, **settings.options}))
     except ImportError as error:
-        extra = f"phasegate[{_EXTRAS[provider]}]" if provider in _EXTRAS else f"langchain-{provider}"
+        extra = f"phasegate[{_EXTRAS[provider]}]" if provider in _EXTRAS else f"langchain-{provider.replace('_', '-')}"
         raise Missing(f"the package for '{name}' is not installed", fix=f"pip install '{extra}'") from error
     except ValueError as error:
-        raise Missing(
-            f"'{name}' cannot be used: {error}", fix="name a model as PROVIDER:MODEL, with its keys set"
-        ) from error
+        raise Missing(f"'{name}' cannot be used: {error}", fix=_mend(name, str(error))) from error
+
+
+def _mend(name: str, message: str) -> str:
+    if name.startswith(BEDROCK) and "credential" in message.lower():
+        return "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret; and region_name under [models.options]"
+    return "name a model as PROVIDER:MODEL, with its keys set"
 
 
 def _bedrock_options(settings: Settings) -> dict[str, Any]:

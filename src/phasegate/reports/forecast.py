@@ -18,7 +18,7 @@ from phasegate.core.report import Report
 from phasegate.ledger import GateRecord
 from phasegate.models import Allowance, Scope, Spending, UnknownPrice, Usage, read_spending
 from phasegate.reports.spend import By, Spend, cents, spend_of
-from phasegate.team import ASSISTANT, COMPILER, REVIEW, Author, Card, Phase, Review
+from phasegate.team import ASSISTANT, COMPILER, RECORDED, REVIEW, Author, Card, Phase, Review
 
 DRAFT_TOKENS, REVIEW_TOKENS = 3000, 700
 """Length of a reply that is counted with where no past run says more."""
@@ -189,7 +189,7 @@ def _rows(phase: Phase) -> Iterator[Author | Review]:
 
 
 def _calls_model(card: Card) -> bool:
-    return card.model not in (COMPILER, ASSISTANT)
+    return card.model not in (COMPILER, ASSISTANT) and not card.model.startswith(RECORDED)
 
 
 async def _spent(app: App, run: str) -> dict[str, Spend]:

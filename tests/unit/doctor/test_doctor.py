@@ -43,9 +43,11 @@ tools: {{drop: destructive, store: write, "*": read}}
 """
 
 
-async def told(folder: Path, *names: str, environ: Mapping[str, str] | None = None) -> dict[str, CheckResult]:
+async def told(
+    folder: Path, *names: str, environ: Mapping[str, str] | None = None, call: bool = False
+) -> dict[str, CheckResult]:
     """What these checks say there; without names, all."""
-    async with checks_of(folder, environ or {}, folder.parent / "keys") as checks:
+    async with checks_of(folder, environ or {}, folder.parent / "keys", call=call) as checks:
         chosen = [check for check in checks if not names or check.name in names]
         return {said.name: said async for said, _ in run_checks(chosen)}
 

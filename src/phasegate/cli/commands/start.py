@@ -96,6 +96,7 @@ def spec_new() -> None:
 
 
 @click.command(cls=Command, runs="doctor:doctor")
+@click.option("--call", is_flag=True, help="Call each chat model once, for a fraction of a cent.")
 @options.as_json
 def doctor() -> None:
     """Check all that is configured, and say what to mend.
