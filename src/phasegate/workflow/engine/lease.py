@@ -60,11 +60,14 @@ class Lease:
     @property
     def gone(self) -> bool:
         """True if its process has surely ended."""
+        # A number of a process is used again after a while, so its start time is compared, too.
         return self.here and process_start(self.pid) != self.born
 
     @property
     def live(self) -> bool:
         """True if its worker seems to be at work, as far as one look can tell."""
+        # The absolute age: a clock that was set back makes a beat seem to come from the future. A lease without any
+        # beat is of a process that is still loading its libraries.
         return not self.taken and not self.gone and abs(self.age) <= (LEASE_SECONDS if self.beat else START_SECONDS)
 
 
@@ -137,7 +140,10 @@ def renew(connection: sa.Connection, executor: str, epoch: int, works: Collectio
 
 def take_over(connection: sa.Connection, lease: Lease) -> bool:
     """Take a lease from its worker, which then cannot write, or return False where it was renewed meanwhile."""
+    # Compare and set: a worker that renewed since the lease was read lives, and two that take over at once are told
+    # apart.
     same = (workers.c.executor == lease.executor, workers.c.epoch == lease.epoch, workers.c.beat == lease.beat)
+    # The raised epoch is the fence: each transaction of the worker's begins by reading it.
     taken = {"epoch": workers.c.epoch + 1, "role": None}
     return bool(connection.execute(workers.update().where(*same).values(**taken)).rowcount)
 
@@ -160,6 +166,7 @@ class Fence:
         Raises:
             Lost: the lease was taken over.
         """
+        # In the transaction that it guards, since a look before it would leave a gap in which the lease could be lost.
         row = execute(_EPOCH, of=self.executor).fetchone()
         if row is None or row["epoch"] != self.epoch:
             raise Lost(

@@ -50,7 +50,9 @@ class Queue:
         options: EnqueueOptions = {
             "workflow_name": ADVANCE,
             "queue_name": QUEUE,
+            # One partition a run with a concurrency of one: two segments of a run never work at the same time.
             "queue_partition_key": run_id,
+            # The library takes an id once, so that dispatching a segment again after a crash adds none.
             "workflow_id": f"{run_id}:{number}",
             "app_version": VERSION,
         }
@@ -76,6 +78,7 @@ class Queue:
 
     def send_on(self, segment: str, executor: str) -> bool:
         """Put a held segment back into the queue, or return False where this worker does not hold it any more."""
+        # Private in the library, whose public recovery covers a process's own rows alone and waits for its next start.
         return self._client._sys_db.reenqueue_for_recovery(segment, [executor], QUEUE)
 
     def forget(self, run_id: str, upto: int) -> None:

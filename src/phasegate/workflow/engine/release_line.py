@@ -71,6 +71,8 @@ class Line:
         branch = self._branch(run_id)
         raised = _version(self.workspace.tree(branch)) if branch else None
         known = Version(newest.version) if newest else _version(self.workspace.tree(base))
+        # A higher version on the branch was released by hand; to propose ours below it would go backwards (decision
+        # 0020).
         if raised and known and raised > known:
             tips.append(Tip(str(raised), branch, by_hand=True))
         return tips
@@ -105,6 +107,7 @@ class Line:
         merging = _Merging(self.workspace, own, owned, when)
         if not all(merging.take(tip) for tip in tips):
             merging = self._over_the_branch(run_id, merging, tips)
+        # What no gate of this repository passed is shown whole to the manager, whoever put it there.
         proven = all([not tip.by_hand and await self.ledger.approved(tip.commit) for tip in merging.taken])
         return merging.placed(proven=proven)
 
@@ -126,6 +129,7 @@ class Line:
 
     def _newest(self) -> Tip | None:
         marks = self.workspace.marks(_RELEASED)
+        # By version and not by time: refs have no order of their own, and 0.10.0 comes after 0.9.0.
         version = max(marks, key=Version, default="")
         return Tip(version, marks[version]) if version else None
 
@@ -174,6 +178,8 @@ class _Merging:
     def _since(self, mixed: Sequence[str]) -> str:
         if not mixed:
             return self._commit
+        # Mixed files are shown against what was approved in the run: against the merge itself their difference would be
+        # empty.
         before = self._workspace.tree(self.own)
         return self._workspace.commit(
             [self._commit],

@@ -52,6 +52,7 @@ class Releasing:
         attempt = state["attempt"]
         if outcome in ("approve", "waive"):
             await self.ledger.void(GateKey(state["run"], phase.id, attempt), f"{first} came first")
+        # The gate was answered, so the next question about this phase gets a number of its own.
         if outcome in ("approve", "waive", "request-changes"):
             attempt += 1
         placed = await self._place(state, phase, attempt)
@@ -68,6 +69,8 @@ class Releasing:
         if not version:
             await self.ledger.effect_done(state["run"], key, receipt, event)
             return
+        # The ref before the row: killed between the two, the effect runs again and finds what it did, while a row
+        # without its ref would let the next release be made beside this one.
         self.line.lengthen(version, state["commit"])
         gate = GateKey(state["run"], state["phase"], state["attempt"])
         await self.ledger.published(gate, key, receipt, f"release {version} came first", event)
@@ -117,6 +120,7 @@ class Releasing:
     def _nothing_new(self, state: RunState, phase: Phase) -> list[Finding]:
         line = state.get("line", "")
         own = [path for path, _ in self.workspace.difference(line, state["commit"])] if line else []
+        # Version, changelog and digests change with every release; only another file is something new.
         if not line or not all(any(fnmatchcase(path, pattern) for pattern in phase.produces) for path in own):
             return []
         message = "nothing changed against the release before: the new version has the same content"

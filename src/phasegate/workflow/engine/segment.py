@@ -45,6 +45,8 @@ class Segments:
         snapshot = await self.graph.aget_state(config)
         entry = self._entry(run, snapshot)
         if _goes_on(snapshot):
+            # A step is stored before the next begins: without that a killed worker would repeat work whose effects are
+            # known already.
             await self.graph.ainvoke(entry, config, durability="sync")
         return await self._park(run_id, config)
 
@@ -62,6 +64,7 @@ class Segments:
 
     async def _park(self, run_id: str, config: RunnableConfig) -> RunStatus:
         snapshot = await self.graph.aget_state(config, subgraphs=True)
+        # LangGraph keeps a checkpoint of each step for ever; what a parked run goes on from is these alone.
         await self.checkpoints.forget(run_id, ["", *_live(snapshot)])
         await self.forget(run_id, waited_for(snapshot.interrupts))
         if _goes_on(snapshot):
@@ -76,6 +79,7 @@ class Segments:
             return "rejected"
         phases = [name for name in self.graph.nodes if name != START]
         dossier = await self.ledger.dossier(GateKey(run_id, phases[-1], 0))
+        # The end is believed on signed decisions, too: state that was edited on disk could have walked around a gate.
         all_passed(phases, dossier.believed)
         return "released"
 

@@ -29,6 +29,8 @@ async def free(database: Database, queue: "Queue", run_id: str) -> None:
     watch, deadline = Watch(), time.monotonic() + GRACE_SECONDS
     while (holder := await asyncio.to_thread(queue.holder, run_id)) is not None:
         lease = await database.read(_find, holder)
+        # A process that has ended is seen at once. One that only seems old is watched for a beat and a half, since its
+        # clock or ours may be wrong.
         if lease is None or watch.is_over(lease, 0.0 if lease.gone else SILENCE_SECONDS):
             await _take_over(database, queue, run_id, lease, holder)
             return
@@ -42,6 +44,7 @@ async def free(database: Database, queue: "Queue", run_id: str) -> None:
 
 async def _take_over(database: Database, queue: "Queue", run_id: str, lease: Lease | None, holder: str) -> None:
     if lease and not lease.taken and not await database.write(leases.take_over, lease):
+        # It renewed in the meantime: look again from the start.
         return await free(database, queue, run_id)
     for segment, by in (await asyncio.to_thread(queue.held)).items():
         if by == holder:

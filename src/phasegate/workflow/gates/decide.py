@@ -49,10 +49,14 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
     is_person(keeper, who, statement.by)
     _keeps_no_secret(statement)
     _check_approver(keeper, decision, dossier)
+    # A void gate is told before an earlier decision on it, which would read as if it still counted.
     if gate.status is GateStatus.void:
         raise _void(gate.key)
+    # The same decision twice is a double click or a client that tried again, and gets its first answer, not an error.
     if dossier.decision:
         return _same(dossier.taken, statement)
+    # What the gate rests on is computed again before a decision is taken and again before it is used (decision 0022):
+    # between the two somebody may edit a file.
     await _still(keeper, gate, dossier, dispatch)
     if _said(dossier.taken, statement.by):
         return _same(dossier.taken, statement)
@@ -60,6 +64,8 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
     needed = keeper.flow.phase(gate.key.phase).gate.quorum
     phase, now = keeper.flow.phase(gate.key.phase), keeper.clock.now()
     delegation = keeper.register().delegation(statement.instead_of, statement.by, phase, dossier, now)
+    # The delegation is signed into the event itself, so that a bundle proves it without another place to look (decision
+    # 0023).
     event = decision_event(decision, who.channel, delegation=delegation)
     match await keeper.ledger.decide(decision, needed, dispatch, event):
         case DecideResult.decided | DecideResult.counted:
@@ -142,6 +148,7 @@ def _same(taken: Sequence[Decision], statement: Statement) -> Decision:
     if earlier is None:
         raise _void(statement.gate)
     first = earlier.statement
+    # Time and token differ each time that one person says the same thing.
     if replace(statement, at=first.at, token=first.token) == first:
         return earlier
     raise Refused(
@@ -180,6 +187,7 @@ def _check_approver(keeper: Gatekeeper, decision: Decision, dossier: GateHistory
 def _check_open(
     keeper: Gatekeeper, gate: GateRecord, dossier: GateHistory, statement: Statement, who: Credentials
 ) -> None:
+    # Expiry is held against the run's last event too: a clock that is set back must not revive a gate that was over.
     phase, now = keeper.flow.phase(gate.key.phase), keeper.latest(dossier)
     if expired(gate, phase, now):
         raise Refused(
@@ -188,8 +196,11 @@ def _check_open(
             fix=f"open it anew: 'phasegate run --resume {gate.key.run}'",
         )
     _current(gate, statement)
+    # After the digest: a token for other bytes would be refused as used, which tells nobody to look again.
     if not token_holds(statement.token, keeper.system, gate, statement.by, now):
         raise _used()
+    # Freshness is of this moment, by the clock alone: the run's last event says nothing of when a person proved who
+    # they are.
     if phase.gate.reauthenticate and not who.fresh(keeper.clock.now()):
         raise Refused(
             f"gate '{gate.key}' asks who you are at the moment of the decision",
@@ -197,6 +208,8 @@ def _check_open(
             fix="give your passphrase again",
         )
     _check_content(statement, findings_in(dossier), now)
+    # An exception that was granted at an earlier gate excuses only until its day; passing here would release what it
+    # excused.
     _not_lapsed(statement, dossier, now)
 
 

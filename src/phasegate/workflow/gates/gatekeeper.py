@@ -102,6 +102,8 @@ class Gatekeeper:
         if gate is None:
             return None
         tip = self.workspace.tip(branch(key.run))
+        # A branch that is missing is made again from the record; one that is elsewhere holds commits of somebody, who
+        # is told.
         if tip not in ("", gate.commit):
             place = f"branch '{branch(key.run)}' is at {tip[:12]}, and the record says {gate.commit[:12]}"
             return void(gate, BRANCH, place)
@@ -119,7 +121,10 @@ class Gatekeeper:
 
     def _opening(self, commit: str, since: str, dossier: GateHistory) -> Opening:
         findings, key = findings_in(dossier), dossier.key
+        # Graph state is a file that whoever has the disk can edit. The signed decisions say where a run really is.
         all_passed(self._earlier(key), dossier.believed)
+        # A commit proves nothing about who made it, so what lies on the branch beside ours is kept aside and never
+        # built on.
         kept = put_back(self.workspace, key.run, commit)
         binds = self._binds(dossier, commit, since, findings, dossier.last)
         gate = GateRecord(
@@ -159,6 +164,8 @@ class Gatekeeper:
         gate, decision = dossier.gate, dossier.decision
         if gate is None or gate.status is GateStatus.void:
             return "void", None
+        # Nothing is approved by waiting: an expired gate is void, and the next attempt shows everything again (decision
+        # 0006).
         if decision is None and expired(gate, phase, self.latest(dossier)):
             return "void", void(gate, "gate_expired")
         if decision is None:
@@ -173,6 +180,7 @@ class Gatekeeper:
     def _objection(self, dossier: GateHistory, gate: GateRecord, state: RunState, phase: Phase) -> str:
         """Return why a decision cannot be consumed now, after asking anew who may decide and what a policy needs."""
         now = self.clock.now()
+        # The digest is compared for each decision of a quorum: one row could have been exchanged after it was taken.
         if gate.commit != state["commit"] or any(d.statement.digest != gate.digest for d in dossier.taken):
             return "stale_digest"
         said = dossier.decision.statement if dossier.decision else None
@@ -181,6 +189,7 @@ class Gatekeeper:
         register = self.register()
         reasons = [register.refusal(decision, phase, dossier, now) for decision in dossier.taken]
         if said and said.kind.passes and not said.by.startswith(POLICY):
+            # Where several persons decide, one who was removed since costs their own vote, and the others still count.
             return self._too_few(dossier, phase, reasons)
         return reasons[-1] or self._policy_objection(dossier, gate) or _untold(dossier)
 
@@ -193,6 +202,7 @@ class Gatekeeper:
         by, policy = dossier.taken[-1].statement.by, dossier.run.policy
         if not by.startswith(POLICY):
             return ""
+        # The run began under one policy, which its first event signs: another's name on a decision is a forgery.
         if by != f"{POLICY}{policy}":
             return "not_an_approver"
         refused = self._refusal(self.policy(policy), gate, findings_in(dossier), dossier.run.spec)
@@ -223,9 +233,14 @@ class Gatekeeper:
             quorum=gate.quorum,
             rules=digest(rules(gate)),
             **people(gate, self.managers()),
+            # The policy's content and not its name: an edited file would otherwise decide as the one that was approved.
             policy=digest(self.policy(policy).model_dump(mode="json")) if policy else "",
+            # Whoever approves the last gate approves it on top of exactly these decisions; a revoked one makes this
+            # gate void.
             upstream=tuple(digest(statement.encoded()) for statement in upstream),
             findings=tuple(f"{f.check}/{f.rule}/{f.where}/{f.severity}" for f in findings),
+            # The hash of the chain before the gate opened ties the decision to one history: a copied record with
+            # another past fails here.
             before=before.hex(),
             system=self.system.key_id,
         )
