@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from phasegate.authors import Brief, Deliverable, Draft, Facts
+from phasegate.authors import Brief, CheckReviewer, Deliverable, Draft, Facts, Subject
+from phasegate.authors.checks import approved_tests
 from phasegate.authors.kinds import PACKAGE
 from phasegate.authors.model.answers import DraftAnswer, WrittenFile
 from phasegate.authors.model.tasks import build_tasks, stages
@@ -199,3 +200,33 @@ def test_tasks_that_share_no_file_are_one_stage() -> None:
 def test_a_task_counts_by_the_files_that_it_names(lines: list[str], expected: list[list[str]]) -> None:
     text = "".join(f"- [ ] {line}\n" for line in lines)
     assert [[task.id for task in stage] for stage in stages(build_tasks(text, ("src/p/*",)))] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "changed"),
+    [
+        ("tests/amounts/test_a.py", b"def test_a():\n    assert 1\n", True),
+        ("tests/amounts/test_a.py", None, True),
+        ("tests/amounts/test_b.py", b"", True),
+        ("tests/amounts/conftest.py", b"", True),
+        ("tests/conftest.py", b"", True),
+        ("src/acme_amounts/__init__.py", b"one = 2\n", False),
+        ("tests/another/test_a.py", b"", False),
+    ],
+)
+async def test_each_test_file_is_the_one_that_was_approved(path: str, content: bytes | None, changed: bool) -> None:
+    files = {name: text for name, text in {**FILES, path: content}.items() if text is not None}
+    subject = Subject(
+        facts=FACTS,
+        key="build/1/1/approved-tests",
+        kind=PACKAGE,
+        phase="build",
+        checks=("approved-tests",),
+        tree="t",
+        files=files,
+        since=FILES,
+    )
+    [report] = await CheckReviewer({"approved-tests": approved_tests}).review(subject)
+    assert [(found.rule, found.path, found.blocking) for found in report.findings] == [
+        ("changed-test", path, True)
+    ] * changed

@@ -8,7 +8,7 @@ from phasegate.authors.checks.testing import TestRuns, approved_tests
 from phasegate.authors.review import CHECKS, Check
 from phasegate.release import Builder
 
-__all__ = ["TestRuns", "checks"]
+__all__ = ["TestRuns", "approved_tests", "checks"]
 
 
 def checks(runs: TestRuns, builder: Builder) -> dict[str, Check]:
