@@ -135,8 +135,19 @@ def _repository(here: Path) -> Path | None:
 
 
 def _require_free(target: Path | None) -> None:
-    """Refuse a file that holds something, before the first call: earlier results are not overwritten."""
-    if target and target.exists() and target.stat().st_size:
+    """Refuse a file that holds something or cannot be written, before the first call: results were paid for.
+
+    Raises:
+        InvalidInput: name another file.
+    """
+    if target is None:
+        return
+    try:
+        target.touch()
+        filled = bool(target.stat().st_size)
+    except OSError as error:
+        raise InvalidInput(f"'{target}' cannot be written: {error.strerror}", fix="name another file") from None
+    if filled:
         raise InvalidInput(f"'{target}' holds something already", fix="name another file, or delete it")
 
 

@@ -1,6 +1,9 @@
 """`phasegate eval` lists, tries, keeps and compares."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,7 @@ def test_the_list_names_every_intent_and_the_suite() -> None:
         (("--model", "scripted:wise"), UsageError, "there is no author 'scripted:wise'"),
         (("--model", "scripted:perfect", "--intent", "none"), UsageError, "there is no intent 'none'"),
         (("--model", "scripted:perfect", "--output", "full"), InvalidInput, "'full' holds something already"),
+        (("--model", "scripted:perfect", "--output", "no/where"), InvalidInput, "'no/where' cannot be written"),
     ],
 )
 def test_what_cannot_be_tried_is_refused_before_any_call(
@@ -106,3 +110,18 @@ def test_a_recorded_evaluation_is_replayed_without_its_author() -> None:
     assert (found["outcome"], found["extra"]) == ("wrong findings", ["on-interface"])
     assert "too many: on-interface" in again.stdout
     assert "1/1 wrong findings eip-unassociated" in again.stderr
+
+
+@pytest.mark.slow
+def test_an_interrupted_evaluation_keeps_the_results_that_there_are() -> None:
+    command = [str(Path(sys.executable).parent / "phasegate"), "eval", "--model", "scripted:perfect", "--jobs", "1"]
+    with subprocess.Popen([*command, "--output", "kept"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+    found = json.loads(Path("kept").read_text())
+    assert process.returncode == 130
+    assert found["stopped"] == "interrupted"
+    assert first.split()[0] == f"1/{len(load_suite().intents)}"
+    assert 0 < found["totals"]["intents"] < len(load_suite().intents)

@@ -1,13 +1,16 @@
 """The shipped suite: each reference is right in its account, and each slip shows there as it says."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import pytest
+from jmespath.functions import Functions
 
 from phasegate.core import InvalidInput, UsageError
 from phasegate.evaluation import Case, DryRun, Intent, Slip, dry_runs, judged, load_suite, read_intent
 from phasegate.sandbox import find_sandbox
+from phasegate.team import Surface
 
 SUITE = load_suite()
 Tried = dict[str, Sequence[DryRun]]
@@ -43,6 +46,23 @@ def test_thirty_intents_and_more_over_money_safety_and_changes() -> None:
 @pytest.mark.parametrize("intent", SUITE.intents, ids=lambda intent: intent.id)
 def test_the_reference_is_right(intent: Intent, tried: Tried) -> None:
     assert judged(intent, intent.reference, tried[intent.id][0]).holds, tried[intent.id][0]
+
+
+BRIEF = Surface().read("prompts", "_runbook_language.md.j2").text
+BUILT_IN = {*Functions.FUNCTION_TABLE}
+OF_AWS = {"items"}
+
+
+@pytest.mark.parametrize("intent", SUITE.intents, ids=lambda intent: intent.id)
+def test_the_product_owner_is_told_all_that_the_reference_needs(intent: Intent) -> None:
+    """Else the suite would ask for what no model can know, and the product would, too."""
+    keys = set(re.findall(r"[{,\n] *(?:- \{)?([a-z_]+):(?= |\n|$)", intent.reference)) - OF_AWS
+    without_texts = re.sub(r"'[^']*'", "''", intent.reference)
+    called = set(re.findall(r"\b([a-z_]+)\(", without_texts)) - BUILT_IN
+    units = set(re.findall(r'unit: "([^"]+)"', intent.reference))
+    assert {name for name in called if f"`{name}(" not in BRIEF} == set()
+    assert {unit for unit in units if unit not in BRIEF} == set()
+    assert {key for key in keys if not re.search(rf"\b{key}\b", BRIEF)} == set()
 
 
 SLIPS = [

@@ -6,12 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.core import visible
+from phasegate.core import one_line, visible
 from phasegate.core.formatting import count, duration
 from phasegate.evaluation import Evaluation, IntentResult, Outcome, Suite, Totals
 
 _STYLES = {Outcome.at_once: "good", Outcome.after_rounds: "good", Outcome.asked: "wait"}
 _MOST_NAMED = 4
+_MOST_TOLD = 300
+"""Characters of a row; --json has all of them."""
 
 
 def progress_line(result: IntentResult, number: int, of: int) -> Text:
@@ -85,7 +87,8 @@ def _amiss(row: IntentResult) -> Text:
         *(f"asked: {question}" for question in row.questions),
         *([row.reason] if row.reason else []),
     ]
-    return Text(visible("; ".join(parts)))
+    told = one_line("; ".join(parts))
+    return Text(told if len(told) <= _MOST_TOLD else f"{told[:_MOST_TOLD]}…")
 
 
 def _names(labels: tuple[str, ...]) -> str:
