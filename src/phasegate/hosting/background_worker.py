@@ -27,6 +27,7 @@ async def detach(app: App) -> int | None:
     if not await app.database.write(_claim, executor):
         return None
     process = _start(app.folder.path, app.state / LOG, executor)
+    # The lease named this process until now, so that one that dies before the start leaves a lease that ends with it.
     await app.database.write(leases.hand_over, executor, process)
     return process
 
@@ -39,12 +40,14 @@ def _start(folder: Path, log: Path, executor: str) -> int:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
+            # Its own session, so that the terminal's Ctrl-C and hang-up do not reach it.
             start_new_session=True,
         )
     return process.pid
 
 
 def _claim(connection: sa.Connection, executor: str) -> bool:
+    # No beat yet: the process has to load its libraries first, and gets the longer time of a lease that never beat.
     leases.begin(connection, executor, beat=0)
     if leases.claim_role(connection, executor, leases.STANDING):
         return True

@@ -31,6 +31,8 @@ async def _watch(app: App, every: float) -> None:
     while True:
         try:
             apart = watch.apart(await app.database.read(read_leases))
+            # A clock that was handed in, as in tests and replays, does not jump; only the machine's has to prove itself
+            # (decision 0019).
             await sweep(app.keeper, steadiness.look(apart) if isinstance(app.clock, SystemClock) else STEADY)
             logged = ""
         except Exception as error:

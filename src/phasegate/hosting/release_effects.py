@@ -87,10 +87,14 @@ class Releaser:
         facts, workspace = outcome.facts, self._folder.workspace
         intake = workspace.marked(f"intake/{facts.run}/1") or outcome.commit
         branch = workspace.aimed(f"target/{facts.run}")
+        # Inside a transaction of ours, which another worker that took the run over would have to wait for: the branch
+        # is moved once.
         landed = await self._folder.ledger.holding(partial(workspace.land, outcome.commit, intake, branch))
         return {"landed": landed, "commit": outcome.commit}
 
     async def _approved(self, outcome: Outcome) -> Built:
+        # Built again and never carried along: what is published is made from the approved tree, and must have the
+        # approved digests.
         built = await self._builder.build(outcome.files, at=outcome.facts.midnight)
         approved = outcome.files.get(digests_path(built.project.version), b"{}")
         if json.loads(approved) != built.digests:

@@ -161,6 +161,8 @@ class Ledger:
             rows.set_status(connection, run_id, status, without_secrets(note))
             self._append(connection, run_id, now, events)
             if status.ended or status is RunStatus.parked:
+                # In the transaction that says so: a run that ended and kept its turn would hold up every release behind
+                # it.
                 turns.leave(connection, run_id, self._dispatch)
 
         await self._database.write(change, self._clock.now())
@@ -282,6 +284,8 @@ class Ledger:
 
         def deciding(connection: sa.Connection, now: datetime) -> DecideResult:
             gate = rows.find_gate(connection, key)
+            # Read again inside the transaction: whoever decided first by any channel has committed by now, and the lock
+            # keeps others out.
             before = _standing(connection, key)
             if (
                 gate is None
@@ -289,10 +293,13 @@ class Ledger:
                 or any(d.statement.by == statement.by for d in before)
             ):
                 return DecideResult.lost
+            # The token's digest is stored here and not when the page was shown: to look at a gate writes nothing
+            # (decision 0008).
             if not rows.use_token(connection, statement.token, key, now):
                 return DecideResult.token_used
             rows.add_decision(connection, decision)
             self._append(connection, key.run, now, events)
+            # A rejection or a request for changes decides at once: a quorum is for letting something pass.
             if statement.kind.passes and approvals([*before, decision]) < needed:
                 return DecideResult.counted
             rows.close_gate(connection, key, GateStatus.decided)
@@ -312,6 +319,8 @@ class Ledger:
             gate = rows.find_gate(connection, key)
             if gate is None or gate.status is GateStatus.void or not rows.revoke(connection, key, by, now):
                 return False
+            # Decided and not used yet counts, too: until the run goes on, nothing has come of it that could not be
+            # taken back.
             rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided)
             self._append(connection, key.run, now, [*events, _voided(key, "revoked")])
             dispatch(connection, key.run, rows.next_segment(connection, key.run))
@@ -438,6 +447,8 @@ class Ledger:
             rows.end_effect(connection, f"{gate.run}/{key}", receipt)
             self._append(connection, gate.run, now, [event])
             dispatch = self._sends()
+            # Nobody should read what can no longer be released, so their gates close with this commit and not with
+            # their next look.
             for other in rows.find_gates(connection, None, GateStatus.open):
                 at = other.key
                 if at.phase == gate.phase and at.run != gate.run:

@@ -64,6 +64,8 @@ class Bubblewrap:
         return [
             self._program,
             *_namespaces(user),
+            # A session of its own: with ours, a command could push characters into the terminal's input (TIOCSTI,
+            # CVE-2017-5226).
             *("--die-with-parent", "--new-session", "--clearenv"),
             *(word for name, value in variables.items() for word in ("--setenv", name, value)),
             *_ways(["/tmp", _WORK, "/etc/passwd"]),  # noqa: S108
@@ -82,6 +84,8 @@ class Bubblewrap:
 
 def _namespaces(user: int | None) -> list[str]:
     if user is None:
+        # A command in a user namespace of its own would have all capabilities there, and with them far more of the
+        # kernel to try.
         return ["--unshare-all", "--unshare-user", "--disable-userns"]
     # Inside a user namespace root would stay the machine's root to the kernel, and root may have any number of
     # processes. Instead the mounts are made by root itself, and the shim becomes another user before the command
@@ -100,6 +104,7 @@ def _ways(paths: Sequence[str]) -> list[str]:
 
 
 def _demand_set_up(outcome: Outcome) -> None:
+    # Told apart from a command that failed: bubblewrap ends with 1 too, and only its own words begin so.
     if outcome.exit_code == 1 and outcome.stderr.startswith(_SET_UP_FAILED):
         words = outcome.stderr.decode(errors="replace").splitlines()[0]
         raise Missing(

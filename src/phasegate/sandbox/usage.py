@@ -16,6 +16,7 @@ _DELETED = "(deleted)"
 def descendants(pid: int) -> list[int]:
     """The process and all that it started and that are still there, parents first."""
     found = [pid]
+    # The list grows while it is walked: children of children are found in the same pass.
     for parent in found:
         found += _children(parent)
     return found
@@ -28,6 +29,7 @@ def resident(pid: int) -> int:
 
 async def end_tree(pid: int) -> None:
     """Ends the process and all its descendants, itself last: while it stands, it adopts what others leave behind."""
+    # Again until none is left: between two looks, a process can have started another.
     for _ in range(_ROUNDS):
         others = descendants(pid)[1:]
         for one in others:
@@ -47,6 +49,7 @@ def disk(pid: int, top: Path, most: int) -> int:
     total = tree.size(top, most)
     if total <= most:
         held = {key: size for one in descendants(pid) for key, size in (_held(one) | _mapped(one)).items()}
+        # By device and number, so that a file which many processes hold counts once.
         total += sum(held.values())
     return min(total, most + 1)
 
@@ -70,6 +73,7 @@ def _resident(pid: int) -> int:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
+    # RssFile is left out: pages of libraries are the system's, and shared by all.
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon", "RssShmem")))
 
 
@@ -80,6 +84,8 @@ def _held(pid: int) -> dict[tuple[int, int], int]:
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 status = os.stat(f"/proc/{pid}/fd/{name}")
+                # Deleted while open, or made by memfd_create: no walk of the folder finds these, and they fill the same
+                # disk and memory.
                 if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
                     held[status.st_dev, status.st_ino] = status.st_blocks * 512
     return held

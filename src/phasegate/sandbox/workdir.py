@@ -28,8 +28,10 @@ def private_directory(files: Mapping[str, bytes], owner: int | None) -> Iterator
         files: Relative path to content.
         owner: The numeric user that everything but `etc` is given to; None leaves it with the present one.
     """
+    # At each start and not at the end: a process that was killed swept nothing.
     sweep()
     pid = os.getpid()
+    # The start time in the name tells a folder of a dead process from one of a later process with the same number.
     top = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{pid}-{process_start(pid)}-"))
     held = try_lock_folder(top)
     try:
@@ -54,6 +56,7 @@ def sweep() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
         pid, start, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
         with contextlib.suppress(OSError, ValueError):
+            # lstat: in /tmp anybody may lay a link of that name.
             if folder.lstat().st_uid == os.getuid() and process_start(int(pid)) != start and not _is_held(folder):
                 remove(folder)
 

@@ -64,6 +64,7 @@ class SqliteCheckpoints(SqliteSaver):
         A task is over for the graph as soon as one of its writes is stored. If a process could die between two of
         them, whoever goes on would leave out what the others should have begun.
         """
+        # The saver's own lock: its synchronous methods run in threads, on one connection.
         with self.lock:
             self.setup()
             with closing(self.conn.cursor()) as cursor:

@@ -81,6 +81,7 @@ def _url(path: Path) -> sa.URL:
 
 
 def _connected(connection: Any, _: Any) -> None:
+    # The driver would begin transactions of its own, late and as a reader's; None leaves BEGIN to `_begin`.
     connection.isolation_level = None
     _set_pragmas(connection, _)
 
