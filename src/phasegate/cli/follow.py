@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
 from phasegate.app import App
-from phasegate.cli.views.progress import progress_view
+from phasegate.cli.views.progress import progress_view, writing_line, writing_lines
 from phasegate.core import Clock, one_line
 from phasegate.core.formatting import duration
 from phasegate.ledger import Entry, Event, GateRecord, GateStatus, Run, RunStatus
@@ -26,9 +26,14 @@ from phasegate.ledger.events import (
     PolicyRefused,
 )
 from phasegate.reports.progress import PhaseProgress, State, Step, progress
+from phasegate.reports.spend import CallUnderWay, Spend, spent_by_run, under_way
 from phasegate.reports.work import items_of, waits_for
 
 POLL_SECONDS = 0.1
+WRITING_SECONDS = 1.0
+"""Time between two looks at what models write."""
+TELL_SECONDS = 15.0
+"""Time between two plain lines about the same reply."""
 
 
 class Watcher(Protocol):
@@ -42,6 +47,10 @@ class Watcher(Protocol):
         """Show a line once."""
         ...
 
+    def write(self, calls: Sequence[CallUnderWay], spent: Spend) -> None:
+        """Take the replies that models are writing, and what the run's model calls used so far."""
+        ...
+
 
 @dataclass(kw_only=True)
 class Follower:
@@ -52,6 +61,8 @@ class Follower:
     seen: list[Entry] = field(default_factory=list)
     asked: frozenset[str] = frozenset()
     """Orders to assistants that the watcher was told of."""
+    _looked: float = 0.0
+    _writes: bool = False
 
     async def until_it_stands(self, watcher: Watcher) -> tuple[Run, GateRecord | None]:
         """Return when the run waits for a person (with the gate), is parked, or has ended."""
@@ -63,6 +74,7 @@ class Follower:
             if fresh:
                 self.seen += fresh
                 phases = progress(self.app.flow, self.seen)
+            await self._writing(run, watcher)
             watcher.see(run, phases, fresh)
             gate = await self._waits_for_person(run)
             if gate or run.status.ended or run.status is RunStatus.parked:
@@ -70,6 +82,17 @@ class Follower:
             if run.status is RunStatus.waiting:
                 await self._orders(watcher)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _writing(self, run: Run, watcher: Watcher) -> None:
+        """Tell of the replies that models are writing, and once that there are none any more."""
+        now = time.monotonic()
+        if now - self._looked < WRITING_SECONDS and run.status is RunStatus.working:
+            return
+        self._looked, database = now, self.app.database
+        calls = await under_way(database, run.id) if run.status is RunStatus.working else ()
+        if calls or self._writes:
+            watcher.write(calls, (await spent_by_run(database, [run.id])).get(run.id, Spend()))
+        self._writes = bool(calls)
 
     async def _orders(self, watcher: Watcher) -> None:
         """Tell of the orders that wait for an assistant, each time that there are others."""
@@ -93,6 +116,7 @@ class Screen:
         self._seen: dict[tuple[str, int, int, str, str], float] = {}
         self._spinner = Spinner("dots", style="wait")
         self._live = Live(console=console, refresh_per_second=10, transient=False)
+        self._writing: tuple[Sequence[CallUnderWay], Spend] = ((), Spend())
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -109,10 +133,16 @@ class Screen:
         """Print a line above the picture."""
         self._live.console.print(line, style="wait", soft_wrap=True, markup=False)
 
+    def write(self, calls: Sequence[CallUnderWay], spent: Spend) -> None:
+        """Keep it for the next picture."""
+        self._writing = calls, spent
+
     def picture(self, run: Run, phases: list[PhaseProgress]) -> RenderableType:
         """The run as it is now."""
         total = (self._clock.now() - run.started_at).total_seconds()
-        return progress_view(f"{run.spec}  run {run.id}", phases, total, self._elapsed, self._spinner)
+        view = progress_view(f"{run.spec}  run {run.id}", phases, total, self._elapsed, self._spinner)
+        calls, spent = self._writing
+        return Group(view, *writing_lines(calls, spent, self._clock.now())) if calls else view
 
     def _elapsed(self, phase: PhaseProgress, step: Step) -> float:
         """Since the step was first seen at work."""
@@ -125,8 +155,9 @@ class Screen:
 class Lines:
     """Plain lines, one for each thing that happened."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console, self._clock = console, clock
+        self._told: dict[tuple[object, ...], float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +171,16 @@ class Lines:
             for line in filter(None, _line(entry.event).split("\n")):
                 if isinstance(entry.event, InPhase):
                     self._console.print(f"{entry.event.phase:<9} {line}", soft_wrap=True, markup=False)
+
+    def write(self, calls: Sequence[CallUnderWay], spent: Spend) -> None:
+        """Print a line for each new call, and now and then one about a call that goes on."""
+        now = time.monotonic()
+        for call in calls:
+            key = (call.phase, call.role, call.what, call.begun_at)
+            if now - self._told.get(key, -TELL_SECONDS) >= TELL_SECONDS:
+                line = f"{call.phase:<9} {writing_line(call, self._clock.now())}; so far {spent.says}"
+                self._told[key] = now
+                self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line."""

@@ -69,7 +69,7 @@ class Attendance:
             await self._decide(view)
 
     def _watcher(self) -> Screen | Lines:
-        return Screen(self.console, self.app.clock) if self.console.is_terminal else Lines(self.console)
+        return Screen(self.console, self.app.clock) if self.console.is_terminal else Lines(self.console, self.app.clock)
 
     async def _decide(self, view: GateView) -> None:
         self._show(view)

@@ -12,7 +12,7 @@ from phasegate.cli import options
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
-from phasegate.cli.views.progress import status_view
+from phasegate.cli.views.progress import status_view, writing_line
 from phasegate.cli.views.spend import recorded_table, spend_table
 from phasegate.cli.views.summary import elsewhere, run_summary
 from phasegate.core import InvalidInput, report
@@ -23,7 +23,7 @@ from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import progress
 from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.run import Run, whole_run
-from phasegate.reports.spend import By, spend_of
+from phasegate.reports.spend import By, spend_of, under_way
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
 from phasegate.reports.work import items_of, waits_for
 from phasegate.tool_access.requests import waits
@@ -70,6 +70,9 @@ async def _one(app: App, name: str, as_json: bool) -> None:
     if spent.rows:
         console.print(Group(Text(f"Model calls: {spent.total.says}", "name"), spend_table(spent)))
     _print_recorded(events)
+    if run.status is RunStatus.working:
+        for call in await under_way(app.database, run.id):
+            console.print(Text(writing_line(call, app.clock.now())), soft_wrap=True)
     if asking := await waits(app, run.id):
         console.print(waiting_tools(asking), soft_wrap=True)
     if await is_unattended(app, run):

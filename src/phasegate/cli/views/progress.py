@@ -1,14 +1,17 @@
 """A run as it goes: phases, and the steps of the one that is at work."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.core.formatting import duration
+from phasegate.core import visible
+from phasegate.core.formatting import count, duration
 from phasegate.reports.progress import PhaseProgress, State, Step
+from phasegate.reports.spend import CallUnderWay, Spend
 
 MARKS = {
     State.waiting: ("·", "quiet"),
@@ -66,6 +69,18 @@ def _step(step: Step, elapsed: float, spinner: Spinner) -> tuple[RenderableType,
     name.add_column(no_wrap=True)
     name.add_row(_mark(step.state, spinner), Text(step.name, "quiet" if step.state is State.waiting else ""))
     return name, Text(step_says(step), "quiet"), _took(step.seconds or elapsed)
+
+
+def writing_line(call: CallUnderWay, now: datetime) -> str:
+    """Return who writes with which model, how much so far and for how long."""
+    length = f"{count(call.characters, 'character')}, {duration(call.seconds(now))}"
+    return f"{call.role} {call.does} with {visible(call.model)}: {length}"
+
+
+def writing_lines(calls: Sequence[CallUnderWay], spent: Spend, now: datetime) -> list[Text]:
+    """Return a line for each reply that is being written, and one with what all calls used so far."""
+    lines = [Text(f"… {writing_line(call, now)}", "quiet", no_wrap=True, overflow="ellipsis") for call in calls]
+    return [*lines, Text(f"  so far {spent.says}", "quiet", no_wrap=True, overflow="ellipsis")]
 
 
 def step_says(step: Step) -> str:
