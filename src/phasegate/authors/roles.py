@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from phasegate.authors import Author, CheckReviewer, Deliverable, Reviewer, ToolAccess
 from phasegate.authors.kinds import PACKAGE, RUNBOOK, RUNBOOK_FILE, runbook_path
+from phasegate.authors.recorded_tools import RecordingTools, ReplayTools
 from phasegate.core import InvalidInput
 from phasegate.models import ChatModel, Meter, RecordedModel, Recording, RecordingModel, ReplayModel
 from phasegate.models.settings import Models
@@ -125,7 +126,7 @@ class TeamRoles:
         from phasegate.authors.model import ModelAuthor, Worker
 
         worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
-        return ModelAuthor(worker=worker, compiler=compiler, trial=parts.trial, tools=parts.tools)
+        return ModelAuthor(worker=worker, compiler=compiler, trial=parts.trial, tools=self._tools(parts))
 
     def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the checks, beside them the role's chat model where it has one."""
@@ -138,13 +139,18 @@ class TeamRoles:
         from phasegate.authors.model import ModelReviewer, Worker
 
         worker = Worker(card=card, model=self._chat(card), meter=parts.meter, team=parts.team)
-        return ModelReviewer(worker=worker, checks=checks, tools=parts.tools)
+        return ModelReviewer(worker=worker, checks=checks, tools=self._tools(parts))
 
     @property
     def dated(self) -> datetime | None:
         """Return when a recorded run began, by which its replay is dated, too."""
         recording = self.replay or self.record
         return recording.started_at if recording else None
+
+    def _tools(self, parts: Parts) -> ToolAccess | None:
+        if self.replay:
+            return ReplayTools(recording=self.replay)
+        return RecordingTools(inner=parts.tools, recording=self.record) if self.record and parts.tools else parts.tools
 
     def _chat(self, card: Card) -> ChatModel:
         name = card.model

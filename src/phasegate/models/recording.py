@@ -47,10 +47,20 @@ class Recorded(_Row):
     """The whole call, where it was asked for."""
 
 
+class Kept(_Row):
+    """A further line of a recording: something else that the run was told, without secrets."""
+
+    kept: str
+    """Name by which it is found, such as role, place, tool and digest of the arguments."""
+    value: Any
+
+
 class Recording:
     """Replies in a file of JSON Lines, found by model and call."""
 
-    def __init__(self, path: Path, started_at: datetime, rows: Iterable[Recorded] = (), *, whole: bool = False) -> None:
+    def __init__(
+        self, path: Path, started_at: datetime, rows: "Iterable[Recorded | Kept]" = (), *, whole: bool = False
+    ) -> None:
         """Hold a file that exists.
 
         Args:
@@ -63,9 +73,13 @@ class Recording:
         self._whole = whole
         self._replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
         self._placed: dict[str, Reply] = {}
+        self._kept: dict[str, list[Any]] = defaultdict(list)
         for row in rows:
-            self._replies[row.model, row.digest].append(row.reply)
-            self._placed[row.place] = row.reply
+            if isinstance(row, Kept):
+                self._kept[row.kept].append(row.value)
+            else:
+                self._replies[row.model, row.digest].append(row.reply)
+                self._placed[row.place] = row.reply
 
     @classmethod
     def begin(cls, path: Path, started_at: datetime, *, whole: bool = False) -> Self:
@@ -109,7 +123,7 @@ class Recording:
         if not lines:
             raise InvalidInput(f"recording '{path}' is empty", fix=_ANEW)
         heading = _row(Heading, path, 1, lines[0])
-        rows = [_row(Recorded, path, number, line) for number, line in enumerate(lines[1:], 2)]
+        rows = [_row(_shape(line), path, number, line) for number, line in enumerate(lines[1:], 2)]
         return cls(path, heading.started_at, rows, whole=whole)
 
     def add(self, model: str, call: Call, reply: Reply) -> None:
@@ -124,11 +138,38 @@ class Recording:
         row["reply"] = take_out(reply.model_dump(mode="json"))
         if self._whole:
             row["call"] = document
+        self._append(row, f"a reply of '{model}'")
+
+    def keep(self, name: str, value: Any) -> None:
+        """Write something else that the run was told at the end of the file, without secrets.
+
+        Raises:
+            ModelFailed: the file cannot be written.
+        """
+        self._append({"kept": name, "value": take_out(value)}, f"what '{name}' told")
+
+    def kept(self, name: str, *default: Any) -> Any:
+        """Return the next thing that was kept under a name, or the default where one is given.
+
+        Raises:
+            ModelFailed: none is left, and there is no default.
+        """
+        found = self._kept[name]
+        if found:
+            return found.pop(0)
+        if default:
+            return default[0]
+        raise ModelFailed(
+            f"recording '{self.path}' has nothing left of '{name}'; nothing was called",
+            fix=f"replay with the spec, cards, prompts and tools it was recorded with, or {_ANEW}",
+        )
+
+    def _append(self, row: dict[str, Any], what: str) -> None:
         try:
             with open_owned(self.path, "a") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         except OSError as error:
-            message = f"a reply of '{model}' cannot be written to '{self.path}': {error.strerror}"
+            message = f"{what} cannot be written to '{self.path}': {error.strerror}"
             raise ModelFailed(message, fix="make room for the file, then 'phasegate run --resume RUN'") from None
 
     def next(self, model: str, call: Call) -> Reply:
@@ -230,6 +271,10 @@ def _row(shape: type[R], path: Path, number: int, line: str) -> R:
         where = ".".join(map(str, first["loc"]))
         what = f"{where}: {first['msg']}" if where else first["msg"]
         raise InvalidInput(f"line {number} of '{path}' is not of a recording: {what}", fix=_ANEW) from None
+
+
+def _shape(line: str) -> type[Recorded | Kept]:
+    return Kept if line.startswith('{"kept"') else Recorded
 
 
 def _first_line(document: dict[str, Any]) -> str:

@@ -61,19 +61,22 @@ class Seen:
     """Of the answer's text as the model read it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class RoleToolbox:
     """Tools of a role, called through the policy, whose answers can be cited by number."""
 
     tools: RoleTools
     seen: list[Seen] = field(default_factory=list)
+    _specs: list[ToolSpec] = field(default_factory=list)
 
     async def specs(self) -> Sequence[ToolSpec]:
-        """Return the tools that the role may call now."""
-        return [
-            ToolSpec(name=found.name, description=found.description, parameters=dict(found.parameters))
-            for found in await self.tools.list()
-        ]
+        """Return the tools that the role may call, the same ones from the first time on."""
+        if not self._specs:
+            self._specs = [
+                ToolSpec(name=found.name, description=found.description, parameters=dict(found.parameters))
+                for found in await self.tools.list()
+            ]
+        return self._specs
 
     async def call(self, use: Use) -> Result:
         """Call a tool, and number an answer that came from a server."""
