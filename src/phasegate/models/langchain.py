@@ -101,10 +101,13 @@ class LangChainModel:
         """
         waits = _Waits(self.settings)
         try:
+            # Retries are ours alone. Those of the providers' libraries are switched off, since they multiply with these
+            # and hide each failure.
             async for attempt in stamina.retry_context(
                 on=waits.before_retry, attempts=self.settings.attempts, timeout=None
             ):
                 with attempt:
+                    # For each attempt: a library's own read timeout begins anew with every byte of a stream.
                     async with asyncio.timeout(self.settings.seconds):
                         return await self._attempt(call, progress)
         except Missing:
@@ -119,11 +122,13 @@ class LangChainModel:
         except Exception as error:
             if not (self.forces and call.hand_in and _refuses_force(error)):
                 raise
+        # Kept for the model's later calls, which would be refused the same way.
         self.forces = False
         return await self._streamed(call, progress)
 
     async def _streamed(self, call: Call, progress: Progress) -> Reply:
         if self._model is None:
+            # In a thread: importing a provider's library takes a second or more, which would hold up every other run.
             self._model = await asyncio.to_thread(provider_model, self.name, self.settings)
         whole: AIMessageChunk | None = None
         async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):

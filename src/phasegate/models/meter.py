@@ -117,12 +117,16 @@ class Meter:
             Parked: the call could pass a limit, or its price is unknown.
             ModelFailed: the provider did not answer.
         """
+        # Before anything is reserved: a model without a price would count as free, and no limit in money could hold.
         self.prices.require(model.name)
+        # A killed run asks again what it asked before. The provider's answer was paid for and is stored, so it is given
+        # once more.
         kept = await self.database.read(_kept, scope, number, call.digest)
         if kept is not None:
             return kept
         seconds = await self._reserve(model, scope, number, call, allowed)
         reply, usd = await self._in_time(model, scope, number, call, seconds)
+        # Stored before anybody uses the reply: killed in between, the run finds it, and does not pay twice.
         await self.database.write(_end, scope, number, reply, int(usd * _NANO))
         return reply
 
@@ -250,9 +254,11 @@ def _begin(
     rate: Rate,
 ) -> float:
     """Reserve the most that a call may use, or return the seconds until the provider's rate allows it."""
+    # First, so that what the killed call reserved counts in the limits that follow.
     _set_aside(connection, scope, number)
     for role, most in (("", allowed[0]), (scope.role, allowed[1])):
         _require(_spent(connection, scope.run, role), most + raised(connection, scope.run, role), scope, role, row)
+    # Time is not reserved but cut off: nobody knows how long a provider takes.
     left = _time_left(connection, scope.run, allowed[0])
     if left is not None and left <= 0:
         raise _out_of_time(scope.run, allowed[0].seconds or 0)
@@ -303,6 +309,7 @@ def _out_of_time(run: str, seconds: int) -> Parked:
 def _plain(amount: int | Decimal, *, up: bool = False) -> str:
     if isinstance(amount, int):
         return str(amount)
+    # Rounded up where a person copies it: a cent less, and the same call would park the run again.
     return f"{amount + Decimal('0.005'):.2f}" if up else f"{amount:.4f}"
 
 
@@ -312,12 +319,15 @@ def _wait(connection: sa.Connection, provider: str, rate: Rate, tokens: int) -> 
     # The database's clock: workers on several hosts count the same minute.
     now = connection.execute(sa.select(now_ms())).scalar_one()
     of = model_calls.c.model.like(f"{provider}:%") & (model_calls.c.begun_at > now - _WINDOW_MS)
+    # Reserved tokens count: calls that workers began in this second have used none yet.
     used = sa.func.coalesce(sa.func.sum(model_calls.c.input + model_calls.c.output + model_calls.c.reserved_tokens), 0)
     calls, total, first = connection.execute(
         sa.select(sa.func.count(), used, sa.func.min(model_calls.c.begun_at)).where(of)
     ).one()
     over = rate.calls is not None and calls >= rate.calls
+    # A single call above the rate is let through in an empty minute, since no wait would make room for it.
     over = over or (rate.tokens is not None and calls and total + tokens > rate.tokens)
+    # Until the oldest call of the minute leaves it; the least keeps a worker from asking in a loop.
     return max(0.05, (first + _WINDOW_MS - now) / 1000) if over else 0.0
 
 

@@ -56,9 +56,11 @@ async def build(tree: Mapping[str, bytes], *, at: datetime, sandbox: Sandbox) ->
         InvalidInput: pyproject.toml does not hold, or asks for a build that could run the tree's own code.
         PhasegateError: The build failed; the message carries the last of what it said.
     """
+    # Before the sandbox is begun: a build backend of the tree's own would choose what the wheel holds.
     ensure_safe(tree)
     project = read_project(tree)
     outcome = await sandbox.run(
+        # Isolated from PYTHONPATH and the user's site-packages, which would make another machine build other bytes.
         [sys.executable, "-I", "-c", _backend_text()],
         files={f"{_TREE}{path}": content for path, content in tree.items()},
         limits=_LIMITS,
@@ -81,6 +83,7 @@ def normal_wheel(wheel: bytes, at: datetime) -> bytes:
 def normal_sdist(sdist: bytes, at: datetime) -> bytes:
     """The same plain files in an archive that says nothing of when, where and by whom it was made."""
     with tarfile.open(fileobj=io.BytesIO(sdist), mode="r:gz") as archive:
+        # Folders are left out: their order and modes are the builder's, and tar makes them anew.
         members = [member for member in archive.getmembers() if member.isfile()]
         files = {m.name: stream.read() for m in members if (stream := archive.extractfile(m))}
     return write_tar_gz(files, at)

@@ -117,6 +117,7 @@ class FolderIndex:
                 self._refuse_conflict(files, place, version)
                 with _all_or_none([place / name for name in files]):
                     for name, content in sorted(files.items()):
+                        # The same bytes, as was just made sure: a release that was killed after its first file goes on.
                         if not (place / name).exists():
                             write_whole(place / name, content)
                     self._write_pages(project)

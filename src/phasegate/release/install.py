@@ -74,9 +74,12 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
     """
     needed = resolve(project.requirements)
     _refuse_changed(receipt)
+    # Interpreter and versions of the dependencies belong to it: after an upgrade of either, the environment is made
+    # anew.
     wanted = _mark(receipt, needed)
     with _written(into):
         into.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder and not in it, which is removed and made anew under the lock.
         lock = await asyncio.to_thread(lock_file, into.with_name(f".{into.name}.lock"))
     with lock:
         if not _is_whole(into, wanted):
@@ -84,6 +87,7 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
             await _pip(receipt, into)
             _check_installed(receipt, into)
             with _written(into):
+                # Last of all: what a killed process left has no mark, and is not taken for whole.
                 (into / _WHOLE).write_text(wanted, encoding="utf-8")
     return Installation(project=receipt.project, version=receipt.version, folder=into)
 

@@ -138,6 +138,8 @@ class Tools:
         granted = await self.granted(server)
         shown = await self.sessions.tools(server)
         pins = {name: [g.pins[name] for g in granted if name in g.pins] for name in shown}
+        # Any of the grants in force is enough: two managers may have granted two descriptions, one before and one after
+        # an update.
         moved = {name: held[-1] for name, held in pins.items() if held and fingerprint(shown[name]) not in held}
         known = await Descriptions(self.app.database).find(moved.values())
         before = {name: readable(known[mark]) for name, mark in moved.items() if mark in known}
@@ -179,6 +181,7 @@ class Tools:
         return dict(_argument(word, properties) for word in words)
 
     async def _record(self, run: str, called: ToolCalled) -> None:
+        # Told apart in the record from calls of a role, which would otherwise have done what a person tried.
         by_hand = called.model_copy(update={"scope": "by-hand", "person": self.app.workspace.user.name})
         if run:
             await self.app.ledger.record(run, by_hand)
@@ -234,6 +237,7 @@ class Tools:
             begins=self.app.clock.now(),
             ends=ends,
         )
+        # The words themselves are kept beside their digests: when they change, a manager is shown the difference.
         await Descriptions(self.app.database).keep(map(described, wanted.values()))
         await grant_tools(self.app.keeper, self.grants, made, key, who or self._at_terminal(by))
         return made
@@ -329,6 +333,8 @@ async def trust(app: App, server: ToolServer) -> None:
     fix = f"read it, and grant it: phasegate tools grant {server.name}"
     if not any(grant.is_for(server.name, server.definition) for grant in granted):
         raise Refused(f"'{server.name}' waits for a manager: it {server.runs}", reason=NOT_GRANTED, fix=fix)
+    # The definition names files, whose bytes were read when the team was loaded; one that was exchanged since was
+    # granted by nobody.
     if moved(server, os.environ):
         message = f"'{server.name}' waits for a manager: a file that it starts is another one now; it {server.runs}"
         raise Refused(message, reason=NOT_GRANTED, fix=f"start Phasegate again, then {fix}")
