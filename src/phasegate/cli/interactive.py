@@ -17,13 +17,16 @@ from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
 from phasegate.cli.views.findings import failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
-from phasegate.core import Gone, Parked, Refused, UsageError, visible
+from phasegate.core import Gone, Parked, Refused, UsageError, one_line, visible, worst_first
+from phasegate.core.formatting import count
 from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import progress
 from phasegate.reports.questions import answers_at
 from phasegate.workflow import rule_of
 
+_SHOWN, _WIDTH = 5, 160
+"""Findings that a line of the way on names, and characters of each."""
 INLINE_LINES = 30
 """A difference of at most so many lines is shown at once; a longer one is read on demand."""
 
@@ -219,16 +222,42 @@ async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], bef
 
 
 def waits(view: GateView) -> Parked:
-    """Says that the run waits at this gate, and how to go on."""
+    """Says that the run waits at this gate, why a person is needed there, and how to go on."""
     gate = view.gate
     whom = f"{view.missing} more approval(s), by others" if view.said else "a manager"
     return Parked(
-        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for {whom}",
+        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for {whom}{_blocked(view)}",
         fix=(
             f"read it:   phasegate gate {gate.key}\n"
-            f"  decide:    phasegate decide {gate.key} approve --digest {gate.digest}\n"
+            f"  decide:    phasegate decide {gate.key} {_decision(view)}\n"
             f"  go on:     phasegate run --resume {gate.key.run}"
         ),
+    )
+
+
+def _blocked(view: GateView) -> str:
+    """Return what keeps the gate from being approved, a line for each of the worst."""
+    if not view.blocking:
+        return ""
+    shown = worst_first(view.blocking)[:_SHOWN]
+    lines = "".join(f"\n    {rule_of(finding)}: {one_line(finding.message)[:_WIDTH]}" for finding in shown)
+    left = len(view.blocking) - len(shown)
+    more = f"\n    and {left} more" if left else ""
+    return f"; it is not approved while {count(len(view.blocking), 'finding')} block:{lines}{more}"
+
+
+def _decision(view: GateView) -> str:
+    """Return the words of a decision that the gate takes as it is."""
+    digest = f"--digest {view.gate.digest}"
+    if view.questions:
+        return f"request-changes {digest}" + "".join(f' --answer {each.number}="TEXT"' for each in view.questions)
+    if not view.blocking:
+        return f"approve {digest}"
+    rules = " ".join(f"--waive {rule}" for rule in sorted({rule_of(finding) for finding in view.blocking}))
+    return (
+        f'request-changes {digest} --comment "TEXT"\n'
+        f'  or:        phasegate decide {view.gate.key} waive {digest} {rules} --owner NAME --reason "TEXT" '
+        "--expires YYYY-MM-DD"
     )
 
 

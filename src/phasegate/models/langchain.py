@@ -173,6 +173,8 @@ def provider_model(name: str, settings: Settings) -> "BaseChatModel":
 
     provider = name.partition(":")[0]
     options: dict[str, Any] = {"max_retries": 0} if provider in ("anthropic", "openai") else {}
+    if provider == "openai":
+        options["stream_usage"] = True  # its client asks no server but OpenAI's own for it
     if provider == BEDROCK:
         options = _bedrock_options(settings)
     try:

@@ -1,5 +1,6 @@
 """`phasegate mcp phasegate`, as other programs start it."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,6 +47,20 @@ async def test_over_stdio(tmp_path: Path) -> None:
     server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=words, cwd=target / "specs")
     async with stdio_client(server) as (read, write), ClientSession(read, write) as client:
         assert await exercised(client) == "mcp:ide"
+
+
+async def test_the_printed_configuration_starts_it_from_another_folder(tmp_path: Path) -> None:
+    found = configuration(sample_repository(tmp_path / "target"))
+    server = StdioServerParameters(command=found["command"], args=found["args"], env=dict(os.environ), cwd=tmp_path)
+    async with stdio_client(server) as (read, write), ClientSession(read, write) as client:
+        assert await exercised(client) == "mcp"
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """The configuration that the command prints in a folder."""
+    printed = subprocess.run([*COMMAND, "--config"], cwd=folder, capture_output=True, text=True, check=True).stdout
+    found: dict[str, Any] = json.loads(printed)["mcpServers"]["phasegate"]
+    return found
 
 
 async def test_over_http(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ from services.model_answers import (
     truncated_document,
     unavailable,
 )
+from services.openai_compatible import KEY as OPENAI_KEY
+from services.openai_compatible import MODEL as OPENAI_MODEL
+from services.openai_compatible import OpenAIService
 
 HAND_IN = ToolSpec(
     name="hand_in",
@@ -160,3 +163,14 @@ async def test_a_conversation_goes_on_after_a_result(bedrock: BedrockService) ->
     again = call().model_copy(update={"messages": (*call().messages, first.said, result)})
     assert (await one.complete(again, lambda _: None)).uses[0].arguments == {"title": "x"}
     assert "title is missing" in bedrock.last.prompt
+
+
+async def test_a_server_of_openai_s_protocol_elsewhere_is_asked_what_a_call_used() -> None:
+    service = OpenAIService([structured({"title": "Disks"})])
+    with serve(service) as address:
+        options = {"base_url": f"{address}/v1", "api_key": OPENAI_KEY}
+        elsewhere = LangChainModel(name=f"openai:{OPENAI_MODEL}", settings=Settings(options=options, **QUICK))
+        reply = await elsewhere.complete(call(), lambda _: None)
+    assert reply.uses[0].arguments == {"title": "Disks"}
+    assert reply.usage
+    assert reply.usage.input > 0

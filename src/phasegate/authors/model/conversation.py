@@ -11,6 +11,7 @@ from phasegate.authors.model.answers import HAND_IN, A, Malformed, hand_in, read
 from phasegate.authors.model.toolbox import NO_TOOLS, Toolboxes
 from phasegate.authors.review import Subject
 from phasegate.core import Parked
+from phasegate.core.formatting import count
 from phasegate.models import Allowance, Call, ChatModel, Meter, Reply, Scope, Stop, ToolSpec, Use
 from phasegate.models.chat import Message, Prompt, Result
 from phasegate.team import Card, Team
@@ -142,8 +143,9 @@ class Worker:
             told(problem)
             talk.ask_again(reply, problem)
         if last is None:
+            rounds = count(self.rounds, "round")
             raise NoAnswer(
-                f"{self.model.name} gave the {self.card.title} no usable answer in {self.rounds} rounds: {problem}",
+                f"{self.model.name} gave the {self.card.title} no usable answer in {rounds}: {problem}",
                 fix=f"allow more rounds: {_allow(scope)} --rounds 2'; or have another model work as {self.card.name}",
             )
         return last
