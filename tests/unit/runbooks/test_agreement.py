@@ -86,3 +86,30 @@ def test_numbers_and_windows_of_a_criterion_are_read(given: str, then: str, show
     criterion = Criterion(id="AC-001", given=given, when="the runbook runs", then=then)
     named = names_of_tests(load(IDLE, "runbook.yaml"), [criterion])
     assert any(ids for _, ids in named) is shown
+
+
+TAGGED = """title: Development instances
+list: {op: ec2.DescribeInstances, items: "Reservations[].Instances[]"}
+id: InstanceId
+where: "State.Name == 'running'"
+match: "tag(@, 'Environment') == 'dev' && tag(@, 'always-on') == null && age_days(LaunchTime) > `30`"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "missed"),
+    [
+        ("an instance in state `running` with the tag `Environment` of the value `dev`", True, False),
+        ("an instance with the tag `Environment` of the value `dev`", True, False),
+        ("an instance in state `running`", True, False),
+        ("an instance in state `running` launched 31 days ago without the tag `always-on`", True, False),
+        ("an instance with the tag `Environment` of the value `dev` and the tag `always-on`", False, True),
+        ("an instance in state `running` with the tag `Environment` of the value `prod`", False, True),
+        ("an instance in state `running` launched 29 days ago", False, True),
+    ],
+)
+def test_a_given_may_name_what_every_finding_has_beside_what_differs(given: str, found: bool, missed: bool) -> None:
+    for then, shown in (("it is found", found), ("it is not found", missed)):
+        criterion = Criterion(id="AC-001", given=given, when="the runbook runs", then=then)
+        named = names_of_tests(load(TAGGED, "runbook.yaml"), [criterion])
+        assert any(ids for _, ids in named) is shown, then

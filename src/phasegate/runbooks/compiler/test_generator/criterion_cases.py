@@ -5,7 +5,7 @@ its own, so that the test shows that very criterion and not only one like it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from phasegate.core.criteria import Criterion
@@ -57,8 +57,14 @@ def promised(
         LookupError: the runbook gives another verdict for what it names.
     """
     named = list(_named(sources, known, usual, one.given))
+    # What every finding has is no case of its own beside what differs from it.
+    differs = [(slot, [value for value in values if value != usual.choice[slot]]) for slot, values in named]
+    differs = [(slot, values) for slot, values in differs if values]
+    if named and not differs and usual.verdict not in verdicts(one):
+        raise LookupError(one.id)
     found: list[Example] = []
-    for slot, values in named:
+    tried = differs or [(slot, values) for slot, values in named if not _is_state(slot, usual)]
+    for slot, values in tried:
         cases = [_case(chooser, usual, slot, value) for value in values]
         fitting = [case for case in cases if case.verdict in verdicts(one)]
         # A criterion that names a tag promises it for every value, so one that differs contradicts it.
@@ -66,7 +72,7 @@ def promised(
             raise LookupError(one.id)
         found += fitting
     # What is only named after a listing promises no value, so nothing contradicts it.
-    if not found and any(slot.path[-1] != ANSWER for slot, _ in named):
+    if not found and any(slot.path[-1] != ANSWER for slot, _ in tried):
         raise LookupError(one.id)
     return found
 
@@ -74,6 +80,10 @@ def promised(
 def _case(chooser: Chooser, usual: Example, slot: Slot, value: Any) -> Example:
     choice = {**usual.choice, slot: value}
     return Example(choice, chooser.verdict(choice), words_of(chooser.name(slot), value))
+
+
+def _is_state(slot: Slot, usual: Example) -> bool:
+    return not _is_tag(slot) and isinstance(usual.choice[slot], str)
 
 
 def _is_tag(slot: Slot) -> bool:
@@ -87,7 +97,7 @@ def _named(
     for slot, values in known.items():
         now = usual.choice[slot]
         if _is_tag(slot):
-            found = _tags(slot.path[-1].removeprefix(TAG), given)
+            found = _tags(slot.path[-1].removeprefix(TAG), given, _said_of_others(slot, known, usual))
         elif isinstance(now, Count):
             found = [Count(1)] if now == Count(0) and _lists(sources[slot.source], given) else []
         elif isinstance(now, Ago):
@@ -97,7 +107,7 @@ def _named(
                 [float(text) if "." in text else int(text) for text in _numbers(sources[slot.source], given)]
             )
         else:
-            found = [text for text in _QUOTED.findall(given) if text in values and text != now]
+            found = [text for text in _QUOTED.findall(given) if text in values or text == now]
         if found:
             yield slot, found
 
@@ -125,12 +135,29 @@ def _lists(source: Source, given: str) -> bool:
     return bool(words) and all(re.search(rf"\b{word.lower().removesuffix('s')}", given.lower()) for word in words)
 
 
-def _tags(key: str, given: str) -> list[Any]:
-    """Return the values that a text gives a tag, any where it names the tag alone."""
+def _said_of_others(slot: Slot, known: Mapping[Slot, list[Any]], usual: Example) -> set[Any]:
+    """Return keys of other tags, and values of other places such as a state."""
+    keys = {each.path[-1].removeprefix(TAG) for each in known if _is_tag(each) and each != slot}
+    texts = {text for each, values in known.items() if not _is_tag(each) for text in _texts(usual.choice[each], values)}
+    return keys | texts
+
+
+def _texts(now: Any, values: Iterable[Any]) -> Iterator[str]:
+    yield from (value for value in (now, *values) if isinstance(value, str))
+
+
+def _tags(key: str, given: str, other: Collection[Any] = ()) -> list[Any]:
+    """Return the values that a text gives a tag, any where it names the tag alone.
+
+    Args:
+        key: of the tag.
+        given: the text.
+        other: what it may quote of other tags and places.
+    """
     quoted = _QUOTED.findall(given)
     if key not in quoted:
         return []
-    found: list[Any] = [text for text in quoted if text != key]
+    found: list[Any] = [text for text in quoted if text != key and text not in other]
     found += [""] if re.search(r"\bempty\b", given) else []
     found += [ABSENT] if re.search(r"\babsent\b|\bwithout (the|a) tag\b|\bno tag\b", given) else []
     return found or ["yes"]
