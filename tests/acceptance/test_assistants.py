@@ -17,11 +17,11 @@ from acceptance.assistant import Assistant, Refusal, assistants, compact, insist
 from acceptance.person import COMMAND, PASSPHRASE, environment, phasegate
 from phasegate.app import open_app
 from phasegate.demo import account
-from phasegate.ledger import first_break
 from phasegate.ledger.events import DecisionTaken, Drafted, ReviewReported
 from phasegate.store.schema import work_items
 from unit.authors.sample_spec import FOLDER
 from unit.authors.test_model import EVERYBODY, target
+from unit.ledger.chain_check import first_break
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 PHASES = ("specify", "plan", "tasks", "build", "release")

@@ -17,11 +17,12 @@ import sqlalchemy as sa
 
 from crash.fixtures import DECIDED_POINTS, PERSON_POINTS, POINTS, UNDISTURBED, Marks, marks, team, until
 from phasegate.core import Held
-from phasegate.ledger import DecisionKind, Entry, GateStatus, RunStatus, first_break
+from phasegate.ledger import DecisionKind, Entry, GateStatus, RunStatus
 from phasegate.ledger.events import DecisionTaken
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow.engine import read_leases
+from unit.ledger.chain_check import first_break
 from unit.workflow.fixtures import Engine, engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

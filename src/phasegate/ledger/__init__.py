@@ -1,6 +1,5 @@
 """Runs, gates, decisions, findings, events and effects as rows, and the keys that sign decisions."""
 
-from phasegate.ledger.chain import first_break
 from phasegate.ledger.delivery_positions import Mirrored, Mirrors
 from phasegate.ledger.events import Event, GateKey
 from phasegate.ledger.grants import Grants, ToolGrant
@@ -78,7 +77,6 @@ __all__ = [
     "Waiver",
     "approvals",
     "create_key",
-    "first_break",
     "of_kind",
     "open_pem",
     "pae",

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from phasegate.core import Refused, visible
 from phasegate.ledger.events import VERSION, AllowanceRaised, Event, ToolRequested, parse
 from phasegate.ledger.records import Entry, event_payload, of_kind
 from phasegate.ledger.signing.dsse import EVENT, pae
-from phasegate.ledger.signing.keys import PublicKey, Signer
+from phasegate.ledger.signing.keys import Signer
 from phasegate.store import Row, Statement, insert_new
 from phasegate.store.schema import events, runs
 
@@ -108,14 +108,3 @@ def entry_of(row: Row) -> Entry:
         before=row["before"],
         signature=row["signature"],
     )
-
-
-def first_break(chain: Sequence[Entry], key: PublicKey) -> int:
-    """Return the number of the first event whose link or signature does not hold, or 0."""
-    before = b""
-    for number, event in enumerate(chain, start=1):
-        follows = (event.seq, event.before) == (number, before)
-        if not follows or not event.envelope(key.key_id).holds(key):
-            return number
-        before = event.digest
-    return 0

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import Finding, Refused, Severity, canonical
-from phasegate.ledger import EVENT, Entry, Event, PrivateKey, first_break, pae
+from phasegate.ledger import EVENT, Entry, Event, PrivateKey, pae
 from phasegate.ledger.chain import append, read
 from phasegate.ledger.events import (
     AllowanceRaised,
@@ -41,6 +41,7 @@ from phasegate.ledger.evidence import Chains
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
 from services.happened import done, drafted, opened, started, taken
+from unit.ledger.chain_check import first_break
 
 SYSTEM, OTHER = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(2))
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)

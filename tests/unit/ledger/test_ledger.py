@@ -24,11 +24,11 @@ from phasegate.ledger import (
     RunStatus,
     Statement,
     Waiver,
-    first_break,
 )
 from phasegate.ledger.events import Drafted, GateVoided, RunParked
 from phasegate.store.sqlite import SqliteStore
 from services.happened import done, drafted, taken, voided
+from unit.ledger.chain_check import first_break
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 KEY = GateKey("abc", "plan", 1)

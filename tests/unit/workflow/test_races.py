@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from phasegate.ledger import first_break
 from phasegate.store.sqlite import SqliteStore
+from unit.ledger.chain_check import first_break
 from unit.workflow.fixtures import engine
 from unit.workflow.races import DECIDERS, key_of, open_gates, race, racers
 

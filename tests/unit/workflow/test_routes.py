@@ -13,10 +13,11 @@ from langgraph.types import Command
 
 from phasegate.authors import Brief, Check, Draft, Report, Subject
 from phasegate.core import Finding, Parked, PhasegateError, Severity
-from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Waiver, first_break
+from phasegate.ledger import DecisionKind, GateStatus, RunStatus, Waiver
 from phasegate.ledger.events import Drafted, GateVoided, Judgement
 from phasegate.workflow import branch, findings_of
 from phasegate.workspace import Workspace
+from unit.ledger.chain_check import first_break
 from unit.workflow.fixtures import NOW, Engine, Team, engine, flow, phase, write_item
 
 

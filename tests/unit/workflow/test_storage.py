@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from phasegate.ledger import PrivateKey, RunStatus, first_break
+from phasegate.ledger import PrivateKey, RunStatus
 from phasegate.workflow import Outcome, branch
 from phasegate.workflow.engine.guarding import Trouble, parked, patiently
 from phasegate.workspace import Signature, Workspace
+from unit.ledger.chain_check import first_break
 from unit.workflow.fixtures import Team, engine, flow, phase
 
 KEY, SYSTEM = (PrivateKey(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32)) for n in (1, 2))

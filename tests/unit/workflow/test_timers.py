@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from phasegate.core import FixedClock
-from phasegate.ledger import DecisionKind, Event, GateStatus, RunStatus, first_break
+from phasegate.ledger import DecisionKind, Event, GateStatus, RunStatus
 from phasegate.ledger.events import Escalated, GateVoided, Reminded
 from phasegate.workflow import sweep
 from phasegate.workflow.gates.clock_steadiness import STEADY, Steadiness
 from services.happened import drafted
+from unit.ledger.chain_check import first_break
 from unit.workflow.fixtures import NOW, Team, engine, flow, phase
 from unit.workflow.managers import DAY, KEYS, GateFixture, gate_fixture, others, person
 

@@ -7,13 +7,14 @@ import pytest
 
 from phasegate.authors import Report
 from phasegate.core import Finding, Severity
-from phasegate.ledger import GateKey, first_break
+from phasegate.ledger import GateKey
 from phasegate.ledger.events import DecisionTaken
 from phasegate.reports import current
 from phasegate.tools.servers.slack import APPROVE, CHANGES, OPEN, REJECT
 from phasegate.web.slack import replies
 from phasegate.web.slack.payloads import Click
 from services.slack import SlackService
+from unit.ledger.chain_check import first_break
 from unit.web.clicking import Channel, buttons, channel, shown
 from unit.web.fixtures import ORIGIN
 
