@@ -169,7 +169,7 @@ class App:
         if not self.roles.completes(self.team.cards[first.role]):
             raise InvalidInput(
                 "the compiler writes no spec from a sentence",
-                fix=f'have a model work as {first.role}: [roles.{first.role}] model = "PROVIDER:MODEL" in {NAME}',
+                fix=f'name who works as {first.role} in {NAME}: [roles.{first.role}] model = "assistant" or "PROVIDER:MODEL"',
             )
 
     async def resume(self, run_id: str) -> Run:

@@ -36,7 +36,7 @@ def init(folder: Path, name: str | None, package: str, spec: str, kind: str, eje
     console.print(f"→ cd {folder}", soft_wrap=True)
     console.print("→ phasegate manager init         make your key; you decide with it")
     if plan.deliverable == PACKAGE_SPEC:
-        console.print('→ name who works in phasegate.toml: [work] model = "assistant", or a model (docs/models.md)')
+        console.print('→ name who works in phasegate.toml, under [work]: model = "assistant", or a model', markup=False)
         console.print('→ phasegate new "what the package is to do"')
     elif plan.spec:
         console.print(f"→ phasegate run {laid_in(spec, specs)}", soft_wrap=True)

@@ -45,6 +45,8 @@ _PACKAGE_FILES = {
     "src/{package}/py.typed": "package-py.typed",
 }
 """Files of a repository whose package agents write."""
+_OF_RUNBOOKS: Mapping[str, Any] = {"index": "", "aws": None, "demo": False, "recording": ""}
+"""Variables of the templates that another package has no use for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +135,9 @@ def scaffold_package(project: str, *, package: str = "", managers: Sequence[Appr
     """
     package = package or package_name(project)
     _check(project, package)
-    variables = {"project": project, "package": package, "managers": managers, "flow": "package"}
-    unused: dict[str, Any] = {"index": "", "aws": None, "demo": False}
-    return {path.format(package=package): filled(name, **variables, **unused) for path, name in _PACKAGE_FILES.items()}
+    given = {"project": project, "package": package, "managers": managers, "flow": "package"}
+    variables = {**_OF_RUNBOOKS, **given}
+    return {path.format(package=package): filled(name, **variables) for path, name in _PACKAGE_FILES.items()}
 
 
 def approvers(managers: Sequence[Approver]) -> bytes:

@@ -15,11 +15,13 @@ from phasegate.app import read_config
 from phasegate.core import FixedClock, InvalidInput
 from phasegate.ledger import PrivateKey
 from phasegate.reports import not_committed
+from phasegate.scaffold import PACKAGE_SPEC
 from phasegate.scaffold.new_repository import (
     NewRepository,
     add_manager,
     create_repository,
     laid_in,
+    new_intent,
     new_spec,
     shipped_specs,
 )
@@ -128,3 +130,16 @@ def test_a_manager_is_not_replaced_by_another_key(tmp_path: Path) -> None:
     assert add_manager(tmp_path / "acme", "ada", ada.public) == []
     with pytest.raises(InvalidInput, match="another key"):
         add_manager(tmp_path / "acme", "ada", key().public)
+
+
+def test_a_repository_for_a_package_holds_nothing_of_runbooks(tmp_path: Path) -> None:
+    folder = tmp_path / "acme"
+    create_repository(folder, NewRepository(project="acme-amounts", deliverable=PACKAGE_SPEC), CLOCK)
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if ".git/" not in path.as_posix()}
+    assert {"src/acme_amounts/__init__.py", "src/acme_amounts/py.typed", "phasegate.toml", "pyproject.toml"} <= files
+    assert [path for path in files if "runbooks" in path or "_runtime" in path or "prices" in path] == []
+    assert read_config(folder).work.flow == "package"
+    assert add_manager(folder, "ada", key().public) == ["phasegate.toml"]
+    assert list(new_spec(folder, "parse-amounts", CLOCK)) == ["specs/001-parse-amounts/spec.md"]
+    intent = folder / new_intent(folder, "amounts that can be split", CLOCK) / "spec.md"
+    assert "**Deliverable**: package spec" in intent.read_text()
