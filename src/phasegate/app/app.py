@@ -169,7 +169,7 @@ class App:
         if not self.roles.completes(self.team.cards[first.role]):
             raise InvalidInput(
                 "the compiler writes no spec from a sentence",
-                fix=f'name who works as {first.role} in {NAME}: [roles.{first.role}] model = "assistant" or "PROVIDER:MODEL"',
+                fix=f'name who does: [roles.{first.role}] model = "assistant" or "PROVIDER:MODEL" in {NAME}',
             )
 
     async def resume(self, run_id: str) -> Run:
