@@ -22,6 +22,8 @@ from phasegate.team import ASSISTANT, COMPILER, RECORDED, REVIEW, Author, Card, 
 
 DRAFT_TOKENS, REVIEW_TOKENS = 3000, 700
 """Length of a reply that is counted with where no past run says more."""
+MOST_RUNS = 200
+"""Newest runs that a forecast looks at: older ones tell of other prompts, and a gate's page waits for it."""
 _CHARACTERS_PER_TOKEN = 4
 _MEDIAN, _P90 = 0.5, 0.9
 
@@ -202,11 +204,12 @@ async def _spent(app: App, run: str) -> dict[str, Spend]:
 
 async def _past(app: App, run: str) -> dict[tuple[str, str, str, str], list[_Amount]]:
     """Return what each draft and review used in past runs of the workflow, in phases that came to their gate."""
-    runs = {each.id for each in await app.ledger.runs() if each.flow == app.flow.name and each.id != run}
+    newest = await app.ledger.runs(limit=MOST_RUNS)
+    runs = [each.id for each in newest if each.flow == app.flow.name and each.id != run]
     done = {(gate.key.run, gate.key.phase) for gate in await app.ledger.gates()}
     found: dict[tuple[str, str, str, str], dict[str, _Amount]] = defaultdict(dict)
-    for each in await app.database.read(read_spending):
-        if each.run in runs and (each.run, each.phase) in done and each.amounts.calls:
+    for each in await app.database.read(read_spending, runs):
+        if (each.run, each.phase) in done and each.amounts.calls:
             name = each.key.split("/", 3)[3]
             amounts = found[each.phase, each.role, name, each.model]
             amounts[each.run] = amounts.get(each.run, _Amount()).plus(_amount(each))
