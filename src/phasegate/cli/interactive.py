@@ -1,7 +1,7 @@
 """A manager at the terminal: follows a run, reads each gate, decides."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -225,25 +225,27 @@ def waits(view: GateView) -> Parked:
     """Says that the run waits at this gate, why a person is needed there, and how to go on."""
     gate = view.gate
     whom = f"{view.missing} more approval(s), by others" if view.said else "a manager"
+    number = len(view.blocking)
+    why = f"; it is not approved while {count(number, 'finding')} block{'s' * (number == 1)}" if number else ""
     return Parked(
-        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for {whom}{_blocked(view)}",
-        fix=(
-            f"read it:   phasegate gate {gate.key}\n"
-            f"  decide:    phasegate decide {gate.key} {_decision(view)}\n"
-            f"  go on:     phasegate run --resume {gate.key.run}"
+        f"run '{gate.key.run}' waits at the {view.phase.gate.name} for {whom}{why}",
+        fix="\n  ".join(
+            [
+                f"read it:   phasegate gate {gate.key}",
+                *_blocking(view),
+                f"decide:    phasegate decide {gate.key} {_decision(view)}",
+                f"go on:     phasegate run --resume {gate.key.run}",
+            ]
         ),
     )
 
 
-def _blocked(view: GateView) -> str:
-    """Return what keeps the gate from being approved, a line for each of the worst."""
-    if not view.blocking:
-        return ""
+def _blocking(view: GateView) -> Iterator[str]:
+    """Yield a line for each of the worst findings that keep the gate from being approved."""
     shown = worst_first(view.blocking)[:_SHOWN]
-    lines = "".join(f"\n    {rule_of(finding)}: {one_line(finding.message)[:_WIDTH]}" for finding in shown)
-    left = len(view.blocking) - len(shown)
-    more = f"\n    and {left} more" if left else ""
-    return f"; it is not approved while {count(len(view.blocking), 'finding')} block:{lines}{more}"
+    yield from (f"blocks:    {rule_of(finding)}: {one_line(finding.message)[:_WIDTH]}" for finding in shown)
+    if len(view.blocking) > len(shown):
+        yield f"           and {len(view.blocking) - len(shown)} more"
 
 
 def _decision(view: GateView) -> str:
