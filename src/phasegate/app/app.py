@@ -27,6 +27,7 @@ from phasegate.ledger import (
     PrivateKey,
     Revocation,
     Run,
+    RunStatus,
     Signer,
     Statement,
     Waiver,
@@ -183,6 +184,9 @@ class App:
         await free(self.database, queue, run.id)
         if not run.status.ended and not await asyncio.to_thread(queue.goes_on, run.id):
             await self.ledger.redispatch(run.id, queue.dispatch)
+        elif run.status is RunStatus.parked:
+            # Its process ended between parking the run and the end of the segment, which is taken up again.
+            await self.ledger.set_status(run.id, RunStatus.working)
         return await self.ledger.run(run.id)
 
     def person(self, name: str, channel: Channel = Channel.terminal, proved_at: datetime | None = None) -> Credentials:

@@ -6,6 +6,7 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.core import InvalidInput
+from phasegate.ledger import RunStatus
 from phasegate.team import eject
 from unit.authors.sample_spec import FOLDER, sample_repository
 
@@ -49,3 +50,12 @@ async def test_a_run_knows_who_started_it(tmp_path: Path, by: str, known: str) -
     async with open_app(folder) as app:
         assert (await app.start(folder / FOLDER, by=by)).by == known
         assert (await app.ledger.runs())[0].by == known
+
+
+async def test_a_run_whose_process_ended_as_it_parked_works_again_once_it_is_sent_on(tmp_path: Path) -> None:
+    """The segment is still there, and whoever follows the run must not be shown the old reason in place of its work."""
+    async with open_app(sample_repository(tmp_path / "target")) as app:
+        run = await app.start(app.folder.path / FOLDER)
+        await app.ledger.set_status(run.id, RunStatus.parked, "a limit was reached")
+        again = await app.resume(run.id)
+    assert (again.status, again.note, again.segments) == (RunStatus.working, "", 1)

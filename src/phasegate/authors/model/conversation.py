@@ -12,7 +12,7 @@ from phasegate.authors.model.toolbox import NO_TOOLS, Toolboxes
 from phasegate.authors.review import Subject
 from phasegate.core import Parked
 from phasegate.core.formatting import count
-from phasegate.models import Allowance, Call, ChatModel, Meter, Reply, Scope, Stop, ToolSpec, Use
+from phasegate.models import Allowance, Call, ChatModel, Meter, ModelFailed, Reply, Scope, Stop, ToolSpec, Use
 from phasegate.models.chat import Message, Prompt, Result
 from phasegate.team import Card, Team
 
@@ -105,6 +105,10 @@ class Worker:
         try:
             async with asyncio.timeout(worker.seconds):
                 return await worker._answer(scope, messages, shape, judge, tools, told)
+        except ModelFailed as error:
+            # Several roles may share a model: whose reply is missing is known here alone.
+            message = f"the {worker.card.title} has no reply: {error}"
+            raise ModelFailed(message, fix=f"{error.fix} ([roles.{worker.card.name}] in phasegate.toml)") from error
         except TimeoutError as error:
             raise Parked(
                 f"the {self.card.title} had no answer within {worker.seconds} s",
