@@ -9,6 +9,7 @@ from phasegate.authors.kinds import kind_of, runbook_path
 from phasegate.authors.model.drafting import OF_A_PERSON
 from phasegate.core import Finding
 from phasegate.evaluation.suite import NOW, Intent
+from phasegate.runbooks.compiler.agreement import UNTESTABLE
 from phasegate.scaffold import next_folder
 from phasegate.scaffold.target import intent_spec, name_of
 from phasegate.spec import parse_spec
@@ -24,6 +25,8 @@ class Drafted:
     runbook: str
     findings: tuple[Finding, ...]
     """What blocks still, questions to a person left out."""
+    untestable: int
+    """Number of criteria that no test can show."""
     questions: tuple[str, ...]
     """Open questions of the spec."""
 
@@ -44,23 +47,26 @@ class Specify:
             ModelFailed: the provider did not answer.
         """
         facts, files = facts_of(intent), first_files(intent)
-        findings: tuple[Finding, ...] = ()
+        findings, untestable = tuple[Finding, ...](), 0
         for number in range(1, self.flow.phases[0].max_rounds + 1):
             brief = brief_of(self.flow, facts, number, files, findings)
             draft = await self.author.draft(brief)
             draft = draft.without({finding.path for finding in stray_paths(brief, draft.files)})
             files |= {path: text for path, text in draft.files.items() if text is not None}
-            findings = await self._judged(brief, files)
+            found = await self._judged(brief, files)
+            findings = tuple(finding for finding in found if finding.blocking and finding.rule not in OF_A_PERSON)
+            untestable = sum(finding.rule == UNTESTABLE for finding in found)
             if not findings:
                 break
         return Drafted(
             runbook=files.get(runbook_path(facts.spec), b"").decode("utf-8", "replace"),
             findings=findings,
+            untestable=untestable,
             questions=_questions(files, facts.spec),
         )
 
-    async def _judged(self, brief: Brief, files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-        """Return what blocks and is not a person's to settle, by the checks of the phase and of its reviewers."""
+    async def _judged(self, brief: Brief, files: Mapping[str, bytes]) -> list[Finding]:
+        """Return the findings of the phase's checks, and of those of its reviewers."""
         phase = self.flow.phases[0]
         subject = Subject(
             facts=brief.facts,
@@ -72,8 +78,7 @@ class Specify:
             files=files,
             since=brief.files,
         )
-        found = (finding for report in await self.checks.review(subject) for finding in report.findings)
-        return tuple(finding for finding in found if finding.blocking and finding.rule not in OF_A_PERSON)
+        return [finding for report in await self.checks.review(subject) for finding in report.findings]
 
 
 def brief_of(

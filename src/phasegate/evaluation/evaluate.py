@@ -191,7 +191,7 @@ class _Desk:
         return Specify(flow=self.candidate.flow, author=author, checks=self.checks)
 
     async def _judged(self, intent: Intent, drafted: Drafted) -> IntentResult:
-        result = partial(IntentResult, intent=intent.id)
+        result = partial(IntentResult, intent=intent.id, untestable=drafted.untestable)
         if drafted.findings:
             first = drafted.findings[0]
             return result(outcome=Outcome.no_spec, reason=f"{first.where}: {first.message}")

@@ -53,6 +53,8 @@ class IntentResult(Report):
     """Resources that were found and had not to be."""
     wrong: tuple[str, ...] = ()
     """What else is not as the sentence says."""
+    untestable: int = 0
+    """Acceptance criteria that no test can show: the gate of the test plan blocks on them."""
     questions: tuple[str, ...] = ()
     """Questions to the manager."""
     reason: str = ""
@@ -67,6 +69,8 @@ class Totals(Report):
     """Those drafted at once or after rounds."""
     outcomes: dict[Outcome, int]
     """Number of intents by outcome."""
+    untestable: int
+    """Criteria that no test can show."""
     calls: int
     tokens_in: int
     tokens_out: int
@@ -102,6 +106,7 @@ def totals(results: Sequence[IntentResult]) -> Totals:
         intents=len(results),
         right=sum(result.outcome.is_right for result in results),
         outcomes={outcome: counted[outcome] for outcome in Outcome},
+        untestable=sum(result.untestable for result in results),
         calls=sum(result.calls for result in results),
         tokens_in=sum(result.tokens_in for result in results),
         tokens_out=sum(result.tokens_out for result in results),

@@ -28,7 +28,16 @@ def said(*words: str) -> Result:
 
 
 def kept(path: str, **changed: Any) -> str:
-    totals = {"intents": 1, "right": 0, "calls": 1, "tokens_in": 1, "tokens_out": 1, "usd": "0.1", "seconds": 1}
+    totals = {
+        "intents": 1,
+        "right": 0,
+        "untestable": 0,
+        "calls": 1,
+        "tokens_in": 1,
+        "tokens_out": 1,
+        "usd": "0.1",
+        "seconds": 1,
+    }
     outcomes = dict.fromkeys(("at once", "after rounds", "wrong findings", "no spec", "asked", "failed"), 0)
     outcome = changed.pop("outcome", "asked")
     result = {"intent": "eip-unassociated", "outcome": outcome, "calls": 1}

@@ -51,6 +51,12 @@ def candidate(model: str, double: Callable[[Intent], ChatModel], *, limit: str =
     )
 
 
+def nowhere(model: str, double: Callable[[Intent], ChatModel]) -> Candidate:
+    """A candidate whose drafts are not run."""
+    sandbox = ScriptedSandbox(lambda _: Stopped(exit_code=1, stdout=b"", stderr=b"not run", seconds=0))
+    return replace(candidate(model, double), sandbox=sandbox)
+
+
 async def of_author(name: str, *ids: str) -> dict[str, IntentResult]:
     found = await evaluate(candidate(name, scripted(name)), SUITE.chosen(ids))
     return {result.intent: result for result in found.results}
@@ -124,6 +130,19 @@ async def test_a_question_counts_by_itself_and_is_no_guess() -> None:
     result, _ = await answering(right(open_questions=["Do addresses of stopped instances count?"]))
     assert (result.outcome, result.calls) == (Outcome.asked, 1)
     assert result.questions == ("Do addresses of stopped instances count?",)
+
+
+async def test_criteria_that_no_test_can_show_are_counted() -> None:
+    said = (
+        "\n## User Scenarios & Testing\n\n### User Story 1 - See them (Priority: P1)\n\nSomebody wants to see them.\n\n"
+    )
+    why = "**Why this priority**: They cost.\n\n**Independent Test**: Compare the ids.\n\n**Acceptance Scenarios**:\n\n"
+    criterion = "1. **Given** a wish, **When** the moon is full, **Then** all is well\n"
+    spec = spec_of(INTENT, told=said + why + criterion)
+    plain = await evaluate(nowhere(MODEL, lambda _: ScriptedModel([right()], name=MODEL)), SUITE.chosen([ID]))
+    answer = handed_in(INTENT, spec, INTENT.reference)
+    vague = await evaluate(nowhere(MODEL, lambda _: ScriptedModel([answer], name=MODEL)), SUITE.chosen([ID]))
+    assert (plain.totals.untestable, vague.totals.untestable) == (0, 1)
 
 
 async def test_a_provider_that_fails_is_no_wrong_answer() -> None:
@@ -203,9 +222,7 @@ def test_calls_side_by_side_cannot_pass_the_limit_together() -> None:
 @pytest.mark.parametrize("name", AUTHORS)
 async def test_every_scripted_draft_passes_lint_in_the_first_answer(name: str) -> None:
     """Else an author would be told apart by lint, and not by what the runbook finds."""
-    nowhere = ScriptedSandbox(lambda _: Stopped(exit_code=1, stdout=b"", stderr=b"not run", seconds=0))
-    found = await evaluate(replace(candidate(name, scripted(name)), sandbox=nowhere), SUITE)
+    found = await evaluate(nowhere(name, scripted(name)), SUITE)
     reasons = {result.intent: result.reason for result in found.results}
     assert reasons == {intent.id: "the dry run broke off: not run" for intent in SUITE.intents}
     assert all(result.calls == 1 for result in found.results)
-    assert len(nowhere.calls) == len(SUITE.intents)

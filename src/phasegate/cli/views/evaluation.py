@@ -68,6 +68,9 @@ def _sums(found: Evaluation) -> Iterator[Text]:
     tokens = f"{sums.tokens_in:,} tokens in, {sums.tokens_out:,} out"
     each = f" (${sums.usd / sums.right:.4f} a right draft)" if sums.right and sums.usd else ""
     yield Text(f"{count(sums.calls, 'call')}, {tokens}, ${sums.usd:.2f}{each}, {duration(sums.seconds)}")
+    if sums.untestable:
+        told = f"criteria that no test can show, on which a run's test planning blocks: {sums.untestable}"
+        yield Text(told, "wait")
     yield Text(f"suite {found.suite}, instructions {found.prompt}", "quiet")
 
 

@@ -13,6 +13,8 @@ from phasegate.runbooks.language.model import Runbook
 from phasegate.spec import Spec
 
 CHECK = "agreement"
+UNTESTABLE = "untestable-criterion"
+"""Rule of the finding about a criterion that no test can show."""
 _LIMIT = re.compile(r"in one (?:go|run)|at (?:most|once|a time)|(?:per|a|each) run\b", re.IGNORECASE)
 _COUNT = re.compile(
     r"(?<![\w.,-])(\d+)(?![\w.,-]*\d)(?! ?(?:%|percent|days?|hours?|minutes?|weeks?|months?|[GMKT]i?B)\b)"
@@ -48,7 +50,7 @@ def _untestable(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
         if criterion.id not in shown:
             yield Finding(
                 check=CHECK,
-                rule="untestable-criterion",
+                rule=UNTESTABLE,
                 severity=Severity.medium,
                 path=spec.path,
                 line=lines.get(criterion.id, 0),
