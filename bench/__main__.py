@@ -17,6 +17,7 @@ from bench.fleet import fleet
 from bench.hands import hands
 from bench.job import job
 from bench.measure import Row
+from bench.models import models
 from bench.parked import parked
 from bench.size import sizes
 
@@ -48,6 +49,7 @@ def _seconds(command: Sequence[str]) -> float:
 MEASURES: dict[str, Measure] = {
     "overhead": _overhead,
     "latency": _latency,
+    "models": models,
     "job": job,
     "size": sizes,
     "parked": parked,

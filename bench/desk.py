@@ -1,9 +1,9 @@
 """The workflow of graphs/sdlc.yaml over a real repository, database and queue, with authors that write at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,18 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from bench.empty import EmptyNodes
 from bench.latency import Latency
-from phasegate.authors import Brief, CheckReviewer, Deliverable, Draft, Facts, FunctionAuthor, Report, Subject
+from phasegate.authors import (
+    Author,
+    Brief,
+    CheckReviewer,
+    Deliverable,
+    Draft,
+    Facts,
+    FunctionAuthor,
+    Report,
+    Reviewer,
+    Subject,
+)
 from phasegate.authors.kinds import RUNBOOK
 from phasegate.core import Severity, SystemClock
 from phasegate.ledger import DecisionKind, GateStatus, Ledger, PrivateKey, Run, RunStatus, Statement
@@ -31,19 +42,25 @@ from phasegate.workspace import Signature, Workspace
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 SPEC = "specs/001-unattached-ebs-volumes"
+SPEC_FILES: Mapping[str, bytes] = {f"{SPEC}/spec.md": b"# A spec\n"}
 ADA = Signature("ada", "ada@example.org")
 
 
+@dataclass(frozen=True)
 class QuietEngine:
     """Surroundings in which the policy passes everything."""
 
-    demo_workspace = loopback_endpoint = loopback_index = True
+    files: Mapping[str, bytes] = field(default_factory=lambda: SPEC_FILES)
+    """Of the spec's folder, by path, as they are handed in."""
+    demo_workspace: bool = True
+    loopback_endpoint: bool = True
+    loopback_index: bool = True
 
     def risk(self, files: Mapping[str, bytes], spec: str) -> tuple[Severity, bool]:
         return Severity.low, False
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
-        return {f"{SPEC}/spec.md": b"# A spec\n"}
+        return self.files
 
     async def kind(self, run_id: str) -> Deliverable:
         return RUNBOOK
@@ -53,6 +70,10 @@ class QuietEngine:
 
     async def facts(self, run_id: str) -> Facts:
         return Facts(run=run_id, spec=SPEC, project="acme-runbooks", package="acme_runbooks", started_at=NOW)
+
+
+Staff = Callable[[Database, TeamNodes], tuple[Mapping[str, Author], Mapping[str, Reviewer]]]
+"""Makes authors and reviewers by role, from the database and the nodes with those that write at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +121,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[Desk]:
-    """A desk in an empty folder; authors and checks take as long as `latency` says."""
+async def desk(
+    folder: Path, latency: Latency | None = None, staff: Staff | None = None, files: Mapping[str, bytes] = SPEC_FILES
+) -> AsyncIterator[Desk]:
+    """A desk in an empty folder; authors and checks take as long as `latency` says, or are those of `staff`."""
     workspace = Workspace.create(folder, {"README.md": b"# Ours\n"}, author=ADA, when=NOW, message="The first commit")
     path, clock, flow = folder / ".phasegate" / "phasegate.db", SystemClock(), sdlc()
     database = await SqliteStore(path).open()
@@ -114,11 +137,14 @@ async def desk(folder: Path, latency: Latency | None = None) -> AsyncIterator[De
         workspace=workspace,
         managers=lambda: {"ada": Manager(name="ada", card="manager", public_key=key.public)},
         policy=lambda _: _policy(),
-        surroundings=QuietEngine(),
+        surroundings=QuietEngine(files),
         system=system,
         clock=clock,
     )
-    nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency())
+    nodes = _nodes(flow, ledger, workspace, keeper, latency or Latency(), QuietEngine(files))
+    if staff:
+        authors, reviewers = staff(database, nodes)
+        nodes = replace(nodes, authors=authors, reviewers=reviewers)
     async with segments(database, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
         yield Desk(
             path=path,
@@ -147,15 +173,17 @@ def sdlc() -> Flow:
 
 
 @asynccontextmanager
-async def bare(folder: Path, *, gates: bool) -> AsyncIterator[Graph]:
+async def bare(folder: Path, *, gates: bool, nodes: EmptyNodes | None = None) -> AsyncIterator[Graph]:
     """The same nodes and edges with empty bodies, in bare LangGraph over its SQLite saver for async code."""
     async with AsyncSqliteSaver.from_conn_string(str(folder / "bare.db")) as saver:
         for pragma in (*PRAGMAS, "synchronous=FULL"):  # as the library ships: its commits are on disk, as ours are
             await saver.conn.execute(f"PRAGMA {pragma}")
-        yield build_graph(sdlc(), EmptyNodes(gates=gates), saver)
+        yield build_graph(sdlc(), nodes or EmptyNodes(gates=gates), saver)
 
 
-def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper, latency: Latency) -> TeamNodes:
+def _nodes(
+    flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper, latency: Latency, engine: QuietEngine
+) -> TeamNodes:
     async def draft(brief: Brief) -> Draft:
         await asyncio.sleep(latency.draft)
         row = next(a for a in flow.phase(brief.phase).authors if a.item == brief.item)
@@ -181,7 +209,7 @@ def _nodes(flow: Flow, ledger: Ledger, workspace: Workspace, keeper: Gatekeeper,
         checks=judge,
         effect_bodies={name: effect for phase in flow.phases for name in phase.effects},
         gatekeeper=keeper,
-        run_files=QuietEngine(),
+        run_files=engine,
     )
 
 

@@ -46,7 +46,7 @@ async def latency() -> Row:
 async def _both(*, gates: bool) -> AsyncIterator[tuple[Step, Step]]:
     with TemporaryDirectory() as mine, TemporaryDirectory() as other:
         async with desk(Path(mine)) as d, bare(Path(other), gates=gates) as graph:
-            yield _through(d, "" if gates else "demo"), _empty(graph)
+            yield _through(d, "" if gates else "demo"), empty(graph)
 
 
 def _through(d: Desk, policy: str) -> Step:
@@ -58,7 +58,9 @@ def _through(d: Desk, policy: str) -> Step:
     return run
 
 
-def _empty(graph: Graph) -> Step:
+def empty(graph: Graph) -> Step:
+    """Return a run of the bare graph."""
+
     async def run(name: str) -> None:
         config: RunnableConfig = {"configurable": {"thread_id": name}, "recursion_limit": 200}
         resume: Command[None] = Command(resume=True)

@@ -44,18 +44,22 @@ class Pairs:
         return Row(what=what, measured=measured, against=against, ratio=self.ratio, bar=bar)
 
 
-async def pairs(ours: Step, theirs: Step, turns: int, warm: int = 2) -> Pairs:
+Clock = Callable[[], float]
+
+
+async def pairs(ours: Step, theirs: Step, turns: int, warm: int = 2, clock: Clock = time.perf_counter) -> Pairs:
     """Runs both turn by turn, each under a name of its own; the first `warm` turns do not count.
 
     What is loaded is kept out of the collector's sight, as a worker does.
     """
     gc.collect()
     gc.freeze()
-    times = [(await _seconds(theirs, f"b{turn}"), await _seconds(ours, f"o{turn}")) for turn in range(warm + turns)]
+    steps = [(f"b{turn}", f"o{turn}") for turn in range(warm + turns)]
+    times = [(await _seconds(theirs, b, clock), await _seconds(ours, o, clock)) for b, o in steps]
     return Pairs([mine for _, mine in times[warm:]], [other for other, _ in times[warm:]])
 
 
-async def _seconds(step: Step, name: str) -> float:
-    began = time.perf_counter()
+async def _seconds(step: Step, name: str, clock: Clock) -> float:
+    began = clock()
     await step(name)
-    return time.perf_counter() - began
+    return clock() - began

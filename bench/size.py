@@ -17,16 +17,16 @@ async def sizes(runs: int = RUNS) -> list[Row]:
     names = [f"run-{number:03}" for number in range(runs)]
     with TemporaryDirectory() as folder:
         async with desk(Path(folder)) as d:
-            empty, rows = _bytes(d.path), []
+            empty, rows = size_of(d.path), []
             for name in names:
                 await d.start(name, "")
             for phase in sdlc().phases:
                 await _advance(d, names)
-                rows.append(_row(f"at gate '{phase.gate.name}'", (_bytes(d.path) - empty) / runs))
+                rows.append(_row(f"at gate '{phase.gate.name}'", (size_of(d.path) - empty) / runs))
                 for name in names:
                     await d.approve(name)
             await _advance(d, names)
-            rows.append(_row("when it has ended", (_bytes(d.path) - empty) / runs))
+            rows.append(_row("when it has ended", (size_of(d.path) - empty) / runs))
     return rows
 
 
@@ -43,8 +43,8 @@ def _mark_done(path: Path, name: str) -> None:
         connection.execute(done, (name,))
 
 
-def _bytes(path: Path) -> int:
-    """Of the file without its free pages."""
+def size_of(path: Path) -> int:
+    """Bytes of the database without its free pages."""
     with TemporaryDirectory() as folder, closing(sqlite3.connect(path)) as connection:
         copy = Path(folder) / "copy.db"
         connection.execute("vacuum into ?", (str(copy),))

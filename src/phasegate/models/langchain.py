@@ -130,13 +130,17 @@ class LangChainModel:
         if self._model is None:
             # In a thread: importing a provider's library takes a second or more, which would hold up every other run.
             self._model = await asyncio.to_thread(provider_model, self.name, self.settings)
-        whole: AIMessageChunk | None = None
+        # Summed up at the end: each sum parses the whole call of a tool again, which of a long answer takes seconds.
+        chunks: list[AIMessageChunk] = []
+        length = 0
         async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
-            whole = cast(AIMessageChunk, chunk if whole is None else whole + chunk)
-            progress(_length(whole))
-        if whole is None:
+            chunks.append(cast(AIMessageChunk, chunk))
+            length += _length(chunks[-1])
+            progress(length)
+        if not chunks:
             raise ConnectionError("the provider sent an empty stream")
-        return _reply(whole, call)
+        first, *rest = chunks
+        return _reply(first + rest if rest else first, call)
 
     def _failed(self, error: Exception, retries: int) -> ModelFailed:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,7 +1,8 @@
 """Shapes of what a role hands in, which a model's answer and an assistant's are both held to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -92,6 +93,13 @@ class Malformed(Exception):
 
 def hand_in(shape: type[BaseModel]) -> ToolSpec:
     """Return the tool with which an answer of that shape is handed in."""
+    return _hand_in(shape)
+
+
+@cache
+def _hand_in(shape: Hashable) -> ToolSpec:
+    assert isinstance(shape, type)
+    assert issubclass(shape, BaseModel)
     description = (shape.__doc__ or "").strip()
     return ToolSpec(name=HAND_IN, description=description, parameters=schema_of(shape))
 
