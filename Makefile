@@ -28,7 +28,7 @@ test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole jour
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
 	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or groundtruth or browser" $(ARGS)
 
-real: .venv/dev ## run the tests with programs of others as they are: MCP servers, the Inspector, a small language model; needs an index of packages
+real: .venv/dev ## run the tests with programs of others as they are: MCP servers, the Inspector, AgentDojo, a small language model; needs an index of packages
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m real $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts

@@ -274,7 +274,9 @@ async def _empty_size(folder: Path) -> int:
 
 
 def _git(folder: Path, *words: str, given: str = "") -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], input=given, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], input=given, capture_output=True, encoding="utf-8", check=True
+    )
     return done.stdout
 
 

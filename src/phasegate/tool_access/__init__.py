@@ -6,6 +6,7 @@ from phasegate.core.faces import lazily
 
 if TYPE_CHECKING:
     from phasegate.tool_access.requests import waits as waits
+    from phasegate.tool_access.role_tools import ClientTools as ClientTools
     from phasegate.tool_access.role_tools import RunTools as RunTools
     from phasegate.tool_access.role_tools import open_run_tools as open_run_tools
     from phasegate.tool_access.servers import Tools as Tools

@@ -3,5 +3,6 @@
 from phasegate.authors.model.author import ModelAuthor
 from phasegate.authors.model.conversation import Worker
 from phasegate.authors.model.reviewer import ModelReviewer
+from phasegate.authors.model.toolbox import RoleToolbox
 
-__all__ = ["ModelAuthor", "ModelReviewer", "Worker"]
+__all__ = ["ModelAuthor", "ModelReviewer", "RoleToolbox", "Worker"]
