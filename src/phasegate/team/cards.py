@@ -81,6 +81,12 @@ class Card(Front):
     body: str
     """Markdown."""
 
+    @property
+    def duties(self) -> str:
+        """Body without the heading that repeats the title, as prompts have it."""
+        first, _, rest = self.body.strip().partition("\n")
+        return (rest if first.startswith("# ") else self.body).strip()
+
 
 def read_card(text: str, path: str) -> Card:
     """Reads a card.
