@@ -82,6 +82,7 @@ async def test_no_tool_is_there_that_decides(here: WebServer) -> None:
         "list_artifacts",
         "read_artifact",
         "get_run",
+        "get_spend",
         "get_trace",
         "list_work",
         "take_work",
