@@ -88,7 +88,8 @@ class App:
     @property
     def recorded(self) -> bool:
         """Return whether a role of the workflow answers from a recording."""
-        return any(self.team.cards[role].model.startswith(RECORDED) for role in self.flow.roles)
+        cards = self.team.cards
+        return any(cards[role].model.startswith(RECORDED) for role in self.flow.roles if role in cards)
 
     @property
     def meter(self) -> Meter:

@@ -144,7 +144,7 @@ async def forecast_of_spec(app: App, spec: str) -> Forecast | None:
 async def forecast_at(app: App, gate: GateRecord) -> Forecast | None:
     """Return the forecast of what follows when a gate is passed, None where no role calls a model after it."""
     ahead = app.flow.phases[app.flow.phase_ids.index(gate.key.phase) + 1 :]
-    if not any(_calls_model(app.team.cards[row.role]) for phase in ahead for row in _rows(phase)):
+    if not any(_card(app, row) for phase in ahead for row in _rows(phase)):
         return None
     facts, kind = await app.folder.facts(gate.key.run), await app.folder.kind(gate.key.run)
     return await _forecast(app, _Place(facts, kind, app.workspace.tree(gate.commit)), ahead)
@@ -180,8 +180,8 @@ def _orders(app: App, kind: Deliverable, phases: Sequence[Phase]) -> Iterator[_O
     """Yield what models will be asked for: none for what only the compiler builds."""
     for phase in phases:
         for row in _rows(phase):
-            card = app.team.cards[row.role]
-            if _calls_model(card) and not (isinstance(row, Author) and row.item in kind.built):
+            card = _card(app, row)
+            if card and not (isinstance(row, Author) and row.item in kind.built):
                 yield _Order(phase, row, card)
 
 
@@ -190,8 +190,11 @@ def _rows(phase: Phase) -> Iterator[Author | Review]:
     yield from phase.reviews
 
 
-def _calls_model(card: Card) -> bool:
-    return card.model not in (COMPILER, ASSISTANT) and not card.model.startswith(RECORDED)
+def _card(app: App, row: Author | Review) -> Card | None:
+    """Return the card of a role that a model works as, None where nobody is paid for the row."""
+    card = app.team.cards.get(row.role)
+    free = card is None or card.model in (COMPILER, ASSISTANT) or card.model.startswith(RECORDED)
+    return None if free else card
 
 
 async def _spent(app: App, run: str) -> dict[str, Spend]:

@@ -338,3 +338,19 @@ def test_a_write_outside_its_grants_is_told_what_they_cover() -> None:
         policy().judge(call, tool("put_thing"), [given])
     with pytest.raises(Refused, match=r"no grant covers this call$"):
         policy().judge(call, tool("put_thing"), [grant("put_thing")])
+
+
+@pytest.mark.parametrize(
+    ("regions", "env", "may"),
+    [
+        (None, ["AWS_PROFILE"], True),
+        (frozenset({"us-east-1"}), ["AWS_PROFILE"], True),
+        (frozenset(), ["AWS_PROFILE"], False),
+        (frozenset(), ["CLOUD_TOKEN"], True),
+    ],
+)
+def test_a_server_with_aws_is_looked_at_where_a_region_is_in_scope(
+    regions: frozenset[str] | None, env: list[str], may: bool
+) -> None:
+    rules = policy(scope=Scope(regions=regions), env=env)
+    assert rules.may_look(rules.servers["cloud"]) is may
