@@ -473,7 +473,7 @@ import json, os, sys
 want = json.loads(sys.argv[1])
 ok = {"outcome": "passed", "seconds": 0.01, "message": ""}
 cases = {f"{want['tests'][0]}::{name}": ok for name in ("test_double", "test_zero")}
-report = {"code": 0, "cases": cases, "broken": [], "missing": []}
+report = {"code": 0, "cases": cases, "broken": [], "missing": {name: [] for name in want["modules"]}}
 json.dump(report, open(want["report"], "w"))
 os._exit(0)
 """

@@ -88,16 +88,6 @@ async def test_a_sentence_becomes_a_spec_at_the_first_gate(tmp_path: Path) -> No
     assert result.spent.usd > 0
 
 
-async def test_what_does_not_block_is_told_once_before_the_gate(tmp_path: Path) -> None:
-    vague = SPEC.replace("find every EBS volume", "find, in a robust way, every EBS volume")
-    assert vague != SPEC
-    model = ScriptedModel([written(vague), written(vague), written(vague)], name=MODEL)
-    result = await advanced(target(tmp_path, "product-owner"), model)
-    assert result.status is RunStatus.waiting
-    assert "'robust' cannot be tested" in model.calls[1].messages[-1].text
-    assert len(model.calls) == 2
-
-
 async def test_a_run_at_a_limit_waits_for_a_manager_and_goes_on_with_what_they_allow(tmp_path: Path) -> None:
     target(tmp_path, "product-owner", more=PRICE + "\n[models.run]\ncalls = 1\n")
     key = PrivateKey.generate()

@@ -1,7 +1,7 @@
 """Drafts that a model or an assistant hands in, on top of what the compiler writes of a runbook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from phasegate.authors.author import Author, Brief, Draft, matches, stray_paths
 from phasegate.authors.model.answers import DraftAnswer, responses
@@ -30,7 +30,6 @@ class Drafting:
     """Runs the tests of what is handed in only with passing ones."""
     finished: Draft | None = None
     """The draft, where nobody has to write anything."""
-    _told: set[str] = field(default_factory=set)
 
     @classmethod
     async def begin(cls, brief: Brief, compiler: Author, trial: Trial | None = None) -> "Drafting":
@@ -101,17 +100,7 @@ class Drafting:
         except (InvalidInput, KeyError) as error:
             fix = f" ({error.fix})" if isinstance(error, InvalidInput) else ""
             return [f"{error}{fix}"]
-        mended = [finding for finding in found if not _is_question(finding)]
-        blocking = [_line(finding) for finding in mended if finding.blocking]
-        # A draft with questions comes back with their answers anyway.
-        lesser = [] if answer.open_questions else [each for each in mended if each.severity is Severity.medium]
-        return blocking or self._told_once([_line(each) for each in lesser])
-
-    def _told_once(self, lines: list[str]) -> list[str]:
-        """Return the lines that were not returned before: what a draft may keep costs one round, not all of them."""
-        new = [line for line in lines if line not in self._told]
-        self._told.update(new)
-        return new
+        return [_line(finding) for finding in found if finding.blocking and not _is_question(finding)]
 
 
 async def _start(brief: Brief, compiler: Author) -> Draft:
