@@ -209,9 +209,6 @@ def _bedrock_options(settings: Settings) -> dict[str, Any]:
 def _bound(model: "BaseChatModel", call: Call, settings: LangChainModel) -> Any:
     tools = [*call.tools, *filter(None, [call.hand_in])]
     options: dict[str, Any] = {settings_name(settings.name): call.max_tokens}
-    if settings.name.startswith(BEDROCK):
-        options["stream_usage"] = True
-    options.pop("stream_usage", None)
     if call.hand_in and settings.settings.native and not call.tools:
         return model.bind(response_format=_response_format(call.hand_in), **options)
     if not tools:

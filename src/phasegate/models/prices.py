@@ -29,7 +29,8 @@ class UnknownPrice(Parked):
 class Price(BaseModel):
     """A team's price of a model, in US dollars for a million tokens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Built as a part of the configuration's table: by itself it would be built twice in each command.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
     input: Decimal = Field(ge=0)
     """Of the prompt."""

@@ -26,7 +26,8 @@ def _unpacked(value: Any) -> Any:
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Built at the first use: lists of gates load these shapes and hold no answer to them.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class WrittenFile(_Answer):

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from phasegate.authors.assistant import WorkItem
 from phasegate.core import visible
 from phasegate.core.formatting import age, count
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.team import Flow
 from phasegate.tool_access.requests import ServerRequest
+
+if TYPE_CHECKING:  # its package is loaded by none that lists gates
+    from phasegate.authors.assistant import WorkItem
 
 STYLES = {
     RunStatus.working: "",
@@ -51,7 +54,7 @@ def gates_table(rows: Sequence[tuple[GateRecord, str, str]], flow: Flow, now: da
     return table
 
 
-def work_table(items: Sequence[WorkItem], now: datetime) -> Table:
+def work_table(items: "Sequence[WorkItem]", now: datetime) -> Table:
     """Orders that wait for an assistant, each with who holds it."""
     table = _table("order", "role", "what", "waits", "held by", wide="held by")
     for item in items:
@@ -60,7 +63,7 @@ def work_table(items: Sequence[WorkItem], now: datetime) -> Table:
     return table
 
 
-def not_accepted(items: Sequence[WorkItem]) -> Text:
+def not_accepted(items: "Sequence[WorkItem]") -> Text:
     """Say why the last answer to each order was not accepted."""
     lines = [
         f"{item.id}: {count(item.rounds, 'answer')} not accepted. The last one:\n{_shown(item.problem)}"
