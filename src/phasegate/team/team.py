@@ -84,19 +84,22 @@ def load_team(
         flow: the workflow in use, which cards and prompts are held against; who changes them for it leaves ours alone.
         known_checks: names of the checks that the engine has; None leaves them unjudged.
         known_effects: names of the effects that the engine has; None leaves them unjudged.
-        parse_prompts: whether each template is parsed; a list of runs or gates needs none.
+        parse_prompts: whether each template is parsed, and each workflow beside the one in use; a list of runs or gates
+            needs none of them.
 
     Raises:
         InvalidInput: with file, line and fix for each thing that does not hold.
     """
     surface = Surface(workspace)
     cards = _cards(surface)
-    flows = _flows(surface, cards, known_checks, known_effects)
+    read = None if parse_prompts else flow
+    flows = _flows(surface, cards, known_checks, known_effects, read)
     prompts = Prompts(surface)
     if parse_prompts:
         prompts.check()
     used = {name: found for name, found in flows.items() if name == flow}
-    findings = [*_undeclared(cards, used), *_unused(cards, flows), *_without_prompt(cards, used, prompts)]
+    unused = _unused(cards, flows) if parse_prompts else ()  # which takes every workflow to know
+    findings = [*_undeclared(cards, used), *unused, *_without_prompt(cards, used, prompts)]
     if findings:
         raise refused(findings[0].path, findings)
     return Team(cards=cards, flows=flows, servers=_servers(surface, cards), prompts=prompts, surface=surface)
@@ -109,10 +112,16 @@ def _cards(surface: Surface) -> dict[str, Card]:
 
 
 def _flows(
-    surface: Surface, cards: Mapping[str, Card], checks: Collection[str] | None, effects: Collection[str] | None
+    surface: Surface,
+    cards: Mapping[str, Card],
+    checks: Collection[str] | None,
+    effects: Collection[str] | None,
+    only: str | None,
 ) -> dict[str, Flow]:
     flows = {}
     for name in surface.names("graphs", ".yaml"):
+        if only is not None and name != f"{only}.yaml":
+            continue
         source = surface.read("graphs", name)
         flow = read_flow(
             source.text,
