@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from phasegate.app.app import App
 from phasegate.authors import Brief, Deliverable, Facts, Subject
 from phasegate.authors.kinds import kind_of
-from phasegate.authors.model.answers import DraftAnswer, ReviewAnswer, schema_of
-from phasegate.authors.model.material import review_variables, variables
 from phasegate.core.formatting import count, listing
 from phasegate.core.report import Report
 from phasegate.ledger import GateRecord
@@ -269,6 +267,10 @@ def _reply_tokens(order: _Order) -> int:
 
 def _prompt(app: App, order: _Order, place: _Place) -> int:
     """Return the characters of a prompt with the artifacts as they are, and of the answer's schema."""
+    # Lists of gates load this module for the shape of a forecast, and make none.
+    from phasegate.authors.model.answers import DraftAnswer, ReviewAnswer, schema_of
+    from phasegate.authors.model.material import review_variables, variables
+
     given: dict[str, Any] = {
         "facts": place.facts,
         "kind": place.kind,

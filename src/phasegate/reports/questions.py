@@ -6,7 +6,6 @@ from phasegate.app import App
 from phasegate.core import InvalidInput
 from phasegate.core.report import Report
 from phasegate.ledger import Comment, DecisionKind, GateRecord
-from phasegate.spec import answer_comment, parse_spec
 
 
 class Question(Report):
@@ -23,6 +22,8 @@ def questions_at(app: App, gate: GateRecord, spec: str) -> tuple[Question, ...]:
     """Return the questions that a gate's spec leaves open, none at a gate whose authors do not write the spec."""
     if gate.key.phase != app.flow.phase_ids[0]:
         return ()
+    from phasegate.spec import parse_spec  # loads what reads Markdown, which lists of gates need none of
+
     path = f"{spec}/spec.md"
     try:
         found = parse_spec(app.workspace.tree(gate.commit).get(path, b"").decode(), spec).open_questions
@@ -63,6 +64,8 @@ async def answers_at(app: App, gate: GateRecord, kind: DecisionKind, answers: Ma
     if unknown:
         numbers = f"name one of 1 to {len(asked)}" if asked else "leave the answer out"
         raise InvalidInput(f"gate '{gate.key}' asks no question {unknown[0]}", fix=numbers)
+    from phasegate.spec import answer_comment
+
     return tuple(
         Comment(text=answer_comment(asked[number].text, text), path=asked[number].path, line=asked[number].line)
         for number, text in sorted(given.items())
