@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from phasegate.app import open_app, read_config
 from phasegate.authors.roles import TeamRoles
@@ -98,17 +97,6 @@ def bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[BedrockService]:
         for name, value in environ(address).items():
             monkeypatch.setenv(name, value)
         yield service
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Roles that a chat model works as, over the real workflow and checks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from phasegate.app import open_app, read_config
 from phasegate.authors.roles import TeamRoles
@@ -136,17 +135,6 @@ async def test_a_review_that_nobody_could_write_is_a_blocking_finding(tmp_path: 
 
 def person(name: str) -> Credentials:
     return Credentials(name=name, kind=Kind.person, channel=Channel.terminal, proved_at=NOW)
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()
 
 
 def answered(asked: Asked) -> Answer:

@@ -1,12 +1,10 @@
 """What architect and SRE see of an account: counted by our AWS server, over the protocol, in a local account."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from phasegate.app import open_app
 from phasegate.authors import Facts
@@ -21,17 +19,6 @@ from phasegate.tool_access import open_run_tools
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 
 REGIONS = ["eu-west-1", "us-east-1"]
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stop()
 
 
 def volumes(account: str, region: str, number: int) -> None:
