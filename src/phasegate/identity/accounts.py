@@ -39,6 +39,8 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._hasher = hasher
+        # A name without an account is checked against this, which takes as long as a check of one that exists: else the
+        # time would tell which names there are.
         self._nobody = hasher.hash("nobody has this passphrase")
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -95,6 +97,7 @@ class Accounts:
 def _add(connection: sa.Connection, name: str, hashed: str, pem: str, now: int) -> None:
     values = {"hash": hashed, "key": pem, "created_at": now}
     connection.execute(insert_or_update(accounts, ["name"], list(values)).values(name=name, **values))
+    # A passphrase is replaced because somebody may know the old one, and that somebody may be signed in.
     connection.execute(sessions.delete().where(sessions.c.account == name))
 
 

@@ -61,6 +61,7 @@ class Sessions:
         session = self._alive.get(mark)
         if session is None:
             return None
+        # Asked each time: `phasegate account sign-out` and other servers end a session by its row alone.
         if _over(session, now) or not await self._database.read(stands, mark, now):
             self._alive.pop(mark, None)
             return None

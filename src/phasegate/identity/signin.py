@@ -42,6 +42,8 @@ class Throttle:
 
     def succeeded(self, name: str, address: str) -> None:
         """Forgets what that name did from that address."""
+        # Only the pair: an attacker with one account of their own could reset the count of their address otherwise, and
+        # a name's own success that of whoever guesses it elsewhere.
         self._failures.pop(("pair", name, address), None)
 
     def _wait(self, key: Key, now: datetime) -> timedelta:
@@ -51,6 +53,7 @@ class Throttle:
         return recent[-limit] + WINDOW - now if len(recent) >= limit else timedelta()
 
     def _recent(self, key: Key, now: datetime) -> deque[datetime]:
+        # The newest failures decide how long to wait, so there is no need to keep more than the limit.
         times = self._failures.setdefault(key, deque(maxlen=LIMITS[key[0]]))
         while times and times[0] + WINDOW <= now:
             times.popleft()
@@ -105,6 +108,7 @@ class Passphrases:
             minutes = -(-int(wait.total_seconds()) // 60)
             raise Refused("too many tries", reason="too_many_tries", fix=f"try again in {minutes} minute(s)")
         account = await self._accounts.find(name)
+        # Cut before it is hashed: a stranger may send any length, and what is longer is wrong anyhow.
         right = await self._accounts.checks(account, secret[:MAX_PASSPHRASE])
         if not (right and account):
             self._throttle.failed(name, address)

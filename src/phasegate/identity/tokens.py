@@ -77,6 +77,7 @@ class Tokens:
         """
         if Scope.decide in scopes and account is None:
             raise UsageError("a service's token cannot carry 'decide'", fix="a person decides: --for NAME")
+        # An assistant writes what is decided on: with one token for both, it could pass its own work.
         if {Scope.decide, Scope.work} <= set(scopes):
             raise UsageError("an assistant's token cannot carry 'decide'", fix="make two tokens, one for each")
         if not scopes or not timedelta() < lasts <= LONGEST:

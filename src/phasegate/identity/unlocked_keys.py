@@ -75,6 +75,7 @@ class Unlocked:
         if held is None:
             return None
         within = held.proved_at <= now < held.until  # a clock that was set back lengthens nothing
+        # Looked at again after the database was asked: the key may have been ended or replaced meanwhile.
         if within and await self._database.read(stands, held.mark, now) and self._held.get(account) is held:
             return held
         if self._held.get(account) is held:

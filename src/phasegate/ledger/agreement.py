@@ -35,6 +35,8 @@ def _differences(
                 if gate is None or gate.status is not GateStatus.void:
                     yield f"gate '{key}' is void, and its row says otherwise"
             case DecisionTaken(statement=statement):
+                # A stored decision of which no event tells is no difference: it was never taken, and
+                # `GateHistory.believed` leaves it out.
                 if statement not in stored:
                     yield f"the decision that event {entry.seq} tells of is not stored as it was taken"
             case DecisionRevoked(by=by) as revoked:

@@ -79,6 +79,8 @@ class Chains:
         for row, digest in zip(rows, digests, strict=True):
             marks.append(hashlib.sha256(marks[-1] + digest + _bytes(row["signature"])).digest())
         known, mark = self._signed.get(run, (0, b""))
+        # Ed25519 is the slow part of a read. What was verified is skipped as long as digests and signatures up to there
+        # are the same; else all of it is verified again.
         first = known if known < len(marks) and marks[known] == mark else 0
         for number in range(first, len(rows)):
             if not self._key.verifies(pae(EVENT, payloads[number]), bytes(rows[number]["signature"])):

@@ -254,6 +254,7 @@ class Ledger:
             rows.consume(connection, key, now)
         else:
             rows.wait(connection, key.run)
+            # A gate may wait for days: the turn to release goes to the next run meanwhile (decision 0020).
             turns.leave(connection, key.run, self._dispatch)
         self._append(connection, key.run, now, events)
         return OpenResult.passed if passed else OpenResult.asks
@@ -384,6 +385,8 @@ class Ledger:
             if why is None:
                 if dossier.decision:
                     rows.consume(connection, key, now)
+            # A decision is void with its gate, also one that was taken: a node that runs again finds the gate void, and
+            # no second event.
             elif rows.close_gate(connection, key, GateStatus.void, also=GateStatus.decided):
                 self._append(connection, key.run, now, [why])
             return outcome
@@ -494,6 +497,7 @@ class Ledger:
         try:
             dossier = self._dossier(connection, gate.key)
         except Refused as error:
+            # One record that does not hold must not hide the gates of all other runs.
             return GateRow(gate=gate, run=rows.find_run(connection, gate.key.run), reports=(), broken=str(error))
         return GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
 

@@ -63,6 +63,7 @@ def _append(connection: sa.Connection, now: datetime, batch: _Batch, signer: Sig
 
 def _tell(batch: _Batch, error: Exception | None) -> None:
     for *_, stored in batch:
+        # Whoever waited may have been cancelled meanwhile.
         if stored.done():
             continue
         if error is None:

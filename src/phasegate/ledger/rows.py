@@ -51,6 +51,8 @@ _FIRST_TURN = sa.select(sa.func.min(turns.c.number)).scalar_subquery()
 _ORDERED = sa.and_(work_items.c.run == _OF, work_items.c.closed_at.is_(None))
 _WAIT = Statement(
     runs.update()
+    # Parked or ended meanwhile, a run stays so; and it waits only where something is there to wait for, since a
+    # decision that came as the segment ended has sent the run on already.
     .where(runs.c.id == _OF, runs.c.status == RunStatus.working.value)
     .where(
         sa.or_(
@@ -127,6 +129,7 @@ def find_run(connection: sa.Connection, run_id: str) -> Run:
     Raises:
         UsageError: there is none, or more than one.
     """
+    # Asked first, since a whole id may be the beginning of another one.
     exact = _RUN(connection, of=run_id).fetchone()
     if exact:
         return _run(exact)
@@ -283,6 +286,8 @@ def waived(connection: sa.Connection, *, over: bool = False) -> list[Said]:
         sa.select(decisions)
         .join(runs, runs.c.id == decisions.c.run)
         .where(runs.c.status == RunStatus.released.value, decisions.c.consumed_at.is_not(None))
+        # Canonical JSON has no spaces, and escapes the quotes of what people wrote: the text is there exactly in a
+        # waiver.
         .where(decisions.c.predicate.contains('"decision":"waive"'), sa.and_(told, ~again) if over else ~told)
         .order_by(runs.c.started_at, runs.c.id)
     )
@@ -384,6 +389,7 @@ def end_effect(connection: sa.Connection, key: str, receipt: Mapping[str, Any]) 
 
 
 def _key(key: GateKey) -> dict[str, Any]:
+    # SQLAlchemy keeps the names of columns for the values that an update sets.
     return {f"of_{name}": value for name, value in key._asdict().items()}
 
 

@@ -51,6 +51,7 @@ class Bubblewrap:
         collect: Sequence[str] = (),
     ) -> Outcome:
         """See `Sandbox.run`."""
+        # The kernel counts processes by user, so two commands that run at once must not be the same one.
         user = _FIRST_USER + os.getpid() * _RUNS + next(_COUNT) % _RUNS if os.getuid() == 0 else None
         with private_directory(files, user) as top:
             inner = system.shimmed(list(command), limits, user=user, processes=limits.processes)
@@ -74,6 +75,8 @@ class Bubblewrap:
             *_ways(system.folders()),
             *(word for path in (*system.folders(), *system.settings()) for word in ("--ro-bind", path, path)),
             *(word for path, target in system.links().items() for word in ("--symlink", target, path)),
+            # Ours, since the machine's would tell its people and its network; without any, libraries cannot look up the
+            # own user.
             *(word for name in ("passwd", "hosts") for word in ("--ro-bind", str(top / "etc" / name), f"/etc/{name}")),
             # Its /dev/shm is memory that no limit counts.
             *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),

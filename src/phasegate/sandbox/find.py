@@ -20,6 +20,8 @@ async def find_sandbox(kinds: Sequence[Callable[[], Sandbox]] = (Bubblewrap, San
     for kind in kinds:
         try:
             sandbox = kind()
+            # Installed is not permitted: containers and distributions forbid namespaces in many ways, and a try is the
+            # only question that has one answer.
             outcome = await sandbox.run(["true"], files={}, limits=_PROBE)
         except Missing as missing:
             lacks.append(str(missing))

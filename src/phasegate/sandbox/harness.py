@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+# Before pytest is imported: whatever is installed beside it would take part in the run otherwise.
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 if sys.version_info >= (3, 12):
     os.environ["COVERAGE_CORE"] = "sysmon"  # costs the measured module alone, and nothing else that runs
@@ -32,6 +33,7 @@ class Witness:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Joins set-up, call and tear-down: the worst of them is the outcome."""
         case = self.cases.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0, "message": ""})
+        # A test has a report for each of its three parts.
         case["seconds"] += report.duration
         if report.outcome != "passed" and case["outcome"] != "failed":
             case.update(outcome=report.outcome, message=str(report.longrepr)[-4000:])
@@ -42,6 +44,7 @@ def main() -> None:
     want = json.loads(sys.argv[1])
     sys.path.insert(0, os.path.abspath("src"))
     sys.dont_write_bytecode = True
+    # The tree's own configuration could leave lines out of the count, and so could that of pytest below.
     measure = coverage.Coverage(data_file=None, config_file=False, include=want["modules"])
     witness = Witness()
     options = [

@@ -48,7 +48,9 @@ def _end_with(parent: int) -> None:
 
 def main() -> int:
     """Runs the command and returns its exit code, 97 if the rules cannot be set."""
+    # Without a process namespace, what detaches itself would become a child of init, and nobody would end it.
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
+    # Landlock has no counterpart to bubblewrap's `--die-with-parent`.
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         code = sandlock.Sandbox(**json.loads(sys.argv[1])).run_interactive(sys.argv[2:])

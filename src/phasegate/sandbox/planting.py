@@ -27,6 +27,7 @@ class Planted:
 def planted(content: bytes, chance: random.Random) -> Planted:
     """Plant the function where the module has two blank lines, so that no line moves, or else at its end."""
     lines = content.split(b"\n")
+    # In place of blank lines, so that coverage counts the same lines in both runs.
     places = [number for number in _gaps(content) if not (lines[number].strip() or lines[number + 1].strip())]
     name = "_".join(chance.sample(_WORDS, 3))
     function = [f"def {name}(value):".encode(), b"    return value"]
@@ -56,6 +57,7 @@ def _gaps(content: bytes) -> list[int]:
         tree = parse_python(content)
     except (SyntaxError, ValueError):
         return []
+    # The first decorator's line, where there are any: a function between it and its class would be decorated instead.
     firsts = [
         min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
         for node in tree.body

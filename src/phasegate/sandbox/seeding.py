@@ -63,6 +63,7 @@ def seeded(content: bytes, names: Collection[str], chance: random.Random) -> byt
     for node in ast.walk(tree):
         if isinstance(node, _Function) and node.name in names:
             edits += _literal_edit(node, starts, chance) or _added_edits(node, content, starts, chance)
+    # From the end, so that the places of the edits before still hold.
     for edit in sorted(edits, key=lambda one: one.start, reverse=True):
         content = content[: edit.start] + edit.text + content[edit.end :]
     return content
@@ -88,6 +89,8 @@ def _rows(function: _Function, lists: dict[str, int]) -> int:
     for mark in function.decorator_list:
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "parametrize":
             given = [*mark.args[1:2], *(word.value for word in mark.keywords if word.arg == "argvalues")]
+            # At least one where the list is computed: how many cases it makes is known only inside, where nothing is
+            # believed.
             rows *= max(_length(given[0], lists), 1) if given else 1
     return rows
 
@@ -113,6 +116,7 @@ def _literals(node: ast.stmt) -> Iterator[ast.expr]:
     if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1:
         left, right = node.test.left, node.test.comparators[0]
         literal = [_is_literal(side) for side in (left, right)]
+        # Only equality with one literal side: another literal is then certain to make it fail, as `<` or `in` is not.
         if isinstance(node.test.ops[0], ast.Eq) and sum(literal) == 1:
             yield left if literal[0] else right
 
@@ -145,7 +149,9 @@ def _added_edits(function: _Function, content: bytes, starts: list[int], chance:
     compound = hasattr(last, "body") or isinstance(last, ast.Match)
     first = function.body[0]
     indent = content[starts[first.lineno - 1] : _start(first, starts)]
+    # On the same line where that can be, so that the copy has as many lines as the approved file.
     between = b"\n" + indent if compound else b"; "
+    # A test that returns early would pass without ever reaching what is added at its end.
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
     edits = [_Edit(start=_start(node, starts), end=_end(node, starts), text=text) for node in returns]
     if not isinstance(last, ast.Return):

@@ -52,6 +52,7 @@ async def supervise(command: Sequence[str], *, top: Path, limits: Limits) -> Out
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # The environment holds keys of models and tools; inside there is what the sandbox sets.
         env={},
         cwd="/",
         start_new_session=True,
@@ -62,6 +63,7 @@ async def supervise(command: Sequence[str], *, top: Path, limits: Limits) -> Out
     try:
         limit = await _until_end(process, captures, top, limits)
     finally:
+        # Also where this task was cancelled: a command that nobody waits for would run on.
         await usage.end_tree(process.pid)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(c.drain() for c in captures), process.wait()), _GRACE_SECONDS)
@@ -72,6 +74,7 @@ async def supervise(command: Sequence[str], *, top: Path, limits: Limits) -> Out
         stdout=bytes(captures[0].taken),
         stderr=bytes(captures[1].taken),
         seconds=time.monotonic() - began,
+        # The kernel ends a process over its CPU time by SIGXCPU; both sandboxes tell of it, each in its way.
         limit=limit or (Limit.cpu_time if code in _XCPU else None),
     )
 

@@ -54,6 +54,7 @@ def shimmed(command: list[str], limits: Limits, *, user: int | None, processes: 
         "open_files": limits.open_files,
         "processes": processes,
     }
+    # As text, so that it runs inside whether or not the package's own folder can be read there.
     text = (resources.files("phasegate.sandbox") / "shim.py").read_text(encoding="utf-8")
     return [sys.executable, "-I", "-S", "-c", text, json.dumps(want), *command]
 

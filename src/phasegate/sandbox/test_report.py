@@ -147,11 +147,14 @@ async def run_tests(
     """
     chance = chance or secrets.SystemRandom()
     allowed = conftests or {}
+    # Whoever writes code may write these too, and could have pytest skip, rewrite or forget tests.
     intruders = [p for p in files if PurePosixPath(p).name in _STEERS_PYTEST and allowed.get(p) != files[p]]
     tree = {path: content for path, content in files.items() if path not in intruders} | dict(allowed)
     task = _Task(sandbox=sandbox, tree=tree, tests=tests, modules=modules, conftests=bool(allowed), limits=limits)
     expected = [test for path in tests for test in written_tests(path, tree.get(path, b""))]
     names = sorted({test.name for test in expected})
+    # With an odd number the larger half is left to chance, too, so that the number of seeded tests tells neither run
+    # which it is.
     first = frozenset(chance.sample(names, (len(names) + chance.randrange(2)) // 2))
     contents = {module: tree.get(module, b"") for module in modules}
     sides = [
@@ -170,6 +173,7 @@ async def run_tests(
 async def _run(task: _Task, names: frozenset[str], modules: Mapping[str, Planted], chance: random.Random) -> _Half:
     tree = {**task.tree, **{path: module.content for path, module in modules.items() if path in task.tree}}
     tree |= {path: seeded(tree[path], names, chance) for path in task.tests if path in tree}
+    # No file of the tree has this name: one that was handed in would pass for the report of a run that ended early.
     report = f"{secrets.token_hex(8)}.json"
     request = {"tests": list(task.tests), "conftests": task.conftests, "modules": list(task.modules), "report": report}
     harness = (resources.files("phasegate.sandbox") / "harness.py").read_text(encoding="utf-8")
@@ -204,6 +208,7 @@ def _judged(
 ) -> TestReport:
     problems += dict.fromkeys(problem for half in halves for problem in half.problems)
     cases = _approved_cases(halves)
+    # With a report missing, which has its own problem, each test would be listed as lacking besides.
     if all(half.written for half in halves):
         problems += _counted(cases, expected)
         problems += _untold(halves, cases)
@@ -271,6 +276,7 @@ def _ran_in(half: _Half, path: str, lines: frozenset[int], problems: list[str]) 
     module = half.modules[path]
     if module.body and module.body not in missing:
         problems.append("a line that nothing calls was reported as run: something forges the coverage")
+    # The planted lines stand where blank ones were, and count in neither run.
     return lines - frozenset(missing) - module.lines
 
 

@@ -23,6 +23,8 @@ def size(top: Path, most: int) -> int:
             with os.scandir(folder) as found:
                 for entry in found:
                     with contextlib.suppress(FileNotFoundError):
+                        # Blocks and not length: a sparse file takes no disk, and an empty one still takes a folder's
+                        # entry.
                         total += entry.stat(follow_symlinks=False).st_blocks * 512
                         if entry.is_dir(follow_symlinks=False):
                             folders.append((entry.path, depth + 1))
@@ -45,6 +47,8 @@ def remove(top: Path) -> None:
     """
     with contextlib.suppress(FileNotFoundError):
         _open_up(top)
+        # By descriptors, one level at a time: a path could be longer than the kernel takes, and a link in it would lead
+        # out.
         here = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             _empty(here)

@@ -102,6 +102,7 @@ def _give(top: Path, owner: int) -> None:
         os.chown(top / name, owner, owner)
         for folder, folders, names in os.walk(top / name):
             for entry in (*folders, *names):
+                # Root gives away what it just wrote; a link must not have it give away what the link names.
                 os.chown(os.path.join(folder, entry), owner, owner, follow_symlinks=False)
 
 
@@ -126,6 +127,7 @@ def _demand_plain(file: int, cap: int) -> None:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode):
         raise Uncollected("not a plain file")
+    # Its other name may be a file elsewhere that the command could name and not read.
     if status.st_nlink != 1:
         raise Uncollected("a hard link")
     if status.st_size > cap:

@@ -54,6 +54,7 @@ def remedy(message: str) -> str:
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
+        # SQLAlchemy wraps the driver's error, and only that one has SQLite's code.
         original = getattr(error, "orig", None)
         if isinstance(original, BaseException):
             yield original

@@ -30,6 +30,7 @@ def put_back(workspace: Workspace, run: str, commit: str, before: str = "") -> s
 
 def _kept(workspace: Workspace, run: str, commit: str) -> str:
     number = 1
+    # A node that runs again after a crash finds the same commit under its number, and makes no second reference.
     while workspace.marked(f"foreign/{run}/{number}") not in (None, commit):
         number += 1
     workspace.mark(f"foreign/{run}/{number}", commit)

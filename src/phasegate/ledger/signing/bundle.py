@@ -103,6 +103,7 @@ def load_bundle(file: Path) -> Bundle:
     """
     try:
         with file.open("rb") as opened:
+            # One byte more than allowed tells that the file is too large, whatever its size.
             return read_bundle(opened.read(LIMIT + 1))
     except OSError as error:
         raise InvalidInput(f"'{file}' cannot be read: {error.strerror}", fix="name another file") from error
@@ -197,6 +198,8 @@ class _Reader:
 
     def _take(self, *names: str) -> dict[str, Any]:
         line = self._lines.popleft()
+        # No key more than these: what one reader shows and the other passes over could tell people something that
+        # nobody signed.
         if not isinstance(line, dict) or sorted(line) != sorted(names):
             raise ValueError(f"a line with {', '.join(names)} was expected")
         return line
@@ -230,6 +233,7 @@ def git_tree(files: Sequence[File]) -> str:
         else:
             rows.append((name.encode(), f"{mode} {name}\0".encode() + bytes.fromhex(blob)))
     for name, inside in below.items():
+        # Git sorts a folder as if its name ended in a slash.
         rows.append((f"{name}/".encode(), f"40000 {name}\0".encode() + bytes.fromhex(git_tree(inside))))
     content = b"".join(row for _, row in sorted(rows))
     return hashlib.sha1(b"tree %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -23,6 +23,7 @@ class Envelope:
 
     def holds(self, key: PublicKey) -> bool:
         """Return whether that key signed the envelope."""
+        # DSSE does not sign the id, and the id is what people are shown.
         return key.key_id == self.key_id and key.verifies(pae(self.kind, self.payload), self.signature)
 
     def as_json(self) -> dict[str, Any]:

@@ -154,6 +154,8 @@ class RememberingSigner:
 
 
 def _mark(message: bytes, signature: bytes) -> bytes:
+    # Of another length, the two could be joined at another place to the same bytes, and pass for a pair that was
+    # signed.
     return hashlib.sha256(signature + message).digest() if len(signature) == SIGNATURE_BYTES else b""
 
 
@@ -207,6 +209,8 @@ def system_key(state: Path, *, in_use: bool) -> PrivateKey:
         return unlock_key(path, None)
     if in_use:
         raise Exhausted(f"the system's key '{path}' is gone, and what happened here is signed with it", fix=LOST)
+    # Two processes that begin a record together must end with one key: events under the other one could never be
+    # verified.
     with lock_file(state / ".creating"):
         return unlock_key(path, None) if path.exists() else create_key(path, None)
 

@@ -65,6 +65,8 @@ def read_key(text: str) -> PublicKey:
         return PublicKey.parse(text)
     except InvalidInput:
         file = Path(text)
+        # Anything may stand here: a path that is too long or holds NUL would raise another error, and a large file is
+        # no key.
         if not (len(text) < 256 and "\0" not in text and file.is_file() and file.stat().st_size < 4096):
             raise
     return PublicKey.parse(file.read_text(encoding="utf-8", errors="replace").strip())

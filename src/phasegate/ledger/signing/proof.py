@@ -88,6 +88,7 @@ def prove(
 def _claims(bundle: Bundle, managers: People, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
     told, broken = _chain(bundle)
     claims = [broken, _head(bundle, told)]
+    # Every other claim is read from the events: where these do not hold, nothing that they tell is worth a line.
     if not all(claim.holds for claim in claims):
         return claims
     gates = _Gates(bundle, told, managers, policies=policies)
@@ -204,6 +205,7 @@ class _Gates:
         wrong = self._unbound(opened, binds)
         told = [taken for taken in self._taken.values() if taken.gate == opened.gate]
         passing = [taken for taken in told if taken.passes]
+        # Somebody rejected, or asked for changes: a gate is passed without objection or not at all.
         if len(passing) < len(told):
             return None
         wrong = wrong or next(filter(None, (self._objection(taken, binds) for taken in passing)), "")
@@ -264,6 +266,8 @@ class _Gates:
         gates = delegation["predicate"]["gates"]
         covers = (
             (delegation["predicate"]["by"], delegation["predicate"]["to"]) == (principal, predicate["by"])
+            # The event's time is the system's word and the statement's the signer's: neither alone can stretch the
+            # window.
             and begins <= told.at < ends
             and predicate["at"] < ends
             and (not gates or told.named["phase"] in gates)
@@ -334,6 +338,7 @@ def _shipped(name: str, content: bytes, built: Mapping[str, str], blobs: Mapping
 def _unapproved(wheel: bytes, blobs: Mapping[str, str]) -> str:
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         for name in archive.namelist():
+            # The build makes the metadata, so that no tree holds it; the digest of the whole wheel covers it.
             made = name.partition("/")[0].endswith(".dist-info")
             if not made and blobs.get(f"src/{name}") != git_blob(archive.read(name)):
                 return f"{name} is not from the approved tree"

@@ -88,6 +88,7 @@ class _Connections:
             with connection.begin():
                 result = work(connection)
         except BaseException:
+            # Not back to the others: a connection whose transaction failed may be in a state that nobody expects.
             connection.close()
             raise
         self._free.append(connection)

@@ -32,6 +32,7 @@ def prepare(path: Path) -> None:
             fix="move the repository to a shorter path",
         )
     owner_folder(path.parent)
+    # An earlier version may have made it, or somebody copied it here.
     if path.exists() and path.stat().st_mode & 0o077:
         for file in siblings(path):
             file.chmod(OWNER_FILE)
@@ -51,6 +52,7 @@ def create(path: Path, migrate: Callable[[Path], None]) -> None:
         if siblings(path):
             raise Exhausted(f"the database '{path}' is gone, and a part of it is left: '{siblings(path)[0]}'", fix=LOST)
         for file in siblings(unfinished):
+            # Left by a process that was killed while it made them; only whoever has the lock is here.
             file.unlink()
         open_owned(unfinished, "wb").close()
         migrate(unfinished)

@@ -75,8 +75,12 @@ class Inputs:
             outputs=facts.paths(row.artifacts),
             files=self.workspace.tree(state["commit"]),
             reads=row.reads,
+            # Version and changelog follow from what differs to the newest release, which another run may have made
+            # after this one began (decision 0020).
             base=self.workspace.tree(state.get("line") or state["base"]),
             taken=await self._taken(phase),
+            # A rework builds on the draft before it: taking the user's files in again would undo what that draft made
+            # of the manager's comments (decision 0002).
             handed_in=await self.run_files.handed_in(state["run"], state["attempt"])
             if first and state["round"] == 1
             else {},
@@ -132,6 +136,8 @@ class Inputs:
     async def _observed(self, state: RunState, role: str, look: str) -> Mapping[str, Any]:
         """Look once an attempt and keep what was seen: after a crash the role reads what it read before."""
         run, key = state["run"], f"{state['phase']}/{state['attempt']}/{look}/{role}"
+        # Kept as effects are: an author that drafts again after a crash must be told the same, or one attempt would
+        # have two drafts.
         start = await self.ledger.begin_effect(run, key, [])
         if start.done is not None:
             return start.done

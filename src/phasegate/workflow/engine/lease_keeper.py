@@ -44,6 +44,7 @@ class LeaseKeeper(threading.Thread):
             system: signs that a row which somebody else wrote was refused.
             lost: called once, where the worker must end.
         """
+        # A thread, since beats must go on while a segment keeps the loop busy.
         super().__init__(name="keeper", daemon=True)
         self._executor = executor
         self._queue = queue
@@ -81,6 +82,8 @@ class LeaseKeeper(threading.Thread):
                 self._lost(error)
                 return
             except Exception as error:
+                # Not the end: a disk that is full may be emptied. If somebody takes the lease meanwhile, the fence
+                # stops each write.
                 _log.warning("the lease could not be kept: %s", error, extra={"action": "lease"})
             self._stopped.wait(BEAT_SECONDS)
 
@@ -125,6 +128,7 @@ class LeaseKeeper(threading.Thread):
                 )
             known = leases.read_leases(connection)
         if self._queue.foreign():
+            # The ledger is asynchronous, and this thread has no loop.
             asyncio.run(self._refuse())
         held = self._queue.held()
         self._send_own_on({name for name, by in held.items() if by == self._executor})
@@ -147,6 +151,7 @@ class LeaseKeeper(threading.Thread):
 
     def _take_over(self, lease: Lease, segments: list[str]) -> None:
         with self._engine.begin() as connection:
+            # Without a host there is no row whose epoch could be raised: the holder is of a version that had no leases.
             if lease.host and not lease.taken and not leases.take_over(connection, lease):
                 return
         for segment in segments:

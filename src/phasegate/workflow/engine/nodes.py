@@ -65,6 +65,8 @@ class TeamNodes:
             update = _counted(state, phase)
             started = RoundStarted(phase=phase.id, attempt=update["attempt"], round=update["round"])
             await self.ledger.record(state["run"], started)
+            # Both channels join the updates of nodes that run side by side, so an empty update would leave in what the
+            # round before said: only `Overwrite` empties them.
             return {**update, "phase": phase.id, "drafts": Overwrite({}), "blocking": Overwrite({}), "outcome": ""}
 
         return begin
@@ -80,6 +82,8 @@ class TeamNodes:
             _require_answers(brief, result)
             strays = list(stray_paths(brief, result.files))
             await self._record_findings(run_state, brief, [*strays, *result.findings])
+            # Left out of the commit and not only reported: a waiver excuses the finding, and must not let the file in
+            # (decision 0034).
             result = result.without({finding.path for finding in strays})
             commit = self._commit(run_state, brief, result)
             drafted = _drafted(run_state, brief, result, began)
@@ -102,6 +106,8 @@ class TeamNodes:
                 message=f"{phase.id}: {phase.title}",
             )
             move = partial(put_back, self.workspace, state["run"], commit, state["commit"])
+            # In a transaction, which the fence guards: a worker whose lease was taken over must not move the branch
+            # under the one that has the run now (decision 0018).
             kept = await self.ledger.holding(move)
             if kept:
                 await self.ledger.record(state["run"], CommitsSetAside(ref=kept))
@@ -172,6 +178,8 @@ class TeamNodes:
         async def turn(state: RunState) -> dict[str, Any]:
             holder = await self._releasing.holds(state)
             if holder != state["run"]:
+                # After the resume `interrupt` returns, and the route leads here again, so that the line is read anew:
+                # to be woken is no proof of having the turn.
                 interrupt(f"turn/{holder}")
                 return {"turn": "wait"}
             return {"turn": "held", **await self._releasing.settle(state, phase)}
@@ -207,6 +215,7 @@ class TeamNodes:
             [state["commit"]],
             draft.files,
             author=_signature(brief.role),
+            # The run's start and not now: a draft that is made again after a crash has to get the same commit hash.
             when=brief.facts.started_at,
             message=f"{brief.phase}: {draft.message}",
         )
@@ -222,6 +231,7 @@ class TeamNodes:
         async def judge(state: RunState) -> dict[str, Any]:
             began, judged = time.monotonic(), await subject(state)
             reports = await _handed_in(partial(reviewer.review, judged))
+            # A model or an assistant reviews here too, and could pass over the one check that objects.
             reports = [*reports, *await self._left_out(judged, reports)]
             return await self._record_review(state, report, reports, began)
 
@@ -244,6 +254,8 @@ class TeamNodes:
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
             phase = self.flow.phase(state["phase"])
+            # Asked before each effect: a run that parked between two of them gave up its turn, and another may release
+            # now.
             if phase.releases and await self._releasing.holds(state) != state["run"]:
                 return {"turn": "wait"}
             run, began, names = state["run"], time.monotonic(), phase.effects
@@ -252,6 +264,7 @@ class TeamNodes:
             start = await self.ledger.begin_effect(run, key, earlier)
             if start.done is not None:
                 return {"turn": "held"}
+            # Receipts come from the store and not from graph state, which holds no more than ids and counters.
             receipts = {name: receipt or {} for name, receipt in zip(before, start.before, strict=True)}
             if name == "publish":
                 return await self._publish(state, phase, key, receipts)
@@ -264,6 +277,7 @@ class TeamNodes:
     async def _publish(
         self, state: RunState, phase: Phase, key: str, receipts: Mapping[str, Mapping[str, Any]]
     ) -> dict[str, Any]:
+        # The turn may have been given up and come back since the approval, with another release published in between.
         if await self._releasing.ahead(state):
             return {"turn": "wait"}
         began = time.monotonic()
@@ -361,6 +375,8 @@ def _merged(reports: Sequence[Report]) -> dict[str, Any]:
     return {
         "evidence": tuple(report.evidence for report in reports if report.evidence),
         "findings": tuple(finding for report in reports for finding in report.findings),
+        # The digest says what one check's report depends on, and lets a later phase take that report as its evidence
+        # (decision 0021); no digest speaks for several.
         "inputs": reports[0].inputs if len(reports) == 1 else "",
     }
 

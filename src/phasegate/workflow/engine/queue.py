@@ -84,7 +84,11 @@ class Queue:
     def forget(self, run_id: str, upto: int) -> None:
         """Deletes the rows of a run's segments that have ended, up to a number."""
         ended = self._client.list_workflows(
-            workflow_id_prefix=f"{run_id}:", status=["SUCCESS", "ERROR"], load_input=False, load_output=False
+            # Inputs and outputs are left unread: what somebody wrote into a row is not deserialized to delete it.
+            workflow_id_prefix=f"{run_id}:",
+            status=["SUCCESS", "ERROR"],
+            load_input=False,
+            load_output=False,
         )
         old = [row.workflow_id for row in ended if int(row.workflow_id.rpartition(":")[2]) <= upto]
         if old:

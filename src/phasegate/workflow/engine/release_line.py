@@ -151,6 +151,7 @@ class _Merging:
 
     def take(self, tip: Tip) -> bool:
         """Merge a release, or return False where files are in conflict."""
+        # Nothing to merge: a merge commit here would differ at each attempt, and with it every digest of the release.
         if self._workspace.contains(self._commit, tip.commit):
             return True
         commit, merged = self._workspace.merge(

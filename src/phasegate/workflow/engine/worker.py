@@ -128,6 +128,8 @@ class Worker:
             "enable_otlp": False,
         }
         library = DBOS(config=config)
+        # By default the library gives a workflow up after 100 recoveries. A run that fails parks by itself, and a
+        # person may send it on as often as they like.
         DBOS.workflow(name=ADVANCE, max_recovery_attempts=None)(_function(self._advance))
         DBOS.listen_queues([])  # ours is taken from here
         DBOS.launch()
@@ -191,7 +193,10 @@ class Worker:
         """Return the parts, built once for all segments and again after a failure."""
         if self._segments is None or (self._segments.done() and self._segments.exception()):
             self._segments = asyncio.get_running_loop().create_future()
+            # Kept in a field, since the loop holds its tasks weakly; a task of its own, so that the parts outlive the
+            # segment that asked first.
             self._holder = asyncio.create_task(self._hold(self._segments))
+        # A segment that is cancelled must not cancel the parts with it: others wait for the same ones.
         return await asyncio.shield(self._segments)
 
     async def _hold(self, built: "asyncio.Future[Segments]") -> None:

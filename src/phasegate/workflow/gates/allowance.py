@@ -15,6 +15,7 @@ from phasegate.workflow.gates.revoke import sealed
 
 def _amounts(more: Allowance) -> dict[str, Any]:
     """Return what is allowed as it is signed, with time and rounds where they are allowed."""
+    # Left out where they are not raised, so that a statement from before they existed keeps its digest.
     later = {name: value for name, value in (("seconds", more.seconds), ("rounds", more.rounds)) if value}
     return {"tokens": more.tokens or 0, "usd": str(more.money_usd or 0), "calls": more.calls or 0, **later}
 

@@ -48,6 +48,7 @@ class Credentials:
 
 def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
     """Return whether the decider proved their identity just now."""
+    # A proof from the future shows that the clock was set back since, so nobody knows how old it is.
     return proved_at is not None and timedelta(0) <= now - proved_at <= FRESH
 
 
@@ -90,6 +91,7 @@ class Approvers:
             return "not_an_approver"
         if instead_of and not (phase.gate.delegable and self.delegation(instead_of, manager.name, phase, dossier, now)):
             return "no_delegation"
+        # Both names count: else the author would decide for somebody else, or have somebody decide in their right.
         if not phase.gate.author_may_approve and dossier.run.by in (manager.name, principal.name):
             return "author_may_not_approve"
         return ""
@@ -103,6 +105,7 @@ class Approvers:
             if principal
             and found.by == by
             and found.covers(to, phase.id, now)
+            # The end is held against the run's last event too: a clock that was set back revives no delegation.
             and dossier.last_at < found.ends
             and envelope.holds(principal.public_key)
         )
@@ -149,4 +152,5 @@ def escalated(gate: GateRecord | None, phase: Phase, now: datetime) -> bool:
 def expired(gate: GateRecord, phase: Phase, now: datetime) -> bool:
     """Return whether the gate was open for longer than its workflow allows."""
     after = phase.gate.expires_after
+    # A gate's row keeps whole seconds.
     return after is not None and now.replace(microsecond=0) - gate.opened_at > after

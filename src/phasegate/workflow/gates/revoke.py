@@ -71,6 +71,8 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
         raise Refused(
             "the window is over before it begins", reason="empty_window", fix="let it end on a day to come (--until)"
         )
+    # A statement that was signed on another machine could be sent again by whoever saw it, after its delegator ended
+    # the delegation.
     if delegation.at and await keeper.ledger.had_delegation(envelope):
         fix = "ask for the statement again, and sign it"
         raise Refused("this statement was handed in before", reason="token_used", fix=fix)
@@ -95,6 +97,8 @@ async def end_delegation(
     """
     is_person(keeper, who, by)
     moment = at or keeper.clock.now()
+    # The envelope is not kept: that it holds shows that whoever asks has the delegator's key, which is all that is
+    # asked here.
     sealed(keeper, by, Delegation(by=by, to=to, begins=moment, ends=moment).encoded(), signer)
     ended = await keeper.ledger.end_delegations(by, to)
     if not ended:

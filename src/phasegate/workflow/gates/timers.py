@@ -20,6 +20,7 @@ async def sweep(keeper: Gatekeeper, steady: timedelta) -> None:
     """
     now, register = keeper.clock.now(), keeper.register()
     for gate in await keeper.ledger.gates(status=GateStatus.open):
+        # The workflow was edited meanwhile; its runs park when they go on, and say so then.
         if gate.key.phase not in keeper.flow.phase_ids:
             continue
         phase = keeper.flow.phase(gate.key.phase)
@@ -50,6 +51,7 @@ def _due(gate: GateRecord, phase: Phase, approvers: list[str], now: datetime, st
     key, age, to = gate.key, now - gate.opened_at, tuple(approvers)
     every = phase.gate.remind_after
     if every and age >= every and is_believed(steady, every):
+        # The number is part of the event's key: sweeps come every few seconds, and each reminder is recorded once.
         yield Reminded(phase=key.phase, attempt=key.attempt, number=age // every, to=to)
     if escalated(gate, phase, now) and is_believed(steady, phase.gate.escalate_after):
         yield Escalated(phase=key.phase, attempt=key.attempt, to=to)

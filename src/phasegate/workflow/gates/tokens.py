@@ -16,6 +16,7 @@ LASTS = timedelta(hours=12)
 
 def give_token(system: PrivateKey, gate: GateRecord, by: str, now: datetime, lasts: timedelta = LASTS) -> str:
     """A new token, with which that person may say one thing on what the gate shows now."""
+    # The nonce tells two tokens of one second apart, so that using the one leaves the other good.
     head = f"{int(now.timestamp())}.{int((now + lasts).timestamp())}.{secrets.token_urlsafe(12)}"
     return f"{head}.{base64.urlsafe_b64encode(system.sign(_bound(head, gate, by))).decode()}"
 
@@ -46,6 +47,8 @@ def _times(head: str) -> tuple[datetime | None, datetime | None]:
 
 
 def _moment(digits: str) -> datetime | None:
+    # `isdecimal` alone takes the digits of every script, and a moment of twelve digits lies past the year 9999, which
+    # `datetime` refuses.
     readable = digits.isascii() and digits.isdecimal() and len(digits) < 12
     return datetime.fromtimestamp(int(digits), UTC) if readable else None
 
