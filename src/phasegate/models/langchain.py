@@ -41,6 +41,7 @@ BEDROCK = "bedrock_converse"
 _EXTRAS = {"anthropic": "anthropic", "openai": "openai", "ollama": "ollama"}
 _RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _RETRIED_CODES = {
+    # By code and not by status: within a stream the status is 200 already.
     "ThrottlingException",
     "TooManyRequestsException",
     "ServiceQuotaExceededException",
@@ -213,6 +214,7 @@ def _bound(model: "BaseChatModel", call: Call, settings: LangChainModel) -> Any:
         return model.bind(response_format=_response_format(call.hand_in), **options)
     if not tools:
         return model.bind(**options)
+    # Forced only where there is no other tool: a model that has to look something up first could not.
     choice = {"tool_choice": call.hand_in.name} if call.hand_in and not call.tools and settings.forces else {}
     return model.bind_tools([_tool(tool) for tool in tools], **choice, **options)
 

@@ -180,6 +180,7 @@ class Meter:
             return reply, self.prices.of(model.name, reply.usage)
         except BaseException:
             # A reply that never came used tokens that nobody counts: the reservation stands for them.
+            # Shielded: the call may have been cancelled, and its row would stay under way for ever.
             await asyncio.shield(self.database.write(_fail, scope, number))
             raise
         finally:
@@ -200,6 +201,7 @@ class _Telling:
         self._task: asyncio.Task[None] | None = None
 
     def told(self, characters: int) -> None:
+        # A transaction for each piece of a stream would take longer than the stream.
         if time.monotonic() - self._last < _PROGRESS_SECONDS or (self._task and not self._task.done()):
             return
         self._last = time.monotonic()

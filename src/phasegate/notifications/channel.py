@@ -65,7 +65,7 @@ class NotificationChannel(Protocol):
 
         Raises:
             Never: it cannot be told; the next news is.
-            Unseen: it was tried before, and cannot be looked for.
+            DeliveryUnknown: it was tried before, and cannot be looked for.
             Unknown: it may or may not have been told.
             PhasegateError: it could not be told now.
         """

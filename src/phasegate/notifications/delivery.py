@@ -40,6 +40,7 @@ class Deliverer:
         self._sessions = sessions
         self._policy = Policy(servers=app.team.servers, now=app.clock.now)
         self._grants = partial(standing_grants, app.keeper, Grants(app.database, app.clock))
+        # A thousand runs may be behind after an outage, and the services count calls.
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._began = app.clock.now()
         self._busy = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
@@ -77,8 +78,10 @@ class Deliverer:
         for news in news_of([event for event in story.events if event.seq > mirrored.seq]):
             if news.what in place.subscribes_to:
                 mirrored = await self._tell(place, mirrored, story, news)
+                # It was not delivered: what follows waits, for people read of events in their order.
                 if mirrored.seq < news.entry.seq:
                     return
+        # Also past events that are no news here, or each look would read all of them again.
         await self._mirrors.keep(replace(mirrored, seq=story.events[-1].seq))
 
     async def _tell(self, place: NotificationChannel, mirrored: Mirrored, story: Story, news: News) -> Mirrored:
@@ -103,8 +106,10 @@ class Deliverer:
         except Never as error:
             noted = {"outcome": "never", "why": str(error)}
         except Unknown as error:
+            # The effect stays begun: the next try looks for what this one may have made (decision 0014).
             return await self._later(mirrored, place, error, str(error))
         except PhasegateError as error:
+            # Surely not done, so that the next try need not look for it.
             await self._app.ledger.effect_failed(mirrored.run, label)
             return await self._later(mirrored, place, error, f"{error}; {error.fix}" if error.fix else str(error))
         for text in (*telling.remarks, *filter(None, [noted.get("why")])):
@@ -119,6 +124,7 @@ class Deliverer:
 
     async def _later(self, mirrored: Mirrored, place: NotificationChannel, error: Exception, trouble: str) -> Mirrored:
         self._notices.failed(place.name, mirrored.run, error)
+        # Never sooner than what was made can be found, or a second try would make it again.
         wait = max(min(timedelta(seconds=2 ** min(mirrored.tries + 1, 10)), LONGEST), place.search_lag)
         due = self._app.clock.now() + wait
         later = replace(mirrored, tries=mirrored.tries + 1, due_at=due, trouble=trouble)

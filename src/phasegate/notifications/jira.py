@@ -55,6 +55,8 @@ class Ticket:
             return await self._told(telling, holds)
         except Gone as error:
             telling.remarks.append(f"{holds['issue']} is gone: {error}")
+        # Once a run: an account that lost the sight of a project gets the same 404 as for a ticket that was deleted
+        # (decision 0026).
         return holds if "replaces" in holds else await self._anew(telling, {**holds, "replaces": holds["issue"]})
 
     async def _anew(self, telling: Telling, holds: dict[str, Any]) -> Mapping[str, Any]:
@@ -132,6 +134,7 @@ class Ticket:
         if not wanted or wanted.lower() == holds["status"].lower():
             return {}
         now = await telling.call(self.name, "get_issue", issue=holds["issue"])
+        # Jira takes names of statuses in any case, and gives them as its workflow spells them.
         if now["status"].lower() == wanted.lower():
             return {"status": now["status"]}
         if now["status"] != holds["status"] and not _ours(now, holds):
@@ -175,6 +178,7 @@ class Ticket:
         now = await telling.call(self.name, "get_issue", issue=holds["issue"])
         if _mark(now["description"]) == _mark(fitted(text)):
             return {"described": _mark(fitted(text))}
+        # Only what is still as we wrote it is written again: what a person wrote there stays (decision 0014).
         if _mark(now["description"]) == holds.get("described"):
             changed = {"issue": holds["issue"], "expected_updated": now["updated"], "description": text}
             await telling.call(self.name, "update_issue", **changed)

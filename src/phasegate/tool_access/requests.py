@@ -145,6 +145,7 @@ def _still(app: App, asked: ToolRequest, grants: Sequence[ToolGrant]) -> bool:
     pinned = [grant for grant in _of(app.team.servers[asked.server], grants) if asked.tool in grant.pins]
     same = [grant for grant in pinned if grant.pins[asked.tool] == asked.mark]
     if asked.reason == "needs_grant":
+        # Only a grant from after the request answers it: with an older one the call was refused for its arguments.
         return not any(asked.tool in grant.writes and grant.begins >= asked.at for grant in same)
     return not same and (bool(pinned) or not app.team.servers[asked.server].ours)
 

@@ -108,6 +108,8 @@ class ClientTools:
         """
         if name not in self._sources:
             await self.list()
+        # Called all the same, so that the refusal has its event: a model that tries names is something people want to
+        # see.
         server, tool = self._sources.get(name) or _split(name)
         try:
             answer = await self.client.call(server, tool, **arguments)

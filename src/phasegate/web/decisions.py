@@ -33,6 +33,7 @@ async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address:
     numbers = [int(number) for number in form.texts("question") if number.isdecimal()]
     answers = await answers_at(context.app, gate, kind, dict(zip(numbers, form.texts("answer"), strict=False)))
     session = await _proved(context, form, address)
+    # By the digest that the form shows: where the gate shows other bytes by now, the decision is refused and not moved.
     return await context.app.decide(
         gate,
         kind,
@@ -106,6 +107,7 @@ async def grant(context: Context, server: str, form: CsrfForm, address: str) -> 
         if shown := form.text("definition"):
             await tools.let_start(tools.server(server), session.account, session.key, ends, who, shown=shown)
             return
+        # What was shown is sent back by its digests: a server that describes its tools otherwise by now is not granted.
         await tools.grant(
             tools.server(server),
             session.account,
@@ -141,6 +143,7 @@ async def unlock(context: Context, form: CsrfForm, address: str, user: str) -> U
     if lasts is None:
         raise InvalidInput("it is not said for how long", fix=f"choose {', '.join(map(str, HOURS))} hours")
     if not form.secret("passphrase"):
+        # A session that somebody found open could otherwise leave its key usable for hours.
         raise Refused("your passphrase is missing", reason="wrong_passphrase", fix="give it again")
     session = await _proved(context, form, address)
     return await context.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)

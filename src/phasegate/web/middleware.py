@@ -68,6 +68,8 @@ class Guard:
         return {**HEADERS, **tls}
 
     def _refusal(self, method: str, headers: Headers, *, signed: bool) -> Problem | None:
+        # Against DNS rebinding: a page of another name that resolves to this server would be of the same origin to the
+        # browser.
         if headers.get("host", "").lower() not in self.settings.hosts:
             return Problem(status=421, reason="unknown_host", detail="this server does not go by that name")
         if method not in _SAFE and not signed and not self._from_here(headers):
@@ -82,6 +84,8 @@ class Guard:
             return origin in self.settings.origins
         if site is not None:
             return site == "same-origin"
+        # Neither header: no browser of today, which always sends one with a change. A program shows a token, and no
+        # cookie, which a browser would have added by itself.
         return "cookie" not in headers and headers.get("authorization", "").lower().startswith("bearer ")
 
 
@@ -133,4 +137,5 @@ def _with(headers: Mapping[str, str], send: Send) -> Send:
 
 def _set(held: MutableHeaders, headers: Iterable[tuple[str, str]]) -> None:
     for name, value in headers:
+        # Defaults, as an answer may say otherwise: the page's own files may be kept by the browser.
         held.setdefault(name, value)

@@ -62,6 +62,7 @@ async def read_form(request: Request) -> FormData:
 async def _filled(request: Request, session: Person) -> CsrfForm:
     fields = await read_form(request)
     given = request.headers.get(HEADER) or _text(fields.get(FIELD))
+    # Beside the check of the origin: either alone stops a foreign page, and browsers have had gaps in both.
     if not hmac.compare_digest(given.encode(), session.form_token.encode()):
         raise Refused("this form is not of your session", reason="form_token", fix="load the page again")
     return CsrfForm(session=session, fields=fields)
@@ -78,7 +79,14 @@ def _text(value: object) -> str:
 def set_cookie(response: Response, context: Context, session: Session) -> None:
     """Set the session cookie, whose expiry the server keeps."""
     response.set_cookie(
-        context.settings.cookie, session.id, path="/", httponly=True, samesite="strict", secure=context.settings.secure
+        # Strict: a link from elsewhere opens the page signed out, and no request that another page causes carries the
+        # session.
+        context.settings.cookie,
+        session.id,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=context.settings.secure,
     )
 
 

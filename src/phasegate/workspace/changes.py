@@ -46,6 +46,7 @@ def _changes(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Cha
             "added" if before is None else "removed" if after is None else "changed"
         )
         lines = tuple(_difference(path, _text(before), _text(after)))
+        # Line feeds and tabs hide nothing from whoever reads a difference.
         plain = _text(after).replace("\n", "").replace("\t", "")
         hidden = sum(not is_visible(char) for char in path + plain)
         yield Change(path=visible(path), kind=kind, lines=lines, hidden=hidden)

@@ -162,6 +162,7 @@ class Workspace:
         Raises:
             PhasegateError: two of them wrote one path.
         """
+        # A merge of one would be a commit that says nothing.
         if len(drafts) == 1:
             return drafts[0]
         files: dict[str, bytes | pygit2.Oid | None] = {}
@@ -204,6 +205,7 @@ class Workspace:
         try:
             self._point(f"refs/heads/{branch}", commit)
         except (OSError, ValueError, pygit2.GitError) as error:
+            # Git has no branch `a/b` beside a branch `a`.
             raise PhasegateError(
                 f"the branch '{branch}' cannot be made: {error}",
                 fix=f"rename the branch '{branch.partition('/')[0]}', if there is one",
@@ -221,6 +223,8 @@ class Workspace:
     def keep(self, run: str, commit: str) -> None:
         """Keep a run's commit whatever becomes of its branch: what a gate showed is still there after `git gc`."""
         number = 0
+        # One ref for each line of history: a commit that contains what was kept takes its place, and one beside it gets
+        # another number.
         while (kept := self.marked(f"kept/{run}/{number}")) and not self.contains(commit, kept):
             number += 1
         if kept != commit:
@@ -243,6 +247,7 @@ class Workspace:
 
     def runs_in_refs(self) -> list[str]:
         """Return the runs that began here by refs, without branches that a remote may have from elsewhere."""
+        # Branches that were fetched are of another clone's runs, which this record knows nothing of (decision 0016).
         names = [each.name.split("/") for each in self._repository.references.iterator()]
         began = {name[3] for name in names if name[:3] == ["refs", "phasegate", "intake"]}
         branches = {name[3] for name in names if name[:3] == ["refs", "heads", "phasegate"] and len(name) == 4}
@@ -322,6 +327,8 @@ class Workspace:
             return True
         if not self.contains(commit, head):
             return False
+        # Before files are written: with the working directory changed and the branch not moved, Git would show the
+        # release as the user's own edits.
         self._refuse_locked(target, commit)
         if target != repository.head.name:
             return self._advance(reference, commit)
@@ -387,6 +394,7 @@ class Workspace:
             yield (delta.old_file.path, None) if removed else (delta.new_file.path, delta.new_file.id)
 
     def _staged(self, base: pygit2.Tree | None, files: Mapping[str, bytes | pygit2.Oid | None]) -> pygit2.Index:
+        # An index in memory: the repository's own is the user's, and holds what they have staged.
         index = pygit2.Index()
         if base is not None:
             index.read_tree(base)
@@ -398,6 +406,7 @@ class Workspace:
     def _write(
         self, index: pygit2.Index, parents: Sequence[str], author: Signature, when: datetime, message: str
     ) -> str:
+        # In UTC, whatever zone the machine is in: the offset is part of what a commit's hash is made of.
         who = pygit2.Signature(author.name, author.email, int(when.timestamp()), 0)
         tree = index.write_tree(self._repository)
         commit = str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
@@ -452,6 +461,8 @@ def _paths(tree: pygit2.Tree, folder: str) -> Iterator[str]:
 
 
 def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, content: bytes | pygit2.Oid | None) -> None:
+    # Paths come from authors, models among them; `.git` in any spelling is a folder whose files Git obeys, also on
+    # disks that do not tell letters apart.
     if _leaves(path):
         raise InvalidInput(f"the path '{visible(path)}' leaves the repository", fix="write paths from its top")
     if content is None:
@@ -471,6 +482,7 @@ def _leaves(path: str) -> bool:
 
 
 def _mode(index: pygit2.Index, path: str) -> FileMode:
+    # Never a link: what an author writes is a file, and stays executable only where it was approved so.
     executable = path in index and index[path].mode == FileMode.BLOB_EXECUTABLE
     return FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
 

@@ -70,12 +70,15 @@ class Policy:
         if shown is None:
             raise _refused(call, "tool_unknown", "the server has no such tool", "'phasegate tools' lists what it has")
         standing = self._standing(call, grants)
+        # Before the arguments are looked at: bounds are written for a tool as it described itself, and say nothing of
+        # another.
         self._is_pinned(call, server, shown, standing)
         self._in_scope(call, server)
         if found := beyond(call.arguments, rule.bounds):
             raise _unbounded(call, rule, *found)
         if rule.effect is Effect.write and not any(_covers(grant, call, shown) for grant in standing):
             raise _ungranted(call, [grant for grant in standing if _lets_write(grant, call, shown)])
+        # Counted last, so that refused calls use up nothing.
         self._in_time(call, rule)
         return rule
 
@@ -114,6 +117,7 @@ class Policy:
             raise _refused(call, "not_json", why, "write large integers, and what is no number, as text")
         if beyond := stray(call.arguments, server.only):
             raise _outside(call, *beyond, f"one of: {', '.join(sorted(server.only[beyond[0]]))}")
+        # The engine's own texts went without secrets already, and hold digests and keys of its own making.
         if call.role != ENGINE and any(map(find_secrets, texts(call.arguments))):
             why = "its arguments hold what looks like a secret"
             raise _refused(call, "secret_in_arguments", why, "say it without the secret")

@@ -28,6 +28,7 @@ class RemoteClient(httpx.AsyncClient):
             timeout: how long each step of a request may take.
         """
         super().__init__(
+            # Asked for unpacked: the bound on bytes is on what arrives, and packed bytes become any size.
             headers={"Accept-Encoding": "identity", **headers},
             follow_redirects=False,  # what it shows is for this address alone
             timeout=timeout,
@@ -74,6 +75,7 @@ class RemoteClient(httpx.AsyncClient):
     def _answer(self, request: httpx.Request, message: Mapping[str, Any], error: Exception) -> httpx.Response:
         if "id" not in message:  # a notification: nobody waits for it
             return httpx.Response(httpx.codes.ACCEPTED, request=request)
+        # Behind a mark that the server does not know: it could otherwise name a failure of ours as its own.
         name = f"{self._mark}/{len(self._failures)}"
         self._failures[name] = error
         told = {"code": _OUR_CODE, "message": "no answer", "data": name}

@@ -59,6 +59,7 @@ def pairs(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     >>> list(pairs({"f": [[{"Key": "REGION", "Values": ["x"]}]]}))[-1]
     ('REGION', ['x'])
     """
+    # A queue in place of recursion: a model can nest its arguments deeper than Python recurses.
     waiting = deque[Any]([arguments])
     while waiting:
         value = waiting.popleft()

@@ -67,6 +67,7 @@ class Conversation(ClientSession):
             raise
 
     async def _give_up(self, number: int) -> None:
+        # The library has no way to give up one request: cancelling the task would leave the server at work on it.
         params = CancelledNotificationParams(requestId=number, reason="no longer waited for")
         with suppress(Exception):  # the server is gone, and nothing of the request with it
             await self.send_notification(ClientNotification(CancelledNotification(params=params)))
@@ -135,6 +136,7 @@ class McpSession:
         """
         session = await self._ready
         params = CallToolRequestParams(name=tool, arguments=dict(arguments))
+        # A line that is longer than allowed ends the program, but not while other calls wait for it.
         self._under_way += 1
         try:
             async with asyncio.timeout(seconds):
@@ -162,6 +164,7 @@ class McpSession:
             if not asked.done():
                 raise ConnectionError("the server ended")
             return asked.result()
+        # Over HTTP, an error of the protocol may stand for a failure of ours, which the client keeps.
         except McpError as error:
             raise self._remote.failure(error) if self._remote else error from None
         finally:

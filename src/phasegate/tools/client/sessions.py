@@ -102,6 +102,7 @@ class Sessions:
             await self._retire(server, line)
             raise _lost(_Gone, server, tool, line, error) from error
         except TimeoutError as error:
+            # A call that takes too long need not mean a dead server: other calls of the session may be under way.
             if not await line.listens():
                 await self._retire(server, line)
             raise _lost(_Lost, server, tool, line, TimeoutError(f"no answer within {seconds:g} s")) from error
@@ -109,6 +110,8 @@ class Sessions:
             if error.response.is_client_error:  # it was refused, and nothing was done
                 why, fix = line.hint(error)
                 raise PhasegateError(f"{server.name}.{tool} was not answered: {why}", fix=fix) from error
+            # A failure of the server's own machine, such as a gateway without a server behind it: another attempt may
+            # find one.
             raise _lost(_Gone, server, tool, line, error) from error
         except (httpx.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             await self._retire(server, line)
@@ -124,12 +127,14 @@ class Sessions:
 
     async def _retire(self, server: ToolServer, line: McpSession) -> None:
         """Have later calls use another session, while calls under way in this one end there."""
+        # Another call may have put a new session in its place already.
         if self._lines.get(server.name) is line:
             del self._lines[server.name]
         self._retired.append(line)
         await self._end_retired()
 
     async def _end_retired(self) -> None:
+        # Only idle ones: closing a session ends the calls of others that are still under way in it.
         over = [line for line in self._retired if line.is_idle or line.is_over]
         self._retired = [line for line in self._retired if line not in over]
         for line in over:
@@ -144,6 +149,7 @@ class Sessions:
             await line.end()
 
     async def _line(self, server: ToolServer) -> McpSession:
+        # Roles work side by side, and a program would be started once for each of them.
         async with self._turns.setdefault(server.name, asyncio.Lock()):
             held = self._lines.get(server.name)
             if held is None or held.is_over:

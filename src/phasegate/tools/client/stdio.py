@@ -58,6 +58,7 @@ async def program(
     process = await asyncio.create_subprocess_exec(
         *words, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=sees, cwd=folder, limit=MOST_BYTES, start_new_session=True
     )
+    # Nothing is buffered: a server that says more than anybody reads is held up by its own pipe.
     said, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, told = anyio.create_memory_object_stream[SessionMessage](0)
     try:
@@ -149,6 +150,7 @@ async def _log(process: Process, log: Path | None, transcript: Transcript) -> No
 
 async def _end(process: Process) -> None:
     """End a program and its children: by closing its input, then by a signal, then by force."""
+    # The protocol ends a server by the end of its input; a signal is for one that does not listen.
     if process.stdin:
         process.stdin.close()
     for number in (None, signal.SIGTERM, signal.SIGKILL):

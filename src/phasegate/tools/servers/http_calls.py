@@ -85,6 +85,7 @@ class RetryPolicy:
 
     def looked_for(self, look: Callable[[], T | None]) -> T | None:
         """Return what `look` finds, or None after the last attempt. A service needs a moment to show a new thing."""
+        # Before the first look: an index that does not show the new thing yet would have it made again.
         self.sleep(self.pause_s)
         return Retrying(
             retry=retry_if_result(lambda found: found is None) | retry_if_exception_type((NoAnswer, Exhausted)),
@@ -143,6 +144,7 @@ class Calls:
             found = self.patience.looked_for(look)
             if found is None:
                 fix = "read it back in a minute; a call with the same arguments does not do it twice"
+                # Neither done nor not done: a caller that took it for either would do it twice or never.
                 raise Unknown(f"{lost}: to {what} may or may not have happened", fix=fix) from lost
             return found
 

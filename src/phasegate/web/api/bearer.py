@@ -40,6 +40,7 @@ def owner(token: Token) -> str:
     Raises:
         Refused: `service_identity`.
     """
+    # Whatever the scopes say: they are a row that whoever can write the database could change.
     if token.account is None:
         raise Refused("a service decides nothing", reason="service_identity", fix="a person's token")
     return token.account

@@ -74,8 +74,11 @@ async def statement(
 async def decide(run: str, phase: str, attempt: int, signed: models.Signed, context: Served, token: Decides) -> Any:
     """Takes a decision that the token's owner signed with their own key."""
     gate, body = await context.gate(run, phase, attempt), signed.statement
+    # The signature holds for the gate in the statement; the address must not send it to another one.
     if body.gate != str(gate.key):
         raise Refused(f"the statement is about '{visible(body.gate)}'", reason="unknown_gate", fix="sign for this gate")
+    # A signature over a token cannot be older than the token, which the system signs with the time at which it gave it
+    # out.
     who = credentials(token, given_at(body.token))
     made = _statement(context, gate, body)
     taken = await decisions.from_statement(context, made, signed.key_id, base64.b64decode(signed.signature), who)

@@ -74,6 +74,7 @@ async def stream(run: str, request: Request, context: Served, token: Reads, afte
 
 
 async def _frames(context: Context, run_id: str, seen: int, secret: str) -> AsyncIterator[str]:
+    # Looked up each time: a stream stays open for hours, and a token that is revoked must not go on reading.
     while await context.tokens.find(secret):
         run = await context.app.ledger.run(run_id)
         for entry in await context.app.ledger.events(run_id, seen):

@@ -24,6 +24,7 @@ class Errands:
             errand: does it.
         """
         task = asyncio.create_task(_told(what, errand), name=what)
+        # The loop keeps tasks weakly: one that nobody refers to can be collected before it is done.
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

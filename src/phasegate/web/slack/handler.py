@@ -69,6 +69,7 @@ class Door:
             problem = problem_of(error)
         if problem.status not in (403, 409) and problem.reason not in replies.REASONS:
             _log.warning("a click was not taken: %s; %s", problem.detail, problem.fix, extra={"action": "slack-failed"})
+        # A refusal of a person is worth a line in the run's record; a card that is out of date happens every day.
         if problem.status == 403:
             await self._record(click, problem)
         self.errands.send("tell who clicked", self._tell(click, problem))
@@ -90,6 +91,7 @@ class Door:
         title = title_of(await self.context.inbox.look(gate))
         app, run = self.context.app, await self.context.app.ledger.run(gate.key.run)
         asked = [question.text for question in questions_at(app, gate, run.spec)]
+        # The place travels through the view and back, since what Slack sends with the view does not name the card.
         view = remark_view(click.action, str(gate.key), title, gate.digest, click.place.kept, asked)
         await self.slack.open_view(click.trigger, view)
         return Answer()
@@ -104,8 +106,10 @@ class Door:
             Refused: `service_identity`, `foreign_workspace`, `not_an_approver`, `not_unlocked`.
         """
         user, myself = click.user, await self.slack.myself()
+        # Slack marks bots in more than one way, by the kind of their app, and ours in none.
         if user.is_bot or user.bot_id or user.id == myself.user_id:
             raise Refused("a bot clicked, and bots never decide", reason="service_identity", fix="click yourself")
+        # Both are asked for: in a shared channel the click comes from our workspace and the person from another.
         homes = {click.team.id if click.team else "", user.team_id}
         if not myself.team_id or homes != {myself.team_id}:
             raise Refused(
@@ -120,6 +124,8 @@ class Door:
                 fix="set 'slack' of that manager in phasegate.toml to their member id",
             )
         unlocked = await self.context.unlocked.find(name)
+        # An id that was put into phasegate.toml since must not inherit a key that was unlocked for another (decision
+        # 0012).
         if unlocked is None or unlocked.user != user.id:
             raise Refused(f"deciding from Slack is not unlocked for '{name}'", reason="not_unlocked", fix="unlock it")
         return unlocked

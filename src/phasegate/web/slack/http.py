@@ -35,6 +35,7 @@ async def interactive(request: Request) -> Response:
         known = desk.verifier.verified(body, request.headers)
     except Refused as refused:
         return _problem(401, refused.reason, str(refused))
+    # Slack sends a click again where its answer was lost: it gets the same answer, and nothing is decided twice.
     if known.receipt is not None:
         return _answer(**json.loads(known.receipt))
     try:
@@ -66,6 +67,7 @@ def _payload(body: bytes, kind: str) -> dict[str, Any]:
         )
     except ValueError:
         raise _Unreadable(400, "the body is no form") from None
+    # With two payloads, this server and what is before it could each read another one.
     if [name for name, _ in fields] != ["payload"]:
         raise _Unreadable(400, "a click is one payload, and nothing besides")
     try:

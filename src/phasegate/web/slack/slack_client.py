@@ -117,11 +117,14 @@ class AsyncSlackClient:
             raise PhasegateError(
                 "a click asks for its answer at an address that is not Slack's", fix="nothing was sent"
             )
+        # The card stays: it is shown to all, and says to the others what it said before.
         body = {"response_type": "ephemeral", "replace_original": False, "text": plain(text)}
         try:
+            # A redirect would lead past the check of the address.
             async with httpx.AsyncClient(timeout=10, follow_redirects=False) as client:
                 answer = await client.post(response_url, json=body)
         except httpx.HTTPError as error:
+            # Neither text nor cause: both hold the address, and whoever has it can answer in that channel.
             raise PhasegateError(f"Slack did not take an answer to a click ({type(error).__name__})") from None
         if answer.status_code != 200:
             raise PhasegateError(f"Slack did not take an answer to a click ({answer.status_code})")

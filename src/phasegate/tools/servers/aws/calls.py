@@ -57,6 +57,7 @@ class Calls:
 
         A page of the service may have more rows than the limit; the cursor then counts those that were given already.
         """
+        # Sealed into the cursor: used with another question, a token of AWS gives rows that belong to neither.
         asked = (question.service, question.operation, question.region, question.account, question.request)
         token, skipped = self.cursors.open(cursor, *asked) or (None, 0)
         more = {question.paged_by: token} if token else {}

@@ -51,10 +51,13 @@ class Aws:
         """
         what = listing(operation)
         request = what.request(parameters)
+        # A global service answers the same in each region, and would be counted once for each.
         asked = list(dict.fromkeys(regions))[: 1 if what.everywhere else None]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             told = list(pool.map(lambda region: self._count(what, request, items, most, region, account), asked))
         failures = [error for _, error in told if error]
+        # One region that is denied must not hide what the others say; where all fail, the error says more than a list
+        # of empty counts.
         if failures and len(failures) == len(told):
             raise failures[0]
         counts = [count for count, _ in told]

@@ -67,6 +67,7 @@ class Sessions:
             raise InvalidInput(f"{ROLE} is no name of a role", fix="set it to a name or path/name, not to an ARN")
         self._held: dict[str, _Held] = {}
         self._identity: Identity | None = None
+        # Regions are asked side by side in threads, and boto3's sessions are not safe to make clients from in several.
         self._lock = threading.RLock()
         self.region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
@@ -111,6 +112,7 @@ class Sessions:
             return self._held[""]
         if not _ACCOUNT.fullmatch(account):
             raise InvalidInput(f"{account[:40]!r} is no AWS account", fix="write the 12 digits, or leave it empty")
+        # The caller is there already, and the role may not trust the account that it is in.
         if account == self.identity().account:
             return self._of("")
         held = self._held.get(account)
@@ -130,6 +132,7 @@ class Sessions:
         if not self._role:
             fix = f"set {ROLE} to the name of a role that every account has, or ask without an account"
             raise Missing(f"there is no role to assume in account {account}", fix=fix)
+        # China and GovCloud have partitions of their own, and no role is assumed across them.
         partition = self.identity().arn.split(":")[1]
         arn = f"arn:{partition}:iam::{account}:role/{self._role}"
         extra = {"ExternalId": self._environ[EXTERNAL_ID]} if EXTERNAL_ID in self._environ else {}
@@ -138,6 +141,7 @@ class Sessions:
                 RoleArn=arn, RoleSessionName="phasegate", DurationSeconds=_LIFE, **extra
             )["Credentials"]
         session = boto3.Session(said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"])
+        # A session that ends in the middle of a listing would have it read again from the start.
         return _Held(session, said["Expiration"] - _EARLIER)
 
     def _new(self, session: boto3.Session, service: str, region: str) -> Any:
