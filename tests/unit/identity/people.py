@@ -17,6 +17,8 @@ from phasegate.store.sqlite import SqliteStore
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK_TO_GUESS = 2
+"""Cost of the keys, of which each test opens several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class People:
 async def people(folder: Path) -> AsyncIterator[People]:
     clock, database = FixedClock(NOW), await SqliteStore(folder / "p.db").open()
     path = folder / "ada.key"
-    key = create_key(path, PASSPHRASE)
+    key = create_key(path, PASSPHRASE, QUICK_TO_GUESS)
     accounts = Accounts(database, clock, QUICK)
     await accounts.add("ada", PASSPHRASE, path.read_bytes(), key.public)
     yield People(

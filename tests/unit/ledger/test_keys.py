@@ -30,6 +30,28 @@ def test_its_file_is_for_its_owner_alone_and_holds_no_key_in_the_clear(tmp_path:
     assert b"ENCRYPTED PRIVATE KEY" in file.read_bytes()
 
 
+def _written_by_an_earlier_version(path: Path) -> tuple[PublicKey, bytes]:
+    key = Ed25519PrivateKey.generate()
+    encryption = serialization.BestAvailableEncryption(PASSPHRASE.encode())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    path.write_bytes(pem)
+    return PrivateKey(key).public, pem
+
+
+def test_file_that_is_quick_to_guess_is_encrypted_anew_at_the_next_unlock(tmp_path: Path) -> None:
+    file = tmp_path / "ada.key"
+    public, pem = _written_by_an_earlier_version(file)
+    with pytest.raises(Refused):
+        unlock_key(file, "wrong horse")
+    assert file.read_bytes() == pem
+    assert unlock_key(file, PASSPHRASE).public == public
+    renewed = file.read_bytes()
+    assert renewed != pem
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert unlock_key(file, PASSPHRASE).public == public
+    assert file.read_bytes() == renewed
+
+
 @pytest.mark.parametrize("passphrase", ["wrong horse", "", None, "correct horse "])
 def test_another_passphrase_does_not_open_it(tmp_path: Path, passphrase: str | None) -> None:
     create_key(tmp_path / "ada.key", PASSPHRASE)

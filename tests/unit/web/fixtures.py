@@ -39,6 +39,8 @@ HOST = f"127.0.0.1:{PORT}"
 ORIGIN = f"http://{HOST}"
 PASSPHRASES = {"ada": "correct horse battery", "amy": "another manager's words", "eve": "not a manager here"}
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK_TO_GUESS = 2
+"""Cost of the keys, of which each test opens several."""
 _HERE = {"spec": FOLDER, "name": "free-volumes", "module": "free_volumes", "package": "acme_runbooks"}
 
 
@@ -194,7 +196,7 @@ def _people(managers: Sequence[str]) -> list[str]:
 def _furnished(managers: Sequence[str], folder: Path) -> None:
     """Makes the repository, the keys, and a database with the accounts."""
     folder.mkdir()
-    keys = {name: create_key(folder / f"{name}.key", PASSPHRASES[name]) for name in _people(managers)}
+    keys = {name: create_key(folder / f"{name}.key", PASSPHRASES[name], QUICK_TO_GUESS) for name in _people(managers)}
     sample_repository(
         folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers)
     )

@@ -6,6 +6,7 @@ without the passphrase, and what the system's key signs is never taken for a per
 
 import base64
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from phasegate.core import Exhausted, InvalidInput, Missing, Refused
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 from phasegate.core.locks import lock_file
+from phasegate.keyholder import COST, is_weak, seal_pem
 from phasegate.store import LOST
 
 SYSTEM_KEY = "system.key"
@@ -111,18 +113,23 @@ class PrivateKey:
         """The 64 bytes of the signature."""
         return self._key.sign(message)
 
-    def sealed(self, passphrase: str | None) -> bytes:
+    def sealed(self, passphrase: str | None, cost: int = COST) -> bytes:
         """The bytes of its file, encrypted where a passphrase is given.
+
+        Args:
+            passphrase: opens it; None: the file is not encrypted.
+            cost: scrypt's N, a power of two.
 
         Raises:
             InvalidInput: the passphrase is shorter than 8 characters.
         """
         if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
             raise InvalidInput("the passphrase is too short", fix=f"take at least {MIN_PASSPHRASE} characters")
-        encryption = (
-            serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+        if passphrase:
+            return seal_pem(self._key, passphrase.encode(), cost)
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 class RememberingSigner:
@@ -159,14 +166,19 @@ def _mark(message: bytes, signature: bytes) -> bytes:
     return hashlib.sha256(signature + message).digest() if len(signature) == SIGNATURE_BYTES else b""
 
 
-def create_key(path: Path, passphrase: str | None) -> PrivateKey:
+def create_key(path: Path, passphrase: str | None, cost: int = COST) -> PrivateKey:
     """Makes a key and writes it, encrypted where a passphrase is given, readable by its owner alone.
+
+    Args:
+        path: Where.
+        passphrase: opens it; None: the file is not encrypted.
+        cost: scrypt's N, a power of two.
 
     Raises:
         InvalidInput: there is a key already, or the passphrase is shorter than 8 characters.
     """
     key = PrivateKey.generate()
-    write_key(path, key.sealed(passphrase))
+    write_key(path, key.sealed(passphrase, cost))
     return key
 
 
@@ -185,7 +197,7 @@ def write_key(path: Path, pem: bytes) -> None:
 
 
 def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:
-    """Reads a key.
+    """Reads a key, and encrypts its file anew where an earlier version wrote it in a way that is quick to guess.
 
     Raises:
         Missing: there is none.
@@ -195,7 +207,11 @@ def unlock_key(path: Path, passphrase: str | None) -> PrivateKey:
         pem = path.read_bytes()
     except FileNotFoundError as error:
         raise Missing(f"there is no key '{path}'", fix="make one: 'phasegate manager init'") from error
-    return open_pem(pem, passphrase, f"the key '{path}'")
+    key = open_pem(pem, passphrase, f"the key '{path}'")
+    if passphrase and is_weak(pem):
+        with suppress(OSError):  # a key on a medium that cannot be written opens all the same
+            write_whole(path, key.sealed(passphrase), OWNER_FILE)
+    return key
 
 
 def system_key(state: Path, *, in_use: bool) -> PrivateKey:

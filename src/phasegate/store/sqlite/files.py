@@ -4,7 +4,7 @@ import glob
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from phasegate.core import Exhausted, InvalidInput
@@ -33,8 +33,14 @@ def prepare(path: Path) -> None:
         )
     owner_folder(path.parent)
     # An earlier version may have made it, or somebody copied it here.
-    if path.exists() and path.stat().st_mode & 0o077:
-        for file in siblings(path):
+    for file in siblings(path):
+        _owner_alone(file)
+
+
+def _owner_alone(file: Path) -> None:
+    """Let nobody but its owner into a file, as a database and its log hold the managers' encrypted keys."""
+    with suppress(FileNotFoundError):  # another process that closes the database takes its log away
+        if file.stat().st_mode & 0o077:
             file.chmod(OWNER_FILE)
 
 

@@ -211,6 +211,17 @@ async def test_one_that_others_could_read_is_closed_to_them(tmp_path: Path, data
     assert {file.stat().st_mode & 0o077 for file in [tmp_path / "state", *(tmp_path / "state").glob("p.db*")]} == {0}
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+async def test_log_that_others_could_read_is_closed_to_them(
+    tmp_path: Path, database: SqliteDatabase, ending: str
+) -> None:
+    log = tmp_path / "state" / f"p.db{ending}"
+    log.chmod(0o644)
+    other = await SqliteStore(database.store.path).open()
+    await other.close()
+    assert log.stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize("name", ["what?now", "a%41b", "a#b", "a b", "ä-ü", "a&b=c", "'q\"", "file:x", "a;b", "[x]*"])
 async def test_the_file_is_the_one_of_that_path(tmp_path: Path, name: str) -> None:
     path = tmp_path / name / "p.db"
