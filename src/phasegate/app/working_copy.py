@@ -78,6 +78,7 @@ class WorkingCopy:
         facts = await self.facts(run_id)
         before, now = self.intake(facts, attempt - 1), self.intake(facts, attempt)
         old, new = self.workspace.tree(before), self.workspace.tree(now)
+        # Only what changed: a file that was not touched since would undo what the rework made of it (decision 0002).
         return {path: new[path] for path in new if path.startswith(f"{facts.spec}/") and old.get(path) != new[path]}
 
     def intake(self, facts: Facts, attempt: int) -> str:
@@ -97,6 +98,7 @@ class WorkingCopy:
             [before],
             files,
             author=self.workspace.user,
+            # The same time in every try, so that a draft that is made again reads the same commit.
             when=facts.started_at,
             message=f"{facts.spec}: as it was handed in",
         )
@@ -142,6 +144,7 @@ class WorkingCopy:
         from phasegate.spec import FORMATS, format_of  # loads what parses, which most commands need none of
 
         given = spec if spec.is_absolute() else Path.cwd() / spec
+        # Links are followed first: the folder that is read has to be in the repository, and not only its name.
         folder = (given.parent if given.name in {each.file for each in FORMATS} else given).resolve()
         if not folder.is_relative_to(self.path.resolve()):
             raise InvalidInput(f"'{spec}' lies outside '{self.path}'", fix="keep specs in specs/NNN-name/ of it")

@@ -56,6 +56,7 @@ def _written(app: App, file: Path, keys: Sequence[Path], folder: Path) -> Backup
     described = app.database.store.back_up(folder / DATABASE, describe)
     refs = app.workspace.refs()  # after the copy: what it names was in Git before
     commits = sorted({*described["commits"], *refs.values()})
+    # Git's own packer: it takes along whatever the commits need, and nothing of the user's other branches.
     (folder / PACK).write_bytes(packed(app.folder.path, commits))
     index = app.folder.index
     members = {
@@ -73,6 +74,7 @@ def _written(app: App, file: Path, keys: Sequence[Path], folder: Path) -> Backup
 
 
 def _archive(file: Path, members: Mapping[str, Path]) -> None:
+    # A backup that is half written must not pass for the one that it was to replace.
     unfinished = file.with_name(f"{UNFINISHED}{file.name}")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_FILE)
     try:

@@ -43,10 +43,13 @@ async def restore(folder: Path, file: Path, keys: Path, *, replace: bool) -> lis
     with alone(workspace):
         await _refuse_present(locate(workspace.state), replace=replace)
         part = workspace.state.with_name(f"{workspace.state.name}.restoring")
+        # Left by a restore that was killed.
         shutil.rmtree(part, ignore_errors=True)
         owner_folder(part)
         about = unpack(file, part)
         git(workspace.folder, "index-pack", "--stdin", "--fix-thin", given=(part / PACK).read_bytes())
+        # Proved beside the record and not in its place: a backup that does not hold must not cost the record that is
+        # there.
         wrong = [claim for claim in await prove(part, about, workspace) if not claim.holds]
         if wrong:
             shutil.rmtree(part, ignore_errors=True)
@@ -105,6 +108,8 @@ def unpack(file: Path, into: Path) -> dict[str, Any]:
         if not (into / name).is_file() or hashlib.sha256((into / name).read_bytes()).hexdigest() != digest:
             raise InvalidInput(f"the backup '{file}' does not hold: '{name}' was changed", fix="take another")
     for path in into.rglob("*"):
+        # The modes in an archive are whatever its writer chose. Others may install from the index, and read nothing
+        # else.
         path.chmod(0o700 if path.is_dir() else 0o644 if path.is_relative_to(into / "index") else 0o600)
     return dict(about)
 

@@ -86,12 +86,14 @@ class Follower:
     async def _writing(self, run: Run, watcher: Watcher) -> None:
         """Tell of the replies that models are writing, and once that there are none any more."""
         now = time.monotonic()
+        # Events are looked for ten times a second; what a model writes changes every two.
         if now - self._looked < WRITING_SECONDS and run.status is RunStatus.working:
             return
         self._looked, database = now, self.app.database
         calls = await under_way(database, run.id) if run.status is RunStatus.working else ()
         if calls or self._writes:
             watcher.write(calls, (await spent_by_run(database, [run.id])).get(run.id, Spend()))
+        # Told once more when there are none, so that the line about them does not stay.
         self._writes = bool(calls)
 
     async def _orders(self, watcher: Watcher) -> None:

@@ -77,6 +77,7 @@ class Attendance:
     async def _decide(self, view: GateView) -> None:
         self._show(view)
         ring = keyring(self.app.state, self.app.config, self.manager, self.passphrase_file)
+        # Another approver has to come: asked again, this person could only decide the same thing twice.
         if view.said_by(ring.manager):
             raise waits(view)
         while True:
@@ -86,12 +87,15 @@ class Attendance:
                 await self._sign(view, ring, choice)
             except Refused as refusal:
                 self.console.print(failure(refusal))
+                # Somebody else was faster: there is another gate to look at, or none.
                 if refusal.reason in ("already_decided", "gate_void"):
                     return
                 continue
             return
 
     async def _sign(self, view: GateView, ring: Keyring, choice: Choice) -> None:
+        # The key stays unlocked from gate to gate, as a session of the page does, except where a gate asks who is there
+        # now.
         anew = self._key is None or view.phase.gate.reauthenticate
         if anew:
             if view.phase.gate.reauthenticate:

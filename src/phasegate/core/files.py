@@ -57,6 +57,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
+        # Within one folder, and so within one file system, where a rename is one step.
         os.replace(unfinished, path)
     finally:
         with suppress(FileNotFoundError):

@@ -63,6 +63,7 @@ def try_lock_folder(path: Path) -> FileLock | None:
 
 
 def _locked(path: Path, flags: int, mode: int, wait: int) -> FileLock | None:
+    # A program that we start would inherit the handle, and hold the lock for as long as it runs.
     handle = os.open(path, flags | os.O_CLOEXEC, mode)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | wait)

@@ -105,6 +105,7 @@ def read(text: str, path: str, *, check: str, first_line: int = 1) -> Source:
         InvalidInput: with a finding for the place that cannot be read.
     """
     source = _read(text, path, check, first_line)
+    # What is kept is shared by all who read the same text, and some of them change what they get.
     return replace(source, value=deepcopy(source.value))
 
 

@@ -22,6 +22,7 @@ def process_start(pid: int) -> str:
 
     Without `/proc`, where no start can be read, it is `alive` for any living process.
     """
+    # Behind the last parenthesis: a program chooses its own name, with spaces and parentheses in it.
     stat = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     if stat:
         return "" if stat[0] in ("Z", "X") else stat[19]

@@ -67,6 +67,7 @@ def find_secrets(text: str) -> list[Secret]:
     for secret in found:
         if merged and secret.start < merged[-1].end:
             last = merged.pop()
+            # Two kinds may match parts of one secret: cut out one after the other, the second cut would miss its place.
             secret = Secret(last.start, max(last.end, secret.end), last.kind)
         merged.append(secret)
     return merged
@@ -141,6 +142,7 @@ def _own(reading: Reading, own: tuple[str, ...]) -> Iterator[Secret]:
 def _kinds(reading: Reading) -> Iterator[Secret]:
     small = reading.text.lower()
     for kind, pattern in compiled():
+        # Most texts hold none of these words, and to look for words is far quicker than to try each pattern.
         if not any(each in small for each in kind.needs):
             continue
         for match in pattern.finditer(reading.text):
@@ -163,6 +165,7 @@ def _own_values(environ: Mapping[str, str]) -> frozenset[str]:
     given = {environ.get(name, "").strip() for name in _named}
     held = {environ.get(name, "").strip() for name in _surely}
     return frozenset(
+        # A variable named like a secret may hold a word such as `none`, which would be cut out of every sentence.
         {value for value in named if _is_more_than_a_word(value)}
         | {value for value in given if "://" not in value and is_random(value)}
         | {value for value in held if len(value) >= _SHORTEST}
@@ -196,4 +199,5 @@ def spellings(values: frozenset[str]) -> tuple[str, ...]:
         (v, json.dumps(v)[1:-1], quote(v, safe=""), quote(v), quote_plus(v), v.encode().hex(), v.encode().hex().upper())
         for v in values
     )
+    # The longest first: a spelling that holds another one is found whole.
     return tuple(sorted(set(written), key=len, reverse=True))

@@ -113,6 +113,7 @@ async def _unit(app: App) -> str:
 
 async def _index(app: App) -> str:
     folder = app.folder.index
+    # The first release makes the folder, which takes the right to write in the nearest one that is there.
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         fix = f"let yourself write there, or set [index] path in {NAME}"

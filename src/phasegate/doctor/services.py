@@ -49,6 +49,7 @@ def jira(asked: Asked) -> str:
     environ = asked.environ
     client = JiraClient(environ["JIRA_URL"], environ["JIRA_TOKEN"], environ.get("JIRA_EMAIL", ""), _PATIENCE)
     who, projects = client.myself(), asked.only.get("project", ())
+    # Only what was granted: a repository whose agents read need not have an account that writes.
     wanted = ["BROWSE_PROJECTS", *dict.fromkeys(_PERMISSIONS[name] for name in asked.writes if name in _PERMISSIONS)]
     for project in projects:
         missing = client.lacks(project, wanted)
@@ -135,6 +136,7 @@ def slack(asked: Asked) -> str:
     configured = [asked.environ.get("SLACK_CHANNEL"), asked.mirror.slack.channel if asked.mirror.slack else ""]
     channels = list(dict.fromkeys([*filter(None, configured), *asked.only.get("channel", ())]))
     for channel in channels:
+        # Reading shows what posting needs as well: the bot is a member of the channel.
         client.latest(channel)
         if client.channel(channel).archived:
             fix = "unarchive it in Slack, or set [mirror.slack] channel to another"

@@ -57,6 +57,7 @@ class Account:
     def seed(self, step: Mapping[str, Any]) -> None:
         """Make the call of a step, as often as it says, at the age that it says."""
         for number in range(1, step["times"] + 1):
+            # The clock stands still, so that a resource is exactly as old as the intent says (decision 0040).
             with time_machine.travel(self.now - age(step["at"]), tick=False):
                 self._call(step, f"{number:03}")
 
@@ -117,6 +118,7 @@ def archive() -> bytes:
 
 def answered(request: Mapping[str, Any], case: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the labels of a seeded case, then what each of its runbooks finds there."""
+    # moto draws its ids, and two runs of an evaluation should name the same ones.
     mock_random.seed(20261118)
     with mock_aws(config=_CONFIG):
         account = Account(request)
@@ -124,6 +126,7 @@ def answered(request: Mapping[str, Any], case: Mapping[str, Any]) -> Iterator[tu
             account.seed(step)
         # Sent before a line of a runbook is loaded.
         yield "labels", account.labels
+        # It runs while a runbook does: retries and timeouts would wait for ever by a clock that stands.
         with time_machine.travel(account.now, tick=True):
             for module in case["modules"]:
                 yield module, scanned(module, account.now)
@@ -151,6 +154,7 @@ def alone(request: Mapping[str, Any], number: int, case: Mapping[str, Any]) -> N
             write(number, answers := {**answers, name: answer})
     except Exception as error:
         write(number, {**answers, "failed": f"{type(error).__name__}: {error}"[:500]})
+    # Without the clean-up of the process that it was forked from.
     os._exit(0)
 
 

@@ -66,6 +66,7 @@ class Scanner:
         mine: asyncio.Future[list[DryRun]] = asyncio.get_running_loop().create_future()
         self._waiting.append((case, mine))
         async with self._busy:
+            # Whoever had the lock before may have scanned this case with its own.
             if not mine.done():
                 await self._scan_waiting()
         return await mine
@@ -76,6 +77,7 @@ class Scanner:
             found = await dry_runs(self.sandbox, [case for case, _ in waiting])
         except BaseException:
             for _, future in waiting:
+                # Each that waits would wait for ever: nobody else scans what was taken from the list.
                 future.cancel()
             raise
         for (_, future), runs in zip(waiting, found, strict=True):
@@ -109,6 +111,7 @@ def _compiled(cases: Sequence[Case]) -> tuple[dict[str, bytes], dict[str, str]]:
             try:
                 source = compile_module(load(runbook, "runbook.yaml"), name=case.intent.id)
             except InvalidInput as error:
+                # Kept for its own case: one draft that does not compile must not cost the others their dry run.
                 faults[name] = str(error)
             else:
                 modules[f"suite/runbooks/{name}.py"] = source.encode()

@@ -89,6 +89,7 @@ async def evaluate(candidate: Candidate, suite: Suite, told: Told = lambda _: No
         UnknownPrice: nobody knows what the model costs; it was not called.
         Missing: there is no sandbox, or the provider's package or credentials are not there.
     """
+    # Before the first call: a model whose price nobody knows could not be held to the limit in money.
     candidate.prices.require(candidate.model)
     sandbox = candidate.sandbox or await find_sandbox()
     async with _desk(candidate, sandbox) as desk:
@@ -157,6 +158,8 @@ class _Desk:
             began = time.monotonic()
             drafted = await self._drafted(intent)
             seconds = round(time.monotonic() - began, 2)
+        # Outside of the turn: the next intent is drafted while this one is judged, and the time of judging is not the
+        # model's.
         found = drafted if isinstance(drafted, IntentResult) else await self._judged(intent, drafted)
         spent = await self.meter.spent(facts_of(intent).run)
         update = {"calls": spent.calls, "tokens_in": spent.input, "tokens_out": spent.output, "usd": spent.usd}
@@ -183,6 +186,7 @@ class _Desk:
         except ModelFailed as error:
             self.course.failed(error)
             return failed(reason=str(error))
+        # From here on a failure is one intent's own, and the others are tried.
         self.course.answered = True
         return drafted
 
@@ -198,6 +202,7 @@ class _Desk:
         if drafted.questions:
             return result(outcome=Outcome.asked, questions=drafted.questions)
         [run] = await self.scanner.scan(Case(intent=intent, runbooks=(drafted.runbook,)))
+        # The account and not the draft is at fault, so that nothing is said of the model.
         if not run.seeded:
             return result(outcome=Outcome.failed, reason=run.problem)
         told = judged(intent, drafted.runbook, run)

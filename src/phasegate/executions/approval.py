@@ -42,6 +42,7 @@ def read_findings(text: str, path: str) -> dict[str, Any]:
     matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
     if not (matches and report["actions"]):
         raise InvalidInput(f"'{path}' has nothing to act on", fix="approve findings of a runbook that has an action")
+    # The report came through a file: a manager must not sign findings that somebody wrote into it.
     if _digest(report, matches) != report["digest"]:
         raise InvalidInput(f"'{path}' was changed: its digest is not that of its findings", fix=fix)
     return dict(report)
@@ -74,6 +75,7 @@ def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
     """
     matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
     known = report.get("regions", ())
+    # A finding of a global service names no region, and none can be given for it.
     regions = [name for name in dict.fromkeys(finding["region"] for finding in matches) if name in known]
     params = [f"{name}={_word(value)}" for name, value in report["params"].items()]
     options = [*(("--region", name) for name in regions), *(("--param", each) for each in params)]

@@ -113,6 +113,7 @@ class Proposals:
                 raise Refused(f"there are {len(folders)} specs already", reason="backlog_full", fix=fix)
             return free, False
         place = same[0].rstrip("/")
+        # The same bytes are a second try of a call whose answer was lost; anything else would change somebody's spec.
         if self.app.folder.read(place) != {f"{place}/{file}": content for file, content in texts.items()}:
             fix = f"take another name, or have a person change {place}"
             raise Refused(f"'{place}' is there, with other content", reason="spec_exists", fix=fix)
@@ -121,6 +122,7 @@ class Proposals:
     def _folders(self) -> list[str]:
         """The folders of specs, in the working directory and in the commit that is checked out."""
         top = self.app.folder.path / "specs"
+        # A link would have an agent write outside of the repository.
         if top.resolve() != self.app.folder.path.resolve() / "specs":
             raise InvalidInput(f"'{top}' is a link to elsewhere", fix="make it a folder of the repository")
         here = [f"specs/{entry.name}/" for entry in top.iterdir()] if top.is_dir() else []

@@ -34,6 +34,7 @@ async def open_engine(app: App) -> AsyncIterator[Segments]:
     Raises:
         Missing: there is no sandbox.
     """
+    # First: without one nothing that is written can be tried, and the run says so before it has paid for a draft.
     sandbox = await find_sandbox()
     await app.queue.opened()  # the ledger dispatches whoever is next to release
     await Line(workspace=app.workspace, ledger=app.ledger).remember()

@@ -50,6 +50,7 @@ class InventoryCounter:
 
     async def _counted(self, hands: ToolClient, step: Step, account: str) -> Sequence[Counted]:
         wish = {"operation": step.op, "regions": list(self.app.config.aws.inventory), "account": account, "most": MOST}
+        # A value that begins with `=` is an expression, which the runbook's own runtime alone evaluates.
         plain = {name: value for name, value in step.params.items() if not str(value).startswith("=")}
         wish |= {"parameters": plain, "items": step.items or ""}
         answer = await hands.call("aws", "count_resources", **wish)

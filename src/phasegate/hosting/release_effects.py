@@ -50,6 +50,8 @@ class Releaser:
                 approved tree (`wheel_contents`), or the index holds other bytes (`index_conflict`).
         """
         built = await self._approved(outcome)
+        # Right before the index is written, which no transaction can take back: a worker that was taken over must not
+        # publish.
         await self._folder.ledger.confirm()
         receipt = await self._index.publish(built.files)
         files = {file.name: file.sha256 for file in receipt.files}
@@ -85,6 +87,7 @@ class Releaser:
     async def land(self, outcome: Outcome) -> dict[str, Any]:
         """Moves the branch that the run began from to the release where nothing of the user's is in the way."""
         facts, workspace = outcome.facts, self._folder.workspace
+        # Files that are still as they were handed in are the run's own, and landing may replace them.
         intake = workspace.marked(f"intake/{facts.run}/1") or outcome.commit
         branch = workspace.aimed(f"target/{facts.run}")
         # Inside a transaction of ours, which another worker that took the run over would have to wait for: the branch
@@ -122,6 +125,7 @@ class Releaser:
     def _kept(self, outcome: Outcome, tried: Smoke) -> Mapping[str, Any]:
         if tried.report is None:
             return {}
+        # In a file: a report of a large account would not fit into the run's record, of which every gate reads all.
         path = self._folder.workspace.state / "runs" / outcome.facts.run / "report.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(tried.report, indent=1, sort_keys=True).encode(), OWNER_FILE)

@@ -109,6 +109,8 @@ async def ending_with(worker: Worker, run_id: str = "") -> AsyncIterator[None]:
     except asyncio.CancelledError:
         if not watching.done() or watching.cancelled():
             raise
+        # The cancellation was ours: without this, an enclosing timeout would take it for its own, and the error for
+        # nothing.
         body.uncancel()
         raise watching.result() from None
     except Exception as error:

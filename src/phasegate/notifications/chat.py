@@ -45,6 +45,7 @@ class SlackChannel:
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
         """Deliver the notification, as a new message where its thread or card is gone."""
         holds = dict(telling.holds)
+        # A thread is of one channel: answers to it cannot go to another.
         if holds.get("channel", self._channel) != self._channel:
             telling.remarks.append(f"the channel is {self._channel} now: what is in {holds['channel']} stays as it is")
             holds = {}

@@ -36,11 +36,14 @@ class TicketWatch:
         """Records what people did since the last look."""
         now, own = self._app.clock.now(), await self._mirrors.find("", WATCH)
         runs = {str(row.holds["issue"]): row.run for row in await self._mirrors.of(PLACE) if "issue" in row.holds}
+        # Nothing was made yet, so that nothing can have changed: no call is spent on an empty project.
         if not runs:
             return
         last = datetime.fromisoformat(own.holds["looked_at"]) if own.holds else now - timedelta(days=1)
+        # JQL counts in minutes of Jira's own clock, which need not be ours: some changes are seen twice, and told once.
         for issue in await self._changed(ceil((now - last + _OVERLAP) / timedelta(minutes=1))):
             if issue["key"] in runs:
+                # While a run's ticket is written, our own changes could not be told from people's.
                 async with self._follower.busy(PLACE, runs[issue["key"]]):
                     await self._seen(runs[issue["key"]], issue)
         await self._mirrors.keep(replace(own, holds={"looked_at": now.isoformat()}))
@@ -61,6 +64,7 @@ class TicketWatch:
         did = [*_changes(issue, seen, ticket.holds), *_comments(comments, known)]
         if did:
             names = {"issue": issue["key"], "updated": issue["updated"], "url": issue["url"], "status": issue["status"]}
+            # The newest: a ticket that a script edits for an hour must not fill the run's record.
             await self._app.ledger.record(run, TicketChanged(**names, did=tuple(did[-_MOST:])))
         heard = [comment["id"] for comment in comments]
         await self._mirrors.keep(replace(before, holds={"seen": issue["updated"], "heard": heard}))

@@ -30,6 +30,7 @@ async def _mirror(app: App, every: float, look_every: float) -> None:
     from phasegate.notifications.setup import follower_of, looks_of  # the protocol's library takes a second to load
     from phasegate.tool_access.servers import sessions_of
 
+    # One process at a time: two would both find that something was not told yet, and tell it twice (decision 0014).
     with closing(await _turn(app, every)):
         sessions = sessions_of(app)
         try:

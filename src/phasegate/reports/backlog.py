@@ -74,6 +74,7 @@ class Backlog:
             InvalidInput: it does not hold; `findings` say where.
             Missing: there is no sandbox for what it will write.
         """
+        # Two people who begin the same spec at the same moment would both find it in the backlog.
         async with locked(self.app.database.store, "backlog"):
             row = await self.find(spec)
             return await self.app.start(self.app.folder.path / row.spec, by=by)

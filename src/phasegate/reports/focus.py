@@ -61,6 +61,7 @@ async def focus_csv(app: App, run: str = "", since: date | None = None) -> str:
 def csv_of(found: Iterable[Spending], config: Config) -> str:
     """Return amounts as CSV."""
     rows = [focus_row(each, config) for each in sorted(found, key=lambda each: (each.day, each.run, each.key))]
+    # Replies from a recording cost nothing, and FOCUS has charges alone.
     paid = [row for row in rows if row["x_Calls"]]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(focus_row(_NOTHING, config)), lineterminator="\n")

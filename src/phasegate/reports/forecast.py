@@ -207,12 +207,14 @@ async def _past(app: App, run: str) -> dict[tuple[str, str, str, str], list[_Amo
     """Return what each draft and review used in past runs of the workflow, in phases that came to their gate."""
     newest = await app.ledger.runs(limit=MOST_RUNS)
     runs = [each.id for each in newest if each.flow == app.flow.name and each.id != run]
+    # Only phases that came to a gate: one that stopped half-way would make the work look cheap.
     done = {(gate.key.run, gate.key.phase) for gate in await app.ledger.gates()}
     found: dict[tuple[str, str, str, str], dict[str, _Amount]] = defaultdict(dict)
     for each in await app.database.read(read_spending, runs):
         if (each.run, each.phase) in done and each.amounts.calls:
             name = each.key.split("/", 3)[3]
             amounts = found[each.phase, each.role, name, each.model]
+            # Attempts and rounds of one run count together, as they will be paid for together again.
             amounts[each.run] = amounts.get(each.run, _Amount()).plus(_amount(each))
     return {key: list(amounts.values()) for key, amounts in found.items()}
 
@@ -243,6 +245,7 @@ def _sum(amounts: Iterable[_Amount]) -> _Amount:
 
 def _rank(past: Sequence[_Amount], part: float) -> _Amount:
     """Return the value below which that part of past amounts lies, each kind of amount for itself."""
+    # Each for itself: the run with the most calls need not be the one with the most tokens.
     calls, tokens, usd = (sorted(values) for values in zip(*((a.calls, a.tokens, a.usd) for a in past), strict=True))
     at = ceil(part * len(past)) - 1
     return _Amount(calls[at], tokens[at], usd[at])

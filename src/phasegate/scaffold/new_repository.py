@@ -66,6 +66,7 @@ def create_repository(folder: Path, plan: NewRepository, clock: Clock) -> list[s
     made = _files(plan)
     made |= _ejected() if plan.eject else {}
     made |= dict([plan.recording]) if plan.recording else {}
+    # Last, since its number is the next free one among the specs that are laid in already.
     made |= _first_spec(plan, made, clock) if plan.spec else {}
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -194,6 +195,7 @@ def _spec(name: str, there: Mapping[str, bytes], clock: Clock, deliverable: str)
     source = files("phasegate.team.specs").joinpath(ours)
     number = folder.rpartition("/")[2].encode()
     return {
+        # The spec names its own folder as its branch, and may get another number here.
         f"{folder}/{file.name}": file.read_bytes().replace(ours.encode(), number)
         for file in source.iterdir()
         if file.is_file()

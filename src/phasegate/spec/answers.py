@@ -27,6 +27,8 @@ def read_answer(comment: str, questions: Sequence[str]) -> tuple[str, str] | Non
     for question in questions:
         if comment.startswith(_asked(question)):
             return question, comment.removeprefix(_asked(question))
+    # The spec was edited since the gate was shown: an answer to a question that is gone must not settle the one that is
+    # left.
     names_another = comment.startswith("Q: ") and _BETWEEN in comment
     return None if names_another or len(questions) != 1 else (questions[0], comment)
 

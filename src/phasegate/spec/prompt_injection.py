@@ -96,6 +96,7 @@ def _capped(remarks: list[_Remark]) -> Iterator[_Remark]:
 
 def _steering(text: str, lines: _Lines) -> Iterator[_Remark]:
     matches = (match for pattern in _STEERING for match in pattern.finditer(text))
+    # By place and not by pattern, for only the first ones are shown.
     for match in sorted(matches, key=re.Match.start):
         message = f"this text addresses the team, and changes nothing: {_shown(match[0])}"
         fix = "take it out, or say what the runbook shall do; decisions are made at gates alone"
@@ -107,6 +108,8 @@ def _invisible(text: str) -> Iterator[_Remark]:
         found = sorted(set(_UNSEEN.findall(line)))
         if found:
             names = ", ".join(_character(each) for each in found)
+            # Characters that turn the direction round show another text than the one that is read, and not only less of
+            # it.
             rule, severity = ("bidi", Severity.critical) if _BIDI & set(found) else ("invisible", Severity.high)
             message = f"characters that nobody sees: {names}; the line reads {_shown(line)}"
             yield _Remark(rule, severity, number, message, "delete them; retype the line if need be")

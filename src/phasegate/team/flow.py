@@ -25,6 +25,7 @@ def _duration(value: Any) -> Any:
     match = re.fullmatch(r"([1-9][0-9]*)([mhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration is a whole number and one of m, h, d, w, such as 14d")
+    # The digits are counted first: `timedelta` raises on a number that is too large for it.
     if len(match[1]) > len(str(_LONGEST.days)) + 5 or timedelta(**{_UNITS[match[2]]: int(match[1])}) > _LONGEST:
         raise ValueError(f"a duration is at most {_LONGEST.days}d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

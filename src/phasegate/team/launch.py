@@ -74,6 +74,7 @@ def _files(server: ServerFile, top: Path, environ: Mapping[str, str]) -> Iterato
         return
     words = (part for word in server.command[1:] for part in _PARTS.split(word) if part)
     for word in (program_of(server, top, environ), *words):
+        # Any word may be a file to the program that is started, whatever stands before it.
         content = _content(Path(os.path.normpath(top / server.cwd / word)), top)
         if content is not None:
             yield word, hashlib.sha256(content).hexdigest()
@@ -82,6 +83,8 @@ def _files(server: ServerFile, top: Path, environ: Mapping[str, str]) -> Iterato
 def _content(file: Path, top: Path) -> bytes | None:
     """Return the content of a file of the repository, a link's target included, or None where it is none."""
     try:
+        # Either counts: a link in the repository can be changed there, and so can a file that a link from outside leads
+        # to.
         inside = file.is_relative_to(top) or file.resolve().is_relative_to(top.resolve())
         return file.read_bytes() if inside and file.is_file() else None
     except (OSError, ValueError):  # a word that can name no file, or one that cannot be read, and so not started

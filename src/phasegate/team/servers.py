@@ -121,6 +121,7 @@ class ServerFile(_Strict):
         if bool(self.command) == bool(self.url):
             raise ValueError("a server has either a 'command' or a 'url'")
         parts = urlsplit(self.url)
+        # The token would cross the network in the clear.
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("an address on another machine begins with https://")
         if (self.token or self.headers) and not self.url:
@@ -173,6 +174,7 @@ class ServerFile(_Strict):
 
     def rule(self, tool: str) -> Rule | None:
         """Return the rule of a tool, or None where nothing names the tool."""
+        # A tool may be named `get_*` by its server: as a name it would have a pattern's rule.
         if tool in self.tools and not _GLOB & set(tool):
             return self.tools[tool]
         return next((self.tools[pattern] for pattern in self._patterns if fnmatchcase(tool, pattern)), None)

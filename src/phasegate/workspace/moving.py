@@ -29,6 +29,7 @@ def copy_folder(old: Path, state: Path) -> None:
     part = state.with_name(f"{state.name}.moving")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(old, part, symlinks=True)
+    # Tells the two of them apart where the process is killed before the old one is removed.
     (part / _MOVED).write_text(_identity(old), encoding="ascii")
     for path in part.rglob("*"):
         if path.is_dir() and not path.is_symlink():

@@ -38,8 +38,10 @@ def alone(workspace: Workspace) -> FileLock:
 
 def _take_over(workspace: Workspace, old: Path) -> None:
     state = workspace.state
+    # Looked at again under the lock: another process may have moved it meanwhile.
     if not _holds_record(old):
         return
+    # A record that came with a clone is of whoever committed it, and so are the decisions in it.
     if workspace.tracks(LINK):
         tell(f"'{old}' is tracked by Git, so its record is not trusted and not used")
         return
@@ -62,6 +64,7 @@ def _take_over(workspace: Workspace, old: Path) -> None:
 def _refuse_alive(old: Path, state: Path) -> None:
     workers = old / "workers"
     names = [file.name for file in workers.iterdir()] if workers.is_dir() else []
+    # A worker writes to the files that it has open, wherever they are moved: what it does would be in neither record.
     living = [name for name in names if _is_held(workers / name)]
     if living:
         process = living[0].partition("-")[0]

@@ -27,10 +27,12 @@ def link_state(work_tree: Path, state: Path, *, is_tracked: Callable[[str], bool
     """Make the link to the state directory anew where it is ours and leads elsewhere."""
     link = work_tree / LINK
     if os.path.lexists(link):
+        # What is no link of ours is somebody's, and a tracked one would show as a change of theirs.
         if not _is_stale(link, state) or is_tracked(LINK):
             return
         link.unlink()
     _exclude(state.parent / "info" / "exclude")
+    # Relative, so that the link still holds where work tree and repository are moved together.
     link.symlink_to(os.path.relpath(state, os.path.realpath(work_tree)))
 
 

@@ -187,6 +187,7 @@ class _Talk:
 
     def ask_again(self, reply: Reply, problem: str) -> None:
         """Add a reply and what is wrong with it."""
+        # With the same limit the next reply would be cut off at the same place.
         self.most = min(self.most * 2, MOST_TOKENS) if reply.stop is Stop.length else self.most
         self.messages = (*self.messages, *_again(reply, problem))
 
@@ -216,5 +217,6 @@ def _again(reply: Reply, problem: str) -> tuple[Message, ...]:
     wanted = f"Not accepted: {problem}\nHand in the whole answer again."
     if reply.uses and reply.stop is not Stop.length:
         return (reply.said, *(Result(use=use.id, text=wanted, failed=True) for use in reply.uses))
+    # Without its calls: one that was cut off has no whole arguments, and providers refuse a call that has no result.
     text = reply.text.strip()[:_MOST_REPEATED] or "(no text)"
     return (reply.said.model_copy(update={"text": text, "uses": ()}), Prompt(role="user", text=wanted))

@@ -110,6 +110,7 @@ class Workbench:
 
     def merge(self, other: "Workbench") -> None:
         """Take over what another workbench wrote of its own paths."""
+        # What a copy holds besides is older than what the other copies made of it meanwhile.
         self.changed |= {path: content for path, content in other.changed.items() if path in other.only}
 
     def merged(self, answer: DraftAnswer) -> DraftAnswer:
@@ -132,6 +133,7 @@ class Workbench:
         """Write the files of an answer that may be written, as the tools would have."""
         for file in answer.files:
             if not next(stray_paths(self.brief, [file.path]), None) and (not self.only or file.path in self.only):
+                # Models end a file with no line feed or with several, and no difference should show that.
                 self.changed[file.path] = (file.text.rstrip("\n") + "\n").encode()
 
     def broken(self) -> list[str]:

@@ -75,6 +75,7 @@ def tool(server: FastMCP, annotations: ToolAnnotations) -> Callable[[F], F]:
 
     def register(function: F) -> F:
         @functools.wraps(function)
+        # Clients of services block, and the server answers pings and other calls meanwhile.
         async def in_thread(*args: Any, **kwargs: Any) -> Any:
             return await asyncio.to_thread(function, *args, **kwargs)
 

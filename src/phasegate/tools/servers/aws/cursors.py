@@ -45,5 +45,6 @@ class Cursors:
         return json.loads(written)
 
     def _mark(self, written: bytes, question: tuple[Any, ...]) -> bytes:
+        # Sorted, since an agent may write the same arguments in another order the next time.
         asked = json.dumps(question, sort_keys=True, default=str).encode()
         return hmac.digest(self._key, hashlib.sha256(asked).digest() + written, "sha256")

@@ -49,6 +49,8 @@ def page(
         token: Where to go on; None for the start.
     """
     if listing.pages is None:
+        # A service without pages gives all at once: the cursor then counts rows, where otherwise it holds the service's
+        # token.
         rows = _rows(listing, getattr(client, listing.method)(**request), items)
         start = int(token or 0)
         return rows[start : start + limit], start + limit if start + limit < len(rows) else None

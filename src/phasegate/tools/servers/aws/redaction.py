@@ -56,11 +56,13 @@ def _structure(answer: Mapping[str, Any], shape: Any) -> dict[str, Any]:
 def _member(name: str, value: Any, shape: Any) -> Any:
     if value is None or value == "" or isinstance(value, bool):
         return value
+    # AWS marks members in its own models, so that a new service is covered before its names are known here.
     marked = bool(getattr(shape, "metadata", {}).get("sensitive"))
     return WITHHELD if marked or _is_secret(name, value) else cleaned(value, shape)
 
 
 def _is_secret(name: str, value: Any) -> bool:
+    # All of them: their names are their owner's, and say nothing sure of what is a secret.
     if _VARIABLES.fullmatch(name):
         return isinstance(value, list) or (isinstance(value, Mapping) and _is_plain(value))
     return isinstance(value, str | bytes) and bool(_SECRET.fullmatch(name))

@@ -35,8 +35,10 @@ class ConfluenceClient:
             auth=(email, token) if email else None,
             headers={} if email else {"Authorization": f"Bearer {token}"},
             timeout=patience.answer_s,
+            # httpx shows the credentials to no other host that a redirect may name.
             follow_redirects=True,
         )
+        # The client has no end of its own, and a connection that is left open is a warning.
         weakref.finalize(self, self._http.close)
         self._spaces: dict[str, str] = {}
 

@@ -84,10 +84,13 @@ class Publisher:
     def _of_key(self, mark: str) -> ApiPage | None:
         if mark in self._made:
             page = self._confluence.exists(self._made[mark])
+            # A page in the trash is still there by its id.
             if page is not None and page.status == "current":
                 return page
         for id in self._confluence.labelled(mark):
             held = self._confluence.property(id)
+            # A label alone is not enough: whoever copies a page copies its labels, and its properties name the page
+            # that they are of.
             if held is not None and held.note(mark, id) is not None:
                 return self._confluence.exists(id)
         return None

@@ -100,6 +100,7 @@ class JiraClient:
         try:
             return self.issue(self._made[mark]) if mark in self._made else self._marked(mark)
         except Absent:
+            # Somebody deleted it: what is made for the key now is looked for as if it were new.
             self._made.pop(mark, None)
             return self._marked(mark)
 
@@ -127,6 +128,7 @@ class JiraClient:
         before = self.issue(key)
         _same(before, expected_updated)
         if "labels" in fields:
+            # Labels are replaced as a whole, and the issue would not be found by its key any more.
             kept = [label for label in before.fields.labels if label.startswith("phasegate-")]
             fields = {**fields, "labels": [*_foreign(fields["labels"]), *kept]}
         self._calls.write(
@@ -189,6 +191,8 @@ class JiraClient:
             through, left = self._walk(before, status, given)
             if left and not through:
                 raise Refused(left, reason="illegal-transition", fix=_ILLEGAL)
+        # Noted in the issue and not here: a second call with the key, from any process, must not take it back to where
+        # people moved it from.
         if not done and not left:
             # Setting a property again changes nothing, so this write may be repeated like a read.
             self._read(
@@ -240,6 +244,7 @@ class JiraClient:
         kinds = self._read("list the types of links", self._link_types)
         kind, turned = _kind(kinds, relation)
         start, to = (to, start) if turned else (start, to)
+        # Jira makes a second link of the same kind without a word.
         made = f"{start} {kind.outward} {to}"
         if self._linked(start, to, kind):
             return results.LinkMade(created=False, sentence=made)
@@ -261,6 +266,7 @@ class JiraClient:
         return issue
 
     def _marked(self, mark: str) -> wire.Issue | None:
+        # The oldest: an issue that somebody copied has its label too.
         found = self.search(f'labels = "{mark}" ORDER BY created ASC', 1).issues
         return found[0] if found else None
 

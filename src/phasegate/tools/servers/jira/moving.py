@@ -85,6 +85,7 @@ class Walk:
         legal = ", ".join(sorted({way.to.name for way in ways})) or "nowhere"
         where, said = self.here, "; ".join(dict.fromkeys(self.refusals))
         back = next((way for way in ways if _same(way.to.name, self.start.name)), None)
+        # An issue that is left somewhere on the way would look like somebody's decision.
         if self.through and back is not None and not _same(where, self.start.name):
             self._took(back)
         if said:

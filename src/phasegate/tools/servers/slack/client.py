@@ -39,6 +39,7 @@ class SlackClient:
             token,
             base_url=safe_address("SLACK_API_URL", url or WebClient.BASE_URL),
             timeout=patience.answer_s,  # type: ignore[arg-type] # goes to a socket as it is, which takes fractions
+            # The library's own would send a message again where the connection broke after it had arrived.
             retry_handlers=[],
         )
         self._clock = clock or SystemClock()
@@ -103,6 +104,7 @@ class SlackClient:
             )
             return wire.Sent.model_validate(answer.data).whole(metadata)
 
+        # Two posts of one key at a time would both find nothing, and both be sent.
         with self._turns[hash((channel, key)) % _TURNS]:
             found = self.posted_for(key, channel, thread)
             if found is not None:
@@ -126,6 +128,7 @@ class SlackClient:
             if not cursor:
                 return None
         says = f"more than {_PAGE * _PAGES:,} messages of a day in {channel}: cannot tell whether the key is among them"
+        # Not posted: without knowing whether it is there, each further try could post it once more.
         raise PhasegateError(says, fix="use a quieter channel, or a thread; nothing was posted")
 
     def update(

@@ -62,6 +62,7 @@ class Verifier:
         """
         given = {name.lower(): value for name, value in headers.items()}
         timestamp, signature = given.get("x-slack-request-timestamp", ""), given.get("x-slack-signature", "")
+        # The library makes a number of it, and raises an error of its own for anything else.
         if not re.fullmatch("[0-9]{1,12}", timestamp):
             raise Refused("the request does not say when Slack sent it", reason="signature", fix=_FIX)
         if abs(self._now() - int(timestamp)) > WINDOW_S:
@@ -76,6 +77,7 @@ class Verifier:
         """Keep the first answer to a request."""
         with self._lock:
             self._forget()
+            # The first answer stays: Slack showed it to the person, whatever a second try came to.
             self._receipts.setdefault(request.identity, (self._now(), receipt))
             while len(self._receipts) > self._most:
                 self._receipts.popitem(last=False)
