@@ -26,6 +26,7 @@ _OF = events.c.run == sa.bindparam("run")
 _LAST = Statement(sa.select(events).where(_OF).order_by(events.c.seq.desc()).limit(1))
 _APPEND = Statement(insert_new(events, ["run", "key"]))
 _READ = Statement(sa.select(events).where(_OF, events.c.seq > sa.bindparam("after")).order_by(events.c.seq))
+_ALLOWED = Statement(sa.select(events).where(_OF, is_of(AllowanceRaised)))
 _REQUESTED = Statement(
     sa.select(events)
     .select_from(runs.join(events, runs.c.id == events.c.run))
@@ -80,8 +81,7 @@ def requested(connection: sa.Connection, run: str = "") -> list[Entry]:
 
 def allowances(connection: sa.Connection, run: str) -> list[AllowanceRaised]:
     """Return what managers allowed a run in addition."""
-    rows = connection.execute(sa.select(events).where(events.c.run == run, is_of(AllowanceRaised))).mappings()
-    return of_kind([entry_of(row) for row in rows], AllowanceRaised)
+    return of_kind([entry_of(row) for row in _ALLOWED(connection, run=run)], AllowanceRaised)
 
 
 def entry_of(row: Row) -> Entry:

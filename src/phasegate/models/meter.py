@@ -3,19 +3,21 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
 from phasegate.core import Parked
 from phasegate.ledger import chain
+from phasegate.ledger.events import AllowanceRaised
 from phasegate.models.chat import Call, ChatModel, Reply, Usage
 from phasegate.models.prices import Prices
 from phasegate.models.recording import RecordedModel, ReplayModel
-from phasegate.store import Database, now_ms
+from phasegate.store import Database, Statement, now_ms
 from phasegate.store.schema import model_calls
 
 _NANO = 1_000_000_000
@@ -70,6 +72,9 @@ class Spent:
         """Tokens in and out, with those that calls under way may use."""
         return self.input + self.output + self.reserved_tokens
 
+    def __add__(self, more: "Spent") -> "Spent":
+        return Spent(**{name: value + getattr(more, name) for name, value in vars(self).items()})
+
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """Return the sums of a row of `spent_columns`."""
@@ -119,13 +124,10 @@ class Meter:
         """
         # Before anything is reserved: a model without a price would count as free, and no limit in money could hold.
         self.prices.require(model.name)
-        # A killed run asks again what it asked before. The provider's answer was paid for and is stored, so it is given
-        # once more.
-        kept = await self.database.read(_kept, scope, number, call.digest)
-        if kept is not None:
-            return kept
-        seconds = await self._reserve(model, scope, number, call, allowed)
-        reply, usd = await self._in_time(model, scope, number, call, seconds)
+        begun = await self._begun(model, scope, number, call, allowed)
+        if begun.kept is not None:
+            return begun.kept
+        reply, usd = await self._in_time(model, scope, number, call, begun.seconds)
         # Stored before anybody uses the reply: killed in between, the run finds it, and does not pay twice.
         await self.database.write(_end, scope, number, reply, int(usd * _NANO))
         return reply
@@ -158,19 +160,19 @@ class Meter:
                 raise
             raise _out_of_time(scope.run, self.run.seconds or 0) from error
 
-    async def _reserve(
-        self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance
-    ) -> float | None:
-        """Reserve the most that a call may use, and return the seconds that the run has left."""
+    async def _begun(self, model: ChatModel, scope: Scope, number: int, call: Call, allowed: Allowance) -> "_Begun":
+        """Reserve the most that a call may use, unless its reply is there, once the provider's rate allows it."""
         most = most_used(call)
         usd = self.prices.of(model.name, most)
         row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel | RecordedModel)}
         row |= {"reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
         rate = self.rates.get(model.name.partition(":")[0], Rate())
         # The minute of a provider's rate has to pass, and calls of other workers count in it.
-        while wait := await self.database.write(_begin, scope, number, row, (self.run, allowed), rate):  # noqa: ASYNC110
-            await asyncio.sleep(wait)
-        return await self.database.read(_time_left, scope.run, self.run)
+        while True:
+            begun = await self.database.write(_begin, scope, number, row, (self.run, allowed), rate)
+            if not begun.wait:
+                return begun
+            await asyncio.sleep(begun.wait)
 
     async def _called(self, model: ChatModel, scope: Scope, number: int, call: Call) -> tuple[Reply, Decimal]:
         telling = _Telling(self.database, scope, number)
@@ -216,35 +218,71 @@ def _sum(one: Any, more: Any) -> Any:
     return None if one is None else one + (more or 0)
 
 
-def _at(scope: Scope, number: int) -> sa.ColumnElement[bool]:
-    return sa.and_(model_calls.c.run == scope.run, model_calls.c.key == scope.key, model_calls.c.number == number)
+class _Begun(NamedTuple):
+    """Outcome of an attempt to begin a call."""
+
+    kept: Reply | None = None
+    """Reply that the same call of a killed run got."""
+    wait: float = 0.0
+    """Seconds until the provider's rate allows the call; nothing is reserved."""
+    seconds: float | None = None
+    """Seconds that the run has left, without a limit where None."""
 
 
-def _kept(connection: sa.Connection, scope: Scope, number: int, request: str) -> Reply | None:
-    wanted = sa.select(model_calls.c.reply).where(_at(scope, number), model_calls.c.request == request)
-    reply = connection.execute(wanted).scalar()
-    return Reply.model_validate_json(reply) if reply else None
+_C = model_calls.c
+_OF_RUN = _C.run == sa.bindparam("of_run")
+_OF_KEY = sa.and_(_OF_RUN, _C.key == sa.bindparam("of_key"))
+_AT = sa.and_(_OF_KEY, _C.number == sa.bindparam("of_number"))
+_SPENT = Statement(sa.select(_C.role, *spent_columns()).where(_OF_RUN).group_by(_C.role))
+_UNDER = sa.func.substr(_C.key, 1, sa.func.length(sa.bindparam("under"))) == sa.bindparam("under")
+_SPENT_ON = Statement(sa.select(*spent_columns()).where(_OF_RUN, sa.or_(_C.key == sa.bindparam("of_key"), _UNDER)))
+_SAME = sa.and_(_C.number == sa.bindparam("of_number"), _C.request == sa.bindparam("request"))
+# The replies of other calls stay where they are: one may have a megabyte.
+_CALLS = Statement(sa.select(_C.number, sa.case((_SAME, _C.reply)).label("reply")).where(_OF_KEY))
+_GIVEN = ("run", "key", "number", "role", "model", "request", "replayed", "reserved_tokens", "nano_usd")
+_INSERT = Statement(
+    sa.insert(model_calls).values({**{name: sa.bindparam(name) for name in _GIVEN}, "begun_at": now_ms()})
+)
+_SET_ASIDE = Statement(sa.update(model_calls).where(_AT).values(number=sa.bindparam("aside"), reply=sa.null()))
+_USED = ("input", "output", "cache_read", "cache_write", "nano_usd", "reply")
+_END = Statement(
+    sa.update(model_calls)
+    .where(_AT)
+    .values(
+        {**{name: sa.bindparam(name) for name in _USED}, "ended_at": now_ms(), "reserved_tokens": 0, "characters": 0}
+    )
+)
+
+
+def _at(scope: Scope, number: int) -> dict[str, Any]:
+    return {"of_run": scope.run, "of_key": scope.key, "of_number": number}
 
 
 def _spent(connection: sa.Connection, run: str, role: str = "") -> Spent:
-    of = model_calls.c.run == run
-    wanted = sa.select(*spent_columns()).where(of & (model_calls.c.role == role) if role else of)
-    return Spent.of(connection.execute(wanted).mappings().one())
+    return _by_role(connection, run)[role]
+
+
+def _by_role(connection: sa.Connection, run: str) -> Mapping[str, Spent]:
+    """Return what each role of a run used, and under an empty name what all of them did."""
+    found = {row["role"]: Spent.of(row) for row in _SPENT(connection, of_run=run)}
+    return defaultdict(Spent, {**found, "": sum(found.values(), Spent())})
 
 
 def _spent_on(connection: sa.Connection, scope: Scope) -> Spent:
     # A build's tasks have keys of their own below that of the draft.
-    mine = (model_calls.c.key == scope.key) | model_calls.c.key.startswith(f"{scope.key}/", autoescape=True)
-    of = (model_calls.c.run == scope.run) & mine
-    return Spent.of(connection.execute(sa.select(*spent_columns()).where(of)).mappings().one())
+    return Spent.of(_SPENT_ON(connection, of_run=scope.run, of_key=scope.key, under=f"{scope.key}/").fetchone())
 
 
 def raised(connection: sa.Connection, run: str, role: str = "") -> Allowance:
     """Return what managers allowed a run, or one of its roles, in addition."""
-    found = [each for each in chain.allowances(connection, run) if each.role == role]
-    usd = sum((Decimal(each.usd) for each in found), Decimal(0))
+    return _raised_of(chain.allowances(connection, run), role)
+
+
+def _raised_of(found: Iterable[AllowanceRaised], role: str) -> Allowance:
+    mine = [each for each in found if each.role == role]
+    usd = sum((Decimal(each.usd) for each in mine), Decimal(0))
     names = ("tokens", "calls", "seconds", "rounds")
-    return Allowance(money_usd=usd, **{name: sum(getattr(each, name) for each in found) for name in names})
+    return Allowance(money_usd=usd, **{name: sum(getattr(each, name) for each in mine) for name in names})
 
 
 def _begin(
@@ -254,29 +292,39 @@ def _begin(
     row: Mapping[str, Any],
     allowed: tuple[Allowance, Allowance],
     rate: Rate,
-) -> float:
-    """Reserve the most that a call may use, or return the seconds until the provider's rate allows it."""
-    # First, so that what the killed call reserved counts in the limits that follow.
-    _set_aside(connection, scope, number)
-    for role, most in (("", allowed[0]), (scope.role, allowed[1])):
-        _require(_spent(connection, scope.run, role), most + raised(connection, scope.run, role), scope, role, row)
+) -> _Begun:
+    """Reserve the most that a call may use, in the one transaction that looks what is left."""
+    kept = _kept_or_set_aside(connection, scope, number, str(row["request"]))
+    if kept is not None:
+        return _Begun(kept=kept)
+    spent, more = _by_role(connection, scope.run), chain.allowances(connection, scope.run)
+    run, mine = (each + _raised_of(more, role) for each, role in zip(allowed, ("", scope.role), strict=True))
+    _require(spent[""], run, scope, "", row)
+    _require(spent[scope.role], mine, scope, scope.role, row)
     # Time is not reserved but cut off: nobody knows how long a provider takes.
-    left = _time_left(connection, scope.run, allowed[0])
+    left = None if run.seconds is None else run.seconds - spent[""].ms / 1000
     if left is not None and left <= 0:
         raise _out_of_time(scope.run, allowed[0].seconds or 0)
     wait = _wait(connection, str(row["model"]).partition(":")[0], rate, int(row["reserved_tokens"]))
     if wait:
-        return wait
-    values = {"run": scope.run, "key": scope.key, "number": number, "role": scope.role, "begun_at": now_ms()}
-    connection.execute(sa.insert(model_calls).values(**values, **row))
-    return 0.0
+        return _Begun(wait=wait)
+    _INSERT(connection, run=scope.run, key=scope.key, number=number, role=scope.role, **row)
+    return _Begun(seconds=left)
 
 
-def _set_aside(connection: sa.Connection, scope: Scope, number: int) -> None:
-    """Give an earlier call of that number a number below 0: what it used, or reserved before it was killed, counts."""
-    of = (model_calls.c.run == scope.run) & (model_calls.c.key == scope.key)
-    lowest = connection.execute(sa.select(sa.func.min(model_calls.c.number)).where(of)).scalar() or 0
-    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(number=min(lowest, 0) - 1, reply=None))
+def _kept_or_set_aside(connection: sa.Connection, scope: Scope, number: int, request: str) -> Reply | None:
+    """Return the reply that the same call of a killed run got, which was paid for and is given once more.
+
+    Another call of that number gets a number below 0, so that what it used, or reserved before it was killed, counts in
+    the limits that follow.
+    """
+    rows = {row["number"]: row["reply"] for row in _CALLS(connection, request=request, **_at(scope, number))}
+    if number not in rows:
+        return None
+    if rows[number]:
+        return Reply.model_validate_json(rows[number])
+    _SET_ASIDE(connection, aside=min(*rows, 0) - 1, **_at(scope, number))
+    return None
 
 
 def _require(spent: Spent, allowed: Allowance, scope: Scope, role: str, row: Mapping[str, Any]) -> None:
@@ -294,11 +342,6 @@ def _require(spent: Spent, allowed: Allowance, scope: Scope, role: str, row: Map
                 f"'{row['model']}' may take {unit}{_plain(wanted)}",
                 fix=f"allow more: 'phasegate allow {scope.run}{option} --{name} {_plain(wanted, up=True)}'",
             )
-
-
-def _time_left(connection: sa.Connection, run: str, allowed: Allowance) -> float | None:
-    most = (allowed + raised(connection, run)).seconds
-    return None if most is None else most - _spent(connection, run).ms / 1000
 
 
 def _out_of_time(run: str, seconds: int) -> Parked:
@@ -334,18 +377,17 @@ def _wait(connection: sa.Connection, provider: str, rate: Rate, tokens: int) -> 
 
 
 def _end(connection: sa.Connection, scope: Scope, number: int, reply: Reply, nano_usd: int) -> None:
-    usage = reply.usage or Usage()
-    values = {**usage.model_dump(), "nano_usd": nano_usd, "reserved_tokens": 0, "ended_at": now_ms(), "characters": 0}
+    usage = (reply.usage or Usage()).model_dump()
     kept = json.dumps(reply.model_dump(mode="json"), ensure_ascii=False)
-    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(**values, reply=kept))
+    _END(connection, **usage, nano_usd=nano_usd, reply=kept, **_at(scope, number))
 
 
 def _fail(connection: sa.Connection, scope: Scope, number: int) -> None:
-    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(ended_at=now_ms(), characters=0))
+    connection.execute(sa.update(model_calls).where(_AT).values(ended_at=now_ms(), characters=0), _at(scope, number))
 
 
 def _progress(connection: sa.Connection, scope: Scope, number: int, characters: int) -> None:
-    connection.execute(sa.update(model_calls).where(_at(scope, number)).values(characters=characters))
+    connection.execute(sa.update(model_calls).where(_AT).values(characters=characters), _at(scope, number))
 
 
 def _forget(connection: sa.Connection, run: str) -> None:

@@ -30,10 +30,15 @@ class Block(NamedTuple):
 
 def blocks(text: str) -> list[Block]:
     """Return the blocks of a Markdown text in order, with front matter left out of blocks but not of line numbers."""
-    return list(_blocks(tokens(text)))
+    return list(_read(text))
 
 
-@lru_cache(maxsize=1)  # reading and judging a spec ask for the same text several times in a row
+@lru_cache(maxsize=2)  # reading, completing and judging a spec ask for the same text many times in a row
+def _read(text: str) -> tuple[Block, ...]:
+    return tuple(_blocks(tokens(text)))
+
+
+@lru_cache(maxsize=2)
 def tokens(text: str) -> Sequence[Token]:
     """The Markdown parser's tokens, without front matter, lines as in the text."""
     # Line ends stand in for the front matter, so that the lines of all else stay right.

@@ -1,6 +1,18 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phasegate.core import canonical, digest
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters())
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["\U0001f600", "\ufb33"]), inner),
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +26,18 @@ from phasegate.core import canonical, digest
 )
 def test_equal_values_have_equal_bytes(value: object, text: str) -> None:
     assert canonical(value) == text.encode()
+
+
+@given(_VALUES)
+def test_the_bytes_are_those_of_the_library(value: object) -> None:
+    assert _bytes_or_error(canonical, value) == _bytes_or_error(rfc8785.dumps, value)
+
+
+def _bytes_or_error(make: Callable[[Any], bytes], value: object) -> bytes | str:
+    try:
+        return make(value)
+    except rfc8785.CanonicalizationError as error:
+        return str(error)
 
 
 def test_a_digest_is_of_bytes_as_they_are_and_of_values_as_canonical_json() -> None:

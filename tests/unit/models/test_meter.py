@@ -48,6 +48,25 @@ async def test_a_call_is_counted_with_its_price(database: Database) -> None:
     assert (await meter.spent("r1", "sre")).calls == 0
 
 
+async def test_a_run_used_what_its_roles_did_and_a_build_what_its_tasks_did(database: Database) -> None:
+    meter = Meter(database=database, prices=OWN)
+    keys = [
+        ("qa", "build/1/1/code"),
+        ("sre", "build/1/1/code/T_1"),
+        ("sre", "build/1/1/codes"),
+        ("sre", "build/1/1/code/T01"),
+    ]
+    for role, key in keys:
+        await meter.complete(ScriptedModel([SMALL]), Scope(run="r1", role=role, key=key), 1, CALL, FREE)
+    spent = [await meter.spent("r1"), await meter.spent("r1", "sre"), await meter.spent("r2")]
+    assert [(each.calls, each.tokens, each.usd) for each in spent] == [
+        (4, 600, Decimal("0.0008")),
+        (3, 450, Decimal("0.0006")),
+        (0, 0, 0),
+    ]
+    assert (await meter.spent_on(Scope(run="r1", role="qa", key="build/1/1/code"))).calls == 3
+
+
 async def test_the_same_call_of_a_killed_run_is_answered_from_the_record(database: Database) -> None:
     meter, model = Meter(database=database, prices=OWN), ScriptedModel([SMALL])
     first = await meter.complete(model, SCOPE, 1, CALL, FREE)

@@ -60,6 +60,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, message: str, f
     assert fix in caught.value.fix
 
 
+def test_a_waiter_knows_the_answers_that_end_it() -> None:
+    (waiter,) = (each for each in aws.waiters("ec2") if each.name == "snapshot_completed")
+    assert {accept["state"]: accept["expected"] for accept in waiter.acceptors} == {
+        "success": "completed",
+        "failure": "error",
+    }
+
+
 def test_waiters_regions_and_global_services() -> None:
     assert aws.Waiter(name="snapshot_completed", operation="DescribeSnapshots") in aws.waiters("ec2")
     assert aws.waiters("accessanalyzer") == ()

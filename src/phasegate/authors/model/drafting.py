@@ -1,7 +1,7 @@
 """Drafts that a model or an assistant hands in, on top of what the compiler writes of a runbook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from phasegate.authors.author import Author, Brief, Draft, matches, stray_paths
 from phasegate.authors.model.answers import DraftAnswer, responses
@@ -30,6 +30,8 @@ class Drafting:
     """Runs the tests of what is handed in only with passing ones."""
     finished: Draft | None = None
     """The draft, where nobody has to write anything."""
+    _last: list[tuple[DraftAnswer, Draft]] = field(default_factory=list, compare=False, repr=False)
+    """The newest answer with the draft that it makes, which lint reads before it is handed in."""
 
     @classmethod
     async def begin(cls, brief: Brief, compiler: Author, trial: Trial | None = None) -> "Drafting":
@@ -80,6 +82,11 @@ class Drafting:
 
     def written(self, answer: DraftAnswer) -> Draft:
         """Return the draft that an answer makes."""
+        if not (self._last and self._last[0][0] == answer):
+            self._last[:] = [(answer, self._written(answer))]
+        return self._last[0][1]
+
+    def _written(self, answer: DraftAnswer) -> Draft:
         brief = self.brief
         handed = {file.path: _text(file.text) for file in answer.files}
         answers = tuple(text or _UNANSWERED for text in responses(answer, len(brief.comments)))

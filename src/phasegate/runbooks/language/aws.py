@@ -7,7 +7,7 @@ Read from the models alone: no client is made, no credential or region is needed
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -30,6 +30,8 @@ class Waiter:
     """Waiter name as `client.get_waiter` takes it: `snapshot_completed`."""
     operation: str
     """The operation that it asks, such as `DescribeSnapshots`."""
+    acceptors: tuple[Mapping[str, Any], ...] = field(default=(), compare=False, repr=False)
+    """Botocore's conditions on an answer, each with the state that it means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +157,11 @@ def operation(name: str) -> Operation:
 def waiters(service: str) -> tuple[Waiter, ...]:
     """Return the waiters of a service, sorted by name."""
     found = _optional(service, "waiters-2").get("waiters", {})
-    return tuple(
-        sorted(
-            (Waiter(name=str(xform_name(name)), operation=str(entry["operation"])) for name, entry in found.items()),
-            key=lambda waiter: waiter.name,
-        )
-    )
+    return tuple(sorted((_waiter(name, entry) for name, entry in found.items()), key=lambda waiter: waiter.name))
+
+
+def _waiter(name: str, entry: Mapping[str, Any]) -> Waiter:
+    return Waiter(name=str(xform_name(name)), operation=str(entry["operation"]), acceptors=tuple(entry["acceptors"]))
 
 
 @cache

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore import xform_name
-from botocore.loaders import Loader
 from botocore.model import ListShape, StructureShape
 
 from phasegate.runbooks.compiler.test_generator import oracle
@@ -97,9 +95,7 @@ def _waiter(snapshot: Snapshot) -> list[Step]:
         return []
     service = snapshot.op.split(".")[0]
     found = next(w for w in aws.waiters(service) if w.name == snapshot.wait)
-    config = Loader().load_service_model(service, "waiters-2")["waiters"]
-    entry = next(e for n, e in config.items() if xform_name(n) == snapshot.wait)
-    accept = next(a for a in entry["acceptors"] if a["state"] == "success")
+    accept = next(a for a in found.acceptors if a["state"] == "success")
     call = f"{service}.{found.operation}"
     return [Step(call=call, params=None, answer=_satisfying(call, accept), role="wait")]
 
