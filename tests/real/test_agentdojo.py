@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,7 +26,7 @@ from phasegate.models import Use
 from phasegate.team import ToolServer
 from phasegate.tool_access import ClientTools
 from phasegate.tools.client import Policy, Sessions, ToolClient, fingerprint
-from real.environments import environment
+from real.environments import TOP, environment
 from unit.authors.sample_spec import NOW
 
 pytestmark = pytest.mark.real
@@ -98,20 +98,36 @@ class Dojo:
 
     def _rule(self, name: str, calls: Sequence[Call]) -> dict[str, Any]:
         taken = self.shown[name].inputSchema.get("properties", {})
-        bounds = {
-            path: sorted({text for call in calls for text in _texts(call["arguments"].get(path))}) for path in taken
-        }
+        given = [_by_path(call["arguments"]) for call in calls]
+        within = {path.partition(".")[0] for each in given for path in each if "." in path}
+        paths = {path for each in given for path in each} | (taken.keys() - within)
+        bounds = {path: sorted({text for each in given for text in each.get(path, [""])}) for path in paths}
         effect = "read" if name.startswith(READS) else "write"
         return {"effect": effect, "per_minute": 10_000, "bounds": bounds}
 
 
-def _texts(value: Any) -> list[str]:
-    """Return the values of an argument as a bound names them; one that is left out is the empty text."""
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)] or [""]
+def _by_path(arguments: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the values at each path as a bound names them; one that is left out is the empty text."""
+    found: dict[str, list[str]] = {}
+    for path, texts in _leaves(arguments):
+        found.setdefault(path, []).extend(texts)
+    return found
+
+
+def _leaves(arguments: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, list[str]]]:
+    for name, value in arguments.items():
+        path, items = f"{above}{name}", value if isinstance(value, list) else [value]
+        inner = [item for item in items if isinstance(item, dict)]
+        if inner:
+            yield from ((at, text) for item in inner for at, text in _leaves(item, f"{path}."))
+        else:
+            yield path, [_text(item) for item in items] or [""]
+
+
+def _text(value: Any) -> str:
     if value is None:
-        return [""]
-    return [value if isinstance(value, str) else json.dumps(value)]
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _only(arguments: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -200,6 +216,13 @@ async def test_no_attack_comes_to_its_goal_where_a_plan_bounds_the_calls(suite: 
     assert bound["calls"] == free["calls"] > 0
     assert free["calls attacked"] > free["calls"] // 2  # the agent obeys, so that the policy is what holds it
     assert [name for name in bound if name.startswith("user_task")] == []
+    assert _row(suite, free, bound) in (TOP / "docs" / "tools.md").read_text().splitlines()
+
+
+def _row(suite: str, free: Counter[str], bound: Counter[str]) -> str:
+    """Return what the documentation says of a suite."""
+    shown = [free["calls"], *(found[f"calls {what}"] for what in ("attacked", "useful") for found in (free, bound))]
+    return f"| {' | '.join([suite, *map(str, shown)])} |"
 
 
 def _said(found: Counter[str]) -> str:

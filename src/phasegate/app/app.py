@@ -102,7 +102,9 @@ class App:
             rates={provider: row.rate for provider, row in table.rates.items()},
         )
 
-    async def start(self, spec: Path, policy: str = "", by: str = "", at: datetime | None = None) -> Run:
+    async def start(
+        self, spec: Path, policy: str = "", by: str = "", at: datetime | None = None, replay: str = ""
+    ) -> Run:
         """Begin a run of a spec, up to where a worker takes it.
 
         Args:
@@ -110,6 +112,7 @@ class App:
             policy: the gate policy that may decide in a person's place; empty: none.
             by: who starts it; empty: whoever Git is configured to commit as.
             at: the time by which it is dated, such as that of the run it replays; None: now.
+            replay: name of the recording that answers in place of chat models; empty: none does.
 
         Raises:
             InvalidInput: there is no such spec, or it does not hold; `findings` say where.
@@ -142,7 +145,7 @@ class App:
         self.workspace.mark(f"intake/{run_id}/0", run.base)
         self.workspace.aim(f"target/{run_id}")
         await Mirrors(self.database).switch_on(self.config.mirror.places, self.clock.now())
-        await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run))
+        await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run), replay)
         return run
 
     def lint(self, place: str) -> list[Finding]:

@@ -1,7 +1,7 @@
 """A manager at the terminal: follows a run, reads each gate, decides."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,10 +14,10 @@ from phasegate.cli.console import output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
-from phasegate.cli.views.findings import failure
+from phasegate.cli.views.findings import blocking_lines, failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
-from phasegate.core import Gone, Parked, Refused, UsageError, one_line, visible, worst_first
+from phasegate.core import Gone, Parked, Refused, UsageError, visible
 from phasegate.core.formatting import count
 from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
@@ -25,8 +25,6 @@ from phasegate.reports.progress import progress
 from phasegate.reports.questions import answers_at
 from phasegate.workflow import rule_of
 
-_SHOWN, _WIDTH = 5, 160
-"""Findings that a line of the way on names, and characters of each."""
 INLINE_LINES = 30
 """A difference of at most so many lines is shown at once; a longer one is read on demand."""
 
@@ -236,20 +234,12 @@ def waits(view: GateView) -> Parked:
         fix="\n  ".join(
             [
                 f"read it:   phasegate gate {gate.key}",
-                *_blocking(view),
+                *blocking_lines(view.blocking),
                 f"decide:    phasegate decide {gate.key} {_decision(view)}",
                 f"go on:     phasegate run --resume {gate.key.run}",
             ]
         ),
     )
-
-
-def _blocking(view: GateView) -> Iterator[str]:
-    """Yield a line for each of the worst findings that keep the gate from being approved."""
-    shown = worst_first(view.blocking)[:_SHOWN]
-    yield from (f"blocks:    {rule_of(finding)}: {one_line(finding.message)[:_WIDTH]}" for finding in shown)
-    if len(view.blocking) > len(shown):
-        yield f"           and {len(view.blocking) - len(shown)} more"
 
 
 def _decision(view: GateView) -> str:

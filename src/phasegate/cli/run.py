@@ -84,10 +84,10 @@ async def work(
         if roles:
             await _require_alone(app)
         before = await app.ledger.events((await app.ledger.run(resume)).id) if resume else []
-        at = roles.dated if roles else None
+        at, replay = (roles.dated, roles.replay.path.name if roles.replay else "") if roles else (None, "")
         if resume and roles:
             _require_recording_of(roles, await app.ledger.run(resume))
-        started = await (app.start(spec, policy, at=at) if spec else app.resume(resume or ""))
+        started = await (app.start(spec, policy, at=at, replay=replay) if spec else app.resume(resume or ""))
         if spec:
             name_left_out(app, started.spec)
             warn(app)

@@ -1,6 +1,6 @@
 """Show runs, and where one run is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.console import Group, RenderableType
@@ -11,22 +11,25 @@ from phasegate.app import App
 from phasegate.cli import options
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
+from phasegate.cli.views.findings import blocking_lines
 from phasegate.cli.views.lists import more, runs_table, waiting_tools
 from phasegate.cli.views.progress import status_view, writing_line
 from phasegate.cli.views.spend import recorded_table, spend_table
 from phasegate.cli.views.summary import elsewhere, run_summary
-from phasegate.core import InvalidInput, report
+from phasegate.core import InvalidInput, report, visible
+from phasegate.core.formatting import count
 from phasegate.ledger import Entry, RunStatus, of_kind
-from phasegate.ledger.events import ModelCalled
+from phasegate.ledger.events import Judgement, ModelCalled
 from phasegate.reports.artifacts import made
 from phasegate.reports.external_links import by_hand, outside
-from phasegate.reports.progress import progress
+from phasegate.reports.progress import PhaseProgress, State, progress
 from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.run import Run, whole_run
 from phasegate.reports.spend import By, spend_of, under_way
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
 from phasegate.reports.work import items_of, waits_for
 from phasegate.tool_access.requests import waits
+from phasegate.workflow import findings_of
 
 
 async def status(name: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
@@ -81,8 +84,23 @@ async def _one(app: App, name: str, as_json: bool) -> None:
     if orders:
         console.print(waits_for(orders), style="wait", soft_wrap=True)
         onward[RunStatus.waiting] = "work list"
+    # Last, where a terminal shows it however many files the run made.
+    for line in (*run.note.splitlines(), *_blocked(phases, events)):
+        console.print(Text(visible(line), "wait"), soft_wrap=True)
     if run.status in onward:
         console.print(f"→ phasegate {onward[run.status]}")
+
+
+def _blocked(phases: Sequence[PhaseProgress], events: Sequence[Entry]) -> Iterator[str]:
+    """Yield why the gate that waits is not approved as it stands, where anything blocks it."""
+    for phase in phases:
+        if phase.state is not State.gate:
+            continue
+        found = findings_of(of_kind(events, Judgement), phase.id, phase.attempt)
+        if blocking := [finding for finding in found if finding.blocking]:
+            number = len(blocking)
+            yield f"{phase.gate}: not approved while {count(number, 'finding')} block{'s' * (number == 1)}"
+            yield from blocking_lines(blocking)
 
 
 async def summary(app: App, run: ledger.Run) -> None:

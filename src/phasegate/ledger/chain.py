@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.events import VERSION, AllowanceRaised, Event, ToolRequested, parse
+from phasegate.ledger.events import VERSION, AllowanceRaised, Event, RunStarted, ToolRequested, parse
 from phasegate.ledger.records import Entry, event_payload, of_kind
 from phasegate.ledger.signing.dsse import EVENT, pae
 from phasegate.ledger.signing.keys import Signer
@@ -82,6 +82,13 @@ def requested(connection: sa.Connection, run: str = "") -> list[Entry]:
 def allowances(connection: sa.Connection, run: str) -> list[AllowanceRaised]:
     """Return what managers allowed a run in addition."""
     return of_kind([entry_of(row) for row in _ALLOWED(connection, run=run)], AllowanceRaised)
+
+
+def replayed(connection: sa.Connection, run: str) -> str:
+    """Return the name of the recording that a run replays, empty where it replays none."""
+    begun = sa.select(events).where(events.c.run == run, events.c.key == RunStarted.kind)
+    row = connection.execute(begun).mappings().fetchone()
+    return of_kind([entry_of(row)], RunStarted)[0].replay if row else ""
 
 
 def entry_of(row: Row) -> Entry:

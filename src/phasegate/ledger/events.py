@@ -127,6 +127,8 @@ class RunStarted(Event):
     policy: str
     by: str
     terms: Terms | None = None
+    replay: str = ""
+    """Name of the recording that answers in place of chat models; empty: they are called."""
 
 
 class RoundStarted(InRound):

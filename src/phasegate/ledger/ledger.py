@@ -137,15 +137,16 @@ class Ledger:
     wait = _writes(rows.wait)
     delegate = _writes(rows.add_delegation)
 
-    async def add_run(self, run: Run, dispatch: Dispatch, terms: Terms | None = None) -> None:
+    async def add_run(self, run: Run, dispatch: Dispatch, terms: Terms | None = None, replay: str = "") -> None:
         """Records a new run and dispatches its first segment, in one transaction.
 
         Args:
             run: the run.
             dispatch: enqueues its first segment.
             terms: the rules that it begins under, signed with the event that tells of it.
+            replay: name of the recording that answers in place of chat models, signed likewise; empty: none does.
         """
-        started = RunStarted(**{name: getattr(run, name) for name in SIGNED}, terms=terms)
+        started = RunStarted(**{name: getattr(run, name) for name in SIGNED}, terms=terms, replay=replay)
 
         def add(connection: sa.Connection, now: datetime) -> None:
             rows.add_run(connection, run)

@@ -119,9 +119,13 @@ class Meter:
             allowed: what the role may use in the run.
 
         Raises:
-            Parked: the call could pass a limit, or its price is unknown.
+            Parked: the call could pass a limit, its price is unknown, or it would be a live one of a replayed run.
             ModelFailed: the provider did not answer.
         """
+        # First of all: whoever takes a replayed run over was not told so on a command line, and a reply that is kept
+        # would go on to call tools.
+        if not _is_recorded(model):
+            await self._refuse_replay(model, scope)
         # Before anything is reserved: a model without a price would count as free, and no limit in money could hold.
         self.prices.require(model.name)
         begun = await self._begun(model, scope, number, call, allowed)
@@ -148,6 +152,15 @@ class Meter:
         """Return what managers allowed the role in addition."""
         return await self.database.read(raised, scope.run, scope.role)
 
+    async def _refuse_replay(self, model: ChatModel, scope: Scope) -> None:
+        recording = await self.database.read(chain.replayed, scope.run)
+        if recording:
+            raise Parked(
+                f"run '{scope.run}' replays the recording '{recording}', and '{model.name}' is not called for it "
+                f"as {scope.role}",
+                fix=f"go on with that file: 'phasegate run --resume {scope.run} --replay FILE'",
+            )
+
     async def _in_time(
         self, model: ChatModel, scope: Scope, number: int, call: Call, seconds: float | None
     ) -> tuple[Reply, Decimal]:
@@ -164,7 +177,7 @@ class Meter:
         """Reserve the most that a call may use, unless its reply is there, once the provider's rate allows it."""
         most = most_used(call)
         usd = self.prices.of(model.name, most)
-        row = {"request": call.digest, "model": model.name, "replayed": isinstance(model, ReplayModel | RecordedModel)}
+        row = {"request": call.digest, "model": model.name, "replayed": _is_recorded(model)}
         row |= {"reserved_tokens": most.total, "nano_usd": int(usd * _NANO)}
         rate = self.rates.get(model.name.partition(":")[0], Rate())
         # The minute of a provider's rate has to pass, and calls of other workers count in it.
@@ -187,6 +200,11 @@ class Meter:
             raise
         finally:
             await telling.close()
+
+
+def _is_recorded(model: ChatModel) -> bool:
+    """Return whether a model answers from a recording, and calls no provider."""
+    return isinstance(model, ReplayModel | RecordedModel)
 
 
 def most_used(call: Call) -> Usage:

@@ -90,6 +90,22 @@ def test_a_replay_that_misses_parks_the_run_and_calls_nobody(service: BedrockSer
     assert len(service.asked) == calls
 
 
+def test_a_replayed_run_is_never_gone_on_with_by_a_provider(service: BedrockService, tmp_path: Path) -> None:
+    recording = tmp_path / "run.jsonl"
+    refused("run", FOLDER, "--record", str(recording))
+    spec = Path(FOLDER) / "spec.md"
+    spec.write_text(spec.read_text().replace("nobody uses", "somebody uses"))
+    begun = refused("run", FOLDER, "--replay", str(recording)).fix.split()[-3]
+    calls = len(service.asked)
+    stopped = refused("run", "--resume", begun)
+    assert f"run '{begun}' replays the recording 'run.jsonl', and '{MODEL}' is not called for it as product" in str(
+        stopped
+    )
+    assert f"'phasegate run --resume {begun} --replay FILE'" in stopped.fix
+    assert "no provider was called" in str(refused("run", "--resume", begun, "--replay", str(recording)))
+    assert len(service.asked) == calls
+
+
 def test_a_sentence_is_recorded_and_replayed(
     service: BedrockService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

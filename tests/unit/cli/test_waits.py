@@ -8,6 +8,7 @@ import pytest
 
 from phasegate.authors import Report
 from phasegate.cli.interactive import waits
+from phasegate.cli.status import status
 from phasegate.core import Finding, Parked, Severity
 from phasegate.ledger import GateKey
 from phasegate.reports import view_gate
@@ -49,6 +50,19 @@ async def test_a_gate_that_is_blocked_says_by_what_in_one_screen(here: WebServer
     assert f"decide {key} approve" not in parked.fix
     words = shlex.split(next(line for line in parked.fix.splitlines() if " waive " in line))
     assert words.count("--waive") == 9
+
+
+async def test_the_status_says_last_by_what_a_gate_is_blocked(
+    here: WebServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.script.reports["spec-lint"] = Report(findings=(finding("rule-0", "it is\nwrong " * 9),))
+    key, _ = await printed(here)
+    monkeypatch.chdir(here.app.folder.path)
+    await status(key.run, None, everything=False, as_json=False)
+    *_, why, which, onward = capsys.readouterr().out.splitlines()
+    assert why == "spec review: not approved while 1 finding blocks"
+    assert which.startswith("blocks:    spec-lint/rule-0: it is wrong it is wrong")
+    assert onward == f"→ phasegate gate {key.run}"
 
 
 async def test_a_gate_with_questions_says_how_they_are_answered(here: WebServer) -> None:

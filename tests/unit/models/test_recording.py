@@ -38,6 +38,16 @@ async def test_replies_to_the_same_call_are_given_in_their_order_and_each_once(t
         await models[0].complete(call(), told.append)
 
 
+async def test_the_place_of_a_call_is_recorded_and_is_no_part_of_what_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    first, later = (call().model_copy(update={"place": place}) for place in ("plan/1/1/plan/1", "plan/2/1/plan/1"))
+    assert first.digest == later.digest == call().digest
+    assert first.characters == call().characters
+    await RecordingModel(ScriptedModel(["one"], name=NAME), Recording.begin(path, NOW)).complete(first, lambda _: None)
+    assert json.loads(path.read_text().splitlines()[1])["place"] == "plan/1/1/plan/1"
+    assert (await ReplayModel(Recording.read(path), NAME).complete(later, lambda _: None)).text == "one"
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [

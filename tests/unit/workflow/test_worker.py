@@ -23,6 +23,7 @@ from unit.workflow.fixtures import Engine, Team, engine, write_item
     [
         (InvalidInput("'ebs' is no operation", fix="mend line 3"), "'ebs' is no operation\nmend line 3"),
         (InvalidInput("it does not hold"), "it does not hold"),  # with nothing to do about it
+        (InvalidInput("it does not hold:\n- a\n- b", fix="mend it"), "it does not hold: - a - b\nmend it"),
         (KeyError("volumes"), "KeyError: 'volumes'\nsee .phasegate/worker.log"),  # a fault of ours
     ],
 )

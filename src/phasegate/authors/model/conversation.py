@@ -10,7 +10,7 @@ from phasegate.authors.author import Brief
 from phasegate.authors.model.answers import HAND_IN, A, Malformed, hand_in, read_reply
 from phasegate.authors.model.toolbox import NO_TOOLS, Toolboxes
 from phasegate.authors.review import Subject
-from phasegate.core import Parked
+from phasegate.core import Parked, one_line
 from phasegate.core.formatting import count
 from phasegate.models import Allowance, Call, ChatModel, Meter, ModelFailed, Reply, Scope, Stop, ToolSpec, Use
 from phasegate.models.chat import Message, Prompt, Result
@@ -22,6 +22,8 @@ _ALONE = f"call '{HAND_IN}' alone, after you have read the results of the other 
 _LAST = f"No step is left: call '{HAND_IN}' now with what you have."
 _MOST_REPEATED = 4000
 """Characters of an answer without a hand-in that the model is shown again."""
+_MOST_TOLD = 300
+"""Characters of a fault that a person is told."""
 Judge = Callable[[A], Awaitable[str]]
 """Returns what is wrong with an answer, empty where nothing is."""
 Told = Callable[[str], None]
@@ -149,10 +151,16 @@ class Worker:
         if last is None:
             rounds = count(self.rounds, "round")
             raise NoAnswer(
-                f"{self.model.name} gave the {self.card.title} no usable answer in {rounds}: {problem}",
+                f"{self.model.name} gave the {self.card.title} no usable answer in {rounds}; "
+                f"it was told: {_short(problem)}",
                 fix=f"allow more rounds: {_allow(scope)} --rounds 2'; or have another model work as {self.card.name}",
             )
         return last
+
+
+def _short(problem: str) -> str:
+    """Return a fault in a line that a person reads among others."""
+    return one_line(problem)[:_MOST_TOLD]
 
 
 def _allow(scope: Scope) -> str:

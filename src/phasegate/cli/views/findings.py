@@ -6,8 +6,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from phasegate.core import Finding, InvalidInput, PhasegateError, Refused, Severity, visible, worst_first
+from phasegate.core import Finding, InvalidInput, PhasegateError, Refused, Severity, one_line, visible, worst_first
 from phasegate.core.secrets import without_secrets
+from phasegate.workflow import rule_of
 
 STYLES = {
     Severity.critical: "bad",
@@ -16,6 +17,9 @@ STYLES = {
     Severity.low: "quiet",
     Severity.info: "quiet",
 }
+
+_MOST_BLOCKING, _WIDTH = 5, 200
+"""Findings that are named of those that block a gate, and characters of each."""
 
 
 def findings_list(findings: Sequence[Finding]) -> RenderableType:
@@ -40,6 +44,14 @@ def tally(findings: Sequence[Finding]) -> str:
     """`2 high, 1 low`, or `no findings`."""
     counts = {severity: sum(f.severity is severity for f in findings) for severity in reversed(Severity)}
     return ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or "no findings"
+
+
+def blocking_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return a line for each of the worst findings that keep a gate from being approved."""
+    shown = worst_first(findings)[:_MOST_BLOCKING]
+    lines = [f"blocks:    {rule_of(finding)}: {one_line(finding.message)[:_WIDTH]}" for finding in shown]
+    left = len(findings) - len(shown)
+    return [*lines, f"           and {left} more"] if left else lines
 
 
 def failure(error: PhasegateError) -> RenderableType:

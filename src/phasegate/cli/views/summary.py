@@ -26,8 +26,6 @@ def run_summary(
         unreleasable: whether its policy marks what it passes so.
     """
     head = Text.assemble((run.status.value, STYLES[run.status]), (f"  branch {run.branch}", "quiet"))
-    if run.note:
-        head.append(f"\n{run.note}", "wait")
     if run.policy:
         marked = ": unreleasable" if unreleasable else ""
         head.append(f"\ngates are passed by the policy '{run.policy}', not by a person{marked}", "wait")

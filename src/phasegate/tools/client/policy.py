@@ -166,6 +166,10 @@ def _outside(call: Call, what: str, value: object, fix: str) -> Refused:
 
 def _unbounded(call: Call, rule: Rule, path: str, value: object) -> Refused:
     bound = rule.bounds[path]
+    if isinstance(value, Mapping):
+        why = f"'{path}' is an object, and a bound names values inside of one by their paths"
+        fix = f"bound paths below '{path}' in tools/{call.server}.yaml"
+        return _refused(call, "outside_bounds", why, fix)
     allowed = f"'{visible(bound)[:200]}'" if isinstance(bound, str) else visible(", ".join(bound))[:200]
     given = f"'{path}' is '{visible(str(value))[:60]}'" if value != "" else f"'{path}' is left out or empty"
     fix = f"its bound in tools/{call.server}.yaml allows {allowed} alone"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from phasegate.core import Exhausted, Gone, Locked, Lost, PhasegateError
+from phasegate.core import Exhausted, Gone, Locked, Lost, PhasegateError, one_line
 from phasegate.ledger import Ledger, RunStatus
 from phasegate.ledger.events import RunParked
 from phasegate.store import failing
@@ -115,8 +115,10 @@ async def parked(ledger: Ledger, run_id: str, error: Exception) -> None:
 async def park(ledger: Ledger, run_id: str, message: str, fix: str) -> None:
     """Have the run stand until a person sends it on."""
     run = await ledger.run(run_id)
-    note = f"{message}\n{fix}" if fix else message
-    event = RunParked(segment=run.segments, why=message, fix=fix)
+    # The first line of a note is the reason and the rest is what to do, whoever wrote the message.
+    why = one_line(message)
+    note = f"{why}\n{fix}" if fix else why
+    event = RunParked(segment=run.segments, why=why, fix=fix)
     await ledger.set_status(run_id, RunStatus.parked, note, event)
 
 

@@ -191,6 +191,7 @@ def test_a_refusal_names_the_bound() -> None:
     for arguments, words in (
         ({"operation": "s3:ListBuckets"}, r"'operation' is 's3:ListBuckets'; .* allows '\(ec2\|rds\):Describe"),
         ({}, "'operation' is left out or empty"),
+        ({"operation": {"a": 1}}, "'operation' is an object.*bound paths below 'operation' in tools/cloud.yaml"),
         ({"operation": OPERATION, "filters": {"kind": "c"}}, "'filters.kind' is 'c'; .*tools/cloud.yaml allows a, b, "),
     ):
         call = Call(role="sre-automation", server="cloud", tool="get_things", arguments=arguments)
