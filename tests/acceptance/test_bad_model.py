@@ -11,7 +11,7 @@ from services.openai_compatible import KEY, MODEL, OpenAIService
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_person_is_needed_at_each_step_and_is_told_why(tmp_path: Path) -> None:
     service = OpenAIService(lambda _: text("the the the volume is a volume"))
     with serve(service) as address, team(tmp_path, f"{address}/v1", MODEL, KEY) as made:
@@ -20,7 +20,7 @@ def test_a_person_is_needed_at_each_step_and_is_told_why(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_worker_that_nobody_watches_stops_at_each_role_and_the_status_says_why(tmp_path: Path) -> None:
     service = OpenAIService(lambda _: text("the the the volume is a volume"))
     with serve(service) as address, team(tmp_path, f"{address}/v1", MODEL, KEY, roles=()) as made:
