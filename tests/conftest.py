@@ -1,4 +1,4 @@
-"""Garbage collection while tests are collected, and afterwards; the order of tests among workers."""
+"""Garbage collection while tests are collected, and afterwards; the order of tests among workers, and their number."""
 
 import gc
 import os
@@ -22,6 +22,18 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Return half as many workers again as there are cores for slow tests, which wait half of their time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores * 3 // 2 if config.getoption("dist") == "loadgroup" else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests of a module on one worker where groups are dealt out."""
+    if item.config.getoption("loadgroup", default=False):
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the tests with the longest time limits run first, spread over the workers.
@@ -29,10 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A worker begins with its share of the list, and takes tests from the end of another's share when its own is done. A
     long test that is begun last keeps all others waiting. Modules stay together, since their fixtures are made once a
     worker; tests with limits of an hour share none.
+
+    Where groups are dealt out one by one ('--dist loadgroup'), each worker takes the next of the whole list.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     groups = [[*group] for _, group in groupby(items, _group)]
     long = sorted((group for group in groups if _longest(group)), key=_longest, reverse=True)
+    if items and items[0].config.getoption("loadgroup", default=False):
+        items[:] = [item for group in [*long, *(group for group in groups if not _longest(group))] for item in group]
+        return
     rest = deque(item for group in groups if not _longest(group) for item in group)
     ordered: list[pytest.Item] = []
     for number in range(workers):

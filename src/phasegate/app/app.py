@@ -15,8 +15,8 @@ from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
 from phasegate.authors.roles import Roles, TeamRoles, require_authors
 from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
-from phasegate.core.alike import skeleton
 from phasegate.core.secrets import also_secret
+from phasegate.core.visible import skeleton
 from phasegate.ledger import (
     Comment,
     Decision,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phasegate.core import InvalidInput, plain_toml
-from phasegate.core.alike import skeleton
+from phasegate.core.visible import skeleton
 from phasegate.ledger import PublicKey
 from phasegate.models.settings import Models
 from phasegate.team import ASSISTANT, COMPILER

@@ -133,7 +133,6 @@ class Author(Protocol):
             InvalidInput: the brief cannot be met; the message says what to add.
             NotReady: the draft will be handed in later, after which the run is dispatched again.
         """
-        ...
 
 
 class NotReady(Exception):

@@ -87,7 +87,6 @@ class Check(Protocol):
         Raises:
             InvalidInput: an artifact cannot be read, which a reviewer makes a finding of.
         """
-        ...
 
 
 class Reviewer(Protocol):
@@ -102,7 +101,6 @@ class Reviewer(Protocol):
         Raises:
             NotReady: the review will be handed in later, after which the run is dispatched again.
         """
-        ...
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,12 @@ class RoleTools(Protocol):
         A server that is not configured, or that does not start, is left out, and so is a tool that a manager has yet
         to grant.
         """
-        ...
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool by the name of its spec.
 
         Nothing is raised for a call that is refused, fails or is not answered: the result has the typed error.
         """
-        ...
 
 
 def place_of(key: str) -> str:
@@ -84,7 +82,6 @@ class ToolAccess(Protocol):
             role: as whom.
             place: phase, attempt and round, such as `plan/1/1`; a key of a brief or a subject begins with it.
         """
-        ...
 
 
 @dataclass(kw_only=True)

@@ -53,19 +53,15 @@ class Roles(Protocol):
 
     def writes(self, card: Card, kind: Deliverable, item: str) -> bool:
         """Return whether the card's author can write an item of that kind of deliverable, without loading it."""
-        ...
 
     def completes(self, card: Card) -> bool:
         """Return whether the card's author can make a spec of a sentence."""
-        ...
 
     def author(self, card: Card, parts: Parts) -> Author:
         """Return the card's author, bound by the card's limits."""
-        ...
 
     def reviewer(self, card: Card, checks: CheckReviewer, parts: Parts) -> Reviewer:
         """Return the card's reviewer, which gives the reports of the checks and may add its own."""
-        ...
 
 
 class CompilerRoles:

@@ -24,7 +24,6 @@ class Trial(Protocol):
         Raises:
             Missing: a dependency of the package is not installed beside Phasegate.
         """
-        ...
 
 
 def test_files(kind: Deliverable, facts: Facts, paths: Iterable[str]) -> list[str]:

@@ -41,15 +41,12 @@ class Watcher(Protocol):
 
     def see(self, run: Run, phases: list[PhaseProgress], fresh: list[Entry]) -> None:
         """Takes the run's state, and the events since the last time."""
-        ...
 
     def say(self, line: str) -> None:
         """Show a line once."""
-        ...
 
     def write(self, calls: Sequence[CallUnderWay], spent: Spend) -> None:
         """Take the replies that models are writing, and what the run's model calls used so far."""
-        ...
 
 
 @dataclass(kw_only=True)

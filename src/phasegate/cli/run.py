@@ -12,7 +12,7 @@ from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
-from phasegate.cli.views.forecast import forecast_lines
+from phasegate.cli.views.spend import forecast_lines
 from phasegate.core import Held, InvalidInput, Parked, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files

@@ -1,15 +1,20 @@
-"""Command `spend`: money and tokens of model calls."""
+"""Commands about money and tokens of model calls: what they used, what they will use, and more for a run."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 
 import click
 
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.views.spend import csv_of, spend_table
+from phasegate.cli.keys import interruptible, keyring
+from phasegate.cli.views.spend import csv_of, forecast_table, spend_table
 from phasegate.core import report
+from phasegate.models import Allowance
 from phasegate.reports.focus import focus_csv
+from phasegate.reports.forecast import forecast_of_spec
 from phasegate.reports.spend import By, spend_of
 
 
@@ -35,3 +40,38 @@ async def spend(
         click.echo(csv_of(found), nl=False)
     else:
         output().print(spend_table(found))
+
+
+async def forecast(spec: Path, as_json: bool) -> None:
+    """Show what a run of the spec would use."""
+    async with open_here() as app:
+        found = await forecast_of_spec(app, app.folder.locate(spec))
+    if as_json:
+        click.echo(found.model_dump_json(indent=2) if found else "null")
+    elif found:
+        output().print(forecast_table(found))
+    else:
+        output().print("No model is called: it costs nothing.")
+
+
+async def allow(
+    name: str,
+    role: str,
+    tokens: int | None,
+    money_usd: Decimal | None,
+    calls: int | None,
+    seconds: int | None,
+    rounds: int | None,
+    manager: str | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Allow it, and send the run on."""
+    async with open_here() as app:
+        ring = keyring(app.state, app.config, manager, passphrase_file)
+        with interruptible():
+            key = ring.unlock()
+        more = Allowance(tokens=tokens, money_usd=money_usd, calls=calls, seconds=seconds, rounds=rounds)
+        run = await app.allow(name, role, more, key, app.person(ring.manager))
+    console = output()
+    console.print(f"[good]✓[/] {role or 'the run'} may use more, signed")
+    console.print(f"→ phasegate run --resume {run.id}", soft_wrap=True)

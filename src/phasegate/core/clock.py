@@ -9,7 +9,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time, with its zone, in UTC."""
-        ...
 
 
 class SystemClock:

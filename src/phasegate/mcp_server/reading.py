@@ -18,7 +18,7 @@ from phasegate.reports.run import Run, WholeRun, newest_first, whole_run
 from phasegate.reports.spend import By, SpendReport, spend_of
 from phasegate.reports.trace import report, trace_of
 from phasegate.reports.warnings import has_worker
-from phasegate.tools.sanitize import clean
+from phasegate.tools.texts import clean
 
 LONGEST = 30_000
 """Characters of a file that are shown at once."""

@@ -15,7 +15,7 @@ from phasegate.reports.work import Note as NoteReport
 from phasegate.reports.work import TakenWork as TakenReport
 from phasegate.reports.work import Work as WorkReport
 from phasegate.reports.work import taken_item
-from phasegate.tools.sanitize import cleaned
+from phasegate.tools.texts import cleaned
 
 R = TypeVar("R", bound=Report)
 

@@ -145,7 +145,6 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str:
         """Provider and model as in `init_chat_model`, such as `bedrock_converse:amazon.nova-pro-v1:0`."""
-        ...
 
     async def complete(self, call: Call, progress: Progress) -> Reply:
         """Return the reply to a call.
@@ -157,7 +156,6 @@ class ChatModel(Protocol):
         Raises:
             ModelFailed: the provider did not answer, or refuses such a call.
         """
-        ...
 
 
 class FunctionModel:

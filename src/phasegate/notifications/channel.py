@@ -45,17 +45,14 @@ class NotificationChannel(Protocol):
     @property
     def name(self) -> str:
         """Name of the channel's server."""
-        ...
 
     @property
     def search_lag(self) -> timedelta:
         """Time until something made in the channel is surely found by its key."""
-        ...
 
     @property
     def subscribes_to(self) -> Collection[Kind]:
         """Kinds of news that the channel is told."""
-        ...
 
     async def tell(self, telling: Telling) -> Mapping[str, Any]:
         """Deliver a notification, at most once even when called again.
@@ -69,7 +66,6 @@ class NotificationChannel(Protocol):
             Unknown: it may or may not have been told.
             PhasegateError: it could not be told now.
         """
-        ...
 
 
 class Never(PhasegateError):

@@ -64,15 +64,12 @@ class Publisher(Protocol):
             Exhausted: The index has no room, or cannot be written.
             InvalidInput: The files are no wheels or sdists, or not of one project and version.
         """
-        ...
 
     async def read(self, project: str, version: str) -> Receipt | None:
         """Return the index's files of a release, or None where it holds none."""
-        ...
 
     async def versions(self, project: str) -> frozenset[str]:
         """The versions of which the index holds a file."""
-        ...
 
 
 class FolderIndex:

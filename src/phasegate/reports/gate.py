@@ -15,10 +15,9 @@ from phasegate.reports.approvals import approvals, approved
 from phasegate.reports.cost import Cost, cost_of
 from phasegate.reports.decisions import Decision, Said
 from phasegate.reports.external_links import ManualChange, by_hand
-from phasegate.reports.findings import Finding, reported
+from phasegate.reports.findings import Finding, SentBack, reported, rework_of
 from phasegate.reports.forecast import Forecast, forecast_at
 from phasegate.reports.questions import Question, questions_at
-from phasegate.reports.rework import SentBack, rework_of
 from phasegate.reports.spend import Spend, spent_by_run
 from phasegate.team import Phase
 from phasegate.tool_access.requests import ServerRequest, ToolRequest, waits

@@ -68,7 +68,6 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str:
         """Name for people, such as `bubblewrap`."""
-        ...
 
     async def run(
         self,
@@ -90,4 +89,3 @@ class Sandbox(Protocol):
             InvalidInput: A path of `files` or `collect` is absolute or leaves the directory.
             Missing: The sandbox cannot be set up on this machine.
         """
-        ...

@@ -8,10 +8,9 @@ from phasegate.store.address import DEFAULT, STORES, locate
 from phasegate.store.database import LOST, Changes, Checkpoints, Database, Guard, Lock, Store, locked, unguarded
 from phasegate.store.failing import failing, remedy
 from phasegate.store.migrate import NEWEST
-from phasegate.store.now import now_ms
 from phasegate.store.presence import Presence
+from phasegate.store.sql import insert_new, insert_or_update, now_ms
 from phasegate.store.statement import Execute, Result, Row, Statement
-from phasegate.store.upsert import insert_new, insert_or_update
 
 __all__ = [
     "DEFAULT",

@@ -21,7 +21,7 @@ from phasegate.core import (
     Unknown,
     UsageError,
 )
-from phasegate.tools.sanitize import cleaned
+from phasegate.tools.texts import cleaned
 
 META = "phasegate/error"
 """The key of a report in a result's `_meta`."""

@@ -10,7 +10,6 @@ from phasegate.spec import (
     Spec,
     add_clarification,
     add_criteria,
-    add_edge_case,
     add_requirement,
     add_risk,
     add_story,
@@ -86,10 +85,6 @@ def test_a_clarification_is_added_to_its_session_or_to_a_new_one() -> None:
     assert read(later).clarifications[-1].date == "2026-11-09"
 
 
-def test_an_edge_case_is_added_to_the_others() -> None:
-    assert only_added(GOOD, add_edge_case(GOOD, "It rains.")) == ["- It rains."]
-
-
 def test_a_declared_risk_is_not_touched() -> None:
     assert add_risk(GOOD, Risk(severity="low")) == GOOD
 
@@ -101,7 +96,6 @@ def test_prose_grows_into_a_whole_spec_in_the_order_of_the_layout() -> None:
     text = add_requirement(text, "The runbook MUST find idle things.")
     text = add_story(text, title="See them", narrative="A list.", why="Money.", test="Look.")
     text = add_criteria(text, [NEW])
-    text = add_edge_case(text, "No data.")
     text = add_clarification(text, date="2026-11-02", question="Why?", answer="Because.")
     text = add_story(text, title="Stop them", narrative="Stop.", why="Money.", test="Try.", priority="P2")
     assert [line for line in text.splitlines() if line.startswith("#")] == [
@@ -111,7 +105,6 @@ def test_prose_grows_into_a_whole_spec_in_the_order_of_the_layout() -> None:
         "## User Scenarios & Testing",
         "### User Story 1 - See them (Priority: P1)",
         "### User Story 2 - Stop them (Priority: P2)",
-        "### Edge Cases",
         "## Requirements",
         "### Functional Requirements",
         "## Success Criteria",

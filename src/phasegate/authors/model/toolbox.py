@@ -21,11 +21,9 @@ class Toolbox(Protocol):
 
     async def specs(self) -> Sequence[ToolSpec]:
         """Return the tools as a model is offered them."""
-        ...
 
     async def call(self, use: Use) -> Result | None:
         """Return the result of a call, also of one that failed, or None where the tool is another box's."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def revoke() -> None:
     """
 
 
-@click.command(cls=Command, runs="allow:allow")
+@click.command(cls=Command, runs="spend:allow")
 @click.argument("name", metavar="RUN")
 @click.option("--role", default="", metavar="ROLE", help="Only this role; left out: the run over all roles.")
 @click.option("--tokens", type=click.IntRange(min=1), metavar="N", help="So many tokens more.")

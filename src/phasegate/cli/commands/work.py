@@ -37,7 +37,7 @@ def status() -> None:
     """
 
 
-@click.command(cls=Command, runs="forecast:forecast")
+@click.command(cls=Command, runs="spend:forecast")
 @click.argument("spec", type=click.Path(path_type=Path))
 @options.as_json
 def forecast() -> None:

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from phasegate.cli.views.findings import findings_list, tally
-from phasegate.cli.views.forecast import forecast_lines
 from phasegate.cli.views.lists import waiting_tools
+from phasegate.cli.views.spend import forecast_lines
 from phasegate.core import visible
 from phasegate.core.formatting import duration
 from phasegate.ledger import DecisionKind
 from phasegate.reports.external_links import ManualChange
+from phasegate.reports.findings import SentBack
 from phasegate.reports.gate import Answer, Evidence, Exemption, GateView
 from phasegate.reports.questions import says_of_questions
-from phasegate.reports.rework import SentBack
 from phasegate.workspace import Change
 
 CUT = 40

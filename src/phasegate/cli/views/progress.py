@@ -20,7 +20,6 @@ MARKS = {
     State.gate: ("◆", "wait"),
     State.rejected: ("✗", "bad"),
 }
-VERBS = {"draft": "writes", "check": "check", "review": "reviews", "effect": "does"}
 
 
 Elapsed = Callable[[PhaseProgress, Step], float]

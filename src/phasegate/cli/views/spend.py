@@ -1,4 +1,4 @@
-"""Renderer of what model calls cost."""
+"""Renderer of what model calls cost, and of what is to come."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from phasegate.core import visible
 from phasegate.core.formatting import duration
+from phasegate.reports.forecast import Forecast, RoleForecast
 from phasegate.reports.recorded import NOTICE, RecordedCost
 from phasegate.reports.spend import Spend, SpendReport, cents
 
@@ -75,3 +76,33 @@ def csv_of(found: SpendReport) -> str:
 def _numbers(row: Spend) -> list[str]:
     counts = (row.calls, row.tokens_in, row.tokens_out, row.cache_read, row.cache_write)
     return [*(f"{number:,}" for number in counts), cents(row.usd), duration(row.seconds)]
+
+
+def forecast_lines(found: Forecast) -> list[Text]:
+    """Return the sum in a line, and a line for each limit that may be reached."""
+    risks = [Text(f"may stop on the way: {visible(risk)}", "wait") for risk in found.at_risk]
+    return [Text(f"Model calls: {visible(found.says)}", "quiet"), *risks]
+
+
+def forecast_table(found: Forecast) -> RenderableType:
+    """Render the forecast role by role, with its sum and the limits that may be reached."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
+    for column in ("role", "model"):
+        table.add_column(column, overflow="fold")
+    for column in ("orders", "calls", "tokens", "money", "past runs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for role in found.roles:
+        table.add_row(role.role, visible(role.model), *_expected(role))
+    return Group(table, *forecast_lines(found))
+
+
+def _expected(role: RoleForecast) -> list[str]:
+    tokens = f"{role.tokens_low:,}–{role.tokens_high:,}"
+    calls = f"{role.calls_low:,}–{role.calls_high:,}"
+    return [str(role.orders), calls, tokens, _price(role), str(role.runs or "–")]
+
+
+def _price(role: RoleForecast) -> str:
+    if role.usd_low is None or role.usd_high is None:
+        return "unknown"
+    return f"{cents(role.usd_low)}–{cents(role.usd_high)}"

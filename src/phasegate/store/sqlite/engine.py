@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 
-from phasegate.store.now import now_ms
+from phasegate.store.sql import now_ms
 from phasegate.store.statement import EXECUTE, Statement
 
 BUSY_SECONDS = 30

@@ -16,7 +16,7 @@ from mcp.types import (
 
 from phasegate.core import PhasegateError
 from phasegate.tools.errors import error_of
-from phasegate.tools.sanitize import clean, cleaned
+from phasegate.tools.texts import clean, cleaned
 
 LONGEST = 60_000
 """Characters of an answer that are kept."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import httpx
 
 from phasegate.team.servers import ToolServer
-from phasegate.tools.sanitize import clean
+from phasegate.tools.texts import clean
 
 _LINES, _LONGEST = 3, 400
 _INSTALL = {

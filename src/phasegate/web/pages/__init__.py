@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, spend, tools, work
+from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, tools
 
 
 def router() -> APIRouter:
     """Every page."""
     whole = APIRouter()
-    for page in (signin, lists, gate, runs, spend, delegations, tools, slack, work):
+    for page in (signin, lists, gate, runs, delegations, tools, slack):
         whole.include_router(page.router)
     return whole

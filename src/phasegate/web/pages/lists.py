@@ -1,16 +1,21 @@
-"""Pages that list: the gates that wait, the specs that no run has taken yet, and a person's decisions."""
+"""Pages that list: gates that wait, specs that no run has taken, a person's decisions, spend, orders to assistants."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.core import InvalidInput
+from phasegate.core import InvalidInput, Refused
 from phasegate.reports.backlog import Backlog
+from phasegate.reports.spend import By, spend_of
 from phasegate.reports.trace import approvals_by
 from phasegate.reports.warnings import unattended
+from phasegate.reports.work import client_config, items_of
+from phasegate.team import ASSISTANT
 from phasegate.tool_access.requests import waits
 from phasegate.web.context import Served
+from phasegate.web.problems import NotFound
 from phasegate.web.session_auth import Filled, Person
 from phasegate.web.words import day
 
@@ -73,3 +78,30 @@ async def record(context: Served, session: Person, by: str = "", on: str = "") -
     found = await approvals_by(context.app, person, day(on))
     people = sorted({*context.app.config.people(), session.account, person})
     return context.page("record.html", session, rows=list(reversed(found)), by=person, on=on, people=people)
+
+
+@router.get("/spend")
+async def spend(context: Served, session: Person, by: By = By.run, since: str = "") -> Response:
+    """Show what model calls used, by one of its parts."""
+    found = await spend_of(context.app, by=(by,), since=day(since))
+    return context.page("spend.html", session, spend=found, by=by, since=since, parts=list(By))
+
+
+@router.get("/work")
+async def work(context: Served, session: Person) -> Response:
+    """Show the orders that wait for an assistant, the oldest first, and how one connects."""
+    app = context.app
+    config = json.dumps(client_config("phasegate", app.folder.path), indent=2)
+    roles = [name for name, card in app.team.cards.items() if card.model == ASSISTANT]
+    rows = await items_of(app).listed()
+    return context.page("work.html", session, rows=rows, config=config, roles=roles)
+
+
+@router.get("/work/{item}")
+async def work_order(item: str, context: Served, session: Person) -> Response:
+    """Show an order's text."""
+    try:
+        found, text = await items_of(context.app).find(item)
+    except Refused as error:
+        raise NotFound(f"order '{item}' that waits") from error
+    return context.page("order.html", session, item=found, text=text)

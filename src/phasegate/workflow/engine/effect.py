@@ -26,4 +26,3 @@ class Effect(Protocol):
 
     async def __call__(self, outcome: Outcome) -> dict[str, Any]:
         """Carry out the effect and return its receipt as JSON."""
-        ...

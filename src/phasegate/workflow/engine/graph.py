@@ -28,39 +28,30 @@ class Nodes(Protocol):
 
     def begin(self, phase: Phase) -> Node:
         """Counts the round."""
-        ...
 
     def draft(self, phase: Phase) -> Node:
         """Return the node of an author's draft, whose state names the `item`."""
-        ...
 
     def join(self, phase: Phase) -> Node:
         """Return the node that joins the drafts, with outcome `unchanged` where a rework changed nothing."""
-        ...
 
     def judges(self, phase: Phase) -> Mapping[str, Node]:
         """The checks and reviews, by the name of their node."""
-        ...
 
     def settle(self, phase: Phase) -> Node:
         """Return the node that settles a round: `rework`, or `ask`, `approve` by a policy, or `decided` before."""
-        ...
 
     def gate(self, phase: Phase) -> Node:
         """Interrupts, and nothing else: what stands before an interrupt runs again on every resume."""
-        ...
 
     def consume(self, phase: Phase) -> Node:
         """Return the node that reads the decision: `approve`, `waive`, `request-changes`, `reject`, `ask` or `void`."""
-        ...
 
     def turn(self, phase: Phase) -> Node:
         """Return the node that waits for the run's turn, with outcome `moved` where drafts are made anew."""
-        ...
 
     def effects(self, phase: Phase) -> Mapping[str, Node]:
         """Return the nodes of effects in order, by name."""
-        ...
 
 
 def build_graph(flow: Flow, nodes: Nodes, saver: BaseCheckpointSaver[Any] | None) -> Graph:

@@ -20,19 +20,15 @@ class RunFiles(Protocol):
 
     async def facts(self, run_id: str) -> Facts:
         """Return the unchanging facts of a run."""
-        ...
 
     async def kind(self, run_id: str) -> Deliverable:
         """Return the kind of deliverable that was handed in when the run began, for the whole run."""
-        ...
 
     async def handed_in(self, run_id: str, attempt: int) -> Mapping[str, bytes]:
         """Return the files of the spec's folder that the user wrote since the attempt before, the same at each call."""
-        ...
 
     async def versions(self) -> frozenset[str]:
         """Return the versions that the package index holds files of."""
-        ...
 
 
 class Observer(Protocol):
@@ -47,7 +43,6 @@ class Observer(Protocol):
             place: phase, attempt and round, for events of tool calls.
             files: the artifacts so far.
         """
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

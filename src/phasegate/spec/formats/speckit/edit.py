@@ -95,16 +95,6 @@ def add_clarification(text: str, *, date: str, question: str, answer: str) -> st
     return _insert(text, _required(text, title).end, [_asked(question, answer)], apart=False)
 
 
-def add_edge_case(text: str, sentence: str) -> str:
-    """The spec with one more edge case."""
-    text, section = _ensured(text, "User Scenarios & Testing")
-    found = _find(text, "Edge Cases")
-    if found is None:
-        text = _insert(text, section.end, ["### Edge Cases"])
-        return _insert(text, _required(text, "Edge Cases").end, [f"- {sentence}"])
-    return _insert(text, found.end, [f"- {sentence}"], apart=not _read(text).edge_cases)
-
-
 def add_risk(text: str, risk: Risk) -> str:
     """Return the spec with the risk declared, or as it is if it declares one."""
     if _read(text).risk is not None:

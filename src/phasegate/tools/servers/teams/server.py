@@ -6,13 +6,19 @@ from typing import Annotated
 from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
-from phasegate.tools.servers.mcp_base import WRITE, McpServer, setting, tool
+from phasegate.tools.servers.mcp_base import WRITE, McpServer, Result, setting, tool
 from phasegate.tools.servers.teams.cards import Card, Fact, Link, Severity
 from phasegate.tools.servers.teams.client import TeamsClient
-from phasegate.tools.servers.teams.results import PostedCard
 
 _INSTRUCTIONS = """Posts cards into one Teams channel. Teams gives no way to read back, so a post whose outcome is
 unknown must not be repeated by you: say so to a person."""
+
+
+class PostedCard(Result):
+    """A card that the workflow took. That it shows in the channel, only people can see."""
+
+    key: str
+    created: bool = Field(description="false when this server posted a card of the key before")
 
 
 def build(environ: Mapping[str, str]) -> FastMCP:

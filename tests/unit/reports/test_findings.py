@@ -3,7 +3,7 @@
 from phasegate.core import Finding, Severity
 from phasegate.ledger import Event
 from phasegate.ledger.events import CheckReported, ModelCalled, ReviewReported
-from phasegate.reports.rework import SentBack, rework_of
+from phasegate.reports.findings import SentBack, rework_of
 from services.happened import drafted, entries, started
 
 BLOCKS = Finding(check="c", rule="r", severity=Severity.high, path="a", message="no undo")

@@ -1,10 +1,23 @@
-"""Inserts that meet a row of the same key, in the SQL that SQLite and Postgres share."""
+"""SQL that SQLAlchemy has no words for: the database's clock, and inserts that meet a row of the same key."""
 
 from collections.abc import Sequence
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - read as a function in statements
+    """Milliseconds since 1970."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms)
+def _standard(element: now_ms, compiler: Any, **_: Any) -> str:
+    return "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)"
 
 
 def insert_new(table: sa.Table, key: Sequence[str] = ()) -> sa.Insert:
