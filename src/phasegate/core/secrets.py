@@ -33,6 +33,7 @@ _FIELD = re.compile(
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,2}")
 _DEPTH = 2
 _SHORTEST = 8
+"""Characters of the shortest secret that is known, by value or by form."""
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +63,13 @@ def also_secret(given: Iterable[str], held: Iterable[str] = ()) -> None:
 
 def find_secrets(text: str) -> list[Secret]:
     """Return the secrets of a text, in order, each once."""
-    found = sorted(_found(text, 0))
+    return _secrets_in(text, _own_spellings())
+
+
+def _secrets_in(text: str, own: tuple[str, ...]) -> list[Secret]:
+    if len(text) < _SHORTEST:
+        return []
+    found = sorted(_found(text, 0, own))
     merged: list[Secret] = []
     for secret in found:
         if merged and secret.start < merged[-1].end:
@@ -94,8 +101,12 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("the key AKIAIOSFODNN7EXAMPLE is gone")
     'the key (secret) is gone'
     """
+    return _cleaned(text, _own_spellings())
+
+
+def _cleaned(text: str, own: tuple[str, ...]) -> str:
     out, last = [], 0
-    for secret in find_secrets(text):
+    for secret in _secrets_in(text, own):
         out += [text[last : secret.start], TAKEN_OUT]
         last = secret.end
     return "".join([*out, text[last:]])
@@ -103,11 +114,15 @@ def without_secrets(text: str) -> str:
 
 def take_out(value: Any) -> Any:
     """Return a value of JSON with the secrets taken out of every text, and nothing else changed."""
+    return _taken_out(value, _own_spellings())
+
+
+def _taken_out(value: Any, own: tuple[str, ...]) -> Any:
     if isinstance(value, str):
-        return without_secrets(value)
+        return _cleaned(value, own)
     if isinstance(value, Mapping):
-        return {name: take_out(item) for name, item in value.items()}
-    return [take_out(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: _taken_out(item, own) for name, item in value.items()}
+    return [_taken_out(item, own) for item in value] if isinstance(value, list | tuple) else value
 
 
 def is_secret_field(name: str, value: str) -> bool:
@@ -122,13 +137,16 @@ def _is_password(plain: str, value: str) -> bool:
     )
 
 
-def _found(text: str, depth: int) -> Iterator[Secret]:
-    own = spellings(_own_values(os.environ))
+def _own_spellings() -> tuple[str, ...]:
+    return spellings(_own_values(os.environ))
+
+
+def _found(text: str, depth: int, own: tuple[str, ...]) -> Iterator[Secret]:
     for reading in readings(text):
         yield from _own(reading, own)
         yield from _kinds(reading)
         if depth < _DEPTH:
-            yield from _encoded(reading, depth)
+            yield from _encoded(reading, depth, own)
 
 
 def _own(reading: Reading, own: tuple[str, ...]) -> Iterator[Secret]:
@@ -152,10 +170,10 @@ def _kinds(reading: Reading) -> Iterator[Secret]:
                 yield Secret(*reading.span(start, end), kind.name)
 
 
-def _encoded(reading: Reading, depth: int) -> Iterator[Secret]:
+def _encoded(reading: Reading, depth: int, own: tuple[str, ...]) -> Iterator[Secret]:
     for match in _RUN.finditer(reading.text):
         inner = decoded(match[0])
-        if inner and next(_found(inner, depth + 1), None):
+        if inner and next(_found(inner, depth + 1, own), None):
             yield Secret(*reading.span(*match.span()), "encoded secret")
 
 

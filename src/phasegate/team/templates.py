@@ -78,9 +78,13 @@ class Prompts:
             raise refused(finding.path, [finding]) from None
 
     def _template(self, name: str) -> "Template":
-        if not self.has(name):
-            raise InvalidInput(f"there is no prompts/{name}{SUFFIX}", fix="add the template, or name another prompt")
-        return self._environment.get_template(name + SUFFIX)
+        from jinja2 import TemplateNotFound
+
+        try:
+            return self._environment.get_template(name + SUFFIX)
+        except TemplateNotFound:
+            fix = "add the template, or name another prompt"
+            raise InvalidInput(f"there is no prompts/{name}{SUFFIX}", fix=fix) from None
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
         source = self._surface.find("prompts", name)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phasegate.core import canonical, digest
@@ -28,6 +28,7 @@ def test_equal_values_have_equal_bytes(value: object, text: str) -> None:
     assert canonical(value) == text.encode()
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))  # on a busy machine
 @given(_VALUES)
 def test_the_bytes_are_those_of_the_library(value: object) -> None:
     assert _bytes_or_error(canonical, value) == _bytes_or_error(rfc8785.dumps, value)

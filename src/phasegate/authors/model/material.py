@@ -66,7 +66,8 @@ def _text(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         return f"({len(content):,} bytes that are not text)"
-    shown = "\n".join(visible(line.replace("\t", "    ")) for line in text.split("\n"))
+    plain = text.isascii() and text.replace("\n", "").isprintable()
+    shown = text if plain else "\n".join(visible(line.replace("\t", "    ")) for line in text.split("\n"))
     if len(shown) <= MOST_CHARACTERS:
         return shown
     return f"{shown[:MOST_CHARACTERS]}\n(and {len(shown) - MOST_CHARACTERS:,} characters more)"
