@@ -10,9 +10,10 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,13 +74,14 @@ class Target:
             ["git", *who, *words], cwd=self.folder, check=True, capture_output=True, text=True
         ).stdout.strip()
 
-    def _status(self, run: str) -> str:
+    def asks(self, query: str, *values: str) -> list[Any]:
+        """The first column of the rows of a query."""
         database = self.folder / ".phasegate" / "phasegate.db"
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
-        try:
-            return str(connection.execute("select status from runs where id = ?", [run]).fetchone()[0])
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+            return [row[0] for row in connection.execute(query, values)]
+
+    def _status(self, run: str) -> str:
+        return str(self.asks("select status from runs where id = ?", run)[0])
 
     def _approve(self, run: str) -> None:
         gate = next(row for row in self.by("gates", "--json").json if row["gate"].startswith(f"{run}/"))
@@ -99,13 +101,16 @@ def target(place: Path, spec: str) -> Iterator[Target]:
     try:
         yield made
     finally:
-        for file in (made.folder / ".phasegate" / "workers").glob("[0-9]*-*"):
-            os.kill(int(file.name.partition("-")[0]), signal.SIGTERM)
+        for pid in made.asks("select pid from workers"):
+            os.kill(pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module", params=SPECS)
 def one(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, str]]:
-    """A repository in which one spec was released."""
+    """A repository in which one spec was released; the first one's is that in which others followed."""
+    if request.param == SPECS[0]:
+        yield request.getfixturevalue("three"), request.param
+        return
     with target(tmp_path_factory.mktemp("one"), request.param) as made:
         made.release(request.param)
         yield made, request.param

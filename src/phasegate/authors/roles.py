@@ -44,6 +44,7 @@ class Parts:
             waited_for: keys of the drafts and reviews that it waits for.
         """
         await self.meter.forget(run)
+        # Before they are forgotten, since only closed orders are.
         await self.items.supersede(run, waited_for)
         await self.items.forget(run)
 

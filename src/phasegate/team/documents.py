@@ -73,6 +73,7 @@ def front_matter(text: str, path: str, *, check: str) -> tuple[Document, str]:
     Raises:
         InvalidInput: where the file does not begin with front matter between two lines of `---`.
     """
+    # Git on Windows checks files out with CRLF.
     match = _FENCE.match(text.replace("\r\n", "\n"))
     if match is None:
         finding = Finding(
@@ -118,6 +119,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 def _finding(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> Finding:
     location = detail["loc"]
     name = ".".join(str(part) for part in location) or "the file"
+    # Pydantic says that a key is forbidden, which tells nobody that it is misspelt.
     if detail["type"] == "extra_forbidden":
         return document.finding("unknown-key", location, f"unknown key {name!r}", _known_keys(model, location))
     if detail["type"] == "missing":

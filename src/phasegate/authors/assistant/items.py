@@ -130,6 +130,7 @@ class WorkItems:
             Refused: somebody else holds it (`work_taken`), or it waits for no answer (`work_gone`).
         """
         secret = secrets.token_urlsafe(24)
+        # Stored as its digest alone: whoever reads the database cannot hand in for the assistant that took the order.
         row = await self.database.write(_taken, id, by, digest(secret.encode()))
         shape = _SHAPES[row["task"]]
         return Lease(item=_item(row), secret=secret, instructions=row["instructions"], schema=schema_of(shape))
@@ -172,6 +173,7 @@ class WorkItems:
             answer = read_answer(arguments, _SHAPES[row["task"]])
         except Malformed as error:
             raise InvalidInput(str(error), fix="hand in the whole answer again") from error
+        # Judged while the assistant is there to mend it; all that takes longer is judged when the run goes on.
         _require_length(answer)
         _require_paths(answer, json.loads(row["outputs"]))
         return _item(await self.database.write(_handed_in, id, held, answer.model_dump_json(), dispatch))
@@ -199,6 +201,7 @@ _LIST = "list the items that wait"
 
 
 def _id(order: Order) -> str:
+    # The same when a node that was killed asks again, so that it finds the order, and perhaps the answer.
     return digest([order.run, order.key, order.task])[:16]
 
 
@@ -282,6 +285,7 @@ def _listed(connection: sa.Connection, role: str, run: str) -> Sequence[Any]:
 
 def _taken(connection: sa.Connection, id: str, by: str, lease: str) -> dict[str, Any]:
     until = now_ms() + LEASE_SECONDS * 1000
+    # In the statement itself: of two that take the order at once, one changes a row.
     of = (work_items.c.id == id) & _OPEN & _FREE
     took = connection.execute(sa.update(work_items).where(of).values(lease=lease, holder=by, held_until=until))
     row = _row(connection, id)
@@ -328,6 +332,7 @@ def _given_back(connection: sa.Connection, id: str, lease: str) -> None:
 
 def _handed_in(connection: sa.Connection, id: str, lease: str, answer: str, dispatch: Dispatch) -> dict[str, Any]:
     row = _held(connection, id, lease)
+    # Before it is asked whether the order is open: a second try of a call whose reply was lost gets its first answer.
     if row["answer"] == answer:
         return row
     run = str(_held_open(connection, id, lease)["run"])

@@ -43,6 +43,7 @@ class Lookups:
             "MetricDataQueries": [_query(query) for query in queries],
             "StartTime": start,
             "EndTime": end,
+            # CloudWatch's own order is the newest first.
             "ScanBy": "TimestampAscending",
             "MaxDatapoints": MOST_POINTS,
         }

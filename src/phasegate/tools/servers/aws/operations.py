@@ -169,6 +169,7 @@ def _split(written: str) -> tuple[str, OperationModel]:
 
 def _let_through(name: str, service: str, operation: OperationModel, action: str) -> None:
     fix = "name a listing, such as ec2:DescribeVolumes"
+    # First, so that no verb and no level of IAM lets one of these through.
     if service in _CREDENTIALS or _DATA_SIDE.fullmatch(service) or name in _CONTENTS:
         raise Refused(f"{name} answers with data or credentials, which agents do not read", reason="secret", fix=fix)
     levels = _levels(action)
@@ -196,6 +197,7 @@ def _action(service: str, operation: OperationModel) -> str:
         return _OTHER_ACTIONS[name]
     model = operation.service_model
     prefixes = [named for named in (model.signing_name, model.endpoint_prefix, service) if _services(named)]
+    # IAM's prefix of a service is none of its names for sure: the one that has the action counts.
     known = [prefix for prefix in prefixes if _levels(f"{prefix}:{operation.name}")]
     return f"{next(iter(known + prefixes), service)}:{operation.name}"
 
@@ -257,6 +259,7 @@ def _is_global(endpoint: str) -> bool:
 
 @cache
 def _loader() -> Loader:
+    # Without `~/.aws/models`: a model that lies there could call a write a listing.
     return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
