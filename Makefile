@@ -26,7 +26,7 @@ test: .venv/dev ## run the tests; the slow ones (kills, hostile code, whole jour
 	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not real and not groundtruth and not browser" $(ARGS)
 
 slow: .venv/dev ## run the slow tests, those in a browser, and the ground truth where its folder stands
-	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "slow or groundtruth or browser" $(ARGS)
+	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "slow or groundtruth or browser" $(ARGS)
 
 real: .venv/dev ## run the tests with programs of others as they are: MCP servers, the Inspector, AgentDojo, a small language model; needs an index of packages
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m real $(ARGS)

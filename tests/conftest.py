@@ -5,10 +5,15 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from itertools import groupby
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _HOUR = 3600
+_APART = "tests/mutation/"
+"""Tests that share nothing, each of which takes as long as a module."""
+_DEALT = "dealt_by_module"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -22,16 +27,30 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+class Modules(LoadScopeScheduling):  # type: ignore[misc] # the library is untyped
+    """Deals modules out one by one to whichever worker is free: what a module makes is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Modules | None:
+    """Return the scheduler of slow tests, some of which share what takes a minute to make."""
+    return Modules(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker how tests are dealt out, of which its own configuration knows nothing."""
+    node.workerinput[_DEALT] = node.config.getoption("dist") == "loadfile"
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Return half as many workers again as there are cores for slow tests, which wait half of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores * 3 // 2 if config.getoption("dist") == "loadgroup" else None
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a module on one worker where groups are dealt out."""
-    if item.config.getoption("loadgroup", default=False):
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    return cores * 3 // 2 if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
@@ -42,12 +61,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long test that is begun last keeps all others waiting. Modules stay together, since their fixtures are made once a
     worker; tests with limits of an hour share none.
 
-    Where groups are dealt out one by one ('--dist loadgroup'), each worker takes the next of the whole list.
+    Where groups are dealt out one by one ('--dist loadfile'), each worker takes the next of the whole list.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     groups = [[*group] for _, group in groupby(items, _group)]
     long = sorted((group for group in groups if _longest(group)), key=_longest, reverse=True)
-    if items and items[0].config.getoption("loadgroup", default=False):
+    if items and getattr(items[0].config, "workerinput", {}).get(_DEALT):
         items[:] = [item for group in [*long, *(group for group in groups if not _longest(group))] for item in group]
         return
     rest = deque(item for group in groups if not _longest(group) for item in group)
