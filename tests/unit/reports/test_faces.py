@@ -1,6 +1,7 @@
 """Terminal, REST and MCP give the same fields of the same object, and document each of them."""
 
 import asyncio
+import html
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from phasegate.core import Finding, Severity
 from phasegate.identity import Scope
 from phasegate.mcp_server import build
 from services.calling import called, listed
-from unit.authors.sample_spec import FOLDER
+from unit.authors.sample_spec import FACTS, FOLDER, SPEC, files
+from unit.authors.test_checks import judged
 from unit.web.fixtures import WebServer, web_server
 from unit.web.test_api import API, program
 
@@ -68,6 +70,29 @@ async def test_each_face_gives_the_same_and_documents_it(here: WebServer, monkey
         assert len(given) > 1, name
         assert given[0], name
         assert all(value == given[0] for value in given), name
+
+
+async def test_a_criterion_that_no_machine_compared_is_said_at_each_face(
+    here: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vague = SPEC.replace("a volume in state `in-use`", "a volume in the colour `green`", 1)
+    here.script.reports["spec-lint"] = await judged("spec-lint", files(vague), FACTS)
+    key = await here.gate()
+    monkeypatch.chdir(here.app.folder.path)
+    async with here.browser("ada") as ada:
+        page = html.unescape((await ada.client.get(f"/gates/{key}")).text)
+    async with program(here, Scope.read) as client:
+        rest = (await client.get(f"{API}/gates/{key.run}/specify/1")).json()
+    told = await asyncio.to_thread(CliRunner().invoke, root, ["gate", str(key)], obj=here.clock)
+    terminal = " ".join(told.output.split())
+    said = "AC-002 was not checked against runbook.yaml: '`green`': runbook.yaml reads nothing that is called `green`"
+    (finding,) = [each for each in rest["findings"] if each["rule"] == "unchecked-criterion"]
+    assert finding["message"].startswith(said)
+    assert finding["requirement"] == "AC-002"
+    for shown in (terminal, page):
+        assert said in shown
+        assert "name what decides as runbook.yaml does" in shown
+    assert "1 requirements, 2 acceptance criteria, 1 compared with runbook.yaml" in page
 
 
 async def _worked(here: WebServer) -> str:

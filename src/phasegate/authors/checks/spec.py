@@ -8,7 +8,7 @@ from phasegate.authors.review import Report, Subject
 from phasegate.authors.sources import sources
 from phasegate.authors.trial import test_files
 from phasegate.core import Finding, Severity
-from phasegate.runbooks.compiler.agreement import agreement
+from phasegate.runbooks.compiler.agreement import agreement, compared_count
 from phasegate.spec import Spec, lint_spec, mentions, named_tests, planned_tests, read_spec
 
 _KEEPERS = {"{spec}/plan.md": "FR", "{spec}/tasks.md": "FR", "{spec}/test-plan.md": "AC"}
@@ -20,10 +20,12 @@ async def spec_lint(subject: Subject) -> Report:
     """Lint spec.md, and hold it against runbook.yaml where there is one."""
     findings = lint_spec(subject.files, subject.facts.spec)
     spec = read_spec(subject.files, subject.facts.spec)
+    count = f"{len(spec.requirements)} requirements, {len(spec.criteria)} acceptance criteria"
     has_runbook = runbook_path(subject.facts.spec) in subject.files
     if has_runbook and not any(finding.blocking for finding in findings):
-        findings += agreement(spec, sources(subject.files, subject.facts).runbook)
-    count = f"{len(spec.requirements)} requirements, {len(spec.criteria)} acceptance criteria"
+        compared = agreement(spec, sources(subject.files, subject.facts).runbook)
+        findings += compared
+        count = f"{count}, {compared_count(spec, compared)}"
     return Report(findings=tuple(findings), evidence=count)
 
 

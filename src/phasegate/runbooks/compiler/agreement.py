@@ -4,17 +4,19 @@ People approve the prose, and the compiler builds the runbook. Where the two dif
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from phasegate.core.findings import Finding, Severity
-from phasegate.runbooks.compiler.test_generator import test_names
+from phasegate.runbooks.compiler.test_generator import Compared, compare_criteria
 from phasegate.runbooks.language.model import Runbook
 from phasegate.spec import Spec
 
 CHECK = "agreement"
 UNTESTABLE = "untestable-criterion"
 """Rule of the finding about a criterion that no test can show."""
+UNCHECKED = "unchecked-criterion"
+"""Rule of the finding about a criterion that no machine compared with the runbook, or not whole."""
 _LIMIT = re.compile(r"in one (?:go|run)|at (?:most|once|a time)|(?:per|a|each) run\b", re.IGNORECASE)
 _COUNT = re.compile(
     r"(?<![\w.,-])(\d+)(?![\w.,-]*\d)(?! ?(?:%|percent|days?|hours?|minutes?|weeks?|months?|[GMKT]i?B)\b)"
@@ -29,38 +31,68 @@ class _Passage(NamedTuple):
 
 
 def agreement(spec: Spec, runbook: Runbook) -> list[Finding]:
-    """Return a finding for each acceptance criterion that no test can show, and for each value that differs.
+    """Return findings about criteria that no test can show or no machine compared, and about values that differ.
 
     Args:
         spec: the prose.
         runbook: what is compiled.
     """
     return [
-        *_untestable(spec, runbook),
+        *_criteria(spec, runbook),
         *_other_limit(spec, runbook),
         *_other_days(spec, runbook),
         *_other_risk(spec, runbook),
     ]
 
 
-def _untestable(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
-    shown = {id_ for _, ids in test_names(runbook, spec.criteria) for id_ in ids}
+def compared_count(spec: Spec, findings: Iterable[Finding]) -> str:
+    """Return words for how many criteria were compared with the runbook, by the findings of `agreement`."""
+    unchecked = {finding.requirement for finding in findings if finding.rule == UNCHECKED}
+    return f"{len(spec.criteria) - len(unchecked) if unchecked else 'all'} compared with runbook.yaml"
+
+
+def _criteria(spec: Spec, runbook: Runbook) -> Iterator[Finding]:
     lines = {each.criterion.id: each.line for story in spec.stories for each in story.scenarios if each.criterion}
-    for criterion in spec.criteria:
-        if criterion.id not in shown:
-            yield Finding(
-                check=CHECK,
-                rule=UNTESTABLE,
-                severity=Severity.medium,
-                path=spec.path,
-                line=lines.get(criterion.id, 0),
-                message=f"no test can be compiled for {criterion.id}: {criterion.text}",
-                fix=(
-                    "name in Given a value that runbook.yaml judges by, and in Then whether the item is found; or mend "
-                    "runbook.yaml where it decides otherwise. The test planning gate blocks on it"
-                ),
-                requirement=criterion.id,
-            )
+    for compared in compare_criteria(runbook, spec.criteria):
+        line = lines.get(compared.criterion.id, 0)
+        if not compared.tests:
+            yield _untestable(spec, compared, line)
+        elif compared.unread:
+            yield _unchecked(spec, compared, line)
+
+
+def _untestable(spec: Spec, compared: Compared, line: int) -> Finding:
+    criterion = compared.criterion
+    differs = f" ({compared.differs})" if compared.differs else ""
+    return Finding(
+        check=CHECK,
+        rule=UNTESTABLE,
+        severity=Severity.medium,
+        path=spec.path,
+        line=line,
+        message=f"no test can be compiled for {criterion.id}{differs}: {criterion.text}",
+        fix=(
+            "name in Given a value that runbook.yaml judges by, and in Then whether the item is found; or mend "
+            "runbook.yaml where it decides otherwise. The test planning gate blocks on it"
+        ),
+        requirement=criterion.id,
+    )
+
+
+def _unchecked(spec: Spec, compared: Compared, line: int) -> Finding:
+    """Return a finding that names what of a criterion nobody but its reader has held against the runbook."""
+    parts = [f"'{part.words}': {part.why}" if part.words else part.why for part in compared.unread]
+    fixes = dict.fromkeys(part.fix for part in compared.unread if part.fix)
+    return Finding(
+        check=CHECK,
+        rule=UNCHECKED,
+        severity=Severity.low,
+        path=spec.path,
+        line=line,
+        message=f"{compared.criterion.id} was not checked against runbook.yaml: {'; '.join(parts)}",
+        fix=f"{'; '.join(fixes) or 'name what decides as runbook.yaml does'}; else compare the two yourself",
+        requirement=compared.criterion.id,
+    )
 
 
 def _other_limit(spec: Spec, runbook: Runbook) -> Iterator[Finding]:

@@ -6,7 +6,9 @@ from typing import Any
 
 _SECONDS_A_DAY = 86_400
 _MILLISECONDS_FROM = 1e11
-_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T]+(\d{2}):?(\d{2}))?\s*(?:UTC|GMT|Z)?", re.IGNORECASE)
+_DATE = re.compile(
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T]+(\d{2}):?(\d{2})(?::(\d{2}))?)?\s*(?:UTC|GMT|Z)?", re.IGNORECASE
+)
 
 
 def moment(value: Any) -> datetime | None:
@@ -17,6 +19,8 @@ def moment(value: Any) -> datetime | None:
 
     >>> moment("2026/11/18 2000 UTC")
     datetime.datetime(2026, 11, 18, 20, 0, tzinfo=datetime.timezone.utc)
+    >>> moment("2026-11-18 20:10:30 GMT")
+    datetime.datetime(2026, 11, 18, 20, 10, 30, tzinfo=datetime.timezone.utc)
     """
     if isinstance(value, datetime):
         return _in_utc(value)
@@ -60,8 +64,8 @@ def _written(text: str) -> datetime | None:
     found = _DATE.fullmatch(text)
     try:
         if found:
-            year, month, day, hour, minute = (int(part or 0) for part in found.groups())
-            return datetime(year, month, day, hour, minute, tzinfo=UTC)
+            year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         return _in_utc(datetime.fromisoformat(text))
     except ValueError:
         return None

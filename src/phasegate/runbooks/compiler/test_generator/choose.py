@@ -77,6 +77,14 @@ class Chooser:
         """Return the file's verdict about the choice."""
         return oracle.verdict(self._runbook, self._item(choice))
 
+    def judged_row(self, choice: Mapping[Slot, Any]) -> Mapping[str, Any] | None:
+        """Return the row that a choice makes, or None where `where` leaves it out or nothing can be said of it."""
+        found = self._item(choice)
+        if found is None or found.failed or found.missing:
+            return None
+        where = self._nodes.get("where")
+        return found.row if where is None or truth(oracle.ask(str(self._runbook.where), found.row)) else None
+
     def name(self, slot: Slot) -> str:
         """Return the readable name of a field."""
         return slot.words(self._anatomy.source(slot.source).at)

@@ -6,8 +6,11 @@ shown is not the criterion shown, and the coverage of criteria says so.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from phasegate.core.criteria import Criterion
+from phasegate.runbooks.compiler.test_generator.change_values import compared_values
+from phasegate.runbooks.compiler.test_generator.claims import Unread
 from phasegate.runbooks.compiler.test_generator.plan import Plan
 from phasegate.runbooks.language.criterion_kind import Moment, is_of_cost, moment
 
@@ -44,11 +47,37 @@ _SYSTEM_TAGS = (("CloudFormation", "cloudformation"), ("Auto Scaling", "autoscal
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
+class Compared(NamedTuple):
+    """A criterion with the tests that show it, and what no machine compared."""
+
+    criterion: Criterion
+    tests: list[str]
+    """Names of the tests that show it together, none where one of them is not there or the runbook says otherwise."""
+    differs: str
+    """Words for what the runbook says in place of the criterion; empty: the two agree as far as they were compared."""
+    unread: tuple[Unread, ...]
+    """Parts of the criterion that no machine compares with the runbook."""
+
+
 def shown(plan: Plan, tests: Sequence[str]) -> Mapping[str, list[str]]:
     """For each test the ids of the criteria that it shows, or shows its part of."""
-    needed = {criterion.id: _needed(plan, criterion) for criterion in plan.criteria}
-    whole = {id_: names for id_, names in needed.items() if names and set(names) <= set(tests)}
-    return {test: [id_ for id_, names in whole.items() if test in names] for test in tests}
+    whole = compared_criteria(plan, tests)
+    return {test: [each.criterion.id for each in whole if test in each.tests] for test in tests}
+
+
+def compared_criteria(plan: Plan, tests: Sequence[str]) -> list[Compared]:
+    """Compare each criterion with the runbook, and find the tests that show it."""
+    return [_compared(plan, criterion, tests) for criterion in plan.criteria]
+
+
+def _compared(plan: Plan, criterion: Criterion, tests: Sequence[str]) -> Compared:
+    needed = _needed(plan, criterion)
+    said = [compared_values(plan.runbook, criterion, needed)]
+    said += [plan.comparisons[criterion.id]] if criterion.id in plan.comparisons else []
+    differs = "; ".join(each.differs for each in said if each.differs)
+    whole = bool(needed) and {*needed} <= {*tests} and not differs
+    unread = tuple(part for each in said for part in each.unread)
+    return Compared(criterion, needed if whole else [], differs, unread)
 
 
 def _needed(plan: Plan, criterion: Criterion) -> list[str]:
@@ -94,6 +123,6 @@ def _when_seen(plan: Plan, criterion: Criterion) -> Iterator[str]:
         yield "test_permission_is_enough_and_needed"
         return
     yield from (name for words, name in _SEEN if re.search(words, criterion.then, re.IGNORECASE))
-    if criterion.id in plan.promised:
+    if criterion.id in plan.comparisons:
         # Where the runbook says otherwise of what the criterion gives, its verdict is shown by no test.
         yield "test_verdict" if plan.shows_verdict(criterion) else "none"

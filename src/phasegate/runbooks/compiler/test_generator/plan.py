@@ -8,7 +8,7 @@ from typing import Any
 from phasegate.core.criteria import Criterion
 from phasegate.runbooks.compiler.test_generator.answer_fields import CSV
 from phasegate.runbooks.compiler.test_generator.choose import Chooser, Example, Examples
-from phasegate.runbooks.compiler.test_generator.criterion_cases import promised, verdicts
+from phasegate.runbooks.compiler.test_generator.criterion_cases import Comparison, compared, verdicts
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, anatomy
 from phasegate.runbooks.compiler.test_generator.mock_answers import Account, Case, accounts, copies
 from phasegate.runbooks.compiler.test_generator.remediation_cases import Remedy, remedy
@@ -40,16 +40,18 @@ class Plan:
     def examples(self) -> Examples:
         """Examples that tell mistakes, and those that the criteria promise."""
         rows = [(example, list[str]()) for example in self._found.chosen]
-        for id_, cases in self.promised.items():
-            for case in cases or ():
+        for id_, comparison in self.comparisons.items():
+            for case in comparison.cases:
                 _enter(rows, case, id_)
         chosen = [replace(row, words=f"{', '.join(ids)}: {row.words}") if ids else row for row, ids in rows]
         return replace(self._found, chosen=chosen)
 
     @cached_property
-    def promised(self) -> Mapping[str, list[Example] | None]:
-        """Cases of each criterion that asks for a verdict, or None where the runbook contradicts it."""
-        return {c.id: self._cases(c) for c in self.criteria if verdicts(c)} if self._found.chosen else {}
+    def comparisons(self) -> Mapping[str, Comparison]:
+        """Comparison of each criterion that asks for a verdict, none where nothing matches."""
+        known = self._found.chosen
+        asked = [criterion for criterion in self.criteria if known and verdicts(criterion)]
+        return {each.id: compared(self.chooser, self.anatomy, known, each) for each in asked}
 
     @cached_property
     def _found(self) -> Examples:
@@ -57,15 +59,10 @@ class Plan:
 
     def shows_verdict(self, criterion: Criterion) -> bool:
         """Return whether some case shows the criterion: its own, or any with a verdict that it allows."""
-        cases = self.promised[criterion.id]
-        return cases is not None and (bool(cases) or any(e.verdict in verdicts(criterion) for e in self._found.chosen))
-
-    def _cases(self, criterion: Criterion) -> list[Example] | None:
-        sources = {source.name: source for source in self.anatomy.sources}
-        try:
-            return promised(self.chooser, sources, self.anatomy.space.slots, self._found.chosen[0], criterion)
-        except LookupError:
-            return None
+        comparison = self.comparisons[criterion.id]
+        if comparison.differs:
+            return False
+        return bool(comparison.cases) or any(e.verdict in verdicts(criterion) for e in self._found.chosen)
 
     @cached_property
     def accounts(self) -> Sequence[Account]:

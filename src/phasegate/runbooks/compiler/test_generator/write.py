@@ -9,7 +9,7 @@ from phasegate.core.criteria import Criterion
 from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.compiler.codegen.module_source import formatted
 from phasegate.runbooks.compiler.test_generator import changes, detection, permissions
-from phasegate.runbooks.compiler.test_generator.criteria_shown import shown
+from phasegate.runbooks.compiler.test_generator.criteria_shown import Compared, compared_criteria, shown
 from phasegate.runbooks.compiler.test_generator.plan import Plan
 from phasegate.runbooks.compiler.test_generator.template import Test, section
 from phasegate.runbooks.language.model import Runbook
@@ -51,6 +51,12 @@ def test_names(runbook: Runbook, criteria: Sequence[Criterion]) -> list[tuple[st
     plan = Plan(runbook=runbook, package="package", module="module", criteria=criteria)
     tests = [test.name for test in _tests(plan)]
     return list(shown(plan, tests).items())
+
+
+def compare_criteria(runbook: Runbook, criteria: Sequence[Criterion]) -> list[Compared]:
+    """Compare criteria with the runbook that is to keep them, each with the compiled tests that show it."""
+    plan = Plan(runbook=runbook, package="package", module="module", criteria=criteria)
+    return compared_criteria(plan, [test.name for test in _tests(plan)])
 
 
 def untested(runbook: Runbook) -> list[Finding]:
