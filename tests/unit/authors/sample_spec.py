@@ -1,6 +1,6 @@
 """A small spec that goes through all phases in seconds, and a target repository that holds it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from phasegate.runbooks import price_table
 from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.scaffold import Approver, Aws, NewRepository, create_repository, scaffold
-from phasegate.team import load_team
+from phasegate.team import Phase, load_team
 
 Tree = dict[str, bytes]
 
@@ -99,6 +99,14 @@ def sample_repository(
 
 async def compiled(given: Mapping[str, bytes], facts: Facts, builder: Builder, until: str = "build") -> Tree:
     """What the compiler makes of a spec's folder in a new repository, phase by phase."""
+    async for phase, files in by_phase(given, facts, builder):
+        if phase.id == until:
+            return files
+    raise AssertionError(f"there is no phase '{until}'")
+
+
+async def by_phase(given: Mapping[str, bytes], facts: Facts, builder: Builder) -> AsyncIterator[tuple[Phase, Tree]]:
+    """Each phase with the tree that the compiler leaves behind it."""
     author, base = Compiler(builder), scaffolded(facts)
     files = dict(base)
     for phase in load_team(None).flow("sdlc").phases:
@@ -119,9 +127,7 @@ async def compiled(given: Mapping[str, bytes], facts: Facts, builder: Builder, u
             )
             written = (await author.draft(brief)).files
             files |= {path: content for path, content in written.items() if content is not None}
-        if phase.id == until:
-            break
-    return files
+        yield phase, dict(files)
 
 
 def scaffolded(facts: Facts) -> dict[str, bytes]:

@@ -11,8 +11,8 @@ ValueType = Literal[
 ]  # fmt: skip
 """`count` is a number that is never missing. `first`, `element`, `listed` and `either` depend on the arguments."""
 Samples = Literal[
-    "", "age", "among", "capture", "contained", "count", "csv", "element", "first", "glob", "json", "network", "number",
-    "off_hours", "pattern", "port", "prefix", "principals", "same", "split", "suffix", "tag", "until",
+    "", "age", "among", "capture", "contained", "count", "csv", "element", "first", "glob", "joined", "json", "network",
+    "number", "off_hours", "pattern", "port", "prefix", "principals", "same", "split", "suffix", "tag", "until",
 ]  # fmt: skip
 """Strategy by which the test generator finds arguments, or empty where the arguments' usual values do."""
 
@@ -109,7 +109,7 @@ _TABLE = (
     _built_in("contains", "boolean", "contained", ("contains", "does not contain"), python=True),
     _built_in("ends_with", "boolean", "suffix", ("ends with", "does not end with"), python=True),
     _built_in("floor", "number"),
-    _built_in("join", "string", python=True),
+    _built_in("join", "string", "joined", python=True),
     _built_in("keys", "texts"),
     _built_in("length", "count", "count", python=True),
     _built_in("map", "list"),

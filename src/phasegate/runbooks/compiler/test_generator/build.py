@@ -105,8 +105,8 @@ def _reach(nested: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _put(nested: dict[str, Any], path: Path, value: Any) -> None:
-    if not path:
-        return
+    if not path or (value is ABSENT and path[-1] in (JSON, CSV)):
+        return  # a document that is not there leaves no member behind
     holder = _reach(nested, path[:-1])
     if isinstance(value, Count) and path[-1] != COUNT:
         holder.setdefault(path[-1], {}).setdefault(COUNT, value)

@@ -1,6 +1,7 @@
 """Candidate values of fields: those that a clause tells apart."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -11,6 +12,7 @@ from phasegate.runbooks.compiler.test_generator.values import ABSENT, NUMBER, Ag
 
 # Near enough to a limit to tell > from >= on days, and far from what rounding could blur.
 _HOUR = 1 / 24
+_DATES = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y/%m/%d")
 _WHOLE = ("integer", "long")
 # Older than the limits that runbooks set, and so unremarkable.
 _FAR = 400.0
@@ -99,14 +101,21 @@ def as_truth(space: Space, place: Field) -> None:
     if isinstance(shape, ListShape):
         space.add(Slot(source=place.source.name, path=(*place.path, COUNT)), [Count(1), Count(0)])
         _one_element(space, place)
-    elif isinstance(shape, StructureShape):
-        _one_member(space, place)
+    elif isinstance(shape, StructureShape | MapShape):
+        _present(space, place)
     elif shape is not None and shape.type_name == "boolean":
         space.add(place.slot, [True, False, ABSENT])
     else:
         space.usual(place)
         usual = "x" if place.path[-1].startswith(TAG) else default(place)
         space.add(place.slot, [usual, ABSENT, *([""] if isinstance(usual, str) else [])])
+
+
+def _present(space: Space, place: Field) -> None:
+    """Add what makes a structure or a map be there."""
+    if isinstance(place.shape, MapShape):
+        space.add(place.child("some-key").slot, [f"some-value-{NUMBER}", ABSENT])
+    _one_member(space, place)
 
 
 def _one_element(space: Space, place: Field) -> None:
@@ -138,6 +147,9 @@ def against(space: Space, place: Field, value: Any) -> None:
         found = (
             found if place.shape is None or not getattr(place.shape, "enum", None) else [f for f in found if f != ""]
         )
+    elif value is None and isinstance(place.shape, StructureShape | MapShape):
+        found = [ABSENT]
+        _present(space, place)
     elif value is None:
         space.usual(place)
         usual = "x" if place.path[-1].startswith(TAG) else default(place)
@@ -184,6 +196,28 @@ def dates_in_text(space: Space, place: Field, pattern: str, group: int, days: An
     for at in (days + _HOUR, days - _HOUR, days) if isinstance(days, int | float) else ():
         space.add(place.slot, regex_samples.examples(pattern, group, str(Ago(at, "date").plain())))
     space.add(place.slot, regex_samples.examples(pattern, group, "whenever"))
+
+
+def dates_in_parts(
+    space: Space, place: Field, parts: Sequence[str | None], glue: str, patterns: Sequence[tuple[str, int]], days: float
+) -> None:
+    """Add texts of which captures are joined to a date around an age in days.
+
+    Args:
+        space: that is added to.
+        place: of the text.
+        parts: of the joined text in their order, None for a capture.
+        glue: between them.
+        patterns: of the captures in their order, each with its group.
+        days: the age.
+    """
+    shape = re.escape(glue).join("(.+?)" if part is None else re.escape(part) for part in parts)
+    for at in (days + _HOUR, days - _HOUR, days):
+        for written in _DATES:
+            inside = re.fullmatch(shape, Ago(at).moment.strftime(written))
+            if inside:
+                space.add(place.slot, regex_samples.together(patterns, inside.groups()))
+    space.add(place.slot, ["~", ABSENT])
 
 
 def counts(space: Space, place: Field, value: Any) -> None:

@@ -1,7 +1,7 @@
 """Chooses the examples: one that matches, and for each clause those that it alone tells apart."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -71,6 +71,8 @@ class Chooser:
                 untold.add((key, part))
             else:
                 chosen.append(found)
+        if all(example.verdict not in ("none", "skip") for example in chosen):
+            chosen += self._missed(bases["match"])
         return Examples(chosen=_named_once(chosen), untold=sorted(untold))
 
     def verdict(self, choice: Mapping[Slot, Any]) -> str:
@@ -206,6 +208,14 @@ class Chooser:
 
     def _sought(self, base: Mapping[Slot, Any], key: str, node: Node) -> Example | None:
         """Two steps from the match, or wherever climbing leads, until the change shows."""
+        return self._found(base, lambda choice: self._told(choice, key, node))
+
+    def _missed(self, base: Mapping[Slot, Any]) -> list[Example]:
+        """Return an example that is not found, to which no single step from the match leads."""
+        found = self._found(base, lambda choice: self.verdict(choice) == "none" and self._item(choice) is not None)
+        return [] if found is None else [found]
+
+    def _found(self, base: Mapping[Slot, Any], shows: Callable[[Mapping[Slot, Any]], bool]) -> Example | None:
         steps = list(self._steps(base))
         pairs = [(a, b) for i, a in enumerate(steps) for b in steps[i + 1 :] if a[0] != b[0]]
         if len(pairs) > _PAIRS:
@@ -213,19 +223,21 @@ class Chooser:
             pairs = self._random.sample(pairs, _PAIRS)
         near = ({**base, one[0]: one[1], two[0]: two[1]} for one, two in pairs)
         told = ({**base, **asked} for asked in self._anatomy.space.elements())
-        found = next((choice for choice in chain(told, near, self._samples) if self._told(choice, key, node)), None)
-        return None if found is None else self._nearest(base, found, key, node)
+        found = next((choice for choice in chain(told, near, self._samples) if shows(choice)), None)
+        return None if found is None else self._nearest(base, found, shows)
 
     @cached_property
     def _samples(self) -> list[dict[Slot, Any]]:
         """Random choices from all over the space, for verdicts far from the match."""
         return [{s: self._random.choice(known) for s, known in self._slots.items()} for _ in range(_SAMPLES)]
 
-    def _nearest(self, base: Mapping[Slot, Any], found: dict[Slot, Any], key: str, node: Node) -> Example:
-        """Bring a choice as near to the match as it goes without losing what it tells."""
+    def _nearest(
+        self, base: Mapping[Slot, Any], found: dict[Slot, Any], shows: Callable[[Mapping[Slot, Any]], bool]
+    ) -> Example:
+        """Bring a choice as near to the match as it goes without losing what it shows."""
         for slot in self._slots:
             other = {**found, slot: base[slot]}
-            if self._told(other, key, node):
+            if shows(other):
                 found = other
         differing = [slot for slot in self._slots if not _same(found[slot], base[slot])]
         return Example(found, self.verdict(found), ", ".join(self._words(slot, found[slot]) for slot in differing))

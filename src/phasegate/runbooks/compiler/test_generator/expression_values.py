@@ -30,6 +30,8 @@ class Derived:
     place: Field
     pattern: str = ""
     group: int = 0
+    joined: "Parts | None" = None
+    """Captures of the field that are joined before the function reads them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,16 @@ class Names:
     known: Mapping[str, "Found"]
 
 
-Found = Field | Fixed | Derived | Names | None
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """List of values that an expression puts together, and a text that is joined of them."""
+
+    found: tuple["Found", ...]
+    glue: str | None = None
+    """Text between the parts of a joined text; None: it is a list."""
+
+
+Found = Field | Fixed | Derived | Names | Parts | None
 
 
 class Walker(Visitor):
@@ -173,7 +184,9 @@ class Walker(Visitor):
     def _derived(self, left: Derived, value: Any) -> None:
         if left.how in ("age", "until") and isinstance(value, int | float):
             days = value if left.how == "age" else -value
-            if left.pattern:
+            if left.joined is not None:
+                self._dates_in_parts(left.place, left.joined, days)
+            elif left.pattern:
                 candidates.dates_in_text(self.space, left.place, left.pattern, left.group, days)
             else:
                 candidates.times(self.space, left.place, days)
@@ -191,6 +204,11 @@ class Walker(Visitor):
         elif left.how == "split" and isinstance(value, str):
             glue = left.pattern
             self.space.add(left.place.slot, [f"a{glue}{value}", f"{value}{glue}a", value, f"a{glue}b", ABSENT])
+
+    def _dates_in_parts(self, place: Field, joined: Parts, days: float) -> None:
+        parts = [part.value if isinstance(part, Fixed) else None for part in joined.found]
+        patterns = [(part.pattern, part.group) for part in joined.found if isinstance(part, Derived)]
+        candidates.dates_in_parts(self.space, place, parts, str(joined.glue), patterns, days)
 
     def _related(self, left: Field, right: Field) -> None:
         if left.virtual or right.virtual:
@@ -225,11 +243,12 @@ class Walker(Visitor):
         return places[0] if places else None
 
     def _multi_select_list(self, node: Node, at: Found) -> Found:
-        for child in node["children"]:
-            found = self._walk(child, at)
-            if isinstance(found, Field) and found.shape is not None:
-                self.seen(found)
-        return None
+        found = [self._walk(child, at) for child in node["children"]]
+        for place in found:
+            if isinstance(place, Field) and place.shape is not None:
+                self.seen(place)
+        constants = [each.value for each in found if isinstance(each, Fixed)]
+        return Fixed(value=constants) if len(constants) == len(found) else Parts(found=tuple(found))
 
     def _over(self, node: Node, at: Found) -> Found:
         listed, each = sorted(node["children"], key=lambda child: child["type"] == "expref")
@@ -292,12 +311,33 @@ def _derive(how: str) -> Callable[[Walker, Sequence[Found]], Found]:
         first = found[0] if found else None
         if isinstance(first, Derived) and first.how == "capture":
             return Derived(how=how, place=first.place, pattern=first.pattern, group=first.group)
+        if isinstance(first, Parts) and first.glue is not None:
+            return _of_parts(how, first)
         if isinstance(first, Field):
             walker.seen(first)
             return Derived(how=how, place=first)
         return None
 
     return handle
+
+
+def _of_parts(how: str, joined: Parts) -> Derived | None:
+    """Return what is derived of a text joined of captures of one place, None where it is joined of something else."""
+    captures = [part for part in joined.found if isinstance(part, Derived) and part.how == "capture"]
+    places = {part.place for part in captures}
+    if len(places) != 1 or len(captures) + sum(isinstance(part, Fixed) for part in joined.found) < len(joined.found):
+        return None
+    return Derived(how=how, place=places.pop(), joined=joined)
+
+
+def _join(walker: Walker, found: Sequence[Found]) -> Found:
+    glue, parts = found
+    for part in parts.found if isinstance(parts, Parts) else found:
+        if isinstance(part, Field):
+            walker.seen(part)
+    if isinstance(parts, Parts) and isinstance(glue, Fixed):
+        return Parts(found=parts.found, glue=str(glue.value))
+    return parts if isinstance(parts, Field) else None
 
 
 def _tag(walker: Walker, found: Sequence[Found]) -> Found:
@@ -348,6 +388,9 @@ def _member(walker: Walker, found: Sequence[Found]) -> Found:
 
 
 def _port(space: Space, place: Field, port: Any) -> None:
+    if place.virtual:
+        _port_of_one(space, place.element, port)
+        return
     rules: list[Any] = []
     for cidr in ("0.0.0.0/0", "10.0.0.0/8"):
         for first, last in ((port, port), (port + 1, port + 10), (0, 65535)):
@@ -355,6 +398,17 @@ def _port(space: Space, place: Field, port: Any) -> None:
     anything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     sixth = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]
     space.add(place.slot, [*rules, anything, sixth, ABSENT])
+
+
+def _port_of_one(space: Space, rule: Field, port: int) -> None:
+    """Add members of single rules, where a filter has looked at members of them already."""
+    space.add(rule.child("FromPort").slot, [port, port + 1, 0, ABSENT])
+    space.add(rule.child("ToPort").slot, [port, port + 10, 65535, ABSENT])
+    for ranges, member, networks in (
+        ("IpRanges", "CidrIp", ["0.0.0.0/0", "10.0.0.0/8", ABSENT]),
+        ("Ipv6Ranges", "CidrIpv6", [ABSENT, "::/0"]),
+    ):
+        space.add(rule.child(ranges).element.child(member).slot, networks)
 
 
 def _cidr(space: Space, place: Field, network: Any) -> None:
@@ -392,6 +446,7 @@ _SAMPLES: Mapping[Samples, Callable[[Walker, Sequence[Found]], Found]] = {
     "element": _member,
     "first": _first,
     "glob": _two(candidates.globbed),
+    "joined": _join,
     "json": _inside(JSON),
     "network": _two(_cidr),
     "number": _derive("number"),

@@ -75,14 +75,19 @@ class _Reader:
         self._cost(item)
         self._actions(item)
         for source in self.sources:
-            if source.op is None:  # no value is no datapoint, which is tried already
-                values = self.space.slots.setdefault(Slot(source=source.name, path=(ELEMENT,)), [1])
-                values[:] = [value for value in values if value is not ABSENT]
+            self._always_there(source)
         # After all expressions were walked: each listing of a set must be able to hold what the others hold.
         for one, other in self.twins:
             self.space.add(other, self.space.slots.get(one, []))
         self.space.doubled()
         return Anatomy(runbook=runbook, sources=self.sources, space=self.space, names=self.names)
+
+    def _always_there(self, source: Source) -> None:
+        """Take the absent value from what is always there: a datapoint, and a row that is a plain text."""
+        # No value is no datapoint or no row, which is tried already.
+        slot = Slot(source=source.name, path=(ELEMENT,) if source.op is None else source.at)
+        values = self.space.slots.setdefault(slot, [1]) if source.op is None else self.space.slots.get(slot, [])
+        values[:] = [value for value in values if value is not ABSENT]
 
     def _walk_judge(self, text: str | None, at: Found) -> None:
         if text is not None:

@@ -1,7 +1,9 @@
 """Texts that match a regular expression, made from its own parse."""
 
 import re
+from collections.abc import Sequence
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 codes: Any = import_module("re._constants")  # typeshed knows neither
@@ -29,6 +31,21 @@ def examples(pattern: str, group: int = 0, inside: str = "") -> list[str]:
         if matched and text not in found and (not group or matched.group(group) == inside):
             found.append(text)
     return found
+
+
+def together(patterns: Sequence[tuple[str, int]], inside: Sequence[str]) -> list[str]:
+    """Return a text that holds several captures, each in the group of its pattern, none where no such text is found.
+
+    >>> together([(r".*\\((\\d+) ", 1), (r".* (\\d\\d:\\d\\d)", 1)], ["7", "10:30"])
+    ['a(7 a 10:30']
+    """
+    texts = [examples(pattern, group, text) for (pattern, group), text in zip(patterns, inside, strict=True)]
+    for order in product(*texts):
+        text = "".join(order)
+        found = [re.match(pattern, text, re.IGNORECASE | re.DOTALL) for pattern, _ in patterns]
+        if all(m and m.group(g) == i for m, (_, g), i in zip(found, patterns, inside, strict=True)):
+            return [text]
+    return []
 
 
 def _write(parsed: Any, choice: int, group: int, inside: str) -> str:
