@@ -13,7 +13,7 @@ from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock, Parked, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import Entry, PrivateKey, RunStatus, of_kind
-from phasegate.ledger.events import AllowanceRaised, Drafted, ModelCalled, ReviewReported
+from phasegate.ledger.events import AllowanceRaised, CheckReported, Drafted, ModelCalled, ReviewReported
 from phasegate.models import Allowance, ChatModel, ScriptedModel, Spent
 from phasegate.scaffold import add_manager
 from phasegate.workflow import Channel, Credentials, Kind
@@ -85,6 +85,30 @@ async def test_a_sentence_becomes_a_spec_at_the_first_gate(tmp_path: Path) -> No
     assert [event.model for event in of_kind(result.events, Drafted)] == [MODEL]
     assert result.spent.calls == 2
     assert result.spent.usd > 0
+
+
+VAGUE = SPEC.replace("a volume in state `in-use`", "a volume that is needed", 1)
+
+
+async def test_what_only_differs_goes_back_once(tmp_path: Path) -> None:
+    model = ScriptedModel([written(VAGUE), written()], name=MODEL)
+    result = await advanced(target(tmp_path, "product-owner"), model)
+    told = model.calls[1].messages[-1].text
+    assert "Nothing blocks, but prose and runbook.yaml differ or are not compared. You are told once" in told
+    assert "AC-002 was not checked against runbook.yaml" in told
+    assert "write it as, for instance, '`State` = `available`'" in told
+    assert (result.status, result.spent.calls) == (RunStatus.waiting, 2)
+    assert b"in state `in-use`" in result.files[f"{FOLDER}/spec.md"]
+    [paid] = of_kind(result.events, ModelCalled)
+    assert [fault.partition(",")[0] for fault in paid.sent_back] == ["Nothing blocks"]
+
+
+async def test_a_model_that_leaves_the_difference_is_asked_no_third_time(tmp_path: Path) -> None:
+    model = ScriptedModel([written(VAGUE), written(VAGUE), written()], name=MODEL)
+    result = await advanced(target(tmp_path, "product-owner"), model)
+    assert (result.status, result.spent.calls) == (RunStatus.waiting, 2)
+    found = [finding for event in of_kind(result.events, CheckReported) for finding in event.findings]
+    assert [finding.requirement for finding in found if finding.rule == "unchecked-criterion"] == ["AC-002"]
 
 
 async def test_a_run_at_a_limit_waits_for_a_manager_and_goes_on_with_what_they_allow(tmp_path: Path) -> None:

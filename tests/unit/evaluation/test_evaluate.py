@@ -73,6 +73,23 @@ def right(**more: Any) -> dict[str, Any]:
     return {**handed_in(INTENT, spec_of(INTENT), INTENT.reference), **more}
 
 
+async def test_differences_that_block_nothing_are_sent_back_once() -> None:
+    vague = spec_with_criteria("an address with `AssociationId` = `eipassoc-1`", "it is found")
+    plain = spec_with_criteria("an address without `AssociationId`", "it is found")
+    kept, model = await answering(*(handed_in(INTENT, vague, INTENT.reference) for _ in range(3)))
+    assert (kept.untestable, len(model.calls)) == (1, 2)
+    mended, model = await answering(*(handed_in(INTENT, spec, INTENT.reference) for spec in (vague, plain)))
+    assert (mended.untestable, len(model.calls)) == (0, 2)
+    right_at_once, model = await answering(right())
+    assert (right_at_once.untestable, len(model.calls)) == (0, 1)
+
+
+def spec_with_criteria(given: str, then: str) -> str:
+    story = "### User Story 1 - See addresses (Priority: P1)\n\nAn engineer wants to see them.\n\n"
+    scenario = f"**Acceptance Scenarios**:\n\n1. **Given** {given}, **When** the runbook runs, **Then** {then}\n"
+    return f"{spec_of(INTENT)}\n## User Scenarios & Testing\n\n{story}{scenario}"
+
+
 SOME = ("ebs-unattached-cost", "iam-keys-old", "rds-short-backups")
 
 
@@ -141,7 +158,7 @@ async def test_criteria_that_no_test_can_show_are_counted() -> None:
     spec = spec_of(INTENT, told=said + why + criterion)
     plain = await evaluate(nowhere(MODEL, lambda _: ScriptedModel([right()], name=MODEL)), SUITE.chosen([ID]))
     answer = handed_in(INTENT, spec, INTENT.reference)
-    vague = await evaluate(nowhere(MODEL, lambda _: ScriptedModel([answer], name=MODEL)), SUITE.chosen([ID]))
+    vague = await evaluate(nowhere(MODEL, lambda _: ScriptedModel([answer] * 2, name=MODEL)), SUITE.chosen([ID]))
     assert (plain.totals.untestable, vague.totals.untestable) == (0, 1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from phasegate.authors.author import Author, Brief, Draft
 from phasegate.authors.model.answers import DraftAnswer
 from phasegate.authors.model.conversation import Judge, Worker
-from phasegate.authors.model.drafting import Drafting
+from phasegate.authors.model.drafting import ADVICE, Drafting
 from phasegate.authors.model.material import variables
 from phasegate.authors.model.tasks import BuildTask, build_tasks, stages
 from phasegate.authors.model.toolbox import RoleToolbox, Toolboxes
@@ -135,7 +135,13 @@ class _Desk:
         if unknown:
             return f"- {', '.join(unknown)} is cited, and no result of a tool has that mark"
         broken = self.bench.broken() if self.bench else []
-        return "\n".join(f"- {fault}" for fault in broken) or await self.drafting.faults(whole)
+        faults = "\n".join(f"- {fault}" for fault in broken) or await self.drafting.faults(whole)
+        return faults or self._advice(whole)
+
+    def _advice(self, answer: DraftAnswer) -> str:
+        """Return advice on a draft without faults, once, and only where a round is left in which to follow it."""
+        told = any(fault.startswith(ADVICE) for fault in self.sent_back)
+        return "" if told or len(self.sent_back) + 1 >= self.worker.rounds else self.drafting.advice(answer)
 
     def _whole(self, answer: DraftAnswer) -> DraftAnswer:
         return self.bench.merged(answer) if self.bench else answer

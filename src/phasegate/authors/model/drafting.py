@@ -9,8 +9,11 @@ from phasegate.authors.model.reviewer import NO_REVIEW
 from phasegate.authors.model.spec import finished_spec, settled_questions
 from phasegate.authors.trial import Trial, told
 from phasegate.core import Finding, InvalidInput, Severity
+from phasegate.runbooks.compiler.agreement import CHECK as AGREEMENT
 
 _SPEC = "spec"
+ADVICE = "Nothing blocks, but prose and runbook.yaml differ or are not compared. You are told once; mend what you can:"
+"""First line of what an author is told once about a spec that could be taken."""
 _ANSWERED = "Answered in the first round."
 _UNANSWERED = "No answer was given."
 _MOST_FAULTS = 20
@@ -67,6 +70,13 @@ class Drafting:
             return await self._tested(self.trial, answer)
         return "\n".join(f"- {fault}" for fault in faults[:_MOST_FAULTS])
 
+    def advice(self, answer: DraftAnswer) -> str:
+        """Return where a spec and its runbook differ or were not compared, though nothing blocks; empty: nowhere."""
+        if self.brief.item != _SPEC:
+            return ""
+        lines = [_line(finding) for finding in self._found(answer) if finding.check == AGREEMENT]
+        return "\n".join((ADVICE, *(f"- {line}" for line in lines[:_MOST_FAULTS]))) if lines else ""
+
     @property
     def tested(self) -> bool:
         """Return whether the item is handed in only with passing tests."""
@@ -100,14 +110,18 @@ class Drafting:
 
     def _lint(self, answer: DraftAnswer) -> list[str]:
         """Return what lint, type inference and a dry compile object to in the spec."""
-        written = self.written(answer).files
-        files = {**self.files, **{path: text for path, text in written.items() if text is not None}}
         try:
-            found = self.brief.kind.lint(_folder(files, self.brief.facts.spec), self.brief.facts.spec)
+            found = self._found(answer)
         except (InvalidInput, KeyError) as error:
             fix = f" ({error.fix})" if isinstance(error, InvalidInput) else ""
             return [f"{error}{fix}"]
         return [_line(finding) for finding in found if finding.blocking and not _is_question(finding)]
+
+    def _found(self, answer: DraftAnswer) -> list[Finding]:
+        """Return the findings about a spec as an answer would leave it."""
+        written = self.written(answer).files
+        files = {**self.files, **{path: text for path, text in written.items() if text is not None}}
+        return self.brief.kind.lint(_folder(files, self.brief.facts.spec), self.brief.facts.spec)
 
 
 async def _start(brief: Brief, compiler: Author) -> Draft:
