@@ -71,7 +71,7 @@ class Drafting:
         return "\n".join(f"- {fault}" for fault in faults[:_MOST_FAULTS])
 
     def advice(self, answer: DraftAnswer) -> str:
-        """Return where a spec and its runbook differ or were not compared, though nothing blocks; empty: nowhere."""
+        """Return where a spec and its runbook differ or were not compared, empty where nothing is to be said."""
         if self.brief.item != _SPEC:
             return ""
         lines = [_line(finding) for finding in self._found(answer) if finding.check == AGREEMENT]

@@ -75,7 +75,7 @@ _MADE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What a *Given* says of the item."""
+    """Statement of a *Given* about the item."""
 
     words: str
     ways: tuple[Way, ...]
@@ -110,7 +110,7 @@ def read_given(places: Places, given: str) -> Reading:
 
 @dataclass
 class _Reader:
-    """Reads a text part by part; what one part has taken is blank to those after it."""
+    """Reader of a text, part by part, which blanks out what each part has taken."""
 
     places: Places
     given: str

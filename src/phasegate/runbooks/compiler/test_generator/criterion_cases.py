@@ -44,7 +44,7 @@ _MOST_READ = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What a criterion says of the runbook's verdict, and what the runbook does."""
+    """Comparison of a criterion's verdict with the runbook's."""
 
     cases: tuple[Example, ...] = ()
     differs: str = ""
