@@ -33,6 +33,8 @@ BROKEN = frozenset(f"{module}.{mutant}" for module, rules in RULES.items() for m
 FIRST_S, FACTOR = 60.0, 20.0
 """A mutant may take so long, and so many times what its tests take without it."""
 _KILLED, _SURVIVED, _BROKEN = 41, 42, 43
+KILLERS = Path(__file__).with_name("killers")
+"""A file for each area: which test killed which mutant. What is not true any more costs time and nothing else."""
 
 
 @dataclass
@@ -101,6 +103,8 @@ class Guards:
     area: Area
     only: Sequence[str] = ()
     """Addresses to try; none: all but the equivalent ones."""
+    killers: Mapping[str, str] = field(default_factory=dict)
+    """By address: the test that killed the mutant last time, which is tried first and alone."""
     kills: Counter[str] = field(default_factory=Counter)
     """By test: how many mutants it killed; those that kill are called first."""
     answers: dict[str, str] = field(default_factory=dict)
@@ -120,23 +124,57 @@ class Guards:
         if not items:
             self.problem = "no test was collected"
             return True
+        left = self._by_known_killers(targets, items)
+        if left and not self.problem:
+            self._by_all(targets, items, left)
+        return True
+
+    def _by_known_killers(self, targets: Sequence[Target], items: Mapping[str, pytest.Item]) -> list["Attempt"]:
+        """Try each mutant with the test alone that killed it last time, and return the others."""
+        attempts = [one for one in self._attempts(targets) if self._is_wanted(one.address)]
+        known = {one.address: self.killers.get(one.address, "") for one in attempts}
+        names = [name for name in items if name in known.values()]
+        base = self._baseline(targets, [items[name] for name in names]) if names else None
+        if base is None:
+            return attempts
+        left: list[Attempt] = []
+        for one in attempts:
+            name = known[one.address]
+            answer = self._try(one.edit, [name], base, items, one.mutant) if name in items else ""
+            if answer.startswith("killed by "):
+                self._note(one.address, answer)
+            else:
+                left.append(one)
+        return left
+
+    def _by_all(
+        self, targets: Sequence[Target], items: Mapping[str, pytest.Item], attempts: Sequence["Attempt"]
+    ) -> None:
+        """Try mutants with every test that runs the edited statement, until one fails."""
         began = time.perf_counter()
-        base = self._baseline(targets, session.items)
+        base = self._baseline(targets, list(items.values()))
         self.seconds = time.perf_counter() - began
         print(f"baseline: {len(items)} tests, {self.seconds:.0f} s", file=sys.stderr, flush=True)
-        if base is None:
-            return True
+        if base is not None:
+            for one in attempts:
+                self._note(one.address, self._try(one.edit, one.guarding(base), base, items, one.mutant))
+
+    def _attempts(self, targets: Sequence[Target]) -> Iterator["Attempt"]:
         for target in targets:
             for number, mutant in enumerate(target.mutants(target.tree())):
-                address = f"{target.module.__name__}.{mutant.address}"
-                if self._is_wanted(address):
-                    edit = partial(self._edit, target, number)
-                    self._note(address, self._try(edit, base.tests(target, mutant), base, items, mutant))
+                yield Attempt(
+                    address=f"{target.module.__name__}.{mutant.address}",
+                    edit=partial(self._edit, target, number),
+                    guarding=partial(_tests_of, target=target, mutant=mutant),
+                    mutant=mutant,
+                )
         for name, (old, new) in self.area.substitutes.items():
-            if self._is_wanted(name):
-                users = base.users(old)
-                self._note(name, self._try(partial(_substitute, old, new), users, base, items, None))
-        return True
+            yield Attempt(
+                address=name,
+                edit=partial(_substitute, old, new),
+                guarding=partial(_users_of, function=old),
+                mutant=None,
+            )
 
     def _is_wanted(self, address: str) -> bool:
         if self.only:
@@ -230,6 +268,25 @@ def _substitute(old: Callable[..., Any], new: Callable[..., Any]) -> int:
     for each in found:
         setattr(each, old.__name__, new)
     return len(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A mutant, or a function in another's place, with the tests that may notice it."""
+
+    address: str
+    edit: Callable[[], int]
+    guarding: Callable[["Baseline"], list[str]]
+    mutant: Mutant | None
+    """None: it is a function in another's place."""
+
+
+def _tests_of(base: "Baseline", target: Target, mutant: Mutant) -> list[str]:
+    return base.tests(target, mutant)
+
+
+def _users_of(base: "Baseline", function: Callable[..., Any]) -> list[str]:
+    return base.users(function)
 
 
 @dataclass
@@ -374,11 +431,26 @@ def _run_in_child(run: Callable[[], tuple[int, Any]], write: int) -> None:
         os._exit(_BROKEN)  # whatever happens, the parent's loop is not the child's
 
 
+def read_killers(area: str) -> dict[str, str]:
+    """Return by address of a mutant the test that killed it, as far as that was kept."""
+    file = KILLERS / f"{area}.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+
+def keep_killers(area: str, answers: Mapping[str, str]) -> None:
+    """Keep which test killed each mutant of an area."""
+    found = {name: said.removeprefix("killed by ") for name, said in answers.items() if "::" in said}
+    KILLERS.mkdir(exist_ok=True)
+    (KILLERS / f"{area}.json").write_text(
+        json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
 def main() -> None:
     """Try the mutants of an area and print what came of each; more words go to pytest, addresses by `--only`."""
     name, only, *words = sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:]
     area = AREAS[name]
-    guards = Guards(area, only)
+    guards = Guards(area, only, read_killers(name))
     plain = ["-p", "no:cacheprovider", "-o", "timeout=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     tests = [str(Path(__file__).parents[1] / each) for each in area.tests]
     out = os.dup(1)
