@@ -18,6 +18,7 @@ from langchain_core.messages import (
     ToolCall,
     ToolMessage,
 )
+from langchain_core.messages.ai import UsageMetadata
 
 from phasegate.core import Missing, SystemClock
 from phasegate.models.chat import (
@@ -63,6 +64,14 @@ _STOPS = {
     "tool_use": Stop.tools,
     "tool_calls": Stop.tools,
 }
+
+
+_ENDED = {"LengthFinishReasonError": Stop.length, "ContentFilterFinishReasonError": Stop.refused}
+"""Errors by which a client of OpenAI's protocol tells that a structured answer ended early."""
+
+
+_UNHELD = ("default", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
+"""Words of a schema that providers refuse where the answer is held to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +142,23 @@ class LangChainModel:
             self._model = await asyncio.to_thread(provider_model, self.name, self.settings)
         # Summed up at the end: each sum parses the whole call of a tool again, which of a long answer takes seconds.
         chunks: list[AIMessageChunk] = []
-        length = 0
-        async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
-            chunks.append(cast(AIMessageChunk, chunk))
-            length += _length(chunks[-1])
-            progress(length)
+        length, ended = 0, None
+        try:
+            async for chunk in _bound(self._model, call, self).astream(_messages(call, self.name)):
+                chunks.append(cast(AIMessageChunk, chunk))
+                length += _length(chunks[-1])
+                progress(length)
+        except Exception as error:
+            # What arrived is a reply that ended early, of which the library makes an error as it is no whole document.
+            ended = _ENDED.get(type(error).__name__)
+            if ended is None or not chunks:
+                raise
+            chunks.append(_last(error))
         if not chunks:
             raise ConnectionError("the provider sent an empty stream")
         first, *rest = chunks
-        return _reply(first + rest if rest else first, call)
+        reply = _reply(first + rest if rest else first, call)
+        return reply.model_copy(update={"stop": ended}) if ended else reply
 
     def _failed(self, error: Exception, retries: int) -> ModelFailed:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -230,8 +247,24 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 
 
 def _response_format(tool: ToolSpec) -> dict[str, Any]:
-    schema = {"name": tool.name, "description": tool.description, "schema": tool.parameters, "strict": True}
+    schema = {"name": tool.name, "description": tool.description, "schema": _strict(tool.parameters), "strict": True}
     return {"type": "json_schema", "json_schema": schema}
+
+
+def _strict(schema: Any) -> Any:
+    """Return a schema as providers hold a decoder to it: every property is there, no other is, and none is bounded.
+
+    What is left out is checked when the answer is read.
+    """
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    held = {name: _strict(value) for name, value in schema.items() if name not in (*_UNHELD, "properties")}
+    if "properties" not in schema:
+        return held
+    inner = {name: _strict(value) for name, value in schema["properties"].items()}
+    return {**held, "properties": inner, "required": list(inner), "additionalProperties": False}
 
 
 def _messages(call: Call, name: str) -> list[BaseMessage]:
@@ -305,6 +338,17 @@ def _loose(text: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         found = None
     return found if isinstance(found, dict) else {"(not JSON)": text[:2000]}
+
+
+def _last(error: Exception) -> AIMessageChunk:
+    """Return the end of a stream that a library's error took the place of, with the tokens that it tells of."""
+    used = getattr(getattr(error, "completion", None), "usage", None)
+    if used is None:
+        return AIMessageChunk(content="")
+    amounts = {"input_tokens": used.prompt_tokens, "output_tokens": used.completion_tokens}
+    cached = getattr(used.prompt_tokens_details, "cached_tokens", None) or 0
+    total = {"total_tokens": used.total_tokens, "input_token_details": {"cache_read": cached}}
+    return AIMessageChunk(content="", usage_metadata=cast(UsageMetadata, amounts | total))
 
 
 def _usage(message: AIMessage) -> Usage | None:

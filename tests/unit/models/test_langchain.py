@@ -1,5 +1,6 @@
 """Chat models of LangChain behind the seam, over the wire of a local Bedrock."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -163,6 +164,44 @@ async def test_a_conversation_goes_on_after_a_result(bedrock: BedrockService) ->
     again = call().model_copy(update={"messages": (*call().messages, first.said, result)})
     assert (await one.complete(again, lambda _: None)).uses[0].arguments == {"title": "x"}
     assert "title is missing" in bedrock.last.prompt
+
+
+@pytest.mark.parametrize("provider", ["bedrock_converse", "openai"])
+async def test_native_structured_output_asks_for_no_bounds_and_all_properties(
+    bedrock: BedrockService, provider: str
+) -> None:
+    line = {"type": "object", "properties": {"default": {"type": "integer", "minimum": 0, "default": 0}}}
+    properties = {
+        "title": {"type": "string", "minLength": 1, "maxLength": 9},
+        "lines": {"type": "array", "items": line, "maxItems": 3, "default": []},
+    }
+    parameters = {"type": "object", "properties": properties, "required": ["title"]}
+    wanted = ToolSpec(name="hand_in", description="Hand in.", parameters=parameters)
+    service = OpenAIService([structured({"title": "Disks", "lines": []})])
+    bedrock.answers([structured({"title": "Disks", "lines": []})])
+    with serve(service) as address:
+        name, options = f"bedrock_converse:{SONNET}", {"region_name": REGION}
+        if provider == "openai":
+            name, options = f"openai:{OPENAI_MODEL}", {"base_url": f"{address}/v1", "api_key": OPENAI_KEY}
+        native = LangChainModel(name=name, settings=Settings(options=options, native=True, **QUICK))
+        reply = await native.complete(call().model_copy(update={"hand_in": wanted}), lambda _: None)
+    assert json.loads(reply.text) == {"title": "Disks", "lines": []}
+    schema = (service.asked or bedrock.asked)[0].schema
+    assert schema is not None
+    assert schema["required"] == ["title", "lines"]
+    assert schema["properties"]["lines"]["items"]["properties"] == {"default": {"type": "integer"}}
+
+
+async def test_structured_output_that_is_cut_off_is_a_reply_with_what_it_used() -> None:
+    service = OpenAIService([truncated_document('{"title": "Vol')])
+    with serve(service) as address:
+        options = {"base_url": f"{address}/v1", "api_key": OPENAI_KEY}
+        settings = Settings(options=options, native=True, **QUICK)
+        reply = await LangChainModel(name=f"openai:{OPENAI_MODEL}", settings=settings).complete(call(), lambda _: None)
+    assert service.asked[0].schema is not None
+    assert (reply.text, reply.stop) == ('{"title": "Vol', Stop.length)
+    assert reply.usage
+    assert reply.usage.input > 0
 
 
 async def test_a_server_of_openai_s_protocol_elsewhere_is_asked_what_a_call_used() -> None:
