@@ -57,6 +57,11 @@ class Bench:
             record=self._record,
         )
 
+    async def let_start(self) -> None:
+        """Let the server be started as its file says, with the manager's key."""
+        server = self.tools.server(self.server)
+        await self.tools.let_start(server, "ada", ADA, NOW + timedelta(days=30), shown=server.definition)
+
     async def grant(self, *writes: str, **only: list[str]) -> None:
         """Grants what the server shows now, with the manager's key."""
         server, until = self.tools.server(self.server), NOW + timedelta(days=30)
@@ -124,6 +129,8 @@ async def test_cloudwatch(moto: str, aws: Any, tmp_path: Path, monkeypatch: pyte
     )
     metrics.set_alarm_state(AlarmName="cpu-high", StateValue="ALARM", StateReason="a test")
     async with plugged(tmp_path, "cloudwatch", moto) as bench:
+        assert await bench.refused("sre-automation", "get_active_alarms", region="eu-west-1") == "server_not_granted"
+        await bench.let_start()
         assert await bench.refused("sre-automation", "get_active_alarms", region="eu-west-1") == "not_pinned"
         await bench.grant()
         answer = await bench.hands("sre-automation").call("cloudwatch", "get_active_alarms", region="eu-west-1")
@@ -144,6 +151,8 @@ async def test_iam(moto: str, aws: Any, tmp_path: Path, monkeypatch: pytest.Monk
     document = json.dumps({"Version": "2012-10-17", "Statement": []})
     aws("iam").create_role(RoleName="runbooks", AssumeRolePolicyDocument=document)
     async with plugged(tmp_path, "iam", moto) as bench:
+        assert await bench.refused("devsec-engineer", "list_roles") == "server_not_granted"
+        await bench.let_start()
         assert await bench.refused("devsec-engineer", "list_roles") == "not_pinned"
         await bench.grant()
         answer = await bench.hands("devsec-engineer").call("iam", "list_roles")
@@ -162,6 +171,7 @@ async def test_atlassian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("JIRA_PERSONAL_TOKEN", BOT.token)
         async with plugged(tmp_path, "atlassian", "") as bench:
             owner = bench.hands("product-owner")
+            await bench.let_start()
             await bench.grant("jira_add_comment", issue_key=["PG-1"])
             found = await owner.call("atlassian", "jira_search", jql="project = PG")
             assert "Volumes cost too much<U+202E>" in found.text
@@ -180,6 +190,7 @@ async def test_atlassian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_a_server_that_is_not_installed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     async with plugged(tmp_path, "cloudwatch", "") as bench:
+        await bench.let_start()
         seen = await bench.tools.look(bench.tools.server("cloudwatch"))
         assert "does not start" in seen.trouble
         with pytest.raises(PhasegateError, match="does not start"):
