@@ -43,8 +43,9 @@ def test_what_is_acknowledged_was_put_on_disk(tmp_path: Path) -> None:
     ran = subprocess.run([*command, sys.executable, "-c", PROGRAM, str(folder)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     _, committed, written, whole = _synced(log.read_text(), folder)
-    objects = set(re.findall(r"objects/tmp_object\w+", " ".join(committed)))
+    objects = set(re.findall(r"objects/\w\w/tmp_obj_\w+", " ".join(committed)))
     assert len(objects) == 4, "a file, two folders and a commit"
+    assert {str(Path(".git") / Path(name).parent) for name in objects} <= committed, "the folder of each"
     refs = ("", "/heads", "/heads/phasegate", "/phasegate", "/phasegate/intake", "/phasegate/intake/r1")
     assert {".git/objects", *(f".git/refs{folder}" for folder in refs)} <= committed
     assert any(name.startswith(".git/refs/heads/phasegate/r1") for name in committed)
@@ -56,9 +57,14 @@ def test_what_is_acknowledged_was_put_on_disk(tmp_path: Path) -> None:
 def _synced(log: str, folder: Path) -> list[set[str]]:
     """What was put on disk before each word, from the top of the folder."""
     done: list[set[str]] = [set()]
+    begun: dict[str, str] = {}
     for line in log.splitlines():
+        thread = line.split()[0]
         if re.search(r'write\(1<.*>, "(begun|committed|written|whole)', line):
             done.append(set())
-        elif match := re.search(r"sync\(\d+<([^>]*)>\)", line):
-            done[-1].add(match[1].removeprefix(str(folder)).lstrip("/"))
+        elif match := re.search(r"sync\(\d+<([^>]*)>", line):
+            begun[thread] = match[1].removeprefix(str(folder)).lstrip("/")
+        # One that another thread's call interrupts in the log counts where it returned.
+        if re.search(r"sync(\(| resumed>).*= 0$", line):
+            done[-1].add(begun.pop(thread))
     return done[:4]

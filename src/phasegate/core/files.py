@@ -48,9 +48,9 @@ def owner_folder(path: Path, *, parents: bool = False) -> None:
         path.chmod(OWNER_FOLDER)
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_whole(path: Path, content: bytes, mode: int = 0o644, unfinished_prefix: str = UNFINISHED) -> None:
     """Write a file whole or not at all, on disk at return even where the machine then stops."""
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=unfinished_prefix)
     try:
         with open(handle, "wb") as stream:
             stream.write(content)

@@ -4,7 +4,7 @@ import logging
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from pygit2.enums import CheckoutStrategy, FileMode, ObjectType
 from phasegate.core import InvalidInput, Locked, PhasegateError, visible
 from phasegate.core.files import sync_folder
 from phasegate.workspace.merging import Merged, Rule, merge_trees
+from phasegate.workspace.objects import written_together
 from phasegate.workspace.state import checked_out, link_state, ref_names, state_directory
 
 pygit2.settings.enable_fsync_gitdir()  # what is written here is shown at gates and signed: it is on disk before
@@ -154,7 +155,9 @@ class Workspace:
         The same arguments give the same commit, so a step that runs twice makes one.
         """
         base = self._repository[parents[0]].peel(pygit2.Tree) if parents else None
-        return self._write(self._staged(base, files), parents, author, when, message)
+        with self._writing() as repository:
+            staged = _staged(repository, base, files)
+            return _write(repository, staged, parents, author, when, message)
 
     def join(self, base: str, drafts: Sequence[str], *, author: Signature, when: datetime, message: str) -> str:
         """Return one commit with the changes of several drafts since their common base.
@@ -173,8 +176,9 @@ class Workspace:
                         f"two authors wrote '{path}'", fix="give each author of the phase artifacts of its own"
                     )
                 files[path] = blob
-        staged = self._staged(self._repository[base].peel(pygit2.Tree), files)
-        return self._write(staged, drafts, author, when, message)
+        with self._writing() as repository:
+            staged = _staged(repository, self._repository[base].peel(pygit2.Tree), files)
+            return _write(repository, staged, drafts, author, when, message)
 
     def merge(
         self, own: str, other: str, rule: Rule, *, author: Signature, when: datetime, message: str
@@ -190,7 +194,8 @@ class Workspace:
             message: what it says.
         """
         merged = merge_trees(self._repository, own, other, rule)
-        return self._write(merged.staged, [own, other], author, when, message), merged
+        with self._writing() as repository:
+            return _write(repository, merged.staged, [own, other], author, when, message), merged
 
     def contains(self, commit: str, ancestor: str) -> bool:
         """Return whether a commit is another one or has it in its history."""
@@ -393,25 +398,8 @@ class Workspace:
             removed = delta.status == pygit2.enums.DeltaStatus.DELETED
             yield (delta.old_file.path, None) if removed else (delta.new_file.path, delta.new_file.id)
 
-    def _staged(self, base: pygit2.Tree | None, files: Mapping[str, bytes | pygit2.Oid | None]) -> pygit2.Index:
-        # An index in memory: the repository's own is the user's, and holds what they have staged.
-        index = pygit2.Index()
-        if base is not None:
-            index.read_tree(base)
-        _collide_not(base, files)
-        for path, content in files.items():
-            _stage(self._repository, index, path, content)
-        return index
-
-    def _write(
-        self, index: pygit2.Index, parents: Sequence[str], author: Signature, when: datetime, message: str
-    ) -> str:
-        # In UTC, whatever zone the machine is in: the offset is part of what a commit's hash is made of.
-        who = pygit2.Signature(author.name, author.email, int(when.timestamp()), 0)
-        tree = index.write_tree(self._repository)
-        commit = str(self._repository.create_commit(None, who, who, message, tree, list(parents)))
-        sync_folder(self.state.parent / "objects")  # the library puts an object's folder on disk, not the one above
-        return commit
+    def _writing(self) -> AbstractContextManager[pygit2.Repository]:
+        return written_together(self._repository.path, self.state.parent / "objects")
 
 
 def _opened(path: Path) -> pygit2.Repository:
@@ -458,6 +446,32 @@ def _paths(tree: pygit2.Tree, folder: str) -> Iterator[str]:
             yield from _paths(entry, f"{path}/")
         elif entry.type == ObjectType.BLOB:
             yield path
+
+
+def _staged(
+    repository: pygit2.Repository, base: pygit2.Tree | None, files: Mapping[str, bytes | pygit2.Oid | None]
+) -> pygit2.Index:
+    # An index in memory: the repository's own is the user's, and holds what they have staged.
+    index = pygit2.Index()
+    if base is not None:
+        index.read_tree(base)
+    _collide_not(base, files)
+    for path, content in files.items():
+        _stage(repository, index, path, content)
+    return index
+
+
+def _write(
+    repository: pygit2.Repository,
+    index: pygit2.Index,
+    parents: Sequence[str],
+    author: Signature,
+    when: datetime,
+    message: str,
+) -> str:
+    # In UTC, whatever zone the machine is in: the offset is part of what a commit's hash is made of.
+    who = pygit2.Signature(author.name, author.email, int(when.timestamp()), 0)
+    return str(repository.create_commit(None, who, who, message, index.write_tree(repository), list(parents)))
 
 
 def _stage(repository: pygit2.Repository, index: pygit2.Index, path: str, content: bytes | pygit2.Oid | None) -> None:
