@@ -162,7 +162,7 @@ class _Desk:
         # model's.
         found = drafted if isinstance(drafted, IntentResult) else await self._judged(intent, drafted)
         spent = await self.meter.spent(facts_of(intent).run)
-        update = {"calls": spent.calls, "tokens_in": spent.input, "tokens_out": spent.output, "usd": spent.usd}
+        update = {"calls": spent.calls, "tokens_in": spent.input, "tokens_out": spent.output, "usd": spent.usd_at_most}
         if found.outcome is Outcome.at_once and spent.calls > 1:
             update["outcome"] = Outcome.after_rounds
         found = found.model_copy(update={**update, "seconds": seconds})

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
 from phasegate.ledger.chain import entry_of, is_of
-from phasegate.ledger.events import EffectDone, GateKey, WaiverExpired
+from phasegate.ledger.events import EffectDone, GateKey, RunEnded, WaiverExpired
 from phasegate.ledger.records import (
     Comment,
     Decision,
@@ -149,12 +149,20 @@ def all_runs(connection: sa.Connection, *, status: RunStatus | None = None, limi
     return [_run(row) for row in connection.execute(query).mappings()]
 
 
-def last_released(connection: sa.Connection, spec: str) -> Run | None:
-    """Return the newest released run of a spec that no policy decided in a person's place."""
+def last_released(connection: sa.Connection, spec: str, before: GateRecord) -> Run | None:
+    """Return the run of a spec that was released last before a gate opened, and that no policy decided.
+
+    Args:
+        connection: to read by.
+        spec: the spec's folder.
+        before: the gate; its own run was released after it, if it was.
+    """
     query = (
         sa.select(runs)
+        .join(events, sa.and_(events.c.run == runs.c.id, events.c.key == RunEnded.kind))
         .where(runs.c.spec == spec, runs.c.status == RunStatus.released.value, runs.c.policy == "")
-        .order_by(runs.c.started_at.desc(), runs.c.id)
+        .where(runs.c.id != before.key.run, events.c.at <= int(before.opened_at.timestamp()))
+        .order_by(events.c.at.desc(), runs.c.started_at.desc(), runs.c.id)
         .limit(1)
     )
     row = connection.execute(query).mappings().first()

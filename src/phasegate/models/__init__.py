@@ -14,14 +14,13 @@ from phasegate.models.chat import (
     Usage,
     Use,
 )
-from phasegate.models.meter import Allowance, Meter, Scope, Spent
+from phasegate.models.meter import Allowance, Meter, Scope
 from phasegate.models.prices import Price, Prices, UnknownPrice
 from phasegate.models.recording import RecordedModel, Recording, RecordingModel, ReplayModel
-from phasegate.models.spending import Amounts, Spending, Writing, read_spending, read_writing
+from phasegate.models.spending import Spending, Spent, Writing, read_spending, read_writing
 
 __all__ = [
     "Allowance",
-    "Amounts",
     "Call",
     "ChatModel",
     "FunctionModel",

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from phasegate.ledger.events import AllowanceRaised
 from phasegate.models.chat import Call, ChatModel, Reply, Usage
 from phasegate.models.prices import Prices
 from phasegate.models.recording import RecordedModel, ReplayModel
+from phasegate.models.spending import Spent, spent_columns
 from phasegate.store import Database, Statement, now_ms
 from phasegate.store.schema import model_calls
 
@@ -51,42 +52,6 @@ class Allowance:
 
     def __add__(self, more: "Allowance") -> "Allowance":
         return Allowance(**{name: _sum(value, getattr(more, name)) for name, value in vars(self).items()})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spent:
-    """Amounts that calls used, those reserved by calls under way included."""
-
-    calls: int = 0
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    usd: Decimal = Decimal(0)
-    reserved_tokens: int = 0
-    ms: int = field(default=0, compare=False)
-    """Wall time of the calls that ended, in milliseconds, which no two runs take alike."""
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out, with those that calls under way may use."""
-        return self.input + self.output + self.reserved_tokens
-
-    def __add__(self, more: "Spent") -> "Spent":
-        return Spent(**{name: value + getattr(more, name) for name, value in vars(self).items()})
-
-    @classmethod
-    def of(cls, row: Mapping[Any, Any]) -> Self:
-        """Return the sums of a row of `spent_columns`."""
-        names = ("calls", "input", "output", "cache_read", "cache_write", "reserved_tokens", "ms")
-        return cls(**{name: int(row[name] or 0) for name in names}, usd=Decimal(int(row["nano_usd"] or 0)) / _NANO)
-
-
-def spent_columns() -> list[sa.ColumnElement[Any]]:
-    """Return the columns that sum up calls, for `Spent.of`."""
-    names = ("input", "output", "cache_read", "cache_write", "reserved_tokens", "nano_usd")
-    time = sa.func.sum(model_calls.c.ended_at - model_calls.c.begun_at).label("ms")
-    return [sa.func.count().label("calls"), time, *(sa.func.sum(model_calls.c[name]).label(name) for name in names)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,9 +216,12 @@ _C = model_calls.c
 _OF_RUN = _C.run == sa.bindparam("of_run")
 _OF_KEY = sa.and_(_OF_RUN, _C.key == sa.bindparam("of_key"))
 _AT = sa.and_(_OF_KEY, _C.number == sa.bindparam("of_number"))
-_SPENT = Statement(sa.select(_C.role, *spent_columns()).where(_OF_RUN).group_by(_C.role))
+_SUMS = spent_columns(replays_count=True)
+_SPENT = Statement(sa.select(_C.role, *_SUMS).where(_OF_RUN).group_by(_C.role))
 _UNDER = sa.func.substr(_C.key, 1, sa.func.length(sa.bindparam("under"))) == sa.bindparam("under")
-_SPENT_ON = Statement(sa.select(*spent_columns()).where(_OF_RUN, sa.or_(_C.key == sa.bindparam("of_key"), _UNDER)))
+_SPENT_ON = Statement(
+    sa.select(*spent_columns(replays_count=True)).where(_OF_RUN, sa.or_(_C.key == sa.bindparam("of_key"), _UNDER))
+)
 _SAME = sa.and_(_C.number == sa.bindparam("of_number"), _C.request == sa.bindparam("request"))
 # The replies of other calls stay where they are: one may have a megabyte.
 _CALLS = Statement(sa.select(_C.number, sa.case((_SAME, _C.reply)).label("reply")).where(_OF_KEY))
@@ -320,7 +288,7 @@ def _begin(
     _require(spent[""], run, scope, "", row)
     _require(spent[scope.role], mine, scope, scope.role, row)
     # Time is not reserved but cut off: nobody knows how long a provider takes.
-    left = None if run.seconds is None else run.seconds - spent[""].ms / 1000
+    left = None if run.seconds is None else run.seconds - spent[""].seconds
     if left is not None and left <= 0:
         raise _out_of_time(scope.run, allowed[0].seconds or 0)
     wait = _wait(connection, str(row["model"]).partition(":")[0], rate, int(row["reserved_tokens"]))
@@ -352,7 +320,7 @@ def _require(spent: Spent, allowed: Allowance, scope: Scope, role: str, row: Map
     for name, used, wanted, limit, unit in (
         ("calls", spent.calls, 1, allowed.calls, ""),
         ("tokens", spent.tokens, int(row["reserved_tokens"]), allowed.tokens, ""),
-        ("money-usd", spent.usd, more, allowed.money_usd, "$"),
+        ("money-usd", spent.usd_at_most, more, allowed.money_usd, "$"),
     ):
         if limit is not None and used + wanted > limit:
             raise Parked(

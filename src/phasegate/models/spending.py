@@ -4,11 +4,11 @@ Every call has a row from before it is made, so that the sums hold calls that fa
 when a run's replies are forgotten. The ledger's events say what each finished draft or review cost, which is less.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -21,7 +21,7 @@ _SUMMED = ("input", "output", "cache_read", "cache_write")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Amounts:
+class Spent:
     """Amounts that calls used, and those that are reserved for calls whose end is unknown."""
 
     calls: int = 0
@@ -37,13 +37,34 @@ class Amounts:
     reserved_tokens: int = 0
     reserved_usd: Decimal = Decimal(0)
     """The most that the calls without a known end can cost."""
-    seconds: float = 0.0
-    """Wall time of the calls with a known end, waits between attempts included."""
+    seconds: float = field(default=0.0, compare=False)
+    """Wall time of the calls that ended, failed ones and waits between attempts included; no two runs take it alike."""
     replayed: int = 0
-    """Calls that a recording answered; nobody pays them, and they count in nothing else."""
+    """Calls that a recording answered, where they are told from the others: nobody pays them."""
 
-    def __add__(self, more: "Amounts") -> "Amounts":
-        return Amounts(**{name: value + getattr(more, name) for name, value in vars(self).items()})
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out, with those that calls without a known end may use."""
+        return self.input + self.output + self.reserved_tokens
+
+    @property
+    def usd_at_most(self) -> Decimal:
+        """Price of the calls with a known end, and the most that the others can cost."""
+        return self.usd + self.reserved_usd
+
+    def __add__(self, more: "Spent") -> "Spent":
+        return Spent(**{name: value + getattr(more, name) for name, value in vars(self).items()})
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> Self:
+        """Return the sums of a row of `spent_columns`."""
+        names = ("calls", "open_calls", *_SUMMED, "reserved_tokens", "replayed")
+        return cls(
+            **{name: int(row[name] or 0) for name in names},
+            usd=Decimal(int(row["nano_usd"] or 0)) / _NANO,
+            reserved_usd=Decimal(int(row["reserved_nano"] or 0)) / _NANO,
+            seconds=max(0, int(row["ms"] or 0)) / 1000,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +77,7 @@ class Spending:
     role: str
     model: str
     day: date
-    amounts: Amounts = field(default_factory=Amounts)
+    amounts: Spent = field(default_factory=Spent)
 
     @property
     def phase(self) -> str:
@@ -78,7 +99,7 @@ def read_spending(
     # Written out: a parameter in GROUP BY is another one than that in the list of columns.
     day = (calls.begun_at // sa.literal_column(str(_DAY_MS), sa.BigInteger)).label("day")
     group = (calls.run, calls.key, calls.role, calls.model, day)
-    query = sa.select(*group, *_sums()).group_by(*group).order_by(*group)
+    query = sa.select(*group, *spent_columns()).group_by(*group).order_by(*group)
     if runs is not None:
         query = query.where(calls.run.in_(runs))
     if since is not None:
@@ -86,19 +107,25 @@ def read_spending(
     return [_spending(row) for row in connection.execute(query).mappings()]
 
 
-def _sums() -> list[sa.ColumnElement[Any]]:
+def spent_columns(*, replays_count: bool = False) -> list[sa.ColumnElement[Any]]:
+    """Return the columns that sum up calls, for `Spent.of`.
+
+    Args:
+        replays_count: whether calls that a recording answered count as others do, as they do against limits: a replay
+            ends where its run did.
+    """
     calls = model_calls.c
-    paid, is_open = sa.not_(calls.replayed), calls.reserved_tokens > 0
-    known = sa.and_(paid, sa.not_(is_open))
+    counted, is_open = sa.true() if replays_count else sa.not_(calls.replayed), calls.reserved_tokens > 0
+    known = sa.and_(counted, sa.not_(is_open))
     sums = {
-        "calls": _sum(paid, 1),
-        "open_calls": _sum(sa.and_(paid, is_open), 1),
+        "calls": _sum(counted, 1),
+        "open_calls": _sum(sa.and_(counted, is_open), 1),
         **{name: _sum(known, calls[name]) for name in _SUMMED},
         "nano_usd": _sum(known, calls.nano_usd),
-        "reserved_tokens": _sum(paid, calls.reserved_tokens),
-        "reserved_nano": _sum(sa.and_(paid, is_open), calls.nano_usd),
-        "ms": _sum(known, calls.ended_at - calls.begun_at),
-        "replayed": _sum(calls.replayed, 1),
+        "reserved_tokens": _sum(counted, calls.reserved_tokens),
+        "reserved_nano": _sum(sa.and_(counted, is_open), calls.nano_usd),
+        "ms": _sum(counted, calls.ended_at - calls.begun_at),
+        "replayed": _sum(sa.not_(counted), 1),
     }
     return [value.label(name) for name, value in sums.items()]
 
@@ -108,15 +135,8 @@ def _sum(condition: Any, value: Any) -> sa.ColumnElement[Any]:
 
 
 def _spending(row: sa.RowMapping) -> Spending:
-    names = ("calls", "open_calls", *_SUMMED, "reserved_tokens", "replayed")
-    amounts = Amounts(
-        **{name: int(row[name] or 0) for name in names},
-        usd=Decimal(int(row["nano_usd"])) / _NANO,
-        reserved_usd=Decimal(int(row["reserved_nano"])) / _NANO,
-        seconds=max(0, int(row["ms"] or 0)) / 1000,
-    )
     of = {name: row[name] for name in ("run", "key", "role", "model")}
-    return Spending(**of, day=_EPOCH + timedelta(days=int(row["day"])), amounts=amounts)
+    return Spending(**of, day=_EPOCH + timedelta(days=int(row["day"])), amounts=Spent.of(row))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -341,7 +341,7 @@ async def approved_before(app: App, dossier: GateHistory, gate: GateRecord) -> A
         return Approved(files=files, says="since the last approval")
     folder = f"{dossier.run.spec}/"
     rest = {path: files[path] for path in files if not path.startswith(folder)}
-    released = await app.ledger.last_released(dossier.run.spec)
+    released = await app.ledger.last_released(dossier.run.spec, gate)
     if released is None:
         return Approved(files=rest, says="to approve for the first time, shown whole")
     last = app.workspace.tree((await app.ledger.gates(released.id))[-1].commit)

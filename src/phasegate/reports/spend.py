@@ -8,7 +8,7 @@ from enum import StrEnum
 from phasegate.app.app import App
 from phasegate.core.formatting import count, money
 from phasegate.core.report import Report, Timestamp
-from phasegate.models import Amounts, Spending, Writing, read_spending, read_writing
+from phasegate.models import Spending, Spent, Writing, read_spending, read_writing
 from phasegate.store import Database
 
 
@@ -131,15 +131,15 @@ async def spend_of(app: App, run: str = "", by: Sequence[By] = (By.run,), since:
 
 def summed(found: Iterable[Spending], by: tuple[By, ...], since: date | None = None) -> SpendReport:
     """Return the sums row by row: the newest month first, else in the order of their names."""
-    groups: dict[tuple[str, ...], Amounts] = {}
+    groups: dict[tuple[str, ...], Spent] = {}
     for each in found:
         key = tuple(_part(each, part) for part in by)
-        groups[key] = groups.get(key, Amounts()) + each.amounts
+        groups[key] = groups.get(key, Spent()) + each.amounts
     names = sorted(groups)
     for position in (place for place, part in enumerate(by) if part is By.month):
         names.sort(key=lambda key: key[position], reverse=True)
     rows = [_spend(groups[name], dict(zip(by, name, strict=True))) for name in names]
-    return SpendReport(by=by, since=since, rows=tuple(rows), total=_spend(sum(groups.values(), Amounts()), {}))
+    return SpendReport(by=by, since=since, rows=tuple(rows), total=_spend(sum(groups.values(), Spent()), {}))
 
 
 async def spent_by_run(database: Database, runs: Sequence[str]) -> dict[str, Spend]:
@@ -157,7 +157,7 @@ def _part(each: Spending, part: By) -> str:
     return f"{each.day:%Y-%m}" if part is By.month else str(getattr(each, part))
 
 
-def _spend(amounts: Amounts, of: dict[By, str]) -> Spend:
+def _spend(amounts: Spent, of: dict[By, str]) -> Spend:
     values = {name: value for name, value in vars(amounts).items() if name not in ("input", "output")}
     parts = {str(part): value for part, value in of.items()}
     return Spend.model_validate(values | parts | {"tokens_in": amounts.input, "tokens_out": amounts.output})

@@ -124,7 +124,9 @@ async def test_a_call_without_usage_is_never_free(database: Database) -> None:
     meter = Meter(database=database, prices=OWN)
     with pytest.raises(UnknownPrice, match="did not say how many tokens"):
         await meter.complete(ScriptedModel([Reply(text="ok")]), SCOPE, 1, CALL, FREE)
-    assert (await meter.spent("r1")).usd > 0
+    spent = await meter.spent("r1")
+    assert (spent.usd, spent.usd_at_most, spent.open_calls) == (Decimal(0), spent.reserved_usd, 1)
+    assert spent.reserved_usd > 0
 
 
 async def test_a_call_that_failed_counts_what_was_reserved_for_it(database: Database) -> None:

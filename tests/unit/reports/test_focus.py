@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from phasegate.app import Config
-from phasegate.models import Amounts, Spending
+from phasegate.models import Spending, Spent
 from phasegate.reports.focus import csv_of
 
 MUST = {
@@ -20,14 +20,14 @@ MUST = {
 """Columns that FOCUS 1.2 asks for in every data set."""
 MAY_BE_NULL = {"ChargeClass", "InvoiceId", "RegionId", "RegionName"}
 SONNET = "bedrock_converse:eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
-PAID = Amounts(calls=3, open_calls=1, input=21_000, output=4_200, usd=Decimal("0.1234567"), reserved_usd=Decimal("0.5"))
+PAID = Spent(calls=3, open_calls=1, input=21_000, output=4_200, usd=Decimal("0.1234567"), reserved_usd=Decimal("0.5"))
 
 
 def config(**models: object) -> Config:
     return Config.model_validate({"project": {"name": "acme-runbooks", "package": "acme"}, "models": models})
 
 
-def spent(model: str = SONNET, day: str = "2026-12-31", amounts: Amounts = PAID) -> Spending:
+def spent(model: str = SONNET, day: str = "2026-12-31", amounts: Spent = PAID) -> Spending:
     on = date.fromisoformat(day)
     return Spending(run="r1", key="specify/1/1/spec", role="product-owner", model=model, day=on, amounts=amounts)
 
@@ -88,6 +88,6 @@ def test_account_and_region_come_from_the_configuration() -> None:
 
 
 def test_what_a_recording_answered_is_no_charge_and_the_oldest_comes_first() -> None:
-    found = rows(spent(day="2026-12-31"), spent(day="2026-12-01"), spent(amounts=Amounts(replayed=4)))
+    found = rows(spent(day="2026-12-31"), spent(day="2026-12-01"), spent(amounts=Spent(replayed=4)))
     assert [row["ChargePeriodStart"][:10] for row in found] == ["2026-12-01", "2026-12-31"]
     assert csv_of([], config()).startswith("BilledCost,")

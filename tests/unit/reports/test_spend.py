@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from phasegate.models import Amounts, Spending
+from phasegate.models import Spending, Spent
 from phasegate.reports.spend import By, Spend, cents, summed
 
 
 def row(run: str, role: str, day: str, usd: str = "0.1") -> Spending:
-    amounts = Amounts(calls=1, input=10, output=5, usd=Decimal(usd), seconds=1.5)
+    amounts = Spent(calls=1, input=10, output=5, usd=Decimal(usd), seconds=1.5)
     return Spending(run=run, key="plan/1/1/plan", role=role, model="a:b", day=date.fromisoformat(day), amounts=amounts)
 
 

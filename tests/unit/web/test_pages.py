@@ -219,6 +219,26 @@ async def test_released_spec_is_compared_with_its_release(here: WebServer) -> No
     assert f"{FOLDER}/runbook.yaml" not in {change["path"] for change in shown["changes"]}
 
 
+async def test_a_past_gate_is_compared_with_what_was_released_when_it_opened(here: WebServer) -> None:
+    runs = []
+    async with here.browser("ada") as ada:
+        for _ in range(2):
+            key = await to_release(here, ada)
+            assert (await ada.decide(key, "approve", passphrase=PASSPHRASES["ada"])).status_code == 303
+            await here.segments.advance(key.run)
+            assert (await here.app.ledger.run(key.run)).status is RunStatus.released
+            here.clock.move(here.clock.now() + timedelta(minutes=1))
+            runs.append(key.run)
+        pages = [(await ada.client.get(f"/gates/{run}/specify/1")).text for run in runs]
+    assert "Changes to approve for the first time, shown whole" in pages[0]
+    assert f"{FOLDER}/spec.md" in pages[0]
+    assert f"Changes since run {runs[0]} was released" in pages[1]
+    shown = (await view_gate(here.app, await here.parts.gate(runs[0], "specify", 1))).report().plain()
+    added = [line for change in shown["changes"] for line in change["lines"] if line.startswith("+")]
+    assert added
+    assert not [line for change in shown["changes"] for line in change["lines"][3:] if line.startswith("-")]
+
+
 async def test_unknown_address_is_named_on_its_page(here: WebServer) -> None:
     async with here.browser("ada") as ada:
         page = await ada.client.get("/no/such/page")

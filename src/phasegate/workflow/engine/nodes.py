@@ -354,7 +354,7 @@ def _paid(state: RunState, role: str, call: str, made: Draft | Report) -> list[M
             **round_of(state),
             role=role,
             call=call,
-            usd=str(spent.usd),
+            usd=str(spent.usd_at_most),
             model=made.model,
             calls=spent.calls,
             tokens_in=spent.input,
