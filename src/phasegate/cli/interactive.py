@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from phasegate.app import App
-from phasegate.cli.console import output
+from phasegate.cli.console import errors_to, output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
 from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
@@ -48,6 +48,8 @@ class Attendance:
     passphrase_file: Path | None
     before: Sequence[Entry] = ()
     """What had happened before the person came."""
+    asks: bool = True
+    """Whether somebody is there to be asked, as far as the command knows."""
     _key: PrivateKey | None = field(default=None, init=False)
 
     async def until_the_end(self, run_id: str) -> Run:
@@ -65,7 +67,7 @@ class Attendance:
             if gate is None:
                 return _ended(run)
             view = await view_gate(self.app, gate)
-            if not interactive():
+            if not (self.asks and interactive()):
                 raise waits(view)
             await self._decide(view)
 
@@ -196,7 +198,9 @@ class _Day(click.ParamType[str]):
             self.fail(f"'{value}' is not a date; write YYYY-MM-DD", param, ctx)
 
 
-async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], before: Sequence[Entry] = ()) -> Run:
+async def attend(
+    app: App, run_id: str, who: tuple[str | None, Path | None], before: Sequence[Entry] = (), *, asks: bool = True
+) -> Run:
     """Hosts a worker, and follows the run to its end with the person at the terminal.
 
     Args:
@@ -204,13 +208,14 @@ async def attend(app: App, run_id: str, who: tuple[str | None, Path | None], bef
         run_id: which run.
         who: the manager's name and the file of the passphrase, where these were given.
         before: the events that were there already; they are summed up in a line.
+        asks: whether the person is asked at gates; False: standard output is a program's, so all is told elsewhere.
 
     Raises:
         Parked: it waits for a person who is not here, was left, or stopped.
         Gone: the repository was moved or removed.
     """
-    console = output()
-    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before)
+    console = output() if asks else errors_to()
+    attendance = Attendance(app=app, console=console, manager=who[0], passphrase_file=who[1], before=before, asks=asks)
     try:
         async with hosted(app, run_id), delivering(app, run_id):
             return await attendance.until_the_end(run_id)

@@ -13,12 +13,13 @@ from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
 from phasegate.cli.status import summary
 from phasegate.cli.views.spend import forecast_lines
-from phasegate.core import Held, InvalidInput, Parked, visible
+from phasegate.core import Held, InvalidInput, Parked, report, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files
 from phasegate.ledger import Run
 from phasegate.models import Recording
 from phasegate.reports.forecast import forecast_of_spec
+from phasegate.reports.run import whole_run
 from phasegate.reports.warnings import living, not_committed
 from phasegate.workspace import Workspace
 
@@ -35,6 +36,7 @@ async def run(
     replay: Path | None,
     manager: str | None,
     passphrase_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Take a spec through its phases."""
     if (spec is None) == (resume is None):
@@ -42,7 +44,7 @@ async def run(
     if resume and policy:
         raise click.UsageError("A run keeps the policy that it was started with.")
     roles = recording_roles(record, replay, elsewhere=detach, goes_on=resume is not None)
-    await work(spec, resume, policy, roles, detach, (manager, passphrase_file))
+    await work(spec, resume, policy, roles, detach, (manager, passphrase_file), as_json=as_json)
 
 
 def recording_roles(
@@ -75,11 +77,27 @@ def recording_roles(
 
 
 async def work(
-    spec: Path | None, resume: str | None, policy: str, roles: TeamRoles | None, detach: bool, who: Person
+    spec: Path | None,
+    resume: str | None,
+    policy: str,
+    roles: TeamRoles | None,
+    detach: bool,
+    who: Person,
+    *,
+    as_json: bool = False,
 ) -> None:
-    """Begin a run, or go on with one, and follow it or leave it to a worker."""
+    """Begin a run, or go on with one, and follow it or leave it to a worker.
+
+    Args:
+        spec: the spec's folder of a run that begins.
+        resume: the run that goes on.
+        policy: gate policy of a run that begins.
+        roles: recorded or replayed, or None.
+        detach: whether a worker takes it.
+        who: decides.
+        as_json: whether standard output gets the run as JSON where it stands, and nobody is asked.
+    """
     require_open_files()  # before a run begins that no worker here could take
-    console = output()
     async with open_here(roles=roles) as app:
         if roles:
             await _require_alone(app)
@@ -93,19 +111,33 @@ async def work(
             warn(app)
             await foretell(app, started)
         if detach:
-            process = await leave(app)
-            console.print(
-                f"run {started.id}: " + (f"worker {process} takes it" if process else "the standing worker takes it")
-            )
-            console.print(f"→ phasegate status {started.id}")
+            await _leave(app, started, as_json=as_json)
             return
         try:
-            ended = await attend(app, started.id, who, before)
+            ended = await attend(app, started.id, who, before, asks=not as_json)
         except Parked as error:
+            if as_json:
+                await _echo(app, started.id)
             # What people copy to go on must not reach a provider after a replay, nor leave a gap in a recording.
             error.fix = error.fix.replace(f"--resume {started.id}", f"--resume {started.id}{_option(roles)}")
             raise
-        await summary(app, ended)
+        await (_echo(app, ended.id) if as_json else summary(app, ended))
+
+
+async def _leave(app: App, run: Run, *, as_json: bool) -> None:
+    """Leave a run to a worker, and say where it is followed."""
+    process = await leave(app)
+    if as_json:
+        await _echo(app, run.id)
+        return
+    console = output()
+    console.print(f"run {run.id}: " + (f"worker {process} takes it" if process else "the standing worker takes it"))
+    console.print(f"→ phasegate status {run.id}")
+
+
+async def _echo(app: App, run: str) -> None:
+    """Print a run as `phasegate status RUN --json` does."""
+    click.echo(report.as_json(await whole_run(app, await app.ledger.run(run))))
 
 
 def _option(roles: TeamRoles | None) -> str:

@@ -146,6 +146,7 @@ class WorkPage(Shown):
     """Orders that wait for an answer, the oldest first."""
 
     items: tuple[WorkReport, ...]
+    next_cursor: str
 
 
 class Note(NoteReport, Shown):

@@ -7,9 +7,11 @@ from mcp.server.fastmcp import FastMCP
 from pydantic import Field
 
 from phasegate.app import App
+from phasegate.core.paging import page_of
 from phasegate.mcp_server import results
+from phasegate.mcp_server.params import Cursor, Limit
 from phasegate.mcp_server.specs import READS
-from phasegate.reports.work import handed_in, items_of, shown_item
+from phasegate.reports.work import handed_in, items_of, oldest_first, shown_item
 from phasegate.tools.servers.mcp_base import WRITE, tool
 
 ItemId = Annotated[str, Field(description="a work item's id, as list_work gives it", pattern=r"^[0-9a-f]{16}$")]
@@ -29,9 +31,12 @@ def add_work(server: FastMCP, app: App, by: Callable[[], str]) -> None:
     @tool(server, READS)
     async def list_work(
         role: Annotated[str, Field(description="a role's name; empty: every role", max_length=60)] = "",
+        limit: Limit = 50,
+        cursor: Cursor = "",
     ) -> results.WorkPage:
         """Lists orders to roles that an assistant works as, the oldest first. take_work shows each whole."""
-        return results.WorkPage.of(items=[shown_item(item) for item in await items.listed(role)])
+        shown, following = page_of(sorted(await items.listed(role), key=oldest_first), oldest_first, cursor, limit)
+        return results.WorkPage.of(items=[shown_item(item) for item in shown], next_cursor=following or "")
 
     @tool(server, WRITE)
     async def take_work(item: ItemId) -> results.TakenWork:

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from phasegate.app import App, open_app, read_config
-from phasegate.authors.assistant import LEASE_SECONDS, MOST_ROUNDS
+from phasegate.authors.assistant import LEASE_SECONDS, MOST_ROUNDS, WorkItems
+from phasegate.authors.assistant import Order as Waiting
 from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock
 from phasegate.hosting import open_engine
@@ -67,6 +68,25 @@ async def order(tmp_path: Path) -> AsyncIterator[Order]:
         [item] = (await called(server, "list_work"))["items"]
         taken = await called(server, "take_work", item=item["item"])
         yield Order(app=app, run=run.id, item=item["item"], lease=taken["lease"])
+
+
+async def test_orders_are_listed_in_parts(order: Order) -> None:
+    items = WorkItems(database=order.app.database)
+    for number in range(4):
+        key = f"plan/1/1/doc-{number}"
+        await items.answer(Waiting(run=order.run, key=key, role="cloud-architect", task="draft", instructions="write"))
+    whole = (await called(build(order.app, {}), "list_work"))["items"]
+    assert len(whole) == 5
+    found: list[dict[str, Any]] = []
+    cursor, parts = "", 0
+    while parts == 0 or cursor:
+        part = await called(build(order.app, {}), "list_work", limit=2, cursor=cursor)
+        assert len(part["items"]) <= 2
+        found, cursor, parts = [*found, *part["items"]], part["next_cursor"], parts + 1
+    assert (found, parts) == (whole, 3)
+    one = await called(build(order.app, {}), "list_work", role="cloud-architect", limit=1)
+    assert one["next_cursor"]
+    assert "cursor" in await refused(build(order.app, {}), "list_work", cursor="xyz")
 
 
 async def test_an_answer_that_comes_late_counts_unless_another_took_the_order(order: Order) -> None:

@@ -1,4 +1,7 @@
+import html
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -7,10 +10,12 @@ from phasegate.authors import Report
 from phasegate.cli.views import gate_summary
 from phasegate.core import PAST, Finding, Severity
 from phasegate.ledger import DecisionKind, GateKey, RunStatus
+from phasegate.ledger.events import ModelCalled
+from phasegate.models import Recording
 from phasegate.reports import view_gate
 from phasegate.workflow.gates import FRESH
 from unit.authors.sample_spec import FOLDER, NOW, SPEC
-from unit.web.fixtures import PASSPHRASES, Browser, WebServer, hidden_fields
+from unit.web.fixtures import PASSPHRASES, Browser, WebServer, hidden_fields, web_server
 
 BLOCKS = Finding(check="spec-lint", rule="vague", severity=Severity.high, path=f"{FOLDER}/spec.md", message="vague")
 
@@ -237,6 +242,41 @@ async def test_a_past_gate_is_compared_with_what_was_released_when_it_opened(her
     added = [line for change in shown["changes"] for line in change["lines"] if line.startswith("+")]
     assert added
     assert not [line for change in shown["changes"] for line in change["lines"][3:] if line.startswith("-")]
+
+
+async def test_recorded_answers_are_named_on_every_page(tmp_path: Path) -> None:
+    def furnish(folder: Path) -> None:
+        config = folder / "phasegate.toml"
+        config.write_text(config.read_text() + '\n[roles.product-owner]\nmodel = "recorded:answers.jsonl"\n')
+        Recording.begin(folder / "answers.jsonl", NOW)
+
+    async with web_server(tmp_path, furnish=furnish) as here, here.browser("ada") as ada:
+        for path in ("/", "/runs", "/backlog", "/spend"):
+            page = html.unescape((await ada.client.get(path)).text)
+            assert '<p class="notice" role="note">The roles\' answers are recorded: no model is called' in page, path
+
+
+async def test_nothing_is_said_of_recorded_answers_where_none_is(here: WebServer) -> None:
+    async with here.browser("ada") as ada:
+        assert 'class="notice"' not in (await ada.client.get("/")).text
+
+
+async def test_what_was_sent_back_before_a_gate_stands_on_its_page(here: WebServer) -> None:
+    key = await here.gate()
+    faults = ("line 3: no <b>such</b> name", "line 4: unknown")
+    of = {"phase": "specify", "attempt": 1, "round": 1, "role": "product-owner", "call": "spec", "usd": "0"}
+    async with here.browser("ada") as ada:
+        assert "Sent back before this gate" not in (await ada.client.get(f"/gates/{key}")).text
+        await here.app.ledger.record(key.run, ModelCalled.model_validate({**of, "sent_back": faults}))
+        page = (await ada.client.get(f"/gates/{key}")).text
+    assert 'Sent back before this gate <span class="number">2</span>' in page
+    found = re.search(r'<section aria-labelledby="h-rework">(.*?)</section>', page, re.DOTALL)
+    assert found
+    rows = [" ".join(re.sub("<[^>]+>", "", row).split()) for row in re.findall("<li>(.*?)</li>", found[1], re.DOTALL)]
+    assert [html.unescape(row) for row in rows] == [
+        "round 1, Lint to Product owner: line 3: no <b>such</b> name",
+        "round 1, Lint to Product owner: line 4: unknown",
+    ]
 
 
 async def test_unknown_address_is_named_on_its_page(here: WebServer) -> None:

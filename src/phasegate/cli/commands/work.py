@@ -17,11 +17,12 @@ from phasegate.cli.commands.command import Command, Group
 @options.replay
 @options.manager
 @options.passphrase_file
+@options.as_json
 def run() -> None:
     """Take a spec through its phases.
 
-    SPEC is a spec's folder, or its spec.md. At each gate you are shown what changed, and asked; without a terminal it
-    stops there with exit code 6, and says how to go on.
+    SPEC is a spec's folder, or its spec.md. At each gate you are shown what changed, and asked; without a terminal, or
+    for programs, it stops there with exit code 6, and says how to go on.
     """
 
 

@@ -156,7 +156,7 @@ def remark_view(
         questions: that a request for changes can answer, in their order.
     """
     changes = action == CHANGES
-    questions = questions[:_QUESTIONS] if changes else ()
+    questions, left = (questions[:_QUESTIONS], len(questions[_QUESTIONS:])) if changes else ((), 0)
     head, button = ("Request changes", "Send back") if changes else ("Reject", "Reject")
     hint = "The rework has to answer it." if changes else "May stay empty. The run ends here."
     field = {"type": "plain_text_input", "action_id": TEXT, "multiline": True, "max_length": LONGEST_REMARK}
@@ -180,10 +180,17 @@ def remark_view(
                 _section(title),
                 _small(f"{gate} · digest {digest[:_SHORT]}"),
                 *(_question(number, text) for number, text in enumerate(questions, 1)),
+                *([_small(_left(left))] if left else []),
                 asked,
             ]
         ),
     }
+
+
+def _left(count: int) -> str:
+    """Return what becomes of questions for which a view has no room."""
+    them = f"question {_QUESTIONS + 1} is" if count == 1 else f"questions {_QUESTIONS + 1} to {_QUESTIONS + count} are"
+    return f"Not here: {them} on the gate's page. Answer all of them there; what you send from here leaves them open."
 
 
 def _question(number: int, text: str) -> dict[str, Any]:

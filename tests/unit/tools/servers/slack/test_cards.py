@@ -7,6 +7,7 @@ from slack_sdk.models.blocks import ButtonElement, ConfirmObject
 
 from phasegate.core import InvalidInput
 from phasegate.tools.servers.slack.cards import (
+    ANSWER,
     APPROVE,
     CHANGES,
     OPEN,
@@ -170,6 +171,24 @@ def test_view_asks_why_and_carries_where_it_came_from(action: str, optional: boo
     asked = next(block for block in view["blocks"] if block["type"] == "input")
     assert (asked["block_id"], asked["optional"], asked["element"]["multiline"]) == (REMARK, optional, True)
     assert {part["type"] for part in every_text(view)} == {"plain_text"}
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (20, ""),
+        (21, "Not here: question 21 is on the gate's page."),
+        (23, "Not here: questions 21 to 23 are on the gate's page."),
+    ],
+)
+def test_questions_that_a_view_has_no_room_for_are_named(count: int, says: str) -> None:
+    questions = [f"What about case {number}?" for number in range(1, count + 1)]
+    view = remark_view(CHANGES, GATE, "Plan", DIGEST, "kept", questions)
+    assert sum(block["block_id"].startswith(ANSWER) for block in view["blocks"] if block["type"] == "input") == 20
+    notes = [part["text"] for block in view["blocks"][2:] if block["type"] == "context" for part in block["elements"]]
+    assert [note.partition(" Answer")[0] for note in notes] == ([says] if says else [])
+    rejected = remark_view(REJECT, GATE, "Plan", DIGEST, "kept", questions)
+    assert "Not here" not in str(rejected)
 
 
 @pytest.mark.parametrize("link", ["http://127.0.0.1:8000/gates", "https://example.org/".ljust(3_000, "x")])
