@@ -79,6 +79,7 @@ def to_the_gate(page: Page, phase: str) -> None:
 
 def decide(page: Page, what: str) -> None:
     page.get_by_role("radio", name=what).check()
+    page.get_by_label("Your passphrase").fill(PASSPHRASE)
     page.get_by_role("button", name="Sign and record").click()
 
 
@@ -128,7 +129,7 @@ def test_from_the_backlog_to_a_release(served: str, chromium: Browser, pictures:
 
 
 def at_the_release(page: Page, pictures: Path) -> None:
-    """Proves again who it is: first with a wrong passphrase, then with the right one."""
+    """Signs with a wrong passphrase first, then with the right one."""
     page.screenshot(path=pictures / "gate-release.png")
     field = page.get_by_label("Your passphrase")
     expect(field).to_be_visible()
@@ -137,7 +138,6 @@ def at_the_release(page: Page, pictures: Path) -> None:
     page.get_by_role("button", name="Sign and record").click()
     expect(page.get_by_role("alert")).to_contain_text("wrong_passphrase")
     page.screenshot(path=pictures / "refused.png")
-    page.get_by_label("Your passphrase").fill(PASSPHRASE)
     decide(page, "Approve")
 
 

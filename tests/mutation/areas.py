@@ -165,7 +165,7 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
     ),
     "web": Area(
         modules={
-            "phasegate.web.decisions": ("unlock", "just_now", "_proved", "_came", "asks_again"),
+            "phasegate.web.decisions": ("unlock", "just_now", "_unlocked", "_key", "_came"),
             "phasegate.web.pages.slack": ("_user",),
             "phasegate.web.api.gates": ("decide",),
             "phasegate.workflow.gates.tokens": ("given_at",),

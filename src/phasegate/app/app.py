@@ -24,7 +24,6 @@ from phasegate.ledger import (
     GateRecord,
     Ledger,
     Mirrors,
-    PrivateKey,
     Revocation,
     Run,
     RunStatus,
@@ -208,7 +207,7 @@ class App:
         gate: GateRecord,
         kind: DecisionKind,
         who: Credentials,
-        key: PrivateKey,
+        key: Signer,
         *,
         digest: str,
         comments: Sequence[Comment] = (),
@@ -221,14 +220,14 @@ class App:
             gate: where.
             kind: what is decided.
             who: the manager, as they came.
-            key: theirs, unlocked.
+            key: theirs; it is asked in a thread, as it may wait for another process or for a touch.
             digest: of what they saw.
             comments: what they ask for.
             waiver: what they excuse.
             token: the one-time token that they were given with what they saw; None: one is given out now.
         """
         said = await self.statement(gate, kind, who.name, digest=digest, comments=comments, waiver=waiver, token=token)
-        return await self.take(signed(said, key), who)
+        return await self.take(await asyncio.to_thread(signed, said, key), who)
 
     async def statement(
         self,

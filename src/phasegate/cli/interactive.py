@@ -19,12 +19,15 @@ from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
 from phasegate.core import Gone, Parked, Refused, UsageError, visible
 from phasegate.core.formatting import count
-from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, PrivateKey, Run, RunStatus, Waiver
+from phasegate.keyholder import HeldKey
+from phasegate.ledger import Comment, DecisionKind, Entry, GateRecord, Run, RunStatus, Waiver
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import progress
 from phasegate.reports.questions import answers_at
 from phasegate.workflow import rule_of
 
+HELD_SECONDS = 3600.0
+"""For how long one passphrase serves decisions at the gates of a run that a person attends."""
 INLINE_LINES = 30
 """A difference of at most so many lines is shown at once; a longer one is read on demand."""
 
@@ -50,7 +53,7 @@ class Attendance:
     """What had happened before the person came."""
     asks: bool = True
     """Whether somebody is there to be asked, as far as the command knows."""
-    _key: PrivateKey | None = field(default=None, init=False)
+    _key: HeldKey | None = field(default=None, init=False)
 
     async def until_the_end(self, run_id: str) -> Run:
         """Follows the run from gate to gate.
@@ -70,6 +73,12 @@ class Attendance:
             if not (self.asks and interactive()):
                 raise waits(view)
             await self._decide(view)
+
+    def forget(self) -> None:
+        """Have the key forgotten, where one is held."""
+        if self._key:
+            self._key.close()
+        self._key = None
 
     def _watcher(self) -> Screen | Lines:
         return Screen(self.console, self.app.clock) if self.console.is_terminal else Lines(self.console, self.app.clock)
@@ -96,17 +105,17 @@ class Attendance:
     async def _sign(self, view: GateView, ring: Keyring, choice: Choice) -> None:
         # The key stays unlocked from gate to gate, as a session of the page does, except where a gate asks who is there
         # now.
-        anew = self._key is None or view.phase.gate.reauthenticate
-        if anew:
+        key = self._key
+        if key is None or not key.is_held() or view.phase.gate.reauthenticate:
             if view.phase.gate.reauthenticate:
                 self.console.print("This gate asks who you are, each time.", style="quiet")
-            self._key = ring.unlock()
-        assert self._key is not None
+            self.forget()
+            key = self._key = ring.unlock(decisions_for=HELD_SECONDS)
         taken = await self.app.decide(
             view.gate,
             choice.kind,
             self.app.person(ring.manager),
-            self._key,
+            key,
             digest=view.gate.digest,
             comments=choice.comments,
             waiver=choice.waiver,
@@ -226,6 +235,8 @@ async def attend(
     except (asyncio.CancelledError, KeyboardInterrupt, click.Abort):
         console.print(f"\nStopped; nothing is lost.\n→ phasegate run --resume {run_id}")
         raise
+    finally:
+        attendance.forget()
 
 
 def waits(view: GateView) -> Parked:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,13 @@ import click
 
 from phasegate.app.config import Config
 from phasegate.core import Missing, Refused, UsageError
-from phasegate.ledger import MIN_PASSPHRASE, PrivateKey, create_key, unlock_key
+from phasegate.core.files import OWNER_FILE, write_whole
+from phasegate.keyholder import HeldKey, Mandate, close_to_others, hold_key
+from phasegate.ledger import MIN_PASSPHRASE, create_key
 
 TRIES = 3
+SIGNS_WITHIN_SECONDS = 600.0
+"""For how long a key waits for what it is to sign; servers that it grants may take a while to start."""
 
 
 def home_of_keys() -> Path:
@@ -59,8 +63,12 @@ class Keyring:
     path: Path
     passphrase_file: Path | None
 
-    def unlock(self) -> PrivateKey:
-        """Asks for the passphrase, or reads it from the file, anew each time.
+    def unlock(self, *, statements: int = 1, decisions_for: float = 0) -> HeldKey:
+        """Ask for the passphrase, or read it from the file, and have a process of its own hold the key.
+
+        Args:
+            statements: How many the key signs before it is forgotten.
+            decisions_for: Seconds in which it signs decisions at gates, as many as there are, in place of that.
 
         Raises:
             Refused: it does not open the key.
@@ -71,15 +79,34 @@ class Keyring:
                 f"the key of manager '{self.manager}' is not on this machine: '{self.path}'",
                 fix="decide where it is, or make one: 'phasegate manager init'",
             )
+        close_to_others()  # from here on this process knows a passphrase
         if self.passphrase_file:
-            return unlock_key(self.path, read_passphrase(self.passphrase_file))
+            return self.hold(read_passphrase(self.passphrase_file), statements, decisions_for)
         _must_be_person()
         for _ in range(TRIES - 1):
             try:
-                return unlock_key(self.path, self._ask())
+                return self.hold(self._ask(), statements, decisions_for)
             except Refused:
                 click.echo("that passphrase does not open the key", err=True)
-        return unlock_key(self.path, self._ask())
+        return self.hold(self._ask(), statements, decisions_for)
+
+    def hold(self, passphrase: str, statements: int = 1, decisions_for: float = 0) -> HeldKey:
+        """Have a process of its own hold the key, and its file encrypted anew where it is quick to guess.
+
+        Raises:
+            Refused: The passphrase does not open it.
+        """
+        mandate = Mandate(
+            by=self.manager,
+            seconds=decisions_for or SIGNS_WITHIN_SECONDS,
+            statements=statements,
+            only_decisions=bool(decisions_for),
+        )
+        key = hold_key(self.path.read_bytes(), passphrase, mandate)
+        if key.renewed:
+            with suppress(OSError):  # a key on a medium that cannot be written signs all the same
+                write_whole(self.path, key.renewed, OWNER_FILE)
+        return key
 
     def _ask(self) -> str:
         return _prompt(f"Passphrase of {self.manager}")
@@ -139,11 +166,14 @@ def ask_passphrase(name: str, file: Path | None) -> str:
     return _prompt(f"Passphrase of {name}")
 
 
-def make_or_unlock(path: Path, passphrase_file: Path | None) -> PrivateKey:
-    """Unlock the key at that path, or make one."""
+def make_or_unlock(path: Path, passphrase_file: Path | None) -> HeldKey:
+    """Have the key at that path held, for one statement of the manager's, or make one."""
+    ring = Keyring(manager=path.stem, path=path, passphrase_file=passphrase_file)
     if path.exists():
-        return Keyring(manager=path.stem, path=path, passphrase_file=passphrase_file).unlock()
-    return create_key(path, new_passphrase(passphrase_file))
+        return ring.unlock()
+    passphrase = new_passphrase(passphrase_file)
+    create_key(path, passphrase)
+    return ring.hold(passphrase)
 
 
 def new_passphrase(file: Path | None) -> str:

@@ -48,7 +48,7 @@ async def grant(manager: str | None, passphrase_file: Path | None) -> None:
         for wish in wished:
             console.print(f"  {wish.server}: {wish.says}", soft_wrap=True)
         ring = keyring(app.state, app.config, manager, passphrase_file)
-        key = ring.unlock()
+        key = ring.unlock(statements=len(wished))
         with console.status("asking the servers"):
             made = await grant_all(app, opened.sessions, ring.manager, key)
     console.print(f"[good]✓[/] {len(made)} grants are signed, until {made[0].ends:%Y-%m-%d}")

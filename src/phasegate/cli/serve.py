@@ -8,6 +8,7 @@ from phasegate.cli.console import output
 from phasegate.cli.here import open_here
 from phasegate.cli.worker import hosted
 from phasegate.core import Missing
+from phasegate.keyholder import close_to_others
 from phasegate.web.context import context_of
 from phasegate.web.server import build
 from phasegate.web.settings import Settings
@@ -20,7 +21,7 @@ async def serve(
     host: str, port: int, no_worker: bool, behind_tls: bool, slack_socket: bool, names: tuple[str, ...]
 ) -> None:
     """Serve the inbox and the REST API."""
-
+    close_to_others()  # passphrases pass through it, and it is who asks unlocked keys for signatures
     slack = _slack(Environment.read(os.environ), socket=slack_socket)
     settings, listening = listen(host, port, behind_tls=behind_tls, names=names)
     async with AsyncExitStack() as stack:

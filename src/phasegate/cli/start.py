@@ -12,6 +12,7 @@ from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.keys import home_of_keys, make_or_unlock
 from phasegate.cli.views.findings import failure, findings_list, tally
 from phasegate.core import InvalidInput, SystemClock, UsageError
+from phasegate.ledger import PublicKey
 from phasegate.reports.warnings import not_committed
 from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
 from phasegate.scaffold.target import PACKAGE_SPEC, RUNBOOK_SPEC
@@ -54,10 +55,11 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     read_config(folder)
     path = home_of_keys() / f"{name}.key"
     key = make_or_unlock(path, passphrase_file)
-    add_manager(folder, name, key.public)
+    public = PublicKey(key.public)
+    add_manager(folder, name, public)
     waiting = not_committed(workspace, read_config(folder))
     console = output()
-    console.print(f"[good]✓[/] manager '{name}', public key {key.public}", soft_wrap=True)
+    console.print(f"[good]✓[/] manager '{name}', public key {public}", soft_wrap=True)
     console.print(f"  key: {path}", soft_wrap=True)
     if waiting:
         console.print("Not committed: a release lists as approvers whom its commit lists.", style="wait")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from phasegate.core import Clock, InvalidInput, new_id
-from phasegate.ledger import PrivateKey
+from phasegate.ledger import Signer
 from phasegate.runbooks.runtime.approvals import envelope, statement
 from phasegate.runbooks.runtime.runbook import item_digest, set_digest
 
@@ -48,7 +48,7 @@ def read_findings(text: str, path: str) -> dict[str, Any]:
     return dict(report)
 
 
-def approval(report: Mapping[str, Any], by: str, key: PrivateKey, *, hours: int, clock: Clock) -> bytes:
+def approval(report: Mapping[str, Any], by: str, key: Signer, *, hours: int, clock: Clock) -> bytes:
     """The approval file.
 
     Args:

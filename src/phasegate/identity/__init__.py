@@ -1,8 +1,8 @@
 """Accounts of people, their sessions, and tokens of programs, for the page and the REST API.
 
-An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. The unlocked
-key lives in the server's memory alone, as long as the session does, or for as long as its owner left it unlocked for
-another channel: what is stored can decide nothing.
+An account holds a copy of its manager's private key, encrypted under the passphrase that also signs in. A session holds
+no key: each signature is made by a process that is given the passphrase, signs one statement and ends; or, for as long
+as its owner left a key unlocked for another channel, decisions at gates. What is stored can decide nothing.
 """
 
 from phasegate.identity.accounts import Account, Accounts

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from phasegate.core import Clock, UsageError
+from phasegate.core import Clock, Refused, UsageError
+from phasegate.keyholder import HeldKey, Hold, Mandate, hold_key, is_weak
 from phasegate.ledger import PublicKey, open_pem
 from phasegate.store import Database, insert_or_update
 from phasegate.store.schema import accounts, sessions
@@ -35,10 +36,13 @@ class Account:
 class Accounts:
     """The accounts of one repository."""
 
-    def __init__(self, database: Database, clock: Clock, hasher: PasswordHasher = _HASHER) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, hasher: PasswordHasher = _HASHER, hold: Hold = hold_key
+    ) -> None:
         self._database = database
         self._clock = clock
         self._hasher = hasher
+        self._hold = hold
         # A name without an account is checked against this, which takes as long as a check of one that exists: else the
         # time would tell which names there are.
         self._nobody = hasher.hash("nobody has this passphrase")
@@ -60,6 +64,8 @@ class Accounts:
         key = await asyncio.to_thread(open_pem, pem, passphrase, f"the key of '{name}'")
         if key.public != public:
             raise UsageError(f"this is not the key that phasegate.toml lists for '{name}'", fix="--key FILE")
+        if is_weak(pem):
+            pem = await asyncio.to_thread(key.sealed, passphrase)
         hashed = await asyncio.to_thread(self._hasher.hash, passphrase)
         await self._database.write(_add, name, hashed, pem.decode(), int(self._clock.now().timestamp()))
 
@@ -87,6 +93,21 @@ class Accounts:
             known = account.hash if account else self._nobody
             return await asyncio.to_thread(self._verifies, known, passphrase) and account is not None
 
+    async def unlock(self, name: str, passphrase: str, mandate: Mandate) -> HeldKey:
+        """Have an account's key held by a process of its own, and its file encrypted anew where it is quick to guess.
+
+        Raises:
+            Refused: The passphrase does not open the key, or there is no such account; reason `wrong_passphrase`.
+        """
+        account = await self.find(name)
+        if account is None:
+            raise Refused(f"'{name}' has no account", reason="wrong_passphrase", fix="sign in again")
+        async with self._turn:
+            key = await asyncio.to_thread(self._hold, account.key.encode(), passphrase, mandate)
+        if key.renewed:
+            await self._database.write(_renew, account, key.renewed.decode())
+        return key
+
     def _verifies(self, known: str, passphrase: str) -> bool:
         try:
             return self._hasher.verify(known, passphrase)
@@ -99,6 +120,12 @@ def _add(connection: sa.Connection, name: str, hashed: str, pem: str, now: int) 
     connection.execute(insert_or_update(accounts, ["name"], list(values)).values(name=name, **values))
     # A passphrase is replaced because somebody may know the old one, and that somebody may be signed in.
     connection.execute(sessions.delete().where(sessions.c.account == name))
+
+
+def _renew(connection: sa.Connection, account: Account, pem: str) -> None:
+    """Store a key's new file, unless the account has got another key meanwhile."""
+    same = (accounts.c.name == account.name) & (accounts.c.key == account.key)
+    connection.execute(accounts.update().where(same).values(key=pem))
 
 
 def _find(connection: sa.Connection, name: str) -> Account | None:

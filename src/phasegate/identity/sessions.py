@@ -1,4 +1,4 @@
-"""Sessions: stored so that they can be ended from anywhere, alive only where the unlocked key is."""
+"""Sessions: stored so that they can be ended from anywhere, alive only in the server that began them."""
 
 import hmac
 from dataclasses import dataclass, replace
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from phasegate.core import Clock
 from phasegate.identity.secrets import digest_of, new_secret
 from phasegate.identity.signin import Proof
-from phasegate.ledger import PrivateKey
 from phasegate.store import Database
 from phasegate.store.schema import sessions
 
@@ -24,7 +23,6 @@ class Session:
     id: str
     """The secret of the cookie."""
     account: str
-    key: PrivateKey
     began_at: datetime
     seen_at: datetime
     proved_at: datetime
@@ -47,9 +45,7 @@ class Sessions:
     async def begin(self, proof: Proof) -> Session:
         """Begin a session with an id of its own, in memory and in the database."""
         now = self._clock.now()
-        session = Session(
-            id=new_secret(), account=proof.account, key=proof.key, began_at=now, seen_at=now, proved_at=now
-        )
+        session = Session(id=new_secret(), account=proof.account, began_at=now, seen_at=now, proved_at=now)
         self._forget(now)
         self._alive[digest_of(session.id)] = session
         await self._database.write(begin_row, digest_of(session.id), proof.account, now, now + ABSOLUTE)
@@ -75,7 +71,7 @@ class Sessions:
         """Notes that they gave their passphrase again."""
         if proof.account != session.account:
             raise ValueError("a session is one person's")
-        again = replace(session, key=proof.key, proved_at=self._clock.now())
+        again = replace(session, proved_at=self._clock.now())
         if digest_of(session.id) in self._alive:
             self._alive[digest_of(session.id)] = again
         return again

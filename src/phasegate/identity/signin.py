@@ -1,6 +1,5 @@
 """Signing in: whatever proves who somebody is stands behind one seam, so that OIDC and WebAuthn can come."""
 
-import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Protocol
 
 from phasegate.core import Clock, Refused
 from phasegate.identity.accounts import Accounts
-from phasegate.ledger import PrivateKey, open_pem
+from phasegate.keyholder import HeldKey, Mandate
 
 WINDOW = timedelta(minutes=15)
 LIMITS = {"pair": 5, "address": 20, "name": 50}
@@ -73,8 +72,6 @@ class Proof:
     """Somebody who proved who they are."""
 
     account: str
-    key: PrivateKey
-    """Theirs, unlocked."""
 
 
 class SignIn(Protocol):
@@ -93,6 +90,20 @@ class SignIn(Protocol):
         """
         ...
 
+    async def unlock(self, name: str, secret: str, address: str, mandate: Mandate) -> HeldKey:
+        """Have somebody's key held by a process of its own, which is a proof of their identity as well.
+
+        Args:
+            name: Who is signed in.
+            secret: What opens their key.
+            address: Where they ask from.
+            mandate: What the key may sign.
+
+        Raises:
+            Refused: It does not open the key, reason `wrong_passphrase`; or was tried too often, `too_many_tries`.
+        """
+        ...
+
 
 class Passphrases:
     """Local accounts."""
@@ -102,17 +113,30 @@ class Passphrases:
         self._throttle = throttle
 
     async def prove(self, name: str, secret: str, address: str) -> Proof:
-        """Holds the passphrase against the account, and opens its key with it."""
+        """Hold the passphrase against the account, and leave the key closed."""
+        self._refuse_too_many(name, address)
+        account = await self._accounts.find(name)
+        # Cut before it is hashed: a stranger may send any length, and what is longer is wrong anyhow.
+        if not await self._accounts.checks(account, secret[:MAX_PASSPHRASE]):
+            self._throttle.failed(name, address)
+            raise Refused("name or passphrase is wrong", reason="wrong_passphrase", fix="try again")
+        self._throttle.succeeded(name, address)
+        return Proof(account=name)
+
+    async def unlock(self, name: str, secret: str, address: str, mandate: Mandate) -> HeldKey:
+        """Have the account's key held."""
+        self._refuse_too_many(name, address)
+        try:
+            key = await self._accounts.unlock(name, secret[:MAX_PASSPHRASE], mandate)
+        except Refused as refused:
+            if refused.reason == "wrong_passphrase":
+                self._throttle.failed(name, address)
+            raise
+        self._throttle.succeeded(name, address)
+        return key
+
+    def _refuse_too_many(self, name: str, address: str) -> None:
         wait = self._throttle.wait(name, address)
         if wait:
             minutes = -(-int(wait.total_seconds()) // 60)
             raise Refused("too many tries", reason="too_many_tries", fix=f"try again in {minutes} minute(s)")
-        account = await self._accounts.find(name)
-        # Cut before it is hashed: a stranger may send any length, and what is longer is wrong anyhow.
-        right = await self._accounts.checks(account, secret[:MAX_PASSPHRASE])
-        if not (right and account):
-            self._throttle.failed(name, address)
-            raise Refused("name or passphrase is wrong", reason="wrong_passphrase", fix="try again")
-        self._throttle.succeeded(name, address)
-        key = await asyncio.to_thread(open_pem, account.key.encode(), secret, f"the key of '{name}'")
-        return Proof(account=name, key=key)

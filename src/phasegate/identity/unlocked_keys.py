@@ -1,6 +1,7 @@
 """Keys that managers left unlocked for a while, so that a channel without a session can sign with them.
 
-The key lives in this process's memory alone. What is stored is a row beside those of sessions, by which it can be
+A process of its own holds each key, signs decisions at gates alone, and forgets it when its time is over or when this
+process ends. What is stored is a row beside those of sessions, by which it can be
 ended from anywhere: signing out everywhere, a new passphrase and the end of the account take it away. The row decides
 nothing.
 """
@@ -11,8 +12,7 @@ from datetime import datetime, timedelta
 from phasegate.core import Clock, UsageError
 from phasegate.identity.secrets import digest_of, new_secret
 from phasegate.identity.sessions import begin_row, end_rows, stands
-from phasegate.identity.signin import Proof
-from phasegate.ledger import PrivateKey
+from phasegate.keyholder import HeldKey
 from phasegate.store import Database
 from phasegate.store.schema import sessions
 
@@ -26,7 +26,8 @@ class Unlock:
     account: str
     user: str
     """Who may use it, as the other channel names them: a name that is mapped to the account later opens nothing."""
-    key: PrivateKey
+    key: HeldKey
+    """It decides at gates alone, and forgets by itself at its end."""
     proved_at: datetime
     """When they gave their passphrase."""
     until: datetime
@@ -42,11 +43,12 @@ class Unlocked:
         self._clock = clock
         self._held: dict[str, Unlock] = {}
 
-    async def begin(self, proof: Proof, user: str, lasts: timedelta) -> Unlock:
+    async def begin(self, account: str, key: HeldKey, user: str, lasts: timedelta) -> Unlock:
         """Holds the key from now on, in place of what was held for the account.
 
         Args:
-            proof: of the passphrase, just now.
+            account: whose key it is.
+            key: held for decisions for that long, as its passphrase was given just now.
             user: who may use it.
             lasts: how long.
 
@@ -54,17 +56,18 @@ class Unlocked:
             UsageError: that is longer than eight hours, or no time at all.
         """
         if not timedelta() < lasts <= LONGEST:
+            key.close()
             raise UsageError("a key stays unlocked for eight hours at most", fix="choose 1, 4 or 8 hours")
         now = self._clock.now()
         made = Unlock(
-            account=proof.account,
+            account=account,
             user=user,
-            key=proof.key,
+            key=key,
             proved_at=now,
             until=now + lasts,
             mark=digest_of(new_secret()),
         )
-        await self.end(proof.account)
+        await self.end(account)
         await self._database.write(begin_row, made.mark, made.account, now, made.until)
         self._held[made.account] = made
         return made
@@ -74,10 +77,12 @@ class Unlocked:
         held, now = self._held.get(account), self._clock.now()
         if held is None:
             return None
-        within = held.proved_at <= now < held.until  # a clock that was set back lengthens nothing
+        # A clock that was set back lengthens nothing.
+        within = held.key.is_held() and held.proved_at <= now < held.until
         # Looked at again after the database was asked: the key may have been ended or replaced meanwhile.
         if within and await self._database.read(stands, held.mark, now) and self._held.get(account) is held:
             return held
+        held.key.close()
         if self._held.get(account) is held:
             del self._held[account]
         return None
@@ -86,4 +91,5 @@ class Unlocked:
         """Forgets the account's key at once."""
         held = self._held.pop(account, None)
         if held:
+            held.key.close()
             await self._database.write(end_rows, sessions.c.digest == held.mark)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from phasegate.app.app import App
 from phasegate.app.config import Mirror
-from phasegate.ledger import Grants, Mirrors, PrivateKey, ToolGrant
+from phasegate.ledger import Grants, Mirrors, Signer, ToolGrant
 from phasegate.notifications.channel import NotificationChannel
 from phasegate.notifications.chat import SlackChannel, TeamsChannel
 from phasegate.notifications.confluence import Pages
@@ -83,7 +83,7 @@ def wishes(config: Mirror) -> list[Wish]:
 
 
 async def grant_all(
-    app: App, sessions: Sessions, by: str, key: PrivateKey, ends: datetime | None = None
+    app: App, sessions: Sessions, by: str, key: Signer, ends: datetime | None = None
 ) -> list[ToolGrant]:
     """Grant all of them, signed by the manager, and switch the channels on, by the rules of `Tools.grant`."""
     tools = Tools(app=app, sessions=sessions, grants=Grants(app.database, app.clock))

@@ -14,7 +14,7 @@ from mcp.types import Tool
 from phasegate.app.app import App
 from phasegate.core import InvalidInput, Missing, PhasegateError, Refused, UsageError, canonical
 from phasegate.core.files import open_owned
-from phasegate.ledger import Descriptions, Grants, PrivateKey, ToolGrant
+from phasegate.ledger import Descriptions, Grants, Signer, ToolGrant
 from phasegate.ledger.events import ToolCalled
 from phasegate.ledger.tool_descriptions import readable
 from phasegate.team.launch import moved
@@ -102,7 +102,7 @@ class Tools:
         self,
         server: ToolServer,
         by: str,
-        key: PrivateKey,
+        key: Signer,
         ends: datetime,
         who: Credentials | None = None,
         shown: str | None = None,
@@ -193,7 +193,7 @@ class Tools:
         self,
         server: ToolServer,
         by: str,
-        key: PrivateKey,
+        key: Signer,
         ends: datetime,
         writes: Sequence[str] = (),
         only: Mapping[str, Sequence[str]] | None = None,

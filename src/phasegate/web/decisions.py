@@ -1,11 +1,13 @@
 """The one place where page, REST API and Slack decide, take back and delegate: nothing else in this package does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from phasegate.core import InvalidInput, Refused
 from phasegate.identity import Proof, Session, Unlock
+from phasegate.keyholder import HeldKey, Mandate
 from phasegate.ledger import Comment, Decision, DecisionKind, GateRecord, Revocation, Waiver
 from phasegate.ledger import Statement as Signed
 from phasegate.reports.artifacts import anchored
@@ -14,10 +16,11 @@ from phasegate.reports.questions import answers_at
 from phasegate.web.context import Context
 from phasegate.web.session_auth import CsrfForm
 from phasegate.web.words import day
-from phasegate.workflow import Channel, Credentials, Kind, delegate, end_delegation
-from phasegate.workflow.gates.approvers import is_fresh
+from phasegate.workflow import Channel, Credentials, delegate, end_delegation
 
 MOST_COMMENTS, LONGEST = 200, 10_000
+ONE_STATEMENT = timedelta(minutes=5)
+"""For how long a key is held that signs one statement: a tool server to be granted may take a while to start."""
 HOURS = (1, 4, 8)
 """For how long a key can be left unlocked."""
 
@@ -26,42 +29,43 @@ async def from_form(context: Context, gate: GateRecord, form: CsrfForm, address:
     """Takes what a signed-in manager filled in, signed with their key.
 
     Raises:
-        Refused: see `phasegate.workflow.gates.decide`; besides `wrong_passphrase`, where one was given.
+        Refused: see `phasegate.workflow.gates.decide`; besides `wrong_passphrase`.
         InvalidInput: the form does not say what is decided.
     """
     kind = decision_kind(form.text("decision"))
     numbers = [int(number) for number in form.texts("question") if number.isdecimal()]
     answers = await answers_at(context.app, gate, kind, dict(zip(numbers, form.texts("answer"), strict=False)))
-    session = await _proved(context, form, address)
-    # By the digest that the form shows: where the gate shows other bytes by now, the decision is refused and not moved.
-    return await context.app.decide(
-        gate,
-        kind,
-        _came(context, session),
-        session.key,
-        digest=form.text("digest"),
-        comments=[*answers, *_comments(context, gate, form)],
-        waiver=_waiver(form) if kind is DecisionKind.waive else None,
-        token=form.text("token"),
-    )
+    comments = [*answers, *_comments(context, gate, form)]
+    async with _unlocked(context, form, address) as (who, key):
+        # By the digest that the form shows: where the gate shows other bytes by now, it is refused and not moved.
+        return await context.app.decide(
+            gate,
+            kind,
+            who,
+            key,
+            digest=form.text("digest"),
+            comments=comments,
+            waiver=_waiver(form) if kind is DecisionKind.waive else None,
+            token=form.text("token"),
+        )
 
 
 async def revoke_from_form(context: Context, gate: GateRecord, form: CsrfForm, address: str) -> None:
     """Takes back what a signed-in manager said at a gate, signed with their key.
 
     Raises:
-        Refused: see `phasegate.workflow.gates.revoke`; besides `wrong_passphrase`, where one was given.
+        Refused: see `phasegate.workflow.gates.revoke`; besides `wrong_passphrase`.
     """
-    session = await _proved(context, form, address)
-    made = Revocation(gate=gate.key, by=session.account, at=context.app.clock.now())
-    await context.app.revoke(made, session.key, _came(context, session))
+    async with _unlocked(context, form, address) as (who, key):
+        made = Revocation(gate=gate.key, by=who.name, at=context.app.clock.now())
+        await context.app.revoke(made, key, who)
 
 
 async def delegate_from_form(context: Context, form: CsrfForm, address: str) -> None:
     """Has another manager decide for a signed-in one, signed with their key.
 
     Raises:
-        Refused: see `phasegate.workflow.delegate`; besides `wrong_passphrase`, where one was given.
+        Refused: see `phasegate.workflow.delegate`; besides `wrong_passphrase`.
         InvalidInput: the form does not say to whom, or until when.
     """
     to, first, last = form.text("to"), day(form.text("from")), day(form.text("until"))
@@ -69,20 +73,19 @@ async def delegate_from_form(context: Context, form: CsrfForm, address: str) -> 
         raise InvalidInput("nobody is chosen", fix="choose who decides for you")
     if last is None:
         raise InvalidInput("a delegation has an end", fix="choose its last day")
-    session = await _proved(context, form, address)
-    given = drawn_up(context.app, session.account, to, first, last, tuple(form.texts("gate")))
-    await delegate(context.app.keeper, given, session.key, _came(context, session))
+    given = drawn_up(context.app, form.session.account, to, first, last, tuple(form.texts("gate")))
+    async with _unlocked(context, form, address) as (who, key):
+        await delegate(context.app.keeper, given, key, who)
 
 
 async def end(context: Context, form: CsrfForm, address: str) -> None:
     """Ends all that a signed-in manager delegated to another.
 
     Raises:
-        Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`, where one was given.
+        Refused: see `phasegate.workflow.end_delegation`; besides `wrong_passphrase`.
     """
-    session = await _proved(context, form, address)
-    who = _came(context, session)
-    await end_delegation(context.app.keeper, who.name, form.text("to"), session.key, who)
+    async with _unlocked(context, form, address) as (who, key):
+        await end_delegation(context.app.keeper, who.name, form.text("to"), key, who)
 
 
 async def grant(context: Context, server: str, form: CsrfForm, address: str) -> None:
@@ -99,19 +102,16 @@ async def grant(context: Context, server: str, form: CsrfForm, address: str) -> 
     if last is None:
         raise InvalidInput("a grant has an end", fix="choose its last day")
     only = bounds(form.text("only").splitlines())
-    session = await _proved(context, form, address)
-    proved_at = session.proved_at if form.secret("passphrase") else None  # asked for each time
-    who = Credentials(name=session.account, kind=Kind.person, channel=Channel.page, proved_at=proved_at)
     ends = datetime.combine(last, time(23, 59, 59), UTC)
-    async with open_tools(context.app) as tools:
+    async with _unlocked(context, form, address) as (who, key), open_tools(context.app) as tools:
         if shown := form.text("definition"):
-            await tools.let_start(tools.server(server), session.account, session.key, ends, who, shown=shown)
+            await tools.let_start(tools.server(server), who.name, key, ends, who, shown=shown)
             return
         # What was shown is sent back by its digests: a server that describes its tools otherwise by now is not granted.
         await tools.grant(
             tools.server(server),
-            session.account,
-            session.key,
+            who.name,
+            key,
             ends,
             writes=form.texts("write"),
             only=only,
@@ -136,17 +136,15 @@ async def unlock(context: Context, form: CsrfForm, address: str, user: str) -> U
     """Leaves a signed-in manager's key unlocked for their user in Slack, for the hours that they chose.
 
     Raises:
-        Refused: `wrong_passphrase`, also where none is given, however new the last proof is.
+        Refused: `wrong_passphrase`, or `reauthentication_required` where none is given.
         InvalidInput: the form does not say for how long.
     """
     lasts = next((timedelta(hours=hours) for hours in HOURS if form.text("hours") == str(hours)), None)
     if lasts is None:
         raise InvalidInput("it is not said for how long", fix=f"choose {', '.join(map(str, HOURS))} hours")
-    if not form.secret("passphrase"):
-        # A session that somebody found open could otherwise leave its key usable for hours.
-        raise Refused("your passphrase is missing", reason="wrong_passphrase", fix="give it again")
-    session = await _proved(context, form, address)
-    return await context.unlocked.begin(Proof(account=session.account, key=session.key), user, lasts)
+    account = form.session.account
+    mandate = Mandate(by=account, seconds=lasts.total_seconds(), only_decisions=True)
+    return await context.unlocked.begin(account, await _key(context, form, address, mandate), user, lasts)
 
 
 async def from_click(
@@ -221,25 +219,28 @@ def _came(context: Context, session: Session) -> Credentials:
     return context.app.person(session.account, Channel.page, session.proved_at)
 
 
-async def _proved(context: Context, form: CsrfForm, address: str) -> Session:
-    """The session, whose person proved again who they are where they gave their passphrase."""
-    secret = form.secret("passphrase")  # one that is given is checked, even where the last proof is new
-    if not secret:
-        return form.session
+@asynccontextmanager
+async def _unlocked(context: Context, form: CsrfForm, address: str) -> AsyncIterator[tuple[Credentials, HeldKey]]:
+    """Have the person's key held for one statement, which also proves who they are."""
+    account = form.session.account
+    key = await _key(context, form, address, Mandate(by=account, seconds=ONE_STATEMENT.total_seconds()))
     try:
-        proof = await context.sign_in.prove(form.session.account, secret, address)
+        yield _came(context, context.sessions.proved(form.session, Proof(account=account))), key
+    finally:
+        key.close()
+
+
+async def _key(context: Context, form: CsrfForm, address: str, mandate: Mandate) -> HeldKey:
+    secret = form.secret("passphrase")
+    if not secret:
+        fix = "give it: it opens your key for this one signature"
+        raise Refused("your passphrase is missing", reason="reauthentication_required", fix=fix)
+    try:
+        return await context.sign_in.unlock(form.session.account, secret, address, mandate)
     except Refused as refused:
         if refused.reason != "wrong_passphrase":
             raise
         raise Refused("this is not your passphrase", reason=refused.reason, fix="give it again") from None
-    return context.sessions.proved(form.session, proof)
-
-
-def asks_again(context: Context, gate: GateRecord, session: Session) -> bool:
-    """Return whether the gate needs a new proof from this session."""
-    return context.app.flow.phase(gate.key.phase).gate.reauthenticate and not is_fresh(
-        session.proved_at, context.app.clock.now()
-    )
 
 
 def _comments(context: Context, gate: GateRecord, form: CsrfForm) -> list[Comment]:

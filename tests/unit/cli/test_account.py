@@ -139,5 +139,4 @@ def test_an_account_is_taken_away_with_its_tokens() -> None:
 
 async def _sign_in(name: str) -> None:
     async with open_app(Path.cwd(), clock=FixedClock(NOW)) as app:
-        key = unlock_key(home_of_keys() / f"{name}.key", PASSPHRASE)
-        await Sessions(app.database, app.clock).begin(Proof(account=name, key=key))
+        await Sessions(app.database, app.clock).begin(Proof(account=name))

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from phasegate.app import Config
 from phasegate.cli.keys import home_of_keys, keyring, make_or_unlock
 from phasegate.core import Missing, Refused, UsageError
-from phasegate.ledger import create_key
+from phasegate.ledger import EVENT, create_key, pae, write_key
 
 PASSPHRASE = "correct horse"
 
@@ -70,3 +72,28 @@ def test_a_key_is_made_once_and_used_afterwards(home: Path) -> None:
     made = make_or_unlock(path, home / "passphrase")
     assert make_or_unlock(path, home / "passphrase").key_id == made.key_id
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_key_signs_one_statement_of_its_manager_and_is_forgotten(home: Path) -> None:
+    made = create_key(home_of_keys() / "ada.key", PASSPHRASE)
+    ring = keyring(home, config("ada"), None, home / "passphrase")
+    key, statement = ring.unlock(), pae(EVENT, b'{"by":"ada"}')
+    assert made.public.verifies(statement, key.sign(statement))
+    with pytest.raises(Refused, match="forgotten"):
+        key.sign(statement)
+    with pytest.raises(Refused) as refused:
+        ring.unlock().sign(pae(EVENT, b'{"by":"bo"}'))
+    assert refused.value.reason == "another_person"
+
+
+def test_key_that_is_quick_to_guess_is_written_anew_and_is_its_owners_alone(home: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    encryption = BestAvailableEncryption(PASSPHRASE.encode())
+    weak = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    path = home_of_keys() / "ada.key"
+    write_key(path, weak)
+    ring = keyring(home, config("ada"), None, home / "passphrase")
+    assert ring.unlock().public == key.public_key().public_bytes_raw()
+    assert path.read_bytes() != weak
+    assert path.stat().st_mode & 0o077 == 0
+    assert ring.unlock().public == key.public_key().public_bytes_raw()

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from phasegate.core import FixedClock
 from phasegate.identity import Accounts, Passphrases, Sessions, Throttle, Tokens
+from phasegate.keyholder import Custody, LocalKey, Mandate, hold_here
 from phasegate.ledger import PrivateKey, create_key
 from phasegate.store import Database
 from phasegate.store.sqlite import SqliteStore
@@ -34,12 +35,17 @@ class People:
     pem: bytes
 
 
+def held(key: PrivateKey) -> LocalKey:
+    """A key that is held for decisions of ada's."""
+    return LocalKey(Custody(key._key, Mandate(by="ada", seconds=60, only_decisions=True)))
+
+
 @asynccontextmanager
 async def people(folder: Path) -> AsyncIterator[People]:
     clock, database = FixedClock(NOW), await SqliteStore(folder / "p.db").open()
     path = folder / "ada.key"
     key = create_key(path, PASSPHRASE, QUICK_TO_GUESS)
-    accounts = Accounts(database, clock, QUICK)
+    accounts = Accounts(database, clock, QUICK, hold_here)
     await accounts.add("ada", PASSPHRASE, path.read_bytes(), key.public)
     yield People(
         database=database,

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from phasegate.core import Refused, UsageError
+from phasegate.identity import Proof
 from phasegate.identity.signin import LIMITS, WINDOW
-from phasegate.ledger import PrivateKey
+from phasegate.keyholder import Mandate
+from phasegate.ledger import PrivateKey, open_pem
+from phasegate.store.schema import accounts
 from unit.identity.people import NOW, PASSPHRASE, People, people
+
+MANDATE = Mandate(by="ada", seconds=60)
 
 
 @pytest.fixture
@@ -17,9 +23,45 @@ async def here(tmp_path: Path) -> AsyncIterator[People]:
         yield made
 
 
-async def test_signing_in_unlocks_the_key(here: People) -> None:
-    proof = await here.sign_in.prove("ada", PASSPHRASE, "::1")
-    assert (proof.account, proof.key.public) == ("ada", here.key.public)
+async def test_signing_in_unlocks_no_key(here: People) -> None:
+    assert await here.sign_in.prove("ada", PASSPHRASE, "::1") == Proof(account="ada")
+
+
+async def test_passphrase_has_the_key_held_under_its_mandate(here: People) -> None:
+    key = await here.sign_in.unlock("ada", PASSPHRASE, "::1", MANDATE)
+    assert key.public == here.key.public.raw
+    with pytest.raises(Refused) as refused:
+        key.sign(b"no statement")
+    assert refused.value.reason == "no_statement"
+    assert not key.is_held()
+
+
+@pytest.mark.parametrize(("name", "secret"), [("ada", "wrong"), ("ada", ""), ("bob", PASSPHRASE)])
+async def test_key_stays_closed_without_its_passphrase(here: People, name: str, secret: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await here.sign_in.unlock(name, secret, "::1", MANDATE)
+    assert refused.value.reason == "wrong_passphrase"
+
+
+async def test_guesses_at_a_key_are_throttled_with_those_at_signing_in(here: People) -> None:
+    for _ in range(LIMITS["pair"]):
+        with pytest.raises(Refused, match="passphrase"):
+            await here.sign_in.unlock("ada", "wrong", "::1", MANDATE)
+    for act in (here.sign_in.unlock("ada", PASSPHRASE, "::1", MANDATE), here.sign_in.prove("ada", PASSPHRASE, "::1")):
+        with pytest.raises(Refused) as refused:
+            await act
+        assert refused.value.reason == "too_many_tries"
+
+
+async def test_key_that_is_quick_to_guess_is_stored_anew_at_the_next_unlock(here: People) -> None:
+    encryption = BestAvailableEncryption(PASSPHRASE.encode())
+    weak = here.key._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
+    await here.database.write(lambda c: c.execute(accounts.update().values(key=weak)))
+    await here.sign_in.unlock("ada", PASSPHRASE, "::1", MANDATE)
+    stored = await here.accounts.find("ada")
+    assert stored
+    assert stored.key != weak
+    assert open_pem(stored.key.encode(), PASSPHRASE, "the key").public == here.key.public
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ async def here(tmp_path: Path) -> AsyncIterator[People]:
 
 
 async def begin(here: People) -> Session:
-    return await here.sessions.begin(Proof(account="ada", key=here.key))
+    return await here.sessions.begin(Proof(account="ada"))
 
 
 async def stored(here: People) -> list[bytes]:
@@ -100,16 +100,16 @@ async def test_restart_needs_a_new_sign_in(here: People) -> None:
 async def test_a_new_proof_is_noted(here: People) -> None:
     session = await begin(here)
     here.clock.move(NOW + IDLE / 2)
-    again = here.sessions.proved(session, Proof(account="ada", key=here.key))
+    again = here.sessions.proved(session, Proof(account="ada"))
     found = await here.sessions.find(session.id)
     assert found
     assert found.proved_at == again.proved_at == NOW + IDLE / 2
     with pytest.raises(ValueError, match="one person"):
-        here.sessions.proved(session, Proof(account="bob", key=here.key))
+        here.sessions.proved(session, Proof(account="bob"))
 
 
 async def test_proof_does_not_revive_a_session_that_ended(here: People) -> None:
     session = await begin(here)
     await here.sessions.end(session)
-    here.sessions.proved(session, Proof(account="ada", key=here.key))
+    here.sessions.proved(session, Proof(account="ada"))
     assert await here.sessions.find(session.id) is None

@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from phasegate.core import UsageError
-from phasegate.identity import Proof, Sessions, Unlock, Unlocked
+from phasegate.identity import Sessions, Unlock, Unlocked
 from phasegate.identity.unlocked_keys import LONGEST
 from phasegate.store import Database
 from phasegate.store.schema import sessions
 from unit.identity.people import NOW, PASSPHRASE, People, people
+from unit.identity.people import held as held_key
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
@@ -28,7 +29,7 @@ def unlocked(here: People) -> Unlocked:
 
 
 async def begin(here: People, unlocked: Unlocked, lasts: timedelta = LONGEST, user: str = "U1") -> Unlock:
-    return await unlocked.begin(Proof(account="ada", key=here.key), user, lasts)
+    return await unlocked.begin("ada", held_key(here.key), user, lasts)
 
 
 async def rows(here: People) -> int:
@@ -108,7 +109,7 @@ async def test_what_is_stored_is_no_key_and_opens_no_session(here: People, unloc
 async def test_end_forgets_the_key_of_one_account(here: People, unlocked: Unlocked) -> None:
     await here.accounts.add("amy", PASSPHRASE, here.pem, here.key.public)
     await begin(here, unlocked)
-    other = await unlocked.begin(Proof(account="amy", key=here.key), "U2", HOUR)
+    other = await unlocked.begin("amy", held_key(here.key), "U2", HOUR)
     await unlocked.end("ada")
     assert await unlocked.find("ada") is None
     assert await unlocked.find("amy") is other

@@ -21,6 +21,7 @@ from phasegate.authors import Brief, CheckReviewer, Draft, FunctionAuthor, Repor
 from phasegate.core import FixedClock, new_id
 from phasegate.hosting import open_engine
 from phasegate.identity import Accounts
+from phasegate.keyholder import hold_here
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
 from phasegate.scaffold import Approver
 from phasegate.team import Surface
@@ -97,7 +98,7 @@ class WebServer:
         """Somebody's browser, signed in where a name is given."""
         transport = httpx.ASGITransport(app=self.web)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
-            browser = Browser(client=client)
+            browser = Browser(client=client, passphrase=PASSPHRASES.get(name, ""))
             if name:
                 answer = await browser.sign_in(name)
                 assert answer.status_code == 303, answer.text
@@ -109,26 +110,36 @@ class Browser:
     """Fills in what a page shows, as a person would."""
 
     client: httpx.AsyncClient
+    passphrase: str = ""
+    """Of who signed in; given with all that is signed."""
 
     async def sign_in(self, name: str, passphrase: str = "", **more: str) -> httpx.Response:
         fields = {"name": name, "passphrase": passphrase or PASSPHRASES.get(name, ""), **more}
         return await self.client.post("/sign-in", data=fields)
 
     async def form(self, page: str) -> dict[str, Any]:
-        """The hidden fields of a page's forms that are not empty."""
-        return hidden_fields((await self.client.get(page)).text)
+        """The hidden fields of a page's forms that are not empty, and the passphrase where it is asked for."""
+        text = (await self.client.get(page)).text
+        asked = {"passphrase": self.passphrase} if self.passphrase and 'name="passphrase"' in text else {}
+        return {**hidden_fields(text), **asked}
 
     async def decide(self, gate: GateKey, kind: str, **more: Any) -> httpx.Response:
         fields = await self.form(f"/gates/{gate}")
-        return await self.client.post(f"/gates/{gate}/decide", data={**fields, "decision": kind, **more})
+        return await self.client.post(
+            f"/gates/{gate}/decide", data={**fields, "passphrase": self.passphrase, "decision": kind, **more}
+        )
 
     async def takes_back(self, gate: GateKey, **more: Any) -> httpx.Response:
         token = (await self.form("/delegations"))["form_token"]
-        return await self.client.post(f"/gates/{gate}/revoke", data={"form_token": token, **more})
+        return await self.client.post(
+            f"/gates/{gate}/revoke", data={"form_token": token, "passphrase": self.passphrase, **more}
+        )
 
     async def delegates(self, to: str, **more: Any) -> httpx.Response:
         token = (await self.form("/delegations"))["form_token"]
-        return await self.client.post("/delegations", data={"form_token": token, "to": to, **more})
+        return await self.client.post(
+            "/delegations", data={"form_token": token, "passphrase": self.passphrase, "to": to, **more}
+        )
 
 
 def hidden_fields(page: str) -> dict[str, Any]:
@@ -177,7 +188,7 @@ async def web_server(
         furnish(folder / "target")
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
-        parts = context_of(app, loopback(PORT), Accounts(app.database, clock, QUICK), slack)
+        parts = context_of(app, loopback(PORT), Accounts(app.database, clock, QUICK, hold_here), slack)
         yield WebServer(
             app=app,
             parts=parts,

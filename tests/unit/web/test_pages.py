@@ -290,7 +290,7 @@ async def test_release_asks_who_you_are_at_that_moment(here: WebServer) -> None:
         key = await to_release(here, ada)
         here.clock.move(NOW + FRESH + timedelta(seconds=1))
         url, fields = f"/gates/{key}/decide", {**await ada.form(f"/gates/{key}"), "decision": "approve"}
-        bare = await ada.client.post(url, data=fields)
+        bare = await ada.client.post(url, data={**fields, "passphrase": ""})
         assert (bare.status_code, "reauthentication_required" in bare.text) == (403, True)
         wrong = await ada.client.post(url, data={**fields, "passphrase": "wrong"})
         assert (wrong.status_code, "wrong_passphrase" in wrong.text) == (403, True)

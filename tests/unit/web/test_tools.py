@@ -147,7 +147,7 @@ async def test_what_changed_is_shown_beside_what_was_granted(desk: Desk) -> None
     ("who", "fields", "status", "reason"),
     [
         # the passphrase is asked for each time, however new the session
-        ("ada", {"passphrase": ""}, 403, "asks who you are"),
+        ("ada", {"passphrase": ""}, 403, "your passphrase is missing"),
         ("ada", {"passphrase": "another"}, 403, "this is not your passphrase"),
         # somebody with an account, who is no manager
         ("eve", {"tool": "count_resources"}, 403, "not the key of"),

@@ -22,7 +22,7 @@ from phasegate.web.middleware import SIGNED
 from phasegate.web.slack import http as slack
 from phasegate.web.slack.slack_client import AsyncSlackClient, Environment
 from unit.authors.sample_spec import FOLDER, NOW
-from unit.web.fixtures import HOST, ORIGIN, WebServer, web_server
+from unit.web.fixtures import HOST, ORIGIN, PASSPHRASES, WebServer, web_server
 
 MONTH = timedelta(days=30)
 _GATE = "/gates/{run}/{phase}/{attempt}"
@@ -174,6 +174,7 @@ async def ask(
         "token": once,
         "spec": FOLDER,
         "to": "up",
+        "passphrase": PASSPHRASES["ada"],
     }
     return await client.post(path, data=fields)
 
@@ -266,7 +267,7 @@ async def test_no_credentials_but_a_person_s_form_take_back_or_delegate(tmp_path
             async with credentials(here, who) as (client, token):
                 before = await dump(here)
                 for path in paths:
-                    fields = {"form_token": token, "to": "amy", "until": "2026-12-31"}
+                    fields = {"form_token": token, "to": "amy", "until": "2026-12-31", "passphrase": PASSPHRASES["ada"]}
                     url = path.format(run=key.run, phase=key.phase, attempt=key.attempt)
                     for method in ("POST", "GET", "PUT"):
                         answer = await client.request(method, url, data=fields)

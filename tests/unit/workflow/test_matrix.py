@@ -25,6 +25,7 @@ from phasegate.authors import Report, Subject
 from phasegate.authors.roles import CompilerRoles
 from phasegate.core import Finding, FixedClock, Refused, Severity
 from phasegate.identity import Proof, Scope
+from phasegate.keyholder import Custody, HeldKey, LocalKey, Mandate
 from phasegate.ledger import (
     Comment,
     DecisionKind,
@@ -160,6 +161,7 @@ class MatrixEngine:
     web: httpx.AsyncClient
     state: str
     clock: FixedClock
+    signing: "LateSignIn"
     runs: int = 0
     shown: dict[DecisionKind, GateRecord] = field(default_factory=dict)
     bearers: dict[Who, str] = field(default_factory=dict)
@@ -267,7 +269,9 @@ class MatrixEngine:
         """A signed click of whom phasegate.toml maps to that name, with the key that they left unlocked."""
         now = self.clock.now()
         self.clock.move(self._proved())
-        await self.parts.unlocked.begin(Proof(account=who.by, key=self._key(who)), member(who.by), timedelta(hours=1))
+        mandate = Mandate(by=who.by, seconds=60, only_decisions=True)
+        key = LocalKey(Custody(self._key(who)._key, mandate))
+        await self.parts.unlocked.begin(who.by, key, member(who.by), timedelta(hours=1))
         self.clock.move(now)
         action = {DecisionKind.approve: APPROVE, DecisionKind.request_changes: CHANGES, DecisionKind.reject: REJECT}[
             kind
@@ -289,10 +293,11 @@ class MatrixEngine:
     async def _post_form(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
         now = self.clock.now()
         self.clock.move(self._proved())
-        session = await self.parts.sessions.begin(Proof(account=who.by, key=self._key(who)))
-        self.clock.move(now)
+        session = await self.parts.sessions.begin(Proof(account=who.by))
+        self.signing.key, self.signing.at = self._key(who), now
         form: dict[str, Any] = {
             "form_token": session.form_token,
+            "passphrase": "it is not looked at",
             "digest": gate.digest,
             "decision": kind.value,
             "token": self._token(gate, who.by),
@@ -304,6 +309,7 @@ class MatrixEngine:
         self.web.cookies.set(self.parts.settings.cookie, session.id)
         answer = await self.web.post(f"/gates/{gate.key}/decide", data=form)
         self.web.cookies.clear()
+        self.clock.move(now)
         if answer.status_code != 303:
             (reason,) = re.findall(r"<code>([a-z_]+)</code>", answer.text[answer.text.index("<main") :])[:1]
             raise Refused(f"{answer.status_code}", reason=reason)
@@ -357,6 +363,33 @@ def member(name: str) -> str:
     return f"U0{''.join(char for char in name.upper() if char.isalnum())}"
 
 
+@dataclass(kw_only=True)
+class LateSignIn:
+    """A way to open keys, after which it takes a while until they sign."""
+
+    clock: FixedClock
+    key: PrivateKey = KEYS["ada"]
+    at: datetime = NOW
+
+    async def prove(self, name: str, secret: str, address: str) -> Proof:
+        raise NotImplementedError
+
+    async def unlock(self, name: str, secret: str, address: str, mandate: Mandate) -> HeldKey:
+        return LateKey(Custody(self.key._key, mandate), self)
+
+
+class LateKey(LocalKey):
+    """A key that signs when its time has come."""
+
+    def __init__(self, custody: Custody, signing: LateSignIn) -> None:
+        super().__init__(custody)
+        self._signing = signing
+
+    def sign(self, message: bytes) -> bytes:
+        self._signing.clock.move(self._signing.at)
+        return super().sign(message)
+
+
 class QuietSlack(AsyncSlackClient):
     """A workspace that knows whose token ours is, and takes what it is told; no test of this file looks at that."""
 
@@ -382,18 +415,20 @@ async def stage(folder: Path, state: str) -> AsyncIterator[MatrixEngine]:
     people = {name: replace(one, slack=member(name)) for name, one in listed.items()}
     team = Team(folder, flow=table(state), checks={"content": check}, clock=clock, key=KEYS["ada"], others=people)
     async with engine(team) as d:
-        given = Delegation(by="ada", to="dee", begins=NOW, ends=NOW + timedelta(days=30))
+        given = Delegation(by="ada", to="dee", begins=NOW - timedelta(hours=1), ends=NOW + timedelta(days=30))
         await delegate(d.keeper, given, KEYS["ada"], person("ada"))
         app = _app(d, clock)
         rows = [
             {"name": name, "hash": "-", "key": "-", "created_at": 0} for name in sorted({w.by for w in WHO.values()})
         ]
         await app.database.write(lambda connection: connection.execute(accounts.insert(), rows))
-        parts = context_of(app, loopback(PORT), slack=QuietSlack(Environment(token="xoxb-1", secret=SECRET)))
+        signing = LateSignIn(clock=clock)
+        slack = QuietSlack(Environment(token="xoxb-1", secret=SECRET))
+        parts = replace(context_of(app, loopback(PORT), slack=slack), sign_in=signing)
         served = build(parts)
         server = httpx.ASGITransport(app=served)
         async with httpx.AsyncClient(transport=server, base_url=ORIGIN, headers={"origin": ORIGIN}) as web:
-            yield MatrixEngine(desk=d, app=app, parts=parts, web=web, state=state, clock=clock)
+            yield MatrixEngine(desk=d, app=app, parts=parts, web=web, state=state, clock=clock, signing=signing)
         await served.state.desk.door.errands.done(30)
 
 

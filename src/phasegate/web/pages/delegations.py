@@ -13,7 +13,6 @@ from phasegate.web import decisions
 from phasegate.web.context import Context, Served
 from phasegate.web.problems import Problem, problem_of
 from phasegate.web.session_auth import CsrfForm, Filled, Person, address_of
-from phasegate.workflow.gates.approvers import is_fresh
 
 router = APIRouter()
 _PAGE = "/delegations"
@@ -63,7 +62,6 @@ async def _page(
         others=sorted(name for name in managers if name != session.account),
         is_manager=session.account in managers,
         phases=context.app.flow.phases,
-        proof_is_old=not is_fresh(session.proved_at, context.app.clock.now()),
         problem=problem,
         filled=_filled(form) if form else _BLANK,
     )

@@ -33,9 +33,6 @@ _BLANK: dict[str, Any] = {
     "answers": {},
 }
 
-_ASKS = "This gate asks who you are, at the moment of the decision."
-_GIVEN = "You gave it within the last five minutes; it may stay empty."
-
 
 @router.get(_GATE)
 async def gate_page(run: str, phase: str, attempt: int, context: Served, session: Person) -> Response:
@@ -76,7 +73,7 @@ async def _page(
     form: CsrfForm | None = None,
 ) -> Response:
     view, row = await view_gate(context.app, gate), await context.inbox.look(gate)
-    mine, asks_again = view.said_by(session.account), decisions.asks_again(context, gate, session)
+    mine = view.said_by(session.account)
     asked = gate.status is GateStatus.open and mine is None and await _may(context, gate, session)
     rows, why = await _requirements(context, view)
     return context.page(
@@ -99,8 +96,6 @@ async def _page(
         mine=mine,
         asked=asked,
         token=context.app.token(gate, session.account),
-        asks_again=asks_again,
-        asks_why=_ASKS if asks_again else _GIVEN,
         problem=problem,
         filled=_filled(form) if form else _BLANK,
     )

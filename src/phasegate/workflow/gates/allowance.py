@@ -38,6 +38,6 @@ async def allow(keeper: Gatekeeper, run: str, role: str, more: Allowance, signer
     amounts = _amounts(more)
     predicate = {"run": run, "role": role, "by": who.name, "at": int(keeper.clock.now().timestamp()), **amounts}
     payload = statement(ALLOWANCE, {f"runs/{run}": {"sha256": digest(predicate)}}, predicate)
-    envelope = sealed(keeper, who.name, payload, signer)
+    envelope = await sealed(keeper, who.name, payload, signer)
     event = AllowanceRaised(id=digest(payload)[:12], by=who.name, role=role, envelope=envelope.as_json(), **amounts)
     await keeper.ledger.record(run, event)

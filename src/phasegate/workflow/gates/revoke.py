@@ -1,5 +1,6 @@
 """Taking a decision back before anything has come of it, and having somebody else decide for a while."""
 
+import asyncio
 from collections.abc import Collection
 from datetime import datetime
 
@@ -29,7 +30,7 @@ async def revoke(
             where the gate asks for it, or `nothing_to_revoke` where they said nothing, or the run went on already.
     """
     is_person(keeper, who, revocation.by)
-    envelope = sealed(keeper, revocation.by, revocation.encoded(), signer)
+    envelope = await sealed(keeper, revocation.by, revocation.encoded(), signer)
     _proved(keeper, who, [revocation.gate.phase])
     gate, by = revocation.gate, revocation.by
     event = DecisionRevoked(
@@ -52,7 +53,7 @@ async def delegate(keeper: Gatekeeper, delegation: Delegation, signer: Signer, w
             one of the gates asks for it, `empty_window`, or `token_used` where it was signed elsewhere, and used.
     """
     is_person(keeper, who, delegation.by)
-    envelope = sealed(keeper, delegation.by, delegation.encoded(), signer)
+    envelope = await sealed(keeper, delegation.by, delegation.encoded(), signer)
     if delegation.to not in keeper.managers() or delegation.to == delegation.by:
         raise Refused(
             f"'{delegation.to}' is no other manager of this repository",
@@ -99,7 +100,7 @@ async def end_delegation(
     moment = at or keeper.clock.now()
     # The envelope is not kept: that it holds shows that whoever asks has the delegator's key, which is all that is
     # asked here.
-    sealed(keeper, by, Delegation(by=by, to=to, begins=moment, ends=moment).encoded(), signer)
+    await sealed(keeper, by, Delegation(by=by, to=to, begins=moment, ends=moment).encoded(), signer)
     ended = await keeper.ledger.end_delegations(by, to)
     if not ended:
         raise Refused(
@@ -118,14 +119,14 @@ def _proved(keeper: Gatekeeper, who: Credentials, phases: Collection[str]) -> No
         )
 
 
-def sealed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
+async def sealed(keeper: Gatekeeper, name: str, payload: bytes, signer: Signer) -> Envelope:
     """A statement under the key that phasegate.toml lists for that manager.
 
     Raises:
         Refused: `bad_signature`, where it is another.
     """
     manager = keeper.managers().get(name)
-    envelope = seal(STATEMENT, payload, signer)
+    envelope = await asyncio.to_thread(seal, STATEMENT, payload, signer)
     if manager is None or not envelope.holds(manager.public_key):
         raise Refused(
             f"this is not the key of '{name}'", reason="bad_signature", fix="sign with the key that is listed for you"

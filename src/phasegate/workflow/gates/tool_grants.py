@@ -19,7 +19,7 @@ async def grant_tools(keeper: Gatekeeper, grants: Grants, grant: ToolGrant, sign
             `empty_window`.
     """
     is_person(keeper, who, grant.by)
-    envelope = sealed(keeper, grant.by, grant.encoded(), signer)
+    envelope = await sealed(keeper, grant.by, grant.encoded(), signer)
     if not who.fresh(keeper.clock.now()):
         fix = "give your passphrase again"
         raise Refused("granting tools asks who you are at that moment", reason="reauthentication_required", fix=fix)

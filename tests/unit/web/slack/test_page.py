@@ -30,7 +30,7 @@ async def test_unlocking_says_for_whom_and_until_when(at: Channel) -> None:
     ("more", "status", "reason"),
     [
         pytest.param({"passphrase": "wrong"}, 403, "wrong_passphrase", id="with a wrong passphrase"),
-        pytest.param({"passphrase": ""}, 403, "wrong_passphrase", id="without one, just after signing in"),
+        pytest.param({"passphrase": ""}, 403, "reauthentication_required", id="without one, just after signing in"),
         pytest.param({"hours": ""}, 422, "invalidinput", id="for no time"),
         pytest.param({"hours": "24"}, 422, "invalidinput", id="for a day"),
         pytest.param({"hours": "08"}, 422, "invalidinput", id="for hours that are not offered"),
