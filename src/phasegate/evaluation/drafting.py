@@ -54,6 +54,7 @@ class Specify:
             draft = draft.without({finding.path for finding in stray_paths(brief, draft.files)})
             files |= {path: text for path, text in draft.files.items() if text is not None}
             found = await self._judged(brief, files)
+            # A run would wait for a person here, and an evaluation has none.
             findings = tuple(finding for finding in found if finding.blocking and finding.rule not in OF_A_PERSON)
             untestable = sum(finding.rule == UNTESTABLE for finding in found)
             if not findings:

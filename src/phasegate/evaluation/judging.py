@@ -58,6 +58,7 @@ def _is_reported(finding: Mapping[str, Any]) -> bool:
 def _label(finding: Mapping[str, Any], run: DryRun) -> str:
     """Return the label of what a finding is about, else its id and region."""
     here = (label for label, seeded in run.seeded.items() if finding["id"] in seeded.ids)
+    # An id may stand in two regions: a finding in the wrong one is a miss and one too many.
     matching = [label for label in here if run.seeded[label].region in (finding["region"], "")]
     return matching[0] if matching else f"{finding['id']} in {finding['region']}"
 
@@ -70,6 +71,7 @@ def _amiss(label: str, finding: Mapping[str, Any], wanted: Wanted) -> Iterator[s
     monthly = (finding["cost"] or {}).get("monthly")
     if monthly is None:
         yield f"{label}: no cost in place of ${wanted.monthly:.2f} a month"
+    # Rounded at other places, the same prices differ in fractions of a cent.
     elif abs(monthly - wanted.monthly) > _CENT:
         yield f"{label}: ${monthly:.2f} in place of ${wanted.monthly:.2f} a month"
 

@@ -46,6 +46,7 @@ async def outside(app: App, run: str, events: Sequence[Entry]) -> list[ExternalL
     made = [found for row in rows for found in _made(row)]
     late = [ExternalLink(place=row.place, says=row.trouble, trouble=True) for row in rows if row.trouble]
     left = [each for noted in of_kind(events, DeliveryNoted) for each in _left(noted)]
+    # Each once: a channel that is down says the same of every event.
     return [*made, *dict.fromkeys(left), *late]
 
 

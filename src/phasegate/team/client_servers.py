@@ -100,6 +100,7 @@ def _taken_over(name: str, given: Mapping[str, Any]) -> Imported:
         file |= _program(given, to_set)
     elif given.get("url"):
         file |= _address(name, given, to_set)
+    # What the client allowed is not taken over: there it was one person's own machine, and here it is a team's.
     file |= {"roles": [], "tools": {}}
     text = _HEAD + yaml.safe_dump(file, sort_keys=False, allow_unicode=True, width=100)
     server = read_server(text, f"tools/{name}.yaml", agents=[])
@@ -110,6 +111,7 @@ def _taken_over(name: str, given: Mapping[str, Any]) -> Imported:
 
 def _is_supported(given: Mapping[str, Any]) -> None:
     kind = str(given.get("type", given.get("transport", ""))).lower()
+    # Said outright: over streamable HTTP such a server fails with an error that names neither.
     if kind == "sse":
         fix = """write "command": "npx", "args": ["mcp-remote", "URL"] instead"""
         raise InvalidInput("it speaks the older SSE, which is reached through a proxy", fix=fix)
@@ -133,6 +135,7 @@ def _is_plain(before: str, word: str) -> None:
         raise InvalidInput(f"the word '{one_line(word)[:80]}' names a variable, which nothing fills in here", fix=fix)
     option, equals, value = word.partition("=")
     name = option if equals else before
+    # The value of `--api-key` need not look drawn to be one.
     named = name.startswith("-") and is_secret_name(name.strip("-").replace("-", "_"))
     if holds_secret(word) or (named and not (value if equals else word).startswith("-")):
         fix = "have the program read it from a variable of 'env'"

@@ -48,6 +48,7 @@ class _Patient(H11Protocol):
     def _close(self) -> None:
         # Whoever sends so slowly gets no answer: the application hears that the client is gone.
         self._late = None
+        # Not closed: closing waits until what was written is sent, and the other side may never read.
         self.transport.abort()
 
     def handle_websocket_upgrade(self, event: Any) -> None:

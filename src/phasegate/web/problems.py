@@ -112,5 +112,6 @@ def problem_of(error: PhasegateError) -> Problem:
 def problem_response(problem: Problem) -> JSONResponse:
     """The problem as problem+json."""
     body = {"type": "about:blank", "title": problem.title, **vars(problem)}
+    # HTTP asks for it with 401; `Basic` in its place would have browsers show a window of their own.
     headers = {"WWW-Authenticate": 'Bearer realm="phasegate"'} if problem.status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(jsonable_encoder(body), problem.status, headers, "application/problem+json")

@@ -25,6 +25,7 @@ def build(context: Context) -> FastAPI:
         version="1",
         description="Runs, gates and decisions of one target repository.",
         openapi_url=f"{API}/openapi.json",
+        # FastAPI's own pages load scripts from another host, which our policy of content forbids.
         docs_url=None,
         redoc_url=None,
     )
@@ -72,6 +73,7 @@ async def _answer(request: Request, problem: Problem) -> Response:
         return problem_response(problem)
     context: Context = request.app.state.context
     if problem.reason == "not_signed_in":
+        # After the sign-in the address is opened by GET, which a form's address does not answer.
         to = request.url.path if request.method == "GET" else "/"
         return ask(context, 401, to=to)
     return context.page("problem.html", await session_of(request, context), problem.status, problem=problem)

@@ -67,6 +67,7 @@ async def run(
         web,
         log_level="warning",
         access_log=False,
+        # Neither name nor version of what serves: only an attacker asks for them.
         server_header=False,
         date_header=False,
         proxy_headers=behind_proxy,
@@ -87,6 +88,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop, with an alarm of the kernel for code that no event loop could end."""
+        # SIGALRM is left to the kernel, which ends the process: a handler of Python's would wait for the same code.
         signal.alarm(self._end)
         super().handle_exit(sig, frame)
 
@@ -112,6 +114,7 @@ def take(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
+    # Else the port of a server that was just stopped is taken for another minute.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host.strip("[]"), port))

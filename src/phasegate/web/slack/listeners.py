@@ -30,8 +30,10 @@ def listening(door: Door) -> AsyncApp:
         name="slack-clicks",  # bolt makes loggers of this name, and sets their levels
         logger=_bolt_log,
         authorize=partial(_authorize, door),
+        # The answer to Slack says how the click came out, so that it is decided before (decision 0012).
         process_before_response=True,
         raise_error_for_unhandled_request=True,
+        # Verified before a payload comes here; by socket mode there is no signature.
         request_verification_enabled=False,
         ssl_check_enabled=False,
         url_verification_enabled=False,
@@ -86,6 +88,7 @@ def _pressed(act: Callable[[Click], Awaitable[Answer]]) -> Callable[[AsyncBoltCo
 def _submitted(act: Callable[[Click], Awaitable[Answer]]) -> Callable[[AsyncBoltContext], Awaitable[BoltResponse]]:
     async def submitted(context: AsyncBoltContext) -> BoltResponse:
         answer = await act(context["click"])
+        # A view stays open until it is told to close.
         done = {"response_action": "clear"} if answer.status == 200 else dict(answer.body)
         return BoltResponse(status=answer.status, body=done)
 

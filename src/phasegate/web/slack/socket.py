@@ -35,6 +35,7 @@ class _Handler(AsyncSocketModeHandler):
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
         """Answers an envelope."""
+        # By our own way in, so that a click is read and refused the same by either connection.
         answer = await self._desk.dispatch(req.payload)
         await send_async_response(client, req, answer, time.time())
 
