@@ -67,7 +67,8 @@ def scripted(name: str) -> Callable[[Intent], ChatModel]:
 def _double(name: str, intent: Intent) -> ChatModel:
     runbook = AUTHORS[name](intent)
     spec = spec_of(intent, told=f"\n{_TOLD}\n" if AUTHORS[name] is lying else "")
-    return ScriptedModel([handed_in(intent, spec, runbook)], name=name)
+    # Told once where prose and runbook differ, it hands the same in again.
+    return ScriptedModel([handed_in(intent, spec, runbook)] * 2, name=name)
 
 
 def spec_of(intent: Intent, told: str = "") -> str:

@@ -243,4 +243,5 @@ async def test_every_scripted_draft_passes_lint_in_the_first_answer(name: str) -
     found = await evaluate(nowhere(name, scripted(name)), SUITE)
     reasons = {result.intent: result.reason for result in found.results}
     assert reasons == {intent.id: "the dry run broke off: not run" for intent in SUITE.intents}
-    assert all(result.calls == 1 for result in found.results)
+    # The liar's runbook says otherwise than its prose, of which it is told once.
+    assert {result.calls for result in found.results} == {2 if name == "scripted:lying" else 1}
