@@ -70,6 +70,34 @@ async def test_no_longer_than_eight_hours(here: People, unlocked: Unlocked, last
     assert (await unlocked.find("ada"), await rows(here)) == (None, 0)
 
 
+async def test_key_that_cannot_be_held_so_long_is_forgotten(here: People, unlocked: Unlocked) -> None:
+    key = held_key(here.key)
+    with pytest.raises(UsageError):
+        await unlocked.begin("ada", key, "U1", LONGEST + SECOND)
+    assert not key.is_held()
+
+
+async def test_key_whose_time_is_over_is_forgotten(here: People, unlocked: Unlocked) -> None:
+    made = await begin(here, unlocked, HOUR)
+    here.clock.move(NOW + HOUR)
+    assert await unlocked.find("ada") is None
+    assert not made.key.is_held()
+
+
+async def test_key_that_its_process_has_forgotten_is_not_found(here: People, unlocked: Unlocked) -> None:
+    made = await begin(here, unlocked)
+    made.key.close()
+    assert await unlocked.find("ada") is None
+
+
+async def test_key_that_is_replaced_or_ended_is_forgotten(here: People, unlocked: Unlocked) -> None:
+    first = await begin(here, unlocked)
+    again = await begin(here, unlocked)
+    assert (first.key.is_held(), again.key.is_held()) == (False, True)
+    await unlocked.end("ada")
+    assert not again.key.is_held()
+
+
 async def test_again_takes_the_place_of_the_first(here: People, unlocked: Unlocked) -> None:
     await begin(here, unlocked)
     here.clock.move(NOW + HOUR)
@@ -142,8 +170,9 @@ async def test_key_that_was_replaced_while_it_was_looked_up_is_not_found_and_the
         made.append(await begin(here, held, user="U2"))
 
     held = Unlocked(cast(Database, Slow(here.database, meanwhile)), here.clock)
-    await begin(here, held)
+    first = await begin(here, held)
     if ended:
         await here.database.write(lambda c: c.execute(sessions.delete()))
     assert await held.find("ada") is None
+    assert not first.key.is_held()
     assert await held.find("ada") is made[0]
