@@ -150,7 +150,7 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
             "phasegate.ledger.rows": (
                 "_CLOSE", "_REVOKE", "_CONSUME", "close_gate", "revoke", "use_token", "end_delegations",
             ),
-            "phasegate.ledger.signed_statements": ("standing", "end"),
+            "phasegate.ledger.signed_statements": ("_STANDING", "end"),
             "phasegate.ledger.evidence": (),
             "phasegate.ledger.agreement": (),
             "phasegate.ledger.records": (

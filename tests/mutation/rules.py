@@ -109,7 +109,7 @@ RULES: Mapping[str, Mapping[str, str]] = {
         "a decision is used once the gate is decided": "Ledger.consume force-true 2",
     },
     "phasegate.ledger.rows": {"what was used is not revoked": "_REVOKE drop-argument 3"},
-    "phasegate.ledger.signed_statements": {"what was ended stays so": "standing drop-call 1"},
+    "phasegate.ledger.signed_statements": {"what was ended stays so": "_STANDING drop-call 1"},
     "phasegate.ledger.evidence": {
         "each event is signed": "Chains._unsigned force-false 2",
         "each event follows from the one before": "Chains.read drop-operand 2",
@@ -130,7 +130,7 @@ RULES: Mapping[str, Mapping[str, str]] = {
         "a waiver counts where the gate passed": "GateHistory.passed force-true 2",
         "a waiver counts where it was used": "GateHistory.passed force-true 1",
     },
-    "phasegate.web.decisions": {"unlocking asks for the passphrase": "unlock force-false 2"},
+    "phasegate.web.decisions": {"unlocking asks for the passphrase": "_key force-false 1"},
     "phasegate.web.pages.slack": {"who is unlocked is whom the page showed": "_user drop-operand 2"},
     "phasegate.web.slack.handler": {
         "no bot decides": "Door._who force-false 1",

@@ -1,12 +1,16 @@
 """Statements that a manager signed to hold for a while, such as delegations and grants."""
 
-from functools import cache
-
 import sqlalchemy as sa
 
 from phasegate.core import digest
 from phasegate.ledger.signing.dsse import STATEMENT, Envelope
 from phasegate.store import Statement, insert_or_update
+from phasegate.store.schema import delegations, grants
+
+_STANDING = {
+    table: Statement(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest))
+    for table in (delegations, grants)
+}
 
 
 def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None:
@@ -26,13 +30,8 @@ def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:
         Envelope(
             kind=STATEMENT, payload=row["payload"].encode(), key_id=row["key_id"], signature=bytes(row["signature"])
         )
-        for row in _standing(table)(connection)
+        for row in _STANDING[table](connection)
     ]
-
-
-@cache
-def _standing(table: sa.Table) -> Statement:
-    return Statement(sa.select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.digest))
 
 
 def end(connection: sa.Connection, table: sa.Table, envelope: Envelope, at: int) -> None:
