@@ -48,9 +48,9 @@ def owner_folder(path: Path, *, parents: bool = False) -> None:
         path.chmod(OWNER_FOLDER)
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644, unfinished_prefix: str = UNFINISHED) -> None:
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all, on disk at return even where the machine then stops."""
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=unfinished_prefix)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with open(handle, "wb") as stream:
             stream.write(content)
@@ -71,7 +71,7 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: Path | str) -> None:
     """Put the entries of a folder on disk: a file that was made or renamed is lost without."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -4,10 +4,11 @@ Git's library puts each object on disk before it makes the next one. A commit ha
 long for one of them as for all together.
 """
 
+import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,11 @@ from typing import NamedTuple
 import pygit2
 from pygit2.enums import ObjectType
 
-from phasegate.core.files import sync_folder, write_whole
+from phasegate.core.files import sync_folder
 
 _UNFINISHED = "tmp_obj_"
 """Beginning of the name of an object that is not whole, by which `git gc` knows what a killed process left."""
-_KINDS = {ObjectType.COMMIT: "commit", ObjectType.TREE: "tree", ObjectType.BLOB: "blob", ObjectType.TAG: "tag"}
+_KINDS = {int(ObjectType.COMMIT): "commit", int(ObjectType.TREE): "tree", int(ObjectType.BLOB): "blob"}
 _SIDE_BY_SIDE = 8
 _FIRST = 100
 """Place among the places where objects are looked for: before the repository's own."""
@@ -64,7 +65,9 @@ class _Memory(pygit2.OdbBackend):
 
 @contextmanager
 def written_together(path: str, objects: Path) -> Iterator[pygit2.Repository]:
-    """Open a repository whose new objects are on disk, each whole, at the end of the block, or none of them.
+    """Open a repository whose new objects are put on disk, each whole, at the end of the block.
+
+    Where the block raises, none of them is.
 
     Args:
         path: of the repository, as the library opens it.
@@ -79,24 +82,46 @@ def written_together(path: str, objects: Path) -> Iterator[pygit2.Repository]:
     repository = pygit2.Repository(path)
     repository.set_odb(database)
     yield repository
-    _store(objects, memory.objects)
+    _store(str(objects), memory.objects)
 
 
-def _store(folder: Path, found: Mapping[str, _Object]) -> None:
-    # As private as the folder is: whoever made it chose who may read it.
-    mode = 0o444 & folder.stat().st_mode
-    for _ in _threads().map(partial(_store_one, folder, mode), found.items()):
+def _store(folder: str, found: Mapping[str, _Object]) -> None:
+    named = list(found.items())
+    shares = [named[first::_SIDE_BY_SIDE] for first in range(min(_SIDE_BY_SIDE, len(named)))]
+    for _ in _threads().map(partial(_store_share, folder), shares):
         """Raise what any of them raised."""
-    if found:
+    if named:
         sync_folder(folder)
 
 
-def _store_one(folder: Path, mode: int, named: tuple[str, _Object]) -> None:
-    name, (kind, content) = named
-    path = folder / name[:2] / name[2:]
-    path.parent.mkdir(exist_ok=True)
-    header = f"{_KINDS[ObjectType(kind)]} {len(content)}\0".encode()
-    write_whole(path, zlib.compress(header + content), mode, _UNFINISHED)
+def _store_share(folder: str, share: Sequence[tuple[str, _Object]]) -> None:
+    for name, found in share:
+        _store_one(f"{folder}/{name[:2]}", name[2:], found)
+
+
+def _store_one(folder: str, name: str, found: _Object) -> None:
+    header = f"{_KINDS[found.kind]} {len(found.content)}\0".encode()
+    unfinished = f"{folder}/{_UNFINISHED}{os.urandom(8).hex()}"
+    with suppress(FileExistsError):
+        os.mkdir(folder)
+    # By its numbers and not as a `Path` or a stream: a run writes hundreds, and these cost more than the disk.
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    try:
+        _write(handle, zlib.compress(header + found.content))
+        os.fsync(handle)
+        os.rename(unfinished, f"{folder}/{name}")
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+    finally:
+        os.close(handle)
+    sync_folder(folder)
+
+
+def _write(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 @cache
