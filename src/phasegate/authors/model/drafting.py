@@ -33,8 +33,8 @@ class Drafting:
     """Runs the tests of what is handed in only with passing ones."""
     finished: Draft | None = None
     """The draft, where nobody has to write anything."""
-    _last: list[tuple[DraftAnswer, Draft]] = field(default_factory=list, compare=False, repr=False)
-    """The newest answer with the draft that it makes, which lint reads before it is handed in."""
+    _last: "list[_Attempt]" = field(default_factory=list, compare=False, repr=False)
+    """The newest answer with what it makes: lint and advice ask for it before it is handed in."""
 
     @classmethod
     async def begin(cls, brief: Brief, compiler: Author, trial: Trial | None = None) -> "Drafting":
@@ -92,9 +92,12 @@ class Drafting:
 
     def written(self, answer: DraftAnswer) -> Draft:
         """Return the draft that an answer makes."""
-        if not (self._last and self._last[0][0] == answer):
-            self._last[:] = [(answer, self._written(answer))]
-        return self._last[0][1]
+        return self._attempt(answer).draft
+
+    def _attempt(self, answer: DraftAnswer) -> "_Attempt":
+        if not (self._last and self._last[0].answer == answer):
+            self._last[:] = [_Attempt(answer, self._written(answer))]
+        return self._last[0]
 
     def _written(self, answer: DraftAnswer) -> Draft:
         brief = self.brief
@@ -119,9 +122,19 @@ class Drafting:
 
     def _found(self, answer: DraftAnswer) -> list[Finding]:
         """Return the findings about a spec as an answer would leave it."""
-        written = self.written(answer).files
-        files = {**self.files, **{path: text for path, text in written.items() if text is not None}}
-        return self.brief.kind.lint(_folder(files, self.brief.facts.spec), self.brief.facts.spec)
+        attempt, spec = self._attempt(answer), self.brief.facts.spec
+        if attempt.findings is None:
+            written = {path: text for path, text in attempt.draft.files.items() if text is not None}
+            attempt.findings = self.brief.kind.lint(_folder({**self.files, **written}, spec), spec)
+        return attempt.findings
+
+
+@dataclass
+class _Attempt:
+    answer: DraftAnswer
+    draft: Draft
+    findings: list[Finding] | None = None
+    """What lint finds in the spec, where it was asked."""
 
 
 async def _start(brief: Brief, compiler: Author) -> Draft:
