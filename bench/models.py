@@ -267,7 +267,7 @@ async def _stored() -> Row:
 
 async def _empty_size(folder: Path) -> int:
     """Return the size of a record in which no run was, with the tables of the queue and of checkpoints."""
-    lay_demo(folder, "http://127.0.0.1:9", (), SystemClock(), scripted=True)
+    lay_demo(folder, "http://127.0.0.1:9", None, SystemClock(), scripted=True)
     async with open_app(folder) as app, open_engine(app):
         await app.queue.opened()
     return size_of(Workspace.open(folder).state / "phasegate.db")

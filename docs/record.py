@@ -27,7 +27,6 @@ from phasegate.ledger import DecisionKind, Entry, PrivateKey, Run
 from phasegate.reports.artifacts import receipts
 from phasegate.reports.gate import GateView, view_gate
 from phasegate.reports.progress import PhaseProgress, State, Step
-from phasegate.scaffold import Approver
 
 IMAGES = Path(__file__).parent / "images"
 WIDTH = 92
@@ -54,7 +53,7 @@ def _works(step: Step) -> bool:
 async def play(folder: Path, place: Account) -> None:
     """The demonstration from spec to release, and its pictures."""
     key = PrivateKey.generate()
-    spec = lay_demo(folder, place.address, (Approver(name=BY, public_key=str(key.public)),), SystemClock())
+    spec = lay_demo(folder, place.address, (BY, key), SystemClock())
     photographer = Photographer(Console())
     async with open_app(folder) as app:
         run = await app.start(spec)

@@ -2,6 +2,8 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Generator, Sequence
 from itertools import groupby
@@ -14,6 +16,13 @@ _HOUR = 3600
 _APART = "tests/mutation/"
 """Tests that share nothing, each of which takes as long as a module."""
 _DEALT = "dealt_by_module"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process a personal configuration of its own: no test reads or writes that of whoever runs it."""
+    folder = tempfile.mkdtemp(prefix="phasegate-home-")
+    os.environ["XDG_CONFIG_HOME"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -82,7 +82,7 @@ async def answered(call: Call) -> Reply:
 
 async def play(folder: Path, address: str, path: Path) -> None:
     """Play a run of the demonstration, and record it."""
-    spec = lay_demo(folder, address, (), FixedClock(NOW), scripted=True)
+    spec = lay_demo(folder, address, None, FixedClock(NOW), scripted=True)
     name = f"recorded:{RECORDING}"
     record = Recording.begin(path, NOW)
     roles = TeamRoles(

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from phasegate.demo import account
 from phasegate.ledger import create_key
-from phasegate.scaffold import Approver
 from unit.authors.sample_spec import sample_repository
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(420)]
@@ -32,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "phasegate.cli"]
     add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
     with account() as aws:
-        managers = (Approver(name="ada", public_key=str(key.public)),)
+        managers = {"ada": key}
         target = sample_repository(folder / "target", managers=managers, endpoint=aws.address)
         subprocess.run([*command, *add], cwd=target, check=True)
         serve = [*command, "serve", "--port", "0"]

@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from phasegate.ledger import create_key
-from phasegate.scaffold import Approver
 from services import serve
 from services.slack import TOKEN, SlackService, User
 from services.slack_clicks import SECRET
@@ -32,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "passphrase").write_text(PASSPHRASE)
     command = [sys.executable, "-m", "phasegate.cli"]
     add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
-    target = sample_repository(folder / "target", managers=(Approver(name="ada", public_key=str(key.public)),))
+    target = sample_repository(folder / "target", managers={"ada": key})
     in_slack(target, {"ada": "U0ADA"})
     subprocess.run([*command, *add], cwd=target, check=True)
     slack = SlackService()

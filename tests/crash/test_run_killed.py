@@ -175,7 +175,10 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Place]:
     """Two repositories with a released run each: the first was killed at every moment, the second at none."""
     top = tmp_path_factory.mktemp("killed")
     with account(0) as served:
-        hit, calm = (Place(folder=sample_repository(top / name, endpoint=served.address)) for name in ("hit", "calm"))
+        hit, calm = (
+            Place(folder=sample_repository(top / name, endpoint=served.address, managers={}))
+            for name in ("hit", "calm")
+        )
         undisturbed = calm.start("run", FOLDER, "--policy", "demo")
         _go_through(hit)
         assert undisturbed.wait(240) == 0, (top / "calm.log").read_text()

@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from phasegate.ledger import create_key
-from phasegate.scaffold import Approver
+from phasegate.reports import open_desk
 from services import serve
 from services.slack import TOKEN, SlackService, User
 from services.slack_clicks import SECRET
-from unit.authors.sample_spec import sample_repository
-from unit.web.fixtures import in_slack
+from unit.authors.sample_spec import sample_repository, sign_again
+from unit.web.fixtures import list_in_slack
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="these are Linux's ways")]
 
@@ -90,13 +90,16 @@ def served(folder: Path) -> Iterator[tuple[int, str, str]]:
     """`phasegate serve` with a Slack in which ada is U0ADA; gives its process, its address and ada's public key."""
     key = create_key(folder / "ada.key", PASSPHRASE)
     (folder / "passphrase").write_text(PASSPHRASE)
-    target = sample_repository(folder / "target", managers=(Approver(name="ada", public_key=str(key.public)),))
-    in_slack(target, {"ada": "U0ADA"})
+    target = sample_repository(folder / "target", managers={"ada": key})
+    list_in_slack(target, {"ada": "U0ADA"})
+    sign_again(target, "ada", key)
+    fingerprint = open_desk(target).trust.chain.fingerprint
     give(folder)
     command = [sys.executable, "-m", "phasegate.cli"]
     home = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "TMPDIR": "/tmp"}
     add = ["account", "add", "ada", "--key", str(folder / "ada.key"), "--passphrase-file", str(folder / "passphrase")]
-    subprocess.run(as_user([*command, *add]), cwd=target, check=True, env=home)
+    for words in (["trust", "pin", fingerprint], add):
+        subprocess.run(as_user([*command, *words]), cwd=target, check=True, env=home)
     slack = SlackService()
     slack.users["U0ADA"] = User(id="U0ADA", name="ada lovelace")
     with serve(slack) as address:

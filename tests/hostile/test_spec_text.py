@@ -13,11 +13,10 @@ from phasegate.core import FixedClock, InvalidInput, Refused
 from phasegate.hosting import open_engine
 from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus
 from phasegate.reports import GateView, find_gate, view_gate
-from phasegate.scaffold import Approver
 from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
 
 ADA = PrivateKey(Ed25519PrivateKey.generate())
-MANAGERS = (Approver(name="ada", public_key=str(ADA.public)),)
+MANAGERS = {"ada": ADA}
 
 
 @asynccontextmanager

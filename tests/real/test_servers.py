@@ -21,7 +21,6 @@ from phasegate.core import FixedClock, PhasegateError, Refused
 from phasegate.doctor import CheckResult, State, checks_of, run_checks
 from phasegate.ledger import PrivateKey
 from phasegate.ledger.events import ToolCalled
-from phasegate.scaffold import Approver
 from phasegate.tool_access import Tools, open_tools
 from phasegate.tools.client import Policy, Scope, ToolClient
 from phasegate.workflow.gates import standing_grants
@@ -90,7 +89,7 @@ class Bench:
 @asynccontextmanager
 async def plugged(top: Path, server: str, endpoint: str) -> AsyncIterator[Bench]:
     """A repository of ada's whose tools/ has the file of the documentation."""
-    managers = (Approver(name="ada", public_key=str(ADA.public)),)
+    managers = {"ada": ADA}
     folder = sample_repository(top / "target", endpoint=endpoint, managers=managers)
     (folder / "tools").mkdir()
     (folder / "tools" / f"{server}.yaml").write_text(FILES[server])

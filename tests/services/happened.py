@@ -35,7 +35,7 @@ def binds_of(gate: str, **more: Any) -> Binds:
     """Everything that a decision at the gate is bound to."""
     texts = dict.fromkeys(("tree", "since", "flow", "rules", "policy", "before", "system"), "")
     rows: dict[str, Any] = {"phases": (), "approvers": {}, "delegates": {}, "upstream": (), "findings": ()}
-    return Binds(gate=gate, **{**texts, **rows, "quorum": 1, **more})
+    return Binds(gate=gate, **{**texts, **rows, "quorum": 1, "root": "", **more})
 
 
 def taken(phase: str = "plan", attempt: int = 1, **more: Any) -> DecisionTaken:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from phasegate.app.config import NAME, Config, RoleRow, read_config
+from phasegate.app.config import NAME, Config, RoleRow, people, read_config
 from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
@@ -37,12 +37,14 @@ from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, Presence, locate, unguarded
 from phasegate.team import RECORDED, Card, Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
+from phasegate.trust import ManagerRow, Root, Standing, TrustStore, effective
 from phasegate.workflow import (
     EFFECTS,
     Channel,
     Credentials,
     Gatekeeper,
     Kind,
+    Manager,
     branch,
     decide,
     revoke,
@@ -76,6 +78,9 @@ class App:
     queue: LazyQueue
     keeper: Gatekeeper
     roles: Roles
+    trust: TrustStore
+    working: Config
+    """`phasegate.toml` as it lies in the work tree; `config` has what a manager signed in its place."""
     judged: dict[bytes, Any] = field(default_factory=dict)
     """What the backlog knows of specs, by a digest of their content."""
 
@@ -83,6 +88,23 @@ class App:
     def state(self) -> Path:
         """Return where database, index, logs and the system's key lie."""
         return self.workspace.state
+
+    def require_root(self) -> Root:
+        """Return the root that managers signed.
+
+        Raises:
+            Refused: there is none that counts, or this copy of the repository signs events with an unknown key.
+        """
+        return self.trust.read().require(self.keeper.system.public)
+
+    def require_known_root(self) -> None:
+        """Refuse to work under a root that is not the one known here, and let a repository without a root begin.
+
+        Raises:
+            Refused: as `require_root`.
+        """
+        if self.trust.read().standing is not Standing.absent:
+            self.require_root()
 
     @property
     def recorded(self) -> bool:
@@ -117,8 +139,10 @@ class App:
             InvalidInput: there is no such spec, or it does not hold; `findings` say where.
             Missing: there is no sandbox for what it will write.
         """
+        self.require_known_root()
         place = self.folder.locate(spec)
         if policy:
+            self.require_root()
             self.team.policy(policy)
         findings = [finding for finding in await asyncio.to_thread(self.lint, place) if finding.blocking]
         if findings:
@@ -182,6 +206,7 @@ class App:
         Raises:
             Held: a live process works on it.
         """
+        self.require_known_root()
         run = await self.ledger.run(run_id)
         queue = await self.queue.opened()
         await free(self.database, queue, run.id)
@@ -262,6 +287,7 @@ class App:
 
     async def take(self, decision: Decision, who: Credentials) -> Decision:
         """Record a decision that was signed already, by the rules of `phasegate.workflow.gates.decide`."""
+        self.require_root()
         return await decide(self.keeper, decision, who, (await self.queue.opened()).dispatch)
 
     async def revoke(self, revocation: Revocation, signer: Signer, who: Credentials) -> None:
@@ -315,10 +341,15 @@ async def _opened(
     workspace: Workspace, clock: Clock, guard: Guard, *, parse_prompts: bool, roles: Roles | None
 ) -> AsyncIterator[App]:
     folder = workspace.folder
-    config = read_config(folder)
+    working = read_config(folder)
+    await asyncio.to_thread(prepare, workspace)
+    trust = TrustStore(workspace.state, folder)
+    root = trust.read().root
+    config = effective(working, root)
     team = load_team(
         folder,
         flow=config.work.flow,
+        signed=root.files if root else None,
         known_checks=CHECKS,
         known_effects=EFFECTS,
         parse_prompts=parse_prompts,
@@ -328,8 +359,7 @@ async def _opened(
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     _names_no_agent(team, config)
     flow = team.flow(config.work.flow)
-    _can_be_passed(flow, config)
-    await asyncio.to_thread(prepare, workspace)
+    _can_be_passed(flow, config if root else working)
     database = await locate(workspace.state).open(guard)
     workspace.link_state()
     queue = LazyQueue(database.store)
@@ -356,18 +386,38 @@ async def _opened(
                 flow=flow,
                 ledger=ledger,
                 workspace=workspace,
-                managers=lambda: read_config(folder).people(),
+                managers=lambda: _people(trust.read().root),
                 policy=team.policy,
+                roots=lambda: trust.read().digests,
                 surroundings=PolicyFacts(config=config),
                 system=system,
                 agents=frozenset(name for name, card in team.cards.items() if card.kind == "agent"),
                 clock=clock,
             ),
             roles=roles or TeamRoles(settings=config.models, folder=folder),
+            trust=trust,
+            working=working,
         )
     finally:
         queue.close()
         await database.close()
+
+
+def require_sound(folder: Path, working: Config) -> None:
+    """Refuse working files under which nobody could work once they are signed.
+
+    Raises:
+        InvalidInput: they do not hold, or name a gate that too few people may pass.
+    """
+    team = load_team(folder, flow=working.work.flow, known_checks=CHECKS, known_effects=EFFECTS)
+    _names_no_agent(team, working)
+    _can_be_passed(team.flow(working.work.flow), working)
+
+
+def _people(root: Root | None) -> dict[str, Manager]:
+    """Return the managers whom the root names, read anew: another process may have written a newer version."""
+    rows = [ManagerRow.model_validate(row) for row in root.settings["managers"]] if root else []
+    return people(rows, root.settings["groups"] if root else {})
 
 
 def _pointed(team: Team, config: Config, folder: Path) -> Team:

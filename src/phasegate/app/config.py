@@ -1,7 +1,7 @@
 """`phasegate.toml`: what a target repository says of itself."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,28 +10,15 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phasegate.core import InvalidInput, plain_toml
-from phasegate.core.visible import skeleton
 from phasegate.ledger import PublicKey
 from phasegate.models.settings import Models
 from phasegate.team import ASSISTANT, COMPILER
+from phasegate.trust import ManagerRow, require_distinct
 from phasegate.workflow import Manager
 
 NAME = "phasegate.toml"
 MODEL = rf"^({COMPILER}|{ASSISTANT}|[a-z_]+:\S+)?$"
 """The compiler, the team's own assistant, or a chat model as `init_chat_model` names it."""
-RESERVED = frozenset({"", "mcp", "system", "phasegate", "policy", "nobody"})
-"""Names that no manager can have, however they are written."""
-AGENTS = (
-    "cloud-architect",
-    "data-architect",
-    "devsec-engineer",
-    "document-engineer",
-    "product-owner",
-    "python-engineer",
-    "qa-specialist",
-    "sre-automation",
-)
-"""The agents of the shipped cards."""
 
 
 class _Strict(BaseModel):
@@ -45,20 +32,6 @@ class Project(_Strict):
     """Its name on a package index."""
     package: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
     """Its Python package."""
-
-
-class ManagerRow(_Strict):
-    """A person who may decide."""
-
-    name: str = Field(min_length=1)
-    public_key: str
-    """Ed25519, base64; `phasegate manager init` prints it."""
-    card: str = "manager"
-    """The card under which a workflow lists them as approver."""
-    slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
-    """Their user's id in Slack, such as U012A3CDE: they are mentioned there, and may decide there."""
-    jira: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9:._@-]*$")
-    """Their account's id in Jira (on a Data Center: their user name), to whom tickets are assigned."""
 
 
 class Work(_Strict):
@@ -196,6 +169,14 @@ class Mirror(_Strict):
         return tuple(name for name in ("jira", "confluence", "slack", "teams") if getattr(self, name) is not None)
 
 
+class Trust(_Strict):
+    """Settings of the root of trust. Its keys here, and those of managers, groups, demo, index.path, aws.endpoint_url
+    and work.flow, count once managers have signed them: `phasegate trust sign`."""
+
+    threshold: int = Field(default=1, ge=1, le=100)
+    """Managers who have to sign the next version of the root."""
+
+
 class Config(_Strict):
     """The whole file."""
 
@@ -207,6 +188,7 @@ class Config(_Strict):
     index: Index = Index()
     aws: Aws = Aws()
     mirror: Mirror = Mirror()
+    trust: Trust = Trust()
     managers: tuple[ManagerRow, ...] = ()
     groups: dict[str, tuple[str, ...]] = {}
     """Managers' names by the name of a group, which a gate can list as `group:NAME`."""
@@ -215,37 +197,8 @@ class Config(_Strict):
 
     @field_validator("managers")
     @classmethod
-    def _each_has_a_name_of_their_own(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
-        reserved = {skeleton(name) for name in (*RESERVED, *AGENTS)}
-        seen: dict[str, str] = {}
-        for row in managers:
-            alike = skeleton(row.name)
-            if alike in reserved or ":" in alike or row.name != row.name.strip() or not row.name.isprintable():
-                raise ValueError(f"no manager can be named '{row.name}': Phasegate or an agent speaks under that name")
-            if alike in seen:
-                raise ValueError(f"the names '{seen[alike]}' and '{row.name}' look alike, and each is one person's")
-            seen[alike] = row.name
-        return managers
-
-    @field_validator("managers")
-    @classmethod
-    def _each_has_a_key_of_their_own(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
-        seen: dict[str, str] = {}
-        for row in managers:
-            key = row.public_key.strip().rstrip("=")
-            # The last letter of 32 bytes has bits that say nothing.
-            owner = seen.setdefault(key[:42], row.name)
-            if owner != row.name:
-                raise ValueError(f"'{owner}' and '{row.name}' have the same key, and each decision is one person's")
-        return managers
-
-    @field_validator("managers")
-    @classmethod
-    def _each_is_one_in_slack(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
-        ids = [row.slack for row in managers if row.slack]
-        twice = next((id for id in ids if ids.count(id) > 1), "")
-        if twice:
-            raise ValueError(f"two managers have the id '{twice}' in Slack, and each click is one person's")
+    def _each_is_one_person(cls, managers: tuple[ManagerRow, ...]) -> tuple[ManagerRow, ...]:
+        require_distinct(managers)
         return managers
 
     @property
@@ -259,16 +212,21 @@ class Config(_Strict):
 
     def people(self) -> dict[str, Manager]:
         """Managers by name."""
-        return {
-            row.name: Manager(
-                name=row.name,
-                card=row.card,
-                public_key=PublicKey.parse(row.public_key),
-                groups=tuple(group for group, names in self.groups.items() if row.name in names),
-                slack=row.slack,
-            )
-            for row in self.managers
-        }
+        return people(self.managers, self.groups)
+
+
+def people(rows: Sequence[ManagerRow], groups: Mapping[str, Sequence[str]]) -> dict[str, Manager]:
+    """Managers by name, each with the groups that list them."""
+    return {
+        row.name: Manager(
+            name=row.name,
+            card=row.card,
+            public_key=PublicKey.parse(row.public_key),
+            groups=tuple(group for group, names in groups.items() if row.name in names),
+            slack=row.slack,
+        )
+        for row in rows
+    }
 
 
 def read_config(folder: Path) -> Config:

@@ -18,6 +18,7 @@ from phasegate.core import Exhausted, PhasegateError
 from phasegate.core.files import OWNER_FILE, UNFINISHED, sync_file, sync_folder
 from phasegate.ledger import SYSTEM_KEY
 from phasegate.store.schema import events, gates, metadata, runs, workers
+from phasegate.trust import ROOTS
 
 FORMAT = 1
 DATABASE, MANIFEST, PACK = "phasegate.db", "manifest.json", "repository.pack"
@@ -63,6 +64,7 @@ def _written(app: App, file: Path, keys: Sequence[Path], folder: Path) -> Backup
         DATABASE: folder / DATABASE,
         PACK: folder / PACK,
         SYSTEM_KEY: app.state / SYSTEM_KEY,
+        **({ROOTS: app.state / ROOTS} if (app.state / ROOTS).is_file() else {}),
         **{f"keys/{key.name}": key for key in keys if key.is_file()},
         **{f"index/{path.relative_to(index).as_posix()}": path for path in sorted(index.rglob("*")) if path.is_file()},
     }

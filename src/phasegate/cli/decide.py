@@ -10,7 +10,7 @@ import click
 from phasegate.app import App
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import keyring
+from phasegate.cli.keys import keyring_of
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.core import report
 from phasegate.ledger import Comment, DecisionKind, Waiver
@@ -67,7 +67,7 @@ async def decide(
         gate = await find_gate(app, name)
         said = await answers_at(app, gate, DecisionKind(decision), dict(answers))
         anchored = (*said, *parse_comments(app, gate.commit, comments))
-        ring = keyring(app.state, app.config, manager, passphrase_file)
+        ring = keyring_of(app, manager, passphrase_file)
         key = ring.unlock()
         taken = await app.decide(
             gate, DecisionKind(decision), app.person(ring.manager), key, digest=digest, comments=anchored, waiver=waiver

@@ -10,7 +10,7 @@ from rich.text import Text
 from phasegate.app import App
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import keyring
+from phasegate.cli.keys import keyring_of
 from phasegate.core import UsageError, report
 from phasegate.ledger import Delegation, GateRecord, Revocation
 from phasegate.reports.decisions import Delegation as DelegationReport
@@ -57,7 +57,7 @@ async def _delegate(
 ) -> None:
     first, last = window
     async with open_here() as app:
-        ring = keyring(app.state, app.config, *who)
+        ring = keyring_of(app, *who)
         given = drawn_up(app, ring.manager, to, first.date() if first else None, last.date(), tuple(gates))
         key = ring.unlock()
         await sign_over(app.keeper, given, key, app.person(ring.manager))
@@ -93,7 +93,7 @@ async def _list(as_json: bool) -> None:
 
 async def _end(to: str, who: Who, as_json: bool) -> None:
     async with open_here() as app:
-        ring = keyring(app.state, app.config, *who)
+        ring = keyring_of(app, *who)
         key = ring.unlock()
         ended = await end_delegation(app.keeper, ring.manager, to, key, app.person(ring.manager))
     if as_json:
@@ -107,7 +107,7 @@ async def revoke(name: str, manager: str | None, passphrase_file: Path | None, a
 
     async with open_here() as app:
         gate = await _gate(app, name)
-        ring = keyring(app.state, app.config, manager, passphrase_file)
+        ring = keyring_of(app, manager, passphrase_file)
         key = ring.unlock()
         made = Revocation(gate=gate.key, by=ring.manager, at=app.clock.now())
         await app.revoke(made, key, app.person(ring.manager))

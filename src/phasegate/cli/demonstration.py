@@ -17,7 +17,6 @@ from phasegate.demo.repository import POLICY, SENTENCE, lay_demo, read_result
 from phasegate.ledger import Entry, PrivateKey, Run, RunStatus, write_key
 from phasegate.reports.artifacts import receipts
 from phasegate.reports.recorded import NOTICE
-from phasegate.scaffold import Approver
 from phasegate.workspace import Workspace
 
 
@@ -38,8 +37,8 @@ async def _begun(folder: Path, place: Account, *, scripted: bool) -> None:
             "unreleasable.",
             style="wait",
         )
-    managers = (Approver(name=getpass.getuser(), public_key=str(key[0].public)),) if key else ()
-    spec = lay_demo(folder, place.address, managers, given_clock(), scripted=scripted)
+    manager = (getpass.getuser(), key[0]) if key else None
+    spec = lay_demo(folder, place.address, manager, given_clock(), scripted=scripted)
     if key:
         write_key(demo_keys(Workspace.open(folder).state) / f"{getpass.getuser()}.key", key[1])
     async with open_app(folder, clock=given_clock()) as app:

@@ -13,7 +13,7 @@ from phasegate.app import App
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.decide import parse_comments
 from phasegate.cli.follow import Follower, Lines, Screen, so_far
-from phasegate.cli.keys import Keyring, interactive, interruptible, keyring
+from phasegate.cli.keys import Keyring, interactive, interruptible, keyring_of
 from phasegate.cli.views.findings import blocking_lines, failure
 from phasegate.cli.views.gate import difference, gate_summary
 from phasegate.cli.worker import delivering, hosted
@@ -85,7 +85,7 @@ class Attendance:
 
     async def _decide(self, view: GateView) -> None:
         self._show(view)
-        ring = keyring(self.app.state, self.app.config, self.manager, self.passphrase_file)
+        ring = keyring_of(self.app, self.manager, self.passphrase_file)
         # Another approver has to come: asked again, this person could only decide the same thing twice.
         if view.said_by(ring.manager):
             raise waits(view)

@@ -4,7 +4,6 @@ The passphrase comes from the person at the terminal, or from a file that the ma
 read from the environment or the command line, where other processes can see it.
 """
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,11 +14,13 @@ from typing import Any
 
 import click
 
+from phasegate.app import App
 from phasegate.app.config import Config
 from phasegate.core import Missing, Refused, UsageError
 from phasegate.core.files import OWNER_FILE, write_whole
 from phasegate.keyholder import HeldKey, Mandate, close_to_others, hold_key
 from phasegate.ledger import MIN_PASSPHRASE, create_key
+from phasegate.trust import personal_folder
 
 TRIES = 3
 SIGNS_WITHIN_SECONDS = 600.0
@@ -28,8 +29,7 @@ SIGNS_WITHIN_SECONDS = 600.0
 
 def home_of_keys() -> Path:
     """Return where a person's keys lie."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "phasegate"
+    return personal_folder()
 
 
 def demo_keys(state: Path) -> Path:
@@ -134,6 +134,18 @@ def keyring(state: Path, config: Config, name: str | None, passphrase_file: Path
         known = ", ".join(row.name for row in config.managers)
         raise UsageError(f"which manager decides? this repository has: {known}", fix="--manager NAME")
     return Keyring(manager=chosen[0].name, path=key_path(state, chosen[0].name), passphrase_file=passphrase_file)
+
+
+def keyring_of(app: App, name: str | None, passphrase_file: Path | None) -> Keyring:
+    """The key that a decision in an opened repository is signed with.
+
+    Raises:
+        Refused: the root of the repository is not the one that is known here.
+        Missing: there is no manager yet.
+        UsageError: it is not clear which one is meant.
+    """
+    app.require_known_root()
+    return keyring(app.state, app.config, name, passphrase_file)
 
 
 def key_path(state: Path, name: str) -> Path:

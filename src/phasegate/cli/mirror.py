@@ -13,7 +13,7 @@ from rich.text import Text
 
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import keyring
+from phasegate.cli.keys import keyring_of
 from phasegate.core import InvalidInput, visible
 from phasegate.core.formatting import age, count
 from phasegate.notifications.undelivered import Channel, Undelivered, channels, is_attended
@@ -47,7 +47,7 @@ async def grant(manager: str | None, passphrase_file: Path | None) -> None:
             raise InvalidInput("phasegate.toml has no [mirror]", fix="say where runs are told of: docs/mirror.md")
         for wish in wished:
             console.print(f"  {wish.server}: {wish.says}", soft_wrap=True)
-        ring = keyring(app.state, app.config, manager, passphrase_file)
+        ring = keyring_of(app, manager, passphrase_file)
         key = ring.unlock(statements=len(wished))
         with console.status("asking the servers"):
             made = await grant_all(app, opened.sessions, ring.manager, key)

@@ -6,7 +6,7 @@ import threading
 
 import click
 
-from phasegate.cli.commands import decide, models, page, record, release, start, tools, work
+from phasegate.cli.commands import decide, models, page, record, release, start, tools, trust, work
 from phasegate.cli.commands.command import HeadedGroup
 from phasegate.cli.streams import show_plainly
 from phasegate.core import Exhausted, Lost
@@ -14,11 +14,13 @@ from phasegate.core import Exhausted, Lost
 HEADINGS: dict[str, tuple[click.Command, ...]] = {
     "Start": (start.demo, start.init, start.manager, start.new, start.spec, start.lint, start.doctor, models.evaluate),
     "Work": (work.run, work.status, work.forecast, work.spend, work.work, work.worker),
-    "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate, decide.allow),
+    "Decide": (decide.gates, decide.gate, decide.decide, decide.revoke, decide.delegate, decide.allow, trust.trust),
     "Page and API": (page.serve, page.account, page.token),
     "Tools": (tools.tools, tools.mirror, tools.mcp),
-    "Record": (record.backup, record.restore),
-    "Release and runbooks": (release.trace, release.bundle, release.verify, release.runbook),
+    "Record and runbooks": (
+        *(release.trace, release.bundle, release.verify, record.backup, record.restore),
+        release.runbook,
+    ),
 }
 
 EXIT_CODES = {

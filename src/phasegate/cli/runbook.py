@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from phasegate.app import read_config
 from phasegate.cli.console import output
 from phasegate.cli.here import given_clock
 from phasegate.cli.keys import keyring
@@ -16,13 +15,13 @@ from phasegate.core import InvalidInput, UsageError
 from phasegate.core.findings import Finding
 from phasegate.core.formatting import count
 from phasegate.executions.approval import approval, read_findings, released_command
+from phasegate.reports.trust import open_desk
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.check import Where
 from phasegate.runbooks.compiler.check import check as run
 from phasegate.runbooks.compiler.iam_policy import explain
 from phasegate.runbooks.compiler.iam_policy import policy as policy_of
 from phasegate.runbooks.language.lint import lint
-from phasegate.workspace import Workspace
 
 
 def check(
@@ -76,9 +75,9 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     report = read_findings(_read(file), str(file))
     console = output()
     console.print(report_table(report))
-    workspace = Workspace.open(Path.cwd())
-    config = read_config(workspace.folder)
-    ring = keyring(workspace.state, config, manager, passphrase_file)
+    desk = open_desk(Path.cwd())
+    config = desk.signed
+    ring = keyring(desk.state, config, manager, passphrase_file)
     target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=given_clock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
     command = released_command(report, config.project.name, str(target))

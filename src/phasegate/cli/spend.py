@@ -9,7 +9,7 @@ import click
 
 from phasegate.cli.console import output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import interruptible, keyring
+from phasegate.cli.keys import interruptible, keyring_of
 from phasegate.cli.views.spend import csv_of, forecast_table, spend_table
 from phasegate.core import report
 from phasegate.models import Allowance
@@ -67,7 +67,7 @@ async def allow(
 ) -> None:
     """Allow it, and send the run on."""
     async with open_here() as app:
-        ring = keyring(app.state, app.config, manager, passphrase_file)
+        ring = keyring_of(app, manager, passphrase_file)
         with interruptible():
             key = ring.unlock()
         more = Allowance(tokens=tokens, money_usd=money_usd, calls=calls, seconds=seconds, rounds=rounds)

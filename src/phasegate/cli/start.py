@@ -15,7 +15,9 @@ from phasegate.core import InvalidInput, SystemClock, UsageError
 from phasegate.ledger import PublicKey
 from phasegate.reports.warnings import not_committed
 from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
+from phasegate.scaffold.root import establish_root
 from phasegate.scaffold.target import PACKAGE_SPEC, RUNBOOK_SPEC
+from phasegate.trust import Standing, Trust, TrustStore
 from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
@@ -53,17 +55,34 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     workspace = Workspace.open(Path.cwd())
     folder = workspace.folder
     read_config(folder)
+    standing = TrustStore(workspace.state, folder).read()
+    if standing.standing in (Standing.unknown, Standing.refused):
+        raise standing.refusal()
     path = home_of_keys() / f"{name}.key"
     key = make_or_unlock(path, passphrase_file)
     public = PublicKey(key.public)
     add_manager(folder, name, public)
+    if standing.standing is Standing.absent:
+        standing = establish_root(folder, key, given_clock())
     waiting = not_committed(workspace, read_config(folder))
     console = output()
     console.print(f"[good]✓[/] manager '{name}', public key {public}", soft_wrap=True)
     console.print(f"  key: {path}", soft_wrap=True)
+    _print_root(standing, name, public)
     if waiting:
         console.print("Not committed: a release lists as approvers whom its commit lists.", style="wait")
         console.print(f"→ git add {' '.join(waiting)} && git commit -m 'Managers'", soft_wrap=True)
+
+
+def _print_root(trust: Trust, name: str, key: PublicKey) -> None:
+    """Say whom the root names, and who has to sign where that is not the manager yet."""
+    console, named = output(), trust.managers()
+    if named.get(name) == key:
+        console.print(f"  root: version {len(trust.digests)}, {', '.join(named)} may decide", soft_wrap=True)
+        console.print(f"  fingerprint: {trust.chain.fingerprint}", soft_wrap=True)
+        return
+    console.print(f"'{name}' may decide once {' or '.join(named)} has signed it.", style="wait", soft_wrap=True)
+    console.print(f"→ {' or '.join(named)}: phasegate trust sign", soft_wrap=True)
 
 
 async def lint(specs: tuple[Path, ...]) -> None:

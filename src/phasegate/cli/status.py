@@ -26,6 +26,7 @@ from phasegate.reports.progress import PhaseProgress, State, progress
 from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.run import Run, whole_run
 from phasegate.reports.spend import By, spend_of, under_way
+from phasegate.reports.trust import trust_lines
 from phasegate.reports.warnings import broken_records, has_worker, is_unattended, nobody_works, unattended
 from phasegate.reports.work import items_of, waits_for
 from phasegate.tool_access.requests import waits
@@ -42,6 +43,8 @@ async def status(name: str | None, limit: int | None, everything: bool, as_json:
 
 async def _all(app: App, most: int, as_json: bool) -> None:
     runs, lives, console = await app.ledger.runs(limit=most), await has_worker(app), output()
+    if not as_json:
+        _print_trust(app)
     if as_json:
         click.echo(report.as_json([Run.of(run, attended=lives) for run in runs]))
         return
@@ -63,6 +66,7 @@ async def _one(app: App, name: str, as_json: bool) -> None:
     if as_json:
         click.echo(report.as_json(await whole_run(app, run)))
         return
+    _print_trust(app)
     events = await app.ledger.events(run.id)
     phases, things = progress(app.flow, events), await made(app, run, events)
     onward = {RunStatus.waiting: f"gate {run.id}", RunStatus.parked: f"run --resume {run.id}"}
@@ -101,6 +105,11 @@ def _blocked(phases: Sequence[PhaseProgress], events: Sequence[Entry]) -> Iterat
             number = len(blocking)
             yield f"{phase.gate}: not approved while {count(number, 'finding')} block{'s' * (number == 1)}"
             yield from blocking_lines(blocking)
+
+
+def _print_trust(app: App) -> None:
+    for line in trust_lines(app):
+        output().print(line, style="wait", soft_wrap=True, markup=False)
 
 
 async def summary(app: App, run: ledger.Run) -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import open_here
-from phasegate.cli.keys import Keyring, keyring
+from phasegate.cli.keys import Keyring, keyring_of
 from phasegate.cli.views.gate import difference
 from phasegate.cli.views.tools import show, show_answer, show_imported
 from phasegate.core import PhasegateError, UsageError, report
@@ -52,7 +52,7 @@ async def grant(
     async with open_here() as app, open_tools(app) as opened:
         server, console = opened.server(name), output()
         last = ends.replace(tzinfo=UTC, hour=23, minute=59, second=59) if ends else app.clock.now() + _USUAL
-        ring = keyring(app.state, app.config, manager, passphrase_file)
+        ring = keyring_of(app, manager, passphrase_file)
         seen = await _looked_at(opened, server)
         if seen.waits:
             await _let_start(opened, server, ring, last)

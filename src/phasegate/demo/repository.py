@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from phasegate.app.config import NAME, read_config
 from phasegate.core import Clock
 from phasegate.demo.aws_account import NOW, REGION, expected
+from phasegate.ledger import PrivateKey
 from phasegate.scaffold import Approver, Aws
 from phasegate.scaffold.new_repository import NewRepository, create_repository
+from phasegate.scaffold.root import establish_root
 
 NAME_OF_SPEC = "unattached-ebs-volumes"
 SPEC = f"001-{NAME_OF_SPEC}"
@@ -70,14 +72,14 @@ def port_of(folder: Path) -> int:
 
 
 def lay_demo(
-    folder: Path, address: str, managers: tuple[Approver, ...], clock: Clock, *, scripted: bool = False
+    folder: Path, address: str, manager: tuple[str, PrivateKey] | None, clock: Clock, *, scripted: bool = False
 ) -> Path:
     """Makes the workspace.
 
     Args:
         folder: where; it must be empty or missing.
         address: of the account.
-        managers: who decides; none leaves it to the policy.
+        manager: name and key of who decides; None leaves it to the policy.
         clock: tells the time of its first commit.
         scripted: whether it begins from a sentence, and every role answers from the recording.
 
@@ -85,8 +87,10 @@ def lay_demo(
         The spec's folder.
     """
     aws = Aws(endpoint_url=address, region=REGION, as_of=NOW.isoformat().replace("+00:00", "Z"))
+    managers = (Approver(name=manager[0], public_key=str(manager[1].public)),) if manager else ()
     plan = NewRepository(project=PROJECT, spec=SPEC, managers=managers, aws=aws, demo=True)
     create_repository(folder, _scripted(plan) if scripted else plan, clock)
+    establish_root(folder, manager[1] if manager else None, clock, commit=True)
     return folder / "specs" / SPEC
 
 

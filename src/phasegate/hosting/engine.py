@@ -33,7 +33,9 @@ async def open_engine(app: App) -> AsyncIterator[Segments]:
 
     Raises:
         Missing: there is no sandbox.
+        Refused: the root of the repository is not the one that is known here.
     """
+    app.require_known_root()
     # First: without one nothing that is written can be tried, and the run says so before it has paid for a draft.
     sandbox = await find_sandbox()
     await app.queue.opened()  # the ledger dispatches whoever is next to release

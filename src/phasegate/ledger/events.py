@@ -115,6 +115,8 @@ class Terms(_Frozen):
     """Names of the managers who may approve, by phase."""
     managers: Mapping[str, str]
     """Public key by name."""
+    root: str = ""
+    """Fingerprint of the repository's root; empty: there was none yet."""
 
 
 class RunStarted(Event):
@@ -255,6 +257,8 @@ class Binds(_Frozen):
     """Digest of the last event before the gate."""
     system: str
     """Id of the system's key."""
+    root: str
+    """Digest of the version of the root whose managers and rules these are."""
 
     @property
     def digest(self) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from phasegate.reports.spend import SpendReport as SpendReport
     from phasegate.reports.spend import spend_of as spend_of
     from phasegate.reports.spend import under_way as under_way
+    from phasegate.reports.trust import open_desk as open_desk
     from phasegate.reports.verify import verify_run as verify_run
     from phasegate.reports.warnings import not_committed as not_committed
     from phasegate.reports.work import handed_in as handed_in

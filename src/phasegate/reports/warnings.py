@@ -6,6 +6,7 @@ from pathlib import Path
 from phasegate.app.app import App
 from phasegate.app.config import NAME, Config
 from phasegate.ledger import Run, RunStatus
+from phasegate.trust import ROOTS
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.lease import Lease
 from phasegate.workspace import Workspace
@@ -40,7 +41,7 @@ def nobody_works(runs: Sequence[Run]) -> str:
 def not_committed(workspace: Workspace, config: Config) -> list[str]:
     """The files that list managers and approvers and differ from the commit that is checked out, from the top."""
     committed = workspace.tree(workspace.head())
-    paths = (NAME, f"src/{config.project.package}/approvers.json")
+    paths = (NAME, ROOTS, f"src/{config.project.package}/approvers.json")
     return [path for path in paths if _written(workspace.folder / path) != committed.get(path)]
 
 

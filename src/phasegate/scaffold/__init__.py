@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from phasegate.scaffold.new_repository import NewRepository as NewRepository
     from phasegate.scaffold.new_repository import add_manager as add_manager
     from phasegate.scaffold.new_repository import create_repository as create_repository
+    from phasegate.scaffold.root import establish_root as establish_root
 
 __all__ = [
     "PACKAGE_SPEC",

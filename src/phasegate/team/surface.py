@@ -1,5 +1,6 @@
 """The files of the team's surface: ours from the package, and above them those in the user's workspace."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from phasegate.core import InvalidInput
 
 FOLDERS = ("agents", "graphs", "prompts", "specs", "tools")
+SIGNED = "graphs"
+"""The folder whose files decide, so that they count as a manager signed them."""
 
 
 class Source(NamedTuple):
@@ -19,10 +22,17 @@ class Source(NamedTuple):
 
 
 class Surface:
-    """Reader of the surface's files by folder and name, a user's file before ours."""
+    """Reader of the surface's files by folder and name, a user's file before ours.
 
-    def __init__(self, workspace: Path | None = None) -> None:
+    Args:
+        workspace: the user's repository; None reads ours alone.
+        signed: texts of workflows and policies by path, which stand in place of the repository's own; None: the files
+            in the repository are read.
+    """
+
+    def __init__(self, workspace: Path | None = None, signed: Mapping[str, str] | None = None) -> None:
         self._workspace = workspace
+        self._signed = signed
 
     @property
     def workspace(self) -> Path | None:
@@ -32,13 +42,29 @@ class Surface:
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names in a folder that end in the suffix, ours and the user's, sorted."""
         ours = {item.name for item in files(f"phasegate.team.{folder}").iterdir()}
+        return sorted(name for name in ours | self._added(folder) if name.endswith(suffix) and not name.startswith("."))
+
+    def own(self, folder: str, suffix: str) -> list[str]:
+        """Names of the files in the user's folder that end in the suffix, those in its subfolders included, sorted."""
+        top = self._workspace / folder if self._workspace else None
+        found = top.rglob(f"*{suffix}") if top and top.is_dir() else ()
+        names = (file.relative_to(top).as_posix() for file in found if top and file.is_file())
+        return sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
+
+    def _added(self, folder: str) -> set[str]:
+        if self._signed is not None and folder == SIGNED:
+            names = (path.removeprefix(f"{folder}/") for path in self._signed if path.startswith(f"{folder}/"))
+            return {name for name in names if "/" not in name}
         theirs = self._workspace / folder if self._workspace else None
-        added = {item.name for item in theirs.iterdir()} if theirs and theirs.is_dir() else set()
-        return sorted(name for name in ours | added if name.endswith(suffix) and not name.startswith("."))
+        return {item.name for item in theirs.iterdir()} if theirs and theirs.is_dir() else set()
 
     def find(self, folder: str, name: str) -> Source | None:
         """Return the file of that name, which may hold a `/`, or None where there is none."""
-        if self._workspace and (theirs := self._workspace / folder / name).is_file():
+        if self._signed is not None and folder == SIGNED:
+            signed = self._signed.get(f"{folder}/{name}")
+            if signed is not None:
+                return Source(f"{folder}/{name}", signed)
+        elif self._workspace and (theirs := self._workspace / folder / name).is_file():
             return Source(f"{folder}/{name}", _text(theirs, f"{folder}/{name}"))
         ours = files(f"phasegate.team.{folder}").joinpath(name)
         return Source(f"{folder}/{name}", _text(ours, f"{folder}/{name}")) if ours.is_file() else None

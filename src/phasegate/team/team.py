@@ -76,6 +76,7 @@ def load_team(
     known_checks: Collection[str] | None = None,
     known_effects: Collection[str] | None = None,
     parse_prompts: bool = True,
+    signed: Mapping[str, str] | None = None,
 ) -> Team:
     """Reads the team's surface, the user's files before ours of the same name.
 
@@ -86,11 +87,12 @@ def load_team(
         known_effects: names of the effects that the engine has; None leaves them unjudged.
         parse_prompts: whether each template is parsed, and each workflow beside the one in use; a list of runs or gates
             needs none of them.
+        signed: texts of workflows and policies by path, as managers signed them; None reads the user's files.
 
     Raises:
         InvalidInput: with file, line and fix for each thing that does not hold.
     """
-    surface = Surface(workspace)
+    surface = Surface(workspace, signed)
     cards = _cards(surface)
     read = None if parse_prompts else flow
     flows = _flows(surface, cards, known_checks, known_effects, read)

@@ -100,6 +100,16 @@ class Workspace:
         repository.checkout("refs/heads/main", strategy=CheckoutStrategy.SAFE)
         return workspace
 
+    def add(self, paths: Sequence[str], *, author: Signature, when: datetime, message: str) -> str:
+        """Commit files of the working directory on top of what is checked out, and return the commit."""
+        files = {path: (self.folder / path).read_bytes() for path in paths}
+        commit = self.commit([self.head()], files, author=author, when=when, message=message)
+        self._repository.references[self._repository.head.name].set_target(commit)
+        for path in paths:
+            self._repository.index.add(path)
+        self._repository.index.write()
+        return commit
+
     @property
     def folder(self) -> Path:
         """The top of the working directory."""

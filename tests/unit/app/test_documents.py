@@ -13,6 +13,7 @@ from phasegate.core import FixedClock, InvalidInput
 from phasegate.hosting import open_engine
 from phasegate.ledger import GateStatus, RunStatus
 from phasegate.ledger.events import Judgement
+from phasegate.scaffold import establish_root
 from phasegate.team import Card, Surface
 from phasegate.workflow import findings_of
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
@@ -42,19 +43,20 @@ class Writers(CompilerRoles):
         return Draft(files={**brief.handed_in, **written}, message=brief.item)
 
 
-def target(folder: Path, *, runbook: bool = False) -> Path:
+def target(folder: Path, *, runbook: bool = False, change: tuple[str, str] = ("", "")) -> Path:
     """A repository whose workflow ends with the tasks."""
     sample_repository(folder)
     table = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
     table |= {"name": "documents", "phases": table["phases"][:3]}
     (folder / "graphs").mkdir()
-    (folder / "graphs" / "documents.yaml").write_text(yaml.safe_dump(table))
+    (folder / "graphs" / "documents.yaml").write_text(yaml.safe_dump(table).replace(*change))
     config = folder / "phasegate.toml"
     document = tomlkit.parse(config.read_text())
     document["work"]["flow"] = "documents"
     config.write_text(tomlkit.dumps(document))
     if not runbook:
         (folder / FOLDER / "runbook.yaml").unlink()
+    establish_root(folder, None, FixedClock(NOW))
     return folder / FOLDER
 
 
@@ -89,9 +91,7 @@ async def test_checks_of_documents_find_what_is_missing(tmp_path: Path) -> None:
 
 async def test_documents_hold_no_code(tmp_path: Path) -> None:
     """No check of code applies to them, so none is let in, whatever the workflow gives to the author."""
-    spec = target(tmp_path)
-    table = spec.parents[1] / "graphs" / "documents.yaml"
-    table.write_text(table.read_text().replace("'{spec}/*'", "'*'"))
+    spec = target(tmp_path, change=("'{spec}/*'", "'*'"))
 
     class Coders(Writers):
         async def _write(self, brief: Brief) -> Draft:
@@ -139,9 +139,7 @@ async def test_a_run_that_nobody_can_write_does_not_begin_and_says_what_to_do(tm
 
 
 async def test_an_item_that_no_author_writes_keeps_the_run_from_beginning(tmp_path: Path) -> None:
-    spec = target(tmp_path, runbook=True)
-    table = spec.parents[1] / "graphs" / "documents.yaml"
-    table.write_text(table.read_text().replace("item: tasks", "item: poem"))
+    spec = target(tmp_path, runbook=True, change=("item: tasks", "item: poem"))
     async with open_app(spec, clock=FixedClock(NOW)) as app:
         with pytest.raises(InvalidInput, match=r"no author can write 'poem' \(python-engineer\)") as refused:
             await app.start(spec)

@@ -22,7 +22,7 @@ AGAIN = "specs/002-again"
 
 def test_two_specs_and_one_of_them_again_are_released_one_after_another(tmp_path: Path) -> None:
     with account(0) as served:
-        folder = sample_repository(tmp_path / "target", endpoint=served.address)
+        folder = sample_repository(tmp_path / "target", endpoint=served.address, managers={})
         shutil.copytree(folder / FOLDER, folder / AGAIN)
         asyncio.run(_released(folder))
 

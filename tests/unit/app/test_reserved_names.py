@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from phasegate.app.config import AGENTS, Config
+from phasegate.app.config import Config
+from phasegate.trust import AGENTS
 
 
 def _config(*names: str) -> Config:

@@ -2,10 +2,12 @@
 
 # ruff: noqa: E501 - lines of documents as they are written
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from phasegate.core import FixedClock
-from phasegate.scaffold import PACKAGE_SPEC, Approver, NewRepository, create_repository
+from phasegate.ledger import PrivateKey
+from phasegate.scaffold import PACKAGE_SPEC, Approver, NewRepository, create_repository, establish_root
 from unit.authors.sample_spec import NOW
 
 FOLDER = "specs/001-amounts"
@@ -368,11 +370,14 @@ __all__ = ["Amount", "CannotAdd", "CannotSplit", "NoAmount", "read", "split", "t
 PAGE = "# Amounts\n\nAmounts of money in whole cents: read, added up and split (FR-001, FR-004, FR-006).\n"
 
 
-def package_repository(folder: Path, *, managers: tuple[Approver, ...] = (), spec: str = "") -> Path:
+def package_repository(folder: Path, *, managers: Mapping[str, PrivateKey] | None = None, spec: str = "") -> Path:
     """Make a repository whose package agents write, with a spec in its working directory."""
+    people = tuple(Approver(name=name, public_key=str(key.public)) for name, key in (managers or {}).items())
     create_repository(
-        folder, NewRepository(project="acme-amounts", managers=managers, deliverable=PACKAGE_SPEC), FixedClock(NOW)
+        folder, NewRepository(project="acme-amounts", managers=people, deliverable=PACKAGE_SPEC), FixedClock(NOW)
     )
     (folder / FOLDER).mkdir(parents=True)
     (folder / FOLDER / "spec.md").write_text(spec or SPEC)
+    if managers:
+        establish_root(folder, next(iter(managers.values())), FixedClock(NOW), commit=True)
     return folder

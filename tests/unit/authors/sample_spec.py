@@ -8,11 +8,13 @@ from phasegate.authors import Brief, Facts
 from phasegate.authors.compiler import Compiler
 from phasegate.authors.kinds import RUNBOOK as RUNBOOK_KIND
 from phasegate.core import FixedClock
+from phasegate.ledger import PrivateKey
 from phasegate.release import Builder
+from phasegate.reports import open_desk
 from phasegate.runbooks import price_table
 from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
-from phasegate.scaffold import Approver, Aws, NewRepository, create_repository, scaffold
+from phasegate.scaffold import Approver, Aws, NewRepository, add_manager, create_repository, establish_root, scaffold
 from phasegate.team import Phase, load_team
 
 Tree = dict[str, bytes]
@@ -82,19 +84,44 @@ def sample_repository(
     folder: Path,
     *,
     endpoint: str = "http://127.0.0.1:9",
-    managers: tuple[Approver, ...] = (),
+    managers: Mapping[str, PrivateKey] | None = None,
     spec: str = SPEC,
     runbook: str = RUNBOOK,
 ) -> Path:
-    """Makes a demonstration's repository with the spec in its working directory; gives the repository."""
+    """Make a demonstration's repository with the spec in its working directory, and return the repository.
+
+    Args:
+        folder: where.
+        endpoint: of its AWS account.
+        managers: their keys by name, of whom the first signs its root; with none, its system's key does, so that the
+            policy decides; None: it has no root.
+        spec: text of spec.md.
+        runbook: text of runbook.yaml.
+    """
+    people = tuple(Approver(name=name, public_key=str(key.public)) for name, key in (managers or {}).items())
     aws = Aws(endpoint_url=endpoint, region="us-east-1", as_of="2026-11-18T20:10:00Z")
     create_repository(
-        folder, NewRepository(project="acme-runbooks", managers=managers, aws=aws, demo=True), FixedClock(NOW)
+        folder, NewRepository(project="acme-runbooks", managers=people, aws=aws, demo=True), FixedClock(NOW)
     )
     for path, content in files(spec, runbook).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
+    if managers is not None:
+        establish_root(folder, next(iter(managers.values()), None), FixedClock(NOW), commit=True)
     return folder
+
+
+def manager_added(folder: Path, name: str = "Mara") -> PrivateKey:
+    """Add a manager to a repository without a root, and return the key under which its root is made."""
+    key = PrivateKey.generate()
+    add_manager(folder, name, key.public)
+    establish_root(folder, key, FixedClock(NOW))
+    return key
+
+
+def sign_again(folder: Path, by: str, key: PrivateKey) -> None:
+    """Sign the working files as the next version of the root."""
+    open_desk(folder).sign(by, key, NOW)
 
 
 async def compiled(given: Mapping[str, bytes], facts: Facts, builder: Builder, until: str = "build") -> Tree:

@@ -103,7 +103,7 @@ def bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[BedrockService]:
 def target(tmp_path: Path, account: str) -> Path:
     """A repository with a sentence for a spec, in which a model works as every role."""
     folder = tmp_path / "target"
-    sample_repository(folder, spec=INTENT, endpoint=account)
+    sample_repository(folder, spec=INTENT, endpoint=account, managers={})
     (folder / FOLDER / "runbook.yaml").unlink()
     config = folder / "phasegate.toml"
     config.write_text(config.read_text().replace('flow = "sdlc"', f'flow = "sdlc"\nmodel = "{NAME}"'))

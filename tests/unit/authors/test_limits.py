@@ -11,11 +11,10 @@ from phasegate.app import open_app, read_config
 from phasegate.authors.roles import TeamRoles
 from phasegate.core import FixedClock, InvalidInput, Parked, UsageError
 from phasegate.hosting import open_engine
-from phasegate.ledger import PrivateKey, RunStatus
+from phasegate.ledger import RunStatus
 from phasegate.ledger.events import ReviewReported
 from phasegate.models import Allowance, Call, FunctionModel, Reply, Stop, Usage, Use
-from phasegate.scaffold import add_manager
-from unit.authors.sample_spec import FOLDER, NOW
+from unit.authors.sample_spec import FOLDER, NOW, manager_added
 from unit.authors.test_model import MODEL, PRICE, person, target, written
 
 AUTHOR, REVIEWER = "product-owner", "data-architect"
@@ -70,9 +69,9 @@ class Slow(FunctionModel):
 async def test_a_limit_parks_the_run_until_a_manager_allows_more(
     tmp_path: Path, role: str, limits: str, says: str, more: Allowance
 ) -> None:
-    key, model = PrivateKey.generate(), Slow(role)
+    model = Slow(role)
     limited(tmp_path, role, limits)
-    add_manager(tmp_path, "Mara", key.public)
+    key = manager_added(tmp_path)
     model.holds, model.hangs = False, "seconds" in limits
     roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: model})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
@@ -86,9 +85,9 @@ async def test_a_limit_parks_the_run_until_a_manager_allows_more(
 
 
 async def test_an_author_s_last_round_parks_and_a_raise_asks_once_more(tmp_path: Path) -> None:
-    key, model = PrivateKey.generate(), Slow(AUTHOR)
+    model = Slow(AUTHOR)
     limited(tmp_path, AUTHOR, "rounds = 2\ntokens = 1_000_000")
-    add_manager(tmp_path, "Mara", key.public)
+    key = manager_added(tmp_path)
     model.holds = False
     roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: model})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
@@ -119,9 +118,9 @@ async def test_a_reviewer_s_last_round_is_a_finding_that_only_a_person_settles(t
 
 
 async def test_all_calls_of_a_run_have_a_time_that_no_call_passes(tmp_path: Path) -> None:
-    key, model = PrivateKey.generate(), Slow(AUTHOR)
+    model = Slow(AUTHOR)
     limited(tmp_path, AUTHOR, "", "\n[models.run]\nseconds = 1\n")
-    add_manager(tmp_path, "Mara", key.public)
+    key = manager_added(tmp_path)
     model.hangs = True
     roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: model})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:

@@ -15,12 +15,11 @@ from phasegate.hosting import open_engine
 from phasegate.ledger import Entry, PrivateKey, RunStatus, of_kind
 from phasegate.ledger.events import AllowanceRaised, CheckReported, Drafted, ModelCalled, ReviewReported
 from phasegate.models import Allowance, ChatModel, ScriptedModel, Spent
-from phasegate.scaffold import add_manager
 from phasegate.workflow import Channel, Credentials, Kind
 from services import serve
 from services.bedrock import SONNET, BedrockService, environ
 from services.model_answers import Answer, Asked, structured
-from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, sample_repository
+from unit.authors.sample_spec import FOLDER, NOW, RUNBOOK, SPEC, manager_added, sample_repository
 
 MODEL = "scripted:list"
 EVERYBODY = (
@@ -53,9 +52,11 @@ class Result:
     files: dict[str, bytes]
 
 
-def target(folder: Path, *names: str, more: str = PRICE, endpoint: str = "http://127.0.0.1:9") -> Path:
-    """A repository with a sentence for a spec, in which a model works as these roles."""
-    sample_repository(folder, spec=INTENT, endpoint=endpoint)
+def target(
+    folder: Path, *names: str, more: str = PRICE, endpoint: str = "http://127.0.0.1:9", alone: bool = False
+) -> Path:
+    """A repository with a sentence for a spec, in which a model works as these roles; alone: a policy may decide."""
+    sample_repository(folder, spec=INTENT, endpoint=endpoint, managers={} if alone else None)
     (folder / FOLDER / "runbook.yaml").unlink()
     config = folder / "phasegate.toml"
     rows = "".join(f'\n[roles.{name}]\nmodel = "{MODEL}"\n' for name in names)
@@ -113,8 +114,7 @@ async def test_a_model_that_leaves_the_difference_is_asked_no_third_time(tmp_pat
 
 async def test_a_run_at_a_limit_waits_for_a_manager_and_goes_on_with_what_they_allow(tmp_path: Path) -> None:
     target(tmp_path, "product-owner", more=PRICE + "\n[models.run]\ncalls = 1\n")
-    key = PrivateKey.generate()
-    add_manager(tmp_path, "Mara", key.public)
+    key = manager_added(tmp_path)
     model = ScriptedModel([written(runbook="title: no\n"), written()], name=MODEL)
     roles = TeamRoles(settings=read_config(tmp_path).models, models={MODEL: model})
     async with open_app(tmp_path, clock=FixedClock(NOW), roles=roles) as app, open_engine(app) as segments:
@@ -173,7 +173,7 @@ async def test_a_sentence_becomes_a_released_wheel_with_every_role_on_bedrock(
     tmp_path: Path, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, name = BedrockService(answered), f"bedrock_converse:{SONNET}"
-    target(tmp_path, more="", endpoint=account)
+    target(tmp_path, more="", endpoint=account, alone=True)
     config = tmp_path / "phasegate.toml"
     config.write_text(config.read_text().replace('flow = "sdlc"', f'flow = "sdlc"\nmodel = "{name}"'))
     with serve(service) as address:

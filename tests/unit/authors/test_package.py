@@ -16,7 +16,7 @@ from phasegate.hosting import open_engine
 from phasegate.ledger import DecisionKind, PrivateKey, RunStatus
 from phasegate.ledger.events import CheckReported, Drafted, EffectDone, ReviewReported
 from phasegate.models import Call, FunctionModel, Prompt, Reply, Result, Stop, Usage, Use
-from phasegate.scaffold import add_manager, intent_spec
+from phasegate.scaffold import intent_spec
 from phasegate.workflow import Channel, Credentials, Kind
 from services import serve
 from services.bedrock import SONNET, BedrockService, environ
@@ -38,7 +38,7 @@ from unit.authors.sample_package import (
     WRONG_AMOUNTS,
     package_repository,
 )
-from unit.authors.sample_spec import NOW
+from unit.authors.sample_spec import NOW, manager_added
 
 MODEL = "scripted:function"
 PRICE = f'\n[models.prices."{MODEL}"]\ninput = 1\noutput = 2\nas_of = 2026-11-30\n'
@@ -125,8 +125,7 @@ class Engineers:
 
 def repository(folder: Path, spec: str = "", more: str = PRICE, model: str = MODEL) -> tuple[Path, PrivateKey]:
     package_repository(folder, spec=spec)
-    key = PrivateKey.generate()
-    add_manager(folder, "Mara", key.public)
+    key = manager_added(folder)
     config = folder / "phasegate.toml"
     config.write_text(config.read_text().replace('flow = "package"', f'flow = "package"\nmodel = "{model}"') + more)
     return folder, key

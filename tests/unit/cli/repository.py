@@ -46,3 +46,9 @@ def lay(top: Path, patch: pytest.MonkeyPatch) -> None:
     Path("passphrase").write_text(f"{PASSPHRASE}\n")
     for name in ("ada", "dee"):
         said("manager", "init", "--name", name, "--passphrase-file", "passphrase")
+    sign()
+
+
+def sign(by: str = "ada") -> None:
+    """Have a manager sign the working files as the next version of the root."""
+    said("trust", "sign", "--manager", by, "--passphrase-file", "passphrase")

@@ -12,7 +12,7 @@ from phasegate.cli.keys import home_of_keys
 from phasegate.core import FixedClock, Missing, Refused, UsageError
 from phasegate.identity import Accounts, Passphrases, Proof, Sessions, Throttle
 from phasegate.ledger import create_key, unlock_key
-from unit.cli.repository import NOW, PASSPHRASE, at_home, lay, refused, said
+from unit.cli.repository import NOW, PASSPHRASE, at_home, lay, refused, said, sign
 
 GIVEN = ("--passphrase-file", "passphrase")
 
@@ -109,6 +109,7 @@ def test_a_new_key_and_passphrase_replace_the_old_and_end_the_sessions(target: P
     new = create_key(target / "new.key", "another passphrase").public
     toml = target / "phasegate.toml"
     toml.write_text(toml.read_text().replace(str(old), str(new)))
+    sign()
     Path("passphrase").write_text("another passphrase\n")
     said("account", "add", "ada", "--key", "new.key", *GIVEN)
     assert (signs_in("ada"), signs_in("ada", "another passphrase")) == (False, True)

@@ -11,12 +11,13 @@ import yaml
 from click.testing import CliRunner
 
 from phasegate.app import open_app
+from phasegate.cli.keys import home_of_keys
 from phasegate.cli.program import root
 from phasegate.core import FixedClock, InvalidInput, Refused, UsageError
 from phasegate.ledger import GateStatus, Run
 from phasegate.team import Surface
 from phasegate.workflow import RunState
-from unit.cli.repository import NOW, at_home, lay, refused, said
+from unit.cli.repository import NOW, at_home, lay, refused, said, sign
 
 HERE = ("--passphrase-file", "passphrase", "--manager", "ada")
 GATE, SECOND = "r1/specify/1", "r1/specify/2"
@@ -129,8 +130,12 @@ def test_what_is_over_or_was_given_by_nobody_here_any_more_is_not_listed(
     toml = target / "phasegate.toml"
     text = toml.read_text()
     toml.write_text(text.replace('name = "ada"', 'name = "ann"'))
+    assert len(json.loads(said("delegate", "--list", "--json"))) == 1, "nobody signed it"
+    sign()
     assert json.loads(said("delegate", "--list", "--json")) == []
     toml.write_text(text)
+    (home_of_keys() / "ada.key").rename(home_of_keys() / "ann.key")
+    sign("ann")
     assert len(json.loads(said("delegate", "--list", "--json"))) == 1
     assert json.loads(said("delegate", "--list", "--json", at=datetime(2026, 12, 1, tzinfo=UTC))) == []
 
@@ -161,6 +166,7 @@ def test_the_delegate_decides_with_their_own_key_where_the_approver_alone_could(
     toml = target / "phasegate.toml"
     text = toml.read_text()
     toml.write_text(text.replace('name = "dee"', 'name = "dee"\ncard = "deputy"'))
+    sign()
     as_dee = ("--passphrase-file", "passphrase", "--manager", "dee")
     decide = ("decide", GATE, "reject", "--digest", digest(), "--json", *as_dee)
     error = refused(*decide)
@@ -218,6 +224,7 @@ def test_the_gate_says_who_approved_so_far_where_it_asks_for_several(target: Pat
     graph["phases"][0]["gate"]["quorum"] = 2
     (target / "graphs").mkdir(exist_ok=True)
     (target / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(graph))
+    sign()
     assert "out of date: rules of gate 'spec review' changed: quorum 1 → 2" in " ".join(said("gate", GATE).split())
     assert isinstance(refused("decide", GATE, "approve", "--digest", digest(), *HERE), Refused)
     assert "since the run began: quorum 1 → 2" in said("gate", SECOND)

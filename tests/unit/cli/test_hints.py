@@ -37,7 +37,9 @@ def test_manager_init_says_what_is_not_committed_until_it_is(target: Path, monke
     for _ in range(2):  # the second time nothing is written, and still nothing is committed
         told = said("manager", "init", "--name", "ada", "--passphrase-file", "../passphrase")
         assert "Not committed" in told
-        assert "→ git add phasegate.toml src/acme/approvers.json && git commit -m 'Managers'" in told
+        assert (
+            "→ git add phasegate.toml phasegate.roots.jsonl src/acme/approvers.json && git commit -m 'Managers'" in told
+        )
 
 
 def test_lint_names_specs_from_the_top_of_the_repository(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from phasegate.ledger import Comment, DecisionKind, PrivateKey, Run, RunStatus, 
 from phasegate.ledger.events import ModelCalled
 from phasegate.models import ModelFailed
 from phasegate.reports import receipts, recorded_costs, spend_of, view_gate
-from phasegate.scaffold import Approver
 from phasegate.workflow.engine import Segments
 
 KEY = PrivateKey.generate()
@@ -30,8 +29,8 @@ EVERYBODY = {
 }
 
 
-def laid(folder: Path, address: str = "http://127.0.0.1:9", *managers: Approver) -> Path:
-    return lay_demo(folder, address, managers, FixedClock(NOW), scripted=True)
+def laid(folder: Path, address: str = "http://127.0.0.1:9", manager: tuple[str, PrivateKey] | None = None) -> Path:
+    return lay_demo(folder, address, manager, FixedClock(NOW), scripted=True)
 
 
 async def at_first_gate(app: App, segments: Segments, spec: Path) -> Run:
@@ -70,7 +69,7 @@ async def test_other_prompts_change_no_recorded_answer(tmp_path: Path) -> None:
 
 
 async def test_a_comment_that_nobody_recorded_an_answer_to_is_refused_and_calls_nobody(tmp_path: Path) -> None:
-    spec = laid(tmp_path, "http://127.0.0.1:9", Approver(name="ada", public_key=str(KEY.public)))
+    spec = laid(tmp_path, "http://127.0.0.1:9", ("ada", KEY))
     async with open_app(tmp_path, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
         run = await at_first_gate(app, segments, spec)
         [gate] = await app.ledger.gates(run.id)

@@ -24,14 +24,13 @@ from phasegate.core import Missing, PhasegateError
 from phasegate.doctor import Check, CheckResult, Skipped, State, checks_of, run_checks
 from phasegate.doctor.checks import git, python
 from phasegate.ledger import PrivateKey
-from phasegate.scaffold import Approver
 from phasegate.store.schema import backlog
 from phasegate.tool_access import open_tools
 from phasegate.workflow.engine import begin
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 ADA = PrivateKey(Ed25519PrivateKey.generate())
-MANAGERS = (Approver(name="ada", public_key=str(ADA.public)),)
+MANAGERS = {"ada": ADA}
 STRANGE = Path(__file__).parents[2] / "services" / "faulty_server.py"
 FILE = f"""\
 name: strange

@@ -9,6 +9,8 @@ import pytest
 
 from phasegate.app import open_app
 from phasegate.hosting.gate_timers import watching
+from phasegate.ledger import PrivateKey
+from phasegate.trust import KnownRoots
 from unit.authors.sample_spec import sample_repository
 
 
@@ -31,6 +33,12 @@ class Records(logging.Handler):
         return record.getMessage()
 
 
+def _replace(file: Path, text: str) -> None:
+    """Put another file in a file's place, as a process does that writes it whole."""
+    file.with_suffix(".new").write_text(text)
+    file.with_suffix(".new").replace(file)
+
+
 @pytest.fixture
 def records() -> Iterator[Records]:
     logger, handler = logging.getLogger("phasegate.watch"), Records()
@@ -40,17 +48,19 @@ def records() -> Iterator[Records]:
 
 
 async def test_what_keeps_gates_from_being_looked_at_is_logged_once_without_a_traceback(
-    tmp_path: Path, records: Records
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = sample_repository(tmp_path / "t")
-    configuration = target / "phasegate.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    target = sample_repository(tmp_path / "t", managers={"ada": PrivateKey.generate()})
+    known = KnownRoots()
+    (pin,) = known.folder.glob("*.json")
     async with open_app(target) as app:
-        configuration.unlink()
+        _replace(pin, "none")
         async with watching(app, every=0.001):
-            assert "has no phasegate.toml" in await records.following()
-            configuration.write_text("= none", encoding="utf-8")
-            assert "is not TOML" in await records.following()
-            configuration.unlink()
-            assert "has no phasegate.toml" in await records.following()
+            assert "Expecting value" in await records.following()
+            _replace(pin, "[]")
+            assert "must be a mapping" in await records.following()
+            _replace(pin, "none")
+            assert "Expecting value" in await records.following()
             await asyncio.sleep(0.1)
     assert records.queue.empty()

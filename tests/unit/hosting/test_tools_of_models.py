@@ -62,7 +62,7 @@ class Architect:
 
 async def planned(folder: Path, endpoint: str, architect: Architect) -> Planned:
     """Run up to the gate of the plan; gives plan.md, what the draft has against it, and the calls of tools."""
-    target = sample_repository(folder, endpoint=endpoint)
+    target = sample_repository(folder, endpoint=endpoint, managers={})
     config = target / "phasegate.toml"
     text = config.read_text().replace('region = "us-east-1"', 'region = "us-east-1"\ninventory = ["us-east-1"]')
     config.write_text(text + ROLE + PRICE)

@@ -33,7 +33,6 @@ from phasegate.ledger import (
 from phasegate.ledger.events import E, RunEnded
 from phasegate.notifications.delivery import Deliverer
 from phasegate.notifications.setup import follower_of, grant_all
-from phasegate.scaffold import Approver
 from phasegate.team import ToolServer
 from phasegate.tools.client import Sessions
 from phasegate.workflow import branch, signed
@@ -209,7 +208,7 @@ async def notified(
 ) -> AsyncIterator[NotifiedEngine]:
     """A run that was begun just now in a repository that mirrors."""
     clock = FixedClock(NOW)
-    target = sample_repository(folder, managers=(Approver(name="ada", public_key=str(KEY.public)),))
+    target = sample_repository(folder, managers={"ada": KEY})
     async with open_app(target, clock=clock) as app:
         mirror = Mirror.model_validate(EVERYTHING if config is None else config)
         object.__setattr__(app, "config", app.config.model_copy(update={"mirror": mirror}))

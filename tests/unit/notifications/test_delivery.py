@@ -14,7 +14,6 @@ from phasegate.notifications.setup import follower_of, grant_all
 from phasegate.notifications.undelivered import channels, delivered, undelivered
 from phasegate.reports import outside as outside_of
 from phasegate.reports import remarks
-from phasegate.scaffold import Approver
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 from unit.notifications.fixtures import (
     EVERYTHING,
@@ -41,7 +40,7 @@ async def test_the_first_run_after_the_configuration_is_told(
     tmp_path: Path, there: Services, clock_moves: int, granted: str
 ) -> None:
     clock = FixedClock(NOW)
-    target = sample_repository(tmp_path / "target", managers=(Approver(name="ada", public_key=str(KEY.public)),))
+    target = sample_repository(tmp_path / "target", managers={"ada": KEY})
     async with open_app(target, clock=clock) as app:
         mirror = Mirror.model_validate(EVERYTHING)
         object.__setattr__(app, "config", app.config.model_copy(update={"mirror": mirror}))

@@ -29,7 +29,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with one released run."""
     folder = tmp_path_factory.mktemp("verify") / "target"
     with account(0) as served:
-        asyncio.run(_released(sample_repository(folder, endpoint=served.address)))
+        asyncio.run(_released(sample_repository(folder, endpoint=served.address, managers={})))
     return folder
 
 

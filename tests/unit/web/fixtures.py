@@ -23,7 +23,7 @@ from phasegate.hosting import open_engine
 from phasegate.identity import Accounts
 from phasegate.keyholder import hold_here
 from phasegate.ledger import GateKey, PrivateKey, Run, create_key, unlock_key
-from phasegate.scaffold import Approver
+from phasegate.reports import open_desk
 from phasegate.team import Surface
 from phasegate.web.context import Context, context_of
 from phasegate.web.server import build
@@ -178,7 +178,7 @@ async def web_server(
         (folder / "target" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "target" / path).write_text(text)
     if members:
-        in_slack(folder / "target", members)
+        list_in_slack(folder / "target", members)
     if gate:
         flow = yaml.safe_load(Surface().read("graphs", "sdlc.yaml").text)
         flow["phases"][0]["gate"] |= gate
@@ -186,6 +186,7 @@ async def web_server(
         (folder / "target" / "graphs" / "sdlc.yaml").write_text(yaml.safe_dump(flow))
     if furnish:
         furnish(folder / "target")
+    await asyncio.to_thread(_sign, folder / "target")
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(folder / "target", clock=clock))
         parts = context_of(app, loopback(PORT), Accounts(app.database, clock, QUICK, hold_here), slack)
@@ -208,9 +209,7 @@ def _furnished(managers: Sequence[str], folder: Path) -> None:
     """Makes the repository, the keys, and a database with the accounts."""
     folder.mkdir()
     keys = {name: create_key(folder / f"{name}.key", PASSPHRASES[name], QUICK_TO_GUESS) for name in _people(managers)}
-    sample_repository(
-        folder / "target", managers=tuple(Approver(name=name, public_key=str(keys[name].public)) for name in managers)
-    )
+    sample_repository(folder / "target", managers={name: keys[name] for name in managers})
 
     async def adds() -> None:
         async with open_app(folder / "target", clock=FixedClock(NOW)) as app:
@@ -223,7 +222,13 @@ def _furnished(managers: Sequence[str], folder: Path) -> None:
 
 
 def in_slack(target: Path, members: Mapping[str, str]) -> None:
-    """Writes down who the managers are in Slack; an empty id takes the line away."""
+    """Write down who the managers are in Slack, and sign it; who is not named loses their id."""
+    list_in_slack(target, members)
+    _sign(target)
+
+
+def list_in_slack(target: Path, members: Mapping[str, str]) -> None:
+    """Write down who the managers are in Slack, for somebody to sign."""
     path = target / "phasegate.toml"
     document = tomlkit.parse(path.read_text())
     for row in document["managers"]:
@@ -231,6 +236,14 @@ def in_slack(target: Path, members: Mapping[str, str]) -> None:
         if members.get(row["name"]):
             row["slack"] = members[row["name"]]
     path.write_text(tomlkit.dumps(document))
+
+
+def _sign(target: Path) -> None:
+    """Have the first manager sign what the working files say otherwise than the root, where they do."""
+    desk = open_desk(target)
+    if desk.changes:
+        by = next(iter(desk.trust.managers()))
+        desk.sign(by, unlock_key(target.parent / f"{by}.key", PASSPHRASES[by]), NOW)
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ from phasegate.store.schema import accounts, tokens
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, load_team
 from phasegate.tools.servers.slack import APPROVE, CHANGES, REJECT, Myself, remark_view, value_of
+from phasegate.trust import Proposal, TrustStore, establish, proposed_settings
 from phasegate.web import Context, build, context_of, loopback
 from phasegate.web.slack import AsyncSlackClient, Click, Environment
 from phasegate.workflow import Channel, Credentials, Kind, delegate, revoke, signed
@@ -449,7 +450,28 @@ def _app(d: Engine, clock: FixedClock) -> App:
         queue=LazyQueue(SqliteStore(d.team.database)),
         keeper=d.keeper,
         roles=CompilerRoles(),
+        trust=_root(d, config),
+        working=config,
     )
+
+
+def _root(d: Engine, config: Config) -> TrustStore:
+    """Return the store of a root that names the managers of the desk, and the key that its events are signed with."""
+    rows = [
+        {"name": one.name, "public_key": str(one.public_key), "card": one.card, "slack": "", "jira": ""}
+        for one in d.keeper.managers().values()
+    ]
+    store = TrustStore(d.workspace.state, d.team.folder)
+    flow = d.team.flow
+    wanted = Proposal(
+        settings=proposed_settings(config) | {"managers": rows},
+        files={},
+        phases=tuple(flow.phase_ids),
+        rules={phase.id: phase.gate.model_dump(mode="json") for phase in flow.phases},
+        system=d.keeper.system.public,
+    )
+    establish(store, wanted, KEYS["ada"], NOW)
+    return store
 
 
 @pytest.mark.slow

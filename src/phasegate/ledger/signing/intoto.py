@@ -16,6 +16,8 @@ TOOL_GRANT = "https://phasegate.dev/tool-grant/v1"
 """A manager lets agents use a server's tools."""
 ALLOWANCE = "https://phasegate.dev/model-allowance/v1"
 """A manager lets a run use more of a model."""
+TRUST_ROOT = "https://phasegate.dev/trust-root/v1"
+"""Who the managers are, and under which rules and keys they decide."""
 RUN_LEDGER = "https://phasegate.dev/run-ledger/v1"
 """How many events a run has, and the digest of the last."""
 

@@ -1,6 +1,6 @@
 """Binding of a gate: its shown content against the current one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phasegate.ledger import GateRecord
@@ -20,6 +20,7 @@ _WORDS = {
     "findings": (EVIDENCE, "the findings are others"),
     "tree": (EVIDENCE, "the files are others"),
     "since": (EVIDENCE, "what its files are compared with is another tree"),
+    "root": (RULES, "the root of trust is another"),
 }
 
 
@@ -56,7 +57,9 @@ def since_begun(phase: Phase, managers: Mapping[str, Manager], terms: Terms) -> 
     return [*rule_changes(phase.gate, terms.rules.get(phase.id, {})), *people_changes(was, now)]
 
 
-def moved(phase: Phase, gate: GateRecord, opened: GateOpened | None, binds: Binds) -> GateVoided | None:
+def moved(
+    phase: Phase, gate: GateRecord, opened: GateOpened | None, binds: Binds, roots: Sequence[str] = ()
+) -> GateVoided | None:
     """Return what differs between a gate as it was opened and as it would be opened now, or None.
 
     Args:
@@ -64,11 +67,15 @@ def moved(phase: Phase, gate: GateRecord, opened: GateOpened | None, binds: Bind
         gate: its row.
         opened: the event that tells of its opening.
         binds: what a decision there would be bound to.
+        roots: digests of the versions of the root that count, in order.
     """
     if opened is None or not _is_of(gate, opened):
         return void(gate, EVIDENCE, "its row is not what was recorded when it was opened")
     was, now = opened.binds.model_dump(), binds.model_dump()
     now["delegates"] = _known(was["delegates"], now["delegates"])
+    if was["root"] in roots:
+        # A later version of the root voids the gates whose rules or people it changes, and no others.
+        now["root"] = was["root"]
     changed = [*rule_changes(phase.gate, opened.rules), *people_changes(was, now)]
     if changed:
         return void(gate, RULES, f"rules of gate '{phase.gate.name}' changed: {'; '.join(changed)}")

@@ -78,6 +78,8 @@ class Gatekeeper:
     surroundings: PolicyFacts
     system: PrivateKey
     """Signs events, and what a policy passes; never taken for a person's."""
+    roots: Callable[[], Sequence[str]] = tuple
+    """Digests of the versions of the repository's root, in order; none where it has no root that counts."""
     agents: Collection[str] = ()
     """Names of the cards of agents, who can never decide."""
     clock: Clock
@@ -90,17 +92,19 @@ class Gatekeeper:
     def terms(self, run: Run) -> Terms:
         """Return the rules that a run begins under, which a gate compares with its own."""
         policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
-        return Terms(shape=self.flow.shape, policy_digest=policy, **begun(self.flow, self.managers()))
+        first = next(iter(self.roots()), "")
+        return Terms(shape=self.flow.shape, policy_digest=policy, root=first, **begun(self.flow, self.managers()))
 
     def moved(self, dossier: GateHistory) -> GateVoided | None:
         """Return why what an opened gate showed is not true any more, or None.
 
         Raises:
-            Refused: `commit_missing`, where what it showed is not in the repository.
+            Refused: `commit_missing`, where what it showed is not in the repository; `root_other`.
         """
         gate, key = dossier.gate, dossier.key
         if gate is None:
             return None
+        self._refuse_other_root(dossier)
         tip = self.workspace.tip(branch(key.run))
         # A branch that is missing is made again from the record; one that is elsewhere holds commits of somebody, who
         # is told.
@@ -108,7 +112,22 @@ class Gatekeeper:
             place = f"branch '{branch(key.run)}' is at {tip[:12]}, and the record says {gate.commit[:12]}"
             return void(gate, BRANCH, place)
         now = self._binds(dossier, gate.commit, gate.since, findings_in(dossier), dossier.before)
-        return moved(self.flow.phase(key.phase), gate, dossier.opened, now)
+        return moved(self.flow.phase(key.phase), gate, dossier.opened, now, self.roots())
+
+    def _refuse_other_root(self, dossier: GateHistory) -> None:
+        """Refuse a run that began under the root of another repository, or under one that was put aside since.
+
+        Raises:
+            Refused: `root_other`.
+        """
+        terms = dossier.started.terms if dossier.started else None
+        first = next(iter(self.roots()), "")
+        if terms and terms.root not in ("", first):
+            raise Refused(
+                f"run '{dossier.key.run}' began under root {terms.root}, and the root here is {first or 'none'}",
+                reason="root_other",
+                fix="put the root back that was known here: 'phasegate trust show'",
+            )
 
     async def replace(self, gate: GateRecord, gone: GateVoided, dispatch: Dispatch) -> GateKey:
         """Void a gate whose content is outdated, open another, and return its key.
@@ -121,6 +140,7 @@ class Gatekeeper:
 
     def _opening(self, commit: str, since: str, dossier: GateHistory) -> Opening:
         findings, key = findings_in(dossier), dossier.key
+        self._refuse_other_root(dossier)
         # Graph state is a file that whoever has the disk can edit. The signed decisions say where a run really is.
         all_passed(self._earlier(key), dossier.believed)
         # A commit proves nothing about who made it, so what lies on the branch beside ours is kept aside and never
@@ -243,6 +263,7 @@ class Gatekeeper:
             # another past fails here.
             before=before.hex(),
             system=self.system.key_id,
+            root=next(reversed(self.roots()), ""),
         )
 
     def _tree(self, commit: str) -> str:

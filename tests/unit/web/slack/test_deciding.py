@@ -125,12 +125,16 @@ async def test_trouble_of_ours_is_not_told_to_who_clicks_but_to_the_log(
 ) -> None:
     key = await at.here.gate()
     await at.unlocks("ada")
-    path = at.here.app.folder.path / "phasegate.toml"
+    trust = at.here.app.trust
+    repository = trust.read().require().repository
+    trust.known.folder = at.here.app.folder.path / "elsewhere"
+    trust.known.folder.mkdir()
+    path = trust.known.file_of(repository)
     path.write_text("[project")
     answer = await at.press("U0EVE", APPROVE, key)
     assert (answer.status_code, await at.decided(key)) == (422, ("", ""))
     assert ("something is wrong at our end" in at.told[0], str(path) in at.told[0]) == (True, False)
-    assert "is not TOML" in caplog.text
+    assert "cannot be read" in caplog.text
 
 
 async def test_refused_click_leaves_the_run_as_it_was(at: Channel) -> None:
