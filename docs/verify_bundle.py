@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 STATEMENT, EVENT = "application/vnd.in-toto+json", "application/vnd.phasegate.event+json"
+SECURITY = "sk-ssh-ed25519@openssh.com"
 LIMIT = 64 * 1024 * 1024
 IN_TOTO, PREDICATE = "https://in-toto.io/Statement/v1", "https://phasegate.dev/{}/v1"
 
@@ -193,14 +194,41 @@ def released(lines, events, last, wheels):
             must(same, f"{name} is not from the approved tree")
 
 
+class SecurityKey:
+    """A key of a FIDO2 device, as OpenSSH has it: it signs after a touch, and the signature says so."""
+
+    def __init__(self, blob):
+        parts = []
+        while blob:
+            size = int.from_bytes(blob[:4], "big")
+            parts, blob = [*parts, blob[4 : 4 + size]], blob[4 + size :]
+        must(len(parts) == 3 and parts[0] == SECURITY.encode() and parts[2].startswith(b"ssh:"), "this is no key")
+        self.key, self.application = Ed25519PublicKey.from_public_bytes(parts[1]), parts[2]
+
+    def verify(self, signature, message):
+        """Raise InvalidSignature unless the device signed the message after a touch."""
+        if len(signature) != 69 or not signature[64] & 1:
+            raise InvalidSignature
+        of, what = hashlib.sha256(self.application).digest(), hashlib.sha256(message).digest()
+        self.key.verify(signature[:64], of + signature[64:] + what)
+
+
+def public(text):
+    """The bytes that a key's id is of, and the key."""
+    kind, _, rest = text.rpartition(" ")
+    must(kind in ("", SECURITY), "this is no key")
+    raw = base64.b64decode(rest, validate=True)
+    return raw, SecurityKey(raw) if kind else Ed25519PublicKey.from_public_bytes(raw)
+
+
 def known(given):
     """Name and key by the key's id."""
     people = {}
     for name, text in given:
         file = Path(text) if len(text) < 256 else None
-        raw = base64.b64decode(file.read_text("utf-8").strip() if file and file.is_file() else text, validate=True)
+        raw, key = public(file.read_text("utf-8").strip() if file and file.is_file() else text)
         must(people.get(sha256(raw), (name,))[0] == name, "one key was given for two people")
-        people[sha256(raw)] = name, Ed25519PublicKey.from_public_bytes(raw)
+        people[sha256(raw)] = name, key
     return people
 
 

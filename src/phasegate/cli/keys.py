@@ -18,7 +18,7 @@ from phasegate.app import App
 from phasegate.app.config import Config
 from phasegate.core import Missing, Refused, UsageError
 from phasegate.core.files import OWNER_FILE, write_whole
-from phasegate.keyholder import HeldKey, Mandate, close_to_others, hold_key
+from phasegate.keyholder import AgentIdentity, AgentKey, HeldKey, Mandate, close_to_others, hold_key, list_identities
 from phasegate.ledger import MIN_PASSPHRASE, create_key
 from phasegate.trust import personal_folder
 
@@ -62,6 +62,8 @@ class Keyring:
     manager: str
     path: Path
     passphrase_file: Path | None
+    identity: AgentIdentity | None = None
+    """The manager's key in an SSH agent, where there is no file of it."""
 
     def unlock(self, *, statements: int = 1, decisions_for: float = 0) -> HeldKey:
         """Ask for the passphrase, or read it from the file, and have a process of its own hold the key.
@@ -74,6 +76,8 @@ class Keyring:
             Refused: it does not open the key.
             Missing: there is nobody to ask, or the key is not here.
         """
+        if self.identity and not self.path.exists():
+            return AgentKey(self.identity, self.manager)
         if not self.path.exists():
             raise Missing(
                 f"the key of manager '{self.manager}' is not on this machine: '{self.path}'",
@@ -128,12 +132,18 @@ def keyring(state: Path, config: Config, name: str | None, passphrase_file: Path
     if not config.managers:
         raise Missing("this repository has no manager yet", fix="make a key: 'phasegate manager init'")
     named = [row for row in config.managers if name in (None, row.name)]
-    here = [row for row in named if key_path(state, row.name).exists()]
+    agent = {one.text: one for one in list_identities()}
+    here = [row for row in named if key_path(state, row.name).exists() or row.public_key in agent]
     chosen = here if len(here) == 1 else named
     if len(chosen) != 1:
         known = ", ".join(row.name for row in config.managers)
         raise UsageError(f"which manager decides? this repository has: {known}", fix="--manager NAME")
-    return Keyring(manager=chosen[0].name, path=key_path(state, chosen[0].name), passphrase_file=passphrase_file)
+    return Keyring(
+        manager=chosen[0].name,
+        path=key_path(state, chosen[0].name),
+        passphrase_file=passphrase_file,
+        identity=agent.get(chosen[0].public_key),
+    )
 
 
 def keyring_of(app: App, name: str | None, passphrase_file: Path | None) -> Keyring:

@@ -12,6 +12,7 @@ from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.keys import home_of_keys, make_or_unlock
 from phasegate.cli.views.findings import failure, findings_list, tally
 from phasegate.core import InvalidInput, SystemClock, UsageError
+from phasegate.keyholder import AgentKey, HeldKey, find_identity
 from phasegate.ledger import PublicKey
 from phasegate.reports.warnings import not_committed
 from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
@@ -47,7 +48,13 @@ def init(folder: Path, name: str | None, package: str, spec: str, kind: str, eje
         console.print("→ write specs/001-NAME/spec.md and runbook.yaml, then: phasegate run specs/001-NAME")
 
 
-def manager_init(name: str | None, passphrase_file: Path | None) -> None:
+_UNCONFIRMED = (
+    "Any program of yours has an SSH agent sign with this key, an assistant with a shell too, unless the key was added "
+    "with 'ssh-add -c', which asks each time. A security key (ssh-keygen -t ed25519-sk) asks for a touch."
+)
+
+
+def manager_init(name: str | None, passphrase_file: Path | None, ssh_agent: str | None) -> None:
     """Make your key, and list you in this repository."""
     name = name or getpass.getuser()
     if not _NAME.fullmatch(name):
@@ -59,15 +66,18 @@ def manager_init(name: str | None, passphrase_file: Path | None) -> None:
     if standing.standing in (Standing.unknown, Standing.refused):
         raise standing.refusal()
     path = home_of_keys() / f"{name}.key"
-    key = make_or_unlock(path, passphrase_file)
-    public = PublicKey(key.public)
+    identity = find_identity(ssh_agent) if ssh_agent else None
+    key: HeldKey = AgentKey(identity, name) if identity else make_or_unlock(path, passphrase_file)
+    public = PublicKey.parse(identity.text) if identity else PublicKey(key.public)
     add_manager(folder, name, public)
     if standing.standing is Standing.absent:
         standing = establish_root(folder, key, given_clock())
     waiting = not_committed(workspace, read_config(folder))
     console = output()
     console.print(f"[good]✓[/] manager '{name}', public key {public}", soft_wrap=True)
-    console.print(f"  key: {path}", soft_wrap=True)
+    console.print(f"  key: {f'the SSH agent, {identity.fingerprint}' if identity else path}", soft_wrap=True)
+    if identity and not identity.needs_touch:
+        console.print(_UNCONFIRMED, style="wait", soft_wrap=True)
     _print_root(standing, name, public)
     if waiting:
         console.print("Not committed: a release lists as approvers whom its commit lists.", style="wait")

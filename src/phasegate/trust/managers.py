@@ -67,7 +67,7 @@ def _keys(managers: Sequence[ManagerRow]) -> None:
     seen: dict[str, str] = {}
     for row in managers:
         key = row.public_key.strip().rstrip("=")
-        # The last letter of 32 bytes has bits that say nothing.
-        owner = seen.setdefault(key[:42], row.name)
+        # The last letter of 32 bytes has bits that say nothing; a security key's line is longer, and has none.
+        owner = seen.setdefault(key if " " in key else key[:42], row.name)
         if owner != row.name:
             raise ValueError(f"'{owner}' and '{row.name}' have the same key, and each decision is one person's")

@@ -1,6 +1,8 @@
 """Whose key signs, and where its passphrase comes from."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,7 +11,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from phasegate.app import Config
 from phasegate.cli.keys import home_of_keys, keyring, make_or_unlock
 from phasegate.core import Missing, Refused, UsageError
-from phasegate.ledger import EVENT, create_key, pae, write_key
+from phasegate.ledger import EVENT, PublicKey, create_key, pae, write_key
+from services.ssh_agent import Device, agent_of
+from unit.cli.repository import refused, said
 
 PASSPHRASE = "correct horse"
 
@@ -97,3 +101,46 @@ def test_key_that_is_quick_to_guess_is_written_anew_and_is_its_owners_alone(home
     assert path.read_bytes() != weak
     assert path.stat().st_mode & 0o077 == 0
     assert ring.unlock().public == key.public_key().public_bytes_raw()
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
+    made = Device()
+    with TemporaryDirectory(prefix="agent-") as folder:  # the path of a socket may have 107 bytes
+        monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/agent")
+        with agent_of(made, Path(folder) / "agent"):
+            yield made
+
+
+def test_manager_whose_key_an_agent_holds_decides_without_a_passphrase(home: Path, device: Device) -> None:
+    rows = [{"name": "ada", "public_key": device.line}, {"name": "bo", "public_key": "key of bo"}]
+    listed = Config.model_validate({"project": {"name": "acme", "package": "acme"}, "managers": rows})
+    ring = keyring(home, listed, None, None)
+    assert ring.manager == "ada"
+    statement = pae(EVENT, b'{"by":"ada"}')
+    assert PublicKey.parse(device.line).verifies(statement, ring.unlock().sign(statement))
+    with pytest.raises(Missing, match="not on this machine"):
+        keyring(home, listed, "bo", None).unlock()
+
+
+def test_two_managers_with_security_keys_are_two(device: Device) -> None:
+    rows = [{"name": "ada", "public_key": device.line}, {"name": "bo", "public_key": Device().line}]
+    project = {"name": "acme", "package": "acme"}
+    assert len(Config.model_validate({"project": project, "managers": rows}).people()) == 2
+    with pytest.raises(ValueError, match="have the same key"):
+        Config.model_validate({"project": project, "managers": [rows[0], {**rows[0], "name": "bo"}]})
+
+
+def test_key_of_an_agent_is_listed_in_the_repository(
+    home: Path, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    said("init", "acme")
+    monkeypatch.chdir(home / "acme")
+    shown = said("manager", "init", "--name", "ada", "--ssh-agent", "device")
+    assert "the SSH agent, SHA256:" in shown
+    assert "ssh-add -c" not in shown
+    assert f'public_key = "{device.line}"' in Path("phasegate.toml").read_text()
+    assert not (home_of_keys() / "ada.key").exists()
+    error = refused("manager", "init", "--name", "bo", "--ssh-agent", "nothing of that name")
+    assert "'device' (SHA256:" in str(error)

@@ -72,7 +72,7 @@ def both(alone: Any, content: bytes, **more: Any) -> bool:
 
 def test_the_second_verifier_is_short_and_depends_on_cryptography_alone() -> None:
     text = ALONE.read_text()
-    assert sum(bool(line.strip()) for line in text.splitlines()) <= 205
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 230
     imported = re.findall(r"^(?:import|from) (\w+)", text, re.M)
     assert set(imported) - sys.stdlib_module_names == {"cryptography"}
 

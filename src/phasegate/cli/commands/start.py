@@ -50,6 +50,7 @@ def manager() -> None:
 @manager.command("init", runs="start:manager_init")
 @click.option("--name", metavar="NAME", help="Default: your user name.")
 @options.passphrase_file
+@click.option("--ssh-agent", metavar="KEY", help="Take this key of your SSH agent, by its comment or fingerprint.")
 def manager_init() -> None:
     """Make your key, and list you in this repository.
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from phasegate.core import Exhausted, InvalidInput, Missing, Refused
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 from phasegate.core.locks import lock_file
-from phasegate.keyholder import COST, is_weak, seal_pem
+from phasegate.keyholder import COST, SECURITY_KEY, is_weak, line_of, public_blob, read_line, seal_pem, signed_by_device
 from phasegate.store import LOST
 
 SYSTEM_KEY = "system.key"
@@ -49,18 +49,24 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public key, as `phasegate.toml` holds it: 32 raw bytes in base64."""
+    """A public key, as `phasegate.toml` holds it: 32 raw bytes in base64, or a security key's line of OpenSSH's."""
 
     raw: bytes
+    application: str = ""
+    """Of a security key, which signs after a touch; empty for a key in a file."""
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":
-        """Reads base64.
+        """Reads base64, or a security key's line.
 
         Raises:
             InvalidInput: it is not a key.
         """
         try:
+            if text.startswith(f"{SECURITY_KEY} "):
+                key = cls(*read_line(text))
+                Ed25519PublicKey.from_public_bytes(key.raw)
+                return key
             raw = base64.b64decode(text, validate=True)
             Ed25519PublicKey.from_public_bytes(raw)
         except ValueError as error:
@@ -71,17 +77,22 @@ class PublicKey:
 
     @property
     def key_id(self) -> str:
-        """SHA-256 of the raw key, 64 hexadecimal digits."""
-        return hashlib.sha256(self.raw).hexdigest()
+        """SHA-256 of the raw key, or of a security key's whole public key: 64 hexadecimal digits."""
+        named = public_blob(self.raw, self.application) if self.application else self.raw
+        return hashlib.sha256(named).hexdigest()
 
     def __str__(self) -> str:
+        if self.application:
+            return line_of(self.raw, self.application)
         return base64.b64encode(self.raw).decode()
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Return whether this key signed the message."""
         try:
+            if self.application:
+                message, signature = signed_by_device(self.application, message, signature), signature[:64]
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):
             return False
         return True
 

@@ -5,6 +5,7 @@ and actions, each approved finding with the digest of its evidence, and the fail
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from .dates import moment
 from .errors import Prerequisite, Refused
 
 PAYLOAD_TYPE = "application/vnd.phasegate.approval+json"
+_SECURITY_KEY = "sk-ssh-ed25519@openssh.com"
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{4,100}")
 
 
@@ -135,10 +137,10 @@ def _approval(signed: Mapping[str, Any]) -> Approval:
     )
 
 
-def _key_of(name: str, approvers: Path) -> bytes:
+def _key_of(name: str, approvers: Path) -> str:
     try:
         listed = json.loads(approvers.read_text(encoding="utf-8"))["approvers"]
-        keys = {entry["name"]: base64.b64decode(entry["public_key"], validate=True) for entry in listed}
+        keys = {entry["name"]: str(entry["public_key"]) for entry in listed}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{approvers} lists no approvers: {error}", reason="unknown-approver") from error
     if name not in keys:
@@ -146,7 +148,30 @@ def _key_of(name: str, approvers: Path) -> bytes:
     return keys[name]
 
 
-def _verify(key: bytes, signature: bytes, message: bytes) -> None:
+def _public(text: str, message: bytes, signature: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the raw key of an approver, and what it signed with which 64 bytes.
+
+    A security key's signature ends in flags and a counter; it signed these with digests of its application and of the
+    message, after a touch.
+
+    Raises:
+        ValueError: The key is none, or was not touched.
+    """
+    kind, _, rest = text.rpartition(" ")
+    blob = base64.b64decode(rest, validate=True)
+    if not kind:
+        return blob, message, signature
+    parts: list[bytes] = []
+    while blob:
+        size = int.from_bytes(blob[:4], "big")
+        parts, blob = [*parts, blob[4 : 4 + size]], blob[4 + size :]
+    if kind != _SECURITY_KEY or len(parts) != 3 or len(signature) != 69 or not signature[64] & 1:
+        raise ValueError("no signature of a security key that was touched")
+    of, what = (hashlib.sha256(part).digest() for part in (parts[2], message))
+    return parts[1], of + signature[64:] + what, signature[:64]
+
+
+def _verify(text: str, signature: bytes, message: bytes) -> None:
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -155,6 +180,7 @@ def _verify(key: bytes, signature: bytes, message: bytes) -> None:
             "an approval is verified with the package cryptography: install the extra `apply`"
         ) from error
     try:
+        key, message, signature = _public(text, message, signature)
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise Refused("the signature of the approval does not hold", reason="bad-signature") from error

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from phasegate.keyholder import SIGNED_BYTES
 from phasegate.reports.findings import Finding
 
 T = TypeVar("T")
@@ -117,13 +118,13 @@ class WithSignature(_In):
     key_id: str = Field(max_length=64)
     """SHA-256 of the raw public key, in hexadecimal."""
     signature: str = Field(max_length=128)
-    """64 bytes, in base64."""
+    """64 bytes, or 69 of a security key, in base64."""
 
     @field_validator("signature")
     @classmethod
     def _decodes(cls, text: str) -> str:
         try:
-            whole = len(base64.b64decode(text, validate=True)) == 64
+            whole = len(base64.b64decode(text, validate=True)) in (64, SIGNED_BYTES)
         except (binascii.Error, ValueError) as error:
             raise ValueError("a signature is 64 bytes in base64") from error
         if not whole:
