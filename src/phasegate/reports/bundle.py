@@ -29,6 +29,12 @@ async def bundle(app: App, run: Run) -> bytes:
     )
 
 
+def people_of(app: App) -> People:
+    """Return everybody whom a version of the root has named: who left since has decided all the same."""
+    roots = (version.root for version in app.trust.read().chain.versions)
+    return People(Known(key, name) for root in roots for name, key in root.managers.items())
+
+
 async def released_gate(app: App, run: Run) -> GateRecord | None:
     """The last phase's gate, where it was passed."""
     found = None
@@ -61,7 +67,7 @@ async def _approved(app: App, tip: MergedRelease) -> Claim:
         return Claim(text=f"{name} was made by hand", holds=True, detail="its files were shown whole at the gate")
     other = await app.ledger.run(tip.run)
     gate = await released_gate(app, other)
-    managers = People(Known(one.public_key, name) for name, one in app.keeper.managers().items())
+    managers = people_of(app)
     claims = prove(read_bundle(await bundle(app, other)), managers, policies=bool(other.policy))
     wrong = next((claim.text for claim in claims if not claim.holds), "")
     tree = app.workspace.tree_id(tip.commit)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from phasegate.app.app import App, require_sound
 from phasegate.app.config import Config, read_config
-from phasegate.core import Refused
+from phasegate.core import InvalidInput, Refused
 from phasegate.core.report import Report
 from phasegate.ledger import PublicKey, Signer, system_key
 from phasegate.store import locate
@@ -15,6 +15,7 @@ from phasegate.team import Surface
 from phasegate.trust import (
     ROOTS,
     Change,
+    Standing,
     Trust,
     TrustStore,
     changes,
@@ -188,10 +189,13 @@ def desk_of(app: App) -> TrustDesk:
 
 def trust_lines(app: App) -> list[str]:
     """Return what a face has to show of the root: what is wrong, and what waits for a signature."""
-    desk = desk_of(app)
-    unknown = [str(desk.trust.refusal())] if desk.trust.standing.value == "unknown" else []
-    lines = [*unknown, *desk.trust.wrong, *([said] if (said := waiting(desk.changes)) else [])]
-    return lines
+    trust = app.trust.read()
+    lines = [*([str(trust.refusal())] if trust.standing is Standing.unknown else []), *trust.wrong]
+    try:
+        said = waiting(desk_of(app).changes)
+    except InvalidInput as error:  # of the working files: what counts does not come from them
+        said = str(error)
+    return [*lines, *([said] if said else [])]
 
 
 def waiting(changes: tuple[Change, ...]) -> str:

@@ -10,10 +10,11 @@ from phasegate.core import Parked, Refused, digest
 from phasegate.core.report import Report
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.ledger.signing.bundle import read_bundle
-from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
-from phasegate.reports.bundle import bundle, earlier, released_gate
+from phasegate.reports.bundle import bundle, earlier, people_of, released_gate
+from phasegate.reports.trust import trust_lines
+from phasegate.trust import Standing
 
 
 class ClaimReport(Report):
@@ -56,7 +57,8 @@ async def verify_run(app: App, run: Run) -> list[Claim]:
 
 
 async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
-    managers = People(Known(one.public_key, name) for name, one in app.keeper.managers().items())
+    yield _root(app, run)
+    managers = people_of(app)
     for claim in prove(read_bundle(await bundle(app, run)), managers, policies=bool(run.policy)):
         yield claim
     yield await _kept(app, run)
@@ -67,6 +69,14 @@ async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
         for claim in _shipped(app, gate):
             yield claim
         yield await _alone(app, gate)
+
+
+def _root(app: App, run: Run) -> Claim:
+    """Return whether the root here is the known one, with what waits beside it and has no effect."""
+    trust = app.trust.read()
+    held = trust.standing is Standing.held
+    text = f"the root of trust is the one that is known here: {trust.chain.fingerprint or 'none'}"
+    return Claim(text=text, holds=held, detail="; ".join(trust_lines(app)) or f"version {len(trust.digests)}")
 
 
 async def _kept(app: App, run: Run) -> Claim:

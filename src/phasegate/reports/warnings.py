@@ -6,6 +6,7 @@ from pathlib import Path
 from phasegate.app.app import App
 from phasegate.app.config import NAME, Config
 from phasegate.ledger import Run, RunStatus
+from phasegate.ledger.events import RunStarted
 from phasegate.trust import ROOTS
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.lease import Lease
@@ -56,5 +57,12 @@ MOST = 500
 async def broken_records(app: App, most: int = MOST) -> list[str]:
     """Return a line for each run that has not ended and whose record does not hold."""
     live = [run.id for run in await app.ledger.runs() if not run.status.ended]
-    lines = [await app.ledger.broken(run) for run in live[:most]]
+    lines = [await app.ledger.broken(run) or await _under_other_root(app, run) for run in live[:most]]
     return [line for line in lines if line]
+
+
+async def _under_other_root(app: App, run: str) -> str:
+    """Say that a run began under another root than the one that counts here, which only a person can explain."""
+    begun = await app.ledger.events_of(run, RunStarted)
+    began, here = next((event.terms.root for event in begun if event.terms), ""), app.trust.read().chain.fingerprint
+    return "" if began in ("", here) else f"run '{run}' began under root {began}, and the root here is {here or 'none'}"

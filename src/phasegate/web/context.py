@@ -17,6 +17,7 @@ from phasegate.reports.approvals import named
 from phasegate.reports.inbox import Inbox
 from phasegate.reports.recorded import NOTICE
 from phasegate.reports.spend import cents
+from phasegate.reports.trust import trust_lines
 from phasegate.web import words
 from phasegate.web.problems import NotFound
 from phasegate.web.settings import Settings
@@ -53,6 +54,7 @@ class Context:
             project=self.app.config.project.name,
             has_slack=self.slack is not None,
             recorded=self.app.recorded,
+            root_lines=trust_lines(self.app) if session else [],
             **values,
         )
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from phasegate.reports.focus import focus_csv
 from phasegate.reports.spend import By, SpendReport, spend_of
 from phasegate.reports.trace import Approval, approvals_by
+from phasegate.reports.trust import RootView, desk_of
 from phasegate.web.api.bearer import Reads
 from phasegate.web.context import Served
 
@@ -31,6 +32,12 @@ async def audit(
 ) -> Any:
     """List a person's decisions, or those of `policy:NAME`, on one day (UTC) where it is given."""
     return await approvals_by(context.app, by, on)
+
+
+@router.get("/root", response_model=RootView, tags=["root"])
+async def root(context: Served, token: Reads) -> Any:
+    """Return the root of trust that counts here, and what waits for a manager's signature."""
+    return desk_of(context.app).view()
 
 
 @router.get("/spend", response_model=SpendReport, tags=["spend"])
