@@ -167,6 +167,7 @@ def _lay(place: Place, endpoint: str) -> None:
     aws = {"endpoint_url": endpoint, "region": "us-east-1", "inventory": ["us-east-1"], "as_of": "2026-11-18T20:10:00Z"}
     config["aws"] = aws
     (place.folder / "phasegate.toml").write_text(tomlkit.dumps(config))
+    assert place.says("trust", "sign", "--passphrase-file", "../passphrase").code == 0
     git = ["git", "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
     subprocess.run([*git, "add", "-A"], cwd=place.folder, check=True)
     subprocess.run([*git, "commit", "-qm", "Ada decides"], cwd=place.folder, check=True)

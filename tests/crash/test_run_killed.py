@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.person import COMMAND, environment, phasegate
 from phasegate.demo import account
+from phasegate.trust import ROOTS
 from unit.authors.sample_spec import FOLDER, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -82,9 +83,9 @@ class Place:
     def status(self) -> str:
         return "".join(self._ask("select status from runs"))
 
-    def tree(self) -> str:
-        """The tree of the commit that the branch is at after the run."""
-        return self._git("rev-parse", "main^{tree}")
+    def tree(self) -> list[str]:
+        """Files of the commit that the branch is at after the run, but the root, which each repository has its own."""
+        return [line for line in self._git("ls-tree", "-r", "main").splitlines() if not line.endswith(f"\t{ROOTS}")]
 
     def index(self) -> dict[str, bytes]:
         shelf = self.folder / ".phasegate" / "index" / "acme-runbooks"
@@ -175,14 +176,17 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Place]:
     """Two repositories with a released run each: the first was killed at every moment, the second at none."""
     top = tmp_path_factory.mktemp("killed")
     with account(0) as served:
-        hit, calm = (
-            Place(folder=sample_repository(top / name, endpoint=served.address, managers={}))
-            for name in ("hit", "calm")
-        )
+        hit, calm = (_place(top / name, served.address) for name in ("hit", "calm"))
         undisturbed = calm.start("run", FOLDER, "--policy", "demo")
         _go_through(hit)
         assert undisturbed.wait(240) == 0, (top / "calm.log").read_text()
     return hit, calm
+
+
+def _place(folder: Path, endpoint: str) -> Place:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder.parent / ".config"))  # the commands know its root, too
+        return Place(folder=sample_repository(folder, endpoint=endpoint, managers={}))
 
 
 def _go_through(place: Place) -> None:
