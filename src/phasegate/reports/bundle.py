@@ -8,7 +8,7 @@ from phasegate.authors import digests_path
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
 from phasegate.ledger.events import MergedRelease, ReleasesMerged
 from phasegate.ledger.signing.bundle import File, read_bundle, write_bundle
-from phasegate.ledger.signing.people import Known, People
+from phasegate.ledger.signing.people import People
 from phasegate.ledger.signing.proof import prove
 from phasegate.release import read_project
 from phasegate.workflow.reports import merged
@@ -31,8 +31,7 @@ async def bundle(app: App, run: Run) -> bytes:
 
 def people_of(app: App) -> People:
     """Return everybody whom a version of the root has named: who left since has decided all the same."""
-    roots = (version.root for version in app.trust.read().chain.versions)
-    return People(Known(key, name) for root in roots for name, key in root.managers.items())
+    return People.of_roots(version.root.managers for version in app.trust.read().chain.versions)
 
 
 async def released_gate(app: App, run: Run) -> GateRecord | None:

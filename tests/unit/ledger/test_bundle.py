@@ -24,7 +24,7 @@ from unit.ledger.bundles import ADA, BOB, SYSTEM, WHEEL, Told, released, wheel
 from unit.workflow.fixtures import NOW
 
 ALONE = Path(__file__).parents[3] / "docs" / "verify_bundle.py"
-KEYS = [Known(ADA.public, "ada"), Known(BOB.public, "bob")]
+KEYS = [Known(ADA.public, ("ada",)), Known(BOB.public, ("bob",))]
 Lines = list[dict[str, Any]]
 
 
@@ -57,7 +57,7 @@ def theirs(
 ) -> bool:
     """Whether the stand-alone one does."""
     try:
-        alone.verify(content, [(one.name, str(one.key)) for one in keys], wheels, policies)
+        alone.verify(content, [("".join(one.names), str(one.key)) for one in keys], wheels, policies)
     except Exception:
         return False
     return True
@@ -269,7 +269,7 @@ async def test_a_second_approval_counts_where_its_own_key_signed_it(told: Told, 
 
 @pytest.mark.parametrize(
     "known",
-    [KEYS, KEYS[:1], [Known(ADA.public)], [Known(ADA.public), Known(BOB.public)], [*KEYS, Known(EVE.public, "eve")]],
+    [KEYS, KEYS[:1], [Known(ADA.public)], [Known(ADA.public), Known(BOB.public)], [*KEYS, Known(EVE.public, ("eve",))]],
     ids=["both", "ada", "her key alone", "keys alone", "more"],
 )
 async def test_one_person_is_not_two_under_two_names(told: Told, alone: Any, known: list[Known]) -> None:
@@ -309,7 +309,7 @@ async def test_another_s_right_counts_with_a_delegation_that_their_key_signed(
 ) -> None:
     given, holds = DELEGATIONS[case]
     content = _forged(_lines(told), "eve", EVE, {"instead_of": "bob"}, **({"delegation": given} if given else {}))
-    known = [*KEYS, Known(EVE.public, "eve")]
+    known = [*KEYS, Known(EVE.public, ("eve",))]
     claims = prove(read_bundle(content), People(known))
     passed = any(claim.text.startswith("gate 'release' was passed") and claim.holds for claim in claims)
     assert passed is holds
@@ -321,16 +321,51 @@ async def test_another_s_right_counts_with_a_delegation_that_their_key_signed(
 async def test_a_principal_and_their_delegate_are_one(told: Told, alone: Any) -> None:
     given = _delegation("ada", "eve", ADA, _AT - DAY, _AT + DAY)
     content = _forged(_lines(told), "eve", EVE, {"instead_of": "ada"}, delegation=given)
-    known = [*KEYS, Known(EVE.public, "eve")]
+    known = [*KEYS, Known(EVE.public, ("eve",))]
     assert both(alone, content, keys=known)  # everything holds, and the gate waits
     assert not any("gate 'release'" in claim.text for claim in prove(read_bundle(content), People(known)))
 
 
 def test_one_key_is_one_persons(alone: Any) -> None:
     with pytest.raises(InvalidInput, match="a key is one person's"):
-        People([Known(ADA.public, "ada"), Known(ADA.public, "bob")])
+        People([Known(ADA.public, ("ada",)), Known(ADA.public, ("bob",))])
     with pytest.raises(ValueError, match="two people"):
         alone.known([("ada", str(ADA.public)), ("bob", str(ADA.public))])
+
+
+RENAMED = [{"ada": ADA.public, "bob": BOB.public}, {"adele": ADA.public, "bob": BOB.public}]
+"""Two roots, of which the second names a key otherwise."""
+TAKEN = [*RENAMED, {"adele": ADA.public, "ada": BOB.public, "eve": EVE.public}]
+"""A root after them in which the first name is another's."""
+
+
+@pytest.mark.parametrize("roots", [RENAMED, RENAMED[::-1], TAKEN])
+async def test_a_manager_who_was_renamed_has_decided_all_the_same(told: Told, roots: Any) -> None:
+    claims = prove(read_bundle(told.content), People.of_roots(roots))
+    assert {claim.text: claim.detail for claim in claims if not claim.holds} == {}
+    assert "gate 'release' was passed by ada, bob" in {claim.text for claim in claims}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "says"),
+    [
+        pytest.param("adele", BOB, "the key is that of 'bob'", id="another's name"),
+        pytest.param("ada", BOB, "the key is that of 'ada'", id="a name that was another's at the gate"),
+    ],
+)
+async def test_a_renamed_manager_s_name_is_theirs_alone(told: Told, name: str, key: PrivateKey, says: str) -> None:
+    roots = TAKEN if name == "ada" else RENAMED
+    claims = prove(read_bundle(_forged(_lines(told), name, key, {})), People.of_roots(roots))
+    assert [claim.detail for claim in claims if not claim.holds and says in claim.detail]
+
+
+async def test_two_names_of_one_person_are_one_principal(told: Told) -> None:
+    given = _delegation("adele", "eve", ADA, _AT - DAY, _AT + DAY)
+    content = _forged(_lines(told), "eve", EVE, {"instead_of": "adele"}, delegation=given)
+    known = [{**root, "eve": EVE.public} for root in RENAMED]
+    claims = prove(read_bundle(content), People.of_roots(known))
+    assert all(claim.holds for claim in claims)
+    assert not any("gate 'release'" in claim.text for claim in claims)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +381,7 @@ def test_a_manager_is_a_name_and_a_key(text: str) -> None:
 def test_a_key_may_lie_in_a_file(tmp_path: Path, alone: Any) -> None:
     file = tmp_path / "ada.pub"
     file.write_text(f"{ADA.public}\n")
-    assert Known.parse(f"ada={file}") == Known(ADA.public, "ada")
+    assert Known.parse(f"ada={file}") == Known(ADA.public, ("ada",))
     assert [name for name, _ in alone.known([("ada", str(file))]).values()] == ["ada"]
 
 

@@ -233,7 +233,7 @@ class _Gates:
         said = _statement(envelope, GATE_APPROVAL)
         if known is None or said is None or not envelope.holds(known.key):
             return "it is not signed by a manager whose key was given"
-        wrong = "" if by.startswith(POLICY) else self._misnamed(known, by) or self._undelegated(told, said)
+        wrong = "" if by.startswith(POLICY) else self._misnamed(known, by, binds) or self._undelegated(told, said)
         if wrong:
             return wrong
         subject = [{"name": binds["gate"], "digest": {"sha256": digest(dict(binds)), "gitTree": binds["tree"]}}]
@@ -245,10 +245,13 @@ class _Gates:
         )
         return "" if same and said["subject"] == subject else "what was signed is about something else"
 
-    def _misnamed(self, known: Known, by: str) -> str:
+    def _misnamed(self, known: Known, by: str, binds: Mapping[str, Any]) -> str:
         """A statement counts for the person whose key signed it, and for nobody that it names besides."""
-        own = known.name or self._aliases.setdefault(known.key.key_id, by)
-        return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
+        names = known.names or (self._aliases.setdefault(known.key.key_id, by),)
+        # A name that a person had once may be another's by now: the gate tells whose it was there.
+        told = {**binds["delegates"], **binds["approvers"]} if len(names) > 1 else {}
+        holds = by in names and told.get(by, str(known.key)) == str(known.key)
+        return "" if holds else f"it says that '{by}' signed it, and the key is that of '{names[-1]}'"
 
     def _undelegated(self, told: Told, said: Mapping[str, Any]) -> str:
         """Return why a decision in another's right does not count, or an empty string."""
@@ -275,22 +278,27 @@ class _Gates:
         return "" if covers else f"the delegation of '{principal}' does not cover this gate, person or time"
 
     def _approvals(self, passing: Sequence[Told]) -> int:
-        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts."""
+        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts.
+
+        A principal is known by name and by key, since either may be another in a later root.
+        """
         keys, principals = set[str](), set[str]()
         for taken in passing:
             (envelope,) = self._bundle.decisions[taken.seq]
             said = _statement(envelope, GATE_APPROVAL)
-            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or taken.by)
-            if envelope.key_id not in keys and principal not in principals:
+            instead_of = str((said or {"predicate": {}})["predicate"].get("instead_of", ""))
+            given = read_envelope(taken.body["delegation"]) if instead_of else envelope
+            principal = {f"name {instead_of or taken.by}", f"key {given.key_id}"}
+            if envelope.key_id not in keys and principals.isdisjoint(principal):
                 keys.add(envelope.key_id)
-                principals.add(principal)
+                principals |= principal
         return len(keys)
 
     def _name(self, taken: Told) -> str:
         """Return the decider's name, or the id of a key without a name."""
         by, envelopes = taken.by, self._bundle.decisions.get(taken.seq, ())
         known = self._managers.of(envelopes[0].key_id) if envelopes else None
-        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.name else by
+        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.names else by
 
     def _upstream(self, gate: Passed, place: int) -> str:
         before = [self.passed.get(phase) for phase in self.phases[:place]]
