@@ -50,6 +50,7 @@ def worker_of(app: App, executor: str = "") -> Worker:
         work_tree=app.folder.path,
         limit=app.config.work.concurrency,
         executor=executor,
+        version=lambda: next(reversed(app.trust.read().digests), ""),
     )
 
 

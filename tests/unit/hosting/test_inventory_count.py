@@ -15,6 +15,7 @@ from phasegate.ledger import Event
 from phasegate.ledger.events import GateOpened, Observed, ReviewReported, ToolCalled, only
 from phasegate.runbooks.compiler.documents import there
 from phasegate.runbooks.language import Inventory
+from phasegate.scaffold import establish_root
 from phasegate.tool_access import open_run_tools
 from unit.authors.sample_spec import FOLDER, NOW, sample_repository
 
@@ -78,6 +79,7 @@ async def planned_run(folder: Path, endpoint: str, *regions: str) -> list[Event]
     policies = target / "graphs" / "policies"
     policies.mkdir(parents=True)
     (policies / "one.yaml").write_text(ONE)
+    establish_root(target, None, FixedClock(NOW))
     async with open_app(target, clock=FixedClock(NOW)) as app, open_engine(app) as segments:
         run = await app.start(target / FOLDER, policy="one")
         await segments.advance(run.id)

@@ -258,7 +258,7 @@ async def test_a_run_whose_workflow_changed_while_it_was_parked_is_refused(tmp_p
         async with engine(replace(own, flow=table)) as d:
             with pytest.raises(Parked, match="workflow 'small' was changed while run 'r1'") as parked:
                 await d.segments.advance(run)
-            assert "put the workflow's file back" in parked.value.fix
+            assert "have the workflow signed as it was" in parked.value.fix
             assert (await d.ledger.run(run)).status is RunStatus.waiting
     async with engine(own) as d:
         assert await d.segments.advance(run) is RunStatus.waiting

@@ -1,15 +1,13 @@
 """A worker: takes segments from the queue, and takes over those of workers that died or fell silent."""
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dbos import DBOS, DBOSConfig
 
@@ -17,18 +15,14 @@ from phasegate.core import Gone, Lost, PhasegateError, SystemClock, new_id
 from phasegate.ledger import Ledger, PrivateKey, RunStatus
 from phasegate.store import Store
 from phasegate.workflow.engine.guarding import Trouble, parked, patiently
+from phasegate.workflow.engine.latest_parts import LatestParts, Parts
 from phasegate.workflow.engine.lease import Fence
 from phasegate.workflow.engine.lease_keeper import LeaseKeeper
 from phasegate.workflow.engine.queue import ADVANCE, VERSION, Queue
 from phasegate.workflow.engine.queue_rows import SERIALIZER
 from phasegate.workflow.engine.queue_taker import QueueTaker
 
-if TYPE_CHECKING:
-    from phasegate.workflow.engine.segment import Segments
-
 _log = logging.getLogger("phasegate.worker")
-
-Parts = Callable[[Fence], "AbstractAsyncContextManager[Segments]"]
 
 
 class Worker:
@@ -43,6 +37,7 @@ class Worker:
         work_tree: Path,
         limit: int = 0,
         executor: str = "",
+        version: Callable[[], str] = str,
     ) -> None:
         """Prepares it.
 
@@ -53,17 +48,17 @@ class Worker:
             work_tree: the folder that it was started for; without it, it ends.
             limit: how many segments it works on at a time; 0: as many as this process may use cores.
             executor: its name, where whoever started it has begun its lease already.
+            version: of what the parts are built from; another one has them built anew for segments that begin then.
         """
         self._store = store
-        self._parts = parts
         self._work_tree = work_tree
         self._system = system
         self._limit = limit or cores()
         self._handed = bool(executor)
-        self._segments: asyncio.Future[Segments] | None = None
         self._at_work: set[str] = set()
         self.executor = executor or f"{os.getpid()}-{new_id()}"
         self.fence = Fence(executor=self.executor)
+        self._parts = LatestParts(parts, self.fence, version)
         self.trouble = Trouble()
         self.ended: Future[PhasegateError] = Future()
         """Done when the worker must end: its lease was lost, or its files are gone."""
@@ -162,8 +157,8 @@ class Worker:
         return status.value
 
     async def _advanced(self, run_id: str) -> RunStatus:
-        segments = await self._ready()
-        return await segments.advance(run_id)
+        async with self._parts.use() as segments:
+            return await segments.advance(run_id)
 
     async def _park(self, run_id: str, error: Exception) -> None:
         """Parks the run without the parts, which may be what failed.
@@ -188,26 +183,6 @@ class Worker:
             await asyncio.to_thread(self._queue.forget, run, int(number) - 1)
         except Exception as error:
             _log.warning("rows of run %s are left: %s", run, error, extra={"action": "forget", "run": run})
-
-    async def _ready(self) -> "Segments":
-        """Return the parts, built once for all segments and again after a failure."""
-        if self._segments is None or (self._segments.done() and self._segments.exception()):
-            self._segments = asyncio.get_running_loop().create_future()
-            # Kept in a field, since the loop holds its tasks weakly; a task of its own, so that the parts outlive the
-            # segment that asked first.
-            self._holder = asyncio.create_task(self._hold(self._segments))
-        # A segment that is cancelled must not cancel the parts with it: others wait for the same ones.
-        return await asyncio.shield(self._segments)
-
-    async def _hold(self, built: "asyncio.Future[Segments]") -> None:
-        """Keeps the parts until the loop ends, which cancels this, and closes them there."""
-        try:
-            async with self._parts(self.fence) as segments:
-                gc.freeze()  # what is loaded by now stays: looking through all of it takes 0.1 s each time
-                built.set_result(segments)
-                await asyncio.Event().wait()
-        except Exception as error:
-            built.set_exception(error)
 
 
 def cores() -> int:
