@@ -14,7 +14,7 @@ from phasegate.app.working_copy import PolicyFacts, WorkingCopy
 from phasegate.authors import CHECKS
 from phasegate.authors.kinds import is_intent, kind_of
 from phasegate.authors.roles import Roles, TeamRoles, require_authors
-from phasegate.core import Clock, Finding, InvalidInput, SystemClock, new_id
+from phasegate.core import Clock, Finding, InvalidInput, Refused, SystemClock, new_id
 from phasegate.core.secrets import also_secret
 from phasegate.core.visible import skeleton
 from phasegate.ledger import (
@@ -37,7 +37,7 @@ from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, Presence, locate, unguarded
 from phasegate.team import RECORDED, Card, Flow, Gate, Team, load_team
 from phasegate.team.launch import pointed
-from phasegate.trust import ManagerRow, Root, Standing, TrustStore, effective
+from phasegate.trust import THRESHOLD, ManagerRow, Root, Standing, TrustStore, effective
 from phasegate.workflow import (
     EFFECTS,
     Channel,
@@ -81,6 +81,8 @@ class App:
     trust: TrustStore
     working: Config
     """`phasegate.toml` as it lies in the work tree; `config` has what a manager signed in its place."""
+    signed: Root | None
+    """The root when this was opened; None: there was none that counts."""
     judged: dict[bytes, Any] = field(default_factory=dict)
     """What the backlog knows of specs, by a digest of their content."""
 
@@ -93,9 +95,19 @@ class App:
         """Return the root that managers signed.
 
         Raises:
-            Refused: there is none that counts, or this copy of the repository signs events with an unknown key.
+            Refused: there is none that counts, or this copy of the repository signs events with an unknown key;
+                `root_newer`.
         """
-        return self.trust.read().require(self.keeper.system.public)
+        root = self.trust.read().require(self.keeper.system.public)
+        # Managers are read anew each time. The rest was read when this process began: a gate that it opened now would
+        # be void at once, and a policy that was withdrawn would pass one.
+        if self.signed is None or _told(root) != _told(self.signed):
+            raise Refused(
+                "the root of trust has other rules than when this process began",
+                reason="root_newer",
+                fix="start it again, such as 'phasegate serve', or give the command once more",
+            )
+        return root
 
     def require_known_root(self) -> None:
         """Refuse to work under a root that is not the one known here, and let a repository without a root begin.
@@ -397,6 +409,7 @@ async def _opened(
             roles=roles or TeamRoles(settings=config.models, folder=folder),
             trust=trust,
             working=working,
+            signed=root,
         )
     finally:
         queue.close()
@@ -412,6 +425,12 @@ def require_sound(folder: Path, working: Config) -> None:
     team = load_team(folder, flow=working.work.flow, known_checks=CHECKS, known_effects=EFFECTS)
     _names_no_agent(team, working)
     _can_be_passed(team.flow(working.work.flow), working)
+
+
+def _told(root: Root) -> tuple[object, ...]:
+    """Return what of a root is read once: all but people, and how many of them sign the next."""
+    settings = {key: value for key, value in root.settings.items() if key not in ("managers", "groups", THRESHOLD)}
+    return settings, root.files
 
 
 def _people(root: Root | None) -> dict[str, Manager]:

@@ -12,13 +12,14 @@ from phasegate.trust.changes import (
 )
 from phasegate.trust.known_roots import KnownRoot, KnownRoots, personal_folder
 from phasegate.trust.managers import AGENTS, ManagerRow, require_distinct
-from phasegate.trust.root import Chain, Root, SignedRoot, follow, sign_root
+from phasegate.trust.root import THRESHOLD, Chain, Root, SignedRoot, follow, sign_root
 from phasegate.trust.signing import establish, sign_next
 from phasegate.trust.trust import ROOTS, Standing, Trust, TrustStore
 
 __all__ = [
     "AGENTS",
     "ROOTS",
+    "THRESHOLD",
     "Chain",
     "Change",
     "KnownRoot",

@@ -1,14 +1,16 @@
 """What is refused when a repository is opened, and who is told to have started a run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from phasegate.app import open_app
-from phasegate.core import InvalidInput
-from phasegate.ledger import RunStatus
+from phasegate.core import InvalidInput, Refused
+from phasegate.ledger import PrivateKey, RunStatus
+from phasegate.scaffold import add_manager
 from phasegate.team import eject
-from unit.authors.sample_spec import FOLDER, sample_repository
+from unit.authors.sample_spec import FOLDER, manager_added, sample_repository, sign_again
 
 GATE = "name: spec review, approvers: [manager]"
 ESCALATES = "escalate_to: [manager]"
@@ -59,3 +61,48 @@ async def test_a_run_whose_process_ended_as_it_parked_works_again_once_it_is_sen
         await app.ledger.set_status(run.id, RunStatus.parked, "a limit was reached")
         again = await app.resume(run.id)
     assert (again.status, again.note, again.segments) == (RunStatus.working, "", 1)
+
+
+def _hires(folder: Path) -> None:
+    add_manager(folder, "Dee", PrivateKey.generate().public)
+
+
+def _edits_the_workflow(folder: Path) -> None:
+    eject(folder)
+
+
+def _moves_the_account(folder: Path) -> None:
+    config = folder / "phasegate.toml"
+    config.write_text(config.read_text().replace("http://127.0.0.1:9", "http://127.0.0.1:10"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(_hires, ""), (_edits_the_workflow, "root_newer"), (_moves_the_account, "root_newer")]
+)
+async def test_a_process_that_began_under_other_rules_decides_and_starts_nothing(
+    tmp_path: Path, change: Callable[[Path], None], reason: str
+) -> None:
+    key = PrivateKey.generate()
+    folder = sample_repository(tmp_path / "target", managers={"Mara": key})
+    async with open_app(folder) as app:
+        change(folder)
+        app.require_root()  # nobody signed it yet
+        sign_again(folder, "Mara", key)
+        try:
+            await app.start(folder / FOLDER)
+            found = ""
+        except Refused as error:
+            found = error.reason
+    assert found == reason
+    async with open_app(folder) as app:
+        assert (await app.start(folder / FOLDER)).status is RunStatus.working
+
+
+async def test_a_process_that_began_without_a_root_starts_again_before_anybody_decides(tmp_path: Path) -> None:
+    folder = sample_repository(tmp_path / "target")
+    async with open_app(folder) as app:
+        app.require_known_root()
+        manager_added(folder)
+        with pytest.raises(Refused) as refused:
+            app.require_root()
+    assert refused.value.reason == "root_newer"

@@ -24,7 +24,7 @@ def changed_workflow(target: Path) -> None:
 
 async def stands(app: App, run: Run, holds: Callable[[Run], bool]) -> Run:
     async with asyncio.timeout(120):
-        while not holds(found := await app.ledger.run(run.id)):
+        while not holds(found := await app.ledger.run(run.id)):  # noqa: ASYNC110 - a worker's thread writes it
             await asyncio.sleep(0.05)
     return found
 
@@ -46,7 +46,9 @@ async def test_runs_that_begin_after_a_change_of_the_workflow_go_by_it_and_those
                 after = await own.start(target / FOLDER)
                 await stands(own, after, lambda run: run.status is RunStatus.waiting)
                 [gate] = await own.ledger.gates(after.id)
-                assert own.keeper.moved(await own.ledger.dossier(gate.key)) is None  # opened under the workflow as it is
+                assert (
+                    own.keeper.moved(await own.ledger.dossier(gate.key)) is None
+                )  # opened under the workflow as it is
                 await own.ledger.redispatch(before.id, (await own.queue.opened()).dispatch)
                 parked = await stands(own, before, lambda run: run.status is RunStatus.parked)
                 assert parked.note.startswith(f"workflow 'sdlc' was changed while run '{before.id}' was parked")

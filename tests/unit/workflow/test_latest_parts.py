@@ -20,6 +20,7 @@ class House:
         self.fails = 0
         self.built = 0
         self.open: list[int] = []
+        self.closes = asyncio.Event()
         self.parts = LatestParts(self._build, Fence(executor="w"), lambda: self.version)
 
     @asynccontextmanager
@@ -34,15 +35,16 @@ class House:
             yield number
         finally:
             self.open.remove(number)
+            self.closes.set()
 
     async def used(self) -> Any:
         async with self.parts.use() as found:
             return found
 
-    async def closed(self, *left: int) -> None:
-        async with asyncio.timeout(10):
-            while self.open != [*left]:
-                await asyncio.sleep(0)
+    async def closed(self) -> list[int]:
+        """Wait until parts are closed, and return those that are open."""
+        await asyncio.wait_for(self.closes.wait(), 10)
+        return self.open
 
 
 async def test_parts_are_built_once_and_again_after_a_failure() -> None:
@@ -59,9 +61,9 @@ async def test_segments_that_begin_under_another_version_have_parts_of_their_own
     house = House()
     async with house.parts.use() as first:
         house.version = "2"
-        assert (first, await house.used()) == (1, 2)
+        assert [first, await house.used()] == [1, 2]
         assert house.open == [1, 2]  # the segment at work ends on what it began on
-    await house.closed(2)
+    assert await house.closed() == [2]
     assert await house.used() == 2
 
 
@@ -70,7 +72,7 @@ async def test_unused_parts_are_closed_at_once_when_the_version_changes() -> Non
     assert await house.used() == 1
     house.version = "2"
     assert await house.used() == 2
-    await house.closed(2)
+    assert await house.closed() == [2]
 
 
 async def test_a_segment_that_is_cancelled_leaves_the_parts_to_others() -> None:

@@ -436,6 +436,7 @@ async def stage(folder: Path, state: str) -> AsyncIterator[MatrixEngine]:
 def _app(d: Engine, clock: FixedClock) -> App:
     config = Config.model_validate({"project": {"name": "acme", "package": "acme"}})
     folder = d.team.folder
+    trust = _root(d, config)
     return App(
         folder=WorkingCopy(
             path=folder, config=config, ledger=d.ledger, workspace=d.workspace, unreleasable=lambda _: False
@@ -450,8 +451,9 @@ def _app(d: Engine, clock: FixedClock) -> App:
         queue=LazyQueue(SqliteStore(d.team.database)),
         keeper=d.keeper,
         roles=CompilerRoles(),
-        trust=_root(d, config),
+        trust=trust,
         working=config,
+        signed=trust.read().root,
     )
 
 

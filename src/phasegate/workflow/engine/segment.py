@@ -60,7 +60,7 @@ class Segments:
         if snapshot.values["flow"] != self.flow:
             raise Parked(
                 f"workflow '{run.flow}' was changed while run '{run.id}' was parked",
-                fix="start the spec again, or have the workflow signed as it was until the run has ended: 'phasegate trust'",
+                fix="start the spec again, or have the workflow signed as it was until the run has ended",
             )
         # By id: drafts and reviews that wait side by side are several, and LangGraph refuses one answer for all.
         return Command(resume={found.id: True for found in snapshot.interrupts}) if snapshot.interrupts else None
