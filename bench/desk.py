@@ -145,7 +145,7 @@ async def desk(
     if staff:
         authors, reviewers = staff(database, nodes)
         nodes = replace(nodes, authors=authors, reviewers=reviewers)
-    async with segments(database, lambda saver: build_graph(flow, nodes, saver), flow.shape, ledger) as parts:
+    async with segments(database, lambda saver: build_graph(flow, nodes, saver), keeper) as parts:
         yield Desk(
             path=path,
             database=database,

@@ -400,6 +400,7 @@ async def _opened(
                 workspace=workspace,
                 managers=lambda: _people(trust.read().root),
                 policy=team.policy,
+                past_keys=lambda name: trust.read().keys_of(name),
                 roots=lambda: trust.read().digests,
                 surroundings=PolicyFacts(config=config),
                 system=system,

@@ -65,7 +65,7 @@ async def open_engine(app: App) -> AsyncIterator[Segments]:
             observers=_observers(app, tools),
         )
         graph = partial(build_graph, app.flow, nodes)
-        yield await stack.enter_async_context(segments(app.database, graph, app.flow.shape, app.ledger, parts.forget))
+        yield await stack.enter_async_context(segments(app.database, graph, app.keeper, parts.forget))
 
 
 async def _tools(app: App, stack: AsyncExitStack) -> "RunTools | None":

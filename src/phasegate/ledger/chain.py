@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from phasegate.core import Refused, visible
-from phasegate.ledger.events import VERSION, AllowanceRaised, Event, RunStarted, ToolRequested, parse
+from phasegate.ledger.events import VERSION, AllowanceRaised, Event, RunEnded, RunStarted, ToolRequested, parse
 from phasegate.ledger.records import Entry, event_payload, of_kind
 from phasegate.ledger.signing.dsse import EVENT, pae
 from phasegate.ledger.signing.keys import Signer
@@ -89,6 +89,21 @@ def replayed(connection: sa.Connection, run: str) -> str:
     begun = sa.select(events).where(events.c.run == run, events.c.key == RunStarted.kind)
     row = connection.execute(begun).mappings().fetchone()
     return of_kind([entry_of(row)], RunStarted)[0].replay if row else ""
+
+
+def without_row(connection: sa.Connection) -> list[str]:
+    """Return the ids of runs that have events and no row."""
+    gone = sa.select(events.c.run).distinct().where(events.c.run.not_in(sa.select(runs.c.id))).order_by(events.c.run)
+    return list(connection.execute(gone).scalars())
+
+
+def ended(connection: sa.Connection, most: int = 500) -> list[tuple[str, str, Row | None]]:
+    """Return the runs that are over by their rows, the newest first, each with its status and the event of its end."""
+    over = sa.select(runs.c.id, runs.c.status).where(runs.c.status.in_(["released", "rejected"]))
+    found = connection.execute(over.order_by(runs.c.started_at.desc(), runs.c.id).limit(most)).all()
+    named = sa.select(events).where(events.c.key == RunEnded.kind, events.c.run.in_([run for run, _ in found]))
+    ends = {row["run"]: row for row in connection.execute(named).mappings()}
+    return [(run, status, ends.get(run)) for run, status in found]
 
 
 def entry_of(row: Row) -> Entry:

@@ -73,6 +73,10 @@ class Chains:
             raise broken_record(run, f"event {wrong} ({key}) is not what was signed")
         return Chain(tuple(entry_of(row) for row in rows), digests[-1] if digests else b"")
 
+    def is_signed(self, row: Row) -> bool:
+        """Return whether a row is signed, which says nothing of its place among others."""
+        return self._key.verifies(pae(EVENT, _payload(row)), _bytes(row["signature"]))
+
     def _unsigned(self, run: str, rows: Sequence[Row], payloads: Sequence[bytes], digests: Sequence[bytes]) -> int:
         """Return the number of the first unsigned event or 0, and verify only events that were not verified before."""
         marks = [b""]

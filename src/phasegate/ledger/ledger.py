@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from phasegate.core import Clock, PhasegateError, Refused
 from phasegate.core.secrets import without_secrets
 from phasegate.ledger import chain, rows, turns
-from phasegate.ledger.agreement import SIGNED, disagreement
+from phasegate.ledger.agreement import SIGNED, disagreement, unlike
 from phasegate.ledger.delivery_positions import Mirrored, keep
-from phasegate.ledger.events import E, Event, GateKey, GateVoided, RunStarted, Terms
+from phasegate.ledger.events import E, Event, GateKey, GateVoided, RunEnded, RunStarted, Terms
 from phasegate.ledger.evidence import Chains, broken_record
 from phasegate.ledger.recorder import Recorder
 from phasegate.ledger.records import (
@@ -30,7 +30,7 @@ from phasegate.ledger.records import (
 )
 from phasegate.ledger.signing.keys import PrivateKey, RememberingSigner
 from phasegate.ledger.turns import Dispatch
-from phasegate.store import Database
+from phasegate.store import Database, Row
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -223,10 +223,18 @@ class Ledger:
     async def broken(self, run_id: str) -> str:
         """Return why the record of a run does not hold, in one line, or an empty string where it does."""
         try:
-            await self.dossier(GateKey(run_id, "", 0))
+            held = await self.dossier(GateKey(run_id, "", 0))
         except Refused as error:
             return str(error)
-        return ""
+        wrong = unlike(held.run, held.gates, held.said, held.events)
+        return str(broken_record(run_id, wrong)) if wrong else ""
+
+    async def feigned(self) -> list[str]:
+        """Return a line for each run that is over by its row alone, and for each that has events and no row."""
+        gone, ended = await self._database.read(chain.without_row), await self._database.read(chain.ended)
+        lines = [str(broken_record(run, "it has events, and its row is gone")) for run in gone]
+        false = [run for run, status, row in ended if not (row and self._chains.is_signed(row) and _ends(row, status))]
+        return [*lines, *(str(broken_record(run, "its row says that it is over, and no event does")) for run in false)]
 
     async def open_gate(self, key: GateKey, opening: Callable[[GateHistory], Opening]) -> OpenResult:
         """Open a gate once, in one transaction, and leave an open one as it is.
@@ -501,6 +509,11 @@ class Ledger:
             # One record that does not hold must not hide the gates of all other runs.
             return GateRow(gate=gate, run=rows.find_run(connection, gate.key.run), reports=(), broken=str(error))
         return GateRow(gate=gate, run=dossier.run, reports=dossier.reports, taken=dossier.taken)
+
+
+def _ends(row: Row, status: str) -> bool:
+    event = chain.entry_of(row).event
+    return isinstance(event, RunEnded) and event.status == status
 
 
 def _standing(connection: sa.Connection, key: GateKey) -> list[Decision]:

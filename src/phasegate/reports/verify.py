@@ -6,7 +6,7 @@ from pathlib import Path
 
 from phasegate.app.app import App
 from phasegate.authors import digests_path
-from phasegate.core import Parked, Refused, digest
+from phasegate.core import InvalidInput, Parked, Refused, digest
 from phasegate.core.report import Report
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
 from phasegate.ledger.signing.bundle import read_bundle
@@ -15,6 +15,8 @@ from phasegate.release import FolderIndex, read_project, verify_wheel
 from phasegate.reports.bundle import bundle, earlier, people_of, released_gate
 from phasegate.reports.trust import trust_lines
 from phasegate.trust import Standing
+
+WHOLE = "the events are whole, in order and signed"
 
 
 class ClaimReport(Report):
@@ -50,9 +52,11 @@ async def verify_run(app: App, run: Run) -> list[Claim]:
             f"run '{run.id}' is {run.status}, not released", fix=f"see where it is: 'phasegate status {run.id}'"
         )
     try:
-        await app.ledger.events(run.id)
+        told = await app.ledger.events(run.id)
     except Refused as error:
-        return [Claim(text="the events are whole, in order and signed", holds=False, detail=str(error))]
+        return [Claim(text=WHOLE, holds=False, detail=str(error))]
+    if not told:
+        return [Claim(text=WHOLE, holds=False, detail="there are no events")]
     return [claim async for claim in _claims(app, run)]
 
 
@@ -61,6 +65,8 @@ async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
     managers = people_of(app)
     for claim in prove(read_bundle(await bundle(app, run)), managers, policies=bool(run.policy)):
         yield claim
+    wrong = await app.ledger.broken(run.id)
+    yield Claim(text="the rows are those that the events tell of", holds=not wrong, detail=wrong)
     yield await _kept(app, run)
     gate = await released_gate(app, run)
     if gate:
@@ -81,8 +87,15 @@ def _root(app: App, run: Run) -> Claim:
 
 async def _kept(app: App, run: Run) -> Claim:
     """The rows of the gates are not in the bundle: a page shows them, so they are held against the repository."""
-    wrong = [str(g.key) for g in await app.ledger.gates(run.id) if app.workspace.tree_id(g.commit) != g.tree]
+    wrong = [str(g.key) for g in await app.ledger.gates(run.id) if _tree(app, g.commit) != g.tree]
     return Claim(text="each gate's commit has the gate's tree", holds=not wrong, detail=", ".join(wrong))
+
+
+def _tree(app: App, commit: str) -> str:
+    try:
+        return app.workspace.tree_id(commit)
+    except (InvalidInput, KeyError, ValueError) as error:
+        return str(error)
 
 
 def _shipped(app: App, gate: GateRecord) -> list[Claim]:

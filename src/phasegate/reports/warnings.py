@@ -5,7 +5,7 @@ from pathlib import Path
 
 from phasegate.app.app import App
 from phasegate.app.config import NAME, Config
-from phasegate.ledger import Run, RunStatus
+from phasegate.ledger import GateKey, Run, RunStatus
 from phasegate.ledger.events import RunStarted
 from phasegate.trust import ROOTS
 from phasegate.workflow.engine import lease as leases
@@ -55,10 +55,20 @@ MOST = 500
 
 
 async def broken_records(app: App, most: int = MOST) -> list[str]:
-    """Return a line for each run that has not ended and whose record does not hold."""
+    """Return a line for each run whose record does not hold, and for each that is over by its row alone."""
     live = [run.id for run in await app.ledger.runs() if not run.status.ended]
-    lines = [await app.ledger.broken(run) or await _under_other_root(app, run) for run in live[:most]]
-    return [line for line in lines if line]
+    lines = [await _broken(app, run) for run in live[:most]]
+    return [*filter(None, lines), *await app.ledger.feigned()]
+
+
+async def _broken(app: App, run: str) -> str:
+    return await app.ledger.broken(run) or await _under_other_root(app, run) or await _unsigned(app, run)
+
+
+async def _unsigned(app: App, run: str) -> str:
+    """Say that a decision is on record that nobody's key signed, as whoever has the system's key can write one."""
+    wrong = app.keeper.passage.unsigned(await app.ledger.dossier(GateKey(run, "", 0)))
+    return f"the record of run '{run}' does not hold: {wrong}" if wrong else ""
 
 
 async def _under_other_root(app: App, run: str) -> str:

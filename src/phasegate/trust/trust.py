@@ -59,6 +59,11 @@ class Trust:
         """Return the keys of those who may decide, by name, none where the root does not count."""
         return self.root.managers if self.root else {}
 
+    def keys_of(self, name: str) -> list[PublicKey]:
+        """Return the keys that versions of the root named for a person, the newest first."""
+        counts = reversed(self.chain.versions) if self.standing is Standing.held else ()
+        return [version.root.managers[name] for version in counts if name in version.root.managers]
+
     def require(self, system: PublicKey | None = None) -> Root:
         """Return the root that counts.
 

@@ -145,11 +145,16 @@ class Workspace:
 
     def listing(self, commit: str) -> list[tuple[str, str, str]]:
         """Mode, path and hash of every entry of a commit's tree, submodules too: what its hash is made of."""
-        return list(_listing(self._repository[commit].peel(pygit2.Tree), ""))
+        return list(_listing(_tree_of(self._repository, commit), ""))
 
     def tree_id(self, commit: str) -> str:
-        """The hash of a commit's tree: equal bytes, equal hash."""
-        return str(self._repository[commit].peel(pygit2.Tree).id)
+        """The hash of a commit's tree: equal bytes, equal hash.
+
+        Raises:
+            KeyError: there is no such commit.
+            InvalidInput: Git cannot read it.
+        """
+        return str(_tree_of(self._repository, commit).id)
 
     def commit(
         self,
@@ -410,6 +415,16 @@ class Workspace:
 
     def _writing(self) -> AbstractContextManager[pygit2.Repository]:
         return written_together(self._repository.path, self.state.parent / "objects")
+
+
+def _tree_of(repository: pygit2.Repository, commit: str) -> pygit2.Tree:
+    try:
+        return repository[commit].peel(pygit2.Tree)
+    except pygit2.GitError as error:
+        raise InvalidInput(
+            f"the files of commit '{visible(commit[:12])}' cannot be read: {error}",
+            fix="look with 'git fsck', and fetch the commit from a copy that holds",
+        ) from error
 
 
 def _opened(path: Path) -> pygit2.Repository:

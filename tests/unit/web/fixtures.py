@@ -262,7 +262,7 @@ async def _engine(app: App, script: Script) -> AsyncIterator[Segments]:
         gatekeeper=app.keeper,
         run_files=app.folder,
     )
-    async with segments(app.database, partial(build_graph, app.flow, nodes), app.flow.shape, app.ledger) as parts:
+    async with segments(app.database, partial(build_graph, app.flow, nodes), app.keeper) as parts:
         yield parts
 
 

@@ -257,9 +257,7 @@ async def _at_work(team: Team, workspace: Workspace, database: Database, queue: 
         run_files=team.run_files,
         observers=team.observers,
     )
-    async with segments(
-        database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), team.flow.shape, ledger
-    ) as parts:
+    async with segments(database, lambda saver: build_graph(team.flow, team.wrap(nodes), saver), keeper) as parts:
         yield Engine(team=team, ledger=ledger, workspace=workspace, keeper=keeper, segments=parts, queue=queue)
 
 

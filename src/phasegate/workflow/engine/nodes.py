@@ -77,6 +77,8 @@ class TeamNodes:
 
         async def draft(state: dict[str, Any]) -> dict[str, Any]:
             row, began, run_state = rows[state["item"]], time.monotonic(), cast(RunState, state)
+            # Graph state is a file: an author who is asked behind a gate that nobody passed has to be refused here.
+            await self.gatekeeper.require_passed(state["run"], self.gatekeeper.earlier(phase.id))
             brief = await self._inputs.brief(run_state, phase, row)
             result = await _handed_in(partial(self.authors[row.role].draft, brief))
             _require_answers(brief, result)
@@ -254,6 +256,7 @@ class TeamNodes:
     def _effect(self, name: str) -> Node:
         async def effect(state: RunState) -> dict[str, Any]:
             phase = self.flow.phase(state["phase"])
+            await self.gatekeeper.require_approved(state["run"], phase.id, state["commit"])
             # Asked before each effect: a run that parked between two of them gave up its turn, and another may release
             # now.
             if phase.releases and await self._releasing.holds(state) != state["run"]:

@@ -11,12 +11,12 @@ from langgraph.constants import START
 from langgraph.types import Command, StateSnapshot
 
 from phasegate.core import Parked
-from phasegate.ledger import GateKey, Ledger, Run, RunStatus
+from phasegate.ledger import Ledger, Run, RunStatus
 from phasegate.ledger.events import RunEnded
 from phasegate.store import Checkpoints, Database
 from phasegate.workflow.engine.graph import Graph
 from phasegate.workflow.engine.nodes import waited_for
-from phasegate.workflow.gates.gatekeeper import all_passed
+from phasegate.workflow.gates.gatekeeper import Gatekeeper
 from phasegate.workflow.state import RunState
 
 
@@ -25,12 +25,16 @@ class Segments:
     """Driver of runs, safe to call again for one that stopped anywhere."""
 
     graph: Graph
-    flow: str
-    """Digest of the workflow that the graph was built from."""
-    ledger: Ledger
+    keeper: Gatekeeper
+    """Of the workflow that the graph was built from."""
     checkpoints: Checkpoints
     forget: "Forget"
     """Deletes what only a run that is worked on needs."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the ledger in which runs are looked up."""
+        return self.keeper.ledger
 
     async def advance(self, run_id: str) -> RunStatus:
         """Drives the run until it waits for a person or has ended.
@@ -56,8 +60,10 @@ class Segments:
     def _entry(self, run: Run, snapshot: StateSnapshot) -> RunState | Command[None] | None:
         if not _begun(snapshot):
             base = run.base
-            return RunState(run=run.id, flow=self.flow, base=base, commit=base, since=base, outcome="", phase="")
-        if snapshot.values["flow"] != self.flow:
+            return RunState(
+                run=run.id, flow=self.keeper.flow.shape, base=base, commit=base, since=base, outcome="", phase=""
+            )
+        if snapshot.values["flow"] != self.keeper.flow.shape:
             raise Parked(
                 f"workflow '{run.flow}' was changed while run '{run.id}' was parked",
                 fix="start the spec again, or have the workflow signed as it was until the run has ended",
@@ -81,9 +87,8 @@ class Segments:
         if snapshot.values.get("outcome") == "reject":
             return "rejected"
         phases = [name for name in self.graph.nodes if name != START]
-        dossier = await self.ledger.dossier(GateKey(run_id, phases[-1], 0))
         # The end is believed on signed decisions, too: state that was edited on disk could have walked around a gate.
-        all_passed(phases, dossier.believed)
+        await self.keeper.require_passed(run_id, phases)
         return "released"
 
 
@@ -118,8 +123,7 @@ async def _nothing(_: str, __: Collection[str]) -> None:
 async def segments(
     database: Database,
     build: Callable[[BaseCheckpointSaver[Any]], Graph],
-    flow: str,
-    ledger: Ledger,
+    keeper: Gatekeeper,
     forget: Forget = _nothing,
 ) -> AsyncIterator[Segments]:
     """Segments over the checkpoints in the database.
@@ -127,12 +131,11 @@ async def segments(
     Args:
         database: where checkpoints lie.
         build: makes the graph over a saver.
-        flow: digest of the workflow.
-        ledger: where runs are looked up.
+        keeper: of the gates of the workflow that the graph is of.
         forget: deletes what a run needs only while it is worked on.
     """
     checkpoints = database.checkpoints()
     try:
-        yield Segments(graph=build(checkpoints.saver), flow=flow, ledger=ledger, checkpoints=checkpoints, forget=forget)
+        yield Segments(graph=build(checkpoints.saver), keeper=keeper, checkpoints=checkpoints, forget=forget)
     finally:
         await checkpoints.close()

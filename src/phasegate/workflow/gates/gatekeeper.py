@@ -22,6 +22,7 @@ from phasegate.ledger import (
     Opening,
     OpenResult,
     PrivateKey,
+    PublicKey,
     Run,
     Signer,
     Statement,
@@ -35,6 +36,7 @@ from phasegate.team.policy import GatePolicy
 from phasegate.workflow.branches import put_back
 from phasegate.workflow.gates.approvers import POLICY, Approvers, Manager, expired
 from phasegate.workflow.gates.binding import BRANCH, begun, moved, people, rules, since_begun, void
+from phasegate.workflow.gates.passage import Passage
 from phasegate.workflow.reports import findings_in
 from phasegate.workflow.state import RunState, branch
 from phasegate.workspace import Workspace
@@ -78,6 +80,8 @@ class Gatekeeper:
     surroundings: PolicyFacts
     system: PrivateKey
     """Signs events, and what a policy passes; never taken for a person's."""
+    past_keys: Callable[[str], Sequence[PublicKey]] = lambda _: ()
+    """Keys that a person had by a version of the root."""
     roots: Callable[[], Sequence[str]] = tuple
     """Digests of the versions of the repository's root, in order; none where it has no root that counts."""
     agents: Collection[str] = ()
@@ -142,7 +146,7 @@ class Gatekeeper:
         findings, key = findings_in(dossier), dossier.key
         self._refuse_other_root(dossier)
         # Graph state is a file that whoever has the disk can edit. The signed decisions say where a run really is.
-        all_passed(self._earlier(key), dossier.believed)
+        self.passage.require(dossier, self.earlier(key.phase))
         # A commit proves nothing about who made it, so what lies on the branch beside ours is kept aside and never
         # built on.
         kept = put_back(self.workspace, key.run, commit)
@@ -236,6 +240,43 @@ class Gatekeeper:
         """
         return max(self.clock.now(), dossier.last_at)
 
+    @property
+    def passage(self) -> Passage:
+        """Return the judge of gates that a run has behind it."""
+        return Passage(keys=self._keys_of, system=self.system.public)
+
+    def _keys_of(self, name: str) -> Sequence[PublicKey]:
+        manager = self.managers().get(name)
+        return (*([manager.public_key] if manager else []), *self.past_keys(name))
+
+    async def require_passed(self, run: str, phases: Sequence[str]) -> None:
+        """Refuse to work behind gates of a run that nobody passed.
+
+        Raises:
+            PhasegateError: a phase was gone through without a decision that a person signed, or a policy of the run.
+        """
+        if phases:
+            self.passage.require(await self.ledger.dossier(GateKey(run, phases[-1], 0)), phases)
+
+    async def require_approved(self, run: str, phase: str, commit: str) -> None:
+        """Refuse to change the world with another commit than the one that was approved at a phase's gate.
+
+        Raises:
+            PhasegateError: the phase or one before it was gone through without a decision, or it was on other files.
+        """
+        dossier = await self.ledger.dossier(GateKey(run, phase, 0))
+        self.passage.require(dossier, (*self.earlier(phase), phase))
+        opened = self.passage.of(dossier, phase)
+        if opened is None or opened.binds.tree != self._tree(commit):
+            raise PhasegateError(
+                f"commit '{commit[:12]}' is not the one that was approved in phase '{phase}'",
+                fix="what is stored of this run does not hold together: start the spec again, and tell us of it",
+            )
+
+    def earlier(self, phase: str) -> Sequence[str]:
+        """Return the ids of the phases before one."""
+        return self.flow.phase_ids[: self.flow.phase_ids.index(phase)]
+
     def register(self) -> Approvers:
         """Everybody who counts, as of now."""
         return Approvers(managers=self.managers(), system=self.system.public)
@@ -243,7 +284,7 @@ class Gatekeeper:
     def _binds(self, dossier: GateHistory, commit: str, since: str, findings: list[Finding], before: bytes) -> Binds:
         """Return the values that a decision is bound to by the signed digest."""
         policy, gate = dossier.run.policy, self.flow.phase(dossier.key.phase).gate
-        upstream = [statement for phase in self._earlier(dossier.key) for statement in _passed(dossier, phase)]
+        upstream = [statement for phase in self.earlier(dossier.key.phase) for statement in _passed(dossier, phase)]
         return Binds(
             gate=str(dossier.key),
             tree=self._tree(commit),
@@ -275,9 +316,6 @@ class Gatekeeper:
                 reason="commit_missing",
                 fix="fetch it from a copy that has it ('git fetch'), or start the spec again",
             ) from error
-
-    def _earlier(self, key: GateKey) -> Sequence[str]:
-        return self.flow.phase_ids[: self.flow.phase_ids.index(key.phase)]
 
     def _ask_policy(self, run: Run, gate: GateRecord, findings: list[Finding]) -> tuple[Decision | None, list[Event]]:
         if not run.policy:
@@ -311,22 +349,6 @@ class Gatekeeper:
             "the action is destructive": destructive and not asks.destructive_actions,
         }
         return "; ".join(reason for reason, holds in reasons.items() if holds)
-
-
-def all_passed(phases: Sequence[str], decisions: Sequence[Decision]) -> None:
-    """Holds the run's way against what was decided: the state machine's own word for where it is does not count.
-
-    Raises:
-        PhasegateError: a phase was gone through without a decision that was used.
-    """
-    used = [decision.statement for decision in decisions if decision.consumed and not decision.revoked]
-    passed = {statement.gate.phase for statement in used if statement.kind.passes}
-    for phase in phases:
-        if phase not in passed:
-            raise PhasegateError(
-                f"phase '{phase}' was gone through without a decision",
-                fix="what is stored of this run does not hold together: start the spec again, and tell us of it",
-            )
 
 
 def _untold(dossier: GateHistory) -> str:
