@@ -69,7 +69,12 @@ RULES: Mapping[str, Mapping[str, str]] = {
         "the policy is asked again, at use": "Gatekeeper._objection drop-operand 10",
         "only a waiver's day is looked at": "expired_waiver force-true 1",
         "no policy passes what blocks": "Gatekeeper._refusal force-false 5",
-        "every earlier phase was decided": "Gatekeeper._opening drop-statement 1",
+        "every earlier phase was decided": "Gatekeeper._opening drop-statement 2",
+        "a run keeps to its root": "Gatekeeper._refuse_other_root force-false 2",
+        "a run keeps to its root through later versions": "Gatekeeper._refuse_other_root drop-element 2",
+        "a run that began without a root goes on": "Gatekeeper._refuse_other_root drop-element 1",
+        "a gate opens under the run's root": "Gatekeeper._opening drop-statement 1",
+        "a gate is decided under the run's root": "Gatekeeper.moved drop-statement 1",
     },
     "phasegate.workflow.engine.segment": {
         "nothing is released without its decisions": "Segments._ended drop-statement 1",

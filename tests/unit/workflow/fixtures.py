@@ -148,6 +148,8 @@ class Team:
     git: type[Workspace] = Workspace
     others: dict[str, Manager] = field(default_factory=dict)
     """Managers besides ada."""
+    roots: list[str] = field(default_factory=list)
+    """Digests of the versions of the root, which a test may change."""
 
     @property
     def managers(self) -> dict[str, Manager]:
@@ -238,6 +240,7 @@ async def _at_work(team: Team, workspace: Workspace, database: Database, queue: 
         workspace=workspace,
         managers=lambda: team.managers,
         policy=lambda _: team.policy,
+        roots=lambda: tuple(team.roots),
         surroundings=team.here,
         system=team.system,
         clock=team.clock,

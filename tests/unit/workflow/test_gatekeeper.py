@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Report, Subject
-from phasegate.core import Finding, Severity, digest
+from phasegate.core import Finding, Refused, Severity, digest
 from phasegate.ledger import Decision, DecisionKind, GateStatus, OpenResult, PrivateKey, RunStatus, Statement, rows
 from phasegate.ledger.events import GateOpened, GateVoided, PolicyRefused
 from phasegate.team import Flow
@@ -254,3 +254,54 @@ async def test_the_digest_binds_tree_workflow_and_what_was_decided_before(tmp_pa
     assert [name for name in plain if plain[name] != stricter[name]] == ["rules"]
     downstream, said = await _binds(tmp_path / "e", two, "fine")
     assert downstream["upstream"] == [digest(said[0].statement.encoded())]
+
+
+@pytest.mark.parametrize("roots", [["c"], ["c", "a"], []])
+async def test_a_run_is_refused_under_another_root_than_it_began_under(tmp_path: Path, roots: list[str]) -> None:
+    async with engine(Team(tmp_path, roots=["a", "b"])) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        gate = await d.open_gate()
+        d.team.roots[:] = roots
+        with pytest.raises(Refused, match=f"began under root a, and the root here is {(*roots, 'none')[0]}") as refused:
+            await d.decide(DecisionKind.approve, gate)
+        assert refused.value.reason == "root_other"
+        d.team.roots[:] = ["a", "b"]
+        await d.decide(DecisionKind.approve, gate)  # the root was put back, and the gate is the same
+        assert await d.ledger.events_of(run, GateVoided) == []
+
+
+async def test_no_gate_opens_under_another_root_than_the_run_began_under(tmp_path: Path) -> None:
+    async with engine(Team(tmp_path, roots=["a"])) as d:
+        run = await d.start()
+        d.team.roots[:] = ["c"]
+        with pytest.raises(Refused) as refused:
+            await d.segments.advance(run)
+        assert refused.value.reason == "root_other"
+        assert await d.ledger.gates(run) == []
+
+
+async def test_a_later_version_of_the_root_that_changes_no_rule_of_a_gate_leaves_it_open(tmp_path: Path) -> None:
+    async with engine(Team(tmp_path, roots=["a"])) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        d.team.roots.append("b")
+        await d.decide(DecisionKind.approve, await d.open_gate())
+        await d.segments.advance(run)
+        await d.decide(DecisionKind.approve, await d.open_gate())
+        assert await d.segments.advance(run) is RunStatus.released
+        bound = {event.phase: event.binds.root for event in await d.ledger.events_of(run, GateOpened)}
+        assert bound == {"first": "a", "second": "b"}
+
+
+async def test_a_gate_that_opened_before_there_was_a_root_opens_anew_under_it(tmp_path: Path) -> None:
+    async with engine(Team(tmp_path)) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        d.team.roots[:] = ["a"]
+        with pytest.raises(Refused, match="the root of trust is another") as refused:
+            await d.decide(DecisionKind.approve, await d.open_gate())
+        assert refused.value.reason == "rules_moved"
+        await d.decide(DecisionKind.approve, await d.open_gate())
+        await d.segments.advance(run)
+        assert (await d.open_gate()).key.phase == "second"

@@ -1,6 +1,7 @@
 """An approval counts once, while it holds, and only under the key of an approver whom the package lists."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,68 @@ def test_only_the_approvers_own_key_signs(approvers: Path) -> None:
     document = json.loads(signed())
     other = json.loads(signed(lambda said: said.update(digest="another")))
     assert reason(json.dumps({**document, "payload": other["payload"]}).encode(), approvers) == "bad-signature"
+
+
+KIND, APPLICATION = "sk-ssh-ed25519@openssh.com", b"ssh:"
+TOUCHED = b"\x01" + bytes(4)
+"""Flags and counter at the end of a security key's signature."""
+PARTS = (KIND.encode(), KEY.public_key().public_bytes_raw(), APPLICATION)
+
+
+def wire(*parts: bytes) -> bytes:
+    """Strings in SSH's form: each after its length."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def lists(approvers: Path, blob: bytes, kind: str = KIND) -> None:
+    line = f"{kind} {base64.b64encode(blob).decode()}"
+    approvers.write_text(json.dumps({"approvers": [{"name": "ada", "public_key": line}]}))
+
+
+def touched(tail: bytes = TOUCHED, application: bytes = APPLICATION) -> bytes:
+    """An approval under the signature of a security key with that end."""
+
+    def sign(message: bytes) -> bytes:
+        of, what = (hashlib.sha256(part).digest() for part in (application, message))
+        return KEY.sign(of + tail + what) + tail
+
+    return envelope(statement(REPORT, id_="appr-1", approver="ada", expires=NOW + timedelta(hours=1)), sign)
+
+
+def test_a_security_key_that_was_touched_signs(approvers: Path) -> None:
+    lists(approvers, wire(*PARTS))
+    assert verified(touched(), approvers, NOW).id == "appr-1"
+    assert verified(touched(b"\x05" + b"\x07" * 4), approvers, NOW).id == "appr-1"  # another counter, and verified, too
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(touched(bytes(5)), id="not touched"),
+        pytest.param(touched(b"\x04" + bytes(4)), id="verified, not touched"),
+        pytest.param(touched(TOUCHED + b"\x00"), id="too long"),
+        pytest.param(touched(TOUCHED[:-1]), id="too short"),
+        pytest.param(touched(application=b"ssh:other"), id="for another application"),
+        pytest.param(signed(), id="as a key in a file signs"),
+    ],
+)
+def test_a_security_key_s_signature_says_that_it_was_touched(approvers: Path, document: bytes) -> None:
+    lists(approvers, wire(*PARTS))
+    assert reason(document, approvers) == "bad-signature"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        pytest.param("ssh-ed25519", PARTS, id="of another kind"),
+        pytest.param(KIND, (*PARTS, b"more"), id="with something behind it"),
+        pytest.param(KIND, PARTS[:2], id="without an application"),
+        pytest.param(KIND, (KIND.encode(), OTHER.public_key().public_bytes_raw(), APPLICATION), id="of another"),
+    ],
+)
+def test_only_a_whole_security_key_counts(approvers: Path, kind: str, parts: tuple[bytes, ...]) -> None:
+    lists(approvers, wire(*parts), kind)
+    assert reason(touched(), approvers) == "bad-signature"
 
 
 def test_a_list_of_approvers_that_cannot_be_read_lists_nobody(approvers: Path) -> None:
