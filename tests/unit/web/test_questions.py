@@ -15,6 +15,7 @@ from phasegate.identity import Scope
 from phasegate.ledger import Decision, GateKey, GateStatus, RunStatus
 from phasegate.reports import handed_in, view_gate
 from phasegate.tools.servers.slack import ANSWER, CHANGES
+from phasegate.trust import personal_folder
 from services.slack import SlackService
 from unit.authors.sample_spec import FOLDER, SPEC
 from unit.authors.test_model import written
@@ -147,11 +148,11 @@ FACES: dict[str, Callable[[Channel, GateKey, dict[int, str]], Awaitable[None]]] 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Go where Ada's key and passphrase lie, once the repository is there."""
+    """Go where Ada's key, passphrase and known root lie, once the repository is there."""
 
     def go() -> None:
         keys = tmp_path / "home" / "phasegate"
-        keys.mkdir(parents=True)
+        shutil.copytree(personal_folder(), keys)  # with the root that she pinned
         shutil.copy(tmp_path / "ada.key", keys / "ada.key")
         (tmp_path / "target" / "passphrase").write_text(PASSPHRASES["ada"] + "\n")
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
