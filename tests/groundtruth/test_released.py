@@ -19,6 +19,7 @@ import pytest
 
 from acceptance.person import PASSPHRASE, Said, phasegate
 from groundtruth.seeded import REPOSITORY, expected, ground_truth
+from phasegate.trust import ROOTS
 
 PROJECT = "acme-runbooks"
 SPECS = ("002-snapshot-unreferenced", "003-service-idle", "004-instance-termination-due")
@@ -97,6 +98,7 @@ def target(place: Path, spec: str) -> Iterator[Target]:
     said = phasegate(place, "init", PROJECT, "--spec", spec, home=place)
     assert said.code == 0, said.err
     made.by("manager", "init", "--name", "ada", "--passphrase-file", "../passphrase")
+    made.git("add", ROOTS)
     made.git("commit", "-aqm", "Ada decides")
     try:
         yield made
