@@ -268,6 +268,12 @@ async def test_a_run_is_refused_under_another_root_than_it_began_under(tmp_path:
         assert refused.value.reason == "root_other"
         d.team.roots[:] = ["a", "b"]
         await d.decide(DecisionKind.approve, gate)  # the root was put back, and the gate is the same
+        d.team.roots[:] = roots
+        with pytest.raises(Refused, match="began under root a"):
+            await d.segments.advance(run)
+        d.team.roots[:] = ["a", "b"]
+        assert await d.segments.advance(run) is RunStatus.waiting
+        assert (await d.open_gate()).key.phase == "second"
         assert await d.ledger.events_of(run, GateVoided) == []
 
 
