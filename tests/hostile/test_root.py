@@ -12,19 +12,24 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from hostile.root_scene import BOT, HERS, LOG, RUNS, make, team
-from hostile.root_steps import CANARY, GENERATED, ROOT_STEPS, UNSEEN_STEPS, Step
+from hostile.root_scene import BOT, HERS, LOG, PASSPHRASE, RUNS, make, team
+from hostile.root_steps import CANARY, GENERATED, ROOT_STEPS, UNSEEN_STEPS, Step, sql
 from phasegate.app import App, open_app
 from phasegate.cli.keys import home_of_keys
 from phasegate.core import FixedClock, PhasegateError
+from phasegate.identity import Accounts
 from phasegate.ledger import DecisionKind, GateKey, GateRow, GateStatus, RunStatus, unlock_key
 from phasegate.team import load_team
+from phasegate.trust import TrustStore
+from phasegate.workspace import Workspace
 from unit.cli.repository import NOW, at_home, run
+from unit.web.fixtures import COOKIE, QUICK, page_of
 
 PHASES = load_team(None).flow("sdlc").phase_ids
 ROUNDS, STRONG_TURNS = 2, 2
@@ -105,6 +110,8 @@ def _laid(made: Path, top: Path, patch: pytest.MonkeyPatch) -> Path:
     at_home(top, patch)
     patch.chdir(top / "acme")
     patch.setenv(CANARY, str(top / "canary"))
+    # A root is known by the place of its repository, too, which is another one now.
+    TrustStore(Workspace.open(top / "acme").state, top / "acme").read()
     return top / "acme"
 
 
@@ -278,3 +285,53 @@ def test_the_manager_herself_brings_a_run_further(target: Path, name: str) -> No
     LOG.done.clear()
     asyncio.run(decides())
     assert any(_is_further(*done.split(" ")) for done in LOG.done), LOG.done
+
+
+async def _account(target: Path, name: str) -> None:
+    """Lay an account into the database under a passphrase and a key of the agent's."""
+    async with open_app(target, clock=FixedClock(NOW)) as app:
+        accounts = Accounts(app.database, app.clock, QUICK)
+        await accounts.add(name, PASSPHRASE, (home_of_keys() / "bot.key").read_bytes(), BOT.public)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("lists_itself", "waits for a manager&#39;s signature"),
+        ("names_itself_approver", "waits for a manager&#39;s signature"),
+        ("lays_a_root_into_the_work_tree", "counts for nothing"),
+        ("lays_a_root_everywhere", "the one known here is"),
+        ("removes_the_roots", "is gone"),
+        ("approves_in_the_database", "does not hold"),
+        ("row-runs-released", "does not hold"),
+        ("row-gates-removed", "its row is gone"),
+        ("row-runs-removed", "its row is gone"),
+        ("system-key-forges-her-approval", "is not theirs"),
+    ],
+)
+async def test_the_page_shows_what_was_done(target: Path, name: str, says: str) -> None:
+    await _account(target, "ada")
+    step = next(step for step in (*ROOT_STEPS, *GENERATED) if step.name == name)
+    await asyncio.to_thread(step.do, target)
+    async with open_app(target, clock=FixedClock(NOW)) as app, page_of(app, "ada", PASSPHRASE) as browser:
+        for page in ("/", "/runs"):
+            assert says in (await browser.client.get(page)).text, page
+
+
+@pytest.mark.parametrize("name", ["ada", "bot"])
+async def test_an_account_of_the_agent_s_decides_nothing_on_the_page(target: Path, name: str) -> None:
+    await _account(target, name)
+    async with open_app(target, clock=FixedClock(NOW)) as app, page_of(app, name, PASSPHRASE) as browser:
+        answer = await browser.decide(GateKey("r1", "specify", 1), "approve")
+        assert answer.status_code == 403, answer.text
+        assert not await app.ledger.taken(GateKey("r1", "specify", 1))
+
+
+async def test_a_session_s_row_signs_nobody_in(target: Path) -> None:
+    await _account(target, "ada")
+    mark = sha256(b"minted").hexdigest()
+    sql(target, f"insert into sessions values (x'{mark}', 'ada', 0, 9999999999)")
+    async with open_app(target, clock=FixedClock(NOW)) as app, page_of(app) as browser:
+        browser.client.cookies.set(COOKIE, "minted")
+        answer = await browser.client.get("/")
+        assert answer.status_code == 401, answer.text

@@ -358,20 +358,22 @@ async def _opened(
     trust = TrustStore(workspace.state, folder)
     root = trust.read().root
     config = effective(working, root)
-    team = load_team(
-        folder,
-        flow=config.work.flow,
-        signed=root.files if root else None,
-        known_checks=CHECKS,
-        known_effects=EFFECTS,
-        parse_prompts=parse_prompts,
-    )
+    with trust.read().told_first():
+        team = load_team(
+            folder,
+            flow=config.work.flow,
+            signed=root.files if root else None,
+            known_checks=CHECKS,
+            known_effects=EFFECTS,
+            parse_prompts=parse_prompts,
+        )
     team = replace(_pointed(team, config, folder), cards=_as_configured(team, config))
     for server in team.servers.values():
         also_secret(given=server.env, held=(*filter(None, [server.token]), *server.headers.values()))
     _names_no_agent(team, config)
     flow = team.flow(config.work.flow)
-    _can_be_passed(flow, config if root else working)
+    if root or trust.read().standing is Standing.absent:
+        _can_be_passed(flow, config if root else working)
     database = await locate(workspace.state).open(guard)
     workspace.link_state()
     queue = LazyQueue(database.store)

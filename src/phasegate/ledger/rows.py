@@ -69,15 +69,17 @@ _WAIT = Statement(
 )
 _GATE = Statement(sa.select(gates).where(_at(gates)))
 _GATES_OF = Statement(sa.select(gates).where(gates.c.run == _OF).order_by(gates.c.opened_at, gates.c.attempt))
+_HAS_RUN = sa.exists().where(runs.c.id == gates.c.run)
+"""A gate whose run's row was taken away must not hide all others; that it is gone is told elsewhere."""
 _WAITING = Statement(
     sa.select(gates)
-    .where(gates.c.status == GateStatus.open.value)
+    .where(gates.c.status == GateStatus.open.value, _HAS_RUN)
     .order_by(gates.c.opened_at, gates.c.run, gates.c.phase, gates.c.attempt)
     .limit(sa.bindparam("most"))
     .offset(sa.bindparam("first"))
 )
 _ORDER = (gates.c.opened_at, gates.c.run, gates.c.phase, gates.c.attempt)
-_HOW_MANY = Statement(sa.select(sa.func.count().label("n")).where(gates.c.status == GateStatus.open.value))
+_HOW_MANY = Statement(sa.select(sa.func.count().label("n")).where(gates.c.status == GateStatus.open.value, _HAS_RUN))
 _OPEN = Statement(gates.insert())
 _CLOSE = Statement(
     gates.update()

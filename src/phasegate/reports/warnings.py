@@ -5,8 +5,7 @@ from pathlib import Path
 
 from phasegate.app.app import App
 from phasegate.app.config import NAME, Config
-from phasegate.ledger import GateKey, Run, RunStatus
-from phasegate.ledger.events import RunStarted
+from phasegate.ledger import GateHistory, GateKey, Run, RunStatus
 from phasegate.trust import ROOTS
 from phasegate.workflow.engine import lease as leases
 from phasegate.workflow.engine.lease import Lease
@@ -62,17 +61,19 @@ async def broken_records(app: App, most: int = MOST) -> list[str]:
 
 
 async def _broken(app: App, run: str) -> str:
-    return await app.ledger.broken(run) or await _under_other_root(app, run) or await _unsigned(app, run)
+    wrong = await app.ledger.broken(run)
+    if wrong:
+        return wrong
+    dossier = await app.ledger.dossier(GateKey(run, "", 0))
+    # Whoever has the system's key can write a decision in anybody's name, and no more than write it.
+    unsigned = app.keeper.passage.unsigned(dossier)
+    return f"the record of run '{run}' does not hold: {unsigned}" if unsigned else _under_other_root(app, dossier)
 
 
-async def _unsigned(app: App, run: str) -> str:
-    """Say that a decision is on record that nobody's key signed, as whoever has the system's key can write one."""
-    wrong = app.keeper.passage.unsigned(await app.ledger.dossier(GateKey(run, "", 0)))
-    return f"the record of run '{run}' does not hold: {wrong}" if wrong else ""
-
-
-async def _under_other_root(app: App, run: str) -> str:
+def _under_other_root(app: App, dossier: GateHistory) -> str:
     """Say that a run began under another root than the one that counts here, which only a person can explain."""
-    begun = await app.ledger.events_of(run, RunStarted)
-    began, here = next((event.terms.root for event in begun if event.terms), ""), app.trust.read().chain.fingerprint
-    return "" if began in ("", here) else f"run '{run}' began under root {began}, and the root here is {here or 'none'}"
+    terms = dossier.started.terms if dossier.started else None
+    began, here = terms.root if terms else "", app.trust.read().chain.fingerprint
+    if began in ("", here):
+        return ""
+    return f"run '{dossier.run.id}' began under root {began}, and the root here is {here or 'none'}"

@@ -1,7 +1,8 @@
 """State of a repository's root at this moment, beside the one that this person knows."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -83,6 +84,16 @@ class Trust:
                 fix="have a manager sign it: 'phasegate trust sign'",
             )
         return root
+
+    @contextmanager
+    def told_first(self) -> Iterator[None]:
+        """Raise the refusal of the root in place of what is wrong with files that count for nothing without it."""
+        try:
+            yield
+        except InvalidInput as error:
+            if self.standing in (Standing.refused, Standing.unknown):
+                raise self.refusal() from error
+            raise
 
     def refusal(self) -> Refused:
         """Return the error of a root that does not count."""

@@ -38,6 +38,7 @@ from unit.templates import copied
 PORT = 8300
 HOST = f"127.0.0.1:{PORT}"
 ORIGIN = f"http://{HOST}"
+COOKIE = loopback(PORT).cookie
 PASSPHRASES = {"ada": "correct horse battery", "amy": "another manager's words", "eve": "not a manager here"}
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 QUICK_TO_GUESS = 2
@@ -140,6 +141,19 @@ class Browser:
         return await self.client.post(
             "/delegations", data={"form_token": token, "passphrase": self.passphrase, "to": to, **more}
         )
+
+
+@asynccontextmanager
+async def page_of(app: App, name: str = "", passphrase: str = "") -> AsyncIterator[Browser]:
+    """The browser of somebody at a server of an opened repository, signed in where a name is given."""
+    web = build(context_of(app, loopback(PORT), Accounts(app.database, app.clock, QUICK, hold_here)))
+    transport = httpx.ASGITransport(app=web)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
+        browser = Browser(client=client, passphrase=passphrase)
+        if name:
+            answer = await browser.sign_in(name, passphrase)
+            assert answer.status_code == 303, answer.text
+        yield browser
 
 
 def hidden_fields(page: str) -> dict[str, Any]:
