@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from phasegate.core import Finding, digest
+from phasegate.core import Finding, InvalidInput, digest
 from phasegate.team.documents import Document, Location, did_you_mean, read_yaml, refused, validated
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -156,12 +156,15 @@ class Flow(_Strict):
         """The phase of that id.
 
         Raises:
-            KeyError: if the workflow has none.
+            InvalidInput: The workflow has none, as where it is another one than a gate was opened under.
         """
         for phase in self.phases:
             if phase.id == name:
                 return phase
-        raise KeyError(name)
+        raise InvalidInput(
+            f"workflow '{self.name}' has no phase '{name}'",
+            fix="put the workflow back under which that was begun: 'phasegate trust show'",
+        )
 
     @property
     def phase_ids(self) -> tuple[str, ...]:

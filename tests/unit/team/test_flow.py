@@ -178,6 +178,6 @@ def test_yaml_that_is_not_plain_is_refused(text: str, says: str) -> None:
         read(text)
 
 
-def test_unknown_phase_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
+def test_an_unknown_phase_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no phase 'deploy'"):
         read(OURS).phase("deploy")
