@@ -357,7 +357,13 @@ def _pickled_queue(target: Path) -> None:
             return os.mkdir, (os.environ[CANARY],)
 
     evil = base64.b64encode(pickle.dumps(Bomb())).decode()
-    sql(target, f"update workflow_status set serialization = 'py_pickle', inputs = '{evil}', status = 'ENQUEUED'")
+    sql(
+        target,
+        f"update workflow_status set serialization = 'py_pickle', inputs = '{evil}', status = 'ENQUEUED'",
+        f"update workflow_input set inputs = '{evil}'",
+        "update runs set status = 'working' where id = 'r1'",
+    )
+    _command(target, "run", "--resume", "r1", "--json")
 
 
 def _delegation(target: Path) -> None:
@@ -608,8 +614,13 @@ def _python_files(target: Path) -> None:
         (target / name).write_text(text)
     (target / "pytest.ini").write_text("[pytest]\naddopts = -p conftest\n")
     (target / ".env").write_text(f"{CANARY}=1\n")
+    _command(target, "status")
+
+
+def _command(target: Path, *words: str) -> None:
+    """Run the installed command, as its own process imports and unpickles."""
     program = Path(sys.executable).with_name("phasegate")
-    subprocess.run([program, "status"], cwd=target, capture_output=True, check=False)
+    subprocess.run([program, *words], cwd=target, capture_output=True, check=False, timeout=120)
 
 
 def _prompts(target: Path) -> None:

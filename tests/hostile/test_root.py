@@ -52,7 +52,8 @@ STRONGEST = [
 """Steps that take a support of the record away, with which each generated one is tried in turn."""
 _TOLD = re.compile(
     r"waits? for a manager's signature|\broot\b|does not hold|was gone through without|is gone|counts for nothing"
-    r"|a checkpoint was stored as|cannot be (read|used|opened)|not in this repository|no such"
+    r"|a checkpoint was stored as|the queue's row '\S+' was changed|cannot be (read|used|opened)|no such"
+    r"|not in this repository"
 )
 """What a face says where something is not as it was signed."""
 
