@@ -291,6 +291,7 @@ class App:
             waiver=waiver,
             token=give_token(self.keeper.system, gate, by, now, AT_ONCE) if token is None else token,
             instead_of=self.keeper.register().principal(by, phase, gate, given, now),
+            head=await self.ledger.head(gate.key.run),
         )
 
     def token(self, gate: GateRecord, by: str) -> str:

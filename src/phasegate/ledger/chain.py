@@ -54,6 +54,12 @@ def append(connection: sa.Connection, run: str, at: datetime, new: Iterable[Even
             seq, before = seq + 1, hashlib.sha256(payload).digest()
 
 
+def head(connection: sa.Connection, run: str) -> str:
+    """Return the digest of the run's newest event as stored, or an empty string where it has none."""
+    row = _LAST(connection, run=run).fetchone()
+    return _digest_of(row).hex() if row else ""
+
+
 def _digest_of(row: Row) -> bytes:
     return hashlib.sha256(payload_of(row)).digest()
 

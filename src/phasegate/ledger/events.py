@@ -257,13 +257,13 @@ class Binds(_Frozen):
     """Digest of the last event before the gate."""
     system: str
     """Id of the system's key."""
-    root: str
-    """Digest of the version of the root whose managers and rules these are."""
+    root: str = ""
+    """Digest of the version of the root whose managers and rules these are; empty where there was none yet."""
 
     @property
     def digest(self) -> str:
         """Digest that a decision signs."""
-        return digest(self.model_dump(mode="json"))
+        return digest(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class GateOpened(InAttempt):

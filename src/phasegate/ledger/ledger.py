@@ -216,6 +216,10 @@ class Ledger:
             return await self._database.read(chain.read, run_id, after)
         return list((await self._database.read(self._chains.read, run_id)).events)
 
+    async def head(self, run_id: str) -> str:
+        """Return the digest of the run's newest event, or an empty string where it has none."""
+        return await self._database.read(chain.head, run_id)
+
     async def events_of(self, run_id: str, *kinds: type[E]) -> list[E]:
         """Return the run's events of these kinds, in order, and raise what `events` raises."""
         return of_kind(await self.events(run_id), *kinds)

@@ -129,6 +129,9 @@ class Statement:
     """The one-time token that was given out with what is decided on."""
     instead_of: str = ""
     """The approver who delegated; empty: by their own right."""
+    head: str = ""
+    """Digest of the run's newest event when it was signed: whoever has the system's key alone cannot cut or change an
+    event up to that one. A policy's has none."""
 
     @property
     def principal(self) -> str:
@@ -154,7 +157,7 @@ class Statement:
             "by": self.by,
             "at": int(self.at.timestamp()),
         }
-        body |= {name: value for name in ("tree", "token", "instead_of") if (value := getattr(self, name))}
+        body |= {name: value for name in ("tree", "token", "instead_of", "head") if (value := getattr(self, name))}
         if self.comments:
             body["comments"] = [{k: v for k, v in vars(c).items() if v} for c in self.comments]
         if self.waiver:

@@ -435,6 +435,7 @@ def _decision(row: Row) -> Decision:
         waiver=Waiver(**{**waiver, "rules": tuple(waiver["rules"])}) if waiver else None,
         token=body.get("token", ""),
         instead_of=body.get("instead_of", ""),
+        head=body.get("head", ""),
     )
     return Decision(
         statement=statement,

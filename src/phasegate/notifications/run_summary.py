@@ -31,6 +31,7 @@ _VOID = {
     "gate_expired": "it was open for too long, and nothing is approved",
     "revoked": "what was decided was taken back",
     "stale_digest": "what it showed has changed",
+    "stale_head": "more happened since it was signed",
     "rules_moved": "its rules, or who may decide, were changed",
     "evidence_moved": "what it showed has changed",
     "branch_moved": "somebody moved the run's branch",

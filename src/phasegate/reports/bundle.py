@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 from phasegate.app.app import App
 from phasegate.authors import digests_path
 from phasegate.ledger import Claim, GateRecord, GateStatus, Run
-from phasegate.ledger.events import MergedRelease, ReleasesMerged
+from phasegate.ledger.events import MergedRelease, ReleasesMerged, RunStarted
 from phasegate.ledger.signing.bundle import File, read_bundle, write_bundle
-from phasegate.ledger.signing.people import People
+from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.release import read_project
 from phasegate.workflow.reports import merged
@@ -22,6 +22,7 @@ async def bundle(app: App, run: Run) -> bytes:
         run,
         await app.ledger.events(run.id),
         await app.ledger.decisions(run.id),
+        roots=app.trust.read().chain.versions,
         tree=gate.tree if gate else "",
         files=files,
         built=_built(app, gate) if gate else ("", b""),
@@ -29,9 +30,18 @@ async def bundle(app: App, run: Run) -> bytes:
     )
 
 
-def people_of(app: App) -> People:
-    """Return everybody whom a version of the root has named: who left since has decided all the same."""
-    return People.of_roots(version.root.managers for version in app.trust.read().chain.versions)
+async def proved(app: App, run: Run) -> list[Claim]:
+    """Return the claims of a run's bundle, by the root that is known here."""
+    chain = app.trust.read().chain
+    read, started = read_bundle(await bundle(app, run)), await app.ledger.events_of(run.id, RunStarted)
+    if any(event.terms and event.terms.root for event in started):
+        return prove(read, None, root=chain.fingerprint, policies=bool(run.policy))
+    # From before there was a root: what people signed then names no version, and counts by their keys.
+    named: dict[str, Known] = {}
+    for version in chain.versions:
+        for name, key in version.root.managers.items():
+            named.setdefault(key.key_id, Known(key, name))
+    return prove(read, People(named.values()), policies=bool(run.policy))
 
 
 async def released_gate(app: App, run: Run) -> GateRecord | None:
@@ -66,8 +76,7 @@ async def _approved(app: App, tip: MergedRelease) -> Claim:
         return Claim(text=f"{name} was made by hand", holds=True, detail="its files were shown whole at the gate")
     other = await app.ledger.run(tip.run)
     gate = await released_gate(app, other)
-    managers = people_of(app)
-    claims = prove(read_bundle(await bundle(app, other)), managers, policies=bool(other.policy))
+    claims = await proved(app, other)
     wrong = next((claim.text for claim in claims if not claim.holds), "")
     tree = app.workspace.tree_id(tip.commit)
     if not gate or gate.tree != tree:

@@ -48,6 +48,8 @@ class SignedContent(Report):
     """The one-time token, used by this decision."""
     instead_of: str = ""
     """The approver who delegated; empty for a decision in one's own right."""
+    head: str = ""
+    """Digest of the run's newest event when it was signed; empty for a policy's decision."""
     comments: tuple[DecisionComment, ...] = ()
     waiver: DecisionWaiver | None = None
 

@@ -9,10 +9,8 @@ from phasegate.authors import digests_path
 from phasegate.core import InvalidInput, Parked, Refused, digest
 from phasegate.core.report import Report
 from phasegate.ledger import Claim, GateRecord, Run, RunStatus
-from phasegate.ledger.signing.bundle import read_bundle
-from phasegate.ledger.signing.proof import prove
 from phasegate.release import FolderIndex, read_project, verify_wheel
-from phasegate.reports.bundle import bundle, earlier, people_of, released_gate
+from phasegate.reports.bundle import earlier, proved, released_gate
 from phasegate.reports.trust import trust_lines
 from phasegate.trust import Standing
 
@@ -62,8 +60,7 @@ async def verify_run(app: App, run: Run) -> list[Claim]:
 
 async def _claims(app: App, run: Run) -> AsyncIterator[Claim]:
     yield _root(app, run)
-    managers = people_of(app)
-    for claim in prove(read_bundle(await bundle(app, run)), managers, policies=bool(run.policy)):
+    for claim in await proved(app, run):
         yield claim
     wrong = await app.ledger.broken(run.id)
     yield Claim(text="the rows are those that the events tell of", holds=not wrong, detail=wrong)

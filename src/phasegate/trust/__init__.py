@@ -1,5 +1,6 @@
 """The root of trust: who may decide, under which rules and keys, signed by those who could say so before."""
 
+from phasegate.ledger.signing.roots import THRESHOLD, Chain, Root, SignedRoot, follow, sign_root
 from phasegate.trust.changes import (
     Change,
     Proposal,
@@ -12,7 +13,6 @@ from phasegate.trust.changes import (
 )
 from phasegate.trust.known_roots import KnownRoot, KnownRoots, personal_folder
 from phasegate.trust.managers import AGENTS, ManagerRow, require_distinct
-from phasegate.trust.root import THRESHOLD, Chain, Root, SignedRoot, follow, sign_root
 from phasegate.trust.signing import establish, sign_next
 from phasegate.trust.trust import ROOTS, Standing, Trust, TrustStore
 

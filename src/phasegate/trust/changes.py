@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from phasegate.core import canonical
 from phasegate.ledger.signing.keys import PublicKey
+from phasegate.ledger.signing.roots import MANAGERS, THRESHOLD, Root
 from phasegate.team import Surface, load_team
-from phasegate.trust.root import MANAGERS, THRESHOLD, Root
 from phasegate.trust.trust import Trust
 
 KEYS = ("managers", "groups", "demo", "index.path", "aws.endpoint_url", "work.flow", THRESHOLD)

@@ -9,7 +9,7 @@ from pathlib import Path
 from phasegate.core import InvalidInput, digest
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 from phasegate.core.locks import lock_file
-from phasegate.trust.root import Chain
+from phasegate.ledger.signing.roots import Chain
 
 
 def personal_folder(environ: Mapping[str, str] = os.environ) -> Path:

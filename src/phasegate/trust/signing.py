@@ -4,8 +4,8 @@ from datetime import datetime
 
 from phasegate.core import Refused
 from phasegate.ledger.signing.keys import Signer
+from phasegate.ledger.signing.roots import Root, SignedRoot, sign_root
 from phasegate.trust.changes import Proposal, next_root
-from phasegate.trust.root import Root, SignedRoot, sign_root
 from phasegate.trust.trust import Trust, TrustStore
 
 

@@ -11,8 +11,8 @@ from phasegate.core import InvalidInput, Refused, canonical
 from phasegate.core.files import OWNER_FILE, owner_folder, write_whole
 from phasegate.core.locks import lock_file
 from phasegate.ledger.signing.keys import PublicKey
+from phasegate.ledger.signing.roots import Chain, Root, SignedRoot, follow
 from phasegate.trust.known_roots import KnownRoot, KnownRoots
-from phasegate.trust.root import Chain, Root, SignedRoot, follow
 
 ROOTS = "phasegate.roots.jsonl"
 """Name of the file with a repository's roots, beside `phasegate.toml` and in the state directory."""

@@ -44,6 +44,7 @@ STATUSES: Mapping[str, int] = {
     "gate_void": 409,
     "gate_expired": 409,
     "stale_digest": 409,
+    "stale_head": 409,
     "rules_moved": 409,
     "evidence_moved": 409,
     "branch_moved": 409,

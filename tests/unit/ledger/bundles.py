@@ -4,21 +4,25 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Brief, Draft, Report, Subject
 from phasegate.ledger import DecisionKind, GateStatus, PrivateKey
 from phasegate.ledger.signing.bundle import File, write_bundle
+from phasegate.ledger.signing.roots import Root, SignedRoot, sign_root
+from phasegate.team import Flow
 from phasegate.workflow import Manager
+from phasegate.workflow.gates.binding import rules
 from unit.workflow.fixtures import Engine, Team, engine, flow, phase
 
 BUILT = "docs/releases/0.1.0.sha256.json"
 WHEEL = "acme-0.1.0-py3-none-any.whl"
 SOURCE = b"print('hello')\n"
-ADA, BOB, SYSTEM = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(3))
+ADA, BOB, EVE, SYSTEM = (PrivateKey(Ed25519PrivateKey.generate()) for _ in range(4))
 
 
 def wheel(source: bytes = SOURCE) -> bytes:
@@ -49,6 +53,37 @@ async def _tests(subject: Subject) -> Report:
     return Report(evidence="3 of 3 tests passed")
 
 
+def first_root(flow: Flow, **more: Any) -> Root:
+    """Return the first version of a root that names ada, bob and eve, and the rules of the workflow."""
+    people = {"ada": ADA, "bob": BOB, "eve": EVE}
+    made = Root(
+        version=1,
+        repository="r" * 32,
+        before="",
+        at=0,
+        settings={
+            "managers": [{"name": name, "public_key": str(key.public)} for name, key in people.items()],
+            "demo": False,
+            "trust.threshold": 1,
+        },
+        files={},
+        phases=tuple(flow.phase_ids),
+        rules={phase.id: rules(phase.gate) for phase in flow.phases},
+        system=(str(SYSTEM.public),),
+    )
+    return replace(made, **more)
+
+
+def next_version(last: SignedRoot, *signers: PrivateKey, **more: Any) -> SignedRoot:
+    """Return the version after another, by default with a threshold of two, under these keys."""
+    settings = {**last.root.settings, "trust.threshold": 2}
+    more = {"version": last.root.version + 1, "before": last.digest, "settings": settings, **more}
+    made = SignedRoot(replace(last.root, **more).encoded(), ())
+    for signer in signers:
+        made = made.with_signature(signer)
+    return made
+
+
 def team(folder: Path) -> Team:
     """The first gate wants one approval, the second two."""
     table = flow(
@@ -57,7 +92,16 @@ def team(folder: Path) -> Team:
     )
     bob = Manager(name="bob", card="manager", public_key=BOB.public)
     checks = {"tests-pass": _tests}
-    return Team(folder, flow=table, author=_write, checks=checks, key=ADA, system=SYSTEM, others={"bob": bob})
+    return Team(
+        folder,
+        flow=table,
+        author=_write,
+        checks=checks,
+        key=ADA,
+        system=SYSTEM,
+        others={"bob": bob},
+        roots=[sign_root(first_root(table), ADA)],
+    )
 
 
 @dataclass(frozen=True)
@@ -80,6 +124,7 @@ async def released(folder: Path, policy: str = "") -> Told:
             await d.decide(DecisionKind.request_changes, await d.open_gate(), "why?")
             await d.segments.advance("r1")
             await d.decide(DecisionKind.approve, await d.open_gate())
+            d.team.roots.append(next_version(d.team.roots[0], ADA))
             await d.segments.advance("r1")
             await d.decide(DecisionKind.approve, await d.open_gate())
             await d.decide(DecisionKind.approve, await d.open_gate(), by="bob", key=BOB)
@@ -96,6 +141,7 @@ async def bundled(d: Engine) -> bytes:
         await d.ledger.run("r1"),
         await d.ledger.events("r1"),
         await d.ledger.decisions("r1"),
+        roots=d.team.roots,
         tree=gate.tree if gate else "",
         files=files,
         built=(BUILT, d.workspace.tree(gate.commit)[BUILT]) if gate else ("", b""),

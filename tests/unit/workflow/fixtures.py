@@ -39,6 +39,7 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
+from phasegate.ledger.signing.roots import SignedRoot
 from phasegate.store import Database, Guard
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, GatePolicy
@@ -150,6 +151,8 @@ class Team:
     """Managers besides ada."""
     roots: list[str] = field(default_factory=list)
     """Digests of the versions of the root, which a test may change."""
+    versions: list[SignedRoot] = field(default_factory=list)
+    """Versions of the root whose digests these are."""
 
     @property
     def managers(self) -> dict[str, Manager]:
@@ -214,6 +217,7 @@ class Engine:
             waiver=waiver,
             token=token or give_token(self.team.system, gate, by, now),
             instead_of=instead_of,
+            head=await self.ledger.head(gate.key.run),
         )
         person = Credentials(name=by, kind=Kind.person, channel=Channel.terminal, proved_at=now)
         return await decide(self.keeper, signed(statement, key or self.team.key), who or person, self.queue.dispatch)
@@ -240,7 +244,7 @@ async def _at_work(team: Team, workspace: Workspace, database: Database, queue: 
         workspace=workspace,
         managers=lambda: team.managers,
         policy=lambda _: team.policy,
-        roots=lambda: tuple(team.roots),
+        roots=lambda: (*team.roots, *(version.digest for version in team.versions)),
         surroundings=team.here,
         system=team.system,
         clock=team.clock,

@@ -48,7 +48,16 @@ async def _reason(d: Engine, gate: GateRecord, kind: DecisionKind = DecisionKind
     now, by = d.team.clock.now(), str(more.get("by", "ada"))
     key, who = more.pop("key", d.team.key), more.pop("who", PERSON(name=by, proved_at=now))
     token = give_token(d.team.system, gate, by, now)
-    statement = Statement(gate=gate.key, digest=gate.digest, tree=gate.tree, kind=kind, by="ada", at=now, token=token)
+    statement = Statement(
+        gate=gate.key,
+        digest=gate.digest,
+        tree=gate.tree,
+        kind=kind,
+        by="ada",
+        at=now,
+        token=token,
+        head=await d.ledger.head(gate.key.run),
+    )
     assert isinstance(key, PrivateKey)
     assert isinstance(who, Credentials)
     with pytest.raises(Refused) as refused:

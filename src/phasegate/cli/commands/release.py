@@ -46,6 +46,12 @@ def bundle() -> None:
     "--manager-key", "keys", metavar="KEY", multiple=True, help="The same without a name: it counts for one person."
 )
 @click.option(
+    "--root",
+    metavar="FINGERPRINT",
+    default="",
+    help="Root of trust of the repository, as a manager told it; default: the one that is known here.",
+)
+@click.option(
     "--against",
     metavar="BUNDLE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -57,8 +63,8 @@ def verify() -> None:
     """Check that what was released is what was approved.
 
     A RUN is checked against this repository and its index. A BUNDLE is checked on its own, without repository, database
-    or network: against the keys that the managers published, and with the wheels that are named. A statement counts for
-    the person whose key signed it, whoever it says it is by.
+    or network: against the root of trust whose fingerprint a manager told you, or the keys that managers published, and
+    with the wheels that are named. A statement counts for the person whose key signed it, whoever it says it is by.
     """
 
 

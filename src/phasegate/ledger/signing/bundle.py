@@ -1,7 +1,8 @@
 """A run's ledger as one file, which proves itself without database, repository or network: docs/provenance.md.
 
-JSON Lines: a header, the run's events in order with the decisions that they tell of, the signed head, the tree that was
-approved last, and the list of what was built from it. A second reader of it, on its own, is docs/verify_bundle.py.
+JSON Lines: a header, the versions of the root of trust, the run's events in order with the decisions that they tell of,
+the signed head, the tree that was approved last, and the list of what was built from it. A second reader of it, on its
+own, is docs/verify_bundle.py.
 """
 
 import base64
@@ -19,8 +20,10 @@ from phasegate.ledger.records import Decision, Entry, Run
 from phasegate.ledger.signing.dsse import STATEMENT, Envelope, seal
 from phasegate.ledger.signing.intoto import RUN_LEDGER, statement
 from phasegate.ledger.signing.keys import PrivateKey, PublicKey
+from phasegate.ledger.signing.roots import SignedRoot
 
-VERSION = "phasegate/v1"
+VERSION = "phasegate/v2"
+_WITHOUT_ROOTS = "phasegate/v1"
 LIMIT = 64 * 1024 * 1024
 """Bytes that a bundle has at most."""
 
@@ -41,6 +44,8 @@ class Bundle:
 
     run: str
     system: PublicKey
+    roots: tuple[SignedRoot, ...]
+    """Versions of the repository's root, in order; none in a repository without one."""
     events: tuple[Envelope, ...]
     decisions: Mapping[int, tuple[Envelope, ...]]
     """By the number of the event that tells of them."""
@@ -58,6 +63,7 @@ def write_bundle(
     entries: Sequence[Entry],
     decisions: Sequence[Decision],
     *,
+    roots: Sequence[SignedRoot] = (),
     tree: str,
     files: Sequence[File],
     built: tuple[str, bytes],
@@ -69,12 +75,14 @@ def write_bundle(
         run: whose.
         entries: all of its chain, in order.
         decisions: all of them, with those that were revoked.
+        roots: the versions of the repository's root.
         tree: the hash of the tree that was approved last; empty: none was.
         files: of that tree.
         built: path and content of the list of what was built, in that tree; empty where there is none.
         system: signs the head.
     """
     lines: list[dict[str, Any]] = [{"bundle": VERSION, "run": run.id, "system": str(system.public)}]
+    lines.append({"roots": [root.as_json() for root in roots]})
     told = {hashlib.sha256(d.statement.encoded()).hexdigest(): d for d in decisions}
     for entry in entries:
         lines.append({"event": entry.envelope(system.key_id).as_json()})
@@ -163,8 +171,9 @@ class _Reader:
 
     def bundle(self) -> Bundle:
         header = self._take("bundle", "run", "system")
-        if header["bundle"] != VERSION:
+        if header["bundle"] not in (VERSION, _WITHOUT_ROOTS):
             raise ValueError(f"version {header['bundle']!r}")
+        roots = self._take("roots")["roots"] if header["bundle"] == VERSION else []
         events: list[Envelope] = []
         decisions: dict[int, tuple[Envelope, ...]] = {}
         while self._next() != "head":
@@ -181,6 +190,7 @@ class _Reader:
         return Bundle(
             run=str(header["run"]),
             system=PublicKey.parse(header["system"]),
+            roots=tuple(map(SignedRoot.of_json, roots)),
             events=tuple(events),
             decisions=decisions,
             head=head,

@@ -1,6 +1,6 @@
 """Whom a verifier knows: names with the keys that were given for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -12,9 +12,8 @@ class Known(NamedTuple):
     """A key, and the person that it is known to be of."""
 
     key: PublicKey
-    names: tuple[str, ...] = ()
-    """The person's names: several, where a root names the key otherwise than the root before. None: nobody said whose
-    it is, so it stands for itself, under one name and no other."""
+    name: str = ""
+    """Empty: nobody said whose it is, so it stands for itself, under one name and no other."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -26,7 +25,7 @@ class Known(NamedTuple):
         name, _, key = text.partition("=")
         if not name.strip() or not key.strip():
             raise InvalidInput(f"'{text}' names no manager and key", fix="write --manager NAME=KEY")
-        return cls(read_key(key), (name.strip(),))
+        return cls(read_key(key), name.strip())
 
 
 class People:
@@ -41,19 +40,11 @@ class People:
         self._by_key: dict[str, Known] = {}
         for one in known:
             other = self._by_key.get(one.key.key_id)
-            if other and other.names and one.names and other.names != one.names:
-                wrong = f"'{other.names[0]}' and '{one.names[0]}' were given the same key, and a key is one person's"
+            if other and other.name and one.name and other.name != one.name:
+                wrong = f"'{other.name}' and '{one.name}' were given the same key, and a key is one person's"
                 raise InvalidInput(wrong, fix="ask each of them for their own")
-            if other is None or one.names:
+            if other is None or one.name:
                 self._by_key[one.key.key_id] = one
-
-    @classmethod
-    def of_roots(cls, roots: Iterable[Mapping[str, PublicKey]]) -> Self:
-        """Return everybody whom a root named, with each name that it gave a key: a manager may be renamed."""
-        names: dict[PublicKey, dict[str, None]] = {}
-        for name, key in (row for root in roots for row in root.items()):
-            names.setdefault(key, {})[name] = None
-        return cls(Known(key, tuple(found)) for key, found in names.items())
 
     def of(self, key_id: str) -> Known | None:
         """The key of that id, or None."""
@@ -61,7 +52,7 @@ class People:
 
     def keys_of(self, name: str) -> Sequence[PublicKey]:
         """The keys that are known to be that person's."""
-        return [one.key for one in self._by_key.values() if name in one.names]
+        return [one.key for one in self._by_key.values() if name and one.name == name]
 
 
 def read_key(text: str) -> PublicKey:

@@ -1,9 +1,10 @@
-"""Proof of a bundle: each claim recomputed from its bytes and the managers' public keys alone."""
+"""Proof of a bundle: each claim recomputed from its bytes, and from what a verifier was given to know managers by."""
 
 import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from phasegate.core import digest
@@ -15,8 +16,10 @@ from phasegate.ledger.events import (
     GateOpened,
     GateVoided,
     RunEnded,
+    RunStarted,
     parse_key,
 )
+from phasegate.ledger.signing.authority import Authority
 from phasegate.ledger.signing.bundle import MALFORMED, Bundle, git_blob, git_tree, no_bundle, plain_json, read_envelope
 from phasegate.ledger.signing.claims import Claim
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
@@ -36,6 +39,8 @@ class Told(NamedTuple):
     named: Mapping[str, str]
     """Fields that the key names."""
     body: Any
+    digest: str
+    """SHA-256 of its payload."""
 
     @property
     def gate(self) -> str:
@@ -62,36 +67,41 @@ class Passed(NamedTuple):
     """Why it does not count; empty where it does."""
     statements: tuple[str, ...]
     """Digests of what was signed."""
+    last: int
+    """Number of the event with which it was passed."""
 
 
 def prove(
     bundle: Bundle,
-    managers: People,
+    managers: People | None,
     artifacts: Mapping[str, bytes] | None = None,
     *,
+    root: str = "",
     policies: bool = False,
 ) -> list[Claim]:
     """Return every claim of a bundle, failed where it does not hold or cannot be read.
 
     Args:
         bundle: what was read.
-        managers: keys of the people who may decide, as they published them, with their names.
+        managers: keys of the people who may decide, as they published them, with their names; None: those whom the
+            bundle's roots name.
         artifacts: wheel and sdist by file name, where they are at hand.
+        root: SHA-256 of the repository's first root, as a manager told it; empty: it is not known.
         policies: whether a gate may have been passed by a policy instead of a person.
     """
     try:
-        return _claims(bundle, managers, artifacts or {}, policies=policies)
+        return _claims(bundle, Authority(bundle, managers, root), artifacts or {}, policies=policies)
     except (*MALFORMED, zipfile.BadZipFile) as error:
         return [Claim(text="the bundle can be read", holds=False, detail=str(no_bundle(error)))]
 
 
-def _claims(bundle: Bundle, managers: People, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
+def _claims(bundle: Bundle, authority: Authority, artifacts: Mapping[str, bytes], *, policies: bool) -> list[Claim]:
     told, broken = _chain(bundle)
-    claims = [broken, _head(bundle, told)]
+    claims = [*filter(None, [authority.claim()]), broken, _head(bundle, told)]
     # Every other claim is read from the events: where these do not hold, nothing that they tell is worth a line.
     if not all(claim.holds for claim in claims):
         return claims
-    gates = _Gates(bundle, told, managers, policies=policies)
+    gates = _Gates(bundle, told, authority, policies=policies)
     claims += list(gates.claims())
     return [*claims, *_release(bundle, told, gates, artifacts)]
 
@@ -110,8 +120,9 @@ def _chain(bundle: Bundle) -> tuple[list[Told], Claim]:
         if body.get("version") != VERSION:
             wrong = f"event {number} is not of version {VERSION}, which this Phasegate reads"
             break
-        told.append(Told(number, body.get("at"), before, *parse_key(body["key"]), body.get("body")))
-        before = hashlib.sha256(envelope.payload).hexdigest()
+        digest_ = hashlib.sha256(envelope.payload).hexdigest()
+        told.append(Told(number, body.get("at"), before, *parse_key(body["key"]), body.get("body"), digest_))
+        before = digest_
     text = "the events are whole, in order and signed"
     return told, Claim(text=text, holds=not wrong, detail=wrong or f"{len(told)} events")
 
@@ -151,24 +162,28 @@ def _statement(envelope: Envelope, kind: str) -> dict[str, Any] | None:
 class _Gates:
     """The gates of a bundle, and what was decided at them."""
 
-    def __init__(self, bundle: Bundle, told: Sequence[Told], managers: People, *, policies: bool) -> None:
+    def __init__(self, bundle: Bundle, told: Sequence[Told], authority: Authority, *, policies: bool) -> None:
         self._policies = policies
         self._bundle = bundle
         self._told = told
+        self._authority = authority
+        self._numbers = {each.digest: each.seq for each in told}
         self._taken = {each.seq: each for each in _of_kind(told, DecisionTaken)}
         self._voided = {each.gate for each in _of_kind(told, GateVoided)}
-        self._managers = managers
         self._aliases: dict[str, str] = {}
         """Under which name a key without one signed first."""
         opened = _of_kind(told, GateOpened)
         self.phases: list[str] = list(opened[-1].body["binds"]["phases"]) if opened else []
         self._binds = {each.gate: each.body["binds"] for each in opened}
+        earlier = [None, *(each.body["binds"] for each in opened)]
+        self._previous = {each.gate: before for each, before in zip(opened, earlier, strict=False)}
+        """What the gate that was opened before it is bound to, by gate."""
         gates = [self._gate(each) for each in opened]
         self.passed: dict[str, Passed] = {_phase(gate): gate for gate in gates if gate and gate.by}
 
     def claims(self) -> Iterator[Claim]:
         """Return a claim that every decision is in its place, and one for each phase."""
-        stray = self._strays()
+        stray = self._strays() or self._begun()
         yield Claim(text="every decision is signed, and stands where it was told of", holds=not stray, detail=stray)
         for place, phase in enumerate(self.phases):
             gate = self.passed.get(phase)
@@ -178,7 +193,31 @@ class _Gates:
                 continue
             wrong = gate.wrong or self._upstream(gate, place)
             detail = wrong or f"tree {gate.binds['tree'][:12]}"
-            yield Claim(text=f"gate '{phase}' was passed by {', '.join(gate.by)}", holds=not wrong, detail=detail)
+            names = ", ".join(gate.by)
+            if self._ended() or gate.last <= self.covered:
+                yield Claim(text=f"gate '{phase}' was passed by {names}", holds=not wrong, detail=detail)
+            else:
+                detail = wrong or "no manager has signed what came after, and may have taken it back"
+                yield Claim(text=f"gate '{phase}' was approved by {names}", holds=not wrong, detail=detail)
+
+    @cached_property
+    def covered(self) -> int:
+        """Number of the last event up to which a manager signed the run's events, so that none of them was cut off."""
+        signed = [each for each in self._taken.values() if not each.by.startswith(POLICY) and each.gate in self._binds]
+        numbers = (self._numbers.get(digest_, 0) for each in signed for digest_ in self._covers(each))
+        return max(numbers, default=0)
+
+    def _covers(self, taken: Told) -> Iterator[str]:
+        """Return digests of events up to which a decision covers the run's events."""
+        yield self._binds[taken.gate]["before"]
+        for envelope in self._bundle.decisions.get(taken.seq, ()):
+            said = _statement(envelope, GATE_APPROVAL)
+            yield said["predicate"].get("head", "") if said else ""
+
+    def _begun(self) -> str:
+        """Return why a run did not begin under the root of trust, or an empty string."""
+        terms = [each.body.get("terms") or {} for each in _of_kind(self._told, RunStarted)]
+        return next(filter(None, map(self._authority.begun, terms)), "")
 
     def _ended(self) -> bool:
         return any(ended.body["status"] == "released" for ended in _of_kind(self._told, RunEnded))
@@ -213,14 +252,15 @@ class _Gates:
         by_policy = any(taken.by.startswith(POLICY) for taken in passing)
         if not by_policy and not wrong and self._approvals(passing) < binds["quorum"]:
             return None
-        return Passed(binds, names, wrong, tuple(taken.body["statement"] for taken in passing))
+        statements = tuple(taken.body["statement"] for taken in passing)
+        return Passed(binds, names, wrong, statements, max((taken.seq for taken in passing), default=0))
 
     def _unbound(self, opened: Told, binds: Mapping[str, Any]) -> str:
         if binds["gate"] != f"{self._bundle.run}/{opened.gate}" or binds["phases"] != self.phases:
             return "the gate is another's"
         if binds["before"] != opened.before or binds["system"] != self._bundle.system.key_id:
             return "the gate was opened on other events, or under another key of the system"
-        return ""
+        return self._authority.objection(binds, opened.body["rules"], self._previous[opened.gate])
 
     def _objection(self, told: Told, binds: Mapping[str, Any]) -> str:
         envelopes = self._bundle.decisions.get(told.seq, ())
@@ -229,11 +269,16 @@ class _Gates:
         (envelope,), by = envelopes, told.by
         if by.startswith(POLICY) and not self._policies:
             return "a policy passed it, not a person"
-        known = Known(self._bundle.system) if by.startswith(POLICY) else self._managers.of(envelope.key_id)
+        people = self._authority.people(binds)
+        known = Known(self._bundle.system) if by.startswith(POLICY) else people.of(envelope.key_id)
         said = _statement(envelope, GATE_APPROVAL)
         if known is None or said is None or not envelope.holds(known.key):
-            return "it is not signed by a manager whose key was given"
-        wrong = "" if by.startswith(POLICY) else self._misnamed(known, by, binds) or self._undelegated(told, said)
+            return "it is not signed by a manager whom the root names, or whose key was given"
+        wrong = (
+            ""
+            if by.startswith(POLICY)
+            else (self._misnamed(known, by) or self._undelegated(told, said, people) or self._elsewhere(told, said))
+        )
         if wrong:
             return wrong
         subject = [{"name": binds["gate"], "digest": {"sha256": digest(dict(binds)), "gitTree": binds["tree"]}}]
@@ -245,15 +290,17 @@ class _Gates:
         )
         return "" if same and said["subject"] == subject else "what was signed is about something else"
 
-    def _misnamed(self, known: Known, by: str, binds: Mapping[str, Any]) -> str:
+    def _misnamed(self, known: Known, by: str) -> str:
         """A statement counts for the person whose key signed it, and for nobody that it names besides."""
-        names = known.names or (self._aliases.setdefault(known.key.key_id, by),)
-        # A name that a person had once may be another's by now: the gate tells whose it was there.
-        told = {**binds["delegates"], **binds["approvers"]} if len(names) > 1 else {}
-        holds = by in names and told.get(by, str(known.key)) == str(known.key)
-        return "" if holds else f"it says that '{by}' signed it, and the key is that of '{names[-1]}'"
+        own = known.name or self._aliases.setdefault(known.key.key_id, by)
+        return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
 
-    def _undelegated(self, told: Told, said: Mapping[str, Any]) -> str:
+    def _elsewhere(self, told: Told, said: Mapping[str, Any]) -> str:
+        """Return why a decision was signed on events that are not these, or an empty string."""
+        head = said["predicate"].get("head", "")
+        return "" if not head or self._numbers.get(head, told.seq) < told.seq else "it was signed on other events"
+
+    def _undelegated(self, told: Told, said: Mapping[str, Any], people: People) -> str:
         """Return why a decision in another's right does not count, or an empty string."""
         predicate = said["predicate"]
         principal = predicate.get("instead_of", "")
@@ -262,7 +309,7 @@ class _Gates:
         given = told.body.get("delegation")
         envelope = read_envelope(given) if given else None
         delegation = _statement(envelope, DELEGATION) if envelope else None
-        keys = self._managers.keys_of(principal)
+        keys = people.keys_of(principal)
         if envelope is None or delegation is None or not any(envelope.holds(key) for key in keys):
             return f"it is said in the right of '{principal}', whose key signed no delegation in it"
         begins, ends = delegation["predicate"]["window"]
@@ -278,27 +325,23 @@ class _Gates:
         return "" if covers else f"the delegation of '{principal}' does not cover this gate, person or time"
 
     def _approvals(self, passing: Sequence[Told]) -> int:
-        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts.
-
-        A principal is known by name and by key, since either may be another in a later root.
-        """
+        """Neither a key nor a principal counts twice, as `phasegate.ledger.approvals` counts."""
         keys, principals = set[str](), set[str]()
         for taken in passing:
             (envelope,) = self._bundle.decisions[taken.seq]
             said = _statement(envelope, GATE_APPROVAL)
-            instead_of = str((said or {"predicate": {}})["predicate"].get("instead_of", ""))
-            given = read_envelope(taken.body["delegation"]) if instead_of else envelope
-            principal = {f"name {instead_of or taken.by}", f"key {given.key_id}"}
-            if envelope.key_id not in keys and principals.isdisjoint(principal):
+            principal = str((said or {"predicate": {}})["predicate"].get("instead_of") or taken.by)
+            if envelope.key_id not in keys and principal not in principals:
                 keys.add(envelope.key_id)
-                principals |= principal
+                principals.add(principal)
         return len(keys)
 
     def _name(self, taken: Told) -> str:
         """Return the decider's name, or the id of a key without a name."""
         by, envelopes = taken.by, self._bundle.decisions.get(taken.seq, ())
-        known = self._managers.of(envelopes[0].key_id) if envelopes else None
-        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.names else by
+        people = self._authority.people(self._binds[taken.gate])
+        known = people.of(envelopes[0].key_id) if envelopes else None
+        return f"key {known.key.key_id[:12]}, which calls itself {by}" if known and not known.name else by
 
     def _upstream(self, gate: Passed, place: int) -> str:
         before = [self.passed.get(phase) for phase in self.phases[:place]]

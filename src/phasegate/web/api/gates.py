@@ -97,6 +97,7 @@ def _statement(context: Context, gate: GateRecord, body: models.Statement) -> St
         waiver=_waiver(body),
         token=body.token,
         instead_of=body.instead_of,
+        head=body.head,
     )
 
 

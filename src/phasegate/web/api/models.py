@@ -102,6 +102,8 @@ class Statement(Wish):
     """The one-time token that came with the statement."""
     instead_of: str = Field("", max_length=200)
     """The approver who delegated, where it is not by one's own right."""
+    head: str = Field("", max_length=64)
+    """SHA-256 of the run's newest event, as it came with the statement."""
 
 
 class ToSign(BaseModel):

@@ -13,6 +13,7 @@ REASONS = frozenset({"blocking_findings", "comments_missing", "unknown_gate"})
 """Besides those of 403 and 409, what a person is told in its own words; anything else is our trouble, not theirs."""
 CLOSED = {
     "stale_digest": _OUT_OF_DATE,
+    "stale_head": _OUT_OF_DATE,
     "rules_moved": "This gate's rules, or who may decide, were changed. It is void, and another opens.",
     "evidence_moved": "What this gate showed has changed. It is void, and another opens.",
     "branch_moved": "Somebody moved the run's branch. This gate is void, and another opens.",

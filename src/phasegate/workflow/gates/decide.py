@@ -38,7 +38,7 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
     Raises:
         Refused: with one of the reasons `unknown_gate`, `agent_identity`, `service_identity`, `not_yourself`,
             `not_an_approver`, `bad_signature`, `no_delegation`, `author_may_not_approve`, `already_decided`,
-            `gate_void`, `gate_expired`, `stale_digest`, `reauthentication_required`, `token_used`,
+            `gate_void`, `gate_expired`, `stale_digest`, `stale_head`, `reauthentication_required`, `token_used`,
             `secret_in_comment`, `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`,
             `waiver_expired`,
             `rules_moved`, `evidence_moved` or `branch_moved` where what the gate showed is not true any more: it is
@@ -148,8 +148,8 @@ def _same(taken: Sequence[Decision], statement: Statement) -> Decision:
     if earlier is None:
         raise _void(statement.gate)
     first = earlier.statement
-    # Time and token differ each time that one person says the same thing.
-    if replace(statement, at=first.at, token=first.token) == first:
+    # Time, token and newest event differ each time that one person says the same thing.
+    if replace(statement, at=first.at, token=first.token, head=first.head) == first:
         return earlier
     raise Refused(
         f"gate '{statement.gate}' was decided already: {first.kind} by {first.by}",
@@ -196,6 +196,7 @@ def _check_open(
             fix=f"open it anew: 'phasegate run --resume {gate.key.run}'",
         )
     _current(gate, statement)
+    _on_this_record(dossier, statement)
     # After the digest: a token for other bytes would be refused as used, which tells nobody to look again.
     if not token_holds(statement.token, keeper.system, gate, statement.by, now):
         raise _used()
@@ -219,6 +220,20 @@ def _current(gate: GateRecord, statement: Statement) -> None:
             f"digest '{statement.digest[:12]}' is not that of gate '{gate.key}': it shows other bytes now",
             reason="stale_digest",
             fix=f"look again: 'phasegate gate {gate.key}'",
+        )
+
+
+def _on_this_record(dossier: GateHistory, statement: Statement) -> None:
+    """Refuse what was signed on other events than the run has since the gate opened.
+
+    The signature covers all of them, so that none can be cut off or changed afterwards with the system's key alone.
+    """
+    opened = next((place for place, entry in enumerate(dossier.events) if entry.event is dossier.opened), 0)
+    if statement.head not in {entry.digest.hex() for entry in dossier.events[opened:]}:
+        raise Refused(
+            f"it was signed on other events than those of run '{dossier.key.run}' at this gate",
+            reason="stale_head",
+            fix=f"look again: 'phasegate gate {dossier.key}'",
         )
 
 
