@@ -91,7 +91,7 @@ class Root:
             read = cls(**{**body, "phases": tuple(body["phases"]), "system": tuple(body["system"])})
             if read.encoded() != payload:
                 raise ValueError("it is not in canonical form")
-            if len({key.raw for key in read.managers.values()}) < len(read.settings[MANAGERS]):
+            if len({key.key_id for key in read.managers.values()}) < len(read.settings[MANAGERS]):
                 raise ValueError("two managers have one name or key")
             if not 1 <= read.threshold <= max(len(read.managers), read.policies_alone):
                 raise ValueError("its threshold cannot be reached")
