@@ -40,11 +40,11 @@ class _JustNow(datetime):
 
 
 JUST_NOW = _JustNow.now(UTC)
-_came, _from_click, _record, _plain = decisions._came, decisions.from_click, Door._record, cards._plain
+came, _from_click, _record, _plain = decisions.came, decisions.from_click, Door._record, cards._plain
 
 
 def _session_proves_anew(parts: Context, session: Session) -> Credentials:
-    return replace(_came(parts, session), proved_at=JUST_NOW)
+    return replace(came(parts, session), proved_at=JUST_NOW)
 
 
 async def _unlocked_proves_anew(
@@ -165,13 +165,13 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
     ),
     "web": Area(
         modules={
-            "phasegate.web.decisions": ("unlock", "just_now", "_unlocked", "_key", "_came"),
+            "phasegate.web.decisions": ("unlock", "just_now", "_unlocked", "_key", "came"),
             "phasegate.web.pages.slack": ("_user",),
             "phasegate.web.api.gates": ("decide",),
             "phasegate.workflow.gates.tokens": ("given_at",),
         },
         substitutes={
-            "a session proves anew what it proved": (decisions._came, _session_proves_anew),
+            "a session proves anew what it proved": (decisions.came, _session_proves_anew),
             "a signature is as new as can be": (tokens.given_at, _signed_now),
         },
         every=False,

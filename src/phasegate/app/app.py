@@ -136,7 +136,15 @@ class App:
         )
 
     async def start(
-        self, spec: Path, policy: str = "", by: str = "", at: datetime | None = None, replay: str = ""
+        self,
+        spec: Path,
+        policy: str = "",
+        by: str = "",
+        at: datetime | None = None,
+        replay: str = "",
+        *,
+        who: Credentials | None = None,
+        signer: Signer | None = None,
     ) -> Run:
         """Begin a run of a spec, up to where a worker takes it.
 
@@ -146,6 +154,8 @@ class App:
             by: who starts it; empty: whoever Git is configured to commit as.
             at: the time by which it is dated, such as that of the run it replays; None: now.
             replay: name of the recording that answers in place of chat models; empty: none does.
+            who: the person who starts it, where they proved who they are.
+            signer: their key, where they did so by it.
 
         Raises:
             InvalidInput: there is no such spec, or it does not hold; `findings` say where.
@@ -174,13 +184,16 @@ class App:
             branch=branch(run_id),
             base=self.workspace.head(),
             policy=policy,
-            by=by or self.workspace.user.name,
+            by=by or (who.name if who else self.workspace.user.name),
             started_at=at or self.clock.now(),
         )
+        # A service is nobody who could be told from an approver: its starter stays unknown.
+        known = who if who and who.kind is Kind.person else None
+        starter = await asyncio.to_thread(self.keeper.starter, run, known, signer) if known else None
         self.workspace.mark(f"intake/{run_id}/0", run.base)
         self.workspace.aim(f"target/{run_id}")
         await Mirrors(self.database).switch_on(self.config.mirror.places, self.clock.now())
-        await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run), replay)
+        await self.ledger.add_run(run, (await self.queue.opened()).dispatch, self.keeper.terms(run), replay, starter)
         return run
 
     def lint(self, place: str) -> list[Finding]:

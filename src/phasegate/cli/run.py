@@ -11,16 +11,19 @@ from phasegate.authors.roles import TeamRoles
 from phasegate.cli.console import errors_to, output
 from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.interactive import attend
+from phasegate.cli.keys import keyring_of
 from phasegate.cli.status import summary
 from phasegate.cli.views.spend import forecast_lines
 from phasegate.core import Held, InvalidInput, Parked, report, visible
 from phasegate.hosting.background_worker import detach as leave
 from phasegate.hosting.worker import require_open_files
+from phasegate.keyholder import HeldKey
 from phasegate.ledger import Run
 from phasegate.models import Recording
 from phasegate.reports.forecast import forecast_of_spec
 from phasegate.reports.run import whole_run
 from phasegate.reports.warnings import living, not_committed
+from phasegate.workflow import Credentials
 from phasegate.workspace import Workspace
 
 Person = tuple[str | None, Path | None]
@@ -105,7 +108,11 @@ async def work(
         at, replay = (roles.dated, roles.replay.path.name if roles.replay else "") if roles else (None, "")
         if resume and roles:
             _require_recording_of(roles, await app.ledger.run(resume))
-        started = await (app.start(spec, policy, at=at, replay=replay) if spec else app.resume(resume or ""))
+        if spec:
+            author, key = _starter(app, who)
+            started = await app.start(spec, policy, at=at, replay=replay, who=author, signer=key)
+        else:
+            started = await app.resume(resume or "")
         if spec:
             name_left_out(app, started.spec)
             warn(app)
@@ -122,6 +129,17 @@ async def work(
             error.fix = error.fix.replace(f"--resume {started.id}", f"--resume {started.id}{_option(roles)}")
             raise
         await (_echo(app, ended.id) if as_json else summary(app, ended))
+
+
+def _starter(app: App, who: Person) -> tuple[Credentials, HeldKey] | tuple[None, None]:
+    """Return the manager who starts a run and signs so, where a gate asks who did.
+
+    Without such a gate nobody is asked: what Git is configured with names them.
+    """
+    if all(phase.gate.author_may_approve for phase in app.flow.phases):
+        return None, None
+    ring = keyring_of(app, *who)
+    return app.person(ring.manager), ring.unlock()
 
 
 async def _leave(app: App, run: Run, *, as_json: bool) -> None:

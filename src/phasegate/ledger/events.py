@@ -119,6 +119,17 @@ class Terms(_Frozen):
     """Fingerprint of the repository's root; empty: there was none yet."""
 
 
+class Starter(_Frozen):
+    """Who started a run, proven by a signature or by signing in."""
+
+    name: str
+    key: str = ""
+    """Id of their key; empty: they are no manager."""
+    channel: str
+    envelope: Mapping[str, Any] | None = None
+    """What they signed, where they did not sign in."""
+
+
 class RunStarted(Event):
     """Recorded when a run begins."""
 
@@ -129,6 +140,8 @@ class RunStarted(Event):
     policy: str
     by: str
     terms: Terms | None = None
+    starter: Starter | None = None
+    """None: nobody proved who they are, and the name is what Git or an agent says."""
     replay: str = ""
     """Name of the recording that answers in place of chat models; empty: they are called."""
 

@@ -13,7 +13,7 @@ from phasegate.core.secrets import without_secrets
 from phasegate.ledger import chain, rows, turns
 from phasegate.ledger.agreement import SIGNED, disagreement, unlike
 from phasegate.ledger.delivery_positions import Mirrored, keep
-from phasegate.ledger.events import E, Event, GateKey, GateVoided, RunEnded, RunStarted, Terms
+from phasegate.ledger.events import E, Event, GateKey, GateVoided, RunEnded, RunStarted, Starter, Terms
 from phasegate.ledger.evidence import Chains, broken_record
 from phasegate.ledger.recorder import Recorder
 from phasegate.ledger.records import (
@@ -137,7 +137,14 @@ class Ledger:
     wait = _writes(rows.wait)
     delegate = _writes(rows.add_delegation)
 
-    async def add_run(self, run: Run, dispatch: Dispatch, terms: Terms | None = None, replay: str = "") -> None:
+    async def add_run(
+        self,
+        run: Run,
+        dispatch: Dispatch,
+        terms: Terms | None = None,
+        replay: str = "",
+        starter: Starter | None = None,
+    ) -> None:
         """Records a new run and dispatches its first segment, in one transaction.
 
         Args:
@@ -145,8 +152,10 @@ class Ledger:
             dispatch: enqueues its first segment.
             terms: the rules that it begins under, signed with the event that tells of it.
             replay: name of the recording that answers in place of chat models, signed likewise; empty: none does.
+            starter: who started it, where they proved it.
         """
-        started = RunStarted(**{name: getattr(run, name) for name in SIGNED}, terms=terms, replay=replay)
+        signed = {name: getattr(run, name) for name in SIGNED}
+        started = RunStarted(**signed, terms=terms, starter=starter, replay=replay)
 
         def add(connection: sa.Connection, now: datetime) -> None:
             rows.add_run(connection, run)

@@ -13,6 +13,7 @@ from phasegate.core.report import Report
 from phasegate.ledger import Run
 from phasegate.store import locked
 from phasegate.store.schema import backlog
+from phasegate.workflow import Credentials
 
 _REMEMBERED = 1000
 
@@ -62,12 +63,13 @@ class Backlog:
             raise UsageError(f"'{spec}' is not in the backlog", fix="see what is in it, and name one of those")
         return await self.look(spec)
 
-    async def begin(self, spec: str, by: str) -> Run:
+    async def begin(self, spec: str, by: str = "", who: Credentials | None = None) -> Run:
         """Begin a run of the spec for a worker to take, once among several that ask.
 
         Args:
             spec: its folder, from the top of the repository.
-            by: who begins it.
+            by: name of who begins it.
+            who: the person who begins it, where they signed in.
 
         Raises:
             UsageError: it is not in the backlog.
@@ -77,7 +79,7 @@ class Backlog:
         # Two people who begin the same spec at the same moment would both find it in the backlog.
         async with locked(self.app.database.store, "backlog"):
             row = await self.find(spec)
-            return await self.app.start(self.app.folder.path / row.spec, by=by)
+            return await self.app.start(self.app.folder.path / row.spec, by=by, who=who)
 
     async def rank(self, order: Sequence[str]) -> None:
         """Rank these specs first, in that order, before the others in theirs.

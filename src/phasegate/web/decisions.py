@@ -215,7 +215,8 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _came(context: Context, session: Session) -> Credentials:
+def came(context: Context, session: Session) -> Credentials:
+    """Return the credentials of whoever is signed in."""
     return context.app.person(session.account, Channel.page, session.proved_at)
 
 
@@ -225,7 +226,7 @@ async def _unlocked(context: Context, form: CsrfForm, address: str) -> AsyncIter
     account = form.session.account
     key = await _key(context, form, address, Mandate(by=account, seconds=ONE_STATEMENT.total_seconds()))
     try:
-        yield _came(context, context.sessions.proved(form.session, Proof(account=account))), key
+        yield came(context, context.sessions.proved(form.session, Proof(account=account))), key
     finally:
         key.close()
 

@@ -31,6 +31,7 @@ STATUSES: Mapping[str, int] = {
     "not_yourself": 403,
     "no_delegation": 403,
     "author_may_not_approve": 403,
+    "author_unknown": 403,
     "bad_signature": 403,
     "reauthentication_required": 403,
     "not_unlocked": 403,

@@ -26,7 +26,7 @@ from phasegate.authors import (
     Subject,
 )
 from phasegate.authors.kinds import RUNBOOK
-from phasegate.core import Clock, FixedClock, Severity
+from phasegate.core import Clock, FixedClock, Severity, UsageError
 from phasegate.ledger import (
     Comment,
     Decision,
@@ -186,8 +186,17 @@ class Engine:
             started_at=self.team.clock.now(),
         )
         self.workspace.aim(f"target/{run_id}")
-        await self.ledger.add_run(run, self.queue.dispatch, self.keeper.terms(run))
+        person = Credentials(name=by, kind=Kind.person, channel=Channel.page)
+        starter = self.keeper.starter(run, person, None) if by else None
+        await self.ledger.add_run(run, self.queue.dispatch, self.keeper.terms(run), starter=starter)
         return run_id
+
+    async def _head(self, gate: GateRecord) -> str:
+        """Return the newest event as the keeper sees it, or nothing of a run that is not there."""
+        try:
+            return (await self.keeper.ledger.dossier(gate.key)).last.hex()
+        except UsageError:
+            return ""
 
     async def open_gate(self) -> GateRecord:
         return (await self.ledger.gates(status=GateStatus.open))[-1]
@@ -217,7 +226,7 @@ class Engine:
             waiver=waiver,
             token=token or give_token(self.team.system, gate, by, now),
             instead_of=instead_of,
-            head=await self.ledger.head(gate.key.run),
+            head=await self._head(gate),
         )
         person = Credentials(name=by, kind=Kind.person, channel=Channel.terminal, proved_at=now)
         return await decide(self.keeper, signed(statement, key or self.team.key), who or person, self.queue.dispatch)

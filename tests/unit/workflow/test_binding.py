@@ -37,7 +37,7 @@ def _team(folder: Path, **gate: Any) -> Team:
 async def waiting(folder: Path, policy: str = "", **gate: Any) -> AsyncIterator[Engine]:
     """A run at its first gate, with those rules."""
     async with engine(_team(folder, **gate)) as d:
-        await d.segments.advance(await d.start(policy))
+        await d.segments.advance(await d.start(policy, by="zoe"))
         yield d
 
 
@@ -158,7 +158,7 @@ async def test_a_run_signs_the_rules_and_people_that_it_began_with(tmp_path: Pat
         assert began.terms.rules["first"]["approvers"] == ["user:bob"]
         assert began.terms.managers["bob"] == str(KEYS["bob"].public)
         assert began.terms.shape == d.team.flow.shape
-        assert (began.policy, began.by, began.flow) == ("", "", "small")
+        assert (began.policy, began.by, began.flow) == ("", "zoe", "small")
 
 
 async def test_two_names_with_one_key_are_one_approval(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ async def _binds(folder: Path, table: Flow, *remarks: str) -> tuple[dict[str, An
         events = await d.ledger.events(run)
         opened = next(e for e in events if e.key == f"gate:{gate.key.phase}/{gate.key.attempt}")
         assert isinstance(opened.event, GateOpened)
-        binds = opened.event.binds.model_dump(mode="json")
+        binds = opened.event.binds.model_dump(mode="json", exclude_defaults=True)
         assert digest(binds) == gate.digest
         assert binds.pop("before") == events[opened.seq - 2].digest.hex()
         return binds, await d.ledger.decisions(run)

@@ -204,10 +204,10 @@ class MatrixEngine:
         return gate
 
     async def said(self, gate: GateRecord, kind: DecisionKind, by: str = "ada") -> None:
-        statement = self.statement(gate, kind, Who(by, by))
+        statement = await self.statement(gate, kind, Who(by, by))
         await self.app.take(signed(statement, KEYS[by]), person(by))
 
-    def statement(self, gate: GateRecord, kind: DecisionKind, who: Who) -> Statement:
+    async def statement(self, gate: GateRecord, kind: DecisionKind, who: Who) -> Statement:
         now = self.clock.now()
         return Statement(
             gate=gate.key,
@@ -220,6 +220,7 @@ class MatrixEngine:
             waiver=_waiver(kind),
             token=give_token(self.desk.team.system, gate, who.by, now),
             instead_of=who.instead_of,
+            head=await self.desk.ledger.head(gate.key.run),
         )
 
     async def answer(self, cell: Cell, channel: Channel) -> str:
@@ -260,7 +261,7 @@ class MatrixEngine:
         """The function that every channel calls, where the way before it leaves nothing to drive."""
         if who.kind is not Kind.person:
             credentials = Credentials(name=who.by, kind=who.kind, channel=channel, proved_at=self._proved())
-            await self.app.take(signed(self.statement(gate, kind, who), self._key(who)), credentials)
+            await self.app.take(signed(await self.statement(gate, kind, who), self._key(who)), credentials)
             return
         person = self.app.person(who.by, channel, self._proved())
         said: dict[str, Any] = {"comments": _comments(kind), "waiver": _waiver(kind), "digest": gate.digest}
@@ -318,7 +319,7 @@ class MatrixEngine:
     async def _post_signed(self, gate: GateRecord, kind: DecisionKind, who: Who) -> None:
         if who not in self.bearers:
             self.bearers[who] = await self._bearer(who)
-        made = replace(self.statement(gate, kind, who), token=self._token(gate, who.by))
+        made = replace(await self.statement(gate, kind, who), token=self._token(gate, who.by))
         decision = signed(made, self._key(who))
         body = {
             "statement": made.as_json(),

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from phasegate.ledger import DecideResult, DecisionKind, GateStatus, RunStatus
+from phasegate.core import Refused
+from phasegate.ledger import DecideResult, DecisionKind, GateStatus, RunStatus, Statement
 from phasegate.ledger.events import DecisionTaken
-from unit.workflow.fixtures import NOW
-from unit.workflow.managers import DAY, PEOPLE, gate_fixture, waiver
+from phasegate.ledger.signing.bundle import read_envelope
+from phasegate.workflow import signed
+from unit.workflow.fixtures import NOW, Team, engine
+from unit.workflow.managers import DAY, KEYS, PEOPLE, gate_fixture, person, waiver
 
 TWO: dict[str, Any] = {"approvers": ["manager", "group:board"], "quorum": 2}
 
@@ -158,6 +161,39 @@ async def test_who_started_a_run_may_not_pass_it_where_the_gate_says_so(
             await r.says(by)
             await r.goes_on()
             assert (await r.gate()).key.phase == "second"
+
+
+async def test_nobody_passes_what_nobody_is_known_to_have_started_where_the_author_may_not(tmp_path: Path) -> None:
+    """A name that Git or an agent says is no proof: the approver may have started it under another."""
+    async with gate_fixture(tmp_path, author_may_approve=False) as r:
+        for kind in (DecisionKind.approve, DecisionKind.reject):
+            assert await r.refused("ada", kind) == "author_unknown"
+
+
+async def test_a_starter_is_known_by_key_under_any_name(tmp_path: Path) -> None:
+    async with gate_fixture(tmp_path, by="ada", author_may_approve=False) as r:
+        keeper, key = r.desk.keeper, KEYS["ada"]
+        ada = keeper.managers()["ada"]
+        renamed = replace(keeper, managers=lambda: {"adele": replace(ada, name="adele")})
+        gate = await r.gate()
+        dossier = await r.desk.ledger.dossier(gate.key)
+        said = Statement(gate=gate.key, digest=gate.digest, kind=DecisionKind.approve, by="adele", at=NOW)
+        phase = keeper.flow.phase("first")
+        assert renamed.register().refusal(signed(said, key), phase, dossier, NOW) == "author_may_not_approve"
+
+
+async def test_who_starts_a_run_signs_it_with_their_own_key(tmp_path: Path) -> None:
+    async with engine(Team(tmp_path)) as d:
+        run = await d.ledger.run(await d.start())
+        ada = person("ada")
+        starter = d.keeper.starter(run, ada, d.team.key)
+        assert (starter.name, starter.key) == ("ada", d.team.key.public.key_id)
+        assert starter.envelope
+        assert read_envelope(starter.envelope).holds(d.team.key.public)
+        for name, key in (("ada", KEYS["amy"]), ("nobody", d.team.key)):
+            with pytest.raises(Refused) as refused:
+                d.keeper.starter(run, person(name), key)
+            assert refused.value.reason == "bad_signature"
 
 
 async def test_a_quorum_of_exceptions_is_counted_as_approvals_are(tmp_path: Path) -> None:

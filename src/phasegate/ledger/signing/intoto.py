@@ -18,6 +18,8 @@ ALLOWANCE = "https://phasegate.dev/model-allowance/v1"
 """A manager lets a run use more of a model."""
 TRUST_ROOT = "https://phasegate.dev/trust-root/v1"
 """Who the managers are, and under which rules and keys they decide."""
+RUN_START = "https://phasegate.dev/run-start/v1"
+"""Whoever starts a run says so, so that nobody approves their own without being known to."""
 RUN_LEDGER = "https://phasegate.dev/run-ledger/v1"
 """How many events a run has, and the digest of the last."""
 

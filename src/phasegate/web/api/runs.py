@@ -14,7 +14,7 @@ from phasegate.reports.run import Event, Run, WholeRun, newest_first, whole_run
 from phasegate.reports.trace import Trace, report, trace_of
 from phasegate.reports.warnings import has_worker
 from phasegate.web.api import models
-from phasegate.web.api.bearer import Reads, Runs
+from phasegate.web.api.bearer import Reads, Runs, credentials
 from phasegate.web.api.models import After, Limit
 from phasegate.web.context import Context, Served
 from phasegate.web.sse import POLL_SECONDS, frame, streaming
@@ -42,7 +42,7 @@ async def runs(context: Served, token: Reads, after: After = "", limit: Limit = 
 @router.post("/runs", status_code=201, response_model=Run)
 async def start(wish: models.Start, context: Served, token: Runs) -> Any:
     """Begins a run of a spec of the backlog."""
-    begun = await Backlog(context.app).begin(wish.spec, by=token.account or token.name)
+    begun = await Backlog(context.app).begin(wish.spec, who=credentials(token, None))
     return Run.of(begun, attended=await has_worker(context.app))
 
 

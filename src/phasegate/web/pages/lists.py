@@ -15,6 +15,7 @@ from phasegate.reports.work import client_config, items_of
 from phasegate.team import ASSISTANT
 from phasegate.tool_access.requests import waits
 from phasegate.web.context import Served
+from phasegate.web.decisions import came
 from phasegate.web.problems import NotFound
 from phasegate.web.session_auth import Filled, Person
 from phasegate.web.words import day
@@ -68,7 +69,7 @@ async def move(context: Served, form: Filled) -> Response:
 @router.post("/backlog/start")
 async def start(context: Served, form: Filled) -> Response:
     """Begins a run of a spec."""
-    run = await Backlog(context.app).begin(form.text("spec"), by=form.session.account)
+    run = await Backlog(context.app).begin(form.text("spec"), who=came(context, form.session))
     return RedirectResponse(f"/runs/{run.id}", 303)
 
 

@@ -91,10 +91,7 @@ class Approvers:
             return "not_an_approver"
         if instead_of and not (phase.gate.delegable and self.delegation(instead_of, manager.name, phase, dossier, now)):
             return "no_delegation"
-        # Both names count: else the author would decide for somebody else, or have somebody decide in their right.
-        if not phase.gate.author_may_approve and dossier.run.by in (manager.name, principal.name):
-            return "author_may_not_approve"
-        return ""
+        return "" if phase.gate.author_may_approve else _by_author(dossier, manager, principal)
 
     def delegation(self, by: str, to: str, phase: Phase, dossier: GateHistory, now: datetime) -> Envelope | None:
         """The delegation in which one lets the other decide there now, as it was signed, or None."""
@@ -124,6 +121,19 @@ class Approvers:
         """Names of those who may decide there by their own right."""
         late = escalated(gate, phase, now)
         return sorted(m.name for m in self.managers.values() if may_approve(phase.gate, m, escalated=late))
+
+
+def _by_author(dossier: GateHistory, manager: Manager, principal: Manager) -> str:
+    """Return why somebody may not decide where whoever started the run may not, or an empty string.
+
+    The starter is known by key or by having signed in: a name that Git is configured with is anybody's.
+    """
+    starter = dossier.started.starter if dossier.started else None
+    if starter is None:
+        return "author_unknown"
+    # Both count: else the author would decide for somebody else, or have somebody decide in their right.
+    names, keys = (manager.name, principal.name), (manager.public_key.key_id, principal.public_key.key_id)
+    return "author_may_not_approve" if starter.name in names or starter.key in keys else ""
 
 
 def may_approve(gate: Gate, manager: Manager, *, escalated: bool = False) -> bool:

@@ -26,6 +26,7 @@ _FIXES = {
     "not_an_approver": "approvers are the [[managers]] of phasegate.toml whom the workflow names for this gate",
     "bad_signature": "sign with the key that phasegate.toml lists for you",
     "no_delegation": "have an approver delegate to you: 'phasegate delegate'",
+    "author_unknown": "nobody proved who started the run: start the spec again, signed in or with '--manager NAME'",
     "author_may_not_approve": "have another approver decide; who started a run may not, at this gate",
 }
 
@@ -37,8 +38,9 @@ async def decide(keeper: Gatekeeper, decision: Decision, who: Credentials, dispa
 
     Raises:
         Refused: with one of the reasons `unknown_gate`, `agent_identity`, `service_identity`, `not_yourself`,
-            `not_an_approver`, `bad_signature`, `no_delegation`, `author_may_not_approve`, `already_decided`,
-            `gate_void`, `gate_expired`, `stale_digest`, `stale_head`, `reauthentication_required`, `token_used`,
+            `not_an_approver`, `bad_signature`, `no_delegation`, `author_unknown`, `author_may_not_approve`,
+            `already_decided`, `gate_void`, `gate_expired`, `stale_digest`, `stale_head`, `reauthentication_required`,
+            `token_used`,
             `secret_in_comment`, `comments_missing`, `blocking_findings`, `nothing_to_waive`, `waiver_incomplete`,
             `waiver_expired`,
             `rules_moved`, `evidence_moved` or `branch_moved` where what the gate showed is not true any more: it is

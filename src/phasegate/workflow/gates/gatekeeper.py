@@ -30,11 +30,12 @@ from phasegate.ledger import (
     approvals,
     seal,
 )
-from phasegate.ledger.events import Binds, DecisionTaken, GateOpened, GateVoided, PolicyRefused, Terms
+from phasegate.ledger.events import Binds, DecisionTaken, GateOpened, GateVoided, PolicyRefused, Starter, Terms
+from phasegate.ledger.signing.intoto import RUN_START, statement
 from phasegate.team import Flow, Phase
 from phasegate.team.policy import GatePolicy
 from phasegate.workflow.branches import put_back
-from phasegate.workflow.gates.approvers import POLICY, Approvers, Manager, expired
+from phasegate.workflow.gates.approvers import POLICY, Approvers, Credentials, Manager, expired
 from phasegate.workflow.gates.binding import BRANCH, begun, moved, people, rules, since_begun, void
 from phasegate.workflow.gates.passage import Passage
 from phasegate.workflow.reports import findings_in
@@ -98,6 +99,22 @@ class Gatekeeper:
         policy = digest(self.policy(run.policy).model_dump(mode="json")) if run.policy else ""
         first = next(iter(self.roots()), "")
         return Terms(shape=self.flow.shape, policy_digest=policy, root=first, **begun(self.flow, self.managers()))
+
+    def starter(self, run: Run, who: Credentials, signer: Signer | None) -> Starter:
+        """Return who starts a run, with what they signed of it.
+
+        Raises:
+            Refused: `bad_signature`, where it is not the key of the manager of that name.
+        """
+        manager = self.managers().get(who.name)
+        key = manager.public_key.key_id if manager else ""
+        if signer is None:
+            return Starter(name=who.name, key=key, channel=who.channel)
+        if signer.key_id != key:
+            raise Refused(f"this is not the key of '{who.name}'", reason="bad_signature", fix="sign with your own key")
+        said = {"run": run.id, "spec": run.spec, "by": who.name, "at": int(run.started_at.timestamp())}
+        envelope = seal(STATEMENT, statement(RUN_START, {run.id: {"gitCommit": run.base}}, said), signer)
+        return Starter(name=who.name, key=key, channel=who.channel, envelope=envelope.as_json())
 
     def moved(self, dossier: GateHistory) -> GateVoided | None:
         """Return why what an opened gate showed is not true any more, or None.
