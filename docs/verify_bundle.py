@@ -215,6 +215,11 @@ def decided(event, binds, people, system, policies, numbers):
         must(people[key][0] == said["by"], f"{binds['gate']}: '{said['by']}' did not sign it, '{people[key][0]}' did")
     if said.get("instead_of"):
         delegated(event, said, people)
+    if binds.get("root") and not event["rules"].get("author_may_approve", True):
+        starter, principal = event["starter"], said.get("instead_of", "")
+        keys = {key, *(one for one, (name, _) in people.items() if principal and name == principal)}
+        must(starter, f"{binds['gate']}: nobody is known to have started the run, and whoever did may not decide")
+        must(starter["name"] not in (by, principal) and starter.get("key") not in keys, "whoever started it decided")
     signed_at, opened_at = numbers.get(said.get("head"), event["seq"]), numbers.get(binds["before"], 0)
     must(policy or not said.get("head") or signed_at < event["seq"], f"{binds['gate']}: it was signed on other events")
     event["covers"] = 0 if policy else max(opened_at, signed_at if said.get("head") else 0)
@@ -239,10 +244,13 @@ def gates(events, run, versions, people, system, policies, fingerprint):
         must(signed == told, f"event {event['seq']} and its decision do not belong together")
     opening = [event for event in events if event["key"].startswith("gate:")]
     binds = {event["key"][5:]: event["body"]["binds"] for event in opening}
+    rules = {event["key"][5:]: event["body"]["rules"] for event in opening}
+    starter = next((event["body"].get("starter") for event in events if event["key"] == "run"), None)
     for event in events:
         if event["envelope"]:
             place = "/".join(event["key"][9:].split("/")[:2])
             who = counted(binds[place], versions, people)
+            event["starter"], event["rules"] = starter, rules[place]
             event["signed"] = decided(event, binds[place], who, system, policies, numbers)
     phases = opening[-1]["body"]["binds"]["phases"] if opening else []
     passed, (own,) = {}, (base64.b64encode(system[key].public_bytes_raw()).decode() for key in system)

@@ -23,6 +23,7 @@ from phasegate.ledger.signing.forks import agree
 from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.ledger.signing.roots import Root, SignedRoot, follow, sign_root
+from phasegate.workflow import Manager
 from unit.ledger.bundles import (
     ADA,
     BOB,
@@ -37,7 +38,7 @@ from unit.ledger.bundles import (
     team,
     wheel,
 )
-from unit.workflow.fixtures import NOW, engine
+from unit.workflow.fixtures import NOW, engine, flow, phase
 
 ALONE = Path(__file__).parents[3] / "docs" / "verify_bundle.py"
 FINGERPRINT = sign_root(first_root(team(Path()).flow), ADA).digest
@@ -108,7 +109,7 @@ def both(alone: Any, content: bytes, **more: Any) -> bool:
 
 def test_the_second_verifier_is_short_and_depends_on_cryptography_alone() -> None:
     text = ALONE.read_text()
-    assert sum(bool(line.strip()) for line in text.splitlines()) <= 320
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 330
     imported = re.findall(r"^(?:import|from) (\w+)", text, re.M)
     assert set(imported) - sys.stdlib_module_names == {"cryptography"}
 
@@ -666,3 +667,35 @@ async def test_a_root_gives_nobody_two_names_and_no_name_two_keys(
     assert follow([signed]).wrong == "this is no root: two managers have one name or key"
     with pytest.raises(ValueError, match="version 1 of the root does not hold"):
         alone.roots([signed.as_json()], "")
+
+
+@pytest.mark.parametrize(
+    ("starter", "holds"),
+    [("eve", True), ("ada", False), ("bob", False), ("", False)],
+    ids=["another", "who approves", "the other who approves", "nobody known"],
+)
+async def test_whoever_started_a_run_is_none_of_its_approvers_where_they_may_not_be(
+    tmp_path: Path, alone: Any, starter: str, holds: bool
+) -> None:
+    """The gate refuses it; here the system's key wrote the record of a gate that did not."""
+    table = flow(
+        phase("plan", checks=["tests-pass"]),
+        phase("release", checks=["tests-pass"], gate={"name": "g", "quorum": 2, "author_may_approve": False}),
+    )
+    people = {**team(tmp_path).others, "eve": Manager(name="eve", card="manager", public_key=EVE.public)}
+    roots = [sign_root(first_root(table), ADA)]
+    house = replace(team(tmp_path / "house"), flow=table, others=people, roots=roots)
+    async with engine(house) as d:
+        begun = await d.start(by=starter)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("phasegate.workflow.gates.approvers._by_author", lambda *_: "")
+            await d.segments.advance(begun)
+            await d.decide(DecisionKind.approve, await d.open_gate())
+            await d.segments.advance(begun)
+            await d.decide(DecisionKind.approve, await d.open_gate())
+            await d.decide(DecisionKind.approve, await d.open_gate(), by="bob", key=BOB)
+            await d.segments.advance(begun)
+        content = await bundled(d)
+    fingerprint = house.roots[0].digest
+    assert ours(content, keys=None, root=fingerprint) is holds
+    assert theirs(alone, content, keys=None, root=fingerprint) is holds

@@ -175,6 +175,8 @@ class _Gates:
         opened = _of_kind(told, GateOpened)
         self.phases: list[str] = list(opened[-1].body["binds"]["phases"]) if opened else []
         self._binds = {each.gate: each.body["binds"] for each in opened}
+        self._rules = {each.gate: each.body["rules"] for each in opened}
+        self._starter = next((each.body.get("starter") for each in _of_kind(told, RunStarted)), None)
         earlier = [None, *(each.body["binds"] for each in opened)]
         self._previous = {each.gate: before for each, before in zip(opened, earlier, strict=False)}
         """What the gate that was opened before it is bound to, by gate."""
@@ -274,11 +276,7 @@ class _Gates:
         said = _statement(envelope, GATE_APPROVAL)
         if known is None or said is None or not envelope.holds(known.key):
             return "it is not signed by a manager whom the root names, or whose key was given"
-        wrong = (
-            ""
-            if by.startswith(POLICY)
-            else (self._misnamed(known, by) or self._undelegated(told, said, people) or self._elsewhere(told, said))
-        )
+        wrong = "" if by.startswith(POLICY) else self._wrong_person(told, known, said, people)
         if wrong:
             return wrong
         subject = [{"name": binds["gate"], "digest": {"sha256": digest(dict(binds)), "gitTree": binds["tree"]}}]
@@ -290,10 +288,30 @@ class _Gates:
         )
         return "" if same and said["subject"] == subject else "what was signed is about something else"
 
+    def _wrong_person(self, told: Told, known: Known, said: Mapping[str, Any], people: People) -> str:
+        """Return why a person's decision does not count, or an empty string."""
+        return (
+            self._misnamed(known, told.by)
+            or self._undelegated(told, said, people)
+            or self._elsewhere(told, said)
+            or self._own(told, said, people)
+        )
+
     def _misnamed(self, known: Known, by: str) -> str:
         """A statement counts for the person whose key signed it, and for nobody that it names besides."""
         own = known.name or self._aliases.setdefault(known.key.key_id, by)
         return "" if own == by else f"it says that '{by}' signed it, and the key is that of '{own}'"
+
+    def _own(self, told: Told, said: Mapping[str, Any], people: People) -> str:
+        """Return why a decision is by whoever started the run, where the gate's rules exclude them, or nothing."""
+        if self._rules[told.gate].get("author_may_approve", True) or not self._binds[told.gate].get("root"):
+            return ""
+        if not self._starter:
+            return "nobody is known to have started the run, and whoever did may not decide"
+        principal = said["predicate"].get("instead_of", "")
+        keys = {self._bundle.decisions[told.seq][0].key_id, *(key.key_id for key in people.keys_of(principal))}
+        own = self._starter["name"] in (told.by, principal) or self._starter.get("key") in keys
+        return "whoever started the run may not decide" if own else ""
 
     def _elsewhere(self, told: Told, said: Mapping[str, Any]) -> str:
         """Return why a decision was signed on events that are not these, or an empty string."""
