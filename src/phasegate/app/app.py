@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ from phasegate.ledger import (
 from phasegate.ledger.rows import count_runs
 from phasegate.models import Allowance, Meter, Prices
 from phasegate.store import Database, Guard, Presence, locate, unguarded
-from phasegate.team import RECORDED, Card, Flow, Gate, Team, load_team
+from phasegate.team import RECORDED, Card, Flow, Team, load_team
 from phasegate.team.launch import pointed
 from phasegate.trust import THRESHOLD, ManagerRow, Root, Standing, TrustStore, effective
 from phasegate.workflow import (
@@ -53,7 +53,7 @@ from phasegate.workflow import (
 from phasegate.workflow.engine.lazy_queue import LazyQueue
 from phasegate.workflow.engine.takeover import free
 from phasegate.workflow.gates.allowance import allow
-from phasegate.workflow.gates.approvers import may_approve
+from phasegate.workflow.gates.approvers import require_passable
 from phasegate.workflow.gates.tokens import give_token
 from phasegate.workspace import Workspace
 from phasegate.workspace.record import prepare
@@ -387,7 +387,8 @@ async def _opened(
     _names_no_agent(team, config)
     flow = team.flow(config.work.flow)
     if root or trust.read().standing is Standing.absent:
-        _can_be_passed(flow, config if root else working)
+        told = config if root else working
+    require_passable(flow, told.people(), told.groups)
     database = await locate(workspace.state).open(guard)
     workspace.link_state()
     queue = LazyQueue(database.store)
@@ -441,7 +442,7 @@ def require_sound(folder: Path, working: Config) -> None:
     """
     team = load_team(folder, flow=working.work.flow, known_checks=CHECKS, known_effects=EFFECTS)
     _names_no_agent(team, working)
-    _can_be_passed(team.flow(working.work.flow), working)
+    require_passable(team.flow(working.work.flow), working.people(), working.groups)
 
 
 def _told(root: Root) -> tuple[object, ...]:
@@ -495,27 +496,4 @@ def _names_no_agent(team: Team, config: Config) -> None:
             raise InvalidInput(
                 f"no manager can be named '{row.name}': agents/{agents[skeleton(row.name)]}.md is an agent's card",
                 fix=f"name the manager otherwise in {NAME}",
-            )
-
-
-def _can_be_passed(flow: Flow, config: Config) -> None:
-    people = config.people().values()
-    for phase in flow.phases:
-        _is_known(phase.gate, config)
-        able = [person.name for person in people if may_approve(phase.gate, person)]
-        if phase.gate.quorum > max(1, len(able)):
-            raise InvalidInput(
-                f"gate '{phase.gate.name}' wants {phase.gate.quorum} approvals, and {NAME} lists {len(able)} who may",
-                fix="add managers with 'phasegate manager init --name NAME', or lower the quorum",
-            )
-
-
-def _is_known(gate: Gate, config: Config) -> None:
-    names: dict[str, Collection[str]] = {"user": config.people(), "group": config.groups}
-    for rule in (*gate.approvers, *gate.escalate_to):
-        kind, _, name = rule.partition(":")
-        if kind in names and name not in names[kind]:
-            raise InvalidInput(
-                f"gate '{gate.name}' names {kind} '{name}', and {NAME} has none of that name",
-                fix="add them under [[managers]] or [groups], or name another",
             )

@@ -120,7 +120,7 @@ class Terms(_Frozen):
 
 
 class Starter(_Frozen):
-    """Who started a run, proven by a signature or by signing in."""
+    """Starter of a run, proven by a signature or by signing in."""
 
     name: str
     key: str = ""

@@ -16,7 +16,6 @@ from phasegate.ledger.signing.bundle import File, write_bundle
 from phasegate.ledger.signing.roots import Root, SignedRoot, sign_root
 from phasegate.team import Flow
 from phasegate.workflow import Manager
-from phasegate.workflow.gates.binding import rules
 from unit.workflow.fixtures import Engine, Team, engine, flow, phase
 
 BUILT = "docs/releases/0.1.0.sha256.json"
@@ -68,7 +67,7 @@ def first_root(flow: Flow, **more: Any) -> Root:
         },
         files={},
         phases=tuple(flow.phase_ids),
-        rules={phase.id: rules(phase.gate) for phase in flow.phases},
+        rules={phase.id: phase.gate.model_dump(mode="json") for phase in flow.phases},
         system=(str(SYSTEM.public),),
     )
     return replace(made, **more)
@@ -100,7 +99,7 @@ def team(folder: Path) -> Team:
         key=ADA,
         system=SYSTEM,
         others={"bob": bob},
-        roots=[sign_root(first_root(table), ADA)],
+        versions=[sign_root(first_root(table), ADA)],
     )
 
 
@@ -124,7 +123,7 @@ async def released(folder: Path, policy: str = "") -> Told:
             await d.decide(DecisionKind.request_changes, await d.open_gate(), "why?")
             await d.segments.advance("r1")
             await d.decide(DecisionKind.approve, await d.open_gate())
-            d.team.roots.append(next_version(d.team.roots[0], ADA))
+            d.team.versions.append(next_version(d.team.versions[0], ADA))
             await d.segments.advance("r1")
             await d.decide(DecisionKind.approve, await d.open_gate())
             await d.decide(DecisionKind.approve, await d.open_gate(), by="bob", key=BOB)
@@ -141,7 +140,7 @@ async def bundled(d: Engine) -> bytes:
         await d.ledger.run("r1"),
         await d.ledger.events("r1"),
         await d.ledger.decisions("r1"),
-        roots=d.team.roots,
+        roots=d.team.versions,
         tree=gate.tree if gate else "",
         files=files,
         built=(BUILT, d.workspace.tree(gate.commit)[BUILT]) if gate else ("", b""),

@@ -568,7 +568,7 @@ async def _rebound(folder: Path, **binds: Any) -> bytes:
             await d.segments.advance(await d.start())
             await d.decide(DecisionKind.approve, await d.open_gate())
             if "root" in binds:
-                d.team.roots.append(next_version(d.team.roots[0], ADA))
+                d.team.versions.append(next_version(d.team.versions[0], ADA))
             await d.segments.advance("r1")
             await d.decide(DecisionKind.approve, await d.open_gate())
             if binds.get("quorum") != 1:
@@ -628,7 +628,7 @@ async def test_a_decision_is_on_the_events_that_were_there(told: Told, alone: An
 
 
 async def test_a_bundle_from_before_roots_is_read_by_keys_alone(tmp_path: Path, alone: Any) -> None:
-    house = replace(team(tmp_path / "house"), roots=[])
+    house = replace(team(tmp_path / "house"), versions=[])
     async with engine(house) as d:
         await d.segments.advance(await d.start())
         await d.decide(DecisionKind.approve, await d.open_gate())
@@ -684,7 +684,7 @@ async def test_whoever_started_a_run_is_none_of_its_approvers_where_they_may_not
     )
     people = {**team(tmp_path).others, "eve": Manager(name="eve", card="manager", public_key=EVE.public)}
     roots = [sign_root(first_root(table), ADA)]
-    house = replace(team(tmp_path / "house"), flow=table, others=people, roots=roots)
+    house = replace(team(tmp_path / "house"), flow=table, others=people, versions=roots)
     async with engine(house) as d:
         begun = await d.start(by=starter)
         with pytest.MonkeyPatch.context() as patch:
@@ -696,6 +696,6 @@ async def test_whoever_started_a_run_is_none_of_its_approvers_where_they_may_not
             await d.decide(DecisionKind.approve, await d.open_gate(), by="bob", key=BOB)
             await d.segments.advance(begun)
         content = await bundled(d)
-    fingerprint = house.roots[0].digest
+    fingerprint = house.versions[0].digest
     assert ours(content, keys=None, root=fingerprint) is holds
     assert theirs(alone, content, keys=None, root=fingerprint) is holds

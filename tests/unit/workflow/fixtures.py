@@ -39,10 +39,10 @@ from phasegate.ledger import (
     Statement,
     Waiver,
 )
-from phasegate.ledger.signing.roots import SignedRoot
 from phasegate.store import Database, Guard
 from phasegate.store.sqlite import SqliteStore
 from phasegate.team import Flow, GatePolicy
+from phasegate.trust import SignedRoot
 from phasegate.workflow import Channel, Credentials, Effect, Gatekeeper, Kind, Manager, Outcome, branch, decide, signed
 from phasegate.workflow.engine.graph import Nodes, build_graph
 from phasegate.workflow.engine.inputs import Observer, RunFiles

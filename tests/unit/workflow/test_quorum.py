@@ -1,5 +1,7 @@
 """Who may decide at a gate, how many of them it takes, and what one objection does."""
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,8 @@ from typing import Any
 import pytest
 
 from phasegate.core import Refused
-from phasegate.ledger import DecideResult, DecisionKind, GateStatus, RunStatus, Statement
+from phasegate.ledger import STATEMENT, DecideResult, DecisionKind, GateStatus, RunStatus, Statement, pae
 from phasegate.ledger.events import DecisionTaken
-from phasegate.ledger.signing.bundle import read_envelope
 from phasegate.workflow import signed
 from unit.workflow.fixtures import NOW, Team, engine
 from unit.workflow.managers import DAY, KEYS, PEOPLE, gate_fixture, person, waiver
@@ -189,7 +190,9 @@ async def test_who_starts_a_run_signs_it_with_their_own_key(tmp_path: Path) -> N
         starter = d.keeper.starter(run, ada, d.team.key)
         assert (starter.name, starter.key) == ("ada", d.team.key.public.key_id)
         assert starter.envelope
-        assert read_envelope(starter.envelope).holds(d.team.key.public)
+        (signature,), payload = starter.envelope["signatures"], base64.b64decode(starter.envelope["payload"])
+        assert d.team.key.public.verifies(pae(STATEMENT, payload), base64.b64decode(signature["sig"]))
+        assert json.loads(payload)["predicate"]["by"] == "ada"
         for name, key in (("ada", KEYS["amy"]), ("nobody", d.team.key)):
             with pytest.raises(Refused) as refused:
                 d.keeper.starter(run, person(name), key)

@@ -1,4 +1,4 @@
-"""Who could decide at the gates of a bundle: by the roots that it has, and by the keys that the verifier was given."""
+"""Authority over the gates of a bundle: its roots, and the keys that the verifier was given."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,12 +1,13 @@
 """Approvers of a gate, in their own right or in a delegator's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from phasegate.core import InvalidInput
 from phasegate.ledger import Decision, Delegation, Envelope, GateHistory, GateRecord, PublicKey
-from phasegate.team import Gate, Phase
+from phasegate.team import Flow, Gate, Phase
 
 FRESH = timedelta(minutes=5)
 """How old a proof of who somebody is may be where a gate asks for one."""
@@ -134,6 +135,34 @@ def _by_author(dossier: GateHistory, manager: Manager, principal: Manager) -> st
     # Both count: else the author would decide for somebody else, or have somebody decide in their right.
     names, keys = (manager.name, principal.name), (manager.public_key.key_id, principal.public_key.key_id)
     return "author_may_not_approve" if starter.name in names or starter.key in keys else ""
+
+
+def require_passable(flow: Flow, managers: Mapping[str, Manager], groups: Collection[str]) -> None:
+    """Refuse a workflow with a gate that nobody, or too few, may pass.
+
+    Raises:
+        InvalidInput: one of its gates names somebody who is not listed, or wants more approvals than there are people.
+    """
+    for phase in flow.phases:
+        _require_known(phase.gate, managers, groups)
+        able = [person.name for person in managers.values() if may_approve(phase.gate, person)]
+        wanted = phase.gate.quorum
+        if wanted > max(1, len(able)):
+            raise InvalidInput(
+                f"gate '{phase.gate.name}' wants {wanted} approvals, and phasegate.toml lists {len(able)} who may",
+                fix="add managers with 'phasegate manager init --name NAME', or lower the quorum",
+            )
+
+
+def _require_known(gate: Gate, managers: Collection[str], groups: Collection[str]) -> None:
+    names = {"user": managers, "group": groups}
+    for rule in (*gate.approvers, *gate.escalate_to):
+        kind, _, name = rule.partition(":")
+        if kind in names and name not in names[kind]:
+            raise InvalidInput(
+                f"gate '{gate.name}' names {kind} '{name}', and phasegate.toml has none of that name",
+                fix="add them under [[managers]] or [groups], or name another",
+            )
 
 
 def may_approve(gate: Gate, manager: Manager, *, escalated: bool = False) -> bool:
