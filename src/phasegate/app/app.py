@@ -388,7 +388,7 @@ async def _opened(
     flow = team.flow(config.work.flow)
     if root or trust.read().standing is Standing.absent:
         told = config if root else working
-    require_passable(flow, told.people(), told.groups)
+        require_passable(flow, told.people(), told.groups)
     database = await locate(workspace.state).open(guard)
     workspace.link_state()
     queue = LazyQueue(database.store)

@@ -13,12 +13,13 @@ from phasegate.cli.views.lists import claims_table
 from phasegate.core import PhasegateError, UsageError
 from phasegate.core.report import as_json as as_text
 from phasegate.ledger import Claim
-from phasegate.ledger.signing.bundle import load_bundle
+from phasegate.ledger.signing.bundle import Bundle, load_bundle
 from phasegate.ledger.signing.forks import agree
 from phasegate.ledger.signing.people import Known, People, read_key
 from phasegate.ledger.signing.proof import prove
 from phasegate.reports.bundle import bundle as made
 from phasegate.reports.verify import verification, verify_run
+from phasegate.trust import KnownRoots, follow
 
 
 async def bundle(name: str, file: Path | None) -> None:
@@ -29,10 +30,10 @@ async def bundle(name: str, file: Path | None) -> None:
         content = await made(app, run)
         file = file or Path(f"{run.id}.bundle.jsonl")
         await asyncio.to_thread(file.write_bytes, content)
-        people = app.keeper.managers().values()
-        keys = " ".join(f"--manager {shlex.quote(f'{one.name}={one.public_key}')}" for one in people)
+        root = app.trust.read().chain.fingerprint
+        policy = " --allow-policy" if run.policy else ""
     output().print(f"[good]✓[/] {file}, {len(content):,} bytes")
-    output().print(f"→ phasegate verify {file} {keys or '--allow-policy'}", soft_wrap=True)
+    output().print(f"→ phasegate verify {shlex.quote(str(file))} --root {root}{policy}", soft_wrap=True)
 
 
 async def verify(
@@ -40,6 +41,7 @@ async def verify(
     artifacts: tuple[Path, ...],
     named: tuple[str, ...],
     keys: tuple[str, ...],
+    root: str,
     against: Path | None,
     allow_policy: bool,
     as_json: bool,
@@ -47,10 +49,10 @@ async def verify(
     """Check that what was released is what was approved."""
     file = Path(name)
     alone = await asyncio.to_thread(file.is_file)
-    given = (*named, *keys, *([str(against)] if against else []))
+    given = (*named, *keys, *filter(None, [root, str(against or "")]))
     if alone:
-        people = People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)])
-        claims = _offline(file, artifacts, people, allow_policy, against)
+        known = People([*map(Known.parse, named), *(Known(read_key(key)) for key in keys)]) if named or keys else None
+        claims = _offline(file, artifacts, known, root, allow_policy, against)
     else:
         claims = await _here(name, artifacts, given)
     if as_json:
@@ -66,17 +68,28 @@ async def verify(
 
 
 def _offline(
-    file: Path, artifacts: Sequence[Path], managers: People, policies: bool, against: Path | None
+    file: Path, artifacts: Sequence[Path], managers: People | None, root: str, policies: bool, against: Path | None
 ) -> list[Claim]:
     shipped = {artifact.name: artifact.read_bytes() for artifact in artifacts}
     read = load_bundle(file)
-    claims = prove(read, managers, shipped, policies=policies)
+    root = root or ("" if managers else _known_root(read))
+    claims = prove(read, managers or (None if root else People(())), shipped, root=root, policies=policies)
     return [*claims, agree(read, load_bundle(against))] if against else claims
+
+
+def _known_root(bundle: Bundle) -> str:
+    """Return the fingerprint of the root that this person pinned for the bundle's repository, or an empty string."""
+    newest = follow(bundle.roots).newest
+    pinned = KnownRoots().of_repository(newest.root.repository) if newest else None
+    return pinned.fingerprint if pinned else ""
 
 
 def _fix(claims: Sequence[Claim]) -> str:
     if any("whose key was given" in claim.detail for claim in claims):
-        return "give the key of each manager who decided: --manager NAME=KEY for each; else do not use this release"
+        return (
+            "ask a manager for the fingerprint of the repository's root, and give it: --root FINGERPRINT; or the key of"
+            " each who decided: --manager NAME=KEY; else do not use this release"
+        )
     if any("not a person" in claim.detail for claim in claims):
         return "a policy decided in a person's place; --allow-policy, if you accept that"
     return "do not use this release"

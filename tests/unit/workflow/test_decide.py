@@ -328,3 +328,21 @@ async def test_the_first_of_two_wins_even_when_both_were_let_in(tmp_path: Path) 
         with pytest.raises(Refused) as refused:
             await replace(d, keeper=replace(d.keeper, ledger=late)).decide(DecisionKind.reject, gate)
         assert refused.value.reason == "already_decided"
+
+
+@pytest.mark.parametrize("which", ["none", "unknown", "before the gate", "newest"])
+async def test_a_decision_is_on_the_events_since_the_gate_opened(tmp_path: Path, which: str) -> None:
+    """Its signature covers them, so that whoever has the system's key cannot leave one out afterwards."""
+    async with at_gate(tmp_path) as (d, gate):
+        dossier = await d.ledger.dossier(gate.key)
+        head = {
+            "none": "",
+            "unknown": "0" * 64,
+            "before the gate": dossier.before.hex(),
+            "newest": dossier.last.hex(),
+        }[which]
+        if which == "newest":
+            with pytest.raises(pytest.fail.Exception):
+                await _reason(d, gate, head=head)
+        else:
+            assert await _reason(d, gate, head=head) == "stale_head"

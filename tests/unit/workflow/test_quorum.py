@@ -183,6 +183,16 @@ async def test_a_starter_is_known_by_key_under_any_name(tmp_path: Path) -> None:
         assert renamed.register().refusal(signed(said, key), phase, dossier, NOW) == "author_may_not_approve"
 
 
+async def test_a_starter_is_known_by_name_with_a_new_key(tmp_path: Path) -> None:
+    async with gate_fixture(tmp_path, by="ada", author_may_approve=False) as r:
+        gate, keeper = await r.gate(), r.desk.keeper
+        changed = replace(keeper.managers()["ada"], public_key=KEYS["eve"].public)
+        said = Statement(gate=gate.key, digest=gate.digest, kind=DecisionKind.approve, by="ada", at=NOW)
+        register = replace(keeper, managers=lambda: {"ada": changed}).register()
+        dossier, phase = await r.desk.ledger.dossier(gate.key), keeper.flow.phase("first")
+        assert register.refusal(signed(said, KEYS["eve"]), phase, dossier, NOW) == "author_may_not_approve"
+
+
 async def test_who_starts_a_run_signs_it_with_their_own_key(tmp_path: Path) -> None:
     async with engine(Team(tmp_path)) as d:
         run = await d.ledger.run(await d.start())

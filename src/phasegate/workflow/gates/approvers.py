@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from phasegate.core import InvalidInput
 from phasegate.ledger import Decision, Delegation, Envelope, GateHistory, GateRecord, PublicKey
+from phasegate.ledger.events import Starter
 from phasegate.team import Flow, Gate, Phase
 
 FRESH = timedelta(minutes=5)
@@ -133,8 +134,12 @@ def _by_author(dossier: GateHistory, manager: Manager, principal: Manager) -> st
     if starter is None:
         return "author_unknown"
     # Both count: else the author would decide for somebody else, or have somebody decide in their right.
-    names, keys = (manager.name, principal.name), (manager.public_key.key_id, principal.public_key.key_id)
-    return "author_may_not_approve" if starter.name in names or starter.key in keys else ""
+    same = _is_starter(starter, manager) or _is_starter(starter, principal)
+    return "author_may_not_approve" if same else ""
+
+
+def _is_starter(starter: Starter, manager: Manager) -> bool:
+    return starter.key == manager.public_key.key_id or starter.name == manager.name
 
 
 def require_passable(flow: Flow, managers: Mapping[str, Manager], groups: Collection[str]) -> None:
