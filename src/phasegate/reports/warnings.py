@@ -1,5 +1,8 @@
 """Warnings of a face: runs that nobody works on, files that no run sees, records that do not hold."""
 
+import asyncio
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +53,7 @@ def _written(file: Path) -> bytes | None:
 
 
 MOST = 500
+KEPT_SECONDS = 10.0
 """Runs that are looked at, the newest first: each costs a signature an event."""
 
 
@@ -58,6 +62,28 @@ async def broken_records(app: App, most: int = MOST) -> list[str]:
     live = [run.id for run in await app.ledger.runs() if not run.status.ended]
     lines = [await _broken(app, run) for run in live[:most]]
     return [*filter(None, lines), *await app.ledger.feigned()]
+
+
+class RecordLines:
+    """Lines about records that do not hold, kept for a few seconds: pages are looked at more often than files change.
+
+    Reading the records of hundreds of live runs takes as long as the rest of a page ten times over.
+    """
+
+    def __init__(self, app: App, seconds: float = KEPT_SECONDS) -> None:
+        """Take the opened repository, and for how long an answer is kept."""
+        self._app, self._seconds = app, seconds
+        self._lines: list[str] = []
+        self._until = -math.inf
+        self._turn = asyncio.Lock()
+
+    async def read(self) -> list[str]:
+        """Return the lines of `broken_records`, a few seconds old at most."""
+        async with self._turn:
+            if time.monotonic() >= self._until:
+                self._lines = await broken_records(self._app)
+                self._until = time.monotonic() + self._seconds
+            return self._lines
 
 
 async def _broken(app: App, run: str) -> str:

@@ -18,6 +18,7 @@ from phasegate.reports.inbox import Inbox
 from phasegate.reports.recorded import NOTICE
 from phasegate.reports.spend import cents
 from phasegate.reports.trust import trust_lines
+from phasegate.reports.warnings import RecordLines
 from phasegate.web import words
 from phasegate.web.problems import NotFound
 from phasegate.web.settings import Settings
@@ -37,6 +38,8 @@ class Context:
     unlocked: Unlocked
     tokens: Tokens
     inbox: Inbox
+    record: RecordLines
+    """Tells of records that do not hold."""
     templates: Environment
     slack: AsyncSlackClient | None = None
     """Where clicks come from; None: it is not set up."""
@@ -99,6 +102,7 @@ def context_of(
         unlocked=Unlocked(app.database, app.clock),
         tokens=Tokens(app.database, app.clock),
         inbox=Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database),
+        record=RecordLines(app),
         templates=_templates(),
         slack=slack,
     )

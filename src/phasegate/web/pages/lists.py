@@ -10,7 +10,7 @@ from phasegate.core import InvalidInput, Refused
 from phasegate.reports.backlog import Backlog
 from phasegate.reports.spend import By, spend_of
 from phasegate.reports.trace import approvals_by
-from phasegate.reports.warnings import broken_records, unattended
+from phasegate.reports.warnings import unattended
 from phasegate.reports.work import client_config, items_of
 from phasegate.team import ASSISTANT
 from phasegate.tool_access.requests import waits
@@ -34,7 +34,7 @@ async def inbox(context: Served, session: Person, start: Annotated[int, Query(ge
         session,
         asking=await waits(context.app),
         idle=await unattended(context.app),
-        record_lines=await broken_records(context.app),
+        record_lines=await context.record.read(),
         rows=rows,
         total=total,
         start=start,

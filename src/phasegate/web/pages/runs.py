@@ -15,7 +15,7 @@ from phasegate.reports.external_links import by_hand, outside
 from phasegate.reports.progress import State, progress
 from phasegate.reports.recorded import recorded_costs
 from phasegate.reports.spend import By, CallUnderWay, spend_of, under_way
-from phasegate.reports.warnings import broken_records, has_worker, is_unattended
+from phasegate.reports.warnings import has_worker, is_unattended
 from phasegate.tool_access.requests import waits
 from phasegate.web.context import Context, Served
 from phasegate.web.run_diagram import draw
@@ -44,7 +44,7 @@ async def runs(context: Served, session: Person) -> Response:
         (run, context.inbox.subject(run.base, run.base, run.spec).title)
         for run in await context.app.ledger.runs(limit=SHOWN)
     ]
-    lives, wrong = await has_worker(context.app), await broken_records(context.app)
+    lives, wrong = await has_worker(context.app), await context.record.read()
     return context.page("runs.html", session, rows=rows, attended=lives, record_lines=wrong)
 
 
