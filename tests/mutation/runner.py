@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -420,6 +421,8 @@ def _read(pipe: int, limit_s: float | None) -> tuple[bytes, bool]:
 
 
 def _run_in_child(run: Callable[[], tuple[int, Any]], write: int) -> None:
+    # Each with a personal configuration of its own: the roots that one pinned are another's at the same place.
+    os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(dir=os.environ.get("XDG_CONFIG_HOME"))
     os.setsid()
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):

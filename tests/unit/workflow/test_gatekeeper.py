@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.authors import Report, Subject
-from phasegate.core import Finding, Refused, Severity, digest
+from phasegate.core import Finding, PhasegateError, Refused, Severity, digest
 from phasegate.ledger import Decision, DecisionKind, GateStatus, OpenResult, PrivateKey, RunStatus, Statement, rows
 from phasegate.ledger.events import GateOpened, GateVoided, PolicyRefused
 from phasegate.team import Flow
@@ -311,3 +311,15 @@ async def test_a_gate_that_opened_before_there_was_a_root_opens_anew_under_it(tm
         await d.decide(DecisionKind.approve, await d.open_gate())
         await d.segments.advance(run)
         assert (await d.open_gate()).key.phase == "second"
+
+
+async def test_no_gate_opens_behind_one_that_nobody_passed(tmp_path: Path) -> None:
+    """Authors are not asked there either, but state that was edited on disk could lead past them."""
+    async with engine(Team(tmp_path, flow=flow(phase("zero"), phase("first")))) as d:
+        run = await d.start()
+        await d.segments.advance(run)
+        gate = await d.open_gate()
+        state = RunState(run=run, commit=gate.commit, since=gate.since, attempt=1)
+        with pytest.raises(PhasegateError, match="phase 'zero' was gone through without a decision"):
+            await d.keeper.open(state, d.team.flow.phase("first"))
+        assert [one.key for one in await d.ledger.gates(run)] == [gate.key]
