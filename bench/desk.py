@@ -115,6 +115,7 @@ class Desk:
             by="ada",
             at=now,
             token=token,
+            head=await self.ledger.head(gate.key.run),
         )
         who = Credentials(name="ada", kind=Kind.person, channel=Channel.terminal, proved_at=now)
         await decide(self.keeper, signed(statement, self.key), who, self.queue.dispatch)

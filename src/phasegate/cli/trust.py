@@ -37,6 +37,8 @@ def _print(view: RootView) -> None:
         console.print(f"  workflow     {view.workflow}", markup=False)
         for key in view.system:
             console.print(f"  system key   {key}", soft_wrap=True)
+    if view.more:
+        console.print(f"Version {view.version + 1} is signed, and waits for {view.more} more", style="wait")
     if view.waiting:
         console.print(view.waiting, style="wait", soft_wrap=True, markup=False)
     if view.fix:

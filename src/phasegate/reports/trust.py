@@ -190,7 +190,8 @@ def desk_of(app: App) -> TrustDesk:
 def trust_lines(app: App) -> list[str]:
     """Return what a face has to show of the root: what is wrong, and what waits for a signature."""
     trust = app.trust.read()
-    lines = [*([str(trust.refusal())] if trust.standing is Standing.unknown else []), *trust.wrong]
+    unknown = trust.refusal()
+    lines = [*([f"{unknown}; {unknown.fix}"] if trust.standing is Standing.unknown else []), *trust.wrong]
     try:
         said = waiting(desk_of(app).changes)
     except InvalidInput as error:  # of the working files: what counts does not come from them

@@ -1,7 +1,7 @@
 """Opens gates, and takes decisions from the store when a run goes on."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from typing import Literal, Protocol
@@ -88,6 +88,8 @@ class Gatekeeper:
     agents: Collection[str] = ()
     """Names of the cards of agents, who can never decide."""
     clock: Clock
+    proven: set[tuple[str, str]] = field(default_factory=set, compare=False, repr=False)
+    """Runs with phases whose passage was proven."""
 
     async def open(self, state: RunState, phase: Phase) -> OpenResult:
         """Open the gate on the current tree, which a policy may pass at once."""
@@ -272,8 +274,11 @@ class Gatekeeper:
         Raises:
             PhasegateError: a phase was gone through without a decision that a person signed, or a policy of the run.
         """
-        if phases:
-            self.passage.require(await self.ledger.dossier(GateKey(run, phases[-1], 0)), phases)
+        # A decision that was used cannot be taken back, so what was proven once in this process stays so.
+        new = [phase for phase in phases if (run, phase) not in self.proven]
+        if new:
+            self.passage.require(await self.ledger.dossier(GateKey(run, new[-1], 0)), new)
+            self.proven.update((run, phase) for phase in new)
 
     async def require_approved(self, run: str, phase: str, commit: str) -> None:
         """Refuse to change the world with another commit than the one that was approved at a phase's gate.
