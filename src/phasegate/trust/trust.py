@@ -202,7 +202,11 @@ class TrustStore:
 
     def _store(self, chain: Chain) -> None:
         if chain.wrong or not (chain.versions or chain.pending):
-            raise Refused(f"this root does not hold: {chain.wrong}", reason="root_refused", fix="sign it anew")
+            raise Refused(
+                f"this root does not hold: {chain.wrong}",
+                reason="root_refused",
+                fix="mend what the working files propose ('phasegate trust diff'), and sign again",
+            )
         if not chain.versions:
             raise Refused("nobody whom this root names has signed it", reason="root_refused", fix="sign it anew")
         self._keep(chain)
