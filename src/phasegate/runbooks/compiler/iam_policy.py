@@ -57,6 +57,8 @@ class Call:
     """Such as `ec2.DeleteVolume`."""
     params: tuple[str, ...] = ()
     """Names of the parameters that it is given."""
+    elsewhere: bool = False
+    """True if it may be asked in another region than that of the scan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class _Need:
     action: Action
     resources: tuple[str, ...]
     """Kinds; empty for everything."""
+    elsewhere: bool = False
+    """True if it may be needed outside the regions of the scan."""
 
 
 def policy(runbook: Runbook) -> dict[str, Any]:
@@ -76,11 +80,14 @@ def policy(runbook: Runbook) -> dict[str, Any]:
     that the runtime assumes unless it is told otherwise, and through no other.
     """
     statements: dict[tuple[int, tuple[str, ...], str, str], set[str]] = {}
+    needs = list(_needs(runbook))
+    unbound = {str(need.action) for need in needs if need.elsewhere}
     # Actions of equal purpose, resources and conditions share a statement, which keeps the policy readable.
-    for need in _needs(runbook):
+    for need in needs:
         place = _PURPOSES.index(need.purpose)
         protected = _protected(runbook, need)
-        key = (place, _arns(runbook, need), _bound(runbook, need.action), protected)
+        bound = "" if str(need.action) in unbound else _bound(runbook, need.action)
+        key = (place, _arns(runbook, need), bound, protected)
         statements.setdefault(key, set()).add(str(need.action))
     written: dict[str, int] = {}
     return {
@@ -108,7 +115,8 @@ def _detecting(runbook: Runbook) -> Iterator[Call]:
     for entry in runbook.with_:
         match entry:
             case Get():
-                yield Call(purpose="Read", operation=entry.get, params=tuple(entry.params))
+                elsewhere = entry.region is not None
+                yield Call(purpose="Read", operation=entry.get, params=tuple(entry.params), elsewhere=elsewhere)
             case Join():
                 yield from _steps(entry.list_)
             case Union():
@@ -117,7 +125,8 @@ def _detecting(runbook: Runbook) -> Iterator[Call]:
             case Batch():
                 yield Call(purpose="Read", operation=entry.batch, params=(*entry.params, entry.param))
             case Metric():
-                yield Call(purpose="Read", operation="cloudwatch.GetMetricStatistics")
+                elsewhere = entry.metric.region is not None
+                yield Call(purpose="Read", operation="cloudwatch.GetMetricStatistics", elsewhere=elsewhere)
             case _:
                 continue
 
@@ -149,7 +158,8 @@ def _snapshot(change: Change) -> Iterator[Call]:
 def _needs(runbook: Runbook) -> Iterator[_Need]:
     for call in calls(runbook):
         for needed in actions(call.operation):
-            yield _Need(purpose=call.purpose, action=needed, resources=_kinds(runbook, call, needed))
+            kinds = _kinds(runbook, call, needed)
+            yield _Need(purpose=call.purpose, action=needed, resources=kinds, elsewhere=call.elsewhere)
         for name in _besides(call):
             yield _Need(purpose=call.purpose, action=action(name), resources=_shared(runbook, call, action(name)))
 

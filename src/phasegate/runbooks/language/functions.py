@@ -87,6 +87,7 @@ _TABLE = (
     _own("foreign_principals", 1, 2, "list", "principals", bound=True),
     _own("glob", 2, 2, "boolean", "glob", ("looks like", "does not look like")),
     _own("in_cidr", 2, 2, "boolean", "network", ("lies in", "lies outside")),
+    _own("in_days", 1, 2, "string", bound=True),
     _own("lower", 1, 1, "string", "same"),
     _own("matches", 2, 2, "boolean", "pattern", ("matches", "does not match")),
     _own("minus", 2, 2, "first", "contained"),

@@ -58,6 +58,10 @@ def _one_or_many(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _none_one_or_many(value: Any) -> Any:
+    return () if value is None else _one_or_many(value)
+
+
 def _step(value: Any) -> Any:
     # The short form becomes the long one here, so that nothing behind the model knows two forms.
     return {"op": value} if isinstance(value, str) else value
@@ -80,6 +84,11 @@ Expr = Annotated[str, BeforeValidator(_expression)]
 Name = Annotated[str, Field(pattern=_NAME)]
 OperationName = Annotated[str, Field(pattern=_OPERATION, description="service.Operation, such as ec2.DescribeVolumes")]
 Params = Annotated[dict[str, Any], BeforeValidator(_params)]
+RegionName = Annotated[
+    str,
+    BeforeValidator(_params),
+    Field(min_length=1, description="a region, or an expression over the item that begins with ="),
+]
 Keep = Annotated[dict[str, Expr], BeforeValidator(_kept)]
 
 
@@ -103,11 +112,15 @@ class Step(_Part):
     """The parameter that takes the ids."""
     ids: Expr | None = None
     """The id of a parent row; `@` is a plain row itself."""
+    on_error: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    """Error codes that mean that the parent row is gone: it has no rows, and is counted as gone."""
 
     @model_validator(mode="after")
     def _whole_batch(self) -> "Step":
         if (self.batch is not None) != (self.param is not None and self.ids is not None):
             raise ValueError("a batch step has batch, param and ids, all three")
+        if self.batch and self.on_error:
+            raise ValueError("on_error of a batch step would drop every id of the call for one that is gone")
         return self
 
 
@@ -125,6 +138,8 @@ class Get(_With):
 
     get: OperationName
     params: Params = {}
+    region: RegionName | None = None
+    """Where it is asked, or None for the region of the scan."""
     select: Expr | None = None
     on_error: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     default: Any = None
@@ -136,7 +151,20 @@ class Join(_With):
     list_: Chain = Field(alias="list")
     by: Annotated[tuple[Expr, ...], Field(min_length=2, max_length=2)]
     many: bool = False
+    size: int | None = Field(default=None, ge=1, le=1000)
+    """Number of `_ids` in one call, or None for what the operation takes, up to 100."""
     select: Expr | None = None
+
+    @model_validator(mode="after")
+    def _size_has_ids(self) -> "Join":
+        if self.size is not None and not self.by_ids:
+            raise ValueError("size groups the ids of a call, and no parameter of the first step is =_ids")
+        return self
+
+    @property
+    def by_ids(self) -> bool:
+        """Return whether the first step is sent the left values of the items at hand."""
+        return any(re.search(r"\b_ids\b", text) for text in expressions_in(self.list_[0].params))
 
 
 class Values(_Part):
@@ -176,6 +204,8 @@ class Measure(_Part):
     """In seconds; one datapoint for the whole window where it is left out."""
     dims: Params
     default: float | None = None
+    region: RegionName | None = None
+    """Where it is asked, or None for the region of the scan."""
 
 
 class Metric(_With):
@@ -229,6 +259,10 @@ class Cost(_Part):
     """A key of the price table, with expressions in braces."""
     quantity: Expr = "`1`"
     per: Literal["month", "hour", "day", "year", "once"] = "month"
+    region: RegionName | None = None
+    """Whose price it is, or None for the region of the scan."""
+    when: Expr | None = None
+    """Where it is not true, the item has nothing of the unit."""
 
 
 class Call(_Part):
@@ -280,7 +314,8 @@ class Runbook(_Part):
     warn: Expr | None = None
     skip: Expr | None = None
     evidence: tuple[Expr, ...] = ()
-    cost: Cost | None = None
+    cost: Annotated[tuple[Cost, ...], BeforeValidator(_none_one_or_many)] = ()
+    """Parts of the cost, which are summed."""
     action: Annotated[tuple[Action, ...], BeforeValidator(_one_or_many)] = ()
     guard: Guard = Guard()
     schedule: Annotated[str, _held_by(check_cron)] | None = None

@@ -39,7 +39,7 @@ from .functions import (
 from .joins import Index, batches, chunks, distinct
 from .network import in_cidr, opens_port
 from .places import Order
-from .prices import Cost, PriceTable
+from .prices import Cost, PriceTable, total
 from .remediation import Changed, Outcome, apply
 from .runbook import Detail, Finding, PageDetail, Report, Runbook, Verdict
 from .scan import Row, Scan
@@ -106,6 +106,7 @@ __all__ = [
     "starts_with",
     "sub",
     "tag",
+    "total",
     "truth",
     "union",
     "within",

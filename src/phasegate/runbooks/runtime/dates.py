@@ -1,11 +1,12 @@
 """Points in time as AWS writes them: ISO 8601, seconds or milliseconds since 1970, and dates in tags."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 _SECONDS_A_DAY = 86_400
 _MILLISECONDS_FROM = 1e11
+ISO_DATE = "%Y-%m-%d"
 _DATE = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T]+(\d{2}):?(\d{2})(?::(\d{2}))?)?\s*(?:UTC|GMT|Z)?", re.IGNORECASE
 )
@@ -41,6 +42,16 @@ def iso(value: Any) -> Any:
     """The time that an answer of AWS carries, as ISO 8601 in UTC, so that times compare as strings."""
     at = moment(_number(value))
     return value if at is None else at.isoformat()
+
+
+def in_days(now: datetime, days: float, form: str = ISO_DATE) -> str:
+    """The time so many days from now, in UTC, as `strftime` writes it.
+
+    >>> now = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
+    >>> in_days(now, 7), in_days(now, -1, "%Y/%m/%d")
+    ('2026-12-02', '2026/11/24')
+    """
+    return (now.astimezone(UTC) + timedelta(days=days)).strftime(form)
 
 
 def first_of_month(now: datetime, months: int) -> str:

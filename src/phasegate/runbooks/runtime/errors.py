@@ -80,11 +80,12 @@ class CallError:
 
 
 class CallErrors:
-    """Counts failed calls by account, region, call and code, and notes the accounts that are left out on purpose."""
+    """Counts failed calls by account, region, call and code, and notes what is left out on purpose or is gone."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._left_out: dict[str, str] = {}
+        self._gone: dict[str, int] = {}
         self._seen: dict[tuple[str, str, str, str], tuple[str, int]] = {}
 
     def count(self, account: str, region: str, call: str, error: Exception) -> str:
@@ -99,6 +100,17 @@ class CallErrors:
         """Record an account that is not scanned, which is no error."""
         with self._lock:
             self._left_out[account] = reason
+
+    def count_gone(self, call: str) -> None:
+        """Count a call about something that is there no more, which is no error."""
+        with self._lock:
+            self._gone[call] = self._gone.get(call, 0) + 1
+
+    @property
+    def gone(self) -> dict[str, int]:
+        """Number of rows that were gone when they were asked about, by call."""
+        with self._lock:
+            return dict(sorted(self._gone.items()))
 
     @property
     def left_out(self) -> dict[str, str]:

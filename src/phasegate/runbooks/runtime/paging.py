@@ -7,6 +7,7 @@ from typing import Any
 _TOKEN_IN = re.compile(r"(next|page|continuation|nextpage)?(token|marker)", re.IGNORECASE)
 _TOKEN_OUT = re.compile(r"next(page|continuation)?(token|marker)|pagetoken|marker", re.IGNORECASE)
 _EC2_PAGE = 500
+_S3_PAGE = 1000
 _NARROWS = {"Filters", "Filter", "Owners", "OwnerIds", "ExecutableUsers", "RestorableByUserIds"}
 
 
@@ -35,12 +36,17 @@ def whole(client: Any, operation: str, params: Mapping[str, Any]) -> dict[str, A
 
 
 def _page_size(client: Any, paginator: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """EC2 alone answers a listing without a page size as a whole, and gives up on a large one.
+    """Return the page size of a listing that without one is answered as a whole, or in part.
 
-    It takes no page size beside ids.
+    EC2 gives up on a large one, and takes no page size beside ids. S3 tells the region of buckets only where a request
+    has some parameter.
     """
     key = _limit_key(paginator)
-    if client.meta.service_model.service_name != "ec2" or not key or key in params:
+    if not key or key in params:
+        return {}
+    if operation == "list_buckets":
+        return {"PaginationConfig": {"PageSize": _S3_PAGE}}
+    if client.meta.service_model.service_name != "ec2":
         return {}
     members = model_of(client, operation).input_shape.members
     # EC2 refuses a page size together with a list of ids.

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ class Cost:
     """Reason why it is unknown."""
     note: str = ""
     """Note on what the amount leaves out, so that the whole may be higher."""
+    parts: Sequence["Cost"] = ()
+    """Costs that it is the sum of, such as storage and provisioned IOPS; none where it has one unit."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the cost as JSON."""
+        return {**asdict(self), "parts": [part.document() for part in self.parts]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +56,30 @@ class _Limit:
     """Note on what the amount leaves out where the item says nothing."""
     reason: str
     """Reason why the price is unknown where the item is something else, with `{}` for what it says."""
+    rest: tuple[str, ...] = ()
+    """Endings of the units that make the sum whole, and the note needless, where they stand beside the unit."""
 
 
 _EC2 = re.compile(r"ec2:[^:]+:hour")
 _RDS = re.compile(r"rds:([^:]+:db\.[^:]+:hour|[^:]+:gb-month)")
+_STORAGE_ONLY = "storage only: provisioned IOPS and throughput come on top"
 # A table has one price a unit. For an item that costs otherwise, no price is better than a wrong sum.
 _LIMITS = (
     _Limit(
-        units=re.compile(r"ebs:(io1|io2|gp3):gb-month"),
+        units=re.compile(r"ebs:(io1|io2):gb-month"),
         says=lambda row: None,
         covered=(),
-        note="storage only: provisioned IOPS and throughput come on top",
+        note=_STORAGE_ONLY,
         reason="",
+        rest=(":iops-month",),
+    ),
+    _Limit(
+        units=re.compile(r"ebs:gp3:gb-month"),
+        says=lambda row: None,
+        covered=(),
+        note=_STORAGE_ONLY,
+        reason="",
+        rest=(":iops-month", ":throughput-month"),
     ),
     _Limit(
         units=_EC2,
@@ -143,11 +161,49 @@ class PriceTable:
         return self.prices.get((unit, _ANYWHERE)) if partition_of(region) == AWS else None
 
 
-def cost_of(cost: Cost, row: Mapping[str, Any]) -> Cost:
-    """Hold a cost against what its item says of itself: unknown where the price is that of something else."""
+def total(*parts: Cost) -> Cost:
+    """Return the sum of costs with its parts, unknown where one of them is."""
+    pers = {part.per for part in parts}
+    # A month is the common measure of hours and years, and what comes once has none.
+    per = pers.pop() if len(pers) == 1 else "month"
+    amounts = [part.amount if part.per == per else part.monthly for part in parts]
+    priced = [part for part in parts if part.amount]
+    currencies = {part.currency for part in priced}
+    reason = next((part.reason for part in parts if part.amount is None), "")
+    if not reason and None in amounts:
+        reason = "what comes once and what comes each month have no sum"
+    if not reason and len(currencies) > 1:
+        reason = f"the prices are in {' and '.join(sorted(currencies))}"
+    known = [amount for amount in amounts if amount is not None]
+    monthly = [part.monthly for part in parts if part.monthly is not None]
+    return Cost(
+        unit=" + ".join(part.unit for part in parts),
+        quantity=None,
+        amount=None if reason else round(sum(known), 6),
+        monthly=None if reason or len(monthly) < len(parts) else round(sum(monthly), 6),
+        per=per,
+        currency=min(currencies, default="USD"),
+        source=", ".join(sorted({part.source for part in priced})),
+        date=min((part.date for part in priced), default=""),
+        reason=reason,
+        note="; ".join(sorted({part.note for part in parts if part.note})),
+        parts=parts,
+    )
+
+
+def cost_of(cost: Cost, row: Mapping[str, Any], beside: Collection[str] = ()) -> Cost:
+    """Hold a cost against what its item says of itself: unknown where the price is that of something else.
+
+    `beside` are the units that it is summed with.
+    """
+    if cost.parts:
+        units = [part.unit for part in cost.parts]
+        return total(*(cost_of(part, row, units) for part in cost.parts))
     notes = []
-    for limit in _LIMITS if cost.amount is not None else ():
+    for limit in _LIMITS if cost.amount else ():
         if not limit.units.fullmatch(cost.unit):
+            continue
+        if limit.rest and all(any(unit.endswith(ending) for unit in beside) for ending in limit.rest):
             continue
         said = limit.says(row)
         if said is None:

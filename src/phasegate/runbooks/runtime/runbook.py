@@ -134,7 +134,7 @@ class Finding:
             "reason": self.reason,
             "held_back": self.held_back,
             "evidence": dict(self.evidence),
-            "cost": None if self.cost is None else asdict(self.cost),
+            "cost": None if self.cost is None else self.cost.document(),
         }
 
 
@@ -153,6 +153,8 @@ class Report:
     errors: Sequence[CallError]
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Accounts that were not looked at on purpose, with the reason: a suspended one."""
+    gone: Mapping[str, int] = field(default_factory=dict)
+    """Rows that were there no more when they were asked about, counted by call."""
     actions: Sequence[str] = ()
     """Calls that a change would make, in order: `ec2.create_snapshot`."""
     changing: Sequence[str] = ()
@@ -222,6 +224,7 @@ class Report:
             "findings": [finding.document() for finding in self.findings],
             "errors": [asdict(error) for error in self.errors],
             "left_out": dict(self.left_out),
+            "gone": dict(self.gone),
         }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -104,6 +105,7 @@ class Scan:
             {
                 "age_days": self.age_days,
                 "days_until": self.days_until,
+                "in_days": self.in_days,
                 "off_now": self.off_now,
                 "month": self.month,
                 "foreign_principals": self.foreign_principals,
@@ -118,6 +120,10 @@ class Scan:
         """Return the fractional days until a time, or None where there is none."""
         age = self.age_days(time)
         return None if age is None else -age
+
+    def in_days(self, days: float, form: str = dates.ISO_DATE) -> str:
+        """The day so many days from now, `2026-12-02`, or as `form` says in the letters of `strftime`."""
+        return dates.in_days(self.now, days, form)
 
     def month(self, months: int) -> str:
         """The first day of the month so many months from now: `2026-11-01`."""
@@ -135,18 +141,43 @@ class Scan:
         """The boto3 client of a service in this account and region."""
         return self._clients.get(service, self.region)
 
-    def rows(self, service: str, operation: str, items: str | Expression | None, /, **params: Any) -> Iterator[Row]:
+    def at(self, region: Any) -> "Scan":
+        """Return the same scan with its calls in another region, such as that of a bucket.
+
+        Raises:
+            ValueError: the region is not known, so that there is nowhere to ask.
+        """
+        if not isinstance(region, str) or not region:
+            raise ValueError("the region to ask is not known")
+        # Threads, the counts of errors and what `once` keeps are shared: it is one scan.
+        elsewhere = copy(self)
+        elsewhere.region = region
+        return elsewhere
+
+    def rows(
+        self,
+        service: str,
+        operation: str,
+        items: str | Expression | None,
+        gone: Collection[str] = (),
+        /,
+        **params: Any,
+    ) -> Iterator[Row]:
         """Yield the rows of an operation, page by page, a plain value as a row with the key `_`.
 
         `items` says where they are in an answer; None takes the answer itself. A call that fails is counted, makes the
-        scan incomplete, and ends the rows.
+        scan incomplete, and ends the rows. One of the `gone` error codes says that what was asked about is there no
+        more, which is counted apart and is no failure.
         """
         try:
             for page in self._patiently(lambda: pages(self.client(service), operation, _given(params))):
                 for found in _found(self, items, page):
                     yield found if isinstance(found, dict) else {"_": found}
         except (ClientError, BotoCoreError) as error:
-            self._failed(service, operation, error)
+            if any(same_code(code_of(error), code) for code in gone):
+                self._errors.count_gone(f"{service}.{operation}")
+            else:
+                self._failed(service, operation, error)
 
     def get(self, service: str, operation: str, absent: Collection[str] = (), /, **params: Any) -> Row | None:
         """Return one answer with all its pages joined, or None where AWS answers one of the `absent` error codes.
@@ -235,12 +266,17 @@ class Scan:
                 futures = [self._workers.submit(copy_context().run, _as_worker, work, row) for row in window[1:]]
                 yield from (future.result() for future in futures)
 
-    def price(self, unit: str, *, quantity: Any, per: str) -> Cost:
-        """Return the cost of so much of the unit in this region.
+    def price(self, unit: str, *, quantity: Any, per: str, region: Any = "", when: bool = True) -> Cost:
+        """Return the cost of so much of the unit, in this region unless another is given.
 
-        An unknown price or quantity gives an unknown cost.
+        An unknown price, quantity or region gives an unknown cost; where `when` is false, there is nothing to pay for.
         """
-        return self._prices.cost(unit, self.region, quantity=quantity, per=per)
+        if not when:
+            return Cost(unit=unit, quantity=0, amount=0.0, monthly=0.0, per=per)
+        if not isinstance(region, str):
+            reason = f"no price for {unit}: its region is not known"
+            return Cost(unit=unit, quantity=None, amount=None, monthly=None, per=per, reason=reason)
+        return self._prices.cost(unit, region or self.region, quantity=quantity, per=per)
 
     def _failed(self, service: str, operation: str, error: Exception) -> str:
         reason = self._errors.count(self.account, self.region, f"{service}.{operation}", error)

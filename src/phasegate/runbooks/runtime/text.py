@@ -51,9 +51,15 @@ _HEAD = ("VERDICT", "SEVERITY", "ACCOUNT", "REGION", "ID", "COST/MONTH", "EVIDEN
 def _cells(finding: Finding) -> tuple[str, ...]:
     evidence = ", ".join(f"{name}={value}" for name, value in finding.evidence.items())
     held = f"held back: {finding.held_back}" if finding.held_back else ""
-    told = "; ".join(part for part in (finding.reason, held, evidence) if part)
+    told = "; ".join(part for part in (finding.reason, held, evidence, _summed(finding.cost)) if part)
     place = (finding.account, finding.region, finding.id)
     return str(finding.verdict), finding.severity, *place, _money(finding.cost), told
+
+
+def _summed(cost: Cost | None) -> str:
+    """Return the parts of a sum, each with its quantity, so that it can be added up by hand."""
+    parts = cost.parts if cost else ()
+    return " + ".join(f"{_money(part)} for {part.quantity} × {part.unit}" for part in parts if part.amount != 0)
 
 
 def _money(cost: Cost | None) -> str:
@@ -69,15 +75,18 @@ def _totals(report: Report) -> list[str]:
     lines = [f"Judged {counts['judged']} items in {', '.join(report.regions) or 'no region'}: {said}."]
     priced = [finding.cost for finding in report.matches if finding.cost and finding.cost.amount is not None]
     if priced:
-        dates = sorted({cost.date for cost in priced})
-        sources = ", ".join(sorted({cost.source for cost in priced}))
-        total = f"{report.monthly_cost:.2f} {report.currency}"
-        lines.append(f"Cost of the matches: {total} a month (prices of {dates[0]}, {sources}).")
+        dates = sorted({cost.date for cost in priced if cost.date})
+        sources = sorted({cost.source for cost in priced if cost.source})
+        since = f" (prices of {', '.join([*dates[:1], *sources])})" if dates else ""
+        lines.append(f"Cost of the matches: {report.monthly_cost:.2f} {report.currency} a month{since}.")
     notes = sorted({cost.note for cost in priced if cost.note})
     if notes:
         lines.append(f"A + is at least: {'; '.join(notes)}.")
     if report.unpriced:
         lines.append(f"{report.unpriced} matches have no known price and are not in the sum.")
+    if report.gone:
+        told = ", ".join(f"{number} for {call}" for call, number in report.gone.items())
+        lines.append(f"Gone before they were asked about: {told}.")
     left = ", ".join(f"{account} ({reason})" for account, reason in report.left_out.items())
     return [*lines, *([f"Accounts that were left out: {left}."] if left else [])]
 

@@ -84,7 +84,8 @@ class Detailer:
         # A call without a field of the item has one answer, and is made once instead of once an item.
         shared = _is_shared(entry)
         code = Translator(draft=self.draft, subject="{}") if shared else self._code
-        call = f"scan.get({about.service!r}, {about.method!r}{codes}{code.params_of(entry.params)})"
+        asked = code.asked_in(entry.region)
+        call = f"{asked}.get({about.service!r}, {about.method!r}{codes}{code.params_of(entry.params)})"
         body = self._answered(entry, call)
         if not shared:
             return self._each(entry.as_, told, body, calls=True)
@@ -179,7 +180,8 @@ class Detailer:
         period = f", period={asked.period}" if asked.period else ""
         default = f", default={asked.default:g}" if asked.default is not None else ""
         body = (
-            f"    return scan.metric(namespace={asked.namespace!r}, name={asked.name!r}, stat={asked.stat!r}, "
+            f"    return {self._code.asked_in(asked.region)}.metric("
+            f"namespace={asked.namespace!r}, name={asked.name!r}, stat={asked.stat!r}, "
             f"days={asked.days:g}, dimensions={self._code.literal(asked.dims)}{period}{default})\n"
         )
         told = f"{asked.stat} of {asked.name} in the last {asked.days:g} days."
@@ -191,6 +193,8 @@ def _ids_a_call(entry: Join) -> int:
     listing = entry.list_[0]
     taking = [name for name, value in listing.params.items() if value == "=_ids"]
     limits = [aws.operation(listing.op).most_of(name) for name in taking]
+    if entry.size is not None:
+        return entry.size
     return min([_IDS_A_CALL, *(limit for limit in limits if limit)])
 
 
@@ -198,7 +202,7 @@ def _is_shared(entry: Get) -> bool:
     """Return whether the call is the same for every item."""
     return all(
         names(text) <= _SCAN_NAMES | entry.params.keys() and _starts_shared(text)
-        for text in expressions_in(entry.params)
+        for text in expressions_in([entry.params, entry.region])
     )
 
 

@@ -82,7 +82,8 @@ class Lister:
 def call(draft: ModuleSource, step: Step) -> str:
     """The call that reads a step's rows, up to its parameters."""
     operation = aws.operation(step.op)
-    return f"scan.rows({operation.service!r}, {operation.method!r}, {where_rows_are(draft, step.op, step.items)}"
+    gone = f", {tuple(step.on_error)!r}" if step.on_error else ""
+    return f"scan.rows({operation.service!r}, {operation.method!r}, {where_rows_are(draft, step.op, step.items)}{gone}"
 
 
 def where_rows_are(draft: ModuleSource, op: str, items: str | None) -> str:

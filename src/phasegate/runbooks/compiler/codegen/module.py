@@ -15,7 +15,7 @@ from phasegate.runbooks.compiler.codegen.module_source import NAME, ModuleSource
 from phasegate.runbooks.compiler.codegen.translate import Translator
 from phasegate.runbooks.language.criterion_kind import Moment, is_of_cost, moment
 from phasegate.runbooks.language.expressions import NAMES, Node, names, parse, unparse
-from phasegate.runbooks.language.model import Metric, Runbook
+from phasegate.runbooks.language.model import Cost, Metric, Runbook
 
 _PLAIN = re.compile(r"[\w /:.,|@-]*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -165,16 +165,22 @@ class _Module:
         )
 
     def _cost(self) -> str:
-        cost = self.runbook.cost
-        if cost is None:
+        parts = [self._price(cost) for cost in self.runbook.cost]
+        if not parts:
             return ""
-        unit, quantity = _unit(cost.unit, self._code), self._code.value(cost.quantity)
+        priced = parts[0] if len(parts) == 1 else f"total({', '.join(parts)})"
         return self.draft.function(
             "cost",
             f"{self._quoted('cost')}def {NAME}(scan: Scan, {self.item}: Row) -> Cost:\n"
             f'    """What the {self._words} costs."""\n'
-            f"    return scan.price({unit}, quantity={quantity}, per={cost.per!r})\n",
+            f"    return {priced}\n",
         )
+
+    def _price(self, cost: Cost) -> str:
+        unit, quantity = _unit(cost.unit, self._code), self._code.value(cost.quantity)
+        region = f", region={self._code.literal(cost.region)}" if cost.region else ""
+        when = f", when={self._code.condition(cost.when)}" if cost.when else ""
+        return f"scan.price({unit}, quantity={quantity}, per={cost.per!r}{region}{when})"
 
     def _action(self) -> dict[str, str]:
         runbook = self.runbook
@@ -225,7 +231,7 @@ def _unit(template: str, code: Translator) -> str:
     return 'f"' + _BRACES.sub(lambda found: "{" + next(filled) + "}", template) + '"'
 
 
-_TELLS_TIME = re.compile(r"\b(?:age_days|days_until|off_now|month)\(|\b_now\b")
+_TELLS_TIME = re.compile(r"\b(?:age_days|days_until|in_days|off_now|month)\(|\b_now\b")
 
 
 def _changing(runbook: Runbook) -> str:

@@ -60,6 +60,10 @@ class Translator:
         """Keyword arguments, with a comma before each."""
         return "".join(f", {name}={self.literal(value)}" for name, value in params.items())
 
+    def asked_in(self, region: str | None) -> str:
+        """Return the code of the scan that asks in a region, its own where none is given."""
+        return self.scan if region is None else f"{self.scan}.at({self.literal(region)})"
+
     def literal(self, value: Any) -> str:
         """Return the code of a parameter's value, in which a text that starts with `=` is an expression."""
         if isinstance(value, str):

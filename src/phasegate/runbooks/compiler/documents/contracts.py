@@ -41,12 +41,18 @@ def _finding_schema(context: Context) -> dict[str, Any]:
 
 
 def _cost_schema() -> dict[str, Any]:
+    part = _part_schema()
+    return {**part, "properties": {**part["properties"], "parts": {"type": "array", "items": part}}}
+
+
+def _part_schema() -> dict[str, Any]:
     number, text = {"type": ["number", "null"]}, {"type": "string"}
     return {
         "type": ["object", "null"],
         "properties": {
             **dict.fromkeys(("quantity", "amount", "monthly", "price"), number),
             **dict.fromkeys(("unit", "per", "currency", "source", "date", "reason", "note"), text),
+            "parts": {"type": "array"},
         },
         "required": ["amount", "unit"],
         "additionalProperties": False,
@@ -77,6 +83,7 @@ def _report_schema(context: Context, finding: dict[str, Any]) -> dict[str, Any]:
             "items": {"type": "object", "properties": {**dict.fromkeys(error, text), "count": count}},
         },
         "left_out": {"type": "object", "additionalProperties": text},
+        "gone": {"type": "object", "additionalProperties": count},
     }
     return {
         "$schema": _DIALECT,

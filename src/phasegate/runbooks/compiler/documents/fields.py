@@ -127,9 +127,9 @@ def _expressions(runbook: Runbook) -> Iterator[tuple[str, str]]:
     written |= {"warn": runbook.warn, "skip": runbook.skip}
     yield from ((part, text) for part, text in written.items() if text)
     yield from (("evidence", text) for text in runbook.evidence)
-    if runbook.cost:
-        yield "cost", runbook.cost.quantity
-        yield from (("cost", place) for place in re.findall(r"\{([^{}]*)\}", runbook.cost.unit))
+    for cost in runbook.cost:
+        read = [cost.quantity, cost.when, *expressions_in(cost.region), *re.findall(r"\{([^{}]*)\}", cost.unit)]
+        yield from (("cost", text) for text in read if text)
     for entry in runbook.with_:
         yield from (("with", text) for text in _reads(entry))
     for action in runbook.action:
@@ -140,13 +140,13 @@ def _expressions(runbook: Runbook) -> Iterator[tuple[str, str]]:
 def _reads(entry: Any) -> Iterator[str]:
     match entry:
         case Get():
-            yield from expressions_in(entry.params)
+            yield from expressions_in([entry.params, entry.region])
         case Join():
             yield entry.by[0]
         case Batch():
             yield entry.ids
         case Metric():
-            yield from expressions_in(entry.metric.dims)
+            yield from expressions_in([entry.metric.dims, entry.metric.region])
         case Let():
             yield entry.let
 

@@ -10,7 +10,7 @@ from phasegate.runbooks.compiler.documents.condition_text import said
 from phasegate.runbooks.compiler.documents.text import capital, code, plain, sentence
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.iam_actions import is_destructive
-from phasegate.runbooks.language.model import Action, Batch, Get, Join, Let, Metric, Runbook, Step, Union
+from phasegate.runbooks.language.model import Action, Batch, Cost, Get, Join, Let, Metric, Runbook, Step, Union
 from phasegate.runbooks.prices import priced
 
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|\d+")
@@ -63,6 +63,8 @@ def listed(runbook: Runbook) -> str:
 def _remarks(step: Step) -> str:
     remarks = [f"{step.batch} ids a call"] if step.batch else []
     remarks += [f"rows: {code(step.items)}"] if step.items else []
+    gone = listing([code(error) for error in step.on_error], "or")
+    remarks += [f"{gone}: gone, and no error"] if gone else []
     return f" ({'; '.join(remarks)})" if remarks else ""
 
 
@@ -77,11 +79,13 @@ def _detail(runbook: Runbook, entry: Any) -> str:
             default = "nothing" if entry.default is None else entry.default
             absent = f"; {listing([code(error) for error in entry.on_error], 'or')} counts as {code(default)}"
             answer = f"is {_part(entry.select)}what {code(entry.get)} answers, one call for each {thing(runbook)}"
+            answer += _asked_in(entry.region)
             return answer + (absent if entry.on_error else "")
         case Join():
             left, right = entry.by
             rows = "are all rows" if entry.many else "is the row"
-            return f"{rows} of {_chain(entry.list_)} whose {code(right)} is the {thing(runbook)}'s {code(left)}"
+            size = f", {entry.size} ids a call" if entry.size else ""
+            return f"{rows} of {_chain(entry.list_)} whose {code(right)} is the {thing(runbook)}'s {code(left)}{size}"
         case Union():
             sources = [f"{code(values.select or '@')} of {_chain(values.list_)}" for values in entry.set_]
             return f"is every value of {listing(sources)}"
@@ -92,6 +96,10 @@ def _detail(runbook: Runbook, entry: Any) -> str:
         case Let():
             return f"is {code(entry.let)}"
     return ""
+
+
+def _asked_in(region: str | None) -> str:
+    return "" if region is None else f", asked in the region {code(region.removeprefix('='))}"
 
 
 def _part(select: str | None) -> str:
@@ -113,7 +121,7 @@ def _metric(entry: Metric) -> str:
     )
     return (
         f"holds the {asked.stat} of {code(asked.name)} in {code(asked.namespace)} over the last {asked.days:g} days, "
-        f"{step}; {none}"
+        f"{step}{_asked_in(asked.region)}; {none}"
     )
 
 
@@ -136,11 +144,20 @@ def found_when(runbook: Runbook) -> str:
 
 def cost(runbook: Runbook) -> str:
     """Return the sentences about costs."""
-    if runbook.cost is None:
+    if not runbook.cost:
         return "The findings carry no cost: the runbook names no unit to price them by."
-    known = priced(runbook.cost.unit)
-    times = "" if runbook.cost.quantity in ("`1`", "1") else f"{code(runbook.cost.quantity)} times "
-    said_so = f"A finding costs {times}the price of {code(runbook.cost.unit)}, per {runbook.cost.per}."
+    if len(runbook.cost) == 1:
+        return _priced(runbook, runbook.cost[0])
+    parts = " ".join(_priced(runbook, part, "A part of the cost is") for part in runbook.cost)
+    return f"A finding costs the sum of {len(runbook.cost)} parts; where one is unknown, so is the sum. {parts}"
+
+
+def _priced(runbook: Runbook, cost: Cost, begin: str = "A finding costs") -> str:
+    known = priced(cost.unit)
+    times = "" if cost.quantity in ("`1`", "1") else f"{code(cost.quantity)} times "
+    when = f", where {said(cost.when, runbook.scope.params)}" if cost.when else ""
+    region = f", at the price of the region {code(cost.region.removeprefix('='))}" if cost.region else ""
+    said_so = f"{begin} {times}the price of {code(cost.unit)}, per {cost.per}{region}{when}."
     if not known:
         return (
             f"{said_so} The table that ships has no such price: every cost is unknown, and said so, until one is added."

@@ -49,7 +49,7 @@ _PLACES = (
         there=lambda runbook: bool(runbook.action),
     ),
     _Place(words=r"approv|agreed|dry.run|change anything|second apply", names=(), runtime=("approvals", "remediation")),
-    _Place(words=r"\bcosts?\b|price|saving|saves?\b", names=("cost",), there=lambda runbook: runbook.cost is not None),
+    _Place(words=r"\bcosts?\b|price|saving|saves?\b", names=("cost",), there=lambda runbook: bool(runbook.cost)),
     _Place(words=r"region|account", names=("RUNBOOK.regions",), runtime=("places", "engine")),
     _Place(
         words=r"open to change|parameter|configur|overrid|threshold|set otherwise",

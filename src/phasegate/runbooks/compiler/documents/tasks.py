@@ -65,7 +65,8 @@ def _setup(context: Context) -> list[_Task]:
         _Task(text="Write the least-privilege policy", path=context.policy_path, ids=ids, apart=True),
     ]
     if context.runbook.cost:
-        task = f"See that the price table has {code(context.runbook.cost.unit)}, or that its absence is said"
+        units = listing([code(cost.unit) for cost in context.runbook.cost])
+        task = f"See that the price table has {units}, or that its absence is said"
         found.append(_Task(text=task, path=f"src/{context.package}/prices.json", ids=ids, apart=True))
     return found
 
@@ -124,7 +125,8 @@ def _finding(context: Context, story: str) -> list[_Task]:
         kept = f"Keep {listing([code(text) for text in runbook.evidence])} as evidence"
         found.append(_task(context, story, kept, "evidence"))
     if runbook.cost:
-        found.append(_task(context, story, f"Price each finding by {code(runbook.cost.unit)}", "cost"))
+        units = listing([code(cost.unit) for cost in runbook.cost])
+        found.append(_task(context, story, f"Price each finding by {units}", "cost"))
     return found
 
 

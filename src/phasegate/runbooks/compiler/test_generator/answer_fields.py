@@ -44,6 +44,11 @@ class Source:
         return self.part.dims if isinstance(self.part, Measure) else self.part.params
 
     @property
+    def region(self) -> str | None:
+        """Region that it is asked in, with its expression, or None for that of the scan."""
+        return self.part.region if isinstance(self.part, Get | Measure) else None
+
+    @property
     def ids_param(self) -> str:
         """Parameter that takes the ids of a batch, empty for any other call."""
         return (self.part.param or "") if isinstance(self.part, Step | Batch) else ""

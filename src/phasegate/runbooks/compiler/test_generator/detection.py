@@ -1,7 +1,7 @@
 """Tests of what is found."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phasegate.runbooks.compiler.test_generator import oracle
@@ -11,8 +11,9 @@ from phasegate.runbooks.compiler.test_generator.plan import Plan
 from phasegate.runbooks.compiler.test_generator.template import Test, rows, section, write_test
 from phasegate.runbooks.compiler.test_generator.values import REGION
 from phasegate.runbooks.language import aws
-from phasegate.runbooks.language.model import Cost, Get
+from phasegate.runbooks.language.model import Cost, Get, Step
 from phasegate.runbooks.runtime.prices import Price, PriceTable, cost_of
+from phasegate.runbooks.runtime.values import is_number, truth
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -49,17 +50,36 @@ def detection(plan: Plan) -> Iterator[Test]:
     asked = {table.call: aws.operation(table.call).call for table in tables(plan.anatomy, plan.one)}
     calls = "".join(f"\n    ({call!r}, {told!r})," for call, told in asked.items())
     yield write_test("test_failed_call_is_said", calls=calls, code=_undeclared(plan))
+    gone = [f"\n    ({call!r}, {aws.operation(call).call!r}, {code!r})," for call, code in _gone(plan)]
+    if gone:
+        yield write_test("test_what_is_gone_is_no_error", calls="".join(gone))
 
 
-def _cost(cost: Cost, row: Mapping[str, Any]) -> Iterator[Test]:
-    unit = _BRACES.sub(lambda found: str(oracle.ask(found.group(1), row)), cost.unit)
-    quantity = oracle.ask(cost.quantity, row)
-    if not isinstance(quantity, int | float) or isinstance(quantity, bool):
+def _cost(costs: Sequence[Cost], row: Mapping[str, Any]) -> Iterator[Test]:
+    parts = [(_unit(cost, row), _quantity(cost, row), cost.per) for cost in costs]
+    if any(not is_number(quantity) for _, quantity, _ in parts):
         return
-    if _is_covered(unit, row):
-        amount = repr(round(0.5 * quantity, 6))  # as the runtime rounds
-        yield write_test("test_cost", per=cost.per, unit=repr(unit), quantity=repr(quantity), amount=amount)
-    yield write_test("test_unknown_price")
+    # as the runtime rounds
+    told = [(unit, quantity, per, round(0.5 * quantity, 6)) for unit, quantity, per in parts]
+    paid = [unit for unit, quantity, _ in parts if quantity]
+    if len(told) == 1 and _is_covered(told[0][0], row):
+        unit, quantity, per, amount = told[0]
+        yield write_test("test_cost", per=per, unit=repr(unit), quantity=repr(quantity), amount=repr(amount))
+    elif len(told) > 1 and all(_is_covered(unit, row) for unit in paid):
+        yield write_test("test_cost_is_the_sum_of_its_parts", units=source(paid), parts=repr(told))
+    if len(set(paid)) > 1:
+        yield write_test("test_unknown_part_makes_the_sum_unknown", unit=repr(paid[0]))
+    if paid:
+        yield write_test("test_unknown_price")
+
+
+def _unit(cost: Cost, row: Mapping[str, Any]) -> str:
+    return _BRACES.sub(lambda found: str(oracle.ask(found.group(1), row)), cost.unit)
+
+
+def _quantity(cost: Cost, row: Mapping[str, Any]) -> Any:
+    there = cost.when is None or truth(oracle.ask(cost.when, row))
+    return oracle.ask(cost.quantity, row) if there else 0
 
 
 def _is_covered(unit: str, row: Mapping[str, Any]) -> bool:
@@ -69,11 +89,20 @@ def _is_covered(unit: str, row: Mapping[str, Any]) -> bool:
     return cost_of(cost, row).amount is not None
 
 
+def _gone(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield calls of steps, each with a code that says that the row above is gone wherever it is called."""
+    steps = [each.part for each in plan.anatomy.sources if isinstance(each.part, Step)]
+    for call in dict.fromkeys(step.op for step in steps):
+        alike = [set(step.on_error) for step in steps if step.op == call]
+        yield from ((call, code) for code in sorted(set.intersection(*alike)))
+
+
 def _has_regions(plan: Plan) -> bool:
-    asked = any("_region" in source(each.params) for each in plan.anatomy.sources)
+    asked = any("_region" in source(each.params) or each.region for each in plan.anatomy.sources)
     return plan.runbook.scope.regions != "global" and not asked
 
 
 def _undeclared(plan: Plan) -> str:
-    declared = {code for entry in plan.runbook.with_ if isinstance(entry, Get) for code in entry.on_error}
+    parts = (each.part for each in plan.anatomy.sources)
+    declared = {code for part in parts if isinstance(part, Get | Step) for code in part.on_error}
     return "AccessDenied" if not {"AccessDenied", "AccessDeniedException"} & declared else "InternalFailure"

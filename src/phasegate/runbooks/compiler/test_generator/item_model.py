@@ -9,7 +9,7 @@ from botocore.model import ListShape, StructureShape
 from phasegate.runbooks.compiler.test_generator.answer_fields import ANSWER, CSV, ELEMENT, Field, Slot, Source, shape_at
 from phasegate.runbooks.compiler.test_generator.candidates import Space, default
 from phasegate.runbooks.compiler.test_generator.expression_values import Fixed, Found, Walker
-from phasegate.runbooks.compiler.test_generator.values import ABSENT, ACCOUNT, NOW, REGION, Count, Fails
+from phasegate.runbooks.compiler.test_generator.values import ABSENT, ACCOUNT, ELSEWHERE, NOW, REGION, Count, Fails
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.model import (
     Batch,
@@ -104,6 +104,13 @@ class _Reader:
         for text in expressions_in(params):
             self._walk_value(text, at, names)
 
+    def _region(self, region: str | None, at: Field) -> None:
+        """Let the region of an item be one that is not the scan's, and be missing."""
+        for text in expressions_in(region):
+            place = Walker(self.space, self.names).value(text, at)
+            if isinstance(place, Field) and not place.virtual:
+                self.space.add(place.slot, [ELSEWHERE, ABSENT])
+
     def _steps(self, name: str, steps: Sequence[Step], parent: str) -> Field:
         reach = self.own
         place = self._rows(name if len(steps) == 1 else f"{name}/0", steps[0], steps[0].items, parent)
@@ -159,6 +166,7 @@ class _Reader:
         op = aws.operation(entry.get)
         source = Source(name=entry.as_, op=op, part=entry, parent="item")
         self.sources.append(source)
+        self._region(entry.region, item)
         self._params(entry.params, item)
         # InternalFailure is an error that no runbook declares, and so makes the item unknown.
         failures = [Fails(code) for code in (*entry.on_error, "InternalFailure")]
@@ -210,6 +218,7 @@ class _Reader:
     def _metric(self, entry: Metric, item: Field) -> Found:
         source = Source(name=entry.as_, op=None, part=entry.metric, parent="item")
         self.sources.append(source)
+        self._region(entry.metric.region, item)
         self._params(entry.metric.dims, item)
         several = [Count(2)] if entry.metric.period else []
         self.space.add(Slot(source=source.name, path=(ANSWER,)), [Count(1), Count(0), *several])
@@ -218,9 +227,11 @@ class _Reader:
         return Field(source=source, path=(ELEMENT,), shape=number, virtual=1)
 
     def _cost(self, item: Field) -> None:
-        if self.runbook.cost is not None:
-            self._walk_value(self.runbook.cost.quantity, item)
-            for part in self.runbook.cost.unit.split("{")[1:]:
+        for cost in self.runbook.cost:
+            self._walk_judge(cost.when, item)
+            self._region(cost.region, item)
+            self._walk_value(cost.quantity, item)
+            for part in cost.unit.split("{")[1:]:
                 self._walk_value(part.split("}")[0], item)
 
     def _actions(self, item: Field) -> None:

@@ -46,14 +46,15 @@ def _ago(value: Ago) -> str:
 
 def _statements(table: Table) -> list[str]:
     call, params = repr(table.call), source(table.params)
+    where = f", region={table.region!r}" if table.region else ""
     if table.kind == "metric":
-        return [_metric(table, values) for _, values in table.content]
+        return [_metric(table, values, where) for _, values in table.content]
     if table.kind == "fails":
-        return [f"answers.fails({call}, {params}, {code!r})  # {_comment(words)}" for words, code in table.content]
+        told = f"answers.fails({call}, {params}, "
+        return [f"{told}{code!r}{where})  # {_comment(words)}" for words, code in table.content]
     if table.kind == "gives":
-        return [
-            f"# {_comment(words)}\nanswers.gives({call}, {params}, {source(answer)})" for words, answer in table.content
-        ]
+        told = f"answers.gives({call}, {params}, "
+        return [f"# {_comment(words)}\n{told}{source(answer)}{where})" for words, answer in table.content]
     rows = _rows(table.content)
     ids = f"{table.ids!r}, " if table.kind == "batch" else ""
     return [f"answers.{table.kind}({call}, {params}, {ids}{table.key!r}, [{rows}\n])"]
@@ -83,11 +84,11 @@ def _unnumbered(value: Any, number: str) -> Any:
     return [_unnumbered(entry, number) for entry in value] if isinstance(value, list) else value
 
 
-def _metric(table: Table, values: Any) -> str:
+def _metric(table: Table, values: Any, where: str) -> str:
     spec = table.params
     period = f", period={spec['period']!r}" if "period" in spec else ""
     named = ", ".join(repr(spec[name]) for name in ("namespace", "name", "stat"))
-    return f"answers.metric({named}, {source(spec['dims'])}, {source(values)}, days={spec['days']!r}{period})"
+    return f"answers.metric({named}, {source(spec['dims'])}, {source(values)}, days={spec['days']!r}{period}{where})"
 
 
 def _comment(words: str) -> str:

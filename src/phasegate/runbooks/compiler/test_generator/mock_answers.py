@@ -26,6 +26,8 @@ class Table:
     key: str = ""
     """The list of the answer that holds the rows; a batch's parameter of ids is in `ids`."""
     ids: str = ""
+    region: str = ""
+    """The region that is asked, where it is not the scan's."""
     content: list[tuple[str, Any]] = field(default_factory=list)
     """Words of the example it came from, and the row, answer, error code or values."""
 
@@ -138,18 +140,21 @@ def _enter(found: dict[str, Table], anatomy: Anatomy, account: Account, case: Ca
     words = case.example.words
     row = _above(anatomy, account, case, source)
     params = evaluated(source.params, row)
+    region = oracle.region_of(source, row) if source.region else ""
+    if region is None:
+        return
     if isinstance(source.part, Measure):
         # Without one of its dimensions a metric is not asked for.
         if len(params) == len(source.part.dims):
-            asked = source.part.model_dump(exclude={"dims", "default"}, exclude_none=True) | {"dims": params}
-            table = _table(found, "metric", "cloudwatch.GetMetricStatistics", asked)
+            asked = source.part.model_dump(exclude={"dims", "default", "region"}, exclude_none=True) | {"dims": params}
+            table = _table(found, "metric", "cloudwatch.GetMetricStatistics", asked, region)
             table.add(words, [plain(value) for value in answer.trees])
         return
     call = str(source.op)
     if answer.error:
-        _table(found, "fails", call, params).add(words, answer.error)
+        _table(found, "fails", call, params, region).add(words, answer.error)
     elif isinstance(source.part, Get):
-        _table(found, "gives", call, params).add(words, answer.trees[0])
+        _table(found, "gives", call, params, region).add(words, answer.trees[0])
     else:
         _rows(found, source, answer, params, words)
 
@@ -164,9 +169,9 @@ def _rows(found: dict[str, Table], source: Source, answer: Answer, params: Any, 
             table.add(words, value)
 
 
-def _table(found: dict[str, Table], kind: str, call: str, params: Any) -> Table:
-    label = json.dumps([kind == "batch", call, params], sort_keys=True, default=str)
-    return found.setdefault(label, Table(kind=kind, call=call, params=params))
+def _table(found: dict[str, Table], kind: str, call: str, params: Any, region: str = "") -> Table:
+    label = json.dumps([kind == "batch", call, params, region], sort_keys=True, default=str)
+    return found.setdefault(label, Table(kind=kind, call=call, params=params, region=region))
 
 
 def _above(anatomy: Anatomy, account: Account, case: Case, source: Source) -> Mapping[str, Any]:

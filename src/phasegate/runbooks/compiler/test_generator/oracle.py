@@ -12,7 +12,7 @@ from jmespath.visitor import TreeInterpreter
 from phasegate.runbooks.compiler.test_generator.answer_fields import Source
 from phasegate.runbooks.compiler.test_generator.build import Answer, World, rows
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, names, union_names
-from phasegate.runbooks.compiler.test_generator.values import ACCOUNT, NOW, plain
+from phasegate.runbooks.compiler.test_generator.values import ACCOUNT, NOW, REGION, plain
 from phasegate.runbooks.language.expressions import Node, parse
 from phasegate.runbooks.language.model import Batch, Get, Join, Let, Metric, Runbook, Step, Union, With
 from phasegate.runbooks.runtime import dates, hours, network
@@ -24,6 +24,7 @@ _OPTIONS = jmespath.Options(
         {
             "age_days": lambda time: dates.days_between(time, NOW),
             "days_until": lambda time: None if (age := dates.days_between(time, NOW)) is None else -age,
+            "in_days": lambda days, form=dates.ISO_DATE: dates.in_days(NOW, days, form),
             "month": lambda months: dates.first_of_month(NOW, int(months)),
             "off_now": lambda tag, hour, zone="utc": hours.off_now(NOW, tag, int(hour), zone),
             "foreign_principals": lambda policy, allowed=None: network.foreign_principals(policy, allowed, ACCOUNT),
@@ -77,6 +78,9 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
     failed, missing = False, False
     for entry in runbook.with_:
         answer = world.get(entry.as_)
+        if answer is not None and answer.source.region and not region_of(answer.source, row):
+            row[entry.as_], failed = None, True  # there is nowhere to ask
+            continue
         if isinstance(entry, Get) and answer is not None and answer.error and answer.error not in entry.on_error:
             failed = True
         if isinstance(entry, Metric) and answer is not None and not answer.trees and entry.metric.default is None:
@@ -86,6 +90,13 @@ def item(anatomy: Anatomy, world: World) -> Item | None:
         except FAILURES:
             row[entry.as_], failed = None, True
     return Item(row=row, failed=failed, missing=missing)
+
+
+def region_of(source: Source, row: Mapping[str, Any]) -> Any:
+    """Return the region that a source is asked in about an item, the scan's own where it names none."""
+    if source.region is None:
+        return REGION
+    return ask(source.region[1:], row) if source.region.startswith("=") else source.region
 
 
 def judged(runbook: Runbook) -> dict[str, Node]:

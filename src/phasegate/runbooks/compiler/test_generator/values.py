@@ -8,6 +8,8 @@ NOW: Final = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 """The clock of every emitted test: a Wednesday."""
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
+ELSEWHERE: Final = "eu-west-1"
+"""Region of items that say which is theirs."""
 NUMBER: Final = "§"
 """Stands in a text for the number of the example, so that names differ from example to example."""
 

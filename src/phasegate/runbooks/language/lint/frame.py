@@ -7,6 +7,7 @@ from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.cron import check_cron
 from phasegate.runbooks.language.lint import expressions
+from phasegate.runbooks.language.lint.regions import check_region
 from phasegate.runbooks.language.lint.source import Node, Report, misread_boolean
 from phasegate.runbooks.language.lint.types import Record, Type
 from phasegate.runbooks.language.row_shapes import CREATED
@@ -79,12 +80,15 @@ def _accounts(report: Report, root: Node) -> None:
 
 
 def _cost(report: Report, root: Node, item: Type) -> None:
-    unit, quantity = root.get("cost", "unit"), root.get("cost", "quantity")
-    if unit and isinstance(unit.value, str):
-        for place in _PLACE.findall(unit.value):
-            expressions.check(report, unit, item, text=place)
-    if quantity and isinstance(quantity.value, str):
-        expressions.check(report, quantity, item)
+    for cost in root.each("cost"):
+        unit = cost.get("unit")
+        if unit and isinstance(unit.value, str):
+            for place in _PLACE.findall(unit.value):
+                expressions.check(report, unit, item, text=place)
+        for part in (cost.get("quantity"), cost.get("when")):
+            if part and isinstance(part.value, str):
+                expressions.check(report, part, item)
+        check_region(report, cost.get("region"), item)
 
 
 def _min_age(report: Report, root: Node, item: Type) -> None:

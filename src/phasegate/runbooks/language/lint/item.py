@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
-from phasegate.runbooks.language.lint import calls, expressions, meaning
+from phasegate.runbooks.language.lint import calls, expressions, meaning, regions
 from phasegate.runbooks.language.lint.metrics import check_metric
 from phasegate.runbooks.language.lint.source import Node, Report, node_of
 from phasegate.runbooks.language.lint.types import (
@@ -100,6 +100,8 @@ def _step(report: Report, step: Node, parent: Type) -> Type:
     if ids:
         expressions.check(report, ids, parent)
     meaning.check_size(report, step, found, "batch")
+    _errors(report, step, found)
+    meaning.check_gone(report, step)
     return _kept(report, step, _row(report, step, found), parent)
 
 
@@ -156,6 +158,7 @@ def _get(report: Report, entry: Node, current: Type, names: Record) -> Type:
     answer = of(found.output) if found else ANYTHING
     if found:
         _errors(report, entry, found)
+    regions.check_region(report, entry.get("region"), current)
     value = _selected(report, entry, answer)
     default = entry.get("default")
     if default is None or default.value is None:
@@ -193,7 +196,7 @@ def _list(report: Report, entry: Node, current: Type, names: Record) -> Type:
         )
     for side, outer in zip(sides, (current, joined(row, names, "the row")), strict=False):
         expressions.check(report, side, outer)
-    meaning.check_ids(report, entry.value["list"])
+    meaning.check_ids(report, entry)
     many = entry.get("many")
     return _selected(report, entry, Many(element=row) if many and many.value else row)
 
@@ -227,6 +230,7 @@ def _batch(report: Report, entry: Node, current: Type, names: Record) -> Type:
 
 def _metric(report: Report, entry: Node, current: Type, names: Record) -> Type:
     check_metric(report, entry.value["metric"], current)
+    regions.check_region(report, entry.get("metric", "region"), current)
     return Many(element=NUMBER)
 
 

@@ -15,6 +15,7 @@ _SECONDS_A_DAY = 86_400
 _LATE_DATE = re.compile(r"(?:age_days|days_until)\(\s*([A-Za-z.]*?\b(?:[A-Za-z]*LastUsed\w*|[Ll]ast[A-Z]\w*))\s*\)")
 _ZONE = re.compile(r"off_now\([^()]*(?:\([^()]*\)[^()]*)*,\s*'([^']*)'\s*\)")
 _JUDGING = ("where", "match", "warn", "skip")
+_NOT_GONE = re.compile(r"(?i)denied|unauthori|forbidden|throttl|limitexceeded|expired|internal|unavailable|timeout")
 _TRANSIENT = re.compile(r"(Stop|Start|Reboot)[A-Z]")
 
 
@@ -42,26 +43,46 @@ def check_values(report: Report, node: Node, value: Type, *, has_row: bool) -> N
         report.add("set-of-structures", Severity.high, node, message, fix)
 
 
-def check_ids(report: Report, listing: Node) -> None:
-    """A joined listing by `=_ids` whose limit of ids nobody tells."""
-    step = listing.each()[0]
+def check_ids(report: Report, entry: Node) -> None:
+    """Report a joined listing by `=_ids` that sends more ids than are taken, or whose limit nobody tells."""
+    step, size = entry.each("list")[0], entry.get("size")
     try:
         found = aws.operation(step.operation)
     except InvalidInput:
         return  # told already
     for name, value in step.items("params").items():
-        if value.value == "=_ids" and name in found.inputs and found.most_of(name) is None:
+        if value.value != "=_ids" or name not in found.inputs:
+            continue
+        most = found.most_of(name)
+        if size is not None:
+            _check_most(report, size, found, name, "size")
+        elif most is None:
             message = f"{found} may take fewer {name} than the 100 that are sent; its model does not say how many"
-            fix = f"write it as batch: {found}, with size: as the AWS API reference says"
+            fix = "write size: beside by:, as many as the AWS API reference says"
             report.add("ids-a-call", Severity.medium, step, message, fix, about=name)
 
 
 def check_size(report: Report, node: Node, found: aws.Operation, key: str) -> None:
     """A batch that is larger than what the operation takes."""
-    size, most = node.get(key), found.most_of(node.text("param"))
-    if size is not None and most is not None and isinstance(size.value, int) and size.value > most:
-        message = f"{found} takes {most} {node.text('param')} a call, not {size.value}"
+    size = node.get(key)
+    if size is not None:
+        _check_most(report, size, found, node.text("param"), key)
+
+
+def _check_most(report: Report, size: Node, found: aws.Operation, param: str, key: str) -> None:
+    most = found.most_of(param)
+    if most is not None and isinstance(size.value, int) and size.value > most:
+        message = f"{found} takes {most} {param} a call, not {size.value}"
         report.add("batch-size", Severity.high, size, message, f"write {key}: {most}")
+
+
+def check_gone(report: Report, step: Node) -> None:
+    """Report error codes of a step that say that AWS did not let us look, which is not that something is gone."""
+    for code in step.each("on_error"):
+        if _NOT_GONE.search(str(code.value)):
+            message = f"{code.value} says that the call was not answered, not that the row is gone"
+            fix = "leave it out: a scan that could not look has to say so"
+            report.add("hides-failure", Severity.high, code, message, fix)
 
 
 def _written(root: Node) -> Iterator[tuple[Node, str]]:
