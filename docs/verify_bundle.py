@@ -153,6 +153,22 @@ def opened_under(event, versions, before, people, system, fingerprint):
     must({*binds["approvers"].items(), *binds["delegates"].items()} <= set(named(root)), what)
 
 
+def started(event, run, versions, people):
+    """Hold that whoever is said to have started the run has that key by a root, and signed it where they say so."""
+    told, begun = event["body"].get("starter") or {}, event["body"]
+    if not (told.get("key") or told.get("envelope")):
+        return
+    rows = [row for root in versions.values() for row in named(root)]
+    own = {sha256(raw): key for name, (raw, key) in ((n, public(k)) for n, k in rows) if name == told["name"]}
+    own = own if versions else {key: found for key, (name, found) in (people or {}).items() if name == told["name"]}
+    must(told["key"] in own, "the run was started with a key that is not the starter's")
+    if told.get("envelope"):
+        what = f"{told['name']} did not sign that they started the run"
+        subject, said, _ = statement(told["envelope"], "run-start", {told["key"]: own[told["key"]]}, what)
+        must(subject == [{"name": run, "digest": {"gitCommit": begun["base"]}}], what)
+        must((said["run"], said["spec"], said["by"]) == (run, begun["spec"], told["name"]), what)
+
+
 def tree_of(files):
     rows, below = [], {}
     for mode, path, blob in files:
@@ -353,6 +369,9 @@ def verify(content, keys, wheels=(), policies=False, fingerprint=""):
     events, status = chain(lines, header["run"], system)
     began = [(event["body"].get("terms") or {}).get("root", "") for event in events if event["key"] == "run"]
     must(all(root in ("", next(iter(versions), "")) for root in began), "the run began under another root")
+    for event in events:
+        if event["key"] == "run":
+            started(event, header["run"], versions, people)
     phases, passed = gates(events, header["run"], versions, people, system, policies, fingerprint)
     covered = max((event["covers"] for event in events if event["envelope"]), default=0)
     must(status != "released" or len(passed) == len(phases), "it was released, and a gate was not passed")

@@ -20,6 +20,7 @@ from phasegate.ledger.events import Binds
 from phasegate.ledger.signing.authority import Authority
 from phasegate.ledger.signing.bundle import read_bundle
 from phasegate.ledger.signing.forks import agree
+from phasegate.ledger.signing.intoto import RUN_START, statement
 from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.proof import prove
 from phasegate.ledger.signing.roots import Root, SignedRoot, follow, sign_root
@@ -109,7 +110,7 @@ def both(alone: Any, content: bytes, **more: Any) -> bool:
 
 def test_the_second_verifier_is_short_and_depends_on_cryptography_alone() -> None:
     text = ALONE.read_text()
-    assert sum(bool(line.strip()) for line in text.splitlines()) <= 330
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= 345
     imported = re.findall(r"^(?:import|from) (\w+)", text, re.M)
     assert set(imported) - sys.stdlib_module_names == {"cryptography"}
 
@@ -274,7 +275,7 @@ def _forged(lines: Lines, name: str, key: PrivateKey, more: dict[str, Any], **bo
     said, told = _told(kept[-1]), _told(events[-1])
     token = {"token": ""} if "token" in said["predicate"] else {}
     predicate = {**said["predicate"], "by": name, **token, **more}
-    statement = seal(STATEMENT, _json({**said, "predicate": predicate}), key)
+    vote = seal(STATEMENT, _json({**said, "predicate": predicate}), key)
     before = _sha(base64.b64decode(events[-1]["event"]["payload"]))
     event = {
         **told,
@@ -282,14 +283,14 @@ def _forged(lines: Lines, name: str, key: PrivateKey, more: dict[str, Any], **bo
         "before": before,
         "seq": len(events) + 1,
         "key": told["key"].rpartition("/")[0] + f"/{name}",
-        "body": {**told["body"], "by": name, "statement": _sha(statement.payload), **body},
+        "body": {**told["body"], "by": name, "statement": _sha(vote.payload), **body},
     }
     sealed, before = _resealed(event)
     head = _told(next(line for line in lines if "head" in line))
     head["subject"][0]["digest"]["sha256"] = before
     head["predicate"].update(events=len(events) + 1, status="waiting")
     closing = {"head": seal(STATEMENT, _json(head), SYSTEM).as_json()}
-    return _whole([*kept, sealed, {"decision": statement.as_json()}, closing])
+    return _whole([*kept, sealed, {"decision": vote.as_json()}, closing])
 
 
 def _json(value: Any) -> bytes:
@@ -699,3 +700,42 @@ async def test_whoever_started_a_run_is_none_of_its_approvers_where_they_may_not
     fingerprint = house.versions[0].digest
     assert ours(content, keys=None, root=fingerprint) is holds
     assert theirs(alone, content, keys=None, root=fingerprint) is holds
+
+
+def _starter(by: str, key: PrivateKey, **said: str) -> dict[str, Any]:
+    """Return what an event says of somebody who signed, or did not, that they started the run."""
+    predicate = {"run": "r1", "spec": "specs/001-thing", "by": by, "at": 0, **said}
+    body = statement(RUN_START, {"r1": {"gitCommit": said.get("base", "")}}, predicate)
+    return {
+        "name": by,
+        "key": key.public.key_id,
+        "channel": "terminal",
+        "envelope": seal(STATEMENT, body, key).as_json(),
+    }
+
+
+@pytest.mark.parametrize(
+    "case", ["as it was", "another name", "another's key", "another run", "another commit", "unsigned"]
+)
+async def test_whoever_signed_that_they_started_a_run_did(tmp_path: Path, alone: Any, case: str) -> None:
+    """The system's key wrote the first event anew, before anybody decided."""
+    house = team(tmp_path / "house")
+    async with engine(house) as d:
+        await d.segments.advance(await d.start(by="bob", signer=BOB))
+        content = await bundled(d)
+    lines = [json.loads(line) for line in content.splitlines()]
+    place = next(at for at, line in enumerate(lines) if "event" in line)
+    event = _told(lines[place])
+    base, signed = event["body"]["base"], event["body"]["starter"]
+    event["body"]["starter"] = {
+        "as it was": signed,
+        "another name": signed | {"name": "ada"},
+        "another's key": _starter("ada", BOB, base=base),
+        "another run": _starter("bob", BOB, base=base, run="r2"),
+        "another commit": _starter("bob", BOB, base="0" * 40),
+        "unsigned": signed | {"envelope": _starter("bob", EVE, base=base)["envelope"]},
+    }[case]
+    lines[place], _ = _resealed(event)
+    forged, fingerprint = _rechained(lines, place), house.versions[0].digest
+    assert ours(forged, keys=None, root=fingerprint) is (case == "as it was")
+    assert theirs(alone, forged, keys=None, root=fingerprint) is (case == "as it was")

@@ -174,7 +174,14 @@ class Engine:
     segments: Segments
     queue: Queue
 
-    async def start(self, policy: str = "", run_id: str = "r1", by: str = "", spec: str = "specs/001-thing") -> str:
+    async def start(
+        self,
+        policy: str = "",
+        run_id: str = "r1",
+        by: str = "",
+        spec: str = "specs/001-thing",
+        signer: PrivateKey | None = None,
+    ) -> str:
         run = Run(
             id=run_id,
             spec=spec,
@@ -187,7 +194,7 @@ class Engine:
         )
         self.workspace.aim(f"target/{run_id}")
         person = Credentials(name=by, kind=Kind.person, channel=Channel.page)
-        starter = self.keeper.starter(run, person, None) if by else None
+        starter = self.keeper.starter(run, person, signer) if by else None
         await self.ledger.add_run(run, self.queue.dispatch, self.keeper.terms(run), starter=starter)
         return run_id
 

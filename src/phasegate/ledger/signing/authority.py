@@ -1,10 +1,11 @@
 """Authority over the gates of a bundle: its roots, and the keys that the verifier was given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phasegate.ledger.signing.bundle import Bundle
 from phasegate.ledger.signing.claims import Claim
+from phasegate.ledger.signing.keys import PublicKey
 from phasegate.ledger.signing.people import Known, People
 from phasegate.ledger.signing.roots import SignedRoot, follow
 
@@ -53,6 +54,13 @@ class Authority:
             # Both have to know a person: the keys that a verifier was given may be older than the newest root.
             named = [known for known in named if _is_given(self._given, known)]
         return People(named)
+
+    def keys_of(self, name: str) -> Sequence[PublicKey]:
+        """Return the keys that any version of the root names for a person, or those given where there is no root."""
+        versions = self._chain.versions
+        if not versions:
+            return self._given.keys_of(name) if self._given else ()
+        return [each.root.managers[name] for each in versions if name in each.root.managers]
 
     def objection(self, binds: Mapping[str, Any], rules: Any, before: Mapping[str, Any] | None) -> str:
         """Return why a gate was not opened as the root says, or an empty string.

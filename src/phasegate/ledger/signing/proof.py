@@ -23,7 +23,7 @@ from phasegate.ledger.signing.authority import Authority
 from phasegate.ledger.signing.bundle import MALFORMED, Bundle, git_blob, git_tree, no_bundle, plain_json, read_envelope
 from phasegate.ledger.signing.claims import Claim
 from phasegate.ledger.signing.dsse import EVENT, STATEMENT, Envelope
-from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, RUN_LEDGER, TYPE
+from phasegate.ledger.signing.intoto import DELEGATION, GATE_APPROVAL, RUN_LEDGER, RUN_START, TYPE
 from phasegate.ledger.signing.people import Known, People
 
 POLICY = "policy:"
@@ -218,8 +218,29 @@ class _Gates:
 
     def _begun(self) -> str:
         """Return why a run did not begin under the root of trust, or an empty string."""
-        terms = [each.body.get("terms") or {} for each in _of_kind(self._told, RunStarted)]
-        return next(filter(None, map(self._authority.begun, terms)), "")
+        started = _of_kind(self._told, RunStarted)
+        wrong = (self._authority.begun(each.body.get("terms") or {}) or self._unproven(each.body) for each in started)
+        return next(filter(None, wrong), "")
+
+    def _unproven(self, begun: Mapping[str, Any]) -> str:
+        """Return why whoever is said to have started the run did not, or an empty string."""
+        starter = begun.get("starter") or {}
+        if not (starter.get("key") or starter.get("envelope")):
+            return ""
+        name, keys = starter["name"], self._authority.keys_of(starter["name"])
+        key = next((each for each in keys if each.key_id == starter.get("key")), None)
+        if key is None:
+            return f"the run was started with a key that the root of trust does not name for '{name}'"
+        if not starter.get("envelope"):
+            return ""
+        envelope = read_envelope(starter["envelope"])
+        said = _statement(envelope, RUN_START) if envelope.holds(key) else None
+        same = said is not None and (
+            said["subject"] == [{"name": self._bundle.run, "digest": {"gitCommit": begun["base"]}}]
+            and [said["predicate"].get(each) for each in ("run", "spec", "by")]
+            == [self._bundle.run, begun["spec"], name]
+        )
+        return "" if same else f"'{name}' did not sign that they started the run"
 
     def _ended(self) -> bool:
         return any(ended.body["status"] == "released" for ended in _of_kind(self._told, RunEnded))
