@@ -16,7 +16,7 @@ from phasegate.runbooks.compiler.check import Where, check
 from phasegate.runbooks.compiler.codegen import compile_module
 from phasegate.runbooks.compiler.iam_policy import policy
 from phasegate.runbooks.language.lint import lint
-from phasegate.runbooks.runtime import Cost, total
+from phasegate.runbooks.runtime import Cost, each_of, known, total
 from phasegate.runbooks.runtime.paging import pages
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
@@ -232,3 +232,72 @@ def test_buckets_are_listed_with_a_parameter_since_s3_tells_their_region_only_th
     client.meta.events.register("before-parameter-build.s3.ListBuckets", lambda params, **_: asked.append(dict(params)))
     list(pages(client, "list_buckets", {}))
     assert asked == [{"MaxBuckets": 1000}]
+
+
+RESIZE = (Path(__file__).with_name("emitted") / "instance_resized.yaml").read_text()
+IMAGES = (Path(__file__).with_name("emitted") / "image_old_with_snapshots.yaml").read_text()
+UPLOADS = (Path(__file__).with_name("emitted") / "bucket_uploads_kept.yaml").read_text()
+
+
+def rules(text: str) -> list[str]:
+    return [finding.rule for finding in lint(text, "runbook.yaml")]
+
+
+def test_a_step_that_takes_a_while_is_waited_for_or_named() -> None:
+    assert rules(RESIZE) == []
+    assert rules(RESIZE.replace("    wait: instance_stopped\n", "", 1)) == ["no-wait"]
+    assert rules(RESIZE.replace("wait: instance_stopped\n", "wait: instance_stoped\n", 1)) == ["unknown-waiter"]
+
+
+def test_a_step_without_undo_beside_others_is_named() -> None:
+    without = [line for line in RESIZE.splitlines() if "undo: {op: ec2.StartInstances" not in line]
+    assert rules("\n".join(without)) == ["undo-of-a-part"]
+
+
+def test_the_waiter_asks_what_the_policy_allows() -> None:
+    text = RESIZE.replace('ec2.DescribeInstances, items: "Reservations[].Instances[]"', "ec2.DescribeInstanceStatus")
+    allowed = {action for each in policy(load(text, "x"))["Statement"] for action in each["Action"]}
+    assert "ec2:DescribeInstances" in allowed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ('{SnapshotId: "=_"}', '{SnapshotId: "=_"}', []),
+        ("ec2.DeleteSnapshot", "ec2.DeleteVolume", ["missing-parameter", "unknown-parameter"]),
+        ('each: "BlockDeviceMappings[].Ebs.SnapshotId"', 'each: "Tags[].Value"', ["each-unbound", "action-elsewhere"]),
+        ('each: "BlockDeviceMappings[].Ebs.SnapshotId"', "each: ImageId", ["action-elsewhere", "not-a-list"]),
+    ],
+)
+def test_an_action_on_what_belongs_to_the_item_names_it(old: str, new: str, rule: list[str]) -> None:
+    assert sorted(rules(IMAGES.replace(old, new))) == sorted(rule)
+
+
+def test_what_undoes_a_put_where_there_was_nothing_is_said_by_when() -> None:
+    assert rules(UPLOADS) == []
+    put_back = UPLOADS.replace("""when: "length(rules) > `0`", """, "")
+    assert rules(put_back) == ["undo-of-nothing"]
+
+
+def test_an_element_that_does_not_say_what_to_change_holds_the_item_back() -> None:
+    with pytest.raises(LookupError):
+        known(None)
+    assert [row["_"] for row in each_of({"_": "item"}, ["a", None])] == ["a"]
+    assert list(each_of({"Name": "item", "Version": "1"}, [{"Version": "2"}])) == [{"Name": "item", "Version": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("wait", "written"),
+    [
+        ("snapshot_completed", 'change.wait("ec2", "snapshot_completed", SnapshotIds=[field(made, "SnapshotId")])'),
+        (
+            '{for: snapshot_completed, params: {OwnerIds: ["=_account"]}}',
+            'change.wait("ec2", "snapshot_completed", OwnerIds=[change.scan.account])',
+        ),
+    ],
+)
+def test_a_waiter_reads_the_answer_or_what_it_is_given(wait: str, written: str) -> None:
+    text = VOLUMES.split("cost:")[0] + (
+        f'action: {{op: ec2.CreateSnapshot, params: {{VolumeId: "=VolumeId"}}, wait: {wait}}}\n'
+    )
+    assert written in compile_module(load(text, "runbook.yaml"), name="x")

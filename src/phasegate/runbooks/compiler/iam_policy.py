@@ -141,18 +141,23 @@ def _acting(runbook: Runbook) -> Iterator[Call]:
     for change in runbook.action:
         yield from _snapshot(change)
         yield Call(purpose="Change", operation=change.op, params=tuple(change.params))
-        if change.undo:
-            yield Call(purpose="Undo", operation=change.undo.op, params=tuple(change.undo.params))
+        yield from _waiting(change.op, change.wait.for_ if change.wait else None)
+        for undo in change.undo:
+            yield Call(purpose="Undo", operation=undo.op, params=tuple(undo.params))
+            yield from _waiting(undo.op, undo.wait.for_ if undo.wait else None)
 
 
 def _snapshot(change: Change) -> Iterator[Call]:
     if change.snapshot is None:
         return
     yield Call(purpose="Snapshot", operation=change.snapshot.op, params=tuple(change.snapshot.params))
-    taken = aws.operation(change.snapshot.op)
-    asked = [waiter.operation for waiter in taken.waiters if waiter.name == change.snapshot.wait]
-    for operation in asked:
-        yield Call(purpose="Read", operation=f"{taken.service}.{operation}")
+    yield from _waiting(change.snapshot.op, change.snapshot.wait)
+
+
+def _waiting(op: str, waiter: str | None) -> Iterator[Call]:
+    called = aws.operation(op)
+    for operation in (each.operation for each in called.waiters if each.name == waiter):
+        yield Call(purpose="Read", operation=f"{called.service}.{operation}")
 
 
 def _needs(runbook: Runbook) -> Iterator[_Need]:

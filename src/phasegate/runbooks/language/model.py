@@ -279,11 +279,38 @@ class Snapshot(Call):
     """A waiter, such as `snapshot_completed`."""
 
 
+def _waiter(value: Any) -> Any:
+    return {"for": value} if isinstance(value, str) else value
+
+
+class Wait(_Part):
+    """Waiter that has to end well before anything goes on."""
+
+    for_: str = Field(alias="for")
+    """Name of the waiter, such as `instance_stopped`."""
+    params: Params = {}
+    """Parameters of the waiter; where they are left out, those of the call, or else of its answer."""
+
+
+Waiter = Annotated[Wait, BeforeValidator(_waiter)]
+
+
+class Undo(Call):
+    """A call that takes a change back."""
+
+    when: Expr | None = None
+    """Where it is not true of the item, the call is not recorded."""
+    wait: Waiter | None = None
+
+
 class Action(Call):
     """A change to each finding."""
 
+    each: Expr | None = None
+    """List that belongs to the item; the call is made for each element."""
     snapshot: Snapshot | None = None
-    undo: Call | None = None
+    wait: Waiter | None = None
+    undo: Annotated[tuple[Undo, ...], BeforeValidator(_none_one_or_many)] = ()
     verify: Literal["gone"] | Expr | None = None
 
 

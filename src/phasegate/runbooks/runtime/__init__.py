@@ -36,7 +36,7 @@ from .functions import (
     within,
     zip_lists,
 )
-from .joins import Index, batches, chunks, distinct
+from .joins import Index, batches, chunks, distinct, each_of, known
 from .network import in_cidr, opens_port
 from .places import Order
 from .prices import Cost, PriceTable, total
@@ -82,6 +82,7 @@ __all__ = [
     "contains",
     "distinct",
     "div",
+    "each_of",
     "ends_with",
     "equal",
     "expression",
@@ -89,6 +90,7 @@ __all__ = [
     "glob",
     "in_cidr",
     "join",
+    "known",
     "length",
     "lower",
     "main",

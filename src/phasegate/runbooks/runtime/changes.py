@@ -69,11 +69,15 @@ class Change(Protocol):
         ...
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
-        """Wait until the snapshot is complete."""
+        """Wait until the snapshot is complete, or the change has taken effect."""
         ...
 
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
-        """Record the call that would undo the change."""
+        """Record a call that would undo the change that is made next."""
+        ...
+
+    def undo_waits(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Record what the undo has to wait for."""
         ...
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
@@ -101,6 +105,9 @@ class Planned:
         """Check the call that would undo the change, as far as it does not depend on the snapshot's answer."""
         self._check(service, operation, params, "the undo, ")
 
+    def undo_waits(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Nothing to wait for."""
+
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
         """Record the call."""
         self.calls.append(_call(service, operation, params))
@@ -122,13 +129,17 @@ class Made:
     """The finding, as every line of the log names it."""
     done: list[str] = field(default_factory=list)
     """Changing calls that AWS took, such as `ec2.stop_instances`."""
+    undo: list[dict[str, Any]] = field(default_factory=list)
+    """Calls that would undo those, in the order in which they were recorded."""
+    _recorded: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False)
+    """Calls that would undo the change that is made next."""
 
     def snapshot(self, service: str, operation: str, /, **params: Any) -> Row:
         """Take the snapshot, and log its answer."""
         return self._call("snapshot", service, operation, params)
 
     def wait(self, service: str, waiter: str, /, **params: Any) -> None:
-        """Wait with botocore's waiter, which raises when the snapshot fails or takes too long."""
+        """Wait with botocore's waiter, which raises when the snapshot or change fails or takes too long."""
         step = {"step": "wait", "call": f"{service}.{waiter}", "params": params}
         with self.log.around({**self.about, **step}):
             self.scan.client(service).get_waiter(waiter).wait(**params)
@@ -136,12 +147,21 @@ class Made:
     def undo_with(self, service: str, operation: str, /, **params: Any) -> None:
         """Log the call that would undo the change, before the change is made."""
         # In the log before the change: a process killed between the two must leave the way back.
-        self.log.write({**self.about, "step": "undo", "state": "recorded", **_call(service, operation, params)})
+        call = _call(service, operation, params)
+        self.log.write({**self.about, "step": "undo", "state": "recorded", **call})
+        self._recorded.append(call)
+
+    def undo_waits(self, service: str, waiter: str, /, **params: Any) -> None:
+        """Log what to wait for after the undo that was recorded last."""
+        step = {"step": "undo wait", "state": "recorded", "call": f"{service}.{waiter}", "params": params}
+        self.log.write({**self.about, **step})
 
     def make(self, service: str, operation: str, /, **params: Any) -> Row:
         """Make the change."""
         answer = self._call("change", service, operation, params)
         self.done.append(f"{service}.{operation}")
+        self.undo.extend(self._recorded)
+        self._recorded.clear()
         return answer
 
     def _call(self, step: str, service: str, operation: str, params: Mapping[str, Any]) -> Row:

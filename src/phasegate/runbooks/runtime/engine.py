@@ -58,7 +58,7 @@ def run(runbook: Runbook, order: Order) -> Report:
         errors=errors.all(),
         left_out=errors.left_out,
         gone=errors.gone,
-        actions=first.planned if first else (),
+        actions=(runbook.calls or first.planned) if first else (),
         changing=runbook.changing,
         refusal=runbook.guard.refuses(sum(f.will_change for f in findings), order.now) if runbook.remediate else "",
     )

@@ -29,6 +29,26 @@ class Index:
         return next((row for value in as_list(key) for row in self._rows.get(_hashable(value), ())), None)
 
 
+def each_of(row: Row, elements: Any) -> Iterator[Row]:
+    """Yield a row for each element that belongs to a row: its keys over those of the row, a plain value as `_`."""
+    for element in as_list(elements):
+        if element is not None:
+            yield {**row, **(element if isinstance(element, dict) else {"_": element})}
+
+
+def known(value: T | None) -> T:
+    """Return the value of a parameter that names what is changed.
+
+    Without it the call could be about more than the element, as a function without its version.
+
+    Raises:
+        LookupError: there is none.
+    """
+    if value is None:
+        raise LookupError("an element does not say what to change")
+    return value
+
+
 def batches(
     rows: Iterable[Row], size: int, ids: Callable[[Row], Any], shared: Callable[[Row], Row] | None = None
 ) -> Iterator[tuple[list[Any], Row]]:

@@ -17,7 +17,8 @@ from .scan import EvaluationIssue, Row, Scan, watched
 T = TypeVar("T")
 
 _PAGE = 200
-_CANNOT_JUDGE = (JMESPathError, TypeError, ValueError, LookupError, AttributeError)
+CANNOT_JUDGE = (JMESPathError, TypeError, ValueError, LookupError, AttributeError)
+"""Errors of an expression that cannot be worked out about an item."""
 
 
 @dataclass(kw_only=True)
@@ -80,7 +81,7 @@ def _id_of(runbook: Runbook, scan: Scan, row: Row) -> str | None:
     """Return the item's id, or None where the row lacks it, which the scan has counted."""
     try:
         return str(runbook.identify(scan, row))
-    except _CANNOT_JUDGE:
+    except CANNOT_JUDGE:
         return None
 
 
@@ -142,7 +143,7 @@ def _attempt(item: _Judged, name: str, work: Callable[[], T], otherwise: T) -> T
     except Unanswered as error:
         item.troubles.append(EvaluationIssue(reason=f"{name}: {error}", certain=True))
         return otherwise
-    except _CANNOT_JUDGE as error:
+    except CANNOT_JUDGE as error:
         item.troubles.append(EvaluationIssue(reason=f"{name} cannot be worked out: {error}", certain=True))
         return otherwise
     item.troubles.extend(EvaluationIssue(reason=f"{name}: {met.reason}", certain=met.certain) for met in troubles)
@@ -155,7 +156,7 @@ def _judge_page(runbook: Runbook, scan: Scan, page: Sequence[_Judged], errors: C
         if verdict is not None:
             try:
                 yield _finding(runbook, scan, item, verdict, reason)
-            except _CANNOT_JUDGE as error:
+            except CANNOT_JUDGE as error:
                 errors.count(scan.account, scan.region, "identify", error)
 
 
@@ -208,7 +209,7 @@ def _with_plan(runbook: Runbook, scan: Scan, finding: Finding, row: Row) -> Find
     try:
         assert runbook.remediate is not None
         runbook.remediate(planned, row)
-    except _CANNOT_JUDGE as error:
+    except CANNOT_JUDGE as error:
         refused = refused or f"what to call cannot be worked out: {error}"
     calls = [call["call"] for call in planned.calls]
     return replace(finding, row=row, planned=calls, held_back=refused or "; ".join(planned.problems))

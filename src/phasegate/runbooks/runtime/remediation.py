@@ -1,5 +1,6 @@
 """Applies a remediation: what was approved and is still so, guarded, logged, and verified by reading again."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +13,7 @@ from .approvals import Approval, Item, consume, verified
 from .changes import Made
 from .engine import merged, open_scan, run
 from .errors import CallError, CallErrors, Refused, Unanswered, code_of
-from .judging import judge_again, reread
+from .judging import CANNOT_JUDGE, judge_again, reread
 from .log import ActionLog
 from .places import CHANGE_ROLE, Order, places
 from .runbook import Finding, Report, Runbook, Verdict, set_digest
@@ -35,6 +36,8 @@ class Changed:
     """`done`, `held back` by the guard, `left out`, `failed`, or `unverified` where the change does not show when the
     item is read again."""
     detail: str = ""
+    undo: Sequence[Mapping[str, Any]] = ()
+    """Calls that would undo what stays done where the change failed half way, in the order in which to make them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,13 +224,19 @@ def _change(work: _Work, scan: Scan, finding: Finding) -> Changed:
         assert work.runbook.remediate is not None
         work.runbook.remediate(made, now.row)
     except (ClientError, BotoCoreError, LookupError, TypeError, ValueError) as error:
-        return _changed(finding, "failed", f"{code_of(error)}: {error}{_half_done(made)}")
+        failed = _changed(finding, "failed", f"{code_of(error)}: {error}{_half_done(made)}")
+        return replace(failed, undo=made.undo[::-1])
     return _changed(finding, "done")
 
 
 def _half_done(made: Made) -> str:
-    """Return the calls that stay made where a later one of the same item failed."""
-    return f"; done before that, and not undone: {', '.join(made.done)}" if made.done else ""
+    """Return the calls that stay made where a later one of the same item failed, and how to undo them."""
+    if not made.done:
+        return ""
+    # Last first, as a stack is taken down.
+    back = [f"{each['call']} {json.dumps(each['params'], default=str, sort_keys=True)}" for each in made.undo[::-1]]
+    told = f"; to undo that: {', then '.join(back)}" if back else "; no undo of that is recorded"
+    return f"; done before that, and not undone: {', '.join(made.done)}{told}"
 
 
 def _as_it_is(work: _Work, scan: Scan, approved: Finding) -> tuple[Finding | None, str]:
@@ -270,13 +279,20 @@ def _unverified(work: _Work, scan: Scan, done: Sequence[Finding]) -> Mapping[str
             # AWS is eventually consistent: a change can take seconds to show in a listing.
             work.pause(_FIRST_PAUSE * 2 ** (reading - 1))
         rows = _read_again(work, scan, waiting)
-        waiting = {id_ for id_ in waiting if rows is None or not test(scan, rows.get(id_))}
+        waiting = {id_ for id_ in waiting if rows is None or not _shows(test, scan, rows.get(id_))}
         if not waiting:
             break
     for finding in done:
         state = "failed" if finding.id in waiting else "done"
         work.log.write({**_about(work, finding), "step": "verify", "state": state})
     return dict.fromkeys(waiting, "the change does not show when the item is read again")
+
+
+def _shows(test: Callable[[Scan, Row | None], bool], scan: Scan, row: Row | None) -> bool:
+    try:
+        return test(scan, row)
+    except CANNOT_JUDGE:  # a test that cannot be worked out has not shown that the change was made
+        return False
 
 
 def _read_again(work: _Work, scan: Scan, waiting: set[str]) -> dict[str, Row] | None:

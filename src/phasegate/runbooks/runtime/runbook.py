@@ -76,6 +76,8 @@ class Runbook:
     has_worked: Callable[[Scan, Row | None], bool] | None = None
     """Test whether the change shows when the item is read again. The row is None where the item is gone."""
     guard: Guard = field(default_factory=Guard)
+    calls: Sequence[str] = ()
+    """Calls that a change can make, where one item alone does not tell."""
     changing: Sequence[str] = ()
     """Evidence that time changes by itself, such as an age: an approval is not bound to it."""
     whole_listing: bool = False

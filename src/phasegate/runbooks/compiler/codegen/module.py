@@ -193,6 +193,8 @@ class _Module:
             "remediate": actor.remediate(runbook),
             "has_worked": actor.has_worked(runbook) if verified else "",
             "guard": actions.guard(runbook),
+            # A loop calls what it calls for each element, so that one item alone does not tell which calls there are.
+            "calls": repr(actions.calls(runbook)) if any(action.each for action in runbook.action) else "",
         }
 
 

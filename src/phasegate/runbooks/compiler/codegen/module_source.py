@@ -19,7 +19,7 @@ _RESERVED = {
     *keyword.softkwlist,
     *dir(builtins),
     *runtime.__all__,
-    *("scan", "change", "found", "answer", "ids", "some", "index", "rows", "row", "shared"),
+    *("scan", "change", "made", "found", "answer", "ids", "some", "index", "rows", "row", "shared"),
     *("Any", "Iterator", "Iterable", "Sequence", "RUNBOOK"),
 }
 LINE_LENGTH = 120

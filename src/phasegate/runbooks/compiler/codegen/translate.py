@@ -45,6 +45,8 @@ class Translator:
     """The variable that holds the scan."""
     sure: bool = True
     """True if the subject is certainly a map, and False if it may be None or a list."""
+    needed: bool = False
+    """True if a parameter that yields null must not be left out."""
     bound: Mapping[str, str] = field(default_factory=dict)
     """Names that stand for variables instead of keys of the row."""
 
@@ -67,7 +69,9 @@ class Translator:
     def literal(self, value: Any) -> str:
         """Return the code of a parameter's value, in which a text that starts with `=` is an expression."""
         if isinstance(value, str):
-            return self.value(value[1:]) if value.startswith("=") else repr(value)
+            if not value.startswith("="):
+                return repr(value)
+            return f"known({self.value(value[1:])})" if self.needed else self.value(value[1:])
         if isinstance(value, Mapping):
             return "{" + ", ".join(f"{key!r}: {self.literal(entry)}" for key, entry in value.items()) + "}"
         if isinstance(value, Sequence):

@@ -133,8 +133,12 @@ def _expressions(runbook: Runbook) -> Iterator[tuple[str, str]]:
     for entry in runbook.with_:
         yield from (("with", text) for text in _reads(entry))
     for action in runbook.action:
-        for call in filter(None, (action, action.snapshot, action.undo)):
-            yield from (("action", text) for text in expressions_in(call.params))
+        for call in filter(None, (action, action.snapshot, *action.undo)):
+            # What an element says is not of the item.
+            if action.each is None:
+                yield from (("action", text) for text in expressions_in(call.params))
+        texts = (action.each, *(undo.when for undo in action.undo if action.each is None))
+        yield from (("action", text) for text in texts if text)
 
 
 def _reads(entry: Any) -> Iterator[str]:

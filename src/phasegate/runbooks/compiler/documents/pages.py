@@ -138,7 +138,7 @@ def runbook_page(context: Context) -> str:
     """The runbook's page: what it looks for, why, how to run it, how to undo what it did."""
     runbook, statements = context.runbook, context.policy["Statement"]
     shown = f"With each it shows {listing([code(text) for text in runbook.evidence])}."
-    undone = [action.undo.op for action in runbook.action if action.undo]
+    undone = list(dict.fromkeys(undo.op for action in runbook.action for undo in action.undo))
     return _page(
         "runbook-page.md.j2",
         context,

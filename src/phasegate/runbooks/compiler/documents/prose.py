@@ -179,10 +179,13 @@ def _steps(runbook: Runbook, action: Action) -> Iterator[str]:
     if action.snapshot:
         wait = f", and wait until {code(action.snapshot.wait)}" if action.snapshot.wait else ""
         yield f"Take a snapshot with {code(action.snapshot.op)}{_with(action.snapshot.params)}{wait}."
-    if action.undo:
-        yield f"Record the call that undoes it: {code(action.undo.op)}{_with(action.undo.params)}."
+    for undo in action.undo:
+        when = f", where {said(undo.when, runbook.scope.params)}" if undo.when else ""
+        yield f"Record the call that undoes it: {code(undo.op)}{_with(undo.params)}{when}."
     loss = ", which destroys it" if is_destructive(action.op) else ""
-    yield f"Call {code(action.op)}{_with(action.params)}{loss}."
+    each = f" for each of {code(action.each)}" if action.each else ""
+    wait = f", and wait until {code(action.wait.for_)}" if action.wait else ""
+    yield f"Call {code(action.op)}{_with(action.params)}{each}{loss}{wait}."
     if action.verify == "gone":
         yield f"List again, and hold the change for done only when the {thing(runbook)} is gone."
     elif action.verify:
@@ -230,5 +233,5 @@ def reversible(runbook: Runbook) -> str:
             if kept
             else "The change cannot be undone."
         )
-    calls = listing([code(action.undo.op) for action in undone if action.undo])
+    calls = listing(list(dict.fromkeys(code(undo.op) for action in undone for undo in action.undo)))
     return f"Each change is undone by {calls}; its parameters are written to the action log before the change is made."

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import zip_longest
+from textwrap import indent
 from typing import Any
 
 from botocore.model import StructureShape
 
+from phasegate.runbooks.compiler.codegen.actions import calls as possible_calls
 from phasegate.runbooks.compiler.codegen.actions import guard as guard_source
 from phasegate.runbooks.compiler.test_generator.answer_fields import TAG, Slot, shape_at
 from phasegate.runbooks.compiler.test_generator.build import TAG_HOLDERS
@@ -23,6 +26,7 @@ from phasegate.runbooks.runtime.hours import Window
 
 # A guard that allows more would need an account as long as a page to be crossed.
 _MOST_COPIES = 30
+_WAITS = ("wait", "settle")
 _OWN_TAG = "a-tag-of-its-own"
 
 
@@ -30,7 +34,7 @@ def prepared(plan: Plan) -> Iterator[str]:
     """Write the account before and after, and the calls that are expected."""
     if plan.remedy is None:
         return
-    made = [step for step in plan.remedy.steps if step.role != "wait"]
+    made = [step for step in plan.remedy.steps if step.role not in _WAITS]
     calls = "".join(f"\n    ({step.call!r}, {source(step.params)})," for step in made)
     yield f"CHANGES = [{calls}\n]\n"
     yield 'OPEN = replace(RUNBOOK, guard=replace(RUNBOOK.guard, window=""))\n'
@@ -43,7 +47,9 @@ def changes(plan: Plan) -> Iterator[Test]:
     if plan.remedy is None:
         return
     steps = plan.remedy.steps
-    planned = [aws.operation(step.call).call for step in steps if step.role != "wait"]
+    planned = [aws.operation(step.call).call for step in steps if step.role not in _WAITS]
+    if any(action.each for action in plan.runbook.action):
+        planned = list(possible_calls(plan.runbook))
     yield write_test("test_dry_run_changes_nothing", planned=planned)
     yield write_test("test_unapproved_is_refused")
     yield write_test("test_change")
@@ -53,6 +59,7 @@ def changes(plan: Plan) -> Iterator[Test]:
     if any(action.verify for action in plan.runbook.action):
         yield write_test("test_change_that_does_not_show")
     yield write_test("test_failed_change_is_said", call=repr(_calls(steps, "change")[0]))
+    yield from _half_done(plan.remedy)
     yield from _guards(plan)
 
 
@@ -75,11 +82,35 @@ def _after(plan: Plan) -> str:
 def _told(remedy: Remedy, *, then: bool) -> str:
     """Write what AWS answers to the steps of a remediation, and that the last one changes the account."""
     lines = []
-    for step in remedy.steps:
-        params = "answers.ANYTHING" if step.params is None else source(step.params)
-        last = ", then=then" if then and step is remedy.steps[-1] else ""
-        lines.append(f"answers.gives({step.call!r}, {params}, {source(step.answer)}{last})")
+    for step, following in zip_longest(remedy.steps, remedy.steps[1:]):
+        if step.role != "settle":
+            # Two waits may ask the same, so that the answer to each comes with the change that it is for.
+            settles = following is not None and following.role == "settle"
+            last = ", then=then" if then and (following if settles else step) is remedy.steps[-1] else ""
+            if settles:
+                last = f", then=partial(answers.gives, {_answered(following)}{last})"
+            lines.append(f"answers.gives({_answered(step)}{last})")
     return indented(lines)
+
+
+def _answered(step: Step) -> str:
+    params = "answers.ANYTHING" if step.params is None else source(step.params)
+    return f"{step.call!r}, {params}, {source(step.answer)}"
+
+
+def _half_done(remedy_: Remedy) -> Iterator[Test]:
+    """Write the test of a change that is refused after others of the same item were made."""
+    made = [step for step in remedy_.steps if step.role == "change"]
+    broken = made[-1].call
+    before = [step for step in made if step.call != broken]
+    if broken in _calls(remedy_.steps, "snapshot", "wait") or before != made[: len(before)] or not before:
+        return
+    # By identity: two elements may well be changed by equal calls.
+    undo = [pair for pair, step in zip(remedy_.undo, remedy_.undone, strict=True) if any(step is b for b in before)]
+    done = [aws.operation(step.call).call for step in before]
+    yield write_test(
+        "test_half_done_says_how_to_undo", call=repr(broken), done=done, undo=_written(list(reversed(undo)))
+    )
 
 
 def _calls(steps: Sequence[Step], *roles: str) -> list[str]:
@@ -113,16 +144,53 @@ def _undo(plan: Plan, remedy_: Remedy) -> Iterator[Test]:
     found = remedy(plan.anatomy, full[0])
     given = _told(found, then=False)
     yield write_test("test_undo_gives_back", rows=rows(plan.anatomy, full), steps=given, undo=_recorded(found))
+    yield from _other_undo(plan)
 
 
 def _recorded(remedy: Remedy) -> str:
-    return source([{"call": call, "params": params} for call, params in remedy.undo])
+    return _written(remedy.undo)
+
+
+def _written(undo: Sequence[tuple[str, Any]]) -> str:
+    return source([{"call": aws.operation(op).call, "params": params} for op, params in undo])
+
+
+def _other_undo(plan: Plan) -> Iterator[Test]:
+    """Write the test of matches whose undo is another than that of the usual match."""
+    if not any(undo.when for action in plan.runbook.action for undo in action.undo):
+        return
+    assert plan.remedy is not None
+    seen = {tuple(op for op, _ in plan.remedy.undo)}
+    others = []
+    for choice in _choices(plan):
+        one = plan.still_matches(choice)
+        found = remedy(plan.anatomy, one[0]) if one else None
+        ops = tuple(op for op, _ in found.undo) if found else ()
+        if one and found and ops not in seen:
+            seen.add(ops)
+            others.append((one, found))
+    if not others:
+        return
+    makers = "\n".join(
+        f"    if case == {number}:\n{rows(plan.anatomy, one, depth=2)}\n{indent(_told(found, then=False), '    ')}"
+        for number, (one, found) in enumerate(others)
+    )
+    cases = "".join(f"\n    ({number}, {_recorded(found)})," for number, (_, found) in enumerate(others))
+    yield write_test("test_undo_fits_the_item", rows=makers, cases=cases)
+
+
+def _choices(plan: Plan) -> Iterator[dict[Slot, Any]]:
+    """Yield other values, one at a time and in pairs of one source, that may ask for another undo."""
+    yield from (dict(example.choice) for example in plan.examples.chosen if example.verdict == "match")
+    known = plan.anatomy.space.slots
+    yield from ({slot: value} for slot, values in known.items() for value in values)
 
 
 def _undone(plan: Plan) -> dict[Slot, Any]:
     """A tag that no rule speaks of, and a value for each field that the undo reads and that may be missing."""
     listing = plan.anatomy.listing
-    texts = [text for action in plan.runbook.action if action.undo for text in expressions_in(action.undo.params)]
+    undone = [undo for action in plan.runbook.action for undo in action.undo]
+    texts = [text for undo in undone for text in expressions_in(undo.params)]
     read = {word for text in texts for word in re.findall(r"[A-Z]\w*", text)}
     choice: dict[Slot, Any] = {}
     for slot, known in plan.anatomy.space.slots.items():

@@ -12,6 +12,7 @@ from phasegate.runbooks.compiler.test_generator.expression_values import Fixed, 
 from phasegate.runbooks.compiler.test_generator.values import ABSENT, ACCOUNT, ELSEWHERE, NOW, REGION, Count, Fails
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.model import (
+    Action,
     Batch,
     Get,
     Join,
@@ -237,11 +238,30 @@ class _Reader:
     def _actions(self, item: Field) -> None:
         self.names["snapshot"] = None
         for action in self.runbook.action:
-            self._params(action.params, item)
+            reach = self._element(action, item)
+            self._params(action.params, item, reach)
+            if action.wait:
+                self._params(action.wait.params, item, reach)
             if action.verify != "gone":
                 self._walk_judge(action.verify, item)
-            for call in filter(None, (action.snapshot, action.undo)):
-                self._params(call.params, item)
+            for call in filter(None, (action.snapshot, *action.undo)):
+                self._params(call.params, item, reach)
+            for undo in action.undo:
+                if undo.when is not None:
+                    Walker(self.space, reach).judge(undo.when, item)
+
+    def _element(self, action: Action, item: Field) -> dict[str, Found]:
+        """Return the names that an action reads: with `each`, those of an element beside the item's."""
+        if action.each is None:
+            return self.names
+        found = self._walk_value(action.each, item)
+        if not isinstance(found, Field):
+            return {**self.names, "_": None}
+        element = found.element if found.virtual or isinstance(found.shape, ListShape) else found
+        if isinstance(element.shape, StructureShape):
+            return {**self.names, **{name: element.child(name) for name in element.shape.members}}
+        self.space.usual(element)
+        return {**self.names, "_": element}
 
 
 def names(runbook: Runbook) -> dict[str, Any]:

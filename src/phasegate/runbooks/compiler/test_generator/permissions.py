@@ -83,8 +83,7 @@ def _calls(plan: Plan) -> Iterator[tuple[str, Any]]:
     for step in plan.remedy.steps if plan.remedy else ():
         if step.params is not None:
             yield step.call, step.params
-    undone = [action.undo.op for action in plan.runbook.action if action.undo]
-    for call, (_, params) in zip(undone, plan.remedy.undo if plan.remedy else (), strict=True):
+    for call, params in plan.remedy.undo if plan.remedy else ():
         if set(aws.operation(call).required) <= set(params):
             yield call, params
 

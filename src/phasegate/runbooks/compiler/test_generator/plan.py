@@ -1,6 +1,6 @@
 """Everything that the tests of a runbook are written from, worked out once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from phasegate.runbooks.compiler.test_generator.choose import Chooser, Example, 
 from phasegate.runbooks.compiler.test_generator.criterion_cases import Comparison, compared, verdicts
 from phasegate.runbooks.compiler.test_generator.item_model import Anatomy, anatomy
 from phasegate.runbooks.compiler.test_generator.mock_answers import Account, Case, accounts, copies
-from phasegate.runbooks.compiler.test_generator.remediation_cases import Remedy, remedy
+from phasegate.runbooks.compiler.test_generator.remediation_cases import Remedy, is_whole, remedy
 from phasegate.runbooks.language.model import Runbook
 
 _PAGES = 5
@@ -71,8 +71,16 @@ class Plan:
 
     @property
     def usual(self) -> Example:
-        """The match that the others differ from."""
-        return self.examples.chosen[0]
+        """The match that the others differ from, and that can be changed where there is an action."""
+        first = self.examples.chosen[0]
+        return next(self._remediable, first) if any(action.each for action in self.runbook.action) else first
+
+    @property
+    def _remediable(self) -> Iterator[Example]:
+        for example in self.examples.chosen:
+            account = copies(self.anatomy, example, 1) if example.verdict == "match" else ()
+            if account and is_whole(self.runbook, remedy(self.anatomy, account[0])):
+                yield example
 
     @cached_property
     def one(self) -> Account:
@@ -94,8 +102,9 @@ class Plan:
 
     @cached_property
     def remedy(self) -> Remedy | None:
-        """Calls that remediate the match."""
-        return remedy(self.anatomy, self.case) if self.runbook.action else None
+        """Calls that remediate the match, or None where it has none of its elements whole."""
+        found = remedy(self.anatomy, self.case) if self.runbook.action else None
+        return found if found and is_whole(self.runbook, found) else None
 
     def still_matches(self, choice: Mapping[Any, Any]) -> Account | None:
         """An account with the match so changed, if it stays one."""

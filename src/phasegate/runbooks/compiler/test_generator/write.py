@@ -65,6 +65,8 @@ def untested(runbook: Runbook) -> list[Finding]:
     if not plan.examples.chosen:
         return [_unshown(runbook, "match", str(runbook.match))]
     unproven = [_unproven(runbook, action) for action in permissions.unproven(plan)]
+    if runbook.action and plan.remedy is None:
+        return [_unshown(runbook, "action", str(runbook.action[0].each))]
     return [_unshown(runbook, key, part) for key, part in plan.examples.untold] + unproven
 
 

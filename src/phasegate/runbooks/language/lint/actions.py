@@ -5,11 +5,11 @@ import re
 from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Severity
 from phasegate.runbooks.language import aws
-from phasegate.runbooks.language.expressions import fields
+from phasegate.runbooks.language.expressions import fields, walk
 from phasegate.runbooks.language.iam_actions import is_change, is_destructive
 from phasegate.runbooks.language.lint import calls, expressions
 from phasegate.runbooks.language.lint.source import Node, Report
-from phasegate.runbooks.language.lint.types import ANYTHING, Record, Type, of
+from phasegate.runbooks.language.lint.types import ANYTHING, Anything, Many, Plain, Record, Table, Type, described, of
 
 _VERB = re.compile(r"[A-Z][a-z]+")
 _CERTAIN_VERBS = ("Batch", "Bulk", "Force", "Admin")
@@ -21,13 +21,21 @@ def check_actions(report: Report, root: Node, item: Type) -> None:
     """Check every entry of `action`."""
     for action in root.each("action"):
         _check(report, root, action, item)
+    _one_way_steps(report, root)
 
 
 def _check(report: Report, root: Node, action: Node, item: Type) -> None:
-    found = calls.call(report, action, item)
-    snapshot = _part(report, action, "snapshot", item)
-    after = _with_answer(item, snapshot)
-    _part(report, action, "undo", after)
+    row = _element(report, root, action, item)
+    found = calls.call(report, action, row)
+    if found:
+        _waiter(report, found, action.get("wait"), row)
+    snapshot = _part(report, action.get("snapshot"), row)
+    after = _with_answer(row, snapshot)
+    for undo in action.each("undo"):
+        _part(report, undo, after)
+        when = undo.get("when")
+        if when:
+            expressions.check(report, when, after)
     _verify(report, action, item)
     if found:
         _is_a_change(report, action, found)
@@ -35,18 +43,57 @@ def _check(report: Report, root: Node, action: Node, item: Type) -> None:
         _can_be_had_back(report, root, action, found)
 
 
-def _part(report: Report, action: Node, key: str, item: Type) -> aws.Operation | None:
-    part = action.get(key)
+def _element(report: Report, root: Node, action: Node, item: Type) -> Type:
+    """Return the type that an action's expressions read: the item, or with `each` an element over the item."""
+    each = action.get("each")
+    if each is None:
+        return item
+    listed = expressions.check(report, each, item)
+    if isinstance(listed, Plain | Record | Table):
+        message = f"each goes over a list that belongs to the item, and {each.value!r} yields {described(listed)}"
+        report.add("not-a-list", Severity.high, each, message, "leave each out for a single call")
+        return ANYTHING
+    if each.value not in [entry.value for entry in root.each("evidence")]:
+        message = "what each goes over is not in evidence: what is approved would not say what is changed"
+        report.add("each-unbound", Severity.high, each, message, f'add "{each.value}" to evidence')
+    element = listed.element if isinstance(listed, Many) else ANYTHING
+    if not isinstance(item, Record) or isinstance(element, Anything):
+        return ANYTHING
+    members = element.members if isinstance(element, Record) else {"_": element}
+    return Record(name=item.name, members={**item.members, **members})
+
+
+def _part(report: Report, part: Node | None, item: Type) -> aws.Operation | None:
     if part is None:
         return None
     found = calls.call(report, part, item)
-    wait = part.get("wait")
-    if found and wait:
-        known = [waiter.name for waiter in found.waiters]
-        if wait.value not in known:
-            fix = aws.suggest(str(wait.value), known)
-            report.add("unknown-waiter", Severity.high, wait, f"{found.service} has no waiter {wait.value!r}", fix)
+    if found:
+        _waiter(report, found, part.get("wait"), item)
     return found
+
+
+def _waiter(report: Report, found: aws.Operation, wait: Node | None, item: Type) -> None:
+    """Check `wait`: the name of a waiter, or `for` with `params`."""
+    named = wait.get("for") or wait if wait else None
+    if wait is None or named is None:
+        return
+    waiter = next((each for each in found.waiters if each.name == named.value), None)
+    if waiter is None:
+        fix = aws.suggest(str(named.value), [each.name for each in found.waiters])
+        report.add("unknown-waiter", Severity.high, named, f"{found.service} has no waiter {named.value!r}", fix)
+    elif wait.items("params"):
+        calls.parameters(report, aws.operation(f"{found.service}.{waiter.operation}"), wait, item)
+
+
+def _one_way_steps(report: Report, root: Node) -> None:
+    """Report steps of a change without an undo, where others have one: a change that fails half way could stay so."""
+    actions = root.each("action")
+    if len(actions) < 2 or not any(action.each("undo") for action in actions):
+        return
+    for action in actions:
+        if not (action.each("undo") or action.get("snapshot") or is_destructive(action.text("op"))):
+            message = f"{action.text('op')} has no undo, and other calls of this action do"
+            report.add("undo-of-a-part", Severity.medium, action, message, "add undo: with the call that takes it back")
 
 
 def _with_answer(item: Type, snapshot: aws.Operation | None) -> Type:
@@ -76,6 +123,8 @@ def _is_listed(report: Report, root: Node, action: Node, found: aws.Operation) -
     listing = _last_listing(root)
     # Names are all that botocore tells of what an operation acts on.
     if listing is None or _alike(listing, found) or _takes_the_item(report, root, action, listing):
+        return
+    if action.get("each") is not None and _takes_the_element(report, action):
         return
     message = f"{found} acts on {_noun(found.name)}, and the detection lists {_noun(listing.name)} ({listing})"
     fix = "name the operation that acts on what is listed, or list what is acted on; pass it the field of `id`"
@@ -122,11 +171,25 @@ def _takes_the_item(report: Report, root: Node, action: Node, listing: aws.Opera
     `SnapshotId` of a volume does not name the volume.
     """
     ids = _fields_of(report, root.get("id"))
+    # In a loop a plain value is the element, and what that is called decides.
+    plain = "" if action.get("each") is not None else "_"
     return any(
-        name == "_" or _ANY_RESOURCE.fullmatch(parameter) or _singular(parameter) == _singular(name)
+        name == plain or _ANY_RESOURCE.fullmatch(parameter) or _singular(parameter) == _singular(name)
         for parameter, names in _given(report, action).items()
         for name in names
-        if name == "_" or name in ids or name.lower().startswith(tuple(_kinds(listing)))
+        if name == plain or name in ids or name.lower().startswith(tuple(_kinds(listing)))
+    )
+
+
+def _takes_the_element(report: Report, action: Node) -> bool:
+    """Return whether a parameter is given what the element calls so: `SnapshotId` of `Ebs.SnapshotId`."""
+    tree = expressions.parse(report, action, action.text("each"))
+    path = [str(node["value"]) for node in walk(tree) if node["type"] == "field"] if tree else []
+    own = {"_": path[-1]} if path else {}
+    return any(
+        _singular(parameter) == _singular(own.get(name, name))
+        for parameter, names in _given(report, action).items()
+        for name in names
     )
 
 

@@ -150,11 +150,11 @@ def _images(report: Report, root: Node) -> None:
 def _unwaited(report: Report, root: Node) -> None:
     """Report calls that follow one which takes a while, since an action does not wait."""
     for before, after in pairwise(root.each("action")):
-        if _TRANSIENT.match(before.text("op").partition(".")[2]):
+        if before.get("wait") is None and _TRANSIENT.match(before.text("op").partition(".")[2]):
             message = (
                 f"{after.text('op')} follows at once, while {before.text('op')} still takes effect: it may be refused"
             )
-            fix = "make each a runbook of its own: an action cannot wait yet, and what was done would stay half done"
+            fix = "add wait: with a waiter to the first, such as wait: instance_stopped"
             report.add("no-wait", Severity.medium, after, message, fix)
 
 
@@ -162,12 +162,10 @@ def _empty_undo(report: Report, root: Node) -> None:
     """An undo that puts back what was there, where there may have been nothing."""
     may_lack = [entry.text("as") for entry in root.each("with") if entry.get("on_error") is not None]
     for action in root.each("action"):
-        undo = action.get("undo")
-        if undo is None or undo.text("op") != action.text("op"):
-            continue
-        for node, text in _written(undo):
+        alike = [undo for undo in action.each("undo") if undo.text("op") == action.text("op")]
+        for node, text in (found for undo in alike if undo.get("when") is None for found in _written(undo)):
             for name in may_lack:
                 if text.startswith("=") and re.search(rf"\b{re.escape(name)}\b", text):
                     message = f"where there was no {name} before, the undo would put back nothing, which AWS may refuse"
-                    fix = f"match only what has {name}, and write a second runbook whose undo deletes"
+                    fix = f"write undo: as a list, one with when: {name} that puts it back, and one that deletes"
                     report.add("undo-of-nothing", Severity.medium, node, message, fix, about=name)
