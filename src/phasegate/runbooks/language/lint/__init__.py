@@ -7,6 +7,7 @@ from phasegate.core.errors import InvalidInput
 from phasegate.core.findings import Finding, Severity
 from phasegate.runbooks.language.lint import expressions
 from phasegate.runbooks.language.lint.actions import check_actions
+from phasegate.runbooks.language.lint.conditions import check_condition
 from phasegate.runbooks.language.lint.frame import check_frame
 from phasegate.runbooks.language.lint.item import item
 from phasegate.runbooks.language.lint.meaning import check_meaning
@@ -84,6 +85,8 @@ def _check(report: Report, root: Node) -> None:
         written = root.get(key)
         if written:
             expressions.check(report, written, outer)
+            if key != "id":
+                check_condition(report, written)
     check_frame(report, root, after)
     check_actions(report, root, after)
     check_meaning(report, root)

@@ -11,6 +11,7 @@ from typing import Any
 from phasegate.runbooks.language import aws
 from phasegate.runbooks.language.expressions import Node, Visitor
 from phasegate.runbooks.language.functions import FUNCTIONS, Function
+from phasegate.runbooks.language.lint.arguments import wrong_argument
 from phasegate.runbooks.language.lint.types import (
     ANYTHING,
     BOOLEAN,
@@ -260,6 +261,9 @@ class Walk(Visitor):
         arity = function.arity
         if not arity.allows(len(children)):
             self.tell("arity", f"{name}() takes {arity}, not {len(children)}", f"call it with {arity}", name)
+        wrong = wrong_argument(name, arguments)
+        if wrong:
+            self.tell("argument-type", wrong, "take the value that is meant out of it, or call another function", name)
         return _yields(function, arguments)
 
     def _arguments(self, children: Sequence[Node], current: Type) -> list[Type]:
@@ -277,7 +281,21 @@ class Walk(Visitor):
             self._not_binds_tighter("!a == b", "(!a) == b", "a != b")
         elif isinstance(left, Plain) and isinstance(right, Plain):
             self._compare(str(node["value"]), (left, right), node["children"])
+        else:
+            self._compare_whole(str(node["value"]), left, right)
         return BOOLEAN
+
+    def _compare_whole(self, operator: str, left: Type, right: Type) -> None:
+        """Tell of a list or a map that is compared as a whole with something that it never equals."""
+        if isinstance(left, Anything) or isinstance(right, Anything):
+            return
+        ordered = operator not in ("eq", "ne")
+        if not ordered and isinstance(left, Many) == isinstance(right, Many) and not _one_plain(left, right):
+            return
+        never = "which have no order" if ordered else "which is never equal"
+        whole = next(side for side in (left, right) if not isinstance(side, Plain))
+        fix = "write contains(…) for a list, or length(…)" if isinstance(whole, Many) else "compare a member of the map"
+        self.tell("compared-types", f"{described(left)} is compared with {described(right)}, {never}", fix)
 
     def _compare(self, operator: str, types: tuple[Plain, Plain], sides: Sequence[Node]) -> None:
         left, right = types
@@ -291,6 +309,10 @@ class Walk(Visitor):
             if literal not in choices:
                 message = f"{literal!r} is not among the values that AWS documents for it"
                 self.tell("unknown-value", message, aws.suggest(literal, choices), literal, certain=False)
+
+
+def _one_plain(left: Type, right: Type) -> bool:
+    return isinstance(left, Plain) != isinstance(right, Plain)
 
 
 def _has(value: Type, name: str) -> bool:
