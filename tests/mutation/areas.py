@@ -203,7 +203,7 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
         equivalent={
             "phasegate.runbooks.runtime.approvals.consume drop-statement 3": "it shows when the machine loses power",
             "phasegate.runbooks.runtime.approvals.consume drop-statement 4": "it shows when the machine loses power",
-            "phasegate.runbooks.runtime.approvals._verify drop-raise 1": "`cryptography` is installed with the tests",
+            "phasegate.runbooks.runtime.approvals.verify_signature drop-raise 1": "the tests have `cryptography`",
         },
         tests=["unit/runbooks/runtime/test_approvals.py"],
     ),

@@ -80,7 +80,7 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     ring = keyring(desk.state, config, manager, passphrase_file)
     target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=given_clock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
-    command = released_command(report, config.project.name, str(target))
+    command = released_command(report, config.project.name, str(target), desk.trust.chain.fingerprint)
     console.print(f"→ {command}", soft_wrap=True, markup=False)
 
 

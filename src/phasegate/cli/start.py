@@ -15,10 +15,17 @@ from phasegate.core import InvalidInput, SystemClock, UsageError
 from phasegate.keyholder import AgentKey, HeldKey, find_identity
 from phasegate.ledger import PublicKey
 from phasegate.reports.warnings import not_committed
-from phasegate.scaffold.new_repository import NewRepository, add_manager, create_repository, laid_in, new_spec
+from phasegate.scaffold.new_repository import (
+    NewRepository,
+    add_manager,
+    approvers_path,
+    create_repository,
+    laid_in,
+    new_spec,
+)
 from phasegate.scaffold.root import establish_root
 from phasegate.scaffold.target import PACKAGE_SPEC, RUNBOOK_SPEC
-from phasegate.trust import Standing, Trust, TrustStore
+from phasegate.trust import Standing, Trust, TrustStore, list_approvers
 from phasegate.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
@@ -72,6 +79,8 @@ def manager_init(name: str | None, passphrase_file: Path | None, ssh_agent: str 
     add_manager(folder, name, public)
     if standing.standing is Standing.absent:
         standing = establish_root(folder, key, given_clock())
+    # Whom no version of the root names yet approves nothing, so the list is what the root says.
+    list_approvers(folder / approvers_path(read_config(folder)), standing.chain)
     waiting = not_committed(workspace, read_config(folder))
     console = output()
     console.print(f"[good]✓[/] manager '{name}', public key {public}", soft_wrap=True)

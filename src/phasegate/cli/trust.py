@@ -85,7 +85,8 @@ def sign(manager: str | None, passphrase_file: Path | None, as_json: bool) -> No
         console.print(f"Version {view.version + 1} is signed, and waits for {view.more} more", style="wait")
     else:
         console.print(f"[good]✓[/] root version {view.version}, signed by {', '.join(view.signed_by)}")
-    console.print(f"→ git add {desk.roots_file} && git commit -m 'Root of trust'", soft_wrap=True)
+    listed = f" {desk.approvers_file}" if (desk.folder / desk.approvers_file).is_file() else ""
+    console.print(f"→ git add {desk.roots_file}{listed} && git commit -m 'Root of trust'", soft_wrap=True)
 
 
 def _ask(desk: TrustDesk, manager: str) -> None:

@@ -62,7 +62,7 @@ def approval(report: Mapping[str, Any], by: str, key: Signer, *, hours: int, clo
     return envelope(statement(report, id_=new_id(16), approver=by, expires=expires), key.sign)
 
 
-def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
+def released_command(report: Mapping[str, Any], project: str, file: str, root: str = "") -> str:
     """The command that applies an approval, to be copied into a shell.
 
     It looks where there is something to act on, with the parameters that the findings were made with: the approval is
@@ -72,6 +72,7 @@ def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
         report: what was approved.
         project: the package's name, which its command has too.
         file: where the approval is.
+        root: fingerprint of the root of trust, by which the package knows its approvers; empty: it remembers it.
     """
     matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
     known = report.get("regions", ())
@@ -80,7 +81,7 @@ def released_command(report: Mapping[str, Any], project: str, file: str) -> str:
     params = [f"{name}={_word(value)}" for name, value in report["params"].items()]
     options = [*(("--region", name) for name in regions), *(("--param", each) for each in params)]
     words = [project, report["runbook"], *(word for option in options for word in option)]
-    return shlex.join([*words, "--apply", "--approval", file])
+    return shlex.join([*words, "--apply", "--approval", file, *(["--root", root] if root else [])])
 
 
 def _word(value: Any) -> str:

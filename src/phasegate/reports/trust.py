@@ -20,6 +20,7 @@ from phasegate.trust import (
     TrustStore,
     changes,
     effective,
+    list_approvers,
     proposed,
     proposed_settings,
     sign_next,
@@ -134,6 +135,11 @@ class TrustDesk:
             fix=self.trust.fix or ("phasegate trust diff, then phasegate trust sign" if self.changes else ""),
         )
 
+    @property
+    def approvers_file(self) -> str:
+        """Path of the package's list of approvers, from the top."""
+        return f"src/{self.working.project.package}/approvers.json"
+
     def require_something(self) -> None:
         """Refuse where the root does not count, nothing waits, or what waits cannot be worked under.
 
@@ -149,7 +155,9 @@ class TrustDesk:
     def sign(self, by: str, signer: Signer, now: datetime) -> Trust:
         """Sign what was shown as the next version."""
         system = self.system or system_key(self.state, in_use=locate(self.state).exists()).public
-        return sign_next(self.store, proposed(self.folder, self.working, system), by, signer, now)
+        signed = sign_next(self.store, proposed(self.folder, self.working, system), by, signer, now)
+        list_approvers(self.folder / self.approvers_file, signed.chain)
+        return signed
 
     def pin(self, fingerprint: str) -> Trust:
         """Know the root from now on."""

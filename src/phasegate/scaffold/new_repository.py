@@ -233,16 +233,17 @@ def add_manager(folder: Path, name: str, key: PublicKey) -> list[str]:
     parse_config(text, folder / NAME)  # so that a name that is refused leaves the file as it was
     write_whole(folder / NAME, text.encode())
     # Only runbooks are applied by an approval: another package has no list of approvers.
-    listed = _approvers_path(read_config(folder))
+    listed = approvers_path(read_config(folder))
     return [NAME, *([_list_approvers(folder, read_config(folder))] if (folder / listed).exists() else [])]
 
 
-def _approvers_path(config: Config) -> str:
+def approvers_path(config: Config) -> str:
+    """Return the path of the file that lists a package's approvers, from the top of the repository."""
     return f"src/{config.project.package}/approvers.json"
 
 
 def _list_approvers(folder: Path, config: Config) -> str:
-    path = _approvers_path(config)
+    path = approvers_path(config)
     listed = [Approver(name=row.name, public_key=row.public_key, card=row.card) for row in config.managers]
     write_whole(folder / path, approvers(listed))
     return path

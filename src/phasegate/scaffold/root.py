@@ -6,9 +6,9 @@ from phasegate.app.config import read_config
 from phasegate.core import Clock
 from phasegate.core.files import owner_folder
 from phasegate.ledger import Signer, system_key
-from phasegate.scaffold.new_repository import PHASEGATE
+from phasegate.scaffold.new_repository import PHASEGATE, approvers_path
 from phasegate.store import locate
-from phasegate.trust import ROOTS, Trust, TrustStore, establish, proposed
+from phasegate.trust import ROOTS, Trust, TrustStore, establish, list_approvers, proposed
 from phasegate.workspace import Workspace
 from phasegate.workspace.record import prepare
 
@@ -33,6 +33,10 @@ def establish_root(folder: Path, signer: Signer | None, clock: Clock, *, commit:
     system = system_key(workspace.state, in_use=locate(workspace.state).exists())
     wanted = proposed(workspace.folder, read_config(workspace.folder), system.public)
     trust = establish(TrustStore(workspace.state, workspace.folder), wanted, signer or system, clock.now())
+    listed = approvers_path(read_config(workspace.folder))
+    has_list = list_approvers(workspace.folder / listed, trust.chain)
     if commit:
-        workspace.add([ROOTS], author=PHASEGATE, when=clock.now(), message="Root of trust")
+        workspace.add(
+            [ROOTS, *([listed] if has_list else [])], author=PHASEGATE, when=clock.now(), message="Root of trust"
+        )
     return trust

@@ -14,7 +14,7 @@ from phasegate.trust.changes import (
 from phasegate.trust.known_roots import KnownRoot, KnownRoots, personal_folder
 from phasegate.trust.managers import AGENTS, ManagerRow, require_distinct
 from phasegate.trust.signing import establish, sign_next
-from phasegate.trust.trust import ROOTS, Standing, Trust, TrustStore
+from phasegate.trust.trust import ROOTS, Standing, Trust, TrustStore, list_approvers
 
 __all__ = [
     "AGENTS",
@@ -35,6 +35,7 @@ __all__ = [
     "effective",
     "establish",
     "follow",
+    "list_approvers",
     "next_root",
     "personal_folder",
     "proposed",

@@ -226,6 +226,20 @@ class TrustStore:
         return self._state.with_name(f".{ROOTS}.lock")
 
 
+def list_approvers(file: Path, chain: Chain) -> bool:
+    """Write the file in which a package carries whose approval counts, where it has one, and return whether it has.
+
+    The chain of roots is what a released package judges by; the list beside it is for people.
+    """
+    newest = chain.newest
+    if newest is None or not file.is_file():
+        return False
+    listed = [{name: row[name] for name in ("name", "public_key", "card")} for row in newest.root.settings["managers"]]
+    document = {"approvers": listed, "roots": [version.as_json() for version in chain.versions]}
+    write_whole(file, (json.dumps(document, indent=2) + "\n").encode())
+    return True
+
+
 def _joined(kept: Chain, given: Chain) -> tuple[Chain, tuple[str, ...]]:
     """Return the longer of two chains of which one begins the other, and what is wrong with either."""
     wrong = [f"'{ROOTS}' of the {name}: {chain.wrong}" for name, chain in _named(kept, given) if chain.wrong]

@@ -18,8 +18,10 @@ from moto import mock_aws
 from ruff import find_ruff_bin
 
 from phasegate.core import Criterion, InvalidInput, new_id
+from phasegate.ledger import PrivateKey
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.codegen import compile_module, runtime_files
+from phasegate.trust import Root, follow, list_approvers, sign_root
 
 NOW = datetime.now(UTC) + timedelta(days=40)
 REGION = "eu-west-1"
@@ -401,3 +403,34 @@ def test_the_runtime_imports_nothing_but_boto3_and_jmespath(tmp_path: Path) -> N
     code = "import sys, alone; print([m for m in sys.modules if m.split('.')[0] in ('phasegate', 'pydantic', 'yaml')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_asks_the_package_s_roots_whose_approval_counts(
+    aws: Any,
+    package: Callable[..., ModuleType],
+    approver: Approver,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    volume(aws)
+    runtime = package(VOLUMES)
+    folder = Path(str(runtime.__file__)).parents[1]
+    report = runtime.run(runbook_of(runtime), order(runtime, regions=[REGION]))
+    file = tmp_path / "approval.json"
+    file.write_bytes(approver.sign(runtime, report, expires="2000-01-01T00:00:00+00:00"))
+    words = ["old-volumes", "--region", REGION, "--apply", "--approval", str(file)]
+    (folder / "approvers.json").write_text(approver.list.read_text())
+    assert runtime.main(folder.name, words) == 5
+    assert "no chain of roots" in capsys.readouterr().err
+    signer = PrivateKey(approver.key)
+    row = {"name": "ann", "public_key": str(signer.public), "card": "manager"}
+    settings = {"managers": [row], "demo": False, "trust.threshold": 1}
+    made: dict[str, Any] = {"settings": settings, "files": {}, "phases": (), "rules": {}, "system": ()}
+    chain = follow([sign_root(Root(version=1, repository="r", before="", at=0, **made), signer)])
+    assert list_approvers(folder / "approvers.json", chain)
+    for more in ([], ["--root", "0" * 64]):
+        assert runtime.main(folder.name, [*words, *more]) == 5
+        assert chain.fingerprint in capsys.readouterr().err
+    for more in (["--root", chain.fingerprint], []):
+        assert runtime.main(folder.name, [*words, *more]) == 5
+        assert "expired" in capsys.readouterr().err

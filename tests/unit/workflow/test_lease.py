@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from phasegate.authors import Brief, Draft
 from phasegate.core import Exhausted, Lost, PhasegateError, host, process_start
 from phasegate.ledger import RunStatus
+from phasegate.store.schema import workers
 from phasegate.store.sqlite import SqliteStore
 from phasegate.workflow import branch
 from phasegate.workflow.engine import lease as leases
@@ -224,3 +225,15 @@ def _take(connection: sa.Connection) -> None:
     (found,) = leases.read_leases(connection)
     assert leases.take_over(connection, found)
     assert not leases.take_over(connection, found)  # of two who see it, one takes it
+
+
+@pytest.mark.parametrize("text", ["", "{", "1", '{"r1": 2}', "null"])
+async def test_garbage_in_the_list_of_runs_is_no_run(tmp_path: Path, text: str) -> None:
+    async with engine(Team(tmp_path)) as d:
+        store = SqliteStore(d.team.database).engine()
+        with store.begin() as connection:
+            leases.begin(connection, "w1")
+            connection.execute(workers.update().where(workers.c.executor == "w1").values(works=text))
+            found = {each.executor: each for each in leases.read_leases(connection)}
+        store.dispose()
+    assert found["w1"].works == ()

@@ -78,8 +78,13 @@ def envelope(signed: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> bytes
     return json.dumps(document, indent=2).encode()
 
 
-def verified(document: bytes, approvers: Path, now: datetime) -> Approval:
+def verified(document: bytes, approvers: Path | Mapping[str, str], now: datetime) -> Approval:
     """The approval, once its signature, its approver and its expiry hold.
+
+    Args:
+        document: the approval file.
+        approvers: keys by name, as `trusted_approvers` gives them, or a file whose list the caller vouches for.
+        now: when.
 
     Raises:
         Refused: they do not; `reason` says which.
@@ -137,15 +142,19 @@ def _approval(signed: Mapping[str, Any]) -> Approval:
     )
 
 
-def _key_of(name: str, approvers: Path) -> str:
-    try:
-        listed = json.loads(approvers.read_text(encoding="utf-8"))["approvers"]
-        keys = {entry["name"]: str(entry["public_key"]) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{approvers} lists no approvers: {error}", reason="unknown-approver") from error
+def _key_of(name: str, approvers: Path | Mapping[str, str]) -> str:
+    keys = _listed(approvers) if isinstance(approvers, Path) else approvers
     if name not in keys:
         raise Refused(f"{name!r} is not among the approvers of this package", reason="unknown-approver")
     return keys[name]
+
+
+def _listed(approvers: Path) -> Mapping[str, str]:
+    try:
+        listed = json.loads(approvers.read_text(encoding="utf-8"))["approvers"]
+        return {entry["name"]: str(entry["public_key"]) for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{approvers} lists no approvers: {error}", reason="unknown-approver") from error
 
 
 def _public(text: str, message: bytes, signature: bytes) -> tuple[bytes, bytes, bytes]:
@@ -172,6 +181,16 @@ def _public(text: str, message: bytes, signature: bytes) -> tuple[bytes, bytes, 
 
 
 def _verify(text: str, signature: bytes, message: bytes) -> None:
+    if not verify_signature(text, signature, message):
+        raise Refused("the signature of the approval does not hold", reason="bad-signature")
+
+
+def verify_signature(text: str, signature: bytes, message: bytes) -> bool:
+    """Return whether the key, as a package lists it, signed the message.
+
+    Raises:
+        Prerequisite: the package `cryptography` is not installed.
+    """
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -182,5 +201,6 @@ def _verify(text: str, signature: bytes, message: bytes) -> None:
     try:
         key, message, signature = _public(text, message, signature)
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-    except (InvalidSignature, ValueError) as error:
-        raise Refused("the signature of the approval does not hold", reason="bad-signature") from error
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -21,6 +21,7 @@ from .log import ActionLog
 from .options import log_level, order, parser
 from .places import Order
 from .remediation import apply, summary
+from .roots import trusted_approvers
 from .runbook import Report, Runbook
 from .tables import csv_text, html_text
 from .text import list_text, outcome_text, report_text, unfinished_text
@@ -118,7 +119,9 @@ def _apply(package: str, runbook: Runbook, asked: Order, options: argparse.Names
         runbook,
         asked,
         approval=_read(options.approval),
-        approvers=_package_folder(package) / "approvers.json",
+        approvers=trusted_approvers(
+            _package_folder(package) / "approvers.json", options.root, _state(package, options) / "root.json"
+        ),
         log=_log(package, options).path,
         state=_state(package, options) / "approvals",
     )

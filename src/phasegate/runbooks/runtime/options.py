@@ -116,6 +116,9 @@ def _add_how(parser: argparse.ArgumentParser, runbook: Runbook) -> None:
 def _add_apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--apply", action="store_true", help="change what was approved (default: dry run)")
     parser.add_argument("--approval", type=Path, metavar="FILE", help="the signed approval of these findings")
+    parser.add_argument(
+        "--root", default="", metavar="FINGERPRINT", help="the package's root of trust, given once; then remembered"
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="the action log")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where used approvals are remembered")
 

@@ -70,7 +70,7 @@ def apply(
     order: Order,
     *,
     approval: bytes,
-    approvers: Path,
+    approvers: Path | Mapping[str, str],
     log: Path,
     state: Path,
     pause: Callable[[float], None] = time.sleep,
@@ -83,7 +83,8 @@ def apply(
         runbook: With a remediation.
         order: As for a scan.
         approval: The approval file.
-        approvers: The list of those whose signature counts.
+        approvers: Keys of those whose signature counts, by name, as `trusted_approvers` gives them; or a file with a
+            list that the caller vouches for.
         log: The action log, which is appended to.
         state: The folder that remembers used approvals.
         pause: Waits some seconds between two readings.

@@ -181,4 +181,13 @@ def _mark(lease: Lease) -> tuple[int, int]:
 
 def _lease(row: sa.RowMapping) -> Lease:
     columns = {name: row[name] for name in ("executor", "role", "host", "pid", "born", "epoch", "beat")}
-    return Lease(**columns, age=row["age"] / 1000, works=tuple(json.loads(row["works"])))
+    return Lease(**columns, age=row["age"] / 1000, works=_works(row["works"]))
+
+
+def _works(text: str) -> tuple[str, ...]:
+    """Return the runs of a lease, or none where somebody wrote something else into the column."""
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
