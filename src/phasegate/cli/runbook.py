@@ -1,6 +1,7 @@
 """Runbooks by themselves: what one finds, which rights it needs, and the approval of what it found."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def check(
 ) -> None:
     """Compile a runbook.yaml and run its detection, without changing anything."""
     text = _read(file)
-    for doubt in _refuse_what_lint_refuses(text, file):
+    for doubt in refuse_what_lint_refuses(text, file):
         click.echo(f"! {doubt.where}: {doubt.message} → {doubt.fix}", err=True)
     where = Where(
         regions=regions,
@@ -46,10 +47,10 @@ def check(
         accounts=accounts or "",
         profile=profile or "",
         endpoint=endpoint_url,
-        params=dict(map(_param, params)),
+        params=given_params(params),
         prices=prices,
     )
-    report = run(text, str(file), as_of=_moment(as_of), where=where)
+    report = run(text, str(file), as_of=given_moment(as_of), where=where)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
@@ -84,7 +85,7 @@ def approve(file: Path, target: Path, hours: int, manager: str | None, passphras
     console.print(f"→ {command}", soft_wrap=True, markup=False)
 
 
-def _refuse_what_lint_refuses(text: str, file: Path) -> list[Finding]:
+def refuse_what_lint_refuses(text: str, file: Path) -> list[Finding]:
     """Refuse a runbook that lint calls wrong: what it would find, or not find, is not what it says.
 
     Returns:
@@ -111,7 +112,8 @@ def _read(file: Path) -> str:
         raise InvalidInput(f"'{file}' cannot be read: {error}", fix="name another file") from error
 
 
-def _moment(text: str | None) -> datetime:
+def given_moment(text: str | None) -> datetime:
+    """Return the time of `--as-of`, or now."""
     if text is None:
         return given_clock().now()
     try:
@@ -119,6 +121,11 @@ def _moment(text: str | None) -> datetime:
     except ValueError as error:
         raise UsageError(f"'{text}' is not a time", fix="--as-of 2026-11-18T20:10:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def given_params(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the overrides of `--param`."""
+    return dict(map(_param, texts))
 
 
 def _param(text: str) -> tuple[str, Any]:

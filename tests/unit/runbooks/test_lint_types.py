@@ -55,6 +55,7 @@ def test_no_runbook_of_ours_is_called_wrong_by_its_types(path: Path) -> None:
         ("Size == `5` && Size > `7`", "constant-condition"),
         ("length(Attachments) >= `0`", "constant-condition"),
         ("length(Attachments) < `0`", "constant-condition"),
+        ("length(Attachments) > `-1`", "constant-condition"),
         ("State == State", "constant-condition"),
         ("'available' == 'in-use'", "constant-condition"),
         ("Size > `null`", "constant-condition"),

@@ -255,9 +255,9 @@ def test_a_step_without_undo_beside_others_is_named() -> None:
 
 
 def test_the_waiter_asks_what_the_policy_allows() -> None:
-    text = RESIZE.replace('ec2.DescribeInstances, items: "Reservations[].Instances[]"', "ec2.DescribeInstanceStatus")
-    allowed = {action for each in policy(load(text, "x"))["Statement"] for action in each["Action"]}
-    assert "ec2:DescribeInstances" in allowed
+    taking = 'action: {op: ec2.CreateSnapshot, params: {VolumeId: "=VolumeId"}, wait: snapshot_completed}\n'
+    document = policy(load(VOLUMES + taking, "runbook.yaml"))
+    assert "ec2:DescribeSnapshots" in {action for each in document["Statement"] for action in each["Action"]}
 
 
 @pytest.mark.parametrize(

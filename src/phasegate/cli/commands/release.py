@@ -91,6 +91,31 @@ def runbook_check() -> None:
     """
 
 
+@runbook.command("try", runs="runbook_try:attempt")
+@click.argument("file", type=options.FILE)
+@click.option("--id", "id_", metavar="ID", help="The item to list and evaluate.")
+@click.option("--row", type=options.FILE, metavar="FILE", help="A row as JSON instead; AWS is not asked.")
+@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
+@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
+@click.option("--prices", type=options.FILE, metavar="FILE", help="A price table.")
+@options.as_json
+def runbook_try() -> None:
+    """Show step by step why an item is found, or is not.
+
+    Each part of an expression is printed with its value: where, each detail, match, warn and skip, then the verdict,
+    the cost, the guard and the calls of a change. A row holds a key for each name of `with`.
+    """
+
+
+@runbook.command("schema", runs="runbook_try:schema")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def runbook_schema() -> None:
+    """Print the JSON Schema of runbook.yaml, for editors, or write it to FILE."""
+
+
 @runbook.command("policy", runs="runbook:policy")
 @click.argument("file", type=options.FILE)
 @options.as_json

@@ -9,7 +9,7 @@ from typing import Any
 from phasegate.core.errors import Missing, PhasegateError, UsageError
 from phasegate.runbooks import runtime
 from phasegate.runbooks.compiler.codegen import compile_module
-from phasegate.runbooks.language.model import load
+from phasegate.runbooks.language.model import Runbook, load
 from phasegate.runbooks.prices import PRICES
 from phasegate.runbooks.runtime import options
 
@@ -52,24 +52,26 @@ def check(text: str, path: str, *, as_of: datetime, where: Where | None = None) 
         UsageError: an override names no parameter of the runbook, or an account is none.
     """
     looked = where or Where()
-    source = compile_module(load(text, path), name=_name(path))
+    runbook = compiled(load(text, path), path)
     try:
-        return runtime.run(_compiled(source), _order(as_of, looked)).document()
+        return runtime.run(runbook, order_of(as_of, looked)).document()
     except runtime.RunbookError as error:
         raise _ours(error)(str(error), fix="see 'phasegate runbook check --help'") from error
 
 
-def _compiled(source: str) -> runtime.Runbook:
-    """Return the runbook that a module declares, with our runtime in place of its package's copy."""
+def compiled(runbook: Runbook, path: str) -> runtime.Runbook:
+    """Return the runbook that its compiled module declares, with our runtime in place of its package's copy."""
+    source = compile_module(runbook, name=_name(path))
     names: dict[str, Any] = {}
     ours = source.replace("from .._runtime import", f"from {runtime.__name__} import")
     # The compiler wrote it, and lets nothing of a stranger's become code; it is what a release runs, too.
     exec(ours, names)  # noqa: S102
-    runbook: runtime.Runbook = names["RUNBOOK"]
-    return runbook
+    declared: runtime.Runbook = names["RUNBOOK"]
+    return declared
 
 
-def _order(as_of: datetime, looked: Where) -> runtime.Order:
+def order_of(as_of: datetime, looked: Where) -> runtime.Order:
+    """Return the scope and connection of a scan with list prices, unless others are given."""
     return runtime.Order(
         now=as_of,
         regions=tuple(looked.regions),

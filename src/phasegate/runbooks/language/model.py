@@ -80,6 +80,23 @@ def _params(value: Any) -> Any:
     return value
 
 
+class _ShortForms:
+    """Short forms of a value in the JSON Schema: validators take them, and pydantic cannot tell."""
+
+    def __init__(self, *forms: dict[str, Any], one: bool = False) -> None:
+        self.forms = forms
+        self.one = one
+        """True if a list may be written as its only element."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        known: dict[str, Any] = handler(core)
+        return {"anyOf": [*self.forms, *([known["items"]] if self.one else []), known]}
+
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_NOTHING: dict[str, Any] = {"type": "null"}
+Codes = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), _ShortForms(one=True)]
+"""Error codes, of which a single one needs no list."""
 Expr = Annotated[str, BeforeValidator(_expression)]
 Name = Annotated[str, Field(pattern=_NAME)]
 OperationName = Annotated[str, Field(pattern=_OPERATION, description="service.Operation, such as ec2.DescribeVolumes")]
@@ -89,7 +106,7 @@ RegionName = Annotated[
     BeforeValidator(_params),
     Field(min_length=1, description="a region, or an expression over the item that begins with ="),
 ]
-Keep = Annotated[dict[str, Expr], BeforeValidator(_kept)]
+Keep = Annotated[dict[str, Expr], BeforeValidator(_kept), _ShortForms(_TEXT, {"type": "array", "items": _TEXT})]
 
 
 class _Part(BaseModel):
@@ -112,7 +129,7 @@ class Step(_Part):
     """The parameter that takes the ids."""
     ids: Expr | None = None
     """The id of a parent row; `@` is a plain row itself."""
-    on_error: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    on_error: Codes = ()
     """Error codes that mean that the parent row is gone: it has no rows, and is counted as gone."""
 
     @model_validator(mode="after")
@@ -125,7 +142,10 @@ class Step(_Part):
 
 
 Chain = Annotated[
-    tuple[Annotated[Step, BeforeValidator(_step)], ...], BeforeValidator(_one_or_many), Field(min_length=1)
+    tuple[Annotated[Step, BeforeValidator(_step), _ShortForms(_TEXT)], ...],
+    BeforeValidator(_one_or_many),
+    Field(min_length=1),
+    _ShortForms(one=True),
 ]
 
 
@@ -141,7 +161,7 @@ class Get(_With):
     region: RegionName | None = None
     """Where it is asked, or None for the region of the scan."""
     select: Expr | None = None
-    on_error: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    on_error: Codes = ()
     default: Any = None
 
 
@@ -292,7 +312,7 @@ class Wait(_Part):
     """Parameters of the waiter; where they are left out, those of the call, or else of its answer."""
 
 
-Waiter = Annotated[Wait, BeforeValidator(_waiter)]
+Waiter = Annotated[Wait, BeforeValidator(_waiter), _ShortForms(_TEXT)]
 
 
 class Undo(Call):
@@ -310,7 +330,7 @@ class Action(Call):
     """List that belongs to the item; the call is made for each element."""
     snapshot: Snapshot | None = None
     wait: Waiter | None = None
-    undo: Annotated[tuple[Undo, ...], BeforeValidator(_none_one_or_many)] = ()
+    undo: Annotated[tuple[Undo, ...], BeforeValidator(_none_one_or_many), _ShortForms(_NOTHING, one=True)] = ()
     verify: Literal["gone"] | Expr | None = None
 
 
@@ -341,9 +361,9 @@ class Runbook(_Part):
     warn: Expr | None = None
     skip: Expr | None = None
     evidence: tuple[Expr, ...] = ()
-    cost: Annotated[tuple[Cost, ...], BeforeValidator(_none_one_or_many)] = ()
+    cost: Annotated[tuple[Cost, ...], BeforeValidator(_none_one_or_many), _ShortForms(_NOTHING, one=True)] = ()
     """Parts of the cost, which are summed."""
-    action: Annotated[tuple[Action, ...], BeforeValidator(_one_or_many)] = ()
+    action: Annotated[tuple[Action, ...], BeforeValidator(_one_or_many), _ShortForms(one=True)] = ()
     guard: Guard = Guard()
     schedule: Annotated[str, _held_by(check_cron)] | None = None
     _source: Source = PrivateAttr(default_factory=lambda: Source(path="runbook.yaml", value={}, lines={}))

@@ -66,6 +66,38 @@ def judge_again(runbook: Runbook, scan: Scan, wanted: str) -> Finding | None:
     return _finding(runbook, scan, item, verdict, reason) if item and verdict else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Evaluation of one row: what was found out about it, and what was made of that."""
+
+    row: Row
+    """The row with its details."""
+    is_candidate: bool
+    troubles: Sequence[EvaluationIssue]
+    """Reasons why something about it is not known."""
+    finding: Finding | None
+    """None where it is neither a finding nor unknown."""
+
+
+def try_id(runbook: Runbook, scan: Scan, wanted: str) -> Trial | None:
+    """Evaluate the item of that id, or return None where the listing has none."""
+    listed, troubles = _listing(runbook, scan)
+    row = next((row for row in listed if _id_of(runbook, scan, row) == wanted), None)
+    return None if row is None else try_row(runbook, scan, row, troubles)
+
+
+def try_row(runbook: Runbook, scan: Scan, row: Row, known: Sequence[EvaluationIssue] = ()) -> Trial:
+    """Evaluate a row with the details that the runbook looks up."""
+    item = _Judged(row=row, troubles=list(known))
+    candidate = _is_candidate(runbook, scan, item)
+    if not candidate:
+        return Trial(row=row, is_candidate=False, troubles=item.troubles, finding=None)
+    _detail(runbook, scan, [item])
+    verdict, reason = _verdict(runbook, scan, item)
+    found = _finding(runbook, scan, item, verdict, reason) if verdict is not None else None
+    return Trial(row=row, is_candidate=True, troubles=item.troubles, finding=found)
+
+
 def _read_again(runbook: Runbook, scan: Scan, wanted: set[str]) -> dict[str, _Judged]:
     found: dict[str, _Judged] = {}
     listed = iter(_listing(runbook, scan)[0])
