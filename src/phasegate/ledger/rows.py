@@ -11,6 +11,7 @@ from phasegate.core import UsageError, canonical, digest
 from phasegate.ledger import records
 from phasegate.ledger.chain import entry_of, is_of
 from phasegate.ledger.events import EffectDone, GateKey, RunEnded, WaiverExpired
+from phasegate.ledger.evidence import broken_record
 from phasegate.ledger.records import (
     Comment,
     Decision,
@@ -422,6 +423,14 @@ def _gate(row: Row) -> GateRecord:
 
 
 def _decision(row: Row) -> Decision:
+    try:
+        return _stored(row)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        key = GateKey(row["run"], row["phase"], row["attempt"])
+        raise broken_record(key.run, f"a decision at gate '{key}' cannot be read") from error
+
+
+def _stored(row: Row) -> Decision:
     body = json.loads(row["predicate"])
     waiver = body.get("waiver")
     statement = records.Statement(

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from phasegate.core import digest
+from phasegate.core import Refused, digest
 from phasegate.ledger.signing.dsse import STATEMENT, Envelope
 from phasegate.store import Statement, insert_or_update
 from phasegate.store.schema import delegations, grants
@@ -25,12 +25,24 @@ def keep(connection: sa.Connection, table: sa.Table, envelope: Envelope) -> None
 
 
 def standing(connection: sa.Connection, table: sa.Table) -> list[Envelope]:
-    """Return the statements that were not ended."""
+    """Return the statements that were not ended.
+
+    Raises:
+        Refused: `record_broken`, naming the first that is not what was stored.
+    """
+    found = list(_STANDING[table](connection))
+    for row in found:
+        if row["digest"] != digest(str(row["payload"]).encode()):
+            raise Refused(
+                f"row '{row['digest'][:16]}' of the table '{table.name}' is not the statement that was stored",
+                reason="record_broken",
+                fix="put a copy of the database back",
+            )
     return [
         Envelope(
             kind=STATEMENT, payload=row["payload"].encode(), key_id=row["key_id"], signature=bytes(row["signature"])
         )
-        for row in _STANDING[table](connection)
+        for row in found
     ]
 
 
