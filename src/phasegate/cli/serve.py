@@ -28,6 +28,7 @@ async def serve(
         stack.callback(listening.close)
         app = await stack.enter_async_context(open_here())
         context = context_of(app, settings, slack=AsyncSlackClient(slack) if slack.usable else None)
+        stack.push_async_callback(context.executions.close)
         web = build(context)
         if not no_worker:
             await stack.enter_async_context(hosted(app))

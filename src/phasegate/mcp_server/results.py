@@ -6,6 +6,7 @@ from pydantic_core import to_jsonable_python
 
 from phasegate.authors.assistant import Lease
 from phasegate.core.report import Report
+from phasegate.executions import FindingView, RunbookView, ScanView
 from phasegate.reports.backlog import BacklogItem
 from phasegate.reports.findings import Finding
 from phasegate.reports.inbox import WaitingGate
@@ -146,6 +147,31 @@ class WorkPage(Shown):
     """Orders that wait for an answer, the oldest first."""
 
     items: tuple[WorkReport, ...]
+    next_cursor: str
+
+
+class RunbookPage(Shown):
+    """Released runbooks by name."""
+
+    runbooks: tuple[RunbookView, ...]
+    next_cursor: str
+
+
+class Scan(ScanView, Shown):
+    """A scan."""
+
+
+class ScanPage(Shown):
+    """Scans, the newest first."""
+
+    scans: tuple[ScanView, ...]
+    next_cursor: str
+
+
+class AccountFindingPage(Shown):
+    """Findings of scans."""
+
+    findings: tuple[FindingView, ...]
     next_cursor: str
 
 

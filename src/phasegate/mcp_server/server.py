@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from phasegate.app.app import App
 from phasegate.app.config import read_config
 from phasegate.core import InvalidInput
+from phasegate.executions import executions_of
 from phasegate.mcp_server.reading import Reading
 from phasegate.mcp_server.resources import Server
+from phasegate.mcp_server.runbooks import add_runbooks
 from phasegate.mcp_server.runs import add_runs
 from phasegate.mcp_server.specs import add_specs
 from phasegate.mcp_server.work import add_work
@@ -44,6 +46,7 @@ def build(app: App, environ: Mapping[str, str]) -> Server:
     add_specs(server, app, by)
     add_runs(server, reading)
     add_work(server, app, by)
+    add_runbooks(server, executions_of(app), by)
     return server
 
 

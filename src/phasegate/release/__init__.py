@@ -10,7 +10,7 @@ from phasegate.release.changes import Change, Level, Section, permission_changes
 from phasegate.release.dependencies import check_dependencies
 from phasegate.release.environment import resolve
 from phasegate.release.index import FolderIndex, Receipt
-from phasegate.release.install import Installation, install
+from phasegate.release.install import Installation, changed_files, install
 from phasegate.release.notes import Notes, notes_path, release_notes
 from phasegate.release.project import read_project
 from phasegate.release.sbom import sbom
@@ -32,6 +32,7 @@ __all__ = [
     "Trial",
     "add_entry",
     "build",
+    "changed_files",
     "check_backend",
     "check_dependencies",
     "install",

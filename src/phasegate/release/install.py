@@ -28,6 +28,7 @@ from phasegate.release.environment import Resolved, resolve
 from phasegate.release.index import Receipt
 from phasegate.release.process import Ran, run
 from phasegate.release.project import Project
+from phasegate.release.wheel import read_wheel
 
 _SECONDS = 120
 _WHOLE = "phasegate-installed"
@@ -92,6 +93,45 @@ async def install(receipt: Receipt, project: Project, into: Path) -> Installatio
     return Installation(project=receipt.project, version=receipt.version, folder=into)
 
 
+def changed_files(installation: Installation, wheel: bytes, package: str) -> list[str]:
+    """Return the files of an environment that differ from those of the wheel that was installed there, or are more.
+
+    Args:
+        installation: Where.
+        wheel: Content of the released wheel.
+        package: Its Python package, which holds nothing else.
+    """
+    site, files = _site_packages(installation.folder), read_wheel(wheel).files
+    # pip writes a RECORD of its own, and the folder that Python runs from is not the wheel's.
+    told = {name: content for name, content in files.items() if not name.endswith(".dist-info/RECORD")}
+    changed = [name for name, content in told.items() if not _holds(site / name, content)]
+    more = [path.relative_to(site).as_posix() for path in (site / package).rglob("*") if not _is_bytecode(path, site)]
+    strange = [name for name in more if name not in files and not (site / name).is_dir()]
+    known = (package, _LINKS, "__pycache__")
+    beside = [path.name for path in site.iterdir() if path.name not in known and path.suffix != ".dist-info"]
+    linked = installation.folder / _LINKED
+    # A line of a .pth file that begins with "import" is run at each start.
+    links = [] if _holds(site / _LINKS, _link_line(linked, site)) else [_LINKS]
+    return sorted([*changed, *strange, *beside, *links])
+
+
+_LINKED, _LINKS = "dependencies", "dependencies.pth"
+
+
+def _link_line(linked: Path, site: Path) -> bytes:
+    # Relative, so it is plain ASCII, whatever the locale of who reads it, and holds where the folder is moved to.
+    return f"{os.path.relpath(linked, site)}\n".encode("ascii")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and not path.is_symlink() and path.read_bytes() == content
+
+
+def _is_bytecode(path: Path, site: Path) -> bool:
+    """Return whether it lies in a folder of byte code, which a command with one of its own does not read."""
+    return "__pycache__" in path.relative_to(site).parts
+
+
 def _mark(receipt: Receipt, needed: Mapping[str, Resolved]) -> str:
     """Record the parts of an environment."""
     versions = {name: resolved.version for name, resolved in needed.items()}
@@ -132,14 +172,13 @@ def _prepare(into: Path, needed: Iterable[Resolved]) -> None:
 def _link(into: Path, needed: Iterable[Resolved]) -> None:
     # In a folder of their own: through links in site-packages itself, `pip install --upgrade` there would write
     # into the running environment.
-    linked = into / "dependencies"
+    linked = into / _LINKED
     linked.mkdir()
     for distribution in needed:
         for root in distribution.roots:
             (linked / root.name).symlink_to(root)
     site = _site_packages(into)
-    # Relative, so it is plain ASCII, whatever the locale of who reads it, and holds where the folder is moved to.
-    (site / "dependencies.pth").write_text(f"{os.path.relpath(linked, site)}\n", encoding="ascii")
+    (site / _LINKS).write_bytes(_link_line(linked, site))
 
 
 async def _pip(receipt: Receipt, into: Path) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from phasegate.core import InvalidInput
 
-NEWEST = "0012"
+NEWEST = "0013"
 
 
 def upgrade(engine: sa.Engine, before: Callable[[str], None] = lambda seen: None) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from phasegate.app.app import App
 from phasegate.core import UsageError
 from phasegate.core.formatting import PAST, age, count, duration, money, role, stamp
+from phasegate.executions import Executions, executions_of
 from phasegate.identity import Accounts, Passphrases, Session, Sessions, SignIn, Throttle, Tokens, Unlocked
 from phasegate.ledger import GateKey, GateRecord, Run
 from phasegate.reports.approvals import named
@@ -40,6 +41,8 @@ class Context:
     inbox: Inbox
     record: RecordLines
     """Tells of records that do not hold."""
+    executions: Executions
+    """Released runbooks at work."""
     templates: Environment
     slack: AsyncSlackClient | None = None
     """Where clicks come from; None: it is not set up."""
@@ -103,6 +106,7 @@ def context_of(
         tokens=Tokens(app.database, app.clock),
         inbox=Inbox(keeper=app.keeper, cards=app.team.cards, database=app.database),
         record=RecordLines(app),
+        executions=executions_of(app),
         templates=_templates(),
         slack=slack,
     )

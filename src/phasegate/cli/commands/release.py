@@ -7,6 +7,8 @@ import click
 from phasegate.cli import options
 from phasegate.cli.commands.command import Command, Group
 
+STATES = ("new", "open", "came-back", "fixed", "skipped", "waived", "false-positive")
+
 
 @click.command(cls=Command, runs="trace:trace")
 @click.argument("of", metavar="[RUN|SPEC]", required=False)
@@ -70,7 +72,73 @@ def verify() -> None:
 
 @click.group(cls=Group)
 def runbook() -> None:
-    """Try a runbook.yaml, see its rights, approve its findings."""
+    """Operate released runbooks; try one that is not released yet."""
+
+
+@runbook.command("list", runs="executions:list_")
+@options.as_json
+def runbook_list() -> None:
+    """List the released runbooks, each with its versions, its last scan, and what stands."""
+
+
+@runbook.command("scan", runs="executions:scan")
+@click.argument("name", metavar="RUNBOOK")
+@click.option("--version", default="", metavar="V", help="A release; default: the newest that has it.")
+@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
+@click.option("--accounts", default="", metavar="IDS", help="'current', 'organization', or ids with commas.")
+@click.option("--profile", default="", metavar="NAME", help="The AWS profile whose credentials to use.")
+@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+@options.as_json
+def runbook_scan() -> None:
+    """Scan with a released runbook, and keep what it finds. Nothing is changed.
+
+    It runs the released wheel in an environment of its own, whose files are compared with the wheel first. A scan with
+    the runbook's own parameters, judged by the clock, counts in the history of findings.
+
+    Exits with 3 where a call failed, so that something was not looked at.
+    """
+
+
+@runbook.command("scans", runs="executions:scans")
+@click.argument("name", metavar="[RUNBOOK]", default="")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows at most.")
+@options.as_json
+def runbook_scans() -> None:
+    """List the scans, the newest first."""
+
+
+@runbook.command("report", runs="executions:report")
+@click.argument("scan", metavar="SCAN")
+@options.as_json
+def runbook_report() -> None:
+    """Show what a scan found, as the released command reported it."""
+
+
+@runbook.command("findings", runs="executions:findings")
+@click.argument("name", metavar="[RUNBOOK]", default="")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Default: those that stand.")
+@click.option("--all", "every", is_flag=True, help="Fixed, waived and false ones, too.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@options.as_json
+def runbook_findings() -> None:
+    """List what scans found, and how it stands over time: new, open, came back, fixed, waived, false positive."""
+
+
+@runbook.command("waive", runs="executions:waive")
+@click.argument("finding", metavar="FINDING")
+@click.option("--reason", metavar="TEXT", default="", help="Why; required.")
+@click.option(
+    "--until", "ends", type=options.DAY, metavar="YYYY-MM-DD", help="The last day; default: 90 days from now."
+)
+@click.option("--false-positive", "false", is_flag=True, help="It is no finding at all; without an end.")
+@click.option("--end", "over", is_flag=True, help="Take back what was said of it.")
+def runbook_waive() -> None:
+    """Accept a finding for a while, or say that it is none.
+
+    It is still scanned for, and stands again when the waiver is over. It is a note with a name and no signed decision.
+    """
 
 
 @runbook.command("check", runs="runbook:check")

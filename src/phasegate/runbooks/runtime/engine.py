@@ -22,6 +22,7 @@ _WAITING = 16
 class _Looked:
     """Result of one account and region."""
 
+    account: str
     region: str
     judged: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -54,6 +55,7 @@ def run(runbook: Runbook, order: Order) -> Report:
         params=params,
         regions=sorted({each.region for each in looked}),
         judged=sum(each.judged for each in looked),
+        looked=sorted((each.account, each.region, each.judged) for each in looked),
         findings=findings,
         errors=errors.all(),
         left_out=errors.left_out,
@@ -104,7 +106,7 @@ def _spread(look: Callable[[AccountRegion], _Looked], found: Iterable[AccountReg
 
 
 def _look(runbook: Runbook, place: AccountRegion, scan: Scan, errors: CallErrors) -> _Looked:
-    looked = _Looked(region=place.region)
+    looked = _Looked(account=place.account, region=place.region)
     _LOG.info("%s: looking at %s in %s", runbook.name, place.account, place.region)
     try:
         for judged, findings in scan_region(runbook, scan, errors):

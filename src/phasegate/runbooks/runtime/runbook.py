@@ -153,6 +153,8 @@ class Report:
     """Items that were listed and passed the prefilter."""
     findings: Sequence[Finding]
     errors: Sequence[CallError]
+    looked: Sequence[tuple[str, str, int]] = ()
+    """Account, region, and how many items were judged there: a place that is not listed was not looked at."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Accounts that were not looked at on purpose, with the reason: a suspended one."""
     gone: Mapping[str, int] = field(default_factory=dict)
@@ -214,6 +216,7 @@ class Report:
             "as_of": self.as_of.isoformat(),
             "params": dict(self.params),
             "regions": list(self.regions),
+            "looked": [{"account": a, "region": r, "judged": judged} for a, r, judged in self.looked],
             "actions": list(self.actions),
             "changing": list(self.changing),
             "digest": self.digest,

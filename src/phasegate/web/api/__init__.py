@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from phasegate.web.api import gates, record, runs, signing, work
+from phasegate.web.api import gates, record, runbooks, runs, signing, work
 from phasegate.web.api.models import Problem
 
 
@@ -18,6 +18,6 @@ def router() -> APIRouter:
         }.items()
     }
     whole = APIRouter(responses=answers)
-    for part in (runs, gates, signing, record, work):
+    for part in (runs, gates, signing, record, work, runbooks):
         whole.include_router(part.router)
     return whole

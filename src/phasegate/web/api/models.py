@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-from datetime import date
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from phasegate.keyholder import SIGNED_BYTES
 from phasegate.reports.findings import Finding
@@ -45,6 +45,37 @@ class Start(_In):
 
     spec: str = Field(min_length=1, max_length=400)
     """The spec's folder, from the top of the repository; it must be in the backlog."""
+
+
+class Scan(_In):
+    """A scan to begin; what is left out is as the runbook has it."""
+
+    version: str = Field("", max_length=100)
+    """A release; empty: the newest that has the runbook."""
+    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]] = Field([], max_length=60)
+    except_regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]] = Field([], max_length=60)
+    accounts: str = Field("", pattern=r"^(current|organization|[0-9]{12}(,[0-9]{12})*)?$", max_length=20_000)
+    """`current`, `organization`, or ids with commas."""
+    params: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")], Any] = Field({}, max_length=50)
+    """Parameters that override the runbook's."""
+    as_of: datetime | None = None
+    """The time to judge by."""
+
+
+class Mark(_In):
+    """A person's word about a finding."""
+
+    state: Literal["waived", "false-positive"]
+    reason: str = Field(min_length=1, max_length=1_000)
+    until: datetime | None = None
+    """When a waiver ends; null: it does not."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        """Refuse times without a zone, and an end of what has none."""
+        if self.until and (self.state != "waived" or self.until.tzinfo is None):
+            raise ValueError("'until' is the end of a waiver, with a time zone")
+        return self
 
 
 class Comment(_In):

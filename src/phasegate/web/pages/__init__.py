@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from phasegate.web.pages import delegations, gate, lists, runs, signin, slack, tools
+from phasegate.web.pages import delegations, gate, lists, runbooks, runs, signin, slack, tools
 
 
 def router() -> APIRouter:
     """Every page."""
     whole = APIRouter()
-    for page in (signin, lists, gate, runs, delegations, tools, slack):
+    for page in (signin, lists, gate, runs, runbooks, delegations, tools, slack):
         whole.include_router(page.router)
     return whole
