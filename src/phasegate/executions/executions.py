@@ -86,16 +86,20 @@ class Executions:
         """Begin a scan that this process works on while it serves, and return it as it stands; otherwise as `scan`."""
         package, begun, fresh = await self._begun(name, asked, by, version)
         if fresh:
-            task = asyncio.create_task(self._work(package, begun, None))
+            task = asyncio.create_task(self._work(package, begun, None), name=begun.id)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return begun
 
     async def close(self) -> None:
-        """End the scans that this process works on."""
-        for task in self._tasks:
+        """Interrupt the scans that this process works on."""
+        working = list(self._tasks)
+        for task in working:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*working, return_exceptions=True)
+        for task in working:
+            if task.cancelled():
+                await self.scans.interrupt(task.get_name())
 
     async def findings(self, runbook: str = "", states: Collection[FindingState] = ()) -> list[FindingView]:
         """Return the findings of all scans that counted, of one runbook or of all, in these states or in any."""

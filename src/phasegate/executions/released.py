@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from phasegate.app.app import App
 from phasegate.core import Missing, PhasegateError, Refused, UsageError, digest, identifier
 from phasegate.executions.command import run_command
@@ -89,15 +91,7 @@ class Releases:
     async def packages(self) -> list[Package]:
         """Return every release that was installed here, the newest first."""
         found = [await self._package(run) for _, _, run in await self.app.ledger.releases()]
-        return [package for package in reversed(found) if package]
-
-    async def newest(self) -> Package:
-        """Return the newest release.
-
-        Raises:
-            UsageError: there is none.
-        """
-        return await self.version("")
+        return sorted(filter(None, found), key=lambda package: Version(package.version), reverse=True)
 
     async def version(self, version: str) -> Package:
         """Return the release of that version, or the newest where it is empty.

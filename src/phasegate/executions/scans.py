@@ -77,6 +77,11 @@ class Scans:
         values = {"state": ScanState.failed.value, "ended_at": now, "problem": problem[:_MOST_PROBLEM]}
         return _view(await self.database.write(_changed, scan, values))
 
+    async def interrupt(self, scan: str) -> ScanView:
+        """Record that a scan was stopped before its end."""
+        values = {"state": ScanState.interrupted.value, "ended_at": _ms(self.clock.now())}
+        return _view(await self.database.write(_changed, scan, values))
+
     async def listed(self, runbook: str = "") -> list[ScanView]:
         """Return the scans, the newest first, of one runbook or of all."""
         return [_view(row) for row in await self.database.read(_rows, runbook)]

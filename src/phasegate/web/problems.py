@@ -1,8 +1,9 @@
 """Statuses of errors: problem+json for programs (RFC 9457), a page for people."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 from fastapi.encoders import jsonable_encoder
 from starlette.responses import JSONResponse
@@ -18,6 +19,8 @@ from phasegate.core import (
     UsageError,
 )
 from phasegate.reports.findings import Finding, reported
+
+T = TypeVar("T")
 
 STATUSES: Mapping[str, int] = {
     "not_signed_in": 401,
@@ -55,6 +58,8 @@ STATUSES: Mapping[str, int] = {
     "revoked": 409,
     "nothing_to_revoke": 409,
     "nothing_to_end": 409,
+    "release_changed": 409,
+    "report_changed": 409,
     "work_taken": 409,
     "work_gone": 409,
     "work_not_held": 409,
@@ -94,6 +99,18 @@ class NotFound(Refused):
 
     def __init__(self, what: str, reason: str = "unknown") -> None:
         super().__init__(f"there is no {what}", reason=reason)
+
+
+async def found(what: str, ask: Awaitable[T]) -> T:
+    """Return what is asked for.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    try:
+        return await ask
+    except UsageError as error:
+        raise NotFound(what) from error
 
 
 def not_signed_in() -> Refused:

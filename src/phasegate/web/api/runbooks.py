@@ -11,6 +11,7 @@ from phasegate.web.api import models
 from phasegate.web.api.bearer import Decides, Reads, Runs, owner
 from phasegate.web.api.models import After, Limit
 from phasegate.web.context import Served
+from phasegate.web.problems import found
 
 router = APIRouter(tags=["runbooks"])
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
@@ -29,7 +30,7 @@ async def runbooks(context: Served, token: Reads, after: After = "", limit: Limi
 @router.get("/runbooks/{name}", response_model=RunbookView)
 async def runbook(name: Name, context: Served, token: Reads) -> Any:
     """Show a released runbook, with its permissions, its last scan and what stands."""
-    return await context.executions.runbook(name)
+    return await found(f"released runbook '{name}'", context.executions.runbook(name))
 
 
 @router.post("/runbooks/{name}/scans", status_code=202, response_model=ScanView)
@@ -37,6 +38,7 @@ async def scan(name: Name, wish: models.Scan, context: Served, token: Runs) -> A
     """Begin a scan, or return the one that asks the same and is under way."""
     asked = Asked(**wish.model_dump(exclude={"version"}))
     by = token.account or token.name
+    await found(f"released runbook '{name}'", context.executions.releases.find(name))
     return await context.executions.begin_scan(name, asked, by, version=wish.version)
 
 
@@ -50,12 +52,13 @@ async def scans(context: Served, token: Reads, runbook: AnyName = "", after: Aft
 @router.get("/scans/{scan}", response_model=ScanView)
 async def one_scan(scan: ScanId, context: Served, token: Reads) -> Any:
     """Show a scan."""
-    return await context.executions.scans.find(scan)
+    return await found(f"scan '{scan}'", context.executions.scans.find(scan))
 
 
 @router.get("/scans/{scan}/report")
 async def report(scan: ScanId, context: Served, token: Reads) -> Mapping[str, Any]:
     """Show the report of a scan, as the released command printed it."""
+    await found(f"scan '{scan}'", context.executions.scans.find(scan))
     return await context.executions.scans.report(scan)
 
 
@@ -70,24 +73,25 @@ async def findings(
 ) -> Any:
     """List what scans found over time, in the given states; by default those that stand."""
     wanted = state or [each for each in FindingState if each.stands]
-    found = await context.executions.findings(runbook, wanted)
-    rows, following = page_of(sorted(found, key=lambda row: row.id), lambda row: (row.id,), after, limit)
+    every = await context.executions.findings(runbook, wanted)
+    rows, following = page_of(sorted(every, key=lambda row: row.id), lambda row: (row.id,), after, limit)
     return {"items": rows, "next": following}
 
 
 @router.get("/findings/{finding}", response_model=FindingView)
 async def one_finding(finding: FindingId, context: Served, token: Reads) -> Any:
     """Show a finding over time."""
-    return await context.executions.finding(finding)
+    return await found(f"finding '{finding}'", context.executions.finding(finding))
 
 
 @router.put("/findings/{finding}/mark", response_model=FindingView)
 async def mark(finding: FindingId, wish: models.Mark, context: Served, token: Decides) -> Any:
     """Waive a finding, or call it a false positive, as the person whose token it is."""
+    await found(f"finding '{finding}'", context.executions.finding(finding))
     return await context.executions.mark(finding, FindingState(wish.state), owner(token), wish.reason, wish.until)
 
 
 @router.delete("/findings/{finding}/mark", response_model=FindingView)
 async def unmark(finding: FindingId, context: Served, token: Decides) -> Any:
     """Take back what was said of a finding."""
-    return await context.executions.mark(finding, None, owner(token))
+    return await found(f"finding '{finding}'", context.executions.mark(finding, None, owner(token)))

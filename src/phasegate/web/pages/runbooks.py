@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
-from phasegate.core import InvalidInput, UsageError
+from phasegate.core import InvalidInput
 from phasegate.executions import Asked, FindingState, ScanState
 from phasegate.web.context import Served
-from phasegate.web.problems import NotFound
+from phasegate.web.problems import found
 from phasegate.web.session_auth import Filled, Person
 from phasegate.web.words import day
 
@@ -31,10 +31,7 @@ async def runbooks(context: Served, session: Person) -> Response:
 async def runbook(name: str, context: Served, session: Person, show: Annotated[str, Query()] = "") -> Response:
     """Show a runbook with its findings, the dearest first, and its scans."""
     executions = context.executions
-    try:
-        found = await executions.runbook(name)
-    except UsageError as error:
-        raise NotFound(f"released runbook '{name}'") from error
+    shown_runbook = await found(f"released runbook '{name}'", executions.runbook(name))
     every = await executions.findings(name)
     shown = [each for each in every if show == "all" or each.state not in _HIDDEN]
     shown.sort(key=lambda each: (not each.state.stands, -(each.cost_per_month or 0), each.item))
@@ -42,7 +39,7 @@ async def runbook(name: str, context: Served, session: Person, show: Annotated[s
     return context.page(
         "runbook.html",
         session,
-        runbook=found,
+        runbook=shown_runbook,
         findings=shown[:FINDINGS],
         more=max(0, len(shown) - FINDINGS),
         hidden=len(every) - len(shown),
