@@ -83,7 +83,7 @@ class Executions:
         return await self._work(package, begun, tell) if fresh else begun
 
     async def begin_scan(self, name: str, asked: Asked, by: str, *, version: str = "") -> ScanView:
-        """Begin a scan that this process works on while it serves, and return it as it stands; otherwise as `scan`."""
+        """Begin a scan that this process works on while it serves, as `scan` does, and return it as it stands."""
         package, begun, fresh = await self._begun(name, asked, by, version)
         if fresh:
             task = asyncio.create_task(self._work(package, begun, None), name=begun.id)

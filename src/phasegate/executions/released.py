@@ -67,7 +67,7 @@ class Package:
             return frozenset(name.removesuffix(".py") for name in names if name.endswith(".py"))
 
     def permissions(self, runbook: str) -> tuple[str, ...]:
-        """Return the IAM actions that a runbook's policy allows, sorted; none where it ships no policy."""
+        """Return the IAM actions that a runbook's policy allows, sorted, or none where it ships no policy."""
         try:
             with zipfile.ZipFile(self.wheel) as archive:
                 text = archive.read(f"{self.module}/runbooks/{identifier(runbook)}.iam-policy.json")

@@ -210,7 +210,7 @@ def _newest(connection: sa.Connection) -> Sequence[Mapping[str, Any]]:
 
 
 def _lives(row: Mapping[str, Any]) -> bool:
-    """Return whether the process that scans may still be there; that of another machine is taken to be."""
+    """Return whether the process that scans may still be there, as one of another machine is taken to be."""
     return bool(row["host"] != host() or process_start(row["pid"]) == row["born"])
 
 

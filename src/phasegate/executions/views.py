@@ -51,7 +51,7 @@ class FindingState(StrEnum):
 
 
 class Asked(Report):
-    """Where and how a scan looks; what is left out is as the runbook has it."""
+    """Places and parameters of a scan, which are as the runbook has them where they are left out."""
 
     regions: tuple[str, ...] = ()
     except_regions: tuple[str, ...] = ()

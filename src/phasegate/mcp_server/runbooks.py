@@ -38,7 +38,10 @@ def add_runbooks(server: FastMCP, executions: Executions, by: Callable[[], str])
 
     @tool(server, SCANS)
     async def scan_runbook(name: Name, regions: Regions = ()) -> results.Scan:
-        """Begins a scan with a released runbook, which reads the account and changes nothing; get_scan follows it."""
+        """Begins a scan with a released runbook, which reads the account and changes nothing.
+
+        It goes on while this server runs: get_scan follows it.
+        """
         begun = await executions.begin_scan(name, Asked(regions=regions), by())
         return results.Scan.of(**begun.plain())
 

@@ -1,10 +1,11 @@
 """A released package whose command prints what a test has it print: a real wheel, environment, ledger and process."""
 
+import io
 import json
 import os
 import venv
+import zipfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from phasegate.core import digest, new_id
 from phasegate.executions import Package, Releases
 from phasegate.ledger import GateStatus, Run
 from phasegate.ledger.events import EffectDone
-from phasegate.release.archives import write_zip
 from phasegate.runbooks.runtime.runbook import digest as fingerprint
 from phasegate.store.schema import gates
 
@@ -125,7 +125,7 @@ async def release(app: App, version: str = "1.0.0", rows: Sequence[Mapping[str, 
         ).encode(),
         f"{module}-{version}.dist-info/METADATA": b"",
     }
-    content = write_zip(files, datetime(2026, 11, 18, tzinfo=UTC))
+    content = _zipped(files)
     wheel = app.folder.index / project / f"{module}-{version}-py3-none-any.whl"
     wheel.parent.mkdir(parents=True, exist_ok=True)
     wheel.write_bytes(content)
@@ -137,6 +137,14 @@ async def release(app: App, version: str = "1.0.0", rows: Sequence[Mapping[str, 
     }
     await _record(app, receipts)
     return await Releases(app=app).version(version)
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
 
 
 def site_of(package: Package) -> Path:

@@ -198,7 +198,7 @@ async def test_tools_say_honestly_what_they_do(here: WebServer) -> None:
     shown = await listed(build(here.app, {}))
     writes = {name for name, tool in shown.items() if tool.annotations and not tool.annotations.readOnlyHint}
     work = {"take_work", "renew_work", "give_back_work", "hand_in_work"}
-    assert writes == {"submit_spec", "start_run", *work}
+    assert writes == {"submit_spec", "start_run", "scan_runbook", *work}
     assert all(tool.annotations and tool.annotations.destructiveHint is False for tool in shown.values())
     assert all(tool.outputSchema and tool.description for tool in shown.values())
 

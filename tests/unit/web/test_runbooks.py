@@ -10,7 +10,7 @@ import pytest
 
 from phasegate.executions import Asked, ScanState
 from phasegate.identity import Scope
-from phasegate.mcp_server.server import build
+from phasegate.mcp_server import build
 from services.calling import called, refused
 from unit.executions.released_package import ANSWER, NAME, Answers, failed, found, release, report
 from unit.web.fixtures import HOST, WebServer

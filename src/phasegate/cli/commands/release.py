@@ -72,7 +72,7 @@ def verify() -> None:
 
 @click.group(cls=Group)
 def runbook() -> None:
-    """Operate released runbooks; try one that is not released yet."""
+    """Operate released runbooks, and try one that is not released."""
 
 
 @runbook.command("list", runs="executions:list_")

@@ -71,7 +71,7 @@ async def findings(
     after: After = "",
     limit: Limit = 50,
 ) -> Any:
-    """List what scans found over time, in the given states; by default those that stand."""
+    """List what scans found over time, in the given states, or those that stand."""
     wanted = state or [each for each in FindingState if each.stands]
     every = await context.executions.findings(runbook, wanted)
     rows, following = page_of(sorted(every, key=lambda row: row.id), lambda row: (row.id,), after, limit)
