@@ -57,7 +57,7 @@ def fold(
 def mark(
     connection: sa.Connection, id: str, state: FindingState | None, by: str, reason: str, until: datetime | None
 ) -> bool:
-    """Write what a person says of a finding, or take it away where the state is None, and return whether it is there."""
+    """Write what a person says of a finding, or take it away for None, and return whether it is there."""
     values = {
         "mark": state.value if state else "",
         "mark_by": by if state else "",

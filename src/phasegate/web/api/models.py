@@ -48,7 +48,7 @@ class Start(_In):
 
 
 class Scan(_In):
-    """A scan to begin; what is left out is as the runbook has it."""
+    """A scan to begin, as the runbook has it where something is left out."""
 
     version: str = Field("", max_length=100)
     """A release; empty: the newest that has the runbook."""
