@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-_EXPRESSIONS = ("where", "match", "warn", "skip", "id", "let", "select", "items", "by", "ids")
+_EXPRESSIONS = ("where", "match", "warn", "skip", "id", "let", "select", "items", "by", "ids", "when", "each")
 _COMPARED = re.compile(r"(==|!=|>=|<=|>|<)")
 _TURNED = {"==": "!=", "!=": "==", ">": ">=", ">=": ">", "<": "<=", "<=": "<"}
 _NUMBER = re.compile(r"`(-?\d+(?:\.\d+)?)`")

@@ -90,6 +90,13 @@ def test_what_tells_items_apart_is_none(match: str) -> None:
     assert found(match) == []
 
 
+def test_a_projection_over_a_row_is_named_with_what_to_write() -> None:
+    used = "with: [{as: used, set: [{list: ec2.DescribeSnapshots, select: '[].VolumeId'}]}]\n"
+    assert found("within(VolumeId, used)", used) == [
+        ("not-a-list", 3, "write VolumeId, which is read from the row itself")
+    ]
+
+
 def test_a_detail_has_the_type_of_its_answer() -> None:
     detail = '  - {as: metric, metric: {namespace: N, name: M, stat: Sum, days: 1, dims: {V: "=VolumeId"}}}\n'
     assert [rule for rule, _, _ in found("metric == `0`", f"with:\n{detail}")] == ["compared-types"]

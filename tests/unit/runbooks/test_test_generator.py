@@ -71,6 +71,9 @@ MUTATED = {  # every how-manieth mutant is tried
     "rds_plain_or_public": 1,  # or, and a warning
     "s3_no_lifecycle": 1,  # errors that mean none
     "iam_admin_without_mfa": 1,  # calls for each item
+    "instance_resized": 1,  # waits and undos
+    "bucket_uploads_kept": 1,  # an undo with a condition
+    "volume_provisioned": 1,  # a cost of several parts
 }
 
 

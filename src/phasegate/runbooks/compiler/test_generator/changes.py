@@ -60,6 +60,8 @@ def changes(plan: Plan) -> Iterator[Test]:
         yield write_test("test_change_that_does_not_show")
     yield write_test("test_failed_change_is_said", call=repr(_calls(steps, "change")[0]))
     yield from _half_done(plan.remedy)
+    if any(step != "change" for step, _ in plan.remedy.waited):
+        yield write_test("test_each_change_is_waited_for", waited=list(plan.remedy.waited))
     yield from _guards(plan)
 
 

@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, islice
 from typing import Any
 
 from phasegate.runbooks.compiler.test_generator import oracle
+from phasegate.runbooks.compiler.test_generator.answer_fields import Slot
 from phasegate.runbooks.compiler.test_generator.literal import source
-from phasegate.runbooks.compiler.test_generator.mock_answers import copies, tables
+from phasegate.runbooks.compiler.test_generator.mock_answers import Account, copies, tables
 from phasegate.runbooks.compiler.test_generator.plan import Plan
 from phasegate.runbooks.compiler.test_generator.template import Test, rows, section, write_test
 from phasegate.runbooks.compiler.test_generator.values import REGION
 from phasegate.runbooks.language import aws
+from phasegate.runbooks.language.expressions import names, parse, unparse, walk
 from phasegate.runbooks.language.model import Cost, Get, Step
 from phasegate.runbooks.runtime.prices import Price, PriceTable, cost_of
 from phasegate.runbooks.runtime.values import is_number, truth
 
+_MOST_KINDS = 500
+_MOST_CASES = 12
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -42,6 +47,8 @@ def detection(plan: Plan) -> Iterator[Test]:
         yield write_test("test_evidence", shown=source(shown))
     if runbook.cost:
         yield from _cost(runbook.cost, row)
+    if any(cost.when for cost in runbook.cost):
+        yield from _cost_of_others(plan)
     if plan.many is not None:
         ids = sorted(case.id for case in plan.many)
         yield write_test("test_every_page_is_read", rows=rows(plan.anatomy, plan.many), ids=source(ids))
@@ -71,6 +78,55 @@ def _cost(costs: Sequence[Cost], row: Mapping[str, Any]) -> Iterator[Test]:
         yield write_test("test_unknown_part_makes_the_sum_unknown", unit=repr(paid[0]))
     if paid:
         yield write_test("test_unknown_price")
+
+
+def _cost_of_others(plan: Plan) -> Iterator[Test]:
+    """Write the test of matches that have other parts of the cost than the usual one."""
+    costs = plan.runbook.cost
+    seen = {(_priced(costs, plan.case.item.row), _clauses(costs, plan.case.item.row))}
+    cases: list[tuple[Account, Any]] = []
+    for choice in islice(_kinds(plan), _MOST_KINDS):
+        one = plan.still_matches(choice)
+        told = _priced(costs, one[0].item.row) if one else None
+        if not one or not told or not all(_is_covered(unit, one[0].item.row) for unit, paid, *_ in told if paid):
+            continue
+        # A near miss costs the same, and shows that each clause of a condition is needed.
+        kind = (told, _clauses(costs, one[0].item.row))
+        if kind not in seen and len(cases) < _MOST_CASES:
+            seen.add(kind)
+            cases.append((one, told))
+    if cases:
+        makers = "\n".join(
+            f"    if case == {number}:\n{rows(plan.anatomy, one, depth=2)}" for number, (one, _) in enumerate(cases)
+        )
+        params = "".join(
+            f"\n    ({number}, {[unit for unit, *_ in told]!r}, {list(told)!r}),"
+            for number, (_, told) in enumerate(cases)
+        )
+        yield write_test("test_cost_of_other_kinds", rows=makers, cases=params)
+
+
+def _kinds(plan: Plan) -> Iterator[dict[Slot, Any]]:
+    """Yield choices of one and of two values that the conditions of the cost read."""
+    read = set().union(*(names(cost.when) for cost in plan.runbook.cost if cost.when))
+    slots = {slot: known for slot, known in plan.anatomy.space.slots.items() if read & set(slot.path)}
+    single = [(slot, value) for slot, known in slots.items() for value in known]
+    yield from (dict([each]) for each in single)
+    yield from (dict(pair) for pair in combinations(single, 2) if pair[0][0] != pair[1][0])
+
+
+def _clauses(costs: Sequence[Cost], row: Mapping[str, Any]) -> tuple[bool, ...]:
+    """Return which comparisons of the conditions hold."""
+    nodes = (node for cost in costs if cost.when for node in walk(parse(cost.when)))
+    return tuple(truth(oracle.ask(unparse(node), row)) for node in nodes if node["type"] == "comparator")
+
+
+def _priced(costs: Sequence[Cost], row: Mapping[str, Any]) -> tuple[tuple[str, Any, str, float], ...] | None:
+    """Return unit, quantity, `per` and amount of each part at a price of 0.5, or None where a quantity is unknown."""
+    parts = [(_unit(cost, row), _quantity(cost, row), cost.per) for cost in costs]
+    if not all(is_number(quantity) for _, quantity, _ in parts):
+        return None
+    return tuple((unit, quantity, per, round(0.5 * quantity, 6)) for unit, quantity, per in parts)
 
 
 def _unit(cost: Cost, row: Mapping[str, Any]) -> str:

@@ -45,6 +45,8 @@ class Remedy:
     """Operations and parameters that are recorded as what would undo it."""
     undone: Sequence[Step]
     """The changes that these would undo, one each."""
+    waited: Sequence[tuple[str, str]]
+    """Steps of the log that change and wait, each with its call or waiter."""
 
 
 def remedy(anatomy: Anatomy, case: Case) -> Remedy:
@@ -53,13 +55,14 @@ def remedy(anatomy: Anatomy, case: Case) -> Remedy:
     steps: list[Step] = []
     undo: list[tuple[str, Any]] = []
     undone: list[Step] = []
+    waited: list[tuple[str, str]] = []
     for action in anatomy.runbook.action:
         if action.each is not None:
             for element in each_of(row, ask(action.each, row)):
-                _act(action, dict(element), steps, undo, undone)
+                _act(action, dict(element), steps, undo, undone, waited)
         else:
-            _act(action, row, steps, undo, undone)
-    return Remedy(steps=steps, undo=undo, undone=undone)
+            _act(action, row, steps, undo, undone, waited)
+    return Remedy(steps=steps, undo=undo, undone=undone, waited=waited)
 
 
 def _act(
@@ -68,6 +71,7 @@ def _act(
     steps: list[Step],
     undo: list[tuple[str, Any]],
     undone: list[Step],
+    waited: list[tuple[str, str]],
 ) -> None:
     """Add the calls of one action about one row, which gets the snapshot's answer."""
     if action.snapshot:
@@ -82,8 +86,11 @@ def _act(
         if each.when is None or truth(ask(each.when, row)):
             undo.append((each.op, evaluated(each.params, row)))
             undone.append(change)
+            waited += [("undo wait", _waiter_name(each.op, each.wait.for_))] if each.wait else []
     steps.append(change)
+    waited.append(("change", aws.operation(action.op).call))
     if action.wait:
+        waited.append(("wait", _waiter_name(action.op, action.wait.for_)))
         steps.append(_waited(action.op, action.wait.for_, "settle"))
 
 
@@ -135,6 +142,10 @@ def _holds(node: Node, row: Mapping[str, Any]) -> bool:
         return truth(oracle.value(node, row))
     except oracle.FAILURES:  # what cannot be worked out does not show
         return False
+
+
+def _waiter_name(op: str, waiter: str) -> str:
+    return f"{op.split('.')[0]}.{waiter}"
 
 
 def _waiter(snapshot: Snapshot) -> list[Step]:

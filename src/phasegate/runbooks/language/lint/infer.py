@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Any
 
 from phasegate.runbooks.language import aws
-from phasegate.runbooks.language.expressions import Node, Visitor
+from phasegate.runbooks.language.expressions import Node, Visitor, unparse
 from phasegate.runbooks.language.functions import FUNCTIONS, Function
 from phasegate.runbooks.language.lint.arguments import wrong_argument
 from phasegate.runbooks.language.lint.types import (
@@ -197,6 +197,14 @@ class Walk(Visitor):
 
     def _projection(self, node: Node, current: Type, dotted: bool) -> Type:
         left, right = node["children"]
+        whole = left["type"] == "flatten" and left["children"][0]["type"] == "identity"
+        if whole and right["type"] != "identity" and isinstance(current, Record | Plain | Table):
+            return self.tell(
+                "not-a-list",
+                f"[] goes over {described(current)} as if it were a list, which gives null",
+                f"write {unparse(right)}, which is read from the row itself",
+                "[]",
+            )
         return Many(element=self.infer(right, self._elements(left, current, dotted), dotted=True))
 
     def _flatten(self, node: Node, current: Type, dotted: bool) -> Type:
