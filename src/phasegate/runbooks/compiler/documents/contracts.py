@@ -59,6 +59,12 @@ def _part_schema() -> dict[str, Any]:
     }
 
 
+def _place_schema(count: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string"}
+    properties = {"account": text, "region": text, "judged": count}
+    return {"type": "object", "properties": properties, "required": sorted(properties), "additionalProperties": False}
+
+
 def _report_schema(context: Context, finding: dict[str, Any]) -> dict[str, Any]:
     text, number, count = {"type": "string"}, {"type": ["number", "null"]}, {"type": "integer", "minimum": 0}
     error = ("account", "region", "call", "code", "message")
@@ -82,6 +88,7 @@ def _report_schema(context: Context, finding: dict[str, Any]) -> dict[str, Any]:
             "type": "array",
             "items": {"type": "object", "properties": {**dict.fromkeys(error, text), "count": count}},
         },
+        "looked": {"type": "array", "items": _place_schema(count)},
         "left_out": {"type": "object", "additionalProperties": text},
         "gone": {"type": "object", "additionalProperties": count},
     }
