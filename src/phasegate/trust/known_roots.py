@@ -41,7 +41,7 @@ class KnownRoots:
 
     def of_place(self, place: Path) -> KnownRoot | None:
         """Return the root that was pinned for the repository with its state directory there."""
-        name = _read(self._place(place))
+        name = _read(self.file_of_place(place))
         return self.of_repository(name.strip()) if name else None
 
     def of_repository(self, repository: str) -> KnownRoot | None:
@@ -78,13 +78,14 @@ class KnownRoots:
             if before and before.fingerprint == known.fingerprint and before.version > known.version:
                 known = replace(before)
             write_whole(self.file_of(known.repository), json.dumps(asdict(known)).encode(), OWNER_FILE)
-            write_whole(self._place(place), f"{known.repository}\n".encode(), OWNER_FILE)
+            write_whole(self.file_of_place(place), f"{known.repository}\n".encode(), OWNER_FILE)
 
     def file_of(self, repository: str) -> Path:
         """Return the file with the root of the repository of that id."""
         return self.folder / f"{digest(repository.encode())[:32]}.json"
 
-    def _place(self, place: Path) -> Path:
+    def file_of_place(self, place: Path) -> Path:
+        """Return the file that names the repository with its state directory there."""
         return self.folder / f"{digest(os.fsencode(os.path.realpath(place)))[:32]}.place"
 
 

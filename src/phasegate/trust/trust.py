@@ -1,6 +1,7 @@
 """State of a repository's root at this moment, beside the one that this person knows."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class TrustStore:
         chain, wrong = _joined(kept, given)
         newest = chain.newest
         if newest is None:
-            return _without(chain, pinned, wrong)
+            return _without(chain, pinned, wrong, self.known.file_of_place(self._state.parent))
         pinned = pinned or self.known.of_repository(newest.root.repository)
         if pinned is None:
             fix = f"compare it with what a manager tells you, then: phasegate trust pin {chain.fingerprint}"
@@ -180,6 +181,8 @@ class TrustStore:
         """
         with lock_file(self._lock()):
             trust = self._renewed()
+            if trust.standing is Standing.refused:
+                raise trust.refusal()
             if trust.standing is not Standing.absent:
                 raise Refused("this repository has a root", reason="root_exists", fix="see 'phasegate trust show'")
             self._store(follow([signed]))
@@ -261,12 +264,14 @@ def _says_more(given: Chain, kept: Chain) -> bool:
     return len(given.pending.signatures if given.pending else ()) > len(kept.pending.signatures if kept.pending else ())
 
 
-def _without(chain: Chain, pinned: KnownRoot | None, wrong: tuple[str, ...]) -> Trust:
+def _without(chain: Chain, pinned: KnownRoot | None, wrong: tuple[str, ...], place: Path) -> Trust:
     if pinned is None and not wrong:
         fix = "make a key, and with it the root: 'phasegate manager init'"
         return Trust(standing=Standing.absent, chain=chain, fix=fix)
     gone = f"the root of this repository is gone: version {pinned.version} was seen here" if pinned else ""
     fix = f"put '{ROOTS}' back as it was (git checkout, or a backup)"
+    if pinned:
+        fix += f"; where you removed that repository yourself, and this is another: rm {shlex.quote(str(place))}"
     says = tuple(filter(None, (gone, *wrong)))
     return Trust(standing=Standing.refused, chain=chain, pinned=pinned, wrong=says, fix=fix)
 

@@ -1,6 +1,7 @@
 """A repository's root beside what this person pinned: what counts, and what is shown where it does not."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_the_first_root_is_pinned_where_it_is_made(held: Place) -> None:
     with pytest.raises(Refused) as refused:
         held.store.establish(signed(root("eve"), "eve"))
     assert refused.value.reason == "root_exists"
+
+
+def test_another_repository_in_the_folder_of_one_that_was_removed_is_told_how_to_begin(held: Place) -> None:
+    for folder in (held.state, held.folder):
+        (folder / ROOTS).unlink()
+    with pytest.raises(Refused, match="is gone: version 2 was seen here") as refused:
+        held.store.establish(signed(root("eve"), "eve"))
+    command = shlex.split(refused.value.fix.rpartition("; ")[2].partition(": ")[2])
+    assert command[0] == "rm"
+    Path(command[1]).unlink()
+    assert held.store.establish(signed(root("eve"), "eve")).standing is Standing.held
 
 
 def test_a_cloned_repository_counts_once_its_fingerprint_is_pinned(held: Place, tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def scan_line(each: ScanView) -> Text:
 
 def findings_table(found: Sequence[FindingView], now: datetime) -> Table:
     """Findings, each with its state and what it costs."""
-    table = _table("id", "runbook", "account", "region", "item", "state")
+    names = {each.runbook for each in found}
+    # Of one runbook alone its name would be the same in each row, and leave no room for the items.
+    table = _table("id", *(["runbook"] if len(names) > 1 else []), "account", "region", "item", "state")
     table.add_column("a month", justify="right")
     for each in found:
         state = Text(each.state.value, _FINDINGS[each.state])
@@ -86,7 +88,8 @@ def findings_table(found: Sequence[FindingView], now: datetime) -> Table:
         elif each.state.stands:
             state.append(f" for {age(each.first_seen, now)}", "quiet")
         cost = "" if each.cost_per_month is None else money(each.cost_per_month)
-        table.add_row(each.id, visible(each.runbook), each.account, each.region, visible(each.item), state, cost)
+        name = [visible(each.runbook)] if len(names) > 1 else []
+        table.add_row(each.id, *name, each.account, each.region, visible(each.item), state, cost)
     priced = [each.cost_per_month for each in found if each.cost_per_month is not None]
     table.caption = f"{count(len(found), 'finding')}; {money(sum(priced, Decimal(0)))} a month where the price is known"
     table.caption_justify = "left"
