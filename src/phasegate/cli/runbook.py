@@ -1,7 +1,8 @@
 """Runbooks by themselves: what one finds, which rights it needs, and the approval of what it found."""
 
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import click
 
 from phasegate.cli.console import output
-from phasegate.cli.here import given_clock
+from phasegate.cli.here import given_clock, open_here
 from phasegate.cli.keys import keyring
 from phasegate.cli.views.report import report_table
-from phasegate.core import InvalidInput, UsageError
+from phasegate.core import InvalidInput, UsageError, visible
 from phasegate.core.findings import Finding
 from phasegate.core.formatting import count
-from phasegate.executions.approval import approval, read_findings, released_command
+from phasegate.executions import executions_of
+from phasegate.executions.approval import approval, narrowed, read_findings, released_command
 from phasegate.reports.trust import open_desk
 from phasegate.runbooks import load
 from phasegate.runbooks.compiler.check import Where
@@ -71,18 +73,45 @@ def policy(file: Path, as_json: bool) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def approve(file: Path, target: Path, hours: int, manager: str | None, passphrase_file: Path | None) -> None:
+def approve(
+    file: Path,
+    target: Path,
+    hours: int,
+    strike: tuple[str, ...],
+    most: int | None,
+    reason: str,
+    manager: str | None,
+    passphrase_file: Path | None,
+) -> None:
     """Approve findings, so that a runbook may act on them, once."""
-    report = read_findings(_read(file), str(file))
+    report = read_findings(*_report(file))
+    terms = narrowed(report, strike, hours=hours, max_changes=most, reason=reason)
     console = output()
     console.print(report_table(report))
+    for finding in report["findings"]:
+        if finding["digest"] in terms.strike:
+            console.print(f"struck: {visible(finding['id'])}", style="wait", markup=False)
     desk = open_desk(Path.cwd())
     config = desk.signed
     ring = keyring(desk.state, config, manager, passphrase_file)
-    target.write_bytes(approval(report, ring.manager, ring.unlock(), hours=hours, clock=given_clock()))
+    target.write_bytes(approval(report, ring.manager, ring.unlock(), terms, clock=given_clock()))
     console.print(f"[good]✓[/] approved by {ring.manager} for {hours} h, for one use: {target}", soft_wrap=True)
-    command = released_command(report, config.project.name, str(target), desk.trust.chain.fingerprint)
+    kept = [finding for finding in report["findings"] if finding["digest"] not in terms.strike]
+    named = {**report, "findings": kept}
+    command = released_command(named, config.project.name, str(target), desk.trust.chain.fingerprint)
     console.print(f"→ {command}", soft_wrap=True, markup=False)
+
+
+def _report(file: Path) -> tuple[str, str]:
+    """Return a report and its name: a file's, or that of a scan which is kept in the record."""
+    if file.exists() or len(file.parts) != 1 or file.suffix:
+        return _read(file), str(file)
+    return json.dumps(asyncio.run(_kept(str(file)))), f"scan {file}"
+
+
+async def _kept(scan: str) -> Mapping[str, Any]:
+    async with open_here(parse_prompts=False) as app:
+        return await executions_of(app).scans.report(scan)
 
 
 def refuse_what_lint_refuses(text: str, file: Path) -> list[Finding]:

@@ -2,11 +2,13 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from phasegate.core import Clock, InvalidInput, new_id
+from phasegate.core.secrets import find_secrets
 from phasegate.ledger import Signer
 from phasegate.runbooks.runtime.approvals import envelope, statement
 from phasegate.runbooks.runtime.runbook import item_digest, set_digest
@@ -48,18 +50,67 @@ def read_findings(text: str, path: str) -> dict[str, Any]:
     return dict(report)
 
 
-def approval(report: Mapping[str, Any], by: str, key: Signer, *, hours: int, clock: Clock) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Terms of an approval, which only narrow what was found."""
+
+    hours: int = 24
+    """How long it holds."""
+    strike: frozenset[str] = frozenset()
+    """Digests of the findings that are left out."""
+    max_changes: int | None = None
+    """More findings than this are not changed, even where all of them are approved."""
+    reason: str = ""
+
+
+def narrowed(
+    report: Mapping[str, Any], strike: Sequence[str], *, hours: int, max_changes: int | None, reason: str
+) -> Terms:
+    """Return the terms with the findings that a person names by item or by fingerprint struck.
+
+    Raises:
+        InvalidInput: there is no such finding, two places have an item of that name, nothing is left, or the reason
+            holds a secret.
+    """
+    matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
+    struck = frozenset(_named(matches, name)["digest"] for name in strike)
+    if len(struck) == len(matches):
+        raise InvalidInput("every finding was struck, so that nothing is approved", fix="strike fewer")
+    if find_secrets(reason):
+        raise InvalidInput("the reason holds what looks like a secret", fix="say it without, and have it replaced")
+    return Terms(hours=hours, strike=struck, max_changes=max_changes, reason=reason.strip())
+
+
+def _named(matches: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    found = [finding for finding in matches if name in (finding["id"], finding["fingerprint"])]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise InvalidInput(f"'{name}' is not among the findings", fix="name an item, or a fingerprint of the report")
+    each = ", ".join(f"{finding['fingerprint']} ({finding['account']}, {finding['region']})" for finding in found)
+    raise InvalidInput(f"'{name}' was found in {len(found)} places", fix=f"name one by its fingerprint: {each}")
+
+
+def approval(report: Mapping[str, Any], by: str, key: Signer, terms: Terms, *, clock: Clock) -> bytes:
     """The approval file.
 
     Args:
         report: what is approved.
         by: the manager's name, as the package lists it.
         key: theirs.
-        hours: how long it holds.
+        terms: how long it holds, and what it leaves out.
         clock: tells from when.
     """
-    expires = clock.now() + timedelta(hours=hours)
-    return envelope(statement(report, id_=new_id(16), approver=by, expires=expires), key.sign)
+    signed = statement(
+        report,
+        id_=new_id(16),
+        approver=by,
+        expires=clock.now() + timedelta(hours=terms.hours),
+        strike=terms.strike,
+        max_changes=terms.max_changes,
+        reason=terms.reason,
+    )
+    return envelope(signed, key.sign)
 
 
 def released_command(report: Mapping[str, Any], project: str, file: str, root: str = "") -> str:

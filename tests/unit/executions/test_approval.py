@@ -10,10 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.core import FixedClock, InvalidInput
-from phasegate.executions.approval import approval, read_findings, released_command
+from phasegate.executions.approval import Terms, approval, narrowed, read_findings, released_command
 from phasegate.ledger import PrivateKey
 from phasegate.runbooks.runtime import Finding, Report, Verdict
 from phasegate.runbooks.runtime.approvals import verified
+from phasegate.runbooks.runtime.runbook import set_digest
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
 
@@ -43,9 +44,47 @@ def test_the_package_takes_the_approval_for_its_own_findings(tmp_path: Path) -> 
     approvers = tmp_path / "approvers.json"
     approvers.write_text(json.dumps({"approvers": [{"name": "ada", "public_key": str(key.public)}]}))
     findings = read_findings(json.dumps(report("vol-1", "vol-2")), "findings.json")
-    taken = verified(approval(findings, "ada", key, hours=2, clock=FixedClock(NOW)), approvers, NOW)
+    taken = verified(approval(findings, "ada", key, Terms(hours=2), clock=FixedClock(NOW)), approvers, NOW)
     assert (taken.approver, taken.digest) == ("ada", findings["digest"])
     assert (taken.expires - NOW).total_seconds() == 7200
+
+
+def terms(document: dict[str, Any], *strike: str, most: int | None = None, reason: str = "") -> Terms:
+    return narrowed(document, strike, hours=2, max_changes=most, reason=reason)
+
+
+def test_an_approval_leaves_out_what_a_person_strikes(tmp_path: Path) -> None:
+    key, document = PrivateKey(Ed25519PrivateKey.generate()), report("vol-1", "vol-2", "vol-3")
+    one, two, three = document["findings"]
+    agreed = terms(document, "vol-1", three["fingerprint"], most=1, reason=" old builds ")
+    taken = verified(approval(document, "ada", key, agreed, clock=FixedClock(NOW)), {"ada": str(key.public)}, NOW)
+    assert [item.id for item in taken.items.values()] == ["vol-2"]
+    assert taken.digest == set_digest("volumes", document["params"], document["actions"], [two["digest"]])
+    assert {id_ for _, _, id_ in taken.struck} == {"vol-1", "vol-3"}
+    assert (taken.max_changes, agreed.reason) == (1, "old builds")
+    assert one["digest"] in agreed.strike
+
+
+@pytest.mark.parametrize(
+    ("strike", "reason", "says"),
+    [
+        (("vol-9",), "", "'vol-9' is not among the findings"),
+        (("vol-1", "vol-2"), "", "nothing is approved"),
+        ((), "AKIAIOSFODNN7EXAMPLE", "looks like a secret"),
+    ],
+)
+def test_terms_that_name_nothing_or_everything_are_refused(strike: tuple[str, ...], reason: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        terms(report("vol-1", "vol-2"), *strike, reason=reason)
+
+
+def test_an_item_of_two_places_is_struck_by_its_fingerprint() -> None:
+    document = report("vol-1", "vol-2")
+    document["findings"].append({**document["findings"][0], "account": "2", "fingerprint": "f" * 16, "digest": "d"})
+    with pytest.raises(InvalidInput, match="in 2 places") as refused:
+        terms(document, "vol-1")
+    assert "f" * 16 in refused.value.fix
+    assert terms(document, "f" * 16).strike == {"d"}
 
 
 def test_the_command_is_whole_and_can_be_copied() -> None:

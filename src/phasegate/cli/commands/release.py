@@ -192,7 +192,12 @@ def runbook_policy() -> None:
 
 
 @runbook.command("approve", runs="runbook:approve")
-@click.argument("file", metavar="FINDINGS.json", type=options.FILE)
+@click.argument("file", metavar="SCAN|FINDINGS.json", type=options.FILE)
+@click.option("--strike", multiple=True, metavar="ITEM", help="Leave this finding out; may be repeated.")
+@click.option(
+    "--max", "most", type=click.IntRange(1), metavar="N", help="Refuse as a whole where it would change more."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why, signed with it.")
 @click.option(
     "--output", "target", type=options.FILE, default="approval.json", show_default=True, help="Where to write it."
 )
@@ -202,5 +207,6 @@ def runbook_policy() -> None:
 def runbook_approve() -> None:
     """Approve findings, so that a runbook may act on them, once.
 
-    FINDINGS.json is what the released command printed with --json. The approval holds for exactly these findings.
+    SCAN is one of 'phasegate runbook scans', FINDINGS.json what the released command printed with --json. The approval
+    holds for exactly these findings but those that are struck: it can leave out, and add nothing.
     """

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +17,11 @@ from typing import Any
 
 from .dates import moment
 from .errors import Prerequisite, Refused
+from .runbook import set_digest
 
 PAYLOAD_TYPE = "application/vnd.phasegate.approval+json"
 _SECURITY_KEY = "sk-ssh-ed25519@openssh.com"
+_PLACE = ("account", "region", "id")
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{4,100}")
 
 
@@ -46,20 +48,56 @@ class Approval:
     """Account, region, call and code of the failed calls that the approver knew of."""
     approver: str
     expires: datetime
+    struck: frozenset[tuple[str, str, str]] = frozenset()
+    """Account, region and id of findings that the approver saw and left out."""
+    max_changes: int | None = None
+    """More findings than this are refused as a whole; None: the guard's own maximum alone counts."""
 
 
-def statement(report: Mapping[str, Any], *, id_: str, approver: str, expires: datetime) -> dict[str, Any]:
-    """Return the statement to sign to approve all matches of a report, given as `Report.document` writes it."""
+def statement(
+    report: Mapping[str, Any],
+    *,
+    id_: str,
+    approver: str,
+    expires: datetime,
+    strike: Collection[str] = (),
+    max_changes: int | None = None,
+    reason: str = "",
+) -> dict[str, Any]:
+    """Return the statement to sign to approve matches of a report.
+
+    It can only narrow what was found: nothing that the report does not list as a match is in it.
+
+    Args:
+        report: As `Report.document` writes it.
+        id_: Of the approval.
+        approver: Their name.
+        expires: When it ends.
+        strike: Digests of the matches that are left out.
+        max_changes: More findings than this are not changed, even where all of them are approved.
+        reason: Of the approver, for whoever reads it later.
+    """
     matches = [finding for finding in report["findings"] if finding["verdict"] == "match"]
+    kept = [finding for finding in matches if finding["digest"] not in strike]
+    narrower: dict[str, Any] = {
+        "struck": [{name: f[name] for name in _PLACE} for f in matches if f["digest"] in strike],
+        "max_changes": max_changes,
+        "reason": reason,
+    }
     return {
+        **{name: value for name, value in narrower.items() if value not in (None, "", [])},
         "id": id_,
         "runbook": report["runbook"],
-        "digest": report["digest"],
-        "items": [{name: finding[name] for name in ("account", "region", "id", "digest")} for finding in matches],
+        "digest": report["digest"] if kept == matches else _digest(report, kept),
+        "items": [{name: finding[name] for name in (*_PLACE, "digest")} for finding in kept],
         "gaps": [{name: error[name] for name in ("account", "region", "call", "code")} for error in report["errors"]],
         "approver": approver,
         "expires": expires.isoformat(),
     }
+
+
+def _digest(report: Mapping[str, Any], kept: Sequence[Mapping[str, Any]]) -> str:
+    return set_digest(report["runbook"], report["params"], report["actions"], [finding["digest"] for finding in kept])
 
 
 def pae(payload: bytes) -> bytes:
@@ -139,6 +177,8 @@ def _approval(signed: Mapping[str, Any]) -> Approval:
         gaps=frozenset((e["account"], e["region"], e["call"], e["code"]) for e in signed.get("gaps", ())),
         approver=str(signed["approver"]),
         expires=expires,
+        struck=frozenset((e["account"], e["region"], e["id"]) for e in signed.get("struck", ())),
+        max_changes=int(signed["max_changes"]) if "max_changes" in signed else None,
     )
 
 

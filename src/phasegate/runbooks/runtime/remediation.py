@@ -122,7 +122,7 @@ def _held_against(
         {f.digest: f for f in report.matches} if approval.digest == report.digest else {}
     )
     chosen = [finding for finding in report.matches if finding.digest in approved]
-    left = [*_missing(approved, report, {finding.digest for finding in chosen}), *_new(approved, report)]
+    left = [*_missing(approved, report, {finding.digest for finding in chosen}), *_new(approval, approved, report)]
     if not chosen:
         # An item that could not be looked at is not gone: the caller may try again with the same approval.
         reason = "incomplete" if report.errors and approved else "stale"
@@ -132,18 +132,25 @@ def _held_against(
     asked = set_digest(report.runbook, report.params, report.actions, approved)
     if asked != approval.digest:
         raise Refused("the parameters or the actions are not those that were approved; approve again", reason="stale")
-    refused = runbook.guard.refuses(len(chosen), order.now)
+    refused = runbook.guard.refuses(len(chosen), order.now) or _too_many(approval, len(chosen))
     if refused:
         raise Refused(refused, reason="guard")
     return chosen, left
 
 
-def _new(approved: Mapping[str, Item | Finding], report: Report) -> list[Changed]:
+def _too_many(approval: Approval, changes: int) -> str:
+    most = approval.max_changes
+    return (
+        f"{changes} changes are more than the {most} that were approved" if most is not None and changes > most else ""
+    )
+
+
+def _new(approval: Approval, approved: Mapping[str, Item | Finding], report: Report) -> list[Changed]:
     known = {(item.account, item.region, item.id) for item in approved.values()}
     return [
-        _changed(finding, _LEFT_OUT, "new since the approval")
+        _changed(finding, _LEFT_OUT, "struck by the approver" if place in approval.struck else "new since the approval")
         for finding in report.matches
-        if (finding.account, finding.region, finding.id) not in known
+        if (place := (finding.account, finding.region, finding.id)) not in known
     ]
 
 

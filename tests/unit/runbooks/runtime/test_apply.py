@@ -73,8 +73,12 @@ class Account:
     def scan(self, book: Runbook = BOOK, **more: Any) -> Report:
         return run(book, Order(now=NOW, **more))
 
-    def sign(self, report: Report, **changed: Any) -> bytes:
-        signed = statement(report.document(), id_=new_id(8), approver="ann", expires=NOW + timedelta(days=1))
+    def sign(self, report: Report, strike: tuple[str, ...] = (), most: int | None = None, **changed: Any) -> bytes:
+        digests = [finding.digest for finding in report.matches if finding.id in strike]
+        until = NOW + timedelta(days=1)
+        signed = statement(
+            report.document(), id_=new_id(8), approver="ann", expires=until, strike=digests, max_changes=most
+        )
         return envelope({**signed, **changed}, self.key.sign)
 
     def apply(self, approval: bytes, book: Runbook = BOOK, **more: Any) -> Outcome:
@@ -137,6 +141,36 @@ def grown(volume: str) -> None:
 
 def protected(volume: str) -> None:
     ec2().create_tags(Resources=[volume], Tags=[{"Key": "keep", "Value": ""}])
+
+
+def test_what_the_approver_struck_is_left_alone_and_said(office: Account) -> None:
+    kept, struck = office.volume(), office.volume(OTHER)
+    outcome = office.apply(office.sign(office.scan(), strike=(struck,)))
+    assert marked() == {kept}
+    assert said(outcome) == {kept: ("done", ""), struck: ("left out", "struck by the approver")}
+
+
+def test_what_was_struck_cannot_come_back_by_editing_the_list_of_it(office: Account) -> None:
+    kept, struck = office.volume(), office.volume()
+    report = office.scan()
+    everything = json.loads(base64.b64decode(json.loads(office.sign(report))["payload"]))["items"]
+    with pytest.raises(Refused, match="parameters or the actions") as refused:
+        office.apply(office.sign(report, strike=(struck,), items=everything))
+    assert refused.value.reason == "stale"
+    assert marked() == set()
+    assert {item["id"] for item in everything} == {kept, struck}
+
+
+@pytest.mark.parametrize(("most", "changed"), [(1, 0), (2, 2), (None, 2)])
+def test_more_than_the_approver_allowed_are_refused_as_a_whole(office: Account, most: int | None, changed: int) -> None:
+    office.volume(), office.volume()
+    approval = office.sign(office.scan(), most=most)
+    if changed:
+        office.apply(approval)
+    else:
+        with pytest.raises(Refused, match="2 changes are more than the 1 that were approved"):
+            office.apply(approval)
+    assert len(marked()) == changed
 
 
 @pytest.mark.parametrize(
