@@ -1,7 +1,9 @@
 """Findings over time: what a scan saw, what it looked for and did not find, and what people say of it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,25 @@ async def test_the_same_item_of_two_accounts_is_two_findings(account: Account) -
     await account.scanned(found("vol-1"), looked=[WEST, other])
     rows = {each.account: each.state.value for each in await account.executions.findings(NAME)}
     assert rows == {"111111111111": "open", "222222222222": "fixed"}
+
+
+@pytest.mark.parametrize("late_sees_it", [True, False], ids=["an earlier look saw it", "an earlier look did not"])
+async def test_a_scan_that_began_before_the_newest_and_ends_after_it_changes_nothing(
+    account: Account, tmp_path: Path, late_sees_it: bool
+) -> None:
+    await account.scanned(found("vol-1"))
+    sees, gate = [found("vol-1")], tmp_path / "gate"
+    gate.touch()
+    account.answers.give(report(*(sees if late_sees_it else [])), says=["answered"], wait=str(gate))
+    account.clock.move(account.clock.now() + timedelta(hours=1))
+    waiting = asyncio.Event()
+    late = asyncio.create_task(account.executions.scan(NAME, Asked(), "ada", tell=lambda _: waiting.set()))
+    await waiting.wait()
+    await account.scanned(*([] if late_sees_it else sees), asked=Asked(regions=("eu-west-1",)))
+    before = await account.states()
+    gate.unlink()
+    await late
+    assert await account.states() == before == {"vol-1": "fixed" if late_sees_it else "open"}
 
 
 async def test_a_waiver_ends_by_itself_and_a_false_positive_does_not(account: Account) -> None:
