@@ -13,6 +13,7 @@ from rich.console import Console
 from phasegate.cli.console import THEME
 from phasegate.cli.program import root
 from phasegate.cli.views.tools import show_answer
+from phasegate.core import digest
 from unit.authors.sample_spec import sample_repository
 
 STRANGE = Path(__file__).parents[2] / "services" / "faulty_server.py"
@@ -159,7 +160,8 @@ def test_a_server_that_is_not_configured_is_left_out(here: Path, monkeypatch: py
     assert "names no value" in str(say("tools", "grant", "strange", "--only", "project").exception)
 
 
-def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) -> None:
+@pytest.mark.parametrize("whole", [True, False], ids=["under its digest", "under another"])
+def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path, whole: bool) -> None:
     from sqlalchemy import create_engine, text
 
     engine = create_engine(f"sqlite:///{here / 'target' / '.phasegate' / 'phasegate.db'}")
@@ -167,12 +169,19 @@ def test_a_grant_that_was_laid_into_the_database_counts_for_nothing(here: Path) 
         {"predicate": {"by": "ada", "server": "strange", "pins": {}, "writes": [], "only": {}, "window": [0, 9**10]}}
     )
     say("tools", "list", "none")  # it makes the database
-    row = {"digest": "x", "payload": payload, "key_id": "x", "signature": b"0" * 64}
+    row = {
+        "digest": digest(payload.encode()) if whole else "x",
+        "payload": payload,
+        "key_id": "x",
+        "signature": b"0" * 64,
+    }
     insert = "insert into grants (digest, payload, key_id, signature) values (:digest, :payload, :key_id, :signature)"
     with engine.begin() as connection:
         connection.execute(text(insert), row)
     engine.dispose()
-    assert listed()["waits"]
+    said = listed()
+    assert (said["waits"], said["tools"]) == (whole, [])
+    assert whole or "'x' of the table 'grants' is not the statement that was stored" in said["trouble"]
 
 
 def test_an_answer_is_shown_as_tables() -> None:

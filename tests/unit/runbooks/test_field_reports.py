@@ -24,7 +24,7 @@ SPECS = yaml.safe_load((TOP / "specs/002-snapshot-unreferenced/runbook.yaml").re
 (EXAMPLE,) = (
     fence
     for fence in re.findall(r"```yaml\n(.*?)```", (TOP / "docs/runbook-language.md").read_text(encoding="utf-8"), re.S)
-    if fence.startswith("list: {op: ec2.DescribeImages")
+    if fence.startswith("list: {op: ec2.DescribeImages") and "set:" in fence
 )
 JOINED = """
 list: elbv2.DescribeLoadBalancers

@@ -80,7 +80,7 @@ def needed(route: Route) -> tuple[str, ...]:
         return ("read", "work") if route.path.endswith("/work") else ("read",)
     if "/work/" in route.path:
         return ("work",)
-    return ("run",) if route.path.endswith("/runs") else ("decide",)
+    return ("run",) if route.path.endswith(("/runs", "/scans")) else ("decide",)
 
 
 def allowed(route: Route, who: str) -> bool:
@@ -160,13 +160,20 @@ async def ask(
     client: httpx.AsyncClient, route: Route, key: GateKey, gate_digest: str, token: str, once: str = ""
 ) -> httpx.Response:
     path = route.path.format(
-        run=key.run, phase=key.phase, attempt=key.attempt, name="page.css", server="aws", item="0" * 16
+        run=key.run,
+        phase=key.phase,
+        attempt=key.attempt,
+        name="free-volumes" if "/runbooks/" in route.path else "page.css",
+        server="aws",
+        item="0" * 16,
+        scan="abcdef",
+        finding="0" * 16,
     )
     if route.method == "GET":
         query = {"by": "ada"} if path.endswith("/audit") else {}
         return await client.get(path, params=query)
     if route.is_api:
-        return await client.post(path, json=_body(route, key, gate_digest))
+        return await client.request(route.method, path, json=_body(route, key, gate_digest))
     fields = {
         "form_token": token,
         "decision": "approve",
@@ -197,6 +204,8 @@ def _body(route: Route, key: GateKey, gate_digest: str) -> dict[str, Any]:
     }
     if "/work/" in route.path:
         return {"lease": "x" * 32, **({"answer": {}} if route.path.endswith("/hand-in") else {})}
+    if route.path.endswith(("/mark", "/scans")):
+        return {"state": "waived", "reason": "known"} if route.path.endswith("/mark") else {}
     found = bodies.get(route.path.removeprefix("/api/v1"))
     if found is not None:
         return found
