@@ -51,6 +51,19 @@ passphrase_file = click.option(
 record = click.option("--record", metavar="FILE", type=FILE, help="Keep what chat models reply in FILE.")
 replay = click.option("--replay", metavar="FILE", type=FILE, help="Take replies from FILE, and call no chat model.")
 
+region = click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
+except_region = click.option(
+    "--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated."
+)
+as_of = click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
+param = click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+endpoint_url = click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
+prices = click.option("--prices", type=FILE, metavar="FILE", help="A price table.")
+profile = click.option("--profile", metavar="NAME", default="", help="The AWS profile whose credentials to use.")
+accounts = click.option(
+    "--accounts", metavar="IDS", default="", help="Look into 'current', 'organization', or ids with commas instead."
+)
+
 SCREEN = 20
 """Rows of a list that is shown a screen at a time."""
 limit = click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Show N rows; default: {SCREEN}.")

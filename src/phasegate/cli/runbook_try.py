@@ -23,7 +23,7 @@ def attempt(
     id_: str | None,
     row: Path | None,
     regions: tuple[str, ...],
-    profile: str | None,
+    profile: str,
     as_of: str | None,
     params: tuple[str, ...],
     endpoint_url: str | None,
@@ -35,9 +35,7 @@ def attempt(
         raise UsageError("name either an item or a row", fix="write --id ID, or --row FILE with a row as JSON")
     text = file.read_text(encoding="utf-8")
     refuse_what_lint_refuses(text, file)
-    where = Where(
-        regions=regions, profile=profile or "", endpoint=endpoint_url, params=given_params(params), prices=prices
-    )
+    where = Where(regions=regions, profile=profile, endpoint=endpoint_url, params=given_params(params), prices=prices)
     given = _row(row) if row else None
     steps = try_one(text, str(file), as_of=given_moment(as_of), where=where, id_=id_ or "", row=given)
     if as_json:

@@ -84,12 +84,12 @@ def runbook_list() -> None:
 @runbook.command("scan", runs="executions:scan")
 @click.argument("name", metavar="RUNBOOK")
 @click.option("--version", default="", metavar="V", help="A release; default: the newest that has it.")
-@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
-@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
-@click.option("--accounts", default="", metavar="IDS", help="'current', 'organization', or ids with commas.")
-@click.option("--profile", default="", metavar="NAME", help="The AWS profile whose credentials to use.")
-@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
+@options.region
+@options.except_region
+@options.accounts
+@options.profile
+@options.as_of
+@options.param
 @options.as_json
 def runbook_scan() -> None:
     """Scan with a released runbook, and keep what it finds. Nothing is changed.
@@ -143,14 +143,14 @@ def runbook_waive() -> None:
 
 @runbook.command("check", runs="runbook:check")
 @click.argument("file", type=options.FILE)
-@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
-@click.option("--except-region", "excluded", multiple=True, metavar="R", help="Where not to look; may be repeated.")
-@click.option("--accounts", metavar="IDS", help="Look into 'current', 'organization', or ids with commas instead.")
-@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
-@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
-@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
-@click.option("--prices", type=options.FILE, metavar="FILE", help="A price table.")
+@options.region
+@options.except_region
+@options.accounts
+@options.profile
+@options.as_of
+@options.param
+@options.endpoint_url
+@options.prices
 @options.as_json
 def runbook_check() -> None:
     """Compile a runbook.yaml and run its detection, without changing anything.
@@ -163,12 +163,12 @@ def runbook_check() -> None:
 @click.argument("file", type=options.FILE)
 @click.option("--id", "id_", metavar="ID", help="The item to list and evaluate.")
 @click.option("--row", type=options.FILE, metavar="FILE", help="A row as JSON instead; AWS is not asked.")
-@click.option("--region", "regions", multiple=True, metavar="R", help="Where to look; may be repeated.")
-@click.option("--profile", metavar="NAME", help="The AWS profile whose credentials to use.")
-@click.option("--as-of", metavar="TIME", help="The time to judge by, in ISO 8601; default: now.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="Overrides a parameter; may be repeated.")
-@click.option("--endpoint-url", metavar="URL", help="Where AWS is; default: AWS_ENDPOINT_URL, or AWS.")
-@click.option("--prices", type=options.FILE, metavar="FILE", help="A price table.")
+@options.region
+@options.profile
+@options.as_of
+@options.param
+@options.endpoint_url
+@options.prices
 @options.as_json
 def runbook_try() -> None:
     """Show step by step why an item is found, or is not.
