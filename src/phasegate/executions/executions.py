@@ -41,15 +41,11 @@ class Executions:
 
     async def runbooks(self) -> list[RunbookView]:
         """Return the released runbooks by name, each of its newest release."""
-        packages = await self.releases.packages()
-        found: dict[str, tuple[Package, Mapping[str, Any]]] = {}
-        for package in packages:
-            for runbook in await self.releases.runbooks(package):
-                found.setdefault(runbook["name"], (package, runbook))
         scans, standing = await self.scans.newest(), await self.findings()
         return [
-            _runbook(package, runbook, await self._versions(packages, name), scans.get(name), standing)
-            for name, (package, runbook) in sorted(found.items())
+            _runbook(package, runbook, await self.releases.versions(name), scans.get(name), standing)
+            for package, runbook in await self.releases.newest()
+            for name in [str(runbook["name"])]
         ]
 
     async def runbook(self, name: str) -> RunbookView:
@@ -59,7 +55,7 @@ class Executions:
             UsageError: there is none of that name.
         """
         package, runbook = await self.releases.find(name)
-        versions = await self._versions(await self.releases.packages(), name)
+        versions = await self.releases.versions(name)
         last = (await self.scans.newest()).get(name)
         return _runbook(package, runbook, versions, last, await self.findings(name))
 
@@ -158,10 +154,6 @@ class Executions:
             return await self.scans.end(begun.id, ran)
         except (PhasegateError, OSError) as error:
             return await self.scans.fail(begun.id, str(error))
-
-    async def _versions(self, packages: Sequence[Package], name: str) -> tuple[str, ...]:
-        found = [p.version for p in packages if any(row["name"] == name for row in await self.releases.runbooks(p))]
-        return tuple(dict.fromkeys(found))
 
 
 def executions_of(app: App) -> Executions:

@@ -59,12 +59,14 @@ class Package:
                 fix=f"find out who changed it, remove the folder, and install it again: '{again}'",
             )
 
-    def names(self) -> frozenset[str]:
-        """Return the modules of its runbooks."""
+    def modules(self) -> frozenset[str]:
+        """Return the modules of its runbooks, none where the wheel is gone."""
+        if not self.wheel.is_file():
+            return frozenset()
         folder = f"{self.module}/runbooks/"
         with zipfile.ZipFile(self.wheel) as archive:
             names = (name.removeprefix(folder) for name in archive.namelist() if name.startswith(folder))
-            return frozenset(name.removesuffix(".py") for name in names if name.endswith(".py"))
+            return frozenset(name.removesuffix(".py") for name in names if name.endswith(".py")) - {"__init__"}
 
     def permissions(self, runbook: str) -> tuple[str, ...]:
         """Return the IAM actions that a runbook's policy allows, sorted, or none where it ships no policy."""
@@ -108,6 +110,25 @@ class Releases:
         known = ", ".join(package.version for package in packages)
         raise UsageError(f"there is no release '{version}'", fix=f"name one of {known}")
 
+    async def newest(self) -> list[tuple[Package, Mapping[str, Any]]]:
+        """Return each runbook of the newest release that has it, with what it says of itself.
+
+        A release is asked only for what no newer one has: each takes a process of its own.
+        """
+        found: dict[str, tuple[Package, Mapping[str, Any]]] = {}
+        seen = frozenset[str]()
+        for package in await self.packages():
+            if package.modules() - seen:
+                for runbook in await self.runbooks(package):
+                    found.setdefault(runbook["name"], (package, runbook))
+            seen |= package.modules()
+        return [found[name] for name in sorted(found)]
+
+    async def versions(self, runbook: str) -> tuple[str, ...]:
+        """Return the releases that have a runbook, the newest first."""
+        found = (package for package in await self.packages() if identifier(runbook) in package.modules())
+        return tuple(package.version for package in found)
+
     async def runbooks(self, package: Package) -> Sequence[Mapping[str, Any]]:
         """Return name, title, kind, severity, schedule and `acts` of each runbook, as the package's command lists them.
 
@@ -127,7 +148,7 @@ class Releases:
         """
         packages = [await self.version(version)] if version else await self.packages()
         for package in packages:
-            if package.wheel.is_file() and identifier(name) not in package.names():
+            if package.wheel.is_file() and identifier(name) not in package.modules():
                 continue
             for runbook in await self.runbooks(package):
                 if runbook["name"] == name:

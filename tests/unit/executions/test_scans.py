@@ -40,6 +40,16 @@ async def test_runbooks_are_listed_with_versions_and_permissions(app: App, answe
     assert rows[0].last_scan is None
 
 
+async def test_a_release_of_which_nothing_is_the_newest_is_not_started(app: App, answers: Answers) -> None:
+    old = await release(app, "1.0.0")
+    await release(app, "1.1.0")
+    remove(site_of(old) / old.module / "cli.py")
+    executions = executions_of(app)
+    assert [(row.version, row.versions) for row in await executions.runbooks()] == [("1.1.0", ("1.1.0", "1.0.0"))]
+    with pytest.raises(Refused, match=r"cli\.py"):
+        await executions.scan(NAME, Asked(), "ada", version="1.0.0")
+
+
 async def test_a_scan_asks_the_released_command_and_keeps_its_report(app: App, answers: Answers) -> None:
     package = await release(app)
     answers.give(report(found("vol-1")), says=["looking at 111111111111 in eu-west-1"])
