@@ -113,6 +113,15 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
             "phasegate.tools.client.policy.Policy._is_listed drop-operand 3": "no server, no rule",
         },
     ),
+    "executions": Area(
+        modules={
+            "phasegate.executions.released": ("Package.require_unchanged",),
+            "phasegate.executions.history": ("fold",),
+            "phasegate.runbooks.runtime.remediation": ("_too_many",),
+        },
+        every=False,
+        tests=["unit/executions/test_history.py", "unit/executions/test_scans.py", "unit/runbooks/runtime/test_apply.py"],
+    ),
     "decide": Area(
         modules={"phasegate.workflow.gates.decide": ()},
         every=False,

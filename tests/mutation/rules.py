@@ -140,6 +140,18 @@ RULES: Mapping[str, Mapping[str, str]] = {
         "a waiver counts where the gate passed": "GateHistory.passed force-true 2",
         "a waiver counts where it was used": "GateHistory.passed force-true 1",
     },
+    "phasegate.executions.released": {
+        "the wheel is the one that was released": "Package.require_unchanged force-false 3",
+        "an installed package is the wheel": "Package.require_unchanged force-false 4",
+    },
+    "phasegate.executions.history": {
+        "an earlier look does not undo a later one": "fold force-true 2",
+        "an earlier look closes nothing that a later one saw": "fold drop-operand 5",
+        "what was not looked at is not fixed": "fold drop-operand 9",
+        "an item that could not be judged is not fixed": "fold drop-operand 8",
+        "only what is a match or a warning is a finding": "fold force-true 1",
+    },
+    "phasegate.runbooks.runtime.remediation": {"an approver's maximum holds": "_too_many force-false 1"},
     "phasegate.web.decisions": {"unlocking asks for the passphrase": "_key force-false 1"},
     "phasegate.web.pages.slack": {"who is unlocked is whom the page showed": "_user drop-operand 2"},
     "phasegate.web.slack.handler": {
