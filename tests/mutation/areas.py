@@ -120,7 +120,7 @@ AREAS = {  # the longest first: a worker that begins one late keeps the others w
             "phasegate.runbooks.runtime.remediation": ("_too_many",),
         },
         every=False,
-        tests=["unit/executions/test_history.py", "unit/executions/test_scans.py", "unit/runbooks/runtime/test_apply.py"],
+        tests=["unit/executions", "unit/runbooks/runtime/test_apply.py"],
     ),
     "decide": Area(
         modules={"phasegate.workflow.gates.decide": ()},
