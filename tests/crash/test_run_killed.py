@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,17 @@ import pytest
 
 from acceptance.person import COMMAND, environment, phasegate
 from phasegate.demo import account
-from phasegate.trust import ROOTS
-from unit.authors.sample_spec import FOLDER, sample_repository
+from unit.authors.sample_spec import FOLDER, OWN, sample_repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 RESUME = ("run", "--resume", "{run}")
 WORKER = ("worker",)
+
+
+def _content(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith(OWN)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +89,14 @@ class Place:
         return "".join(self._ask("select status from runs"))
 
     def tree(self) -> list[str]:
-        """Files of the commit that the branch is at after the run, but the root, which each repository has its own."""
-        return [line for line in self._git("ls-tree", "-r", "main").splitlines() if not line.endswith(f"\t{ROOTS}")]
+        """Files of the commit that the branch is at after the run, but what follows from the repository's own root."""
+        lines = self._git("ls-tree", "-r", "main").splitlines()
+        return [line for line in lines if not line.endswith(OWN)]
 
-    def index(self) -> dict[str, bytes]:
+    def index(self) -> dict[str, dict[str, bytes]]:
+        """Files of the index, each wheel with its files, but what follows from the repository's own root."""
         shelf = self.folder / ".phasegate" / "index" / "acme-runbooks"
-        return {file.name: file.read_bytes() for file in sorted(shelf.iterdir())}
+        return {file.name: _content(file) if file.suffix == ".whl" else {} for file in sorted(shelf.iterdir())}
 
     def published_at(self) -> list[int]:
         shelf = self.folder / ".phasegate" / "index"

@@ -16,10 +16,13 @@ from phasegate.runbooks.compiler.codegen import runtime_files
 from phasegate.runbooks.compiler.test_generator import support_files
 from phasegate.scaffold import Approver, Aws, NewRepository, add_manager, create_repository, establish_root, scaffold
 from phasegate.team import Phase, load_team
+from phasegate.trust import ROOTS
 
 Tree = dict[str, bytes]
 
 NOW = datetime(2026, 11, 18, 20, 10, tzinfo=UTC)
+OWN = (ROOTS, "/approvers.json", ".sbom.json", ".sha256.json", "/RECORD")
+"""Ends of the paths of files that hold a repository's own root, or digests of those."""
 FOLDER = "specs/001-free-volumes"
 SPEC = """# Feature Specification: Free volumes
 

@@ -14,8 +14,7 @@ from phasegate.demo import account
 from phasegate.hosting import open_engine
 from phasegate.ledger import RunStatus
 from phasegate.models import Call, FunctionModel, ModelFailed, Recording, Reply, Spent, Stop, Usage, Use
-from phasegate.trust import ROOTS
-from unit.authors.sample_spec import FOLDER, NOW
+from unit.authors.sample_spec import FOLDER, NOW, OWN
 from unit.authors.test_model import EVERYBODY, MODEL, target, written
 
 LATER = NOW + timedelta(days=40)
@@ -68,7 +67,8 @@ async def twice(top: Path, *roles: str, policy: str = "", endpoint: str = "http:
     assert len(path.read_text().splitlines()) - 1 == recorded.spent.calls > 0
     results = [recorded, await advanced(second, policy, replay=Recording.read(path))]
     for result in results:
-        result.files.pop(ROOTS, None)  # each repository has a root of its own
+        for name in [name for name in result.files if name.endswith(OWN)]:
+            del result.files[name]  # each repository has a root of its own
     return results
 
 
