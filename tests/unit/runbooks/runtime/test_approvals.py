@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phasegate.runbooks.runtime import Refused
 from phasegate.runbooks.runtime.approvals import Item, consume, envelope, pae, statement, verified
+from phasegate.runbooks.runtime.runbook import set_digest
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 KEY, OTHER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -61,6 +62,43 @@ def test_an_approval_says_what_was_matched_and_which_gaps_were_known(approvers: 
 def test_an_approval_for_the_set_as_a_whole_lists_no_items_and_no_gaps(approvers: Path) -> None:
     found = verified(signed(lambda said: (said.pop("items"), said.pop("gaps"))), approvers, NOW)
     assert (found.items, found.gaps) == ({}, frozenset())
+
+
+def test_without_terms_of_its_own_an_approval_says_nothing_of_them() -> None:
+    said = statement(REPORT, id_="appr-1", approver="ada", expires=NOW)
+    assert set(said) == {"id", "runbook", "digest", "items", "gaps", "approver", "expires"}
+
+
+def test_an_approval_says_what_was_struck_how_many_at_most_and_why(approvers: Path) -> None:
+    report = {**REPORT, "params": {"days": 30}, "actions": ["ec2.delete_volume"]}
+    report["findings"] = [MATCH, {**MATCH, "id": "vol-3", "digest": "d3"}]
+    ends = NOW + timedelta(hours=1)
+    said = statement(
+        report, id_="appr-1", approver="ada", expires=ends, strike=["d3"], max_changes=1, reason="old builds"
+    )
+    place = {name: MATCH[name] for name in ("account", "region", "id")}
+    assert said == {
+        "struck": [{**place, "id": "vol-3"}],
+        "max_changes": 1,
+        "reason": "old builds",
+        "id": "appr-1",
+        "runbook": "volumes",
+        "digest": set_digest("volumes", {"days": 30}, ["ec2.delete_volume"], ["d1"]),
+        "items": [{**place, "digest": "d1"}],
+        "gaps": [GAP],
+        "approver": "ada",
+        "expires": ends.isoformat(),
+    }
+    found = verified(envelope(said, KEY.sign), approvers, NOW)
+    assert found.max_changes == 1
+    assert found.struck == {("111111111111", "eu-west-1", "vol-3")}
+
+
+def test_approvers_are_a_file_or_names_with_keys(approvers: Path) -> None:
+    keys = {entry["name"]: entry["public_key"] for entry in json.loads(approvers.read_text())["approvers"]}
+    assert verified(signed(), keys, NOW).approver == "ada"
+    with pytest.raises(Refused, match="not among the approvers"):
+        verified(signed(), {"bob": keys["bob"]}, NOW)
 
 
 def test_the_signed_bytes_are_those_of_dsse() -> None:
