@@ -83,7 +83,9 @@ def test_findings_are_listed_waived_and_written_as_csv(answers: Answers) -> None
     assert "a reason is missing" in str(refused("runbook", "waive", one["id"]))
     assert "vol-2 is waived" in said("runbook", "waive", one["id"], "--reason", "until the move")
     assert "vol-2" not in said("runbook", "findings", NAME)
-    assert "until the move" in said("runbook", "findings", "--state", "waived")
+    assert "waived" in said("runbook", "findings", "--state", "waived")
+    [waived] = json.loads(said("runbook", "findings", "--state", "waived", "--json"))
+    assert waived["mark_reason"] == "until the move"
     assert "vol-2 is new" in said("runbook", "waive", one["id"], "--end")
     assert "is false-positive" in said("runbook", "waive", one["id"], "--false-positive", "--reason", "the template")
     assert isinstance(run("runbook", "waive", one["id"], "--end", "--reason", "x").exception, click.UsageError)
